@@ -29,6 +29,7 @@ import {
   linkTo,
   None,
   Pager,
+  shownOf,
   Table,
   Time,
   type Tone,
@@ -79,9 +80,10 @@ export function auditPageRoutes({ db }: AppDeps): Hono {
             />
           )}
           <Pager
-            shown={items.length === 0
-              ? ""
-              : `${items.length} entries${next ? "" : ", the last ones"}`}
+            shown={shownOf(items.length, "entry", "entries", {
+              isFirst: beforeId === undefined,
+              isLast: next === undefined,
+            })}
             first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
           />
@@ -103,7 +105,7 @@ const AuditFilters: FC<{ given: Record<string, string | undefined> }> = ({ given
       choices={auditActionNames.map((name) => [name, auditActions[name]])}
       value={given.action}
     />
-    <DayFields label="From" from={given.from} to={given.to} />
+    <DayFields from={given.from} to={given.to} />
   </Filters>
 );
 

@@ -28,7 +28,7 @@ import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { ByHandForms, readByHand } from "./by_hand.tsx";
 import { mayCancel, ScopeNeeded } from "./form.tsx";
-import { asShown, formatCount, formatMoney } from "./format.ts";
+import { asShown, counted, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
 import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./order_actions.tsx";
@@ -193,7 +193,7 @@ async function askRefund(
     title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
     note: noteOf(`Order ${externalOrderId} of ${formatMoney(totalCents, currency)}`, recipient),
     says:
-      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}` +
+      `${formatMoney(cents, currency)} of order ${externalOrderId} goes back to ${recipient.name}` +
       `${items === undefined ? "" : `: ${writtenOut(wanted, currency)}`}. ` +
       `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
       `${reason === null ? "" : `. Reason: ${reason}`}.${goodsOf(order, wanted)}`,
@@ -210,7 +210,7 @@ async function askRefund(
 function goodsOf(order: OrderDetail, { lines, isWhole }: WantedRefund): string {
   const units = lines.reduce((sum, { qty, restock }) => restock ? sum + qty : sum, 0);
   if (units > 0) {
-    return ` ${units === 1 ? "1 unit goes" : `${formatCount(units)} units go`} back into stock ` +
+    return ` ${counted(units, "unit goes", "units go")} back into stock ` +
       "once it is processed.";
   }
   const isAboutGoods = lines.length > 0 || (isWhole && unitsLeft(order) > 0);

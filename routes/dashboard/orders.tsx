@@ -31,6 +31,7 @@ import {
   Money,
   Notice,
   Pager,
+  shownOf,
   stateName,
   Status,
   Table,
@@ -116,9 +117,10 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
           <Pager
             shown={stoppedEarly
               ? `Looked through orders down to #${nextBeforeId}`
-              : orders.length === 0
-              ? ""
-              : `${orders.length} orders${next ? "" : ", the last ones"}`}
+              : shownOf(orders.length, "order", "orders", {
+                isFirst: beforeId === undefined,
+                isLast: next === undefined,
+              })}
             first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
             nextName={stoppedEarly ? "Look further" : "Older"}
@@ -226,7 +228,7 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
       value={given.backordered}
     />
     <HiddenFields fields={{ settled: given.settled, import: given.import }} />
-    <DayFields label="Placed from" from={given.from} to={given.to} />
+    <DayFields what="Placed" from={given.from} to={given.to} />
     <AmountFields least={given.least} most={given.most} currency={currency} />
     <div class="field short">
       <label for="currency">Currency</label>

@@ -9,7 +9,7 @@ import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
 import { formatFigure, kpiCards, rowsOf } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
 import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
-import { formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
+import { counted, formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
 import { Ago, Badge, NotRead } from "./parts.tsx";
 import type { Part } from "./reading.ts";
 
@@ -149,7 +149,7 @@ export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ p
                 <span class={check.ok ? "muted num" : "strong-bad num"}>
                   {check.ok
                     ? `${formatCount(check.checked)} checked`
-                    : `${formatCount(check.drift_count)} differ`}
+                    : counted(check.drift_count, "differs", "differ")}
                 </span>
               </li>
             ))}

@@ -29,7 +29,7 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, PostForm } from "./form.tsx";
-import { formatCount, formatMoney, plainAmount } from "./format.ts";
+import { counted, formatCount, formatMoney, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { by } from "./order_timeline.tsx";
 import { Badge, Empty, Figures, linkTo, Notice, OrderLink, Pager, Time } from "./parts.tsx";
@@ -119,13 +119,15 @@ async function askChange(
     : `Add ${formatCount(units)}`;
   return await askFirst(c, {
     title: "set" in change
-      ? `Set ${name} to ${formatCount(change.set)} units?`
+      ? `Set ${name} to ${counted(change.set, "unit")}?`
       : units < 0
-      ? `Take ${formatCount(-units)} units off ${name}?`
-      : `Add ${formatCount(units)} units to ${name}?`,
+      ? `Take ${counted(-units, "unit")} off ${name}?`
+      : `Add ${counted(units, "unit")} to ${name}?`,
     note: sku,
     says:
-      `${formatCount(stockQty)} units are left now, and ${formatCount(decision.stockQty)} will ` +
+      `${counted(stockQty, "unit is", "units are")} left now, and ${
+        formatCount(decision.stockQty)
+      } will ` +
       `be. Its timeline will name ${actorOf(c)}${detail ? `, and say: ${detail}` : ""}.`,
     nav: list,
     action: `${list}/${productId}/stock`,

@@ -24,6 +24,7 @@ import {
   None,
   Notice,
   Pager,
+  shownOf,
   stateName,
   Status,
   Table,
@@ -81,7 +82,10 @@ export function refundPageRoutes(deps: AppDeps): Hono {
           <Pager
             shown={shown.length === 0
               ? next === undefined ? "" : "None among the latest ones"
-              : `${shown.length} refunds${next ? "" : ", the last ones"}`}
+              : shownOf(shown.length, "refund", "refunds", {
+                isFirst: beforeId === undefined,
+                isLast: next === undefined,
+              })}
             first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
           />
