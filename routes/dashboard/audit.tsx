@@ -96,7 +96,7 @@ export function auditPageRoutes({ db }: AppDeps): Hono {
 
 const AuditFilters: FC<{ given: Record<string, string | undefined> }> = ({ given }) => (
   <Filters action={home} label="Audit log" verb="Filter">
-    <SearchField name="actor" label="Who" value={given.actor} hint="api:NAME or cli:USER@HOST" />
+    <SearchField name="actor" label="Who" value={given.actor} hint="api:ann, cli:ann@host" />
     <SearchField name="subject" label="On what" value={given.subject} hint="order:42" />
     <ChoiceField
       name="action"

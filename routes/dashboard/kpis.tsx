@@ -114,7 +114,7 @@ const Head: FC<Range & { currency: string; timezone: string }> = (
 );
 
 /** Ranges that end today, by a click. */
-const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["a year", 365]] as const;
+const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["1 year", 365]] as const;
 
 const RangeForm: FC<Range & { currency: string; currencies: readonly string[] }> = (
   { from, to, today, currency, currencies },
@@ -130,7 +130,7 @@ const RangeForm: FC<Range & { currency: string; currencies: readonly string[] }>
       </select>
     </div>
     <button class="primary" type="submit">Show</button>
-    <div class="tabs push">
+    <div class="tabs push" role="group" aria-label="Ranges that end today">
       {ranges.map(([name, count]) => {
         const start = daysBefore(today, count - 1);
         return (

@@ -113,10 +113,10 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
     <body {...(live === undefined ? {} : { "data-live": live })}>
       <a class="skip" href="#main">Skip to content</a>
       {c.get("simulated") && (
-        <p class="simulated" role="note">
+        <aside class="simulated" aria-label="Payments">
           <strong>Payments are simulated.</strong> No money is taken or given back:{" "}
           <code>GATEWAY=simulated</code>
-        </p>
+        </aside>
       )}
       <div class="shell">
         <header class="side">

@@ -27,7 +27,7 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { ByHandForms, readByHand } from "./by_hand.tsx";
-import { mayCancel, ScopeNeeded } from "./form.tsx";
+import { mayCancel, missingScopes, ScopeNeeded } from "./form.tsx";
 import { asShown, counted, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
@@ -77,6 +77,17 @@ export function orderPageRoutes(deps: AppDeps): Hono {
       if (order === undefined) return { regions: {} };
       return { regions: await regionsToHtml(regionsOf(order, await lettersOf(deps, idOf(c)))) };
     });
+  });
+
+  // From the row of a list: the question about all that is left, with nothing typed.
+  app.get("/orders/:id{[0-9]{1,15}}/refund", async (c) => {
+    const form = { which: "all" };
+    try {
+      if (missingScopes(c, c.req.path) !== undefined) return await show(c, deps);
+      return await askRefund(c, deps, form);
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
   });
 
   app.post("/orders/:id{[0-9]{1,15}}/refund", async (c) => {
@@ -340,6 +351,11 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
         </PageHead>
         <Outcome change={change} refused={refused} />
         <Region name="letters">{regions.letters}</Region>
+        {isDisputed(order) && (
+          <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
+            {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
+          </Notice>
+        )}
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -384,6 +400,13 @@ const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused })
   if (refused) return <Notice tone="bad" title={asShown(refused.error.message)} />;
   return Object.hasOwn(outcomes, change) ? <Notice tone="good" title={outcomes[change]!} /> : null;
 };
+
+/** The money that waits for a decision. */
+function disputedMoney({ payment, furtherPayments }: OrderDetail): string {
+  return [...(payment === null ? [] : [payment]), ...furtherPayments]
+    .filter(({ status }) => status === "DISPUTED")
+    .map(({ amountCents, currency }) => formatMoney(amountCents, currency)).join(" and ");
+}
 
 /** A decision about its payment, while one is wanted. */
 const Decide: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>

@@ -89,7 +89,7 @@ export const Table: FC<{ label: string; stacks?: 1 | 2 | 3; children?: Child }> 
 ) => (
   <div
     class={stacks === undefined ? "table" : `table stacks stacks-${stacks}`}
-    role="region"
+    role="group"
     aria-label={label}
     tabindex={0}
   >

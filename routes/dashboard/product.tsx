@@ -167,6 +167,25 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
         {refused
           ? <Notice tone="bad" title={refused.error.message} />
           : isDone && <Notice tone="good" title="The units were changed" />}
+        <section aria-labelledby="units-heading" class="card">
+          <div class="section-head">
+            <h2 id="units-heading">Units</h2>
+            {stockQty === 0 && <Badge tone="bad">sold out</Badge>}
+          </div>
+          <Figures
+            of={[
+              ["Left", formatCount(stockQty)],
+              ["Held by orders", formatCount(heldQty)],
+              ["Received", formatCount(receivedQty)],
+              [
+                "Last price",
+                currency === null
+                  ? plainAmount(priceCents, baseCurrency)
+                  : formatMoney(priceCents, currency),
+              ],
+            ]}
+          />
+        </section>
         <div class="columns apart">
           <section aria-labelledby="timeline-heading" class="card">
             <h2 id="timeline-heading">Timeline</h2>
@@ -180,25 +199,6 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
             />
           </section>
           <div class="side-stack">
-            <section aria-labelledby="units-heading" class="card">
-              <div class="section-head">
-                <h2 id="units-heading">Units</h2>
-                {stockQty === 0 && <Badge tone="bad">sold out</Badge>}
-              </div>
-              <Figures
-                of={[
-                  ["Left", formatCount(stockQty)],
-                  ["Held by orders", formatCount(heldQty)],
-                  ["Received", formatCount(receivedQty)],
-                  [
-                    "Last price",
-                    currency === null
-                      ? plainAmount(priceCents, baseCurrency)
-                      : formatMoney(priceCents, currency),
-                  ],
-                ]}
-              />
-            </section>
             <section aria-labelledby="change-heading" class="card" id="change">
               <h2 id="change-heading">Change the units</h2>
               <ChangeForm c={c} product={product} typed={refused?.form} />

@@ -141,15 +141,15 @@ const Narrowed: FC<{ settled?: string; currency?: string; status?: RefundStatus 
 const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refunds"] }> = (
   { refunds },
 ) => (
-  <Table label="Refunds">
+  <Table label="Refunds" stacks={2}>
     <Columns
       names={[
         "Refund",
         "State",
         "Order",
-        { wide: "Reason" },
-        { wide: "Requested" },
-        { wide: "Processed" },
+        "Reason",
+        "Requested",
+        "Processed",
         { right: "Amount" },
       ]}
     />
@@ -157,22 +157,24 @@ const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refund
       {refunds.map((refund) => (
         <tr key={refund.id}>
           <th scope="row">#{refund.id}</th>
-          <td>
+          <td data-label="State">
             <Status of={refund.status} />
             {refund.byHand && <div class="before">by hand</div>}
           </td>
-          <td>
+          <td data-label="Order">
             <a href={`/dashboard/orders/${refund.orderId}`}>{refund.externalOrderId}</a>
             <div class="before">{refund.recipientName}</div>
           </td>
-          <td class="wide ellipsis">{refund.failureReason ?? refund.reason ?? <None />}</td>
-          <td class="wide">
+          <td class="ellipsis" data-label="Reason">
+            {refund.failureReason ?? refund.reason ?? <None />}
+          </td>
+          <td data-label="Requested">
             <Time at={refund.createdAt} />
           </td>
-          <td class="wide">
+          <td data-label="Processed">
             <Time at={refund.processedAt} />
           </td>
-          <td class="right">
+          <td class="right" data-label="Amount">
             <Money cents={refund.amountCents} currency={refund.currency} />
             <div class="before">
               of <Money cents={refund.totalCents} currency={refund.currency} />

@@ -262,7 +262,7 @@ const OrderRows: FC<Rows & { isChoice?: boolean }> = ({ orders, shortages, isCho
       ? (
         <thead>
           <tr>
-            <th scope="col">
+            <th scope="col" class="pick">
               <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
             </th>
             <th scope="col">Order</th>
@@ -277,7 +277,7 @@ const OrderRows: FC<Rows & { isChoice?: boolean }> = ({ orders, shortages, isCho
       {orders.map((order) => (
         <tr key={order.id}>
           {isChoice && (
-            <td>
+            <td class="pick">
               <input
                 type="checkbox"
                 name="ids"

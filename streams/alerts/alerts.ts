@@ -36,6 +36,7 @@ import { olderConsumers } from "../payments/end_old_keys.ts";
 import { takeLease } from "../redis/lease.ts";
 import { readFailedRepairs, repairableNames } from "../recovery/repair.ts";
 import { pause } from "../timing/pause.ts";
+import { checkWord } from "../verification/check_words.ts";
 import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";
@@ -240,7 +241,7 @@ async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
   const checks = (proof?.checks ?? []).map((check): AlertCheck => ({
     name: `drift:${check.name}`,
     severity: "critical",
-    title: `The proof found drift in ${check.name}`,
+    title: `The verification found drift in ${checkWord(check.name)}`,
     detail: `${counted(check.drift_count, "differs", "differ")}${
       repairableNames.includes(check.name) && check.for_people
         ? `; a person has to decide about ${check.for_people}`
@@ -252,7 +253,7 @@ async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
   return [...checks, {
     name: "not_proven",
     severity: "critical",
-    title: "The proof can't be made",
+    title: "The verification fails",
     detail: `it failed ${counted(count, "time")} in a row: ${failures?.error ?? ""}`,
     level: count >= failedVerifications ? "bad" : count > 0 ? "between" : "good",
   }];
@@ -265,7 +266,7 @@ async function checkRepairs(deps: AlertDeps): Promise<AlertCheck[]> {
     return {
       name: `not_mended:${check}`,
       severity: "critical",
-      title: `Repair does not mend the drift in ${check}`,
+      title: `Repair does not mend the drift in ${checkWord(check)}`,
       detail: `${counted(left, "differs", "differ")} after ${
         counted(failures, "repair")
       }, such as ${example}`,
