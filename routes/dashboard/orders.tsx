@@ -98,14 +98,7 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
       (
         <>
           <PageHead title="Orders" note="Newest first">
-            {!isEmpty && (
-              <>
-                <a class="button" href="/dashboard/shortages">Ran short</a>
-                <a class="button" href={fileLink(given, search)} download="orders.csv">
-                  Download CSV
-                </a>
-              </>
-            )}
+            {!isEmpty && <ListActions file={fileLink(given, search)} />}
           </PageHead>
           <Faults of={query.faults} />
           {leavesAddressesOut && (
@@ -139,6 +132,16 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
 
   return app;
 }
+
+/** What leads on from the list. */
+const ListActions: FC<{ file: string }> = ({ file }) => (
+  <>
+    <a class="button" href="/dashboard/shortages">Ran short</a>
+    <a class="button" href={file} download="orders.csv">
+      Download CSV
+    </a>
+  </>
+);
 
 /** The import whose orders are asked for; one that there is not is passed over and said so. */
 async function importIn(
