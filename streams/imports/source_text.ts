@@ -104,7 +104,7 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
       setting: "file.encoding",
       question:
         "the file is not UTF-8: in which encoding does this line read right? Any other of the encoding standard, such as " +
-        "windows-1254, can be named as well",
+        "windows-1258, can be named as well",
       candidates: meant,
     },
   };

@@ -5,6 +5,8 @@
  */
 
 import { isPlainTime, parsePlacedAt, twoDigits } from "../../order/placed_at.ts";
+import { ownCopy } from "../../text/own_copy.ts";
+import { plainCharacters } from "./money_text.ts";
 import { isZone, type ZoneClock, zoneClock } from "./zone_time.ts";
 
 /** In which order a date has its parts where all of them are numbers. */
@@ -131,7 +133,7 @@ function numberKind(text: string): "spreadsheet" | "unix" | undefined {
 }
 
 /** Minutes ahead of UTC that the end of a time says, as `Z`, `-0500` or `+01:00`; NaN for any other end. */
-function plainOffset(text: string, at: number): number {
+function usualOffset(text: string, at: number): number {
   const { length } = text;
   const sign = text.charCodeAt(at);
   if (sign === 90) return length === at + 1 ? 0 : NaN;
@@ -149,8 +151,8 @@ function plainOffset(text: string, at: number): number {
  *
  * @returns undefined for all others, and for what may be no time that exists
  */
-export function plainTime(text: string): string | undefined {
-  const ahead = plainAhead(text);
+export function usualTime(text: string): string | undefined {
+  const ahead = usualAhead(text);
   if (Number.isNaN(ahead)) return undefined;
   const utc = twoDigits(text, 11) * 60 + twoDigits(text, 14) - ahead;
   const date = text.slice(0, 10);
@@ -162,10 +164,10 @@ export function plainTime(text: string): string | undefined {
 }
 
 /** Minutes ahead of UTC of such a time; NaN for all others. */
-function plainAhead(text: string): number {
+function usualAhead(text: string): number {
   const { length } = text;
   if (length < 20 || length > 26 || !isPlainTime(text)) return NaN;
-  return plainOffset(text, text.charCodeAt(19) === 32 ? 20 : 19);
+  return usualOffset(text, text.charCodeAt(19) === 32 ? 20 : 19);
 }
 
 function padded(value: number): string {
@@ -184,11 +186,27 @@ export interface TimeEvidence {
 
 const allOrders: readonly DateOrder[] = ["ymd", "dmy", "mdy"];
 
-const plainEvidence: TimeEvidence = { orders: allOrders, differs: false, needsZone: false };
+const eastAsian =
+  /^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일号](?:[ ,]*(\d{1,2})[時时시] ?(\d{1,2})[分분](?: ?(\d{1,2})[秒초])?|(?=\s|$))/u;
+
+/** A time in plain characters: those of full width mean the same, and so do the words of East Asia for its parts. */
+function plainTime(text: string): string {
+  // deno-lint-ignore no-control-regex
+  if (!/[^\x00-\x7f]/.test(text)) return text;
+  return plainCharacters(text).replace(
+    eastAsian,
+    (_, year, month, day, hour?: string, minute = "", second?: string) =>
+      `${year}-${month}-${day}` + (hour === undefined ? "" : ` ${hour}:${minute.padStart(2, "0")}` +
+        (second === undefined ? "" : `:${second.padStart(2, "0")}`)),
+  );
+}
+
+const usualEvidence: TimeEvidence = { orders: allOrders, differs: false, needsZone: false };
 
 /** Tells what a time, trimmed and not empty, says about the order of dates and the zone; undefined for what is none. */
-export function timeEvidence(text: string): TimeEvidence | undefined {
-  if (!Number.isNaN(plainAhead(text))) return plainEvidence;
+export function timeEvidence(written: string): TimeEvidence | undefined {
+  if (!Number.isNaN(usualAhead(written))) return usualEvidence;
+  const text = plainTime(written);
   const kind = numberKind(text);
   if (kind !== undefined) {
     return { orders: allOrders, differs: false, needsZone: kind === "spreadsheet" };
@@ -225,11 +243,13 @@ export function timeReader(form: TimeForm): TimeReader {
     return clock;
   };
   return (text) => {
+    const usual = usualTime(text);
+    if (usual !== undefined) return usual;
     let time = known.get(text);
     if (time === undefined) {
-      time = readTime(text, form, clockOf);
+      time = readTime(plainTime(text), form, clockOf);
       if (known.size >= maxRemembered) known.clear();
-      known.set(text, time);
+      known.set(ownCopy(text), time);
     }
     return time;
   };
@@ -244,8 +264,6 @@ function readTime(
   { order, zone = "", numbers }: TimeForm,
   clockOf: (zone: string) => ZoneClock | undefined,
 ): string | { problem: string } {
-  const usual = plainTime(text);
-  if (usual !== undefined) return usual;
   if (/(?:Z|[+-]\d\d:?\d\d)$/i.test(text)) {
     const plain = parsePlacedAt(text);
     if (plain !== undefined) return plain;
