@@ -9,14 +9,13 @@ import { readCustomerNames } from "../db/catalog/customers.ts";
 import { countOrderEnds } from "../db/orders/order_ends.ts";
 import type { FailureReason } from "../domain/order/order.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { formatCount } from "../domain/text/format_count.ts";
+import { counted, formatCount } from "../domain/text/format_count.ts";
 import { serveHttp } from "../routes/server.ts";
 import { importFile } from "../services/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
 import { readQueueStatus } from "../streams/workflow/queue_status.ts";
-import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
 import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
@@ -24,7 +23,7 @@ import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
-import { given } from "./engine_settings.ts";
+import { anyPort, given } from "./engine_settings.ts";
 import { firstCurrency } from "./first_currency.ts";
 import { formatKpis } from "./kpis.ts";
 import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
@@ -72,10 +71,8 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
         const shared = { ...data, ...withData(given(env)), ...engines.env };
         share = await shareEngines(dir, { by: "demo", env: shared, dir: engines.dir });
       }
-      const port = options.flag("exit") || env.PORT
-        ? {}
-        : { PORT: String(await freeServicePort(printError)) };
-      const settings = { ...data, LOG_LEVEL: "error", ...port, ...given(env), ...engines?.env };
+      const more = { LOG_LEVEL: "error", PORT: anyPort };
+      const settings = { ...data, ...more, ...given(env), ...engines?.env };
       return await withContext(settings, async (context) => {
         say(`  ${context.db.version} on ${new URL(context.config.databaseUrl).host}`);
         let code = 0;
@@ -140,8 +137,8 @@ async function importSample(
   });
   const rate = Math.round(report.rows / Math.max(report.seconds, 0.001));
   say(
-    `  ${formatCount(report.rows)} rows in ${report.seconds.toFixed(1)} s ` +
-      `(${formatCount(rate)} rows/s): ${formatCount(report.orders_new)} new orders`,
+    `  ${counted(report.rows, "row")} in ${report.seconds.toFixed(1)} s ` +
+      `(${formatCount(rate)} rows/s): ${counted(report.orders_new, "new order")}`,
   );
   if (report.rows_rejected > 0) {
     const { orders_rejected: orders, rows_rejected: rows } = report;
@@ -149,10 +146,6 @@ async function importSample(
     for (const line of reasonLines(reasons)) say(cut(`  ${line}`, terminalColumns()));
   }
   return report.orders_new;
-}
-
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function whyDirty(name: string): string {
@@ -244,6 +237,7 @@ async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
     signal,
   );
   const serving = serveHttp(context, signal, {
+    onTaken: printError,
     onListening: (url) => {
       say(`\nDashboard: ${url}/dashboard`);
       say(`API:       ${url}/kpis, ${url}/docs`);

@@ -31,10 +31,11 @@ import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
+import { counted } from "../domain/text/format_count.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
-import { readStreams } from "../streams/workflow/queue_status.ts";
+import { groupsWithoutConsumer, readStreams } from "../streams/workflow/queue_status.ts";
 import { consumersBefore } from "../streams/workflow/hold_older.ts";
 import { chargingProviders, providerFault } from "../streams/payments/gateways.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
@@ -47,7 +48,6 @@ import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
-import { groupsWithoutConsumer } from "./nobody_works.ts";
 import { print } from "./print.ts";
 import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
 import { terminalColumns, wrap } from "./table.ts";
@@ -332,6 +332,6 @@ export function formatFindings(findings: readonly Finding[], columns: number): s
   });
   const count = (level: Finding["level"]) =>
     findings.filter((finding) => finding.level === level).length;
-  const verdict = `${count("problem")} problems, ${count("warning")} warnings`;
-  return [...lines, "", verdict].join("\n");
+  const verdict = ["problem", "warning"] as const;
+  return [...lines, "", verdict.map((level) => counted(count(level), level)).join(", ")].join("\n");
 }

@@ -14,6 +14,9 @@ import { printError } from "./print.ts";
 /** Variables of which one is enough for nothing private to be used. */
 const engineNames = ["DATABASE_URL", "REDIS_URL"] as const;
 
+/** For trials, of which there may be several at once; a service for others listens where it was told, or not at all. */
+export const anyPort = "8000+";
+
 /** Stand in for private engines while everything else is looked at. */
 const placeholders = {
   DATABASE_URL: "mysql://private@127.0.0.1/orders",
@@ -68,7 +71,7 @@ export async function readSettings(
   }
   inUse ??= holdPrivateEngines(env);
   const shared = await inUse;
-  return parseConfig({ ...shared, ...given(env) });
+  return parseConfig({ PORT: anyPort, ...shared, ...given(env) });
 }
 
 /** Settings that are really set. */
@@ -87,12 +90,13 @@ async function holdPrivateEngines(
   ]);
   try {
     const held = await useEngines({ dir: env.ENGINES_DIR, log: printError });
-    const { by, pid, dir, env: settings } = held.engines;
-    const whose = by === "engines" ? `private engines in ${dir}` : `the engines of ${by} (${pid})`;
-    printError(
-      `No engine is set: using ${whose}, ` +
-        (held.isNew ? "started now" : "which run already") + `; see ${typed("engines")}`,
-    );
+    const { by, pid, env: settings } = held.engines;
+    const which = by !== "engines"
+      ? `those of ${by} (${pid})`
+      : held.isNew
+      ? "private ones, started now"
+      : "private ones";
+    printError(`No engine is set: using ${which}; see ${typed("engines")}`);
     void held.ended.then(() => {
       printError("The private engines that this process used were stopped, so it stops as well");
       process.exit(1);

@@ -8,6 +8,7 @@ import { formatCount } from "../domain/text/format_count.ts";
 import { recoverWork } from "../services/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
@@ -52,6 +53,7 @@ database older than what was published from it.`,
         `Rebuilt the KPIs from ${formatCount(report.kpis.orders)} orders and ` +
           `${formatCount(report.kpis.refunds)} refunds in ${report.seconds.toFixed(1)} s`,
       );
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

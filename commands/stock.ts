@@ -23,6 +23,7 @@ import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -92,6 +93,7 @@ async function runOne(
       const stock = await readStock(context.db, sku);
       if (stock === undefined) throw unknownProduct(sku);
       print(formatStock(stock));
+      await tellIfNobodyWorks(context);
       return 0;
     }
     await guardDatabase(context);
@@ -100,6 +102,7 @@ async function runOne(
     const { before, after } = await changeStock(context, sku, change, { operator, detail });
     print(formatStock(after));
     print(`available was ${formatCount(before.stockQty)}`);
+    await tellIfNobodyWorks(context);
     return 0;
   });
 }
@@ -144,6 +147,7 @@ async function runFile(
       const seconds = Math.round(performance.now() - startedAt) / 1000;
       if (options.flag("json")) print(JSON.stringify({ ...applied.report, seconds }));
       else print(fileSummary(applied, seconds, rejectsPath));
+      await tellIfNobodyWorks(context);
       return tookNoStock(applied.report) ? 1 : 0;
     } finally {
       await rejects?.discard();
