@@ -7,6 +7,7 @@
 
 import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
+import { readRedisUrls } from "./config/engine_url.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
@@ -72,7 +73,7 @@ export async function main(
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const refused = expected ? undefined : refusalOf(error);
+    const refused = expected ? undefined : refusalOf(error, redisUserIn(env));
     const line = refused === undefined
       ? messageOf(error).split("\n")[0]
       : `${refused.why}; ${refused.remedy}`;
@@ -80,6 +81,15 @@ export async function main(
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
+}
+
+/** As whom Redis knows the commands of this environment, where it names a Redis. */
+function redisUserIn(
+  { REDIS_URL: url, REDIS_PREFIX: prefix = "" }: Record<string, string | undefined>,
+) {
+  return url === undefined || url === ""
+    ? {}
+    : { user: readRedisUrls(url).address[0]?.user, prefix };
 }
 
 /** Every command in a line of its own. */
