@@ -4,10 +4,12 @@
  * @module
  */
 
+import { tmpdir } from "node:os";
 import { basename, resolve } from "node:path";
 import { readCustomerNames } from "../db/catalog/customers.ts";
 import { countOrderEnds } from "../db/orders/order_ends.ts";
 import type { FailureReason } from "../domain/order/order.ts";
+import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { counted, formatCount } from "../domain/text/format_count.ts";
 import { serveHttp } from "../routes/server.ts";
@@ -17,6 +19,7 @@ import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
 import { readQueueStatus } from "../streams/workflow/queue_status.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { describeStartFault } from "../tools/engines/start_fault.ts";
 import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
 import { typed } from "../runtime/typed.ts";
@@ -66,7 +69,10 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
     try {
       if (!(env.DATABASE_URL && env.REDIS_URL)) {
         say("Starting a private database and a private Redis");
-        engines = await startPrivateEngines();
+        engines = await startPrivateEngines().catch((error) => {
+          const why = describeStartFault(error, tmpdir(), "TMPDIR");
+          throw new WorkflowError("unavailable", `Cannot start private engines: ${why}`);
+        });
         const dir = env.ENGINES_DIR ? resolve(env.ENGINES_DIR) : keptDir;
         const shared = { ...data, ...withData(given(env)), ...engines.env };
         share = await shareEngines(dir, { by: "demo", env: shared, dir: engines.dir });

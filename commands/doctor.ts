@@ -91,13 +91,11 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
   try {
     config = await readSettings(env);
   } catch (error) {
+    if (error instanceof EngineFault) return [problem("private engines", error.why, error.remedy)];
     if (!(error instanceof WorkflowError)) throw error;
-    const faults = error.faults.map(({ at, detail }) =>
+    return error.faults.map(({ at, detail }) =>
       problem("settings", `${at} ${detail}`, `set ${at} in the environment`)
     );
-    return faults.length > 0
-      ? faults
-      : [problem("private engines", error.message, "set DATABASE_URL and REDIS_URL")];
   }
   const place: Place = { isPrivate: namesNoEngine(env), isNew: false };
   return [

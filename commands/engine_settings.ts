@@ -6,6 +6,7 @@
 
 import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { EngineFault } from "../domain/operation/engine_fault.ts";
 import { isSingleExecutable } from "../runtime/carried.ts";
 import { isNotPermitted } from "../runtime/permissions.ts";
 import { typed } from "../runtime/typed.ts";
@@ -106,9 +107,9 @@ async function holdPrivateEngines(
     const why = isNotPermitted(error)
       ? `this process may start no programs; run it as ${typed("NAME")}`
       : messageOf(error);
-    throw new WorkflowError(
-      "unavailable",
-      `Cannot use private engines: ${why}; or set DATABASE_URL and REDIS_URL`,
-    );
+    throw new EngineFault("Cannot use private engines", {
+      why,
+      remedy: "or set DATABASE_URL and REDIS_URL",
+    });
   }
 }

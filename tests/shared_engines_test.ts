@@ -78,9 +78,7 @@ Deno.test("two commands that start at the same moment get the same engines, and 
       assert.match(
         err,
         new RegExp(
-          `^No engine is set: using private ones(, started now)?; see ${
-            typed("engines")
-          }\\n$`,
+          `^No engine is set: using private ones(, started now)?; see ${typed("engines")}\\n$`,
         ),
       );
     }
