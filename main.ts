@@ -6,6 +6,7 @@
  */
 
 import type { Command } from "./commands/command.ts";
+import { fitHelp } from "./commands/help_text.ts";
 import { print, printError } from "./commands/print.ts";
 import { readRedisUrls } from "./config/engine_url.ts";
 import { settings } from "./config/config.ts";
@@ -67,7 +68,8 @@ export async function main(
     }
     const command = await loadCommand(name);
     if (rest.includes("--help")) {
-      print(`${command.summary}\n\n${command.help.trim().replaceAll("deno task", typedFirst)}`);
+      const help = command.help.trim().replaceAll("deno task", typedFirst);
+      print(fitHelp(`${command.summary}\n\n${help}`));
       return 0;
     }
     return await command.run(rest, env);

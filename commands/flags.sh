@@ -5,6 +5,10 @@
 # engines; nothing else is in reach of them then.
 
 case $1 in
+  help)
+    echo "-q --no-prompt --ignore-env --allow-read=."
+    exit
+    ;;
   demo)
     # Without .env, in which the shop's own engines may stand.
     echo "-q --no-prompt -P=tools --allow-net"
