@@ -342,7 +342,7 @@ function refundPath(id: number): string {
 const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, orders }) => {
   const mayRefund = missingScopes(c, refundPath(1)) === undefined;
   return (
-    <Table label="Orders">
+    <Table label="Orders" look="orders">
       <Columns
         names={[
           "Order",
@@ -361,7 +361,7 @@ const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, or
               <a href={`/dashboard/orders/${order.id}`}>{order.externalOrderId}</a>{" "}
               <span class="muted small wide">#{order.id}</span>
               <div class="narrow before">
-                {order.recipient.name}, <Time at={order.placedAt} />
+                <Time at={order.placedAt} />
               </div>
             </th>
             <td>
