@@ -149,7 +149,7 @@ const causes: Cause[] = [
   {
     alert: "overdue_reservations",
     severity: "warning",
-    detail: /^1 wait for their payment beyond the time they are given$/,
+    detail: /^1 order waits for payment longer than allowed$/,
     prepare: async (flow) => {
       await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
       await flow.turn("orders");
@@ -313,7 +313,10 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     await lookOnce(deps, start);
     await lookOnce(deps, start + 30_000);
     const alert = (await readAlerts(flow)).find(({ name }) => name === "oldest_age:payments");
-    assert.equal(alert!.detail, "the oldest of 1 is 7 min old; 1.00 EUR wait; the group is paused");
+    assert.equal(
+      alert!.detail,
+      "the oldest of 1 is 7 min old; 1.00 EUR waits; the group is paused",
+    );
     assert.notEqual(alert!.raisedAt, null);
 
     await publish(flow, [{ message }]);
