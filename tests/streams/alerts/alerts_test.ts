@@ -5,6 +5,7 @@ import { silentLog } from "../../../domain/operation/log.ts";
 import { countRaisedAlerts, lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { pauseGroup, resumeGroup } from "../../../streams/queue/pause_group.ts";
 import { verifyNow } from "../../../streams/verification/verify_regularly.ts";
+import { noteProviderAway } from "../../../streams/payments/provider_away.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -96,6 +97,14 @@ const causes: Cause[] = [
     detail: /^http:\/\/127\.0\.0\.1:1 said that it wants nothing any more: 410 Gone$/,
     begin: ({ db }) => disableEndpoint(db, "http://127.0.0.1:1/hooks", "410 Gone"),
     end: ({ db }) => enableEndpoint(db, "http://127.0.0.1:1/hooks"),
+  },
+  {
+    alert: "payment_provider",
+    severity: "critical",
+    detail: /^connect ECONNREFUSED 127\.0\.0\.1:9000$/,
+    begin: (flow) =>
+      noteProviderAway(flow, [{ kind: "away", error: "connect ECONNREFUSED 127.0.0.1:9000" }]),
+    end: ({ redis, keys }) => redis.del(keys.providerAway),
   },
   {
     alert: "notifications_given_up",
