@@ -283,7 +283,7 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
     name: "overdue_reservations",
     severity: "warning",
     title: "Reservations are not ended in time",
-    detail: `${counted(overdue, "order waits", "orders wait")} for payment longer than they may`,
+    detail: `${counted(overdue, "order waits", "orders wait")} for payment longer than allowed`,
     level: overdue > 0 ? "bad" : "good",
   }];
 }
