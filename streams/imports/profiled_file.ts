@@ -46,6 +46,7 @@ import {
   type SourceRow,
   type StoredCells,
 } from "../../domain/import/source_row.ts";
+import { counted } from "../../domain/text/plural.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import {
@@ -273,7 +274,7 @@ function destroyedIds(
 ): WorkflowError {
   const name = columns.external_order_id!.name;
   const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${
-    count === 1 ? "1 row" : `${count} rows`
+    counted(count, "row")
   })`;
   const faults = [
     { at: `line ${line}`, detail },

@@ -13,6 +13,7 @@ import type { FileEvidence } from "./file_evidence.ts";
 import { type MoneyForm, parseMoney, plainAmountText } from "./money_text.ts";
 import type { ImportProfile, ProfileAdjustment } from "./profile.ts";
 import { type DateOrder, timeReader } from "./time_text.ts";
+import { plural } from "../../text/plural.ts";
 
 /** What was found out about a file. */
 export interface InferredSettings {
@@ -297,9 +298,9 @@ function settleZone(
   questions.push({
     setting: "time.zone",
     question:
-      `${withoutZone.count === 1 ? "1 time" : `${withoutZone.count} times`} such as ${
-        samples(withoutZone)
-      } ${withoutZone.count === 1 ? "names" : "name"} no time zone: the shop's own, ` +
+      `${withoutZone.count} ${plural(withoutZone.count, "time")} such as ${samples(withoutZone)} ${
+        plural(withoutZone.count, "names", "name")
+      } no time zone: the shop's own, ` +
       "as the IANA database calls it",
     candidates: ["UTC", "Europe/Berlin", "America/New_York"].map((value) => ({
       value,
