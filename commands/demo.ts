@@ -11,7 +11,8 @@ import { countOrderEnds } from "../db/orders/order_ends.ts";
 import type { FailureReason } from "../domain/order/order.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { counted, formatCount } from "../domain/text/format_count.ts";
+import { formatCount } from "../domain/text/format_count.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { serveHttp } from "../routes/server.ts";
 import { importFile } from "../services/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
@@ -138,7 +139,7 @@ async function importSample(
     name,
     operator,
     onProgress: ({ rowsRead, rowsDone }) =>
-      show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
+      show(`  ${counted(rowsRead, "row")} read, ${formatCount(rowsDone)} done`),
     onRejected: (rows) => countReasons(reasons, rows),
   });
   const rate = Math.round(report.rows / Math.max(report.seconds, 0.001));
@@ -195,10 +196,12 @@ async function showFailures({ db, config }: Context): Promise<void> {
     payment_declined: config.gateway === "simulated"
       ? "the simulated gateway declines odd totals"
       : "the payment provider declined",
-    insufficient_stock: `there are ${formatCount(config.initialStock)} units of each product here`,
+    insufficient_stock: `there ${plural(config.initialStock, "is", "are")} ${
+      counted(config.initialStock, "unit")
+    } of each product here`,
     payment_timeout: "the payment provider gave no answer",
   };
-  say(`\nFailed: ${formatCount(sum(failed))} of ${formatCount(sum(ends))} orders`);
+  say(`\nFailed: ${formatCount(sum(failed))} of ${counted(sum(ends), "order")}`);
   say(indent(formatTable(
     [right("orders"), { heading: "reason" }, { heading: "why" }],
     failed.map(({ orders, failureReason }) => [

@@ -32,7 +32,7 @@ import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
-import { counted } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";

@@ -5,7 +5,8 @@
  */
 
 import { writeSync } from "node:fs";
-import { counted, formatCount } from "../domain/text/format_count.ts";
+import { formatCount } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import type { ImportProgress } from "../streams/imports/orders_import.ts";
 
 /** Milliseconds between two drawings. */

@@ -7,8 +7,9 @@
 import type { ImportMoney } from "../domain/import/import_money.ts";
 import type { RejectReason } from "../domain/import/reject_reasons.ts";
 import { formatMoney } from "../domain/money.ts";
-import { counted, formatCount } from "../domain/text/format_count.ts";
+import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
+import { counted } from "../domain/text/plural.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { formatTable, indent, right } from "./table.ts";
 

@@ -12,12 +12,3 @@ let counts: Intl.NumberFormat | undefined;
 export function formatCount(count: number): string {
   return (counts ??= new Intl.NumberFormat("en")).format(count);
 }
-
-/**
- * A count with what is counted, such as `1 order` or `1,400 orders`.
- *
- * @param what in the singular; its plural ends in s
- */
-export function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
-}
