@@ -99,7 +99,7 @@ Deno.test("recover brings lost work back and tells how much", () =>
     const { code, out } = await type("recover");
     assert.equal(code, 0);
     assert.match(out, /^Republished 1 orders, 0 refunds, 0 reversals and 0 notifications$/m);
-    assert.match(out, /^Rebuilt the KPIs from 4 orders and 1 refunds in \d+\.\d s$/m);
+    assert.match(out, /^Rebuilt the KPIs from 4 orders and 1 refund in \d+\.\d s$/m);
     assert.equal((await type("verify")).code, 0);
   }));
 
