@@ -3,7 +3,13 @@ import { Buffer } from "node:buffer";
 import { recordSecondPayment } from "../../db/payments/payment_disputes.ts";
 import { giveMoney } from "../order_money.ts";
 import { storeOrder } from "../routes/api.ts";
-import { assertAccessible, assertFits, assertTappable, type Tab } from "./browser.ts";
+import {
+  assertAccessible,
+  assertFits,
+  assertTablesFit,
+  assertTappable,
+  type Tab,
+} from "./browser.ts";
 import { takePicture } from "./pictures.ts";
 import { setStage } from "./stage.ts";
 
@@ -83,6 +89,7 @@ stage.test("every page is accessible in dark", async (tab) => {
 stage.test("every page fits a phone and a finger", async (tab) => {
   await visitAll(tab, "phone", async (name) => {
     await assertFits(tab.page, name);
+    await assertTablesFit(tab.page, name);
     await assertTappable(tab.page, name);
     await assertAccessible(tab.page, name);
   });
