@@ -97,7 +97,9 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
       { title: "Orders", nav: home },
       (
         <>
-          <Head file={isEmpty ? undefined : fileLink(given, search)} />
+          <PageHead title="Orders" note="Newest first">
+            {!isEmpty && <ListActions file={fileLink(given, search)} />}
+          </PageHead>
           <Faults of={query.faults} />
           {leavesAddressesOut && (
             <Notice tone="warn" title={`More than ${maxAddresses} e-mail addresses begin so`}>
@@ -130,6 +132,16 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
 
   return app;
 }
+
+/** What leads on from the list. */
+const ListActions: FC<{ file: string }> = ({ file }) => (
+  <>
+    <a class="button" href="/dashboard/shortages">Ran short</a>
+    <a class="button" href={file} download="orders.csv">
+      Download CSV
+    </a>
+  </>
+);
 
 /** The import whose orders are asked for; one that there is not is passed over and said so. */
 async function importIn(
@@ -182,18 +194,6 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
     maxCents,
   };
 }
-
-/** The title, and what can be done with what is listed. */
-const Head: FC<{ file: string | undefined }> = ({ file }) => (
-  <PageHead title="Orders" note="Newest first">
-    {file !== undefined && (
-      <>
-        <a class="button" href="/dashboard/shortages">Ran short</a>
-        <a class="button" href={file} download="orders.csv">Download CSV</a>
-      </>
-    )}
-  </PageHead>
-);
 
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
