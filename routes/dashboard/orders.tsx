@@ -97,9 +97,7 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
       { title: "Orders", nav: home },
       (
         <>
-          <PageHead title="Orders" note="Newest first">
-            {!isEmpty && <ListActions file={fileLink(given, search)} />}
-          </PageHead>
+          <Head file={isEmpty ? undefined : fileLink(given, search)} />
           <Faults of={query.faults} />
           {leavesAddressesOut && (
             <Notice tone="warn" title={`More than ${maxAddresses} e-mail addresses begin so`}>
@@ -132,16 +130,6 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
 
   return app;
 }
-
-/** What leads on from the list. */
-const ListActions: FC<{ file: string }> = ({ file }) => (
-  <>
-    <a class="button" href="/dashboard/shortages">Ran short</a>
-    <a class="button" href={file} download="orders.csv">
-      Download CSV
-    </a>
-  </>
-);
 
 /** The import whose orders are asked for; one that there is not is passed over and said so. */
 async function importIn(

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { typed } from "../../runtime/typed.ts";
 import { readLatestLoss } from "../../db/recovery/database_marks.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { sumDeadLetters } from "../../db/dead_letters/dead_letters.ts";
@@ -186,7 +187,7 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
       title: `${group}: nobody is working`,
       detail: `${counted(waiting, "message waits", "messages wait")} and no consumer is alive${
         amounts === "" ? "" : `: ${amounts}`
-      }`,
+      }; run ${typed("start")}`,
       level: consumers > 0 || waiting === 0 ? "good" : "bad",
     }, {
       name: `paused_with_work:${group}`,
