@@ -183,6 +183,18 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
   };
 }
 
+/** The title, and what can be done with what is listed. */
+const Head: FC<{ file: string | undefined }> = ({ file }) => (
+  <PageHead title="Orders" note="Newest first">
+    {file !== undefined && (
+      <>
+        <a class="button" href="/dashboard/shortages">Ran short</a>
+        <a class="button" href={file} download="orders.csv">Download CSV</a>
+      </>
+    )}
+  </PageHead>
+);
+
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
   const { least: _, most: __, reason, ...rest } = given;
