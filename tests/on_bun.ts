@@ -327,6 +327,7 @@ const words = {
     else await found(files.rm(path, options));
   },
   removeSync: (path: Path) => fs.rmSync(path),
+  chmod: files.chmod,
   chmodSync: fs.chmodSync,
   stat,
   statSync: (path: Path) => infoOf(fs.statSync(path)),
