@@ -77,16 +77,6 @@ export const testsNotOnBun: readonly TestNotOnBun[] = [
     name: "doctor says how each engine is reached",
     why: permissions,
   },
-  {
-    file: "tests/runtimes_test.ts",
-    name: "deno serve takes the service",
-    why: "it runs deno serve; tests/commands/serve_test.ts runs Bun's server",
-  },
-  {
-    file: "tests/runtimes_test.ts",
-    name: "deno serve answers this machine alone",
-    why: "it runs deno serve, whose host is everywhere by default",
-  },
 ];
 
 /** True for a file of tests that Bun runs. */

@@ -328,6 +328,7 @@ const words = {
   },
   removeSync: (path: Path) => fs.rmSync(path),
   chmod: files.chmod,
+  rename: files.rename,
   chmodSync: fs.chmodSync,
   stat,
   statSync: (path: Path) => infoOf(fs.statSync(path)),
