@@ -27,6 +27,7 @@ const commands = [
   "recover",
   "dead",
   "stock",
+  "customer",
   "gateway",
   "token",
   "migrate",

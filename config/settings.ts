@@ -270,6 +270,13 @@ export const settingsTable = {
     kind: kinds.integer(0, 3_600_000, "ms"),
     meaning: "wait after the first error, doubling with every further one",
   },
+  erasureSecret: {
+    name: "ERASURE_SECRET",
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning: "keeps the key out of the database by which people are known again whose data " +
+      "[were erased](operating.md#erasing-a-person); the same for all processes, and never changed",
+  },
   reservationTtlSeconds: {
     name: "RESERVATION_TTL_SECONDS",
     fallback: "900",

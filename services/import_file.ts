@@ -21,14 +21,14 @@ import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
 export interface FileImportDeps extends ServiceDeps {
-  config: Pick<Config, "initialStock" | "unknownSku">;
+  config: Pick<Config, "initialStock" | "unknownSku"> & Partial<Pick<Config, "erasureSecret">>;
 }
 
 /**
  * How a file is imported; `initialStock` is the setting where it is not said, and `unknownSku` is always the setting.
  */
 export type ImportFileOptions =
-  & Omit<ImportOptions, "initialStock" | "unknownSku" | "edit" | "onEdited">
+  & Omit<ImportOptions, "initialStock" | "unknownSku" | "erasureSecret" | "edit" | "onEdited">
   & {
     initialStock?: number;
     /** Whoever starts it, for the audit log. */
@@ -96,7 +96,7 @@ export function importFile(
   source: ReadableStream<Uint8Array>,
   { operator, ...options }: ImportFileOptions,
 ): Promise<ImportReport> {
-  const { unknownSku } = deps.config;
+  const { unknownSku, erasureSecret } = deps.config;
   const initialStock = options.initialStock ?? deps.config.initialStock;
   const { dryRun = false } = options;
   const begin = (form: ImportedForm) =>
@@ -109,6 +109,7 @@ export function importFile(
     onEdited: dryRun ? undefined : noteEdits(operator),
     initialStock,
     unknownSku,
+    erasureSecret,
     edit: editorOf(deps, initialStock),
   });
 }
