@@ -4,7 +4,7 @@
  * @module
  */
 
-import { keyHours } from "../db/clients/idempotency.ts";
+import { hasAnswers, keyHours } from "../db/clients/idempotency.ts";
 import type { Database } from "../db/connection/database.ts";
 import {
   findRejects,
@@ -89,9 +89,4 @@ export async function eraseAnswers(
       }
     }
   }
-}
-
-async function hasAnswers(db: Database): Promise<boolean> {
-  const rows = await db.execute("select 1 as one from idempotency_keys limit 1");
-  return rows.length > 0;
 }

@@ -145,8 +145,6 @@ export async function releaseDeliveries(
  * the process that has taken it since, unless it got through. A notification that got through once stays
  * sent, even where a replay of it failed. Running it again after a lost answer writes the tries twice and
  * changes nothing else.
- *
- * The first statement locks every row of the history: an erasure of the person comes before it, and is seen, or after it.
  */
 export async function settleDeliveries(
   db: Database,
@@ -168,22 +166,7 @@ export async function settleDeliveries(
     ]),
   );
   await db.transaction(async (tx) => {
-    await tx.run(
-      `
-      update ${attemptTable}
-      straight_join notification_logs on notification_logs.id = attempt.id
-      straight_join customers on customers.id = notification_logs.customer_id
-      set notification_logs.error = case
-          when attempt.success = 0 and notification_logs.success = 1 then notification_logs.error
-          else ${unnamed("attempt.error")} end,
-        notification_logs.sent_at = case
-          when attempt.success = 1 then current_timestamp(6) else notification_logs.sent_at end,
-        notification_logs.no_address = case
-          when attempt.success = 0 and (notification_logs.success = 1 or ${isErasedCustomer})
-          then notification_logs.no_address else attempt.no_address end,
-        notification_logs.success = greatest(attempt.success, notification_logs.success)`,
-      [json],
-    );
+    await noteOutcomes(tx, json);
     await tx.run(
       `
       insert into notification_attempts
@@ -220,6 +203,29 @@ export async function settleDeliveries(
       [json, claim],
     );
   });
+}
+
+/**
+ * Writes into the history whether notifications got through, and locks every row of it: an erasure of the person comes before,
+ * and is seen, or afterwards.
+ */
+async function noteOutcomes(tx: Queryable, json: string): Promise<void> {
+  await tx.run(
+    `
+    update ${attemptTable}
+    straight_join notification_logs on notification_logs.id = attempt.id
+    straight_join customers on customers.id = notification_logs.customer_id
+    set notification_logs.error = case
+        when attempt.success = 0 and notification_logs.success = 1 then notification_logs.error
+        else ${unnamed("attempt.error")} end,
+      notification_logs.sent_at = case
+        when attempt.success = 1 then current_timestamp(6) else notification_logs.sent_at end,
+      notification_logs.no_address = case
+        when attempt.success = 0 and (notification_logs.success = 1 or ${isErasedCustomer})
+        then notification_logs.no_address else attempt.no_address end,
+      notification_logs.success = greatest(attempt.success, notification_logs.success)`,
+    [json],
+  );
 }
 
 /** What a receiver said, which may name the person: not of somebody who was erased while it was sent. */

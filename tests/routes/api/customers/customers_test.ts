@@ -44,7 +44,7 @@ Deno.test("GET /customers/{id} has all that is kept, for tokens with admin alone
   assertProblem(
     await ask(api, "GET", "/customers/nobody", undefined, as("boss")),
     404,
-    "not_found",
+    "not-found",
   );
 });
 
