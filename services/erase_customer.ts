@@ -5,20 +5,18 @@
  */
 
 import type { Config } from "../config/config.ts";
-import { addAuditEntries } from "../db/audit/audit_log.ts";
-import { countOpenClaims, keyHours } from "../db/clients/idempotency.ts";
+import { keyHours } from "../db/clients/idempotency.ts";
 import type { Queryable } from "../db/connection/database.ts";
 import { readErased, readErasureKey, writeErasedKeys } from "../db/customers/erased_keys.ts";
+import { readRunningImports } from "../db/imports/imports.ts";
 import {
   type CustomerRow,
   eraseCustomerRows,
   type Erasure,
-  finishErasure,
   insertErasure,
   lockErasure,
   lockErasures,
   lockLiveOrders,
-  noteErasedOrders,
   readCustomersBy,
   readErasureWith,
   readLateRefundKeys,
@@ -29,25 +27,15 @@ import {
   type Searched,
   uncallCustomers,
 } from "../db/customers/erasures.ts";
-import {
-  eraseFreeTexts,
-  eraseNotices,
-  eraseOrderTexts,
-  eraseRecipients,
-  lockNextOrders,
-  orderTextTables,
-  readOrderTexts,
-} from "../db/customers/personal_texts.ts";
 import { decideErasure, type OpenMatter } from "../domain/customer/erase.ts";
 import { erasedPrefix, isErasedId } from "../domain/customer/erased_customer.ts";
-import { erasedContentHash, type ErasureKey } from "../domain/customer/erasure_key.ts";
-import { type PersonFinder, personFinder } from "../domain/customer/personal_text.ts";
+import type { ErasureKey } from "../domain/customer/erasure_key.ts";
+import { personFinder } from "../domain/customer/personal_text.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { guestIdOf } from "../domain/order/guest.ts";
-import { pause } from "../streams/timing/pause.ts";
+import { continueErasure } from "../streams/upkeep/continue_erasure.ts";
 import { type AuditDeps, audited } from "./audited.ts";
-import { eraseAnswers, eraseLooseTexts, eraseRejects } from "./erase_loose_texts.ts";
 
 /** What erasing works with. */
 export interface ErasureDeps extends AuditDeps {
@@ -74,14 +62,11 @@ export interface ErasedPerson {
   sameEmail: number[];
 }
 
-/** Orders to a transaction: it holds their locks for some 50 ms. */
-const ordersAtOnce = 1_000;
-
 /** Most orders of others that were sent to the person, and most of others with the same address. */
 const maxOthers = 10_000, maxSameEmail = 100;
 
-/** Wait for requests that are being answered, in milliseconds: no answer takes longer. */
-const maxClaimMs = 15_000, claimPollMs = 20;
+/** Most running imports that are named. */
+const maxImports = 10;
 
 /**
  * Erases a person: everything that names them leaves every table; their orders, payments and refunds stay for the books, of
@@ -112,18 +97,11 @@ export async function eraseCustomer(
       ? found.erasure
       : await db.transaction((tx) => beginErasure(tx, found.customer.id, operator, key));
     if (begun.finishedAt !== null) return { result: resultOf(begun, false), changed: false };
-    await goOn(deps, begun, key);
+    await continueErasure(deps, begun, key);
     const done = (await readErasureWith(db, begun.customerId))!;
     // The last transaction has told of it.
     return { result: { ...resultOf(done, true), ...sameEmailOf(begun) }, changed: true };
   });
-}
-
-/** Goes on with an erasure that was begun and left, as after a crash. */
-export async function resumeErasure(deps: ErasureDeps, erasureId: number): Promise<void> {
-  const key = await readErasureKey(deps.db, deps.config.erasureSecret);
-  const erasure = await deps.db.transaction((tx) => lockErasure(tx, erasureId));
-  if (erasure.finishedAt === null) await goOn(deps, erasure, key);
 }
 
 /** Nobody is meant by what was said. */
@@ -260,6 +238,10 @@ async function refuseOpen(tx: Queryable, searched: Searched): Promise<void> {
   const lateKeys = await readLateRefundKeys(tx, customerIds, keyHours);
   const open: OpenMatter[] = [
     ...await readOpenMatters(tx, customerIds, otherOrderIds),
+    ...(await readRunningImports(tx, maxImports)).map((importId) => ({
+      reason: "import" as const,
+      importId,
+    })),
     ...lateKeys.filter(({ key }) => finder.isNamedIn(key)).map(({ orderId }) => ({
       reason: "named_key" as const,
       orderId,
@@ -275,83 +257,4 @@ async function refuseOpen(tx: Queryable, searched: Searched): Promise<void> {
     `Cannot erase customer ${customerIds[0]}: ${first!.at} ${first!.detail}${more}`,
     faults,
   );
-}
-
-/** Does all that is left of an erasure, each step of which may be done again. */
-async function goOn(deps: ErasureDeps, erasure: Erasure, key: ErasureKey): Promise<void> {
-  const { db } = deps;
-  const { id, searched } = erasure;
-  if (searched === null) return;
-  const finder = personFinder(searched);
-  while (await db.transaction((tx) => eraseNextOrders(tx, id, { key, finder })));
-  for (let from = 0; from < searched.otherOrderIds.length; from += ordersAtOnce) {
-    const ids = searched.otherOrderIds.slice(from, from + ordersAtOnce);
-    await db.transaction((tx) => eraseFromOrders(tx, ids.map((id) => ({ id })), finder));
-  }
-  await eraseLooseTexts(db, finder);
-  await eraseRejects(db, finder);
-  await waitForAnswers(db);
-  await eraseAnswers(db, searched, finder);
-  await db.transaction((tx) => endErasure(tx, id));
-}
-
-/** Goes on with the orders. @returns false where none is left */
-async function eraseNextOrders(
-  tx: Queryable,
-  id: number,
-  { key, finder }: { key: ErasureKey; finder: PersonFinder },
-): Promise<boolean> {
-  const { searched, afterOrderId } = await lockErasure(tx, id);
-  if (searched === null) return false;
-  const page = { afterId: afterOrderId, limit: ordersAtOnce };
-  const orders = await lockNextOrders(tx, searched.customerIds, page);
-  if (orders.length === 0) return false;
-  const ids = orders.map(({ id }) => id);
-  await eraseFreeTexts(tx, ids);
-  await eraseFromOrders(
-    tx,
-    orders.map(({ id, contentHash }) => ({ id, contentHash: erasedContentHash(key, contentHash) })),
-    finder,
-  );
-  await noteErasedOrders(tx, id, ids.at(-1)!, ids.length);
-  return true;
-}
-
-async function eraseFromOrders(
-  tx: Queryable,
-  orders: readonly { id: number; contentHash?: string }[],
-  finder: PersonFinder,
-): Promise<void> {
-  const ids = orders.map(({ id }) => id);
-  await eraseRecipients(tx, orders);
-  await eraseNotices(tx, ids);
-  for (const table of orderTextTables) {
-    const texts = await readOrderTexts(tx, table, ids);
-    const named = texts.filter(({ text }) => finder.isNamedIn(text));
-    await eraseOrderTexts(tx, table, named.map(({ id }) => id));
-  }
-}
-
-/** An answer that is being made of what was read before is stored before it is looked for. */
-async function waitForAnswers(db: ErasureDeps["db"]): Promise<void> {
-  const [row] = await db.query("select current_timestamp(6) as now");
-  const now = String(row!.now);
-  for (let waited = 0; waited < maxClaimMs; waited += claimPollMs) {
-    if (await countOpenClaims(db, now) === 0) return;
-    await pause(claimPollMs, AbortSignal.timeout(claimPollMs));
-  }
-}
-
-/** Forgets what was looked for, and has the audit log tell that it is done. */
-async function endErasure(tx: Queryable, id: number): Promise<void> {
-  const { finishedAt, operator, customerId, orders } = await lockErasure(tx, id);
-  if (finishedAt !== null) return;
-  await finishErasure(tx, id);
-  await addAuditEntries(tx, [{
-    operator,
-    action: "customer.erase",
-    subject: { kind: "customer", id: String(customerId) },
-    outcome: "done",
-    detail: `${orders} ${orders === 1 ? "order" : "orders"}`,
-  }]);
 }

@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { addAuditEntries } from "../db/audit/audit_log.ts";
 import type { Queryable } from "../db/connection/database.ts";
+import { lockOutErasures } from "../db/customers/erasures.ts";
 import { createImport } from "../db/imports/imports.ts";
 import {
   type ImportOptions,
@@ -50,6 +51,7 @@ export async function beginImport(
     & Pick<ImportOptions, "name" | "dryRun" | "actor">
     & ImportedForm,
 ): Promise<number> {
+  await lockOutErasures(tx);
   const id = await createImport(tx, name, { dryRun, actor, profile, plan });
   const detail = [
     // Folders say where somebody keeps what, and nothing of the import.

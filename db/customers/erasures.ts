@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { OpenMatter } from "../../domain/customer/erase.ts";
+import type { OpenMatter, OpenReason } from "../../domain/customer/erase.ts";
 import { erasedIdOf, erasedText } from "../../domain/customer/erased_customer.ts";
 import type { PersonalTexts } from "../../domain/customer/personal_text.ts";
 import type { Operator, OperatorDoor } from "../../domain/operation/audit.ts";
@@ -109,6 +109,14 @@ export async function lockErasures(tx: Queryable): Promise<void> {
 }
 
 /**
+ * Has whatever begins to read a file wait for an erasure that begins, or the erasure for it: the file is then read by somebody who
+ * knows of the erasure, or the erasure knows of the file.
+ */
+export async function lockOutErasures(tx: Queryable): Promise<void> {
+  await tx.execute("select id from installation where id = 1 lock in share mode");
+}
+
+/**
  * Locks the orders of customers that are open or may be taken up again, by id: none of them can be while an erasure
  * begins.
  */
@@ -140,7 +148,7 @@ export async function readOpenMatters(
     ? [[...customerIds]]
     : [[...customerIds], [...otherOrderIds]];
   // What is open is little, so each list is gone through and its orders are looked at; orders are found by customer.
-  const lists: [OpenMatter["reason"], string, string][] = [
+  const lists: [OpenReason, string, string][] = [
     ["refund", "refunds force index (refunds_unfinished)", "refunds.unfinished = 1"],
     ["dispute", "payment_disputes", "true"],
     ["by_hand", "refunds_by_hand", "true"],

@@ -24,12 +24,19 @@ export type OpenReason =
   | "named_key";
 
 /** Something about a person that is not over. */
-export interface OpenMatter {
-  /** Why. */
-  reason: OpenReason;
-  /** Database id of the order. */
-  orderId: number;
-}
+export type OpenMatter =
+  | {
+    /** Why. */
+    reason: OpenReason;
+    /** Database id of the order. */
+    orderId: number;
+  }
+  /** A file is being imported, which may have the person in it. */
+  | {
+    reason: "import";
+    /** Database id of the import. */
+    importId: number;
+  };
 
 const texts: Readonly<Record<OpenReason, string>> = {
   order: "is not settled: let it end, or cancel it",
@@ -54,9 +61,10 @@ export type ErasureDecision =
  */
 export function decideErasure(open: readonly OpenMatter[]): ErasureDecision {
   if (open.length === 0) return { kind: "erase" };
-  const faults = open.map(({ reason, orderId }) => ({
-    at: `order ${orderId}`,
-    detail: texts[reason],
-  }));
+  const faults = open.map((matter) =>
+    matter.reason === "import"
+      ? { at: `import ${matter.importId}`, detail: "is running: try again once it is over" }
+      : { at: `order ${matter.orderId}`, detail: texts[matter.reason] }
+  );
   return { kind: "refused", faults };
 }

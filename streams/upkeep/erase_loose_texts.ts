@@ -4,8 +4,8 @@
  * @module
  */
 
-import { hasAnswers, keyHours } from "../db/clients/idempotency.ts";
-import type { Database } from "../db/connection/database.ts";
+import { hasAnswers, keyHours } from "../../db/clients/idempotency.ts";
+import type { Database } from "../../db/connection/database.ts";
 import {
   findRejects,
   lockRejects,
@@ -16,11 +16,11 @@ import {
   writeAnswer,
   writeLooseTexts,
   writeRejects,
-} from "../db/customers/personal_texts.ts";
-import { listOrdersOf, type Searched } from "../db/customers/erasures.ts";
-import type { PersonFinder } from "../domain/customer/personal_text.ts";
-import { rejectsHead, rejectsWithout } from "../domain/customer/rejects_without.ts";
-import { erasedText } from "../domain/customer/erased_customer.ts";
+} from "../../db/customers/personal_texts.ts";
+import { listOrdersOf, type Searched } from "../../db/customers/erasures.ts";
+import type { PersonFinder } from "../../domain/customer/personal_text.ts";
+import { rejectsHead, rejectsWithout } from "../../domain/customer/rejects_without.ts";
+import { erasedText } from "../../domain/customer/erased_customer.ts";
 
 /** Takes the person out of the texts of imports and dead letters. Safe to repeat. */
 export async function eraseLooseTexts(db: Database, finder: PersonFinder): Promise<void> {
