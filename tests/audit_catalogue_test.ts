@@ -109,6 +109,11 @@ const apiRows: Record<string, Row> = {
 
 /** The same of the dashboard's forms. */
 const pageRows: Record<string, Row> = {
+  "POST /dashboard/customers/:id{[0-9]{1,15}}/erase": {
+    action: "customer.erase",
+    path: "/dashboard/customers/999/erase",
+    form: decided,
+  },
   "POST /dashboard/dead-letters/decide": {
     action: "dead_letter.discard",
     path: "/dashboard/dead-letters/decide",

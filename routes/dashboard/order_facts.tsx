@@ -159,7 +159,7 @@ export const Customer: FC<{ order: OrderDetail }> = (
             <a href={linkTo("/dashboard/orders", { q: customer.externalId })}>
               {customer.externalId}
             </a>
-          )}
+          )} <a class="small" href={`/dashboard/customers/${customer.id}`}>Data</a>
       </dd>
       {language !== null && (
         <>
