@@ -166,3 +166,41 @@ Deno.test("an order of the erased that ran short is not taken up again", async (
     );
   });
 });
+
+Deno.test("orders that come while their customer is erased are seen, or find the customer erased", async () => {
+  await withWorkflow("erased_race", async (flow) => {
+    const people = Array.from({ length: 12 }, (_, n) => ({
+      externalId: `P-${n}-x`,
+      email: `p${n}x@example.com`,
+      name: `Person ${n}x Quist`,
+    }));
+    await flow.add(people.map((customer, n) => anOrder(`a-${n}`, one, { customer })));
+    await flow.drain();
+    // A catalogue of before, as of a file that is being imported.
+    const catalog = emptyCatalog();
+    const again = people.map((customer, n) => anOrder(`a-${n}`, one, { customer }));
+    await takeOrders(flow.db, again, { ...options, catalog });
+    const outcomes = await Promise.all(people.flatMap((customer, n) => [
+      erase(flow, customer.externalId).then(() => "erased", (error) => String(error.code)),
+      takeOrders(flow.db, [anOrder(`b-${n}`, one, { customer })], { ...options, catalog })
+        .then(([taken]) => taken!.outcome),
+      takeOrders(flow.db, [anOrder(`c-${n}`, one, { customer })], options)
+        .then(([taken]) => taken!.outcome),
+    ]));
+    await writeDescriptions(flow.db, catalog, { everyDate: true });
+    const erased = people.filter((_, n) => outcomes[3 * n] === "erased");
+    for (const [at, outcome] of outcomes.entries()) {
+      assert.ok(
+        at % 3 === 0 ? /^(erased|customer_not_erasable)$/.test(outcome) : outcome === "new",
+      );
+    }
+    const names = erased.flatMap(({ externalId, email, name }) => [externalId, email, name]);
+    assert.deepEqual(await placesNaming(flow, names), []);
+    await flow.rows(
+      "update orders set status = 'CANCELLED', settled_time = now() where unfinished = 1",
+    );
+    for (const { externalId } of people) await erase(flow, externalId);
+    const all = people.flatMap(({ externalId, email, name }) => [externalId, email, name]);
+    assert.deepEqual(await placesNaming(flow, all), []);
+  });
+});
