@@ -66,7 +66,6 @@ export default command;
 /** What terminals obey and printing would show otherwise, as JSON escapes it: the document stays what it is. */
 function escaped(json: string): string {
   return json.replace(
-    // deno-lint-ignore no-control-regex
     /[^\x20-\x7e\n\xa0-\u1fff\u2c00-\ud7ff\ud800-\udfff]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );

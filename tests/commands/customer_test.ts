@@ -39,6 +39,11 @@ Deno.test("customer export prints everything as one document, and erase takes it
       "select actor from audit_log where action = 'customer.erase' and outcome = 'done'",
     );
     assert.equal(entry!.actor, `cli:ann@${hostname()}`);
+
+    const other = await run({ ...envOf(flow), ERASURE_SECRET: "another" }, "doctor");
+    assert.equal(other.code, 1);
+    assert.match(other.out, /ERASURE_SECRET +\d ids of erased people were written with another/);
+    assert.doesNotMatch((await run(envOf(flow), "doctor")).out, /ERASURE_SECRET/);
   }, { notifyChannels: ["log", "email", "webhook"] });
 });
 
