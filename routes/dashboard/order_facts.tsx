@@ -159,7 +159,7 @@ export const Customer: FC<{ order: OrderDetail }> = (
             <a href={linkTo("/dashboard/orders", { q: customer.externalId })}>
               {customer.externalId}
             </a>
-          )} <a class="small" href={`/dashboard/customers/${customer.id}`}>Data</a>
+          )}
       </dd>
       {language !== null && (
         <>
@@ -170,6 +170,10 @@ export const Customer: FC<{ order: OrderDetail }> = (
       <dt>Placed</dt>
       <dd>
         <Time at={placedAt} />
+      </dd>
+      <dt>Data</dt>
+      <dd>
+        <a href={`/dashboard/customers/${customer.id}`}>What is kept of this person</a>
       </dd>
     </dl>
   </>
