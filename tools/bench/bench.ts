@@ -8,6 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
+import { benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
@@ -50,6 +51,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     usual: false,
     run: benchProfiles,
   },
+  intake: { summary: "orders over HTTP, one by one", usual: false, run: benchIntake },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
   restock: {
     summary: "1,000 orders that wait for stock, once it arrives",
