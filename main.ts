@@ -10,7 +10,8 @@ import { print, printError } from "./commands/print.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
-import { isSingleExecutable, loadModule } from "./runtime/carried.ts";
+import { hasModule, isSingleExecutable, loadModule } from "./runtime/carried.ts";
+import { collectGarbageEarly } from "./runtime/memory.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 import { typed, typedFirst } from "./runtime/typed.ts";
 
@@ -31,9 +32,13 @@ const commands = [
   "token",
   "migrate",
   "doctor",
-  // On engines of their own, which need the product's folder.
-  ...isSingleExecutable ? [] : ["demo", "dev", "engines"],
-];
+  "demo",
+  "dev",
+  "engines",
+].filter((name) => hasModule(moduleOf(name)));
+
+/** Commands that work for long or on much, which Deno's tasks give limits of memory by commands/flags.sh. */
+const largeCommands = ["start", "serve", "consume", "import"];
 
 /**
  * Loads a command only when it is typed: each task needs no more permissions than its own. By an address that is put
@@ -41,7 +46,11 @@ const commands = [
  * of the whole product.
  */
 async function loadCommand(name: string): Promise<Command> {
-  return (await loadModule<{ default: Command }>(`commands/${name}.ts`)).default;
+  return (await loadModule<{ default: Command }>(moduleOf(name))).default;
+}
+
+function moduleOf(command: string): string {
+  return `commands/${command}.ts`;
 }
 
 /**
@@ -126,6 +135,12 @@ export default {
   },
 };
 
+/** Runs what was typed and ends the process. */
+export async function runTyped(typed: string[]): Promise<never> {
+  if (largeCommands.includes(typed[0]!)) collectGarbageEarly();
+  return exitProcess(await main(typed, readEnvironment()));
+}
+
 // Without arguments no command was typed: `deno serve` starts this file in the same way.
 const given = import.meta.main ? processArguments() : [];
-if (given.length > 0) exitProcess(await main(given, readEnvironment()));
+if (given.length > 0) await runTyped(given);

@@ -10,6 +10,7 @@ import { countOrderEnds } from "../db/orders/order_ends.ts";
 import type { FailureReason } from "../domain/order/order.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { formatCount } from "../domain/text/format_count.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { serveHttp } from "../routes/server.ts";
 import { importFile } from "../services/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
@@ -135,13 +136,13 @@ async function importSample(
     name,
     operator,
     onProgress: ({ rowsRead, rowsDone }) =>
-      show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
+      show(`  ${counted(rowsRead, "row")} read, ${formatCount(rowsDone)} done`),
     onRejected: (rows) => countReasons(reasons, rows),
   });
   const rate = Math.round(report.rows / Math.max(report.seconds, 0.001));
   say(
-    `  ${formatCount(report.rows)} rows in ${report.seconds.toFixed(1)} s ` +
-      `(${formatCount(rate)} rows/s): ${formatCount(report.orders_new)} new orders`,
+    `  ${counted(report.rows, "row")} in ${report.seconds.toFixed(1)} s ` +
+      `(${formatCount(rate)} rows/s): ${counted(report.orders_new, "new order")}`,
   );
   if (report.rows_rejected > 0) {
     const { orders_rejected: orders, rows_rejected: rows } = report;
@@ -149,10 +150,6 @@ async function importSample(
     for (const line of reasonLines(reasons)) say(cut(`  ${line}`, terminalColumns()));
   }
   return report.orders_new;
-}
-
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function whyDirty(name: string): string {
@@ -196,10 +193,12 @@ async function showFailures({ db, config }: Context): Promise<void> {
     payment_declined: config.gateway === "simulated"
       ? "the simulated gateway declines odd totals"
       : "the payment provider declined",
-    insufficient_stock: `there are ${formatCount(config.initialStock)} units of each product here`,
+    insufficient_stock: `there ${plural(config.initialStock, "is", "are")} ${
+      counted(config.initialStock, "unit")
+    } of each product here`,
     payment_timeout: "the payment provider gave no answer",
   };
-  say(`\nFailed: ${formatCount(sum(failed))} of ${formatCount(sum(ends))} orders`);
+  say(`\nFailed: ${formatCount(sum(failed))} of ${counted(sum(ends), "order")}`);
   say(indent(formatTable(
     [right("orders"), { heading: "reason" }, { heading: "why" }],
     failed.map(({ orders, failureReason }) => [

@@ -6,6 +6,7 @@
 
 import { writeSync } from "node:fs";
 import { formatCount } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import type { ImportProgress } from "../streams/imports/orders_import.ts";
 
 /** Milliseconds between two drawings. */
@@ -64,7 +65,7 @@ export function importProgressLine(
     ? (sourceBytes === undefined ? undefined : progress.bytesRead / Math.max(sourceBytes, 1))
     : progress.rowsDone / Math.max(progress.rowsRead, 1);
   const perSecond = elapsedMs > 0 ? Math.round(rows / elapsedMs * 1000) : 0;
-  const parts = [`${formatCount(rows)} rows`, `${formatCount(perSecond)} rows/s`];
+  const parts = [counted(rows, "row"), `${formatCount(perSecond)} rows/s`];
   if (done === undefined) {
     const spinner = "|/-\\"[Math.floor(elapsedMs / redrawMs) % 4];
     return [`Reading   ${spinner}`, ...parts].join("  ");

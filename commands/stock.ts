@@ -23,6 +23,7 @@ import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { counted } from "../domain/text/plural.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -167,11 +168,11 @@ function fileSummary(
   ];
   const width = Math.max(...counts.map(([, value]) => formatCount(value).length));
   const lines = [
-    `${formatCount(report.rows)} rows in ${seconds} s`,
+    `${counted(report.rows, "row")} in ${seconds} s`,
     ...counts.map(([what, value]) => `  ${what.padEnd(16)} ${formatCount(value).padStart(width)}`),
   ];
   if (resumedAt > 0) {
-    lines.push(`An earlier run had applied ${formatCount(resumedAt)} rows before it was cut off`);
+    lines.push(`An earlier run had applied ${counted(resumedAt, "row")} before it was cut off`);
   }
   for (const { line, reason } of rejected.slice(0, rejectsShown)) {
     lines.push(`line ${line}: ${visibleText(reason)}`);

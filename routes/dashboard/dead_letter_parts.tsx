@@ -86,14 +86,14 @@ export const LetterChoice: FC<
     </div>
     <Table label="Dead letters">
       <LetterColumns>
-        <th scope="col">
+        <th scope="col" class="pick">
           <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
         </th>
       </LetterColumns>
       <tbody>
         {letters.map((letter) => (
           <tr key={letter.id}>
-            <td>
+            <td class="pick">
               <input
                 type="checkbox"
                 name="ids"

@@ -30,11 +30,13 @@ import { describeCount, maxCounted } from "../../domain/bounded_count.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
+import { counted, plural } from "../../domain/text/plural.ts";
 import { noteAlertNews } from "./alert_posts.ts";
 import { olderConsumers } from "../payments/end_old_keys.ts";
 import { takeLease } from "../redis/lease.ts";
 import { readFailedRepairs, repairableNames } from "../recovery/repair.ts";
 import { pause } from "../timing/pause.ts";
+import { checkWord } from "../verification/check_words.ts";
 import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";
@@ -174,7 +176,7 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
       title: `${group}: messages wait too long`,
       detail: [
         `the oldest of ${waiting} is ${minutes} min old`,
-        ...(amounts === "" ? [] : [`${amounts} wait`]),
+        ...(amounts === "" ? [] : [`${amounts} ${plural(money.length, "waits", "wait")}`]),
         ...(paused ? ["the group is paused"] : []),
       ].join("; "),
       level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
@@ -182,7 +184,7 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
       name: `no_consumer:${group}`,
       severity: "critical",
       title: `${group}: nobody is working`,
-      detail: `${waiting} messages wait and no consumer is alive${
+      detail: `${counted(waiting, "message waits", "messages wait")} and no consumer is alive${
         amounts === "" ? "" : `: ${amounts}`
       }`,
       level: consumers > 0 || waiting === 0 ? "good" : "bad",
@@ -192,9 +194,9 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
       title: `${group}: paused while work waits`,
       detail: paused === null
         ? "it is not paused"
-        : `${describePause(paused)}; ${waiting} ${
-          waiting === 1 ? "message waits" : "messages wait"
-        }${amounts === "" ? "" : `, ${amounts}`}`,
+        : `${describePause(paused)}; ${counted(waiting, "message waits", "messages wait")}${
+          amounts === "" ? "" : `, ${amounts}`
+        }`,
       level: paused !== null && waiting > 0 ? "bad" : "good",
     }];
     return checks;
@@ -213,7 +215,7 @@ async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
       name: `dead_letters:${group}`,
       severity: "warning",
       title: `${group}: dead letters`,
-      detail: `${describeCount(letters)} ${letters === 1 ? "waits" : "wait"} for a decision${
+      detail: `${describeCount(letters)} ${plural(letters, "waits", "wait")} for a decision${
         amounts === "" ? "" : `, about ${amounts}`
       }`,
       level: letters > 0 ? "bad" : "good",
@@ -239,8 +241,8 @@ async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
   const checks = (proof?.checks ?? []).map((check): AlertCheck => ({
     name: `drift:${check.name}`,
     severity: "critical",
-    title: `The proof found drift in ${check.name}`,
-    detail: `${check.drift_count} differ${
+    title: `The verification found drift in ${checkWord(check.name)}`,
+    detail: `${counted(check.drift_count, "differs", "differ")}${
       repairableNames.includes(check.name) && check.for_people
         ? `; a person has to decide about ${check.for_people}`
         : ""
@@ -251,8 +253,8 @@ async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
   return [...checks, {
     name: "not_proven",
     severity: "critical",
-    title: "The proof can't be made",
-    detail: `it failed ${count} times in a row: ${failures?.error ?? ""}`,
+    title: "The verification fails",
+    detail: `it failed ${counted(count, "time")} in a row: ${failures?.error ?? ""}`,
     level: count >= failedVerifications ? "bad" : count > 0 ? "between" : "good",
   }];
 }
@@ -264,8 +266,10 @@ async function checkRepairs(deps: AlertDeps): Promise<AlertCheck[]> {
     return {
       name: `not_mended:${check}`,
       severity: "critical",
-      title: `Repair does not mend the drift in ${check}`,
-      detail: `${left} differ after ${failures} repairs, such as ${example}`,
+      title: `Repair does not mend the drift in ${checkWord(check)}`,
+      detail: `${counted(left, "differs", "differ")} after ${
+        counted(failures, "repair")
+      }, such as ${example}`,
       level: failures > 0 ? "bad" : "good",
     };
   });
@@ -278,7 +282,7 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
     name: "overdue_reservations",
     severity: "warning",
     title: "Reservations are not ended in time",
-    detail: `${overdue} wait for their payment beyond the time they are given`,
+    detail: `${counted(overdue, "order waits", "orders wait")} for payment longer than they may`,
     level: overdue > 0 ? "bad" : "good",
   }];
 }

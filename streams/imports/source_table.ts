@@ -345,7 +345,7 @@ const noTable =
 async function beginningOf(spool: Spool, found: FoundEncoding): Promise<string> {
   let text = "";
   for await (const piece of plainText(spool, found, noLineEnds(), undefined)) {
-    text += piece.toString();
+    text += piece;
     if (text.length >= layoutCharacters) {
       return text.slice(0, text.lastIndexOf("\n") + 1 || undefined);
     }
@@ -510,7 +510,7 @@ async function checkRows(
       if (++faulty <= toldFaults) told.push({ at: `line ${line}`, detail: fault });
     }
     if (faulty > mostFaultyRows) break;
-    kept.add(some);
+    kept.add(some, content.form.delimiter);
     for (let at = 0; looked !== undefined && at < some.length; at += rowsLookedAt) {
       looked(some.length <= rowsLookedAt ? some : some.slice(at, at + rowsLookedAt));
       await othersTurn();

@@ -397,6 +397,9 @@ Deno.test("dead retry says what to type where nobody works on what waits then", 
     // Streams that no consumer has ever read.
     const retry = () =>
       run({ ...env, REDIS_PREFIX: `${env.REDIS_PREFIX}n:` }, "dead", "retry", "--all");
-    assert.match((await retry()).err, /^Nobody works on orders yet: run deno task start$/m);
+    assert.match(
+      (await retry()).err,
+      new RegExp(`^Nobody works on orders yet: run ${typed("start")}$`, "m"),
+    );
     assert.doesNotMatch((await retry()).err, /Nobody works/, "nothing was taken up");
   }));

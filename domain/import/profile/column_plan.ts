@@ -138,7 +138,10 @@ export function planColumns(
     } else if (status.skipFilled.length === 0) status = undefined;
   }
   if (problems.length > 0) return [...new Set(problems)];
-  return { header, columns, adjustments, status, fills, ignored: new Set(findAll(profile.ignore)) };
+  const ignoredNames = new Set(profile.ignore?.map(plainName));
+  // All that are called so: nothing is read of them.
+  const ignored = new Set(names.flatMap((name, at) => ignoredNames.has(name) ? [at] : []));
+  return { header, columns, adjustments, status, fills, ignored };
 }
 
 function planStatus(

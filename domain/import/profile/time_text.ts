@@ -5,6 +5,8 @@
  */
 
 import { parsePlacedAt } from "../../order/placed_at.ts";
+import { ownCopy } from "../../text/own_copy.ts";
+import { plainCharacters } from "./money_text.ts";
 import { isZone, type ZoneClock, zoneClock } from "./zone_time.ts";
 
 /** In which order a date has its parts where all of them are numbers. */
@@ -142,8 +144,24 @@ export interface TimeEvidence {
 
 const allOrders: readonly DateOrder[] = ["ymd", "dmy", "mdy"];
 
+const eastAsian =
+  /^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일号](?:[ ,]*(\d{1,2})[時时시] ?(\d{1,2})[分분](?: ?(\d{1,2})[秒초])?|(?=\s|$))/u;
+
+/** A time in plain characters: those of full width mean the same, and so do the words of East Asia for its parts. */
+function plainTime(text: string): string {
+  // deno-lint-ignore no-control-regex
+  if (!/[^\x00-\x7f]/.test(text)) return text;
+  return plainCharacters(text).replace(
+    eastAsian,
+    (_, year, month, day, hour?: string, minute = "", second?: string) =>
+      `${year}-${month}-${day}` + (hour === undefined ? "" : ` ${hour}:${minute.padStart(2, "0")}` +
+        (second === undefined ? "" : `:${second.padStart(2, "0")}`)),
+  );
+}
+
 /** Tells what a time, trimmed and not empty, says about the order of dates and the zone; undefined for what is none. */
-export function timeEvidence(text: string): TimeEvidence | undefined {
+export function timeEvidence(written: string): TimeEvidence | undefined {
+  const text = plainTime(written);
   const kind = numberKind(text);
   if (kind !== undefined) {
     return { orders: allOrders, differs: false, needsZone: kind === "spreadsheet" };
@@ -182,9 +200,9 @@ export function timeReader(form: TimeForm): TimeReader {
   return (text) => {
     let time = known.get(text);
     if (time === undefined) {
-      time = readTime(text, form, clockOf);
+      time = readTime(plainTime(text), form, clockOf);
       if (known.size >= maxRemembered) known.clear();
-      known.set(text, time);
+      known.set(ownCopy(text), time);
     }
     return time;
   };

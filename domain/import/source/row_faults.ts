@@ -55,7 +55,12 @@ export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
   if (fault !== undefined) {
     return [{ line, fields, fault: `${fault}${shown(text, fields, delimiter)}` }];
   }
-  if (fields.length === width) return [{ line, fields }];
+  if (fields.length === width) {
+    const { plain } = record;
+    return [
+      plain === undefined || fields !== record.fields ? { line, fields } : { line, fields, plain },
+    ];
+  }
   return [{ line, fields: [...fields, ...Array<string>(width - fields.length).fill("")] }];
 }
 

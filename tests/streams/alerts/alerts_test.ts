@@ -67,7 +67,7 @@ const causes: Cause[] = [
   {
     alert: "no_consumer:orders",
     severity: "critical",
-    detail: /^1 messages wait and no consumer is alive$/,
+    detail: /^1 message waits and no consumer is alive$/,
     prepare: (flow) => oneMessage(flow, 0),
     begin: ({ redis, keys }) => redis.del(keys.alive("orders")),
     end: ({ redis, keys }) => redis.zadd(keys.alive("orders"), Date.now(), "host:1:abc"),
@@ -119,7 +119,7 @@ const causes: Cause[] = [
   {
     alert: "drift:stock",
     severity: "critical",
-    detail: /^1 differ$/,
+    detail: /^1 differs$/,
     prepare: async (flow) => {
       await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
       await verifyNow(flow);
