@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
   ["POST", /^\/payments\/callback$/, "nothing"],
-  ["POST", /^\/(orders|imports)$/, ["orders"]],
+  ["POST", /^\/(orders|orders\/batch|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   // Whoever has brought it, and for everybody's whoever may do all.

@@ -25,7 +25,7 @@ export interface BatcherOptions {
 }
 
 /** Inputs of a batch after which the next one waits for as many. */
-const crowd = 8;
+const crowdSize = 8;
 
 /** Long enough for answers to reach callers on the same network, and for them to come again. */
 const usualGatherMs = 3;
@@ -39,7 +39,7 @@ interface Waiting<I, O> {
 /**
  * Makes a function for one input out of work on many. The first call runs at once; those that come while
  * it runs are the next batch, so a lone call never waits and a crowd shares its round trips. After a batch of
- * {@linkcode crowd} and more, the next waits a moment for as many: of 64 callers who come again as soon
+ * {@linkcode crowdSize} and more, the next waits a moment for as many: of 64 callers who come again as soon
  * as they are answered, each batch would else have half, and cost as much.
  *
  * A batch that fails is halved until the culprit stands alone, so `work` must be safe to repeat.
@@ -51,12 +51,9 @@ export function batcher<I, O>(
   work: (inputs: readonly I[]) => Promise<readonly O[]>,
   options: BatcherOptions,
 ): (input: I) => Promise<O> {
-  const { gatherMs = usualGatherMs } = options;
+  const crowd = crowdWithin(options);
   const waiting: Waiting<I, O>[] = [];
   let running = false;
-  let before = { size: 0, endedAt: -Infinity };
-  /** Of whoever waits until so many calls have come. */
-  let awaited: { count: number; come: () => void } | undefined;
 
   const runBatch = async (batch: readonly Waiting<I, O>[]): Promise<void> => {
     try {
@@ -74,30 +71,14 @@ export function batcher<I, O>(
     }
   };
 
-  /** Waits for callers of the batch before, most of whom come again as soon as they are answered. */
-  const gather = (): Promise<void> | undefined => {
-    const leftMs = before.endedAt + gatherMs - performance.now();
-    const count = Math.min(before.size, options.maxInputs);
-    if (before.size < crowd || waiting.length >= count || leftMs <= 0) return;
-    return new Promise<void>((resolve) => {
-      const come = () => {
-        clearTimeout(timer);
-        awaited = undefined;
-        resolve();
-      };
-      const timer = setTimeout(come, leftMs);
-      awaited = { count, come };
-    });
-  };
-
   const drain = async (): Promise<void> => {
     running = true;
     while (waiting.length > 0) {
-      const gathered = gather();
+      const gathered = crowd.gather(waiting.length);
       if (gathered !== undefined) await gathered;
       const batch = waiting.splice(0, options.maxInputs);
       await runBatch(batch);
-      before = { size: batch.length, endedAt: performance.now() };
+      crowd.answered(batch.length);
     }
     running = false;
   };
@@ -110,8 +91,39 @@ export function batcher<I, O>(
     }
     return new Promise<O>((resolve, reject) => {
       waiting.push({ input, resolve, reject });
-      if (awaited !== undefined && waiting.length >= awaited.count) awaited.come();
+      crowd.came(waiting.length);
       if (!running) drain();
     });
+  };
+}
+
+/** Waits for callers of the batch before, most of whom come again as soon as they are answered. */
+function crowdWithin(
+  { maxInputs, gatherMs = usualGatherMs }: Pick<BatcherOptions, "maxInputs" | "gatherMs">,
+) {
+  let before = { size: 0, endedAt: -Infinity };
+  let awaited: { count: number; come: () => void } | undefined;
+  return {
+    /** @returns undefined where nobody is to be waited for */
+    gather(waiting: number): Promise<void> | undefined {
+      const leftMs = before.endedAt + gatherMs - performance.now();
+      const count = Math.min(before.size, maxInputs);
+      if (before.size < crowdSize || waiting >= count || leftMs <= 0) return;
+      return new Promise<void>((resolve) => {
+        const come = () => {
+          clearTimeout(timer);
+          awaited = undefined;
+          resolve();
+        };
+        const timer = setTimeout(come, leftMs);
+        awaited = { count, come };
+      });
+    },
+    came(waiting: number): void {
+      if (awaited !== undefined && waiting >= awaited.count) awaited.come();
+    },
+    answered(size: number): void {
+      before = { size, endedAt: performance.now() };
+    },
   };
 }

@@ -172,8 +172,12 @@ function typeOf(code: string): string {
   return `urn:orders-workflow:${code.replaceAll("_", "-")}`;
 }
 
-/** The problem document of an expected error. */
-export function problemOf(error: WorkflowError): Problem {
+/**
+ * The problem document of an expected error.
+ *
+ * @param mostFaults that it lists
+ */
+export function problemOf(error: WorkflowError, mostFaults: number = maxFaults): Problem {
   const [status, title] = problems[error.code];
   const problem: Problem = {
     type: typeOf(error.code),
@@ -182,9 +186,9 @@ export function problemOf(error: WorkflowError): Problem {
     detail: error.message,
   };
   const { length } = error.faults;
-  if (length > 0) problem.errors = error.faults.slice(0, maxFaults).map(faultJson);
-  if (length > maxFaults) {
-    problem.detail += ` (the first ${maxFaults} of ${length} faults follow)`;
+  if (length > 0) problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
+  if (length > mostFaults) {
+    problem.detail += ` (the first ${mostFaults} of ${length} faults follow)`;
   }
   return problem;
 }
