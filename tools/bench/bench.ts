@@ -8,7 +8,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
-import { benchIntake } from "./intake.ts";
+import { benchBatches, benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
@@ -52,6 +52,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchProfiles,
   },
   intake: { summary: "orders over HTTP, one by one", usual: false, run: benchIntake },
+  batches: { summary: "orders over HTTP, 5,000 to a request", usual: false, run: benchBatches },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
   restock: {
     summary: "1,000 orders that wait for stock, once it arrives",

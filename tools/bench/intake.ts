@@ -5,11 +5,12 @@
  */
 
 import { freePort } from "../engines/free_port.ts";
+import { toInteger } from "../../db/connection/database.ts";
 import { ampleStock } from "../orders/order_rows.ts";
 import { syntheticOrder } from "../orders/orders_file.ts";
 import { type CpuSeconds, cpuSecondsOf } from "./cpu.ts";
 import { exactQuantile, type Figure, figure, perOrder } from "./figures.ts";
-import { loadHttp, type LoadRun, postRequest, untilAnswered } from "./http_load.ts";
+import { loadHttp, type LoadRun, postRequest, postText, untilAnswered } from "./http_load.ts";
 import { openDeployment, type Stage, startTask, type TaskProcess } from "./stage.ts";
 
 /** Share of the orders that are sent before any is timed: a service rarely just started. */
@@ -69,6 +70,7 @@ interface Served {
   url: string;
   /** CPU seconds of it and of the engines so far. */
   usedBy(): Promise<CpuSeconds>;
+  countOrders(): Promise<number>;
 }
 
 async function serving(
@@ -95,6 +97,10 @@ async function serving(
         database: await cpuSecondsOf(database.pid),
         redis: await cpuSecondsOf(redis.pid),
       }),
+      countOrders: async () => {
+        const [row] = await deployment.db.query("select count(*) as n from orders");
+        return toInteger(row!.n);
+      },
     });
   } finally {
     await server.stop();
@@ -143,4 +149,41 @@ function addTimes(to: { p50: number[]; p99: number[] }, { timesMs }: LoadRun): v
 
 function difference(a: CpuSeconds, b: CpuSeconds): CpuSeconds {
   return { deno: a.deno - b.deno, database: a.database - b.database, redis: a.redis - b.redis };
+}
+
+/** Orders to one batch, and batches on their way at once. */
+const batchOrders = 5_000;
+const batchesAtOnce = 4;
+
+/** Measures `POST /orders/batch` of `serve` alone, as NDJSON. */
+export async function benchBatches(stage: Stage): Promise<Figure[]> {
+  const rates: number[] = [], cpu: CpuSeconds[] = [];
+  const batches = Math.ceil(stage.orders / batchOrders);
+  const all = (batches + batchesAtOnce) * batchOrders;
+  for (let run = 1; run <= stage.runs; run++) {
+    stage.log(`orders in batches, run ${run} of ${stage.runs}`);
+    await serving(stage, "serve", async ({ url, usedBy, countOrders }) => {
+      const requests = (from: number, count: number) =>
+        Array.from({ length: count }, (_, index) => {
+          const first = (from + index) * batchOrders;
+          const lines = Array.from(
+            { length: batchOrders },
+            (_, line) => `${JSON.stringify(orderBody(first + line, all))}\n`,
+          );
+          return postText(url, "/orders/batch", lines.join(""), {
+            "Content-Type": "application/x-ndjson",
+          });
+        });
+      const options = { connections: batchesAtOnce };
+      await loadHttp(url, requests(0, batchesAtOnce), options);
+      const before = await usedBy();
+      const { seconds } = await loadHttp(url, requests(batchesAtOnce, batches), options);
+      const after = await usedBy();
+      const orders = await countOrders();
+      if (orders !== all) throw new Error(`${orders} of ${all} orders were taken`);
+      rates.push(batches * batchOrders / seconds);
+      cpu.push(perOrder(difference(after, before), batches * batchOrders));
+    });
+  }
+  return [figure("orders in batches over HTTP", "orders/s", rates, cpu)];
 }
