@@ -6,7 +6,9 @@
  */
 
 import type { Command } from "./commands/command.ts";
+import { fitHelp } from "./commands/help_text.ts";
 import { print, printError } from "./commands/print.ts";
+import { readRedisUrls } from "./config/engine_url.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
@@ -75,13 +77,14 @@ export async function main(
     }
     const command = await loadCommand(name);
     if (rest.includes("--help")) {
-      print(`${command.summary}\n\n${command.help.trim().replaceAll("deno task", typedFirst)}`);
+      const help = command.help.trim().replaceAll("deno task", typedFirst);
+      print(fitHelp(`${command.summary}\n\n${help}`));
       return 0;
     }
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const refused = expected ? undefined : refusalOf(error);
+    const refused = expected ? undefined : refusalOf(error, redisUserIn(env));
     const line = refused === undefined
       ? messageOf(error).split("\n")[0]
       : `${refused.why}; ${refused.remedy}`;
@@ -89,6 +92,15 @@ export async function main(
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
+}
+
+/** As whom Redis knows the commands of this environment, where it names a Redis. */
+function redisUserIn(
+  { REDIS_URL: url, REDIS_PREFIX: prefix = "" }: Record<string, string | undefined>,
+) {
+  return url === undefined || url === ""
+    ? {}
+    : { user: readRedisUrls(url).address[0]?.user, prefix };
 }
 
 /** Every command in a line of its own. */

@@ -9,6 +9,7 @@ import { counted } from "../domain/text/plural.ts";
 import { recoverWork } from "../services/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
@@ -53,6 +54,7 @@ database older than what was published from it.`,
         `Rebuilt the KPIs from ${counted(report.kpis.orders, "order")} and ` +
           `${counted(report.kpis.refunds, "refund")} in ${report.seconds.toFixed(1)} s`,
       );
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

@@ -97,16 +97,7 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
       { title: "Orders", nav: home },
       (
         <>
-          <PageHead title="Orders" note="Newest first">
-            {!isEmpty && (
-              <>
-                <a class="button" href="/dashboard/shortages">Ran short</a>
-                <a class="button" href={fileLink(given, search)} download="orders.csv">
-                  Download CSV
-                </a>
-              </>
-            )}
-          </PageHead>
+          <Head file={isEmpty ? undefined : fileLink(given, search)} />
           <Faults of={query.faults} />
           {leavesAddressesOut && (
             <Notice tone="warn" title={`More than ${maxAddresses} e-mail addresses begin so`}>
@@ -191,6 +182,18 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
     maxCents,
   };
 }
+
+/** The title, and what can be done with what is listed. */
+const Head: FC<{ file: string | undefined }> = ({ file }) => (
+  <PageHead title="Orders" note="Newest first">
+    {file !== undefined && (
+      <>
+        <a class="button" href="/dashboard/shortages">Ran short</a>
+        <a class="button" href={file} download="orders.csv">Download CSV</a>
+      </>
+    )}
+  </PageHead>
+);
 
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
@@ -299,7 +302,8 @@ const NoneYet: FC = () => (
     title="No orders yet"
     actions={<a class="button primary" href="/dashboard/imports">Import a CSV file</a>}
   >
-    Orders come by file or by POST /orders; <a href="/dashboard">the overview</a>{" "}
+    Orders come by file or by POST /orders; <a class="underlined" href="/dashboard">the overview</a>
+    {" "}
     shows three ways to the first one.
   </Empty>
 );
@@ -342,7 +346,7 @@ function refundPath(id: number): string {
 const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, orders }) => {
   const mayRefund = missingScopes(c, refundPath(1)) === undefined;
   return (
-    <Table label="Orders">
+    <Table label="Orders" look="orders">
       <Columns
         names={[
           "Order",
@@ -361,7 +365,7 @@ const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, or
               <a href={`/dashboard/orders/${order.id}`}>{order.externalOrderId}</a>{" "}
               <span class="muted small wide">#{order.id}</span>
               <div class="narrow before">
-                {order.recipient.name}, <Time at={order.placedAt} />
+                <Time at={order.placedAt} />
               </div>
             </th>
             <td>

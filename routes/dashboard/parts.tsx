@@ -83,12 +83,14 @@ export const Ago: FC<{ at: string; now?: number }> = ({ at, now = Date.now() }) 
  * A table that can be scrolled sideways, by keyboard too.
  *
  * @param stacks its rows stand one below the other on phones, in so many columns, each cell under its `data-label`
+ * @param look a class of its own
  */
-export const Table: FC<{ label: string; stacks?: 1 | 2 | 3; children?: Child }> = (
-  { label, stacks, children },
-) => (
+export const Table: FC<
+  { label: string; stacks?: 1 | 2 | 3; look?: string; children?: Child }
+> = ({ label, stacks, look = "", children }) => (
   <div
-    class={stacks === undefined ? "table" : `table stacks stacks-${stacks}`}
+    class={`table ${stacks === undefined ? "" : `stacks stacks-${stacks}`} ${look}`
+      .replace(/ +/g, " ").trim()}
     role="group"
     aria-label={label}
     tabindex={0}

@@ -23,7 +23,7 @@ import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { Filters, SearchField } from "./filters.tsx";
-import { HiddenFields, missingScopes, ScopeNeeded } from "./form.tsx";
+import { HiddenFields, missingScopes, Pick, ScopeNeeded } from "./form.tsx";
 import { counted, formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, Faults, linkTo, Money, Notice, Pager, Table, Time } from "./parts.tsx";
@@ -262,8 +262,8 @@ const OrderRows: FC<Rows & { isChoice?: boolean }> = ({ orders, shortages, isCho
       ? (
         <thead>
           <tr>
-            <th scope="col" class="pick">
-              <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
+            <th scope="col">
+              <Pick name="ids" label="Select all on this page" />
             </th>
             <th scope="col">Order</th>
             <th scope="col">Missing</th>
@@ -277,13 +277,8 @@ const OrderRows: FC<Rows & { isChoice?: boolean }> = ({ orders, shortages, isCho
       {orders.map((order) => (
         <tr key={order.id}>
           {isChoice && (
-            <td class="pick">
-              <input
-                type="checkbox"
-                name="ids"
-                value={String(order.id)}
-                aria-label={`Select order ${order.externalOrderId}`}
-              />
+            <td>
+              <Pick name="ids" value={order.id} label={`Select order ${order.externalOrderId}`} />
             </td>
           )}
           <th scope="row">

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { typed } from "../../runtime/typed.ts";
 import { readLatestLoss } from "../../db/recovery/database_marks.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { sumDeadLetters } from "../../db/dead_letters/dead_letters.ts";
@@ -186,7 +187,7 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
       title: `${group}: nobody is working`,
       detail: `${counted(waiting, "message waits", "messages wait")} and no consumer is alive${
         amounts === "" ? "" : `: ${amounts}`
-      }`,
+      }; run ${typed("start")}`,
       level: consumers > 0 || waiting === 0 ? "good" : "bad",
     }, {
       name: `paused_with_work:${group}`,
@@ -282,7 +283,7 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
     name: "overdue_reservations",
     severity: "warning",
     title: "Reservations are not ended in time",
-    detail: `${counted(overdue, "order waits", "orders wait")} for payment longer than they may`,
+    detail: `${counted(overdue, "order waits", "orders wait")} for payment longer than allowed`,
     level: overdue > 0 ? "bad" : "good",
   }];
 }

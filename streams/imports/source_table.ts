@@ -21,6 +21,7 @@ import {
   mostFaultyRows,
   type RowRules,
   rowsOf,
+  soundRow,
 } from "../../domain/import/source/row_faults.ts";
 import type {
   OpenQuestion,
@@ -399,7 +400,9 @@ async function* tableRows(
         isHeader = false;
         continue;
       }
-      for (const row of rowsOf(record, rules)) rows.push(row);
+      const sound = soundRow(record, rules);
+      if (sound !== undefined) rows.push(sound);
+      else for (const row of rowsOf(record, rules)) rows.push(row);
     }
     if (rows.length > 0) yield rows;
   }

@@ -195,9 +195,17 @@ export function textAt(fields: readonly string[], places: readonly ColumnPlace[]
   return "";
 }
 
+/** The same as `trim()`, which takes several times as long to find that there is nothing to be cut. */
+function trimmed(text: string): string {
+  const { length } = text;
+  if (length === 0) return text;
+  const first = text.charCodeAt(0), last = text.charCodeAt(length - 1);
+  return first > 32 && first < 127 && last > 32 && last < 127 ? text : text.trim();
+}
+
 /** What the fields of a row say in one place, trimmed; "" for nothing. */
 export function textOf(fields: readonly string[], place: ColumnPlace): string {
   return place.length === 1
-    ? (fields[place[0]!] ?? "").trim()
+    ? trimmed(fields[place[0]!] ?? "")
     : place.map((at) => (fields[at] ?? "").trim()).filter((one) => one !== "").join(" ");
 }

@@ -5,6 +5,7 @@
  */
 
 import { cutText } from "../../text/cut_text.ts";
+import { ownCopy } from "../../text/own_copy.ts";
 import type { SourceRow } from "../source_row.ts";
 import {
   type Counted,
@@ -128,7 +129,8 @@ function noteAmounts(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     }
     const code = currency === undefined ? "" : textAt(fields, currency.places);
     if (code !== "" && evidence.currencies.size < maxWords) {
-      evidence.currencies.add(code.toUpperCase());
+      const known = code.toUpperCase();
+      if (!evidence.currencies.has(known)) evidence.currencies.add(ownCopy(known));
     }
   };
 }
@@ -198,7 +200,7 @@ function countIn(counts: Map<string, Counted>, key: string, value: string, line:
   let counted = counts.get(key);
   if (counted === undefined) {
     if (counts.size >= maxWords) return;
-    counts.set(key, counted = noneCounted());
+    counts.set(ownCopy(key), counted = noneCounted());
   }
   countValue(counted, cutText(value, maxCharacters), line);
 }
@@ -245,7 +247,7 @@ function noteSamples({ samples }: FileEvidence): NoteRow {
       if (text === "") continue;
       const sample = cutText(text, maxCharacters);
       if (samples[at]!.includes(sample)) continue;
-      isFull = samples[at]!.push(sample) >= maxSamples || isFull;
+      isFull = samples[at]!.push(ownCopy(sample)) >= maxSamples || isFull;
     }
     if (isFull) open = open.filter((at) => samples[at]!.length < maxSamples);
   };

@@ -263,6 +263,8 @@ function startOf(text: string, from: number, to: number): number {
 /** What a value says of its order's money, in any case; undefined for any other value. */
 export function outcomeIn(value: string): SaidOutcome | undefined {
   if (value.length < 2 || value.length > longestOutcome) return undefined;
+  // All of them begin with a letter: amounts, dates and numbers do not.
+  if (value.charCodeAt(0) < 65) return undefined;
   // The capital İ becomes two characters.
   return outcomes.get(value.toLowerCase().replaceAll("i\u0307", "i"));
 }

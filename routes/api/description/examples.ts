@@ -524,6 +524,7 @@ export const streams = {
     money: [{ currency: "EUR", amount_cents: 4_861_200 }],
   }],
   by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
+  warnings: [],
 } satisfies z.input<typeof streamsAnswer>;
 
 /** Who paused a group. */

@@ -9,7 +9,11 @@ import { sumBackordered } from "../../../db/orders/shortages.ts";
 import { sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import { pauseGroup, resumeGroup } from "../../../services/pause_group.ts";
-import { readQueueStatus, readStreams } from "../../../streams/workflow/queue_status.ts";
+import {
+  describeNobody,
+  readQueueStatus,
+  readStreams,
+} from "../../../streams/workflow/queue_status.ts";
 import { checked, jsonBody } from "../../middleware/checked.ts";
 import {
   type AnswerOnce,
@@ -80,6 +84,7 @@ function addList(app: Hono, deps: AppDeps): void {
             amount_cents: amountCents,
           })),
         },
+        warnings: [describeNobody(status)].filter((line) => line !== undefined),
       });
     },
   );

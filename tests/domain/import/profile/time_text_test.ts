@@ -5,6 +5,7 @@ import {
   type DateOrder,
   timeEvidence,
   timeReader,
+  usualTime,
 } from "../../../../domain/import/profile/time_text.ts";
 
 const berlin = timeReader({ order: "dmy", zone: "Europe/Berlin" });
@@ -164,4 +165,43 @@ Deno.test("timeReader() agrees with Intl about every hour of zones that change t
       else assert.match(read.problem, /was there twice/);
     }),
   );
+});
+
+Deno.test("usualTime() reads what most shops write as it is read by the way of all forms", () => {
+  const number = (max: number, digits: number) =>
+    fc.integer({ min: 0, max }).map((value) => String(value).padStart(digits, "0"));
+  const shape = fc.record({
+    year: fc.constantFrom("0999", "1000", "1999", "2024", "2026", "9999"),
+    month: number(13, 2),
+    day: number(32, 2),
+    between: fc.constantFrom(" ", "T"),
+    clock: fc.tuple(number(24, 2), number(60, 2), number(60, 2)).map((parts) => parts.join(":")),
+    blank: fc.constantFrom("", " "),
+    zone: fc.oneof(
+      fc.constantFrom("Z", "", "-00", "+24:00", "-0060", "+1:00", "X"),
+      fc.tuple(fc.constantFrom("+", "-"), number(24, 2), fc.constantFrom("", ":"), number(60, 2))
+        .map((parts) => parts.join("")),
+    ),
+  });
+  let read = 0;
+  fc.assert(
+    fc.property(shape, ({ year, month, day, between, clock, blank, zone }) => {
+      const date = `${year}-${month}-${day}${between}${clock}`;
+      const plain = usualTime(date + blank + zone);
+      if (plain === undefined) return;
+      read++;
+      // With a fraction it is read by the way of all forms.
+      const text = `${date}.000${blank}${zone}`;
+      assert.equal(usualTime(text), undefined);
+      assert.equal(timeReader({})(text), plain);
+      assert.deepEqual(timeEvidence(date + blank + zone), timeEvidence(text));
+    }),
+    { numRuns: 5_000 },
+  );
+  assert(read > 500, `${read} were read`);
+  assert.equal(usualTime("2026-01-01 00:30:00 +0100"), "2025-12-31 23:30:00.000");
+  assert.equal(usualTime("2026-01-01T00:30:00Z"), "2026-01-01 00:30:00.000");
+  for (const none of ["2026-02-30 00:00:00Z", "2026-01-01 24:00:00Z", "2026-01-01 00:00:00"]) {
+    assert.equal(usualTime(none), undefined);
+  }
 });
