@@ -35,7 +35,7 @@ import {
   takenOrder,
 } from "../description/examples.ts";
 import { operatorOf } from "../../middleware/operator.ts";
-import { orderFinder } from "./find_orders.ts";
+import { findChangedOrders, orderFinder } from "./find_orders.ts";
 import {
   type AnswerOnce,
   idempotency,
@@ -162,14 +162,29 @@ function addList(app: Hono, deps: AppDeps): void {
         "about when orders were placed, and a date as `to` includes that day. `sku` is about what orders ran " +
         "short of, be it that they failed or wait for it. Where few orders fit, " +
         "a page may have less than `limit` of them, or none: there are more until `next_cursor` is " +
-        "null. `/orders.csv` has all of them as one file.",
+        "null. `/orders.csv` has all of them as one file. With `updated_since` the orders come in the order of their " +
+        "changes, each once a page and as it is now, two seconds after it was changed at the earliest; `next_cursor` is then " +
+        "never null: asked for again, with the same parameters, it gives what has changed meanwhile, however long " +
+        "a change took to be committed. It is the cursor that was sent where there is nothing new.",
       tag: "Orders",
       scopes: ["read"],
       answers: { 200: { says: "A page", schema: orderListAnswer, example: orderList } },
     }),
     checked("query", orderListQuery),
     async (c) => {
-      const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
+      const { limit = pageLimits.fallback, cursor, updated_since, ...filters } = c.req.valid(
+        "query",
+      );
+      if (updated_since !== undefined) {
+        const afterId = cursor === undefined ? undefined : decodeCursor("changes", cursor) - 1;
+        const changed = { ...filters, updated_since };
+        const { orders, nextAfterId } = await findChangedOrders(deps, changed, { afterId, limit });
+        return c.json({
+          data: orders.map(orderJson),
+          // There is always a next page: of what changes later.
+          next_cursor: encodeCursor("changes", nextAfterId + 1),
+        });
+      }
       const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
       const find = await orderFinder(deps, filters);
       const { orders, nextBeforeId } = await find({ beforeId, limit });
