@@ -33,6 +33,7 @@ import { limitStrangers } from "./middleware/limit_strangers.ts";
 import { metricRoutes } from "./api/operation/metrics.ts";
 import { notificationRoutes } from "./api/notifications/notifications.ts";
 import { openApiRoutes } from "./api/description/openapi.ts";
+import { problemPageRoutes } from "./api/description/problem_pages.ts";
 import { batchLimits, bringsBatch } from "./api/orders/batch_body.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
@@ -106,6 +107,7 @@ export function makeApp(deps: AppDeps): Hono {
   addRoutes(app, deps, metrics.routes);
   app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
   app.route("/", openApiRoutes(() => app));
+  app.route("/", problemPageRoutes());
 
   app.onError(problemHandler(deps));
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));

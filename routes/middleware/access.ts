@@ -23,7 +23,7 @@ type Rule = [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"
 
 /** Who may do what: the first line that fits counts. What no line names is for `admin`. */
 const rules: readonly Rule[] = [
-  ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?)$/, "nothing"],
+  ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?|problems(\/[\w-]+)?)$/, "nothing"],
   ["GET HEAD", /^\/favicon\.ico$/, "nothing"],
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],

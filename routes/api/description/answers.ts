@@ -17,7 +17,9 @@ import { maxReasons } from "../../../domain/import/reject_reasons.ts";
 
 /** An RFC 9457 problem. */
 export const problemAnswer = z.object({
-  type: z.string().meta({ description: "A URN, or about:blank where the status says it all" }),
+  type: z.string().meta({
+    description: "The address of a page about it, or about:blank where the status says it all",
+  }),
   title: z.string(),
   status: z.int(),
   detail: z.string(),

@@ -93,7 +93,7 @@ Deno.test("POST /orders/batch answers each line as POST /orders answers it alone
     "#/items/0/qty",
   ]);
   assert.equal(found[5].order.id, found[0].order.id);
-  assert.equal(found[4].problem.type, "urn:orders-workflow:order-conflict");
+  assert.equal(found[4].problem.type, "/problems/order-conflict");
   assert.equal(await published(), before + 2);
 
   for (const at of [0, 4, 6]) {
