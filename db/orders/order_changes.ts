@@ -68,7 +68,7 @@ const disorderSeconds = 120;
  * @param since UTC
  * @returns an id after which to read; 0 for the beginning
  */
-export async function lastStepBefore(db: Queryable, since: string): Promise<number> {
+export async function findStepBefore(db: Queryable, since: string): Promise<number> {
   const [top] = await db.execute("select coalesce(max(id), 0) as id from order_events");
   let low = 0;
   let high = toInteger(top!.id);

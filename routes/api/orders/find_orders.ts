@@ -9,7 +9,7 @@ import { readStock } from "../../../db/catalog/stock.ts";
 import { findImportedOrders } from "../../../db/imports/imported_orders.ts";
 import { readImport } from "../../../db/imports/imports.ts";
 import { findCustomer } from "../../../db/catalog/customers.ts";
-import { lastStepBefore, readOrderChanges } from "../../../db/orders/order_changes.ts";
+import { findStepBefore, readOrderChanges } from "../../../db/orders/order_changes.ts";
 import { type OrderSummary, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import {
   type FoundOrders,
@@ -112,7 +112,7 @@ export async function findChangedOrders(
     ]);
   }
   const search = await searchOf(deps, query);
-  let nextAfterId = afterId ?? await lastStepBefore(db, since);
+  let nextAfterId = afterId ?? await findStepBefore(db, since);
   const ids = new Set<number>();
   for (let read = 0; read < steps.most; read += steps.atOnce) {
     const changes = await readOrderChanges(db, {

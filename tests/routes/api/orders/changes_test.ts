@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openDatabase, type Queryable } from "../../../../db/connection/database.ts";
 import { decodeCursor } from "../../../../domain/paging.ts";
 import { addOrderEvents } from "../../../../db/orders/events.ts";
-import { lastStepBefore } from "../../../../db/orders/order_changes.ts";
+import { findStepBefore } from "../../../../db/orders/order_changes.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 
 let api: Api;
@@ -199,8 +199,8 @@ Deno.test("updated_since begins at its time, wherever that is", async () => {
   await db.run("update order_events set created_at = '2021-01-01'");
   const [row] = await db.query("select max(id) as id from order_events");
   const last = Number(row!.id);
-  assert.equal(await lastStepBefore(db, "2020-06-01 00:00:00"), 0);
-  assert.equal(await lastStepBefore(db, "2022-01-01 00:00:00"), last);
+  assert.equal(await findStepBefore(db, "2020-06-01 00:00:00"), 0);
+  assert.equal(await findStepBefore(db, "2022-01-01 00:00:00"), last);
   const id = await place();
   await db.run("update order_events set created_at = '2023-05-06 07:08:09' where order_id = ?", [
     id,
