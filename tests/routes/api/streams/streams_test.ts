@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Message } from "../../../../domain/messages/messages.ts";
+import { typed } from "../../../../runtime/typed.ts";
 import { publish } from "../../../../streams/workflow/publish.ts";
 import { type Api, ask, openApi } from "../../api.ts";
 
@@ -45,6 +46,7 @@ Deno.test("GET /streams shows zeros where there is no stream and no group", () =
         ...empty,
       })),
       by_hand: { count: 0, money: [] },
+      warnings: [],
     });
   }));
 
@@ -94,6 +96,18 @@ Deno.test("GET /streams tells read from unread, waiting from scheduled, and the 
     assert.equal(Date.parse(oldest_unfinished_at), Number(firstId.split("-")[0]));
     assert.ok(oldest_age_ms >= 0 && oldest_age_ms < 60_000, String(oldest_age_ms));
     assert.deepEqual(body.streams[0], { group: "orders", ...empty });
+  }));
+
+Deno.test("GET /streams and /readyz say what to type where work waits and nobody does it", () =>
+  withApi(async (api) => {
+    const warned = async (path: string) => (await ask(api, "GET", path)).body.warnings;
+    const [simulated, ...others] = await warned("/readyz");
+    assert.match(simulated, /^Payments are simulated/);
+    assert.deepEqual(others, []);
+    await publish(api.deps, [{ message: charge(1) }]);
+    const nobody = `Nobody works on payments yet: run ${typed("start")}`;
+    assert.deepEqual(await warned("/streams"), [nobody]);
+    assert.deepEqual(await warned("/readyz"), [simulated, nobody]);
   }));
 
 Deno.test("GET /streams measures age by the oldest unfinished entry", () =>
