@@ -126,7 +126,7 @@ export async function searchOrders(
 }
 
 /** Which of some orders a search is about. */
-export async function matchingOrders(
+export async function findMatching(
   db: Queryable,
   search: Omit<OrderSearch, "text">,
   ids: readonly number[],

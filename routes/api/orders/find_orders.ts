@@ -12,8 +12,8 @@ import { findCustomer } from "../../../db/catalog/customers.ts";
 import { findStepBefore, readOrderChanges } from "../../../db/orders/order_changes.ts";
 import { type OrderSummary, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import {
+  findMatching,
   type FoundOrders,
-  matchingOrders,
   maxAddresses,
   type OrderSearch,
   searchOrders,
@@ -123,7 +123,7 @@ export async function findChangedOrders(
     const told = changes.filter(({ isSince }) => isSince).map(({ orderId }) => orderId);
     const fit = search === undefined
       ? new Set<number>()
-      : await matchingOrders(db, search, [...new Set(told)]);
+      : await findMatching(db, search, [...new Set(told)]);
     let isFull = false;
     for (const { id, orderId, isSince } of changes) {
       isFull = isSince && fit.has(orderId) && !ids.has(orderId) && ids.size === limit;
