@@ -34,6 +34,8 @@ import { limitStrangers } from "./middleware/limit_strangers.ts";
 import { metricRoutes } from "./api/operation/metrics.ts";
 import { notificationRoutes } from "./api/notifications/notifications.ts";
 import { openApiRoutes } from "./api/description/openapi.ts";
+import { problemPageRoutes } from "./api/description/problem_pages.ts";
+import { batchLimits, bringsBatch } from "./api/orders/batch_body.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
 import { bringsStockFile, productRoutes, stockFileAdvice } from "./api/products/products.ts";
@@ -106,6 +108,7 @@ export function makeApp(deps: AppDeps): Hono {
   addRoutes(app, deps, metrics.routes);
   app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
   app.route("/", openApiRoutes(() => app));
+  app.route("/", problemPageRoutes());
 
   app.onError(problemHandler(deps));
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
@@ -149,7 +152,9 @@ function finishAnswers(): MiddlewareHandler {
 }
 
 /** Limits the bodies of requests, those of anybody and of forms more; a file has limits of its own. */
-function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): MiddlewareHandler {
+function limitBodies(
+  { bodyTimes: { wholeMs, fileMs } = bodyTimes }: AppDeps,
+): MiddlewareHandler {
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
   const limitFile = limitBody({
@@ -158,9 +163,16 @@ function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): Middlewar
     advice: stockFileAdvice,
     asFile: true,
   });
+  const limitBatch = limitBody({
+    bytes: batchLimits.bytes,
+    ms: fileMs,
+    advice: "send it in parts",
+    asFile: true,
+  });
   const isSmall = (c: Context) => neededScopes(c.req.method, c.req.path) === "nothing" || isForm(c);
   return (c, next) => {
     if (isUpload(c)) return next();
+    if (bringsBatch(c) && !isForm(c)) return limitBatch(c, next);
     return (bringsStock(c) ? limitFile : isSmall(c) ? limitSmall : limit)(c, next);
   };
 }

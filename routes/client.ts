@@ -11,6 +11,7 @@ import type { StatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import type {
   aliveAnswer,
+  batchAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -109,6 +110,9 @@ export type ApiSchema = {
   "/orders": {
     $get: Route<Query<typeof orderListQuery>, typeof orderListAnswer, 200>;
     $post: Route<{ json: z.input<typeof orderBody> } & Keyed, typeof orderReceiptAnswer, 200 | 202>;
+  };
+  "/orders/batch": {
+    $post: Route<{ json: z.input<typeof orderBody>[] } & Keyed, typeof batchAnswer, 200>;
   };
   "/orders.csv": { $get: TextRoute<Query<typeof orderFileQuery>> };
   "/orders/:id": {

@@ -77,8 +77,10 @@ export async function placeAndPublish<B extends BroughtOrder>(
     return [{ type: "order.reserve", orderId, amountCents, currency }];
   });
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
-  await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
-  const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
+  const [summaries] = await Promise.all([
+    readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? [])),
+    publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents }),
+  ]);
   return taken.map(({ outcome, orderId, paymentOf, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome, paymentOf };
     if (outcome === "unknown_sku") return { outcome, skus };

@@ -34,6 +34,9 @@ const decided = { confirmed: "yes", reason: "so", detail: "so", reference: "r-1"
 /** Every route of the API that changes something. Most requests are about what there is not, which is told as well. */
 const apiRows: Record<string, Row> = {
   "POST /orders": { why: "a shop's own orders are data; their timelines say who brought them" },
+  "POST /orders/batch": {
+    why: "a shop's own orders are data; their timelines say who brought them",
+  },
   "PUT /orders/:id": { action: "order.edit", path: "/orders/999", json: order },
   "POST /orders/:id/cancel": { action: "order.cancel", path: "/orders/999/cancel" },
   "POST /orders/:id/retry": { action: "order.retry", path: "/orders/999/retry" },

@@ -10,6 +10,7 @@ import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
 import { benchErase } from "./erase.ts";
 import { benchGrowth } from "./growth.ts";
+import { benchBatches, benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
@@ -53,6 +54,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     usual: false,
     run: benchProfiles,
   },
+  intake: { summary: "orders over HTTP, one by one", usual: false, run: benchIntake },
+  batches: { summary: "orders over HTTP, 5,000 to a request", usual: false, run: benchBatches },
   uploads: {
     summary: "previews of such a file over HTTP and on the page, and one order of all its rows",
     usual: false,

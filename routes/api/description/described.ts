@@ -42,7 +42,15 @@ export interface Description {
   answers: Readonly<
     Record<
       number,
-      Content & { says: string; type?: string; located?: boolean; tagged?: boolean; file?: boolean }
+      Content & {
+        says: string;
+        type?: string;
+        /** The same in another form, by content type. */
+        also?: Readonly<Record<string, Content>>;
+        located?: boolean;
+        tagged?: boolean;
+        file?: boolean;
+      }
     >
   >;
   /** The problems that it has besides those that every route has. */
@@ -156,7 +164,10 @@ function answersOf(route: Description): [string, unknown][] {
       ...(answer.file ? ["content-disposition" as const] : []),
       ...(route.repeatable ? ["idempotent-replayed" as const] : []),
     ]),
-    content: { [answer.type ?? "application/json"]: contentOf(answer) },
+    content: {
+      [answer.type ?? "application/json"]: contentOf(answer),
+      ...contentsOf(answer.also ?? {}),
+    },
   }]);
 }
 
@@ -203,12 +214,13 @@ function signatureParameters() {
 }
 
 function bodyOf(body: NonNullable<Description["body"]>) {
-  return {
-    required: true,
-    content: Object.fromEntries(
-      Object.entries(body).map(([type, content]) => [type, contentOf(content)]),
-    ),
-  };
+  return { required: true, content: contentsOf(body) };
+}
+
+function contentsOf(contents: Readonly<Record<string, Content>>) {
+  return Object.fromEntries(
+    Object.entries(contents).map(([type, content]) => [type, contentOf(content)]),
+  );
 }
 
 function headersNamed(names: readonly (keyof typeof headers)[]) {

@@ -12,6 +12,7 @@ import { csvLine } from "../../../domain/import/csv_text.ts";
 import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/errors.ts";
 import type {
   aliveAnswer,
+  batchAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -77,6 +78,12 @@ const paid = {
 
 /** What `POST /orders` answers to {@linkcode newOrder}. */
 export const takenOrder = taken satisfies z.input<typeof orderReceiptAnswer>;
+
+/** Orders as somebody may send them together. */
+export const newOrders = [
+  newOrder,
+  { ...newOrder, external_order_id: "web-2" },
+] satisfies z.input<typeof orderBody>[];
 
 /** The answer to the same order again, once it is paid. */
 export const knownOrder = paid satisfies z.input<typeof orderReceiptAnswer>;
@@ -791,6 +798,18 @@ const saidByHttp: Readonly<Record<HttpProblem, string>> = {
   429: "shop has made more than 600 requests a minute",
   500: "An unexpected error; the log has it under 5f1c…",
 };
+
+/** What `POST /orders/batch` answers to {@linkcode newOrders}. */
+export const takenBatch = [
+  { line: 1, status: 202, location: "/orders/42", etag: '"0-9f86d081884c7d65"', order: takenOrder },
+  {
+    line: 2,
+    status: 409,
+    problem: problemOf(
+      new WorkflowError("order_conflict", 'Order "web-2" is known with another content'),
+    ),
+  },
+] satisfies z.input<typeof batchAnswer>;
 
 /** A problem of this name. */
 export function problemExample(name: ProblemName): Problem {
