@@ -7,7 +7,7 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import type { PreviewColumn } from "../../domain/import/import_preview.ts";
 import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts";
-import { planColumns } from "../../domain/import/profile/column_plan.ts";
+import { planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
@@ -148,7 +148,7 @@ function unmappedFile(
   columns: PreviewColumn[],
   profile: ImportProfile,
 ): UnmappedFile {
-  const plan = planColumns(profile, columns.map(({ name }) => name));
+  const plan = planFile(profile, columns.map(({ name }) => name));
   const lacks = Array.isArray(plan) ? plan : [message];
   return new UnmappedFile(message, faults, {
     form,
