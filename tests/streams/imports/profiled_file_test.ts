@@ -418,6 +418,14 @@ for (
   });
 }
 
+Deno.test("openProfiledFile() counts one amount as one", async () => {
+  const one = await readByProfile(`${header}\n${row("A-1", "9.50", 1, "", "")}`, {}, plain);
+  assert.deepEqual(one.file.notes.slice(-2), [
+    "decimal sign: . (by 1 amount such as 9.50)",
+    "amounts are in units of the currency (1 has decimals)",
+  ]);
+});
+
 Deno.test("openProfiledFile() takes no order for paid or cancelled where a column says that it is not", async () => {
   const profile = {
     ...plain,
