@@ -53,6 +53,9 @@ const maxTextCharacters = 64 * 1024 * 1024;
 /** Characters of a text, far more than a cell may have, and bytes between two tags. */
 const maxTextLength = 1_048_576;
 
+/** Elements within each other, of which a spreadsheet has a dozen: all that are open are in memory. */
+const maxDepth = 100;
+
 /** Formats of cells, and other parts that are kept: a spreadsheet has at most some 65,000 formats. */
 const maxParts = 100_000;
 
@@ -464,13 +467,20 @@ async function* xmlSteps(entry: ArchiveEntry, handlers: XmlHandlers): AsyncGener
   parser.on("error", (error) => {
     throw badFile(`is an Excel workbook that is damaged (${entry.name}: ${error.message})`);
   });
-  // The parser holds what stands between two tags, and in one.
-  let held = 0;
+  // The parser holds what stands between two tags, and every tag until it is closed.
+  let held = 0, heldOfOpen = 0;
+  const open: number[] = [];
   parser.on("opentag", (tag) => {
+    open.push(held);
+    heldOfOpen += held;
     held = 0;
+    if (open.length > maxDepth || heldOfOpen > maxTextLength) {
+      throw badFile(`is an Excel workbook whose elements are nested too deeply: ${asCsv}`);
+    }
     handlers.onOpen(tag as SaxesTagPlain);
   });
   parser.on("closetag", ({ name }) => {
+    heldOfOpen -= open.pop()!;
     held = 0;
     handlers.onClose?.(localName(name));
   });
