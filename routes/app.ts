@@ -19,6 +19,7 @@ import { tellSimulation } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
 import { auditRoutes } from "./api/operation/audit.ts";
 import { verificationRoutes } from "./api/operation/verification.ts";
+import { customerRoutes } from "./api/customers/customers.ts";
 import { deadLetterRoutes } from "./api/streams/dead_letters.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
@@ -121,6 +122,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", refundByHandRoutes(deps));
   app.route("/", paymentDecisionRoutes(deps));
   app.route("/", productRoutes(deps));
+  app.route("/", customerRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));
@@ -193,6 +195,11 @@ function routesOf(app: Hono): string[] {
   return [...new Set(routes)];
 }
 
+/** A path without whom it names: the log keeps no personal data. */
+function unnamedPath(path: string): string {
+  return path.replace(/^\/customers\/.*/s, "/customers/…");
+}
+
 /** One line a request: as a warning where it failed, else for debugging only. */
 function logRequests({ log }: AppDeps): MiddlewareHandler {
   return async (c, next) => {
@@ -202,7 +209,7 @@ function logRequests({ log }: AppDeps): MiddlewareHandler {
       request_id: c.get("requestId") as string,
       actor: (c.get("caller") as Caller | undefined)?.actor,
       method: c.req.method,
-      path: c.req.path,
+      path: unnamedPath(c.req.path),
       status: c.res.status,
       ms: Math.round(performance.now() - start),
     });

@@ -31,6 +31,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
+import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
 import type { kpisAnswer } from "./api/kpis/kpi_answers.ts";
 import type { orderBody } from "./api/orders/order_body.ts";
 import type {
@@ -170,6 +171,10 @@ export type ApiSchema = {
       typeof productAnswer,
       200
     >;
+  };
+  "/customers/:id": {
+    $get: Route<ById, typeof exportAnswer, 200>;
+    $delete: Route<ById, typeof erasedAnswer, 200>;
   };
   "/imports": {
     $get: Route<Query<typeof pageQuery>, typeof importListAnswer, 200>;

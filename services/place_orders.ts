@@ -50,7 +50,9 @@ export interface PlaceOptions<B extends BroughtOrder> {
  * @returns for each order, in the same sequence, what became of it
  */
 export async function placeAndPublish<B extends BroughtOrder>(
-  deps: ServiceDeps & { config: Pick<Config, "initialStock" | "unknownSku"> },
+  deps: ServiceDeps & {
+    config: Pick<Config, "initialStock" | "unknownSku"> & Partial<Pick<Config, "erasureSecret">>;
+  },
   brought: readonly B[],
   options: PlaceOptions<B> = {},
 ): Promise<PlacedOrder[]> {
@@ -59,6 +61,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
+    erasureSecret: config.erasureSecret,
     onPendingChange: "conflict",
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,

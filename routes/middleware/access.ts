@@ -44,6 +44,8 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/products(\/stock)?$/, ["stock"]],
   ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],
   ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
+  // All that is kept of a person, and its end.
+  ["GET HEAD DELETE", /^\/customers\/[^/]+$/, ["admin"]],
   // It tells who did what from where.
   ["GET HEAD", /^(\/dashboard)?\/audit$/, ["admin"]],
   ["GET HEAD", /./, ["read"]],

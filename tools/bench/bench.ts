@@ -8,6 +8,8 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
+import { benchErase } from "./erase.ts";
+import { benchGrowth } from "./growth.ts";
 import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
@@ -63,6 +65,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchRestock,
   },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
+  erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
+  growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
   sizes: {

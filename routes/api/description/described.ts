@@ -27,7 +27,15 @@ export interface Description {
   /** More, where there is more to say. */
   description?: string;
   /** The heading that it stands under. */
-  tag: "Orders" | "Refunds" | "Imports" | "Products" | "Notifications" | "Figures" | "Operation";
+  tag:
+    | "Orders"
+    | "Refunds"
+    | "Imports"
+    | "Products"
+    | "Customers"
+    | "Notifications"
+    | "Figures"
+    | "Operation";
   /** Of which one is needed; null for a route that is open to all, `signed` for the payment provider's. */
   scopes: readonly Scope[] | null | "signed";
   /** What it answers when all goes well, by status: JSON unless it says another content type. */

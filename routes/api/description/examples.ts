@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { erasedAnswer, exportAnswer } from "../customers/customer_answers.ts";
 import type { z } from "zod";
 import { rejectColumns } from "../../../domain/import/csv_columns.ts";
 import { importColumns } from "../../../domain/import/csv_rows.ts";
@@ -578,6 +579,32 @@ export const retriedLetter = {
   resolved_at: "2026-01-05T10:12:00.000000Z",
 } satisfies z.input<typeof deadLetterAnswer>;
 
+/** Everything that is kept of a person. */
+export const exportedPerson = {
+  customers: [{
+    id: 7,
+    external_id: "c-7",
+    guest: false,
+    email: "ann@example.com",
+    name: "Ann",
+    first_email: "ann@example.com",
+    first_name: "Ann",
+    created_at: "2026-01-05T10:00:00.000000Z",
+  }],
+  erased_at: null,
+  orders: [],
+  rejected_rows: [],
+} satisfies z.input<typeof exportAnswer>;
+
+/** A person who was erased. */
+export const erasedPerson = {
+  customer_id: 7,
+  changed: true,
+  orders: 3,
+  erased_at: "2026-01-05T10:12:00.000000Z",
+  same_email_customer_ids: [],
+} satisfies z.input<typeof erasedAnswer>;
+
 /** A page of the audit log. */
 export const auditList = {
   data: [{
@@ -722,6 +749,10 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   ],
   order_not_retryable: [
     "Cannot retry order 42: its payment was declined, and only what ran short of stock can be",
+  ],
+  customer_not_erasable: [
+    "Cannot erase customer 7: order 42 is not settled: let it end, or cancel it",
+    { at: "order 42", detail: "is not settled: let it end, or cancel it" },
   ],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",

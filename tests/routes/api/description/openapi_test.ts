@@ -420,6 +420,9 @@ async function decideEveryWay(orderId: number): Promise<void> {
 Deno.test("every answer to what the document describes, and to what it does not, is described", async () => {
   const order = orderBodyOf();
   const { body: { id: pending } } = await ask(api, "POST", "/orders", order);
+  const past = orderBodyOf({ customer: { external_id: "C-over", name: "Over" } });
+  const { body: { id: over } } = await ask(api, "POST", "/orders", past);
+  await ask(api, "POST", `/orders/${over}/cancel`);
   const paid = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000_000 });
   const failed = await storeOrder(api.deps.db, { status: "FAILED" });
   const file = () => csvOf([{ external_order_id: `contract-${crypto.randomUUID()}` }]);
@@ -477,6 +480,10 @@ Deno.test("every answer to what the document describes, and to what it does not,
     { weight: 1, arbitrary: fc.nat() },
     { weight: 1, arbitrary: hostile },
   );
+  const people = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom("C-over", order.customer.external_id, "nobody") },
+    { weight: 1, arbitrary: hostile },
+  );
   const skus = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom("TEA", "nothing") },
     { weight: 1, arbitrary: hostile },
@@ -493,6 +500,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
             path.endsWith("/discard")
               // Those that can be retried are gone by then.
               ? mostly(fc.constant(40))
+              : path.startsWith("/customers/")
+              ? people
               : name === "id"
               ? ids
               : name === "sku"
