@@ -20,6 +20,7 @@ import { importPreview, previewAnswer } from "../description/preview_answer.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import { piecedBody, takeFilePlace, takePlace } from "../../middleware/read_answer.ts";
+import { problemHandler } from "../../middleware/problem.ts";
 import { slowAnswer } from "../../middleware/slow_answer.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -167,6 +168,8 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
           certain: isRead.promise,
           stop,
           onBreak: (error) => deps.log.error("preview failed", { error: messageOf(error) }),
+          refusal: (error) =>
+            error instanceof WorkflowError ? problemHandler(deps)(error, c) : undefined,
           type: "application/json",
         });
       }
