@@ -1,5 +1,6 @@
 /**
- * What of the suite does not run on Bun, and why; all else does, by `test:bun`.
+ * What of the tasks and the suite does not run on Bun, and why; all else does: by scripts of the same names, and by
+ * `test:bun`.
  *
  * @module
  */
@@ -18,6 +19,19 @@ export const filesNotOnBun: Readonly<Record<string, string>> = {
   "tests/client_package_test.ts":
     "the package is built with node:module's stripTypeScriptTypes, which Bun 1.4 lacks",
   "tests/streams/telemetry/tracing_test.ts": "traces are Deno's own (OTEL_DENO)",
+};
+
+/** Tasks of deno.json that are no scripts of package.json. */
+export const tasksNotOnBun: Readonly<Record<string, string>> = {
+  check: "formatter, linter, type checker and documentation are Deno's",
+  client: "types are stripped by node:module's stripTypeScriptTypes, which Bun 1.4 lacks",
+  sbom: "it reads deno.lock, and the licences from Deno's cache of exactly those packages",
+  bench: "one program measures both runtimes, or numbers were no comparison: bench --bun=PATH",
+  chaos:
+    "its proxies, listeners and signals are Deno's; what breaks is the engines, for either runtime",
+  "test:e2e": "pages are the same on both, and the browser's driver asks for Deno",
+  "test:files": "it runs for minutes in the words of Deno; the suite runs the same files on Bun",
+  "test:model": "it runs for minutes in the words of Deno; the suite runs the same model on Bun",
 };
 
 /** A single test of a file that runs otherwise. */

@@ -5,26 +5,12 @@ import { networkInterfaces } from "node:os";
 import { freePort } from "../tools/engines/free_port.ts";
 import service from "../main.ts";
 import { filesOnBun } from "./all_on_bun.ts";
-import { filesNotOnBun, runsOnBun, testsNotOnBun } from "./not_on_bun.ts";
+import { filesNotOnBun, runsOnBun, tasksNotOnBun, testsNotOnBun } from "./not_on_bun.ts";
 import { type Api, openApi, orderBodyOf } from "./routes/api.ts";
 import { typedTask } from "./typed_task.ts";
 
 const root = new URL("../", import.meta.url);
 const readJson = async (path: string) => JSON.parse(await Deno.readTextFile(new URL(path, root)));
-
-/** Tasks of Deno's own tools, and of what measures and breaks processes of Deno. */
-const ofDenoAlone = [
-  "sbom",
-  "test:e2e",
-  "test:files",
-  "test:model",
-  "check",
-  "docs",
-  "client",
-  "bench",
-  "chaos",
-  "fetch-mysql",
-];
 
 Deno.test("package.json names the same packages in the same versions as deno.json", async () => {
   const [deno, bun] = [await readJson("deno.json"), await readJson("package.json")];
@@ -49,8 +35,12 @@ Deno.test("package.json has a script for every task that is not about Deno itsel
   const { tasks } = await readJson("deno.json");
   const { scripts } = await readJson("package.json");
   const expected = Object.entries<{ command: string }>(tasks)
-    .filter(([name]) => !ofDenoAlone.includes(name) && name !== "compile")
+    .filter(([name]) => !Object.hasOwn(tasksNotOnBun, name) && name !== "compile")
     .map(([name, { command }]) => [name, `bun run ${/\S+\.ts.*$/.exec(command)![0]}`]);
+  for (const [name, why] of Object.entries(tasksNotOnBun)) {
+    assert.ok(Object.hasOwn(tasks, name), `there is no task ${name}`);
+    assert.ok(why.length > 20, name);
+  }
   // Bun makes a single executable; Deno would have to download what one begins with.
   const { compile, ...others } = scripts;
   assert.equal(compile, "bun run tools/compile/build.ts");

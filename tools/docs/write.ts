@@ -1,4 +1,6 @@
 /** `deno task docs`: writes what is generated from the table of settings and from the schema of profiles. */
+import { readFile, writeFile } from "node:fs/promises";
+import process from "node:process";
 import { settings } from "../../config/settings.ts";
 import { profileJsonSchema } from "../../services/profile_schema.ts";
 import { configurationPage } from "./configuration.ts";
@@ -13,7 +15,7 @@ export async function generatedFiles(): Promise<Record<string, string>> {
   return {
     "docs/configuration.md": configurationPage(),
     "docs/import-profile.schema.json": profileJsonSchema(),
-    "deno.json": withEnvironment(await Deno.readTextFile(new URL("deno.json", root))),
+    "deno.json": withEnvironment(await readFile(new URL("deno.json", root), "utf8")),
   };
 }
 
@@ -31,12 +33,13 @@ read, into deno.json.
 Usage: deno task docs`.trim();
 
 if (import.meta.main) {
-  if (Deno.args.length > 0) {
-    const isHelp = Deno.args[0] === "--help";
+  const [option] = process.argv.slice(2);
+  if (option !== undefined) {
+    const isHelp = option === "--help";
     (isHelp ? console.log : console.error)(isHelp ? help : "docs takes no arguments (see --help)");
-    Deno.exit(isHelp ? 0 : 2);
+    process.exit(isHelp ? 0 : 2);
   }
   for (const [path, text] of Object.entries(await generatedFiles())) {
-    await Deno.writeTextFile(new URL(path, root), text);
+    await writeFile(new URL(path, root), text);
   }
 }

@@ -26,7 +26,6 @@ const shop: ImportProfile = {
 async function decisionOf(profile: ImportProfile, header: string[], fields: string[]) {
   const file = await openProfiledFile({
     header,
-    // deno-lint-ignore require-await
     async *rows() {
       yield [{ line: 2, fields }];
     },
