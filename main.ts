@@ -29,6 +29,7 @@ const commands = [
   "recover",
   "dead",
   "stock",
+  "customer",
   "gateway",
   "token",
   "migrate",

@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { WorkflowError } from "../domain/errors.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
+import { nearestName } from "../domain/text/nearest_name.ts";
 
 /** One task of the command line. */
 export interface Command {
@@ -33,6 +34,8 @@ export interface OptionNames {
   collect?: readonly string[];
   /** The minimum and the maximum of arguments that are not options. */
   positionals?: readonly [number, number];
+  /** What the help calls the argument that has to be there. */
+  argument?: string;
 }
 
 /** The arguments of a command, by the names of its options. */
@@ -64,7 +67,7 @@ export function readOptions(args: string[], names: OptionNames): Options {
       return true;
     },
   }) as Record<string, unknown>;
-  if (unknown.length > 0) throw usage(`Unknown option ${unknown[0]}`);
+  if (unknown.length > 0) throw unknownOption(unknown[0]!, [...booleans, ...strings]);
   const values = new Map<string, string[]>();
   for (const name of strings) {
     const given = parsed[name];
@@ -77,7 +80,7 @@ export function readOptions(args: string[], names: OptionNames): Options {
   }
   const positionals = (parsed._ as unknown[]).map(String);
   const [min, max] = names.positionals ?? [0, 0];
-  if (positionals.length < min) throw usage("An argument is missing");
+  if (positionals.length < min) throw missingArgument(names.argument);
   if (positionals.length > max) throw usage(`Unexpected argument "${positionals[max]}"`);
   return {
     flag: (name) => parsed[name] === true,
@@ -115,6 +118,17 @@ export function groupArgument(name: string): Group {
     throw usage(`There is no group "${name}"; there are ${groups.join(", ")}`);
   }
   return group;
+}
+
+/** The error for an argument that has to be there, as the help calls it. */
+export function missingArgument(name = "An argument"): WorkflowError {
+  return usage(`${name} is missing; --help shows what to type`);
+}
+
+function unknownOption(typed: string, known: readonly string[]): WorkflowError {
+  const [, name = ""] = /^--?([^=]*)/.exec(typed) ?? [];
+  const near = nearestName(name, known);
+  return usage(`Unknown option ${typed}${near === undefined ? "" : `; did you mean --${near}?`}`);
 }
 
 /** The error for wrong usage. */

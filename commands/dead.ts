@@ -41,7 +41,7 @@ const pageSize = 1_000;
 const errorWidth = 80;
 
 const command: Command = {
-  summary: "Lists, retries or discards the messages that no handler could finish.",
+  summary: "Lists, retries or discards messages that no handler could finish.",
   // Put together for whoever reads it, as the list's format takes megabytes.
   get help() {
     return `

@@ -45,7 +45,7 @@ const sample = new URL("../tools/samples/online-retail-2010-12.csv.gz", import.m
 const demoStock = "1000";
 
 const command: Command = {
-  summary: "Shows everything once: import, processing, figures, proof, dashboard.",
+  summary: "Shows everything once: import, work, figures, proof, dashboard.",
   help: `
 Usage: deno task demo [--exit] [FILE]
 

@@ -10,6 +10,9 @@ import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
 import { migrationStatus } from "../db/connection/migrate.ts";
+import { countForeignKeys } from "../db/customers/erased_keys.ts";
+import { readInstallation } from "../db/payments/installation.ts";
+import { erasureKeyOf } from "../domain/customer/erasure_key.ts";
 import { readGrants } from "../db/connection/grants.ts";
 import { canWrite } from "../db/connection/ping.ts";
 import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
@@ -126,6 +129,7 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
         await olderConsumers({ redis, keys }),
         await consumersBefore({ redis, keys }),
       ),
+      ...await judgeErasures(db, config),
     ];
   } catch {
     return [];
@@ -147,6 +151,16 @@ function judgeOlder(takePayments: readonly string[], before: readonly string[]):
     `${before.join(", ")} are of the version before, and take nothing beside this one`,
     remedy,
   );
+}
+
+/** Another secret than the one by which people were erased lets nobody in, rather than let names come back. */
+async function judgeErasures(db: Database, { erasureSecret }: Config): Promise<Finding[]> {
+  const { name } = await readInstallation(db);
+  const foreign = await countForeignKeys(db, erasureKeyOf(name, erasureSecret));
+  if (foreign === 0) return [];
+  const detail =
+    `${foreign} ids of erased people were written with another one, and no customer is created`;
+  return [problem("ERASURE_SECRET", detail, "set the one that they were erased with")];
 }
 
 function judgeSettings({ host, apiTokens }: Config, usesPrivateEngines: boolean): Finding {

@@ -38,7 +38,20 @@ is_set() {
   if eval "[ -n \"\${$1+x}\" ]"; then
     eval "[ -n \"\${$1}\" ]"
   else
-    grep -Eqs "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*[^[:space:]#]" .env
+    # A value of quotation marks with nothing between them is empty.
+    in_file "$1" "(\"[^\"]|'[^']|[^[:space:]#\"'])"
+  fi
+}
+
+in_file() {
+  grep -Eqs "^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*$2" .env
+}
+
+is_zero() {
+  if eval "[ -n \"\${$1+x}\" ]"; then
+    eval "[ \"\${$1}\" = 0 ]"
+  else
+    in_file "$1" "[\"']?[[:space:]]*0[[:space:]]*[\"']?[[:space:]]*(#.*)?\$"
   fi
 }
 
@@ -47,7 +60,7 @@ case ${NODE_ENV-} in production) set=app ;; esac
 for name in DATABASE_URL REDIS_URL DATABASE_URL_FILE REDIS_URL_FILE; do
   if is_set "$name"; then set=app; fi
 done
-if is_set REQUIRE_SETTINGS && [ "${REQUIRE_SETTINGS-1}" != 0 ]; then set=app; fi
+if is_set REQUIRE_SETTINGS && ! is_zero REQUIRE_SETTINGS; then set=app; fi
 
 flags="-q --no-prompt --env-file -P=$set"
 if [ "$set" = tools ]; then flags="$flags --allow-net"; fi

@@ -72,6 +72,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       boolean: ["dry-run", "keep-good-rows", "replace", "json", "preview", "yes"],
       string: ["initial-stock", "rejects", "profile", "sheet", "plan", "save-profile"],
       positionals: [1, 1],
+      argument: "FILE",
     });
     refuseContradictions(options);
     const [name] = options.positionals;

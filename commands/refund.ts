@@ -12,7 +12,14 @@ import { decideByHandAndPublish, returnPaymentByHand } from "../services/refund_
 import { requestAndPublish } from "../services/request_refunds.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
-import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
+import {
+  type Command,
+  integerArgument,
+  missingArgument,
+  type Options,
+  readOptions,
+  usage,
+} from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import type { Operator } from "../domain/operation/audit.ts";
@@ -53,7 +60,7 @@ Money that no configured provider can give back, because it was paid at the sour
     });
     const said = byHand.filter((name) => options.text(name) !== undefined);
     if (said.length > 0) return await sayByHand(said, options, env);
-    if (options.positionals.length === 0) throw usage("An argument is missing");
+    if (options.positionals.length === 0) throw missingArgument("ORDER_ID");
     if (options.text("reference") !== undefined) {
       throw usage("--reference needs --done or --returned");
     }

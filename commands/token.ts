@@ -38,7 +38,11 @@ replace a token, add the new entry under the same name, restart, hand the token 
 away.`,
   // deno-lint-ignore require-await
   async run(args) {
-    const options = readOptions(args, { string: ["scopes"], positionals: [1, 1] });
+    const options = readOptions(args, {
+      string: ["scopes"],
+      positionals: [1, 1],
+      argument: "NAME",
+    });
     const name = options.positionals[0]!;
     if (!isTokenName(name)) {
       throw usage("NAME must be 1…64 letters, digits, dots, dashes or underscores");

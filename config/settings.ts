@@ -271,6 +271,37 @@ export const settingsTable = {
     kind: kinds.integer(0, 3_600_000, "ms"),
     meaning: "wait after the first error, doubling with every further one",
   },
+  erasureSecret: {
+    name: "ERASURE_SECRET",
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning: "keeps the key out of the database by which people are known again whose data " +
+      "[were erased](operating.md#erasing-a-person); the same for all processes, and never changed",
+  },
+  keepRejectsDays: {
+    name: "KEEP_REJECTS_DAYS",
+    fallback: "90",
+    kind: kinds.integer(0, 36_500, "days"),
+    meaning: "how long the rows of files are kept that were not taken; `0`: for ever",
+  },
+  keepAttemptsDays: {
+    name: "KEEP_ATTEMPTS_DAYS",
+    fallback: "90",
+    kind: kinds.integer(0, 36_500, "days"),
+    meaning: "how long single tries to send notifications are kept; `0`: for ever",
+  },
+  keepDeadLettersDays: {
+    name: "KEEP_DEAD_LETTERS_DAYS",
+    fallback: "365",
+    kind: kinds.integer(0, 36_500, "days"),
+    meaning: "how long dead letters are kept that somebody has decided about; `0`: for ever",
+  },
+  keepAuditDays: {
+    name: "KEEP_AUDIT_DAYS",
+    fallback: "0",
+    kind: kinds.integer(0, 36_500, "days"),
+    meaning: "how long the audit log is kept; `0`: for ever",
+  },
   reservationTtlSeconds: {
     name: "RESERVATION_TTL_SECONDS",
     fallback: "900",

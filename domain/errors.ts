@@ -25,6 +25,7 @@ export type ErrorCode =
   | "precondition_required"
   | "order_not_refundable"
   | "order_not_retryable"
+  | "customer_not_erasable"
   | "not_yours"
   | "refund_exceeds_left"
   | "refund_not_by_hand"

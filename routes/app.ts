@@ -19,6 +19,7 @@ import { tellSimulation } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
 import { auditRoutes } from "./api/operation/audit.ts";
 import { verificationRoutes } from "./api/operation/verification.ts";
+import { customerRoutes } from "./api/customers/customers.ts";
 import { deadLetterRoutes } from "./api/streams/dead_letters.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
@@ -33,6 +34,8 @@ import { limitStrangers } from "./middleware/limit_strangers.ts";
 import { metricRoutes } from "./api/operation/metrics.ts";
 import { notificationRoutes } from "./api/notifications/notifications.ts";
 import { openApiRoutes } from "./api/description/openapi.ts";
+import { problemPageRoutes } from "./api/description/problem_pages.ts";
+import { batchLimits, bringsBatch } from "./api/orders/batch_body.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
 import { bringsStockFile, productRoutes, stockFileAdvice } from "./api/products/products.ts";
@@ -105,6 +108,7 @@ export function makeApp(deps: AppDeps): Hono {
   addRoutes(app, deps, metrics.routes);
   app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
   app.route("/", openApiRoutes(() => app));
+  app.route("/", problemPageRoutes());
 
   app.onError(problemHandler(deps));
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
@@ -121,6 +125,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", refundByHandRoutes(deps));
   app.route("/", paymentDecisionRoutes(deps));
   app.route("/", productRoutes(deps));
+  app.route("/", customerRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));
@@ -147,7 +152,9 @@ function finishAnswers(): MiddlewareHandler {
 }
 
 /** Limits the bodies of requests, those of anybody and of forms more; a file has limits of its own. */
-function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): MiddlewareHandler {
+function limitBodies(
+  { bodyTimes: { wholeMs, fileMs } = bodyTimes }: AppDeps,
+): MiddlewareHandler {
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
   const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
   const limitFile = limitBody({
@@ -156,9 +163,16 @@ function limitBodies({ bodyTimes: { wholeMs } = bodyTimes }: AppDeps): Middlewar
     advice: stockFileAdvice,
     asFile: true,
   });
+  const limitBatch = limitBody({
+    bytes: batchLimits.bytes,
+    ms: fileMs,
+    advice: "send it in parts",
+    asFile: true,
+  });
   const isSmall = (c: Context) => neededScopes(c.req.method, c.req.path) === "nothing" || isForm(c);
   return (c, next) => {
     if (isUpload(c)) return next();
+    if (bringsBatch(c) && !isForm(c)) return limitBatch(c, next);
     return (bringsStock(c) ? limitFile : isSmall(c) ? limitSmall : limit)(c, next);
   };
 }
@@ -193,6 +207,11 @@ function routesOf(app: Hono): string[] {
   return [...new Set(routes)];
 }
 
+/** A path without whom it names: the log keeps no personal data. */
+function unnamedPath(path: string): string {
+  return path.replace(/^\/customers\/.*/s, "/customers/…");
+}
+
 /** One line a request: as a warning where it failed, else for debugging only. */
 function logRequests({ log }: AppDeps): MiddlewareHandler {
   return async (c, next) => {
@@ -202,7 +221,7 @@ function logRequests({ log }: AppDeps): MiddlewareHandler {
       request_id: c.get("requestId") as string,
       actor: (c.get("caller") as Caller | undefined)?.actor,
       method: c.req.method,
-      path: c.req.path,
+      path: unnamedPath(c.req.path),
       status: c.res.status,
       ms: Math.round(performance.now() - start),
     });

@@ -11,6 +11,7 @@ import type { StatusCode } from "hono/utils/http-status";
 import type { z } from "zod";
 import type {
   aliveAnswer,
+  batchAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -31,6 +32,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
+import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
 import type { kpisAnswer } from "./api/kpis/kpi_answers.ts";
 import type { orderBody } from "./api/orders/order_body.ts";
 import type {
@@ -109,6 +111,9 @@ export type ApiSchema = {
     $get: Route<Query<typeof orderListQuery>, typeof orderListAnswer, 200>;
     $post: Route<{ json: z.input<typeof orderBody> } & Keyed, typeof orderReceiptAnswer, 200 | 202>;
   };
+  "/orders/batch": {
+    $post: Route<{ json: z.input<typeof orderBody>[] } & Keyed, typeof batchAnswer, 200>;
+  };
   "/orders.csv": { $get: TextRoute<Query<typeof orderFileQuery>> };
   "/orders/:id": {
     $get: Route<ById, typeof orderDetailAnswer, 200>;
@@ -170,6 +175,10 @@ export type ApiSchema = {
       typeof productAnswer,
       200
     >;
+  };
+  "/customers/:id": {
+    $get: Route<ById, typeof exportAnswer, 200>;
+    $delete: Route<ById, typeof erasedAnswer, 200>;
   };
   "/imports": {
     $get: Route<Query<typeof pageQuery>, typeof importListAnswer, 200>;

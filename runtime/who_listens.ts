@@ -4,8 +4,8 @@
  * @module
  */
 
-/** Kinds of servers that can be told by what they say. */
-export type Listener = "redis" | "database" | "web";
+/** Kinds of servers that can be told by what they say; `silent` for one that takes a connection and says nothing. */
+export type Listener = "redis" | "database" | "web" | "silent";
 
 /** How long a server may take for its first word, and for its answer, in milliseconds. */
 const waitMs = 500;
@@ -16,28 +16,36 @@ const question = "PING\r\n\r\n";
 /**
  * Listens to what a server says by itself, and else to its answer. Nothing is asked of it that changes anything.
  *
- * @returns undefined where nobody is there, or what is said is of no known kind
+ * @returns undefined where nobody is there, who is there hangs up, or what is said is of no known kind
  */
 export async function whoListens(host: string, port: number): Promise<Listener | undefined> {
   const { connect } = await import("node:net");
   const socket = connect(port, host);
   let said = "";
+  let isOpen = false;
   const done = Promise.withResolvers<void>();
   socket.setEncoding("latin1");
   socket.on("data", (text: string) => {
     said += text;
     if (said.length >= 5) done.resolve();
   });
-  socket.on("error", () => done.resolve());
-  socket.on("close", () => done.resolve());
+  socket.on("connect", () => isOpen = true);
+  for (const end of ["error", "close"]) {
+    socket.on(end, () => {
+      isOpen = false;
+      done.resolve();
+    });
+  }
   const ask = setTimeout(() => socket.write(question), waitMs);
-  const end = setTimeout(done.resolve, 2 * waitMs);
+  const over = setTimeout(done.resolve, 2 * waitMs);
   await done.promise;
   clearTimeout(ask);
-  clearTimeout(end);
+  clearTimeout(over);
+  const isSilent = isOpen && said === "";
   socket.destroy();
   if (/^HTTP\//.test(said)) return "web";
   if (/^(\+PONG|-[A-Z]+ )/.test(said)) return "redis";
   // Three bytes of length, the number 0, and version 10 of the protocol or the mark of an error.
   if (/^[\s\S]{3}\0[\n\xff]/.test(said)) return "database";
+  if (isSilent) return "silent";
 }

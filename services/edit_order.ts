@@ -10,12 +10,14 @@ import {
   completedWithin,
   emptyCatalog,
   noteDescriptions,
+  StaleCatalog,
   writeDescriptions,
 } from "../db/catalog/catalog.ts";
 import { lockStock, readStockOf, writeStock } from "../db/catalog/products.ts";
 import { readProductIds } from "../db/catalog/stock.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
+import { readLatestErasure } from "../db/customers/erased_keys.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
 import {
   type KnownOrder,
@@ -23,6 +25,7 @@ import {
   lockProductsShared,
   type OrderToWrite,
   orderToWrite,
+  refuseStale,
 } from "../db/orders/intake_writes.ts";
 import { findPaidOrders, paymentKey, readOrderTerms } from "../db/orders/order_terms.ts";
 import { replaceContent, restartReservation } from "../db/orders/order_edits.ts";
@@ -58,7 +61,9 @@ import { audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** What editing works with. */
-export type EditDeps = ServiceDeps & { config: Pick<Config, "initialStock" | "unknownSku"> };
+export type EditDeps = ServiceDeps & {
+  config: Pick<Config, "initialStock" | "unknownSku"> & Partial<Pick<Config, "erasureSecret">>;
+};
 
 /** Tells by its tag whether a version of an order is one that the sender of an edit has seen. */
 export type IsExpected = (tag: string) => boolean;
@@ -209,12 +214,15 @@ async function readProductsOf(
   return { known, unknown };
 }
 
-/** Tries again where another order took the payment that this one names: then it is known whose it is. */
+/**
+ * Tries again where another order took the payment that this one names: then it is known whose it is. And where its customer
+ * was erased meanwhile.
+ */
 async function editOnce<T>(db: Database, edit: (tx: Queryable) => Promise<T>): Promise<T> {
   try {
     return await db.transaction(edit);
   } catch (error) {
-    if (!isDuplicateKey(error)) throw error;
+    if (!isDuplicateKey(error) && !(error instanceof StaleCatalog)) throw error;
     return await db.transaction(edit);
   }
 }
@@ -290,10 +298,11 @@ async function editOrder(
   const { order } = candidate;
   const { status } = charge;
   if (decision.kind === "unchanged") return { changed: false, status, messages: nextOf(charge) };
-  const { config: { initialStock, unknownSku }, actor } = options;
+  const { config: { initialStock, unknownSku, erasureSecret }, actor } = options;
   if (unknownSku === "reject") await readProductsOf(tx, order, options.config);
   // In here, so that an edit which is refused for want of stock leaves no customer and no product.
-  const catalog = await completedWithin(tx, emptyCatalog(), [order], { initialStock, actor });
+  const named = { initialStock, actor, erasureSecret };
+  const catalog = await completedWithin(tx, emptyCatalog(), [order], named);
   const arrived: Message[] = [];
   switch (decision.kind) {
     case "replace":
@@ -314,6 +323,7 @@ async function editOrder(
       arrived.push(...await moveStock(tx, orderId, order, idsOf(catalog)));
   }
   await replaceContent(tx, candidate, known, catalog);
+  refuseStale(catalog, await readLatestErasure(tx));
   const detail = detailOf(charge, candidate);
   await addOrderEvents(tx, [{ orderId, event: "edited", detail }], actor);
   await options.inTransaction?.(tx);

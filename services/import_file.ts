@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import { addAuditEntries } from "../db/audit/audit_log.ts";
 import type { Queryable } from "../db/connection/database.ts";
+import { lockOutErasures } from "../db/customers/erasures.ts";
 import { createImport } from "../db/imports/imports.ts";
 import {
   type ImportOptions,
@@ -22,14 +23,14 @@ import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
 export interface FileImportDeps extends ServiceDeps {
-  config: Pick<Config, "initialStock" | "unknownSku">;
+  config: Pick<Config, "initialStock" | "unknownSku"> & Partial<Pick<Config, "erasureSecret">>;
 }
 
 /**
  * How a file is imported; `initialStock` is the setting where it is not said, and `unknownSku` is always the setting.
  */
 export type ImportFileOptions =
-  & Omit<ImportOptions, "initialStock" | "unknownSku" | "edit" | "onEdited">
+  & Omit<ImportOptions, "initialStock" | "unknownSku" | "erasureSecret" | "edit" | "onEdited">
   & {
     initialStock?: number;
     /** Whoever starts it, for the audit log. */
@@ -51,6 +52,7 @@ export async function beginImport(
     & Pick<ImportOptions, "name" | "dryRun" | "actor">
     & ImportedForm,
 ): Promise<number> {
+  await lockOutErasures(tx);
   const id = await createImport(tx, name, { dryRun, actor, profile, plan });
   const detail = [
     // Folders say where somebody keeps what, and nothing of the import.
@@ -97,7 +99,7 @@ export function importFile(
   source: ReadableStream<Uint8Array>,
   { operator, ...options }: ImportFileOptions,
 ): Promise<ImportReport> {
-  const { unknownSku } = deps.config;
+  const { unknownSku, erasureSecret } = deps.config;
   const initialStock = options.initialStock ?? deps.config.initialStock;
   const { dryRun = false } = options;
   const begin = (form: ImportedForm) =>
@@ -110,6 +112,7 @@ export function importFile(
     onEdited: dryRun ? undefined : noteEdits(operator),
     initialStock,
     unknownSku,
+    erasureSecret,
     edit: editorOf(deps, initialStock),
   });
 }

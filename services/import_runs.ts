@@ -119,7 +119,7 @@ export interface ImportRuns {
 
 /** What runs of imports work with. */
 export interface ImportRunsDeps extends FileImportDeps {
-  config: Pick<Config, "apiTokens" | "initialStock" | "unknownSku">;
+  config: Pick<Config, "apiTokens" | "initialStock" | "unknownSku" | "erasureSecret">;
 }
 
 /** An import that runs in this process. */

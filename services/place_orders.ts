@@ -50,7 +50,9 @@ export interface PlaceOptions<B extends BroughtOrder> {
  * @returns for each order, in the same sequence, what became of it
  */
 export async function placeAndPublish<B extends BroughtOrder>(
-  deps: ServiceDeps & { config: Pick<Config, "initialStock" | "unknownSku"> },
+  deps: ServiceDeps & {
+    config: Pick<Config, "initialStock" | "unknownSku"> & Partial<Pick<Config, "erasureSecret">>;
+  },
   brought: readonly B[],
   options: PlaceOptions<B> = {},
 ): Promise<PlacedOrder[]> {
@@ -59,6 +61,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
+    erasureSecret: config.erasureSecret,
     onPendingChange: "conflict",
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
@@ -74,8 +77,10 @@ export async function placeAndPublish<B extends BroughtOrder>(
     return [{ type: "order.reserve", orderId, amountCents, currency }];
   });
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
-  await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
-  const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
+  const [summaries] = await Promise.all([
+    readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? [])),
+    publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents }),
+  ]);
   return taken.map(({ outcome, orderId, paymentOf, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome, paymentOf };
     if (outcome === "unknown_sku") return { outcome, skus };

@@ -13,9 +13,14 @@ import type { PreviewOptions } from "../streams/imports/preview.ts";
 import { editorOf, type FileImportDeps } from "./import_file.ts";
 
 /** How a file is previewed: as it would be imported; settings where it does not say. */
-export type PreviewFileOptions = Omit<PreviewOptions, "initialStock" | "unknownSku" | "edit"> & {
-  initialStock?: number;
-};
+export type PreviewFileOptions =
+  & Omit<
+    PreviewOptions,
+    "initialStock" | "unknownSku" | "erasureSecret" | "edit"
+  >
+  & {
+    initialStock?: number;
+  };
 
 /**
  * Previews a file: what importing it with the same options would do. Writes nothing.
@@ -38,6 +43,7 @@ export async function previewFile(
     ...options,
     initialStock,
     unknownSku: deps.config.unknownSku,
+    erasureSecret: deps.config.erasureSecret,
     edit: editorOf(deps, initialStock),
   });
 }

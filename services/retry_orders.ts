@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readErasedOrders } from "../db/customers/erased_keys.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
@@ -132,6 +133,7 @@ function retryTogether(
     deps.db.transaction(async (tx) => {
       const { orders, now } = await lockOrders(tx, ids);
       const givingBack = await readGivingBack(tx, ids);
+      const erased = await readErasedOrders(tx, ids);
       const result: Retried = { orders: [], before: [], refused: [] };
       for (const id of ids) {
         const order = orders.get(id);
@@ -141,7 +143,7 @@ function retryTogether(
           result.refused.push(new WorkflowError("not_found", `There is no order ${id}`));
         } else if (foreign !== undefined) result.refused.push(foreign);
         else {
-          const decision = decisionOf(order, givingBack);
+          const decision = decisionOf(order, { givingBack, erased });
           if (decision.kind === "retry") result.orders.push(orderAfter(order, "retry", now));
           else if (decision.kind === "already_retried") result.before.push(id);
           else result.refused.push(refusal(id, decision.because));
@@ -183,7 +185,10 @@ function entriesOf(
 /** For those who may take up what they have brought alone. */
 const retrying = { verb: "retry", scope: "admin" };
 
-function decisionOf(order: OrderFacts, givingBack: ReadonlySet<number>): RetryDecision {
+function decisionOf(
+  order: OrderFacts,
+  { givingBack, erased }: { givingBack: ReadonlySet<number>; erased: ReadonlySet<number> },
+): RetryDecision {
   const { id, status, failureReason, backordered = false, retryId } = order;
   return decideRetry({
     status,
@@ -191,6 +196,7 @@ function decisionOf(order: OrderFacts, givingBack: ReadonlySet<number>): RetryDe
     isBackordered: backordered,
     wasRetried: retryId !== undefined,
     givesMoneyBack: givingBack.has(id),
+    isErased: erased.has(id),
   });
 }
 

@@ -22,6 +22,7 @@ import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
 import { ensureRecovered } from "./recovery/recover.ts";
+import { keepUp } from "./upkeep/upkeep.ts";
 import { sweep } from "./recovery/sweep.ts";
 
 /** How long a message waits for a row that is not there, in `RETRY_BACKOFF_MS`: half a minute by default. */
@@ -131,8 +132,9 @@ async function runGroups(
     stopped,
     options.drain ? signal : undefined,
   );
-  // A proof changes nothing, so a stop does not wait for it.
+  // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
   keepProving(unguarded, stopped);
+  void keepUp(unguarded, stopped);
   try {
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),

@@ -34,6 +34,9 @@ const decided = { confirmed: "yes", reason: "so", detail: "so", reference: "r-1"
 /** Every route of the API that changes something. Most requests are about what there is not, which is told as well. */
 const apiRows: Record<string, Row> = {
   "POST /orders": { why: "a shop's own orders are data; their timelines say who brought them" },
+  "POST /orders/batch": {
+    why: "a shop's own orders are data; their timelines say who brought them",
+  },
   "PUT /orders/:id": { action: "order.edit", path: "/orders/999", json: order },
   "POST /orders/:id/cancel": { action: "order.cancel", path: "/orders/999/cancel" },
   "POST /orders/:id/retry": { action: "order.retry", path: "/orders/999/retry" },
@@ -79,6 +82,7 @@ const apiRows: Record<string, Row> = {
     path: "/products/NONE/stock",
     json: { set: 5 },
   },
+  "DELETE /customers/:id": { action: "customer.erase", path: "/customers/C-999" },
   "POST /imports": { action: "import.start", path: "/imports", csv: ordersCsv },
   "POST /imports/:id/cancel": { action: "import.cancel", path: "/imports/999/cancel" },
   "POST /notifications/:id/replay": {
@@ -108,6 +112,11 @@ const apiRows: Record<string, Row> = {
 
 /** The same of the dashboard's forms. */
 const pageRows: Record<string, Row> = {
+  "POST /dashboard/customers/:id{[0-9]{1,15}}/erase": {
+    action: "customer.erase",
+    path: "/dashboard/customers/999/erase",
+    form: decided,
+  },
   "POST /dashboard/dead-letters/decide": {
     action: "dead_letter.discard",
     path: "/dashboard/dead-letters/decide",
@@ -213,6 +222,7 @@ const pageRows: Record<string, Row> = {
 
 /** Every command, with all the actions that it can do, or why it does none. */
 const commandRows: Record<string, AuditAction[] | string> = {
+  customer: ["customer.export", "customer.erase"],
   consume: "works on what was asked for; timelines name the consumer",
   dead: ["dead_letter.retry", "dead_letter.discard"],
   demo: ["import.start", "order.edit"],

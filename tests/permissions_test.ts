@@ -70,6 +70,14 @@ Deno.test("only where no engine is named, here or in .env, may a task start prog
       assert.equal(await setOf({}, `# ${name}=x\n${name}=\nOLD_${name}=x`), "tools", name);
       assert.equal(await setOf({ [name]: "" }, `${name}=x`), "tools", "as deno reads .env");
     }
+    for (const empty of ['""', "''", '"" # none', "''\r"]) {
+      assert.equal(await setOf({}, `DATABASE_URL=${empty}\n`), "tools", `as deno reads ${empty}`);
+    }
+    for (const zero of ["0", '"0"', "'0'", "0 # private ones", "0\r"]) {
+      assert.equal(await setOf({}, `REQUIRE_SETTINGS=${zero}\n`), "tools", `as deno reads ${zero}`);
+    }
+    assert.equal(await setOf({ REQUIRE_SETTINGS: "0" }, "REQUIRE_SETTINGS=1\n"), "tools");
+    assert.equal(await setOf({}, 'REQUIRE_SETTINGS="1"\n'), "app");
     assert.equal(await setOf({}), "tools");
     assert.equal(await setOf({ PORT: "1" }, "PORT=2\n"), "tools");
     assert.equal(await setOf({ REQUIRE_SETTINGS: "1" }), "app");

@@ -12,9 +12,21 @@ import {
   laterDescription,
   type ProductText,
 } from "../../domain/order/descriptions.ts";
-import { guestPrefix } from "../../domain/order/guest.ts";
+import {
+  type ErasedCustomer,
+  erasedText,
+  isBeforeErasure,
+} from "../../domain/customer/erased_customer.ts";
+import { guestIdOf, guestPrefix } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import {
+  latestErasure,
+  readErased,
+  readErasedSince,
+  readErasureKey,
+  readLatestErasure,
+} from "../customers/erased_keys.ts";
 import { addFirstStock } from "./stock.ts";
 
 /** A row of the catalogue, and what the orders of this run say of it. */
@@ -29,19 +41,81 @@ export interface CatalogEntry<T> {
 }
 
 /**
- * What a run knows of the catalogue, so that it asks only once. It can't be wrong: ids never change, and a
- * description is written under the condition that it is later than the one in the database.
+ * What a run knows of the catalogue, so that it asks only once. It can't be wrong: ids never change but for people who are
+ * erased, see {@linkcode StaleCatalog}, and a description is written under the condition that it is later than the one in
+ * the database.
  */
 export interface Catalog {
   customers: Map<string, CatalogEntry<CustomerText>>;
   products: Map<string, CatalogEntry<ProductText>>;
+  /** Those who were erased, by the ids under which files may bring them again. */
+  erased: Map<string, ErasedCustomer>;
+  /** The latest erasure that was there when customers were read; undefined where none were yet. */
+  erasures: number | undefined;
+  /** Of the settings, as those who complete it say. */
+  erasureSecret: string;
+}
+
+/** Somebody was erased after the catalogue was read: nothing may be committed by it, see {@linkcode refreshCatalog}. */
+export class StaleCatalog extends Error {
+  override name = "StaleCatalog";
 }
 
 const rowsPerStatement = 1_000;
 
 /** A catalogue that knows nothing yet. */
 export function emptyCatalog(): Catalog {
-  return { customers: new Map(), products: new Map() };
+  return {
+    customers: new Map(),
+    products: new Map(),
+    erased: new Map(),
+    erasures: undefined,
+    erasureSecret: "",
+  };
+}
+
+/** The customer of an order, as it is to be written. */
+export interface CustomerToWrite {
+  id: number;
+  /** What the customer was first known by. */
+  first: CustomerText | undefined;
+  /** Whom the order is for. */
+  name: string;
+  email: string | null;
+}
+
+/** The customer of an order, whom the catalogue knows; of somebody who was erased since it was placed, nobody. */
+export function customerOf(catalog: Catalog, order: IncomingOrder): CustomerToWrite {
+  const { externalId, name, email } = order.customer;
+  if (isOfErased(catalog, order)) {
+    const { id } = catalog.erased.get(externalId)!;
+    return { id, first: undefined, name: erasedText, email: null };
+  }
+  const known = catalog.customers.get(externalId);
+  // Another batch has found the customer erased and refreshed the catalogue.
+  if (known === undefined) throw new StaleCatalog("A customer is not known any more");
+  return { id: known.id, first: known.first, name, email };
+}
+
+/** True where nobody has to look who the customer was. */
+function isOfErased({ erased }: Catalog, order: IncomingOrder): boolean {
+  if (erased.size === 0) return false;
+  const { customer: { externalId }, placedAt } = order;
+  const person = erased.get(externalId);
+  return person !== undefined && isBeforeErasure(placedAt, person);
+}
+
+/**
+ * Makes a stale catalogue true again: whoever was erased since is read anew. Others may read into it meanwhile; what they
+ * read that is older is found out by the next transaction.
+ */
+export async function refreshCatalog(db: Queryable, catalog: Catalog): Promise<void> {
+  const before = catalog.erasures;
+  const latest = await readLatestErasure(db);
+  const ids = await readErasedSince(db, before ?? 0);
+  for (const [key, { id }] of catalog.customers) if (ids.has(id)) catalog.customers.delete(key);
+  catalog.erased.clear();
+  if (catalog.erasures === before) catalog.erasures = latest;
 }
 
 /**
@@ -74,7 +148,12 @@ export async function completedWithin(
 ): Promise<Catalog> {
   const { customers, products } = unknownIn(catalog, orders);
   if (customers.size + products.size === 0) return catalog;
-  const own = { customers: new Map(catalog.customers), products: new Map(catalog.products) };
+  const own: Catalog = {
+    ...catalog,
+    customers: new Map(catalog.customers),
+    products: new Map(catalog.products),
+    erased: new Map(catalog.erased),
+  };
   await complete(tx, (create) => create(tx), { catalog: own, orders, options });
   return own;
 }
@@ -88,6 +167,8 @@ export function learnFrom(catalog: Catalog, other: Catalog): void {
   for (const [key, entry] of other.products) {
     if (!catalog.products.has(key)) catalog.products.set(key, entry);
   }
+  for (const [key, person] of other.erased) catalog.erased.set(key, person);
+  catalog.erasures ??= other.erasures;
 }
 
 /** How a catalogue is completed. */
@@ -96,6 +177,8 @@ export interface CompleteOptions {
   initialStock: number | undefined;
   /** Who takes the orders, for the timelines of new products. */
   actor: string;
+  /** Of the settings; by it people are known again who were erased. */
+  erasureSecret?: string;
 }
 
 /** @param within runs what creates rows in a transaction */
@@ -108,36 +191,72 @@ async function complete(
     options: CompleteOptions;
   },
 ): Promise<void> {
+  catalog.erasureSecret = options.erasureSecret ?? catalog.erasureSecret;
   const { customers, products } = unknownIn(catalog, orders);
   const completeOne = async <T>(
     known: Map<string, CatalogEntry<T>>,
     named: Map<string, Described<T>>,
-    find: (db: Queryable, keys: string[]) => Promise<Map<string, CatalogEntry<T>>>,
+    find: (db: Queryable, keys: string[]) => Promise<FoundEntries<T>>,
     create: (tx: Queryable, rows: [string, Described<T>][]) => Promise<unknown>,
+    mayCreate: (missing: string[]) => Promise<string[]> = (missing) => Promise.resolve(missing),
   ) => {
     const learn = async (keys: string[]): Promise<string[]> => {
       if (keys.length === 0) return [];
-      const found = await find(db, keys);
+      const { found, erasures } = await find(db, keys);
+      // In one step with what was read: see `refreshCatalog`.
+      if (erasures !== undefined) noteErasures(catalog, erasures);
       for (const [key, entry] of found) if (!known.has(key)) known.set(key, entry);
       return keys.filter((key) => !found.has(key));
     };
-    const missing = await learn([...named.keys()]);
-    if (missing.length === 0 || options.initialStock === undefined) return;
+    const unknown = await learn([...named.keys()]);
+    if (unknown.length === 0 || options.initialStock === undefined) return;
+    const missing = await mayCreate(unknown);
+    if (missing.length === 0) return;
     const rows = missing.sort().map((key): [string, Described<T>] => [key, named.get(key)!]);
     await within((tx) => create(tx, rows));
     await learn(missing);
   };
-  await completeOne(catalog.customers, customers, findCustomers, createCustomers);
+  await completeOne(
+    catalog.customers,
+    customers,
+    findCustomers,
+    createCustomers,
+    (missing) => withoutErased(db, catalog, missing, orders),
+  );
   await completeOne(
     catalog.products,
     products,
-    findProducts,
+    async (db, keys) => ({ found: await findProducts(db, keys) }),
     async (tx, rows) => {
       const units = options.initialStock ?? 0;
       await createProducts(tx, rows, units);
       if (units > 0) await addFirstStock(tx, rows.map(([sku]) => sku), units, options.actor);
     },
   );
+}
+
+/**
+ * Makes the catalogue know who of some people was erased.
+ *
+ * @returns those who are to be created: all others, and those who came back with an order that they placed later
+ */
+async function withoutErased(
+  db: Queryable,
+  catalog: Catalog,
+  missing: string[],
+  orders: readonly IncomingOrder[],
+): Promise<string[]> {
+  if (catalog.erasures === 0) return missing;
+  const key = await readErasureKey(db, catalog.erasureSecret);
+  const erased = await readErased(db, missing, key);
+  for (const [id, person] of erased) catalog.erased.set(id, person);
+  const returned = new Set(
+    orders.filter(({ customer: { externalId }, placedAt }) => {
+      const person = erased.get(externalId);
+      return person !== undefined && !isBeforeErasure(placedAt, person);
+    }).map(({ customer: { externalId } }) => externalId),
+  );
+  return missing.filter((id) => !erased.has(id) || returned.has(id));
 }
 
 /** Makes the catalogue know every product of the orders that there is; creates nothing. */
@@ -162,7 +281,7 @@ export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrde
     // Beyond every order that was placed at the same time, because a time is followed by a space.
     const end = `${order.placedAt}!`;
     const { externalId, email, name } = order.customer;
-    const customer = catalog.customers.get(externalId);
+    const customer = isOfErased(catalog, order) ? undefined : catalog.customers.get(externalId);
     if (mayDescribe(customer, end)) {
       note(customer, { text: { email: email ?? "", name }, by: describedBy(order) });
     }
@@ -187,7 +306,7 @@ export async function writeDescriptions(
   catalog: Catalog,
   options: { everyDate: boolean },
 ): Promise<void> {
-  const customers = changed(catalog.customers, options.everyDate);
+  const customers = await unerased(db, catalog, changed(catalog.customers, options.everyDate));
   const products = changed(catalog.products, options.everyDate);
   for (const rows of chunks(customers)) {
     await db.transaction((tx) => describeCustomers(tx, rows));
@@ -196,6 +315,28 @@ export async function writeDescriptions(
     await db.transaction((tx) => describeProducts(tx, rows));
   }
   for (const [, entry] of [...customers, ...products]) entry.stored = entry.latest!;
+}
+
+/**
+ * Leaves out those who would be called by somebody who was erased, as by an old file with an order that was sent to them:
+ * a customer is called by the latest order.
+ */
+async function unerased(
+  db: Queryable,
+  { erasures, erasureSecret }: Catalog,
+  rows: [string, CatalogEntry<CustomerText>][],
+): Promise<[string, CatalogEntry<CustomerText>][]> {
+  if (rows.length === 0 || !erasures) return rows;
+  const guestOf = ([, { latest }]: typeof rows[number]) => {
+    const { email } = latest!.text;
+    return email === "" ? undefined : guestIdOf(email, "");
+  };
+  const guests = [...new Set(rows.flatMap((row) => guestOf(row) ?? []))];
+  const erased = await readErased(db, guests, await readErasureKey(db, erasureSecret));
+  return rows.filter((row) => {
+    const person = erased.get(guestOf(row) ?? "");
+    return person === undefined || !isBeforeErasure(row[1].latest!.by, person);
+  });
 }
 
 /** Most orders are not the latest of what they name: this tells so before anything is made of them. */
@@ -219,7 +360,7 @@ function unknownIn(catalog: Catalog, orders: readonly IncomingOrder[]) {
   const products = new Map<string, Described<ProductText>>();
   for (const order of orders) {
     const { externalId, email, name } = order.customer;
-    if (!catalog.customers.has(externalId)) {
+    if (!catalog.customers.has(externalId) && !isOfErased(catalog, order)) {
       const customer = { text: { email: email ?? "", name }, by: describedBy(order) };
       customers.set(externalId, laterDescription(customers.get(externalId), customer));
     }
@@ -256,16 +397,35 @@ function* chunks<T>(rows: T[]): Generator<T[]> {
   }
 }
 
-async function findCustomers(db: Queryable, externalIds: string[]) {
+/** Rows that were looked for, and the latest erasure by then: whoever was erased is not among them. */
+interface FoundEntries<T> {
+  found: Map<string, CatalogEntry<T>>;
+  erasures?: number;
+}
+
+/** What was read before may be older than what is read now; the transaction that writes finds that out. */
+function noteErasures(catalog: Catalog, erasures: number): void {
+  catalog.erasures = Math.min(catalog.erasures ?? erasures, erasures);
+}
+
+async function findCustomers(
+  db: Queryable,
+  externalIds: string[],
+): Promise<FoundEntries<CustomerText>> {
+  let erasures = Infinity;
   const found = new Map<string, CatalogEntry<CustomerText>>();
   for (const part of chunks(externalIds)) {
     const rows = await db.query(
       `
       select id, external_id, email, name, first_email, first_name, described_by
       from customers
-      where external_id in (?)`,
+      where external_id in (?)
+      union all
+      select ${latestErasure}, null, null, null, null, null, null`,
       [part],
     );
+    // Of one statement, so it goes for these rows.
+    erasures = Math.min(erasures, toInteger(rows.pop()!.id));
     for (const row of rows) {
       const text = { email: String(row.email), name: String(row.name) };
       const first = { email: String(row.first_email), name: String(row.first_name) };
@@ -276,7 +436,7 @@ async function findCustomers(db: Queryable, externalIds: string[]) {
       });
     }
   }
-  return found;
+  return { found, erasures };
 }
 
 async function findProducts(db: Queryable, skus: string[]) {

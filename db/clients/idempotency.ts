@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Database, Queryable } from "../connection/database.ts";
+import { type Database, type Queryable, toInteger } from "../connection/database.ts";
 
 /** A request under a key. */
 export interface KeyClaim {
@@ -199,6 +199,28 @@ export async function releaseKey(
     where owner = ? and idempotency_key = ? and claim = unhex(?) and answer is null`,
     [owner, key, claim],
   );
+}
+
+/** Whether any answer is kept. */
+export async function hasAnswers(db: Queryable): Promise<boolean> {
+  const rows = await db.execute("select 1 as one from idempotency_keys limit 1");
+  return rows.length > 0;
+}
+
+/** Seconds for which a request is looked for that has no answer yet: each has one long before. */
+const openSeconds = 60;
+
+/** Requests that were claimed before a moment and are still being worked on. */
+export async function countOpenClaims(db: Queryable, before: string): Promise<number> {
+  const [row] = await db.execute(
+    `
+    select count(*) as n
+    from idempotency_keys force index (idempotency_keys_age)
+    where created_at between ? - interval ${openSeconds} second and ?
+      and answer is null and claimed_until > current_timestamp(6)`,
+    [before, before],
+  );
+  return toInteger(row!.n);
 }
 
 /** Deletes all keys that are older than a day, not in one statement. */

@@ -191,6 +191,20 @@ export async function listImports(
   return rows.map(toImportRow);
 }
 
+/** Runs whose processes work on them, the first ones. */
+export async function readRunningImports(db: Queryable, limit: number): Promise<number[]> {
+  const rows = await db.execute(
+    `
+    select id
+    from imports
+    where status = 'RUNNING'
+      and updated_at >= current_timestamp(6) - interval ${importSilenceSeconds} second
+    order by id
+    limit ${limit}`,
+  );
+  return rows.map((row) => toInteger(row.id));
+}
+
 /** What all runs of a kind have done together. */
 export interface ImportTotals {
   /** Runs of which nothing was written. */

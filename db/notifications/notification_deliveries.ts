@@ -6,11 +6,13 @@
  * @module
  */
 
+import { erasedText } from "../../domain/customer/erased_customer.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { type Notification, notificationTypeOf } from "../../domain/notification/content.ts";
 import { maxLines, type OrderLines } from "../../domain/order/order_lines.ts";
 import type { PaymentStatus } from "../../domain/order/source_payment.ts";
 import { recipientEmail } from "../catalog/customers.ts";
+import { isErasedCustomer } from "../customers/erased_keys.ts";
 import { readOrderLines } from "../orders/order_lines.ts";
 import { readRefundLines } from "../refunds/refund_contents.ts";
 import type { OutwardChannel } from "../../domain/notification/notification.ts";
@@ -164,25 +166,17 @@ export async function settleDeliveries(
     ]),
   );
   await db.transaction(async (tx) => {
-    await tx.run(
-      `
-      update ${attemptTable}
-      straight_join notification_logs on notification_logs.id = attempt.id
-      set notification_logs.error = attempt.error,
-        notification_logs.sent_at = case attempt.success when 1 then current_timestamp(6) end,
-        notification_logs.success = attempt.success,
-        notification_logs.no_address = attempt.no_address
-      where attempt.success = 1 or notification_logs.success = 0`,
-      [json],
-    );
+    await noteOutcomes(tx, json);
     await tx.run(
       `
       insert into notification_attempts
         (notification_log_id, attempted_at, duration_ms, success, status_code, reply, error)
       select notification_logs.id, current_timestamp(6) - interval attempt.ago_ms * 1000 microsecond,
-        attempt.duration_ms, attempt.success, attempt.status_code, attempt.reply, attempt.error
+        attempt.duration_ms, attempt.success, attempt.status_code, ${unnamed("attempt.reply")},
+        ${unnamed("attempt.error")}
       from ${attemptTable}
-      straight_join notification_logs on notification_logs.id = attempt.id`,
+      straight_join notification_logs on notification_logs.id = attempt.id
+      straight_join customers on customers.id = notification_logs.customer_id`,
       [json],
     );
     // What got through leaves the list, and so does a replay that was given up.
@@ -210,6 +204,33 @@ export async function settleDeliveries(
     );
   });
 }
+
+/**
+ * Writes into the history whether notifications got through, and locks every row of it: an erasure of the person comes before,
+ * and is seen, or afterwards.
+ */
+async function noteOutcomes(tx: Queryable, json: string): Promise<void> {
+  await tx.run(
+    `
+    update ${attemptTable}
+    straight_join notification_logs on notification_logs.id = attempt.id
+    straight_join customers on customers.id = notification_logs.customer_id
+    set notification_logs.error = case
+        when attempt.success = 0 and notification_logs.success = 1 then notification_logs.error
+        else ${unnamed("attempt.error")} end,
+      notification_logs.sent_at = case
+        when attempt.success = 1 then current_timestamp(6) else notification_logs.sent_at end,
+      notification_logs.no_address = case
+        when attempt.success = 0 and (notification_logs.success = 1 or ${isErasedCustomer})
+        then notification_logs.no_address else attempt.no_address end,
+      notification_logs.success = greatest(attempt.success, notification_logs.success)`,
+    [json],
+  );
+}
+
+/** What a receiver said, which may name the person: not of somebody who was erased while it was sent. */
+const unnamed = (text: string) =>
+  `case when ${isErasedCustomer} and ${text} is not null then '${erasedText}' else ${text} end`;
 
 const attemptTable = `json_table(?, '$[*]' columns (
   id bigint unsigned path '$[0]',

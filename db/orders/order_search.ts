@@ -15,6 +15,8 @@ export interface OrderSearch {
    * characters or more may be the beginning of an e-mail.
    */
   text?: string;
+  /** Exactly this external id. */
+  externalOrderId?: string;
   status?: OrderStatus;
   failureReason?: FailureReason;
   /** Whether it waits for stock. */
@@ -123,6 +125,24 @@ export async function searchOrders(
     : { orders, nextBeforeId: undefined, stoppedEarly: false, leavesAddressesOut };
 }
 
+/** Which of some orders a search is about. */
+export async function findMatching(
+  db: Queryable,
+  search: Omit<OrderSearch, "text">,
+  ids: readonly number[],
+): Promise<Set<number>> {
+  const { sql, values } = conditionsOf(search, true);
+  if (sql === "" || ids.length === 0) return new Set(ids);
+  const rows = await db.query(
+    `
+    select orders.id
+    from orders force index (primary)
+    where orders.id in (?) ${sql}`,
+    [[...ids], ...values],
+  );
+  return new Set(rows.map((row) => toInteger(row.id)));
+}
+
 /** An index by which orders are found, from the newest id down. */
 interface Way {
   /** Tables, with the index that is to be used. */
@@ -151,8 +171,9 @@ const primaryKey: Way = {
 };
 
 function wayOf(
-  { customerId, status, backordered, shortOfId, importedBy }: OrderSearch,
+  { customerId, status, backordered, shortOfId, importedBy, externalOrderId }: OrderSearch,
 ): Way {
+  if (externalOrderId !== undefined) return wayOfExternalId(externalOrderId);
   if (importedBy !== undefined) {
     return {
       ...primaryKey,
@@ -177,6 +198,15 @@ function wayOf(
     ...primaryKey,
     from: "orders force index (orders_unfinished)",
     where: "and orders.unfinished = 1",
+  };
+}
+
+function wayOfExternalId(externalOrderId: string): Way {
+  return {
+    ...primaryKey,
+    from: "orders force index (orders_external_order_id)",
+    where: "and orders.external_order_id = ?",
+    values: [externalOrderId],
   };
 }
 
@@ -235,12 +265,7 @@ async function waysOfWord(
     db.execute("select id from products where sku = ?", [text]),
   ]);
   const ways: Way[] = [
-    {
-      ...primaryKey,
-      from: "orders force index (orders_external_order_id)",
-      where: "and orders.external_order_id = ?",
-      values: [text],
-    },
+    wayOfExternalId(text),
     ...(Number.isSafeInteger(id)
       ? [{ ...primaryKey, where: "and orders.id = ?", values: [id] }]
       : []),
@@ -410,8 +435,13 @@ interface Conditions {
   values: (string | number)[];
 }
 
-function conditionsOf(search: OrderSearch): Conditions {
-  const byWord = search.text !== undefined;
+/** @param isWayless true where no way leads to the orders, so that nothing is said by it */
+function conditionsOf(search: OrderSearch, isWayless = false): Conditions {
+  // What is the way needs no condition: an external id goes before an import, that before what was missing, that before
+  // the customer; and a word before all of them.
+  const byWord = isWayless || search.text !== undefined;
+  const byId = search.externalOrderId !== undefined;
+  const byImport = search.importedBy !== undefined;
   const isShort =
     "exists (select 1 from order_shortages where order_shortages.order_id = orders.id " +
     "and order_shortages.product_id = ?)";
@@ -424,11 +454,13 @@ function conditionsOf(search: OrderSearch): Conditions {
       "orders.backordered = ?",
       search.backordered === undefined ? undefined : Number(search.backordered),
     ],
-    // Without a word the customer is the way, or before that what was missing.
-    [isShort, byWord ? search.shortOfId : undefined],
+    ["orders.external_order_id = ?", byWord ? search.externalOrderId : undefined],
+    ["orders.id >= ?", byWord || byId ? search.importedBy?.fromId : undefined],
+    ["orders.id < ?", byWord || byId ? search.importedBy?.beforeId : undefined],
+    [isShort, byWord || byId || byImport ? search.shortOfId : undefined],
     [
       "orders.customer_id = ?",
-      byWord || search.shortOfId !== undefined ? search.customerId : undefined,
+      byWord || byId || byImport || search.shortOfId !== undefined ? search.customerId : undefined,
     ],
     [isImported, search.importedBy?.actor],
     ["orders.currency = ?", search.currency],

@@ -5,6 +5,7 @@
  */
 
 import type { Fault } from "../errors.ts";
+import { erasedIdProblem, isErasedId } from "../customer/erased_customer.ts";
 import { guestIdProblem, guestOf, type IncomingCustomer, isGuestId } from "../order/guest.ts";
 import { type IncomingItem, type OrderHead, orderLimits } from "../order/incoming_order.ts";
 import { destroyedIdProblem } from "./destroyed_id.ts";
@@ -288,6 +289,7 @@ export function minorUnitsProblem(
 
 /** Why a text can't be the shop's own id of a customer, if it can't; it must be trimmed. */
 export function customerIdProblem(value: string): string | undefined {
+  if (isErasedId(value)) return erasedIdProblem;
   return isGuestId(value) ? guestIdProblem : idProblem(value);
 }
 

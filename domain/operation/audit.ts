@@ -64,6 +64,8 @@ export const auditActions = {
   "webhook.enable": "Switch the webhook on again",
   "verification.run": "Verify now",
   "verification.repair": "Repair what differs",
+  "customer.export": "Export a customer's data",
+  "customer.erase": "Erase a customer's data",
   "kpis.rebuild": "Rebuild the KPIs",
   "work.recover": "Recover unfinished work",
 } as const;
@@ -86,6 +88,7 @@ export const auditSubjectKinds = [
   "notification",
   "channel",
   "session",
+  "customer",
   "system",
 ] as const;
 

@@ -48,7 +48,7 @@ export interface EngineWay {
   /** How the way is encrypted; null where it is not. */
   tls: { mode: string; ca?: string } | null;
   /** What kind of server is at its end, where somebody has looked. */
-  listener?: "redis" | "database" | "web";
+  listener?: "redis" | "database" | "web" | "silent";
 }
 
 /** What a driver gives an error. */
@@ -137,7 +137,7 @@ function deniedFault(
 /** What another kind of server is at the end of the way. */
 function strangerFault({ setting, host, port, listener }: EngineWay): FaultWords | undefined {
   const wanted = setting === "DATABASE_URL" ? "database" : "redis";
-  if (listener === undefined || listener === wanted) return undefined;
+  if (listener === undefined || listener === "silent" || listener === wanted) return undefined;
   const names = { redis: "Redis", database: "a MySQL or MariaDB", web: "a web server" };
   const others = { redis: "REDIS_URL", database: "DATABASE_URL", web: undefined }[listener];
   return {
@@ -311,6 +311,12 @@ export function redisFault(
   }
   if (/DB index is out of range/.test(message)) {
     return { why: "it has no database of this number", remedy: "name another one in REDIS_URL" };
+  }
+  if (way.listener === "silent") {
+    return {
+      why: `whoever is on ${host}:${port} takes the connection and does not answer`,
+      remedy: "look whether it hangs (redis-cli ping), or correct host and port in REDIS_URL",
+    };
   }
   if (tls !== null && /ETIMEDOUT|wrong version number|InvalidMessage/i.test(message)) {
     return {

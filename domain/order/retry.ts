@@ -18,6 +18,8 @@ export interface RetryFacts {
   wasRetried: boolean;
   /** True where money that was paid for it is on its way back or gone. */
   givesMoneyBack: boolean;
+  /** True where its customer was erased. */
+  isErased: boolean;
 }
 
 /** What asking for it does. A repeated request is an outcome too. */
@@ -37,7 +39,7 @@ const reasons: Readonly<Record<FailureReason, string>> = {
 
 /** Decides whether an order can be taken up again. */
 export function decideRetry(
-  { status, failureReason, isBackordered, wasRetried, givesMoneyBack }: RetryFacts,
+  { status, failureReason, isBackordered, wasRetried, givesMoneyBack, isErased }: RetryFacts,
 ): RetryDecision {
   if (status !== "FAILED") {
     if (wasRetried && status !== "CANCELLED") return { kind: "already_retried" };
@@ -52,6 +54,12 @@ export function decideRetry(
   }
   if (givesMoneyBack) {
     return { kind: "refused", because: "the money that was paid for it goes back, or went back" };
+  }
+  if (isErased) {
+    return {
+      kind: "refused",
+      because: "its customer's data were erased: nobody knows who wants it",
+    };
   }
   return { kind: "retry" };
 }

@@ -93,9 +93,11 @@ const Ranking: FC<
                   : <a href={linkTo("/dashboard/orders", { q: word })}>{name}</a>}
               </th>
               <td data-label="Id">
-                {customer?.externalId === null
-                  ? <Badge tone="plain">Guest</Badge>
-                  : customer?.externalId ?? customerId}
+                <a href={`${home}/${customerId}`}>
+                  {customer?.externalId === null
+                    ? <Badge tone="plain">Guest</Badge>
+                    : customer?.externalId ?? customerId}
+                </a>
               </td>
               <td class="right" data-label="Revenue">
                 <Money cents={revenueCents} currency={currency} />

@@ -12,6 +12,7 @@ import { assetRoutes } from "./assets.ts";
 import { auditPageRoutes } from "./audit.tsx";
 import { importsPath } from "./bring_file.tsx";
 import { byHandRoutes } from "./by_hand.tsx";
+import { oneCustomerPageRoutes } from "./customer.tsx";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";
 import { disputePageRoutes } from "./disputes.tsx";
@@ -76,6 +77,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", byHandRoutes(deps));
   app.route("/", shortagePageRoutes(deps));
   app.route("/", customerPageRoutes(deps));
+  app.route("/", oneCustomerPageRoutes(deps));
   app.route("/", productPageRoutes(deps));
   app.route("/", newProductPageRoutes(deps));
   app.route("/", oneProductPageRoutes(deps));

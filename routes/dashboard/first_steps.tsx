@@ -99,7 +99,7 @@ export const FirstSteps: FC<{ c: Context; deps: AppDeps }> = ({ c, deps }) => {
             Fill in{" "}
             <a href={`${filesPath}/template.csv`} download>the template</a>, one row for each item
             of an order, and{" "}
-            <a href={home}>import it</a>. A dry run there says what is wrong with it, and changes
+            <a href={home}>import it</a>. A preview there says what is wrong with it, and changes
             nothing.
           </p>
         </div>

@@ -263,10 +263,14 @@ export const Rejects: FC<{ rejects: readonly Reject[]; count: number }> = ({ rej
   </section>
 );
 
-/** Why rows would not be taken, of a trial, which keeps no rows. */
-export const Reasons: FC<{ reasons: readonly RejectReason[] }> = ({ reasons }) => (
+/** Why rows were not taken, or would not be, of a trial, the most frequent reasons first. */
+export const Reasons: FC<{ reasons: readonly RejectReason[]; isTrial: boolean }> = (
+  { reasons, isTrial },
+) => (
   <section aria-labelledby="reasons-heading">
-    <h2 id="reasons-heading" class="heading">Why rows would be rejected</h2>
+    <h2 id="reasons-heading" class="heading">
+      {isTrial ? "Why rows would be rejected" : "Why rows were rejected"}
+    </h2>
     <Table label="Reasons" stacks={2}>
       <Columns names={[{ right: "Rows" }, { right: "First line" }, "Reason"]} />
       <tbody>

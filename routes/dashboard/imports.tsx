@@ -190,7 +190,13 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
         <Region name="progress">
           <Progress row={row} />
         </Region>
-        {row.dryRun && row.reasons.length > 0 && <Reasons reasons={row.reasons} />}
+        {row.reasons.length > 0 && <Reasons reasons={row.reasons} isTrial={row.dryRun} />}
+        {isWithoutRejects(row, rejects) && (
+          <p class="pager small">
+            The rows themselves are not kept here: a command writes them with{" "}
+            <code>--rejects=FILE</code>
+          </p>
+        )}
         {rejects !== undefined && rejects.length > 0 && (
           <Rejects rejects={rejects} count={row.counts.rowsRejected} />
         )}
@@ -207,6 +213,14 @@ async function firstRejectsOf(db: Database, row: ImportRow): Promise<Reject[] | 
     Promise.all([readRejects(db, row.id, 0), readRejects(db, row.id, 1)]),
   );
   return header === undefined ? undefined : await readFirstRejects(header + (rows ?? ""));
+}
+
+/** Whether rows were rejected that can't be had from here, as those of a command. */
+function isWithoutRejects(
+  { status, dryRun, counts }: ImportRow,
+  rejects: Reject[] | undefined,
+): boolean {
+  return status === "DONE" && !dryRun && counts.rowsRejected > 0 && rejects === undefined;
 }
 
 /** Ends an import, for those who may. */

@@ -171,6 +171,10 @@ export const Customer: FC<{ order: OrderDetail }> = (
       <dd>
         <Time at={placedAt} />
       </dd>
+      <dt>Data</dt>
+      <dd>
+        <a href={`/dashboard/customers/${customer.id}`}>What is kept of this person</a>
+      </dd>
     </dl>
   </>
 );

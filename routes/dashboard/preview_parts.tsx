@@ -30,7 +30,7 @@ export const PreviewResult: FC<{ preview: ImportPreview }> = ({ preview }) => (
     </section>
     <Orders preview={preview} />
     <Warnings preview={preview} />
-    {preview.reasons.length > 0 && <Reasons reasons={preview.reasons} />}
+    {preview.reasons.length > 0 && <Reasons reasons={preview.reasons} isTrial />}
   </>
 );
 

@@ -19,15 +19,17 @@ import type { CountStranger } from "./limit_strangers.ts";
 import { httpProblem } from "./problem.ts";
 import { type Sessions, signInPath, signOutPath } from "./session.ts";
 
+type Rule = [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"];
+
 /** Who may do what: the first line that fits counts. What no line names is for `admin`. */
-const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"][] = [
-  ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?)$/, "nothing"],
+const rules: readonly Rule[] = [
+  ["GET HEAD", /^\/(livez|readyz|openapi\.json|docs(\/[\w.-]+)?|problems(\/[\w-]+)?)$/, "nothing"],
   ["GET HEAD", /^\/favicon\.ico$/, "nothing"],
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
   ["POST", /^\/payments\/callback$/, "nothing"],
-  ["POST", /^\/(orders|imports)$/, ["orders"]],
+  ["POST", /^\/(orders|orders\/batch|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   // Whoever has brought it, and for everybody's whoever may do all.
@@ -44,18 +46,27 @@ const rules: readonly [methods: string, path: RegExp, needed: readonly Scope[] |
   ["POST", /^\/products(\/stock)?$/, ["stock"]],
   ["PUT", /^\/products\/[^/]+\/stock$/, ["stock"]],
   ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
+  // All that is kept of a person, and its end.
+  ["GET HEAD DELETE", /^\/customers\/[^/]+$/, ["admin"]],
   // It tells who did what from where.
   ["GET HEAD", /^(\/dashboard)?\/audit$/, ["admin"]],
   ["GET HEAD", /./, ["read"]],
 ];
 
+const rulesOf = new Map<string, readonly Rule[]>(
+  ["GET", "HEAD", "POST", "PUT"].map((method) => [
+    method,
+    rules.filter(([methods]) => methods.split(" ").includes(method)),
+  ]),
+);
+
 /** The scopes of which a caller needs one; `nothing` where anybody may ask. */
 export function neededScopes(method: string, path: string): readonly Scope[] | "nothing" {
   const plain = path.length > 1 ? trimEnd(path, "/") : path;
-  const rule = rules.find(([methods, pattern]) =>
-    methods.split(" ").includes(method) && pattern.test(plain)
-  );
-  return rule?.[2] ?? ["admin"];
+  for (const [, pattern, needed] of rulesOf.get(method) ?? []) {
+    if (pattern.test(plain)) return needed;
+  }
+  return ["admin"];
 }
 
 /**

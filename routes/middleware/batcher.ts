@@ -18,9 +18,17 @@ export interface BatcherOptions {
    * batch begins: one connection that hangs must not hold up everybody.
    */
   maxMs: number;
+  /** Longest wait of a batch for callers of a crowded one before, in milliseconds from its end; default {@linkcode usualGatherMs}. */
+  gatherMs?: number;
   /** True for an error that is nobody's own fault, such as a lost engine: no input is tried alone. */
   concernsAll: (error: unknown) => boolean;
 }
+
+/** Inputs of a batch after which the next one waits for as many. */
+const crowdSize = 8;
+
+/** Long enough for answers to reach callers on the same network, and for them to come again. */
+const usualGatherMs = 3;
 
 interface Waiting<I, O> {
   input: I;
@@ -30,7 +38,9 @@ interface Waiting<I, O> {
 
 /**
  * Makes a function for one input out of work on many. The first call runs at once; those that come while
- * it runs are the next batch, so a lone call never waits and a crowd shares its round trips.
+ * it runs are the next batch, so a lone call never waits and a crowd shares its round trips. After a batch of
+ * {@linkcode crowdSize} and more, the next waits a moment for as many: of 64 callers who come again as soon
+ * as they are answered, each batch would else have half, and cost as much.
  *
  * A batch that fails is halved until the culprit stands alone, so `work` must be safe to repeat.
  *
@@ -41,6 +51,7 @@ export function batcher<I, O>(
   work: (inputs: readonly I[]) => Promise<readonly O[]>,
   options: BatcherOptions,
 ): (input: I) => Promise<O> {
+  const crowd = crowdWithin(options);
   const waiting: Waiting<I, O>[] = [];
   let running = false;
 
@@ -62,7 +73,13 @@ export function batcher<I, O>(
 
   const drain = async (): Promise<void> => {
     running = true;
-    while (waiting.length > 0) await runBatch(waiting.splice(0, options.maxInputs));
+    while (waiting.length > 0) {
+      const gathered = crowd.gather(waiting.length);
+      if (gathered !== undefined) await gathered;
+      const batch = waiting.splice(0, options.maxInputs);
+      await runBatch(batch);
+      crowd.answered(batch.length);
+    }
     running = false;
   };
 
@@ -74,7 +91,39 @@ export function batcher<I, O>(
     }
     return new Promise<O>((resolve, reject) => {
       waiting.push({ input, resolve, reject });
+      crowd.came(waiting.length);
       if (!running) drain();
     });
+  };
+}
+
+/** Waits for callers of the batch before, most of whom come again as soon as they are answered. */
+function crowdWithin(
+  { maxInputs, gatherMs = usualGatherMs }: Pick<BatcherOptions, "maxInputs" | "gatherMs">,
+) {
+  let before = { size: 0, endedAt: -Infinity };
+  let awaited: { count: number; come: () => void } | undefined;
+  return {
+    /** @returns undefined where nobody is to be waited for */
+    gather(waiting: number): Promise<void> | undefined {
+      const leftMs = before.endedAt + gatherMs - performance.now();
+      const count = Math.min(before.size, maxInputs);
+      if (before.size < crowdSize || waiting >= count || leftMs <= 0) return;
+      return new Promise<void>((resolve) => {
+        const come = () => {
+          clearTimeout(timer);
+          awaited = undefined;
+          resolve();
+        };
+        const timer = setTimeout(come, leftMs);
+        awaited = { count, come };
+      });
+    },
+    came(waiting: number): void {
+      if (awaited !== undefined && waiting >= awaited.count) awaited.come();
+    },
+    answered(size: number): void {
+      before = { size, endedAt: performance.now() };
+    },
   };
 }

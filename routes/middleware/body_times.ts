@@ -5,6 +5,7 @@
  */
 
 import { HTTPException } from "hono/http-exception";
+import { rejectLate } from "../../streams/timing/deadline.ts";
 
 /** Time limits of bodies, in milliseconds. */
 export interface BodyTimes {
@@ -23,20 +24,12 @@ export const bodyTimes: BodyTimes = { wholeMs: 20_000, fileMs: 60_000 };
  * @throws {HTTPException} 408 when it does not (Deno then keeps the connection until its client or a proxy ends it,
  * but nothing of ours waits for it), and 400 when it ends too early or its chunks are broken
  */
-export async function inTime<T>(ms: number, read: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new HTTPException(408, { message: "The body has not come in time" })),
-      Math.max(0, ms),
-    );
-  });
-  const whole = read.catch((cause) => {
-    throw new HTTPException(400, { message: "The body can't be read to its end", cause });
-  });
-  try {
-    return await Promise.race([whole, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function inTime<T>(ms: number, read: Promise<T>): Promise<T> {
+  return rejectLate(
+    ms,
+    read.catch((cause) => {
+      throw new HTTPException(400, { message: "The body can't be read to its end", cause });
+    }),
+    () => new HTTPException(408, { message: "The body has not come in time" }),
+  );
 }

@@ -112,15 +112,43 @@ export type AnswerOnce = (
   options?: { isSame?: (answer: KeyedAnswer) => Promise<boolean> },
 ) => Promise<Response>;
 
+/** What came of holding a key. */
+export type Held =
+  /** What the first request was answered with, as it was stored. */
+  | { answer: string }
+  /** This request is the first, or the first that comes to an end. */
+  | {
+    key: HeldKey;
+    /**
+     * Stores an answer, unless one is stored already.
+     *
+     * @returns what is stored
+     * @throws {WorkflowError} `idempotency_key_in_use` where the key was lost to another request
+     */
+    settle(answer: string): Promise<string>;
+    /** Gives the key up, so that the request may come again under it. */
+    release(): Promise<void>;
+    /** Shows no more signs of life. To be called at the end, whatever that is. */
+    end(): void;
+  };
+
 /**
- * Makes {@linkcode AnswerOnce}. Keys are each token's own. An answer counts for a day and is stored with the
- * change itself, so a crash at any moment leaves both or neither; a key whose request died is free after
- * {@linkcode claimSeconds}. Refusals are not stored: nothing has changed then, and the request may come again under its key.
+ * Holds the key that a request came with, showing signs of life.
+ *
+ * @returns null for a request without a key
+ * @throws {WorkflowError} `idempotency_key_in_use` while the first request under it is running, and
+ * `idempotency_key_reused` where that says something else
  */
-export function idempotency(
+export type HoldKey = (c: Context, request: readonly unknown[]) => Promise<Held | null>;
+
+/**
+ * Makes {@linkcode HoldKey}. Keys are each token's own. An answer counts for a day; a key whose request died is free
+ * after {@linkcode claimSeconds}.
+ */
+export function keyHolder(
   deps: Pick<AppDeps, "db" | "log">,
   options: { prolongEveryMs?: number } = {},
-): AnswerOnce {
+): HoldKey {
   const { db, log } = deps;
   const claimKey = batcher<KeyClaim, ClaimResult>((claims) => claimKeys(db, claims), {
     maxInputs: maxClaims,
@@ -144,9 +172,9 @@ export function idempotency(
     return await claimKey(key);
   };
 
-  return async (c, request, work, { isSame } = {}) => {
+  return async (c, request) => {
     const text = c.req.header("idempotency-key");
-    if (text === undefined) return respond(c, await work(null));
+    if (text === undefined) return null;
     purge();
     const key: HeldKey = {
       owner: c.get("caller").actor,
@@ -156,11 +184,8 @@ export function idempotency(
     };
     const result = await claim(key);
     switch (result.kind) {
-      case "answered": {
-        const answer = JSON.parse(result.answer) as KeyedAnswer;
-        if (isSame !== undefined && !await isSame(answer)) throw reusedKey();
-        return respond(c, { ...answer, replayed: true });
-      }
+      case "answered":
+        return { answer: result.answer };
       case "other_request":
         throw reusedKey();
       case "running":
@@ -171,19 +196,48 @@ export function idempotency(
       () => void prolongKey(db, key).catch(() => {}),
       options.prolongEveryMs ?? prolongEveryMs,
     );
+    return {
+      key,
+      settle: async (answer) => {
+        const settled = await settleKey(db, key, answer);
+        if (settled === null) throw keyInUse();
+        return settled;
+      },
+      release: () =>
+        releaseKey(db, key).catch((cause) =>
+          log.warn("key not released", { error: messageOf(cause) })
+        ),
+      end: () => clearInterval(alive),
+    };
+  };
+}
+
+/**
+ * Makes {@linkcode AnswerOnce}. An answer is stored with the change itself, so a crash at any moment leaves both or
+ * neither. Refusals are not stored: nothing has changed then, and the request may come again under its key.
+ */
+export function idempotency(
+  deps: Pick<AppDeps, "db" | "log">,
+  options: { prolongEveryMs?: number } = {},
+): AnswerOnce {
+  const hold = keyHolder(deps, options);
+  return async (c, request, work, { isSame } = {}) => {
+    const held = await hold(c, request);
+    if (held === null) return respond(c, await work(null));
+    if ("answer" in held) {
+      const answer = JSON.parse(held.answer) as KeyedAnswer;
+      if (isSame !== undefined && !await isSame(answer)) throw reusedKey();
+      return respond(c, { ...answer, replayed: true });
+    }
     try {
-      const { stored, replayed, ...answer } = await work(key);
-      if (stored) return respond(c, { ...(key.answer ?? answer), replayed });
-      const settled = await settleKey(db, key, JSON.stringify(answer));
-      if (settled === null) throw keyInUse();
-      return respond(c, { ...JSON.parse(settled), replayed });
+      const { stored, replayed, ...answer } = await work(held.key);
+      if (stored) return respond(c, { ...(held.key.answer ?? answer), replayed });
+      return respond(c, { ...JSON.parse(await held.settle(JSON.stringify(answer))), replayed });
     } catch (error) {
-      await releaseKey(db, key).catch((cause) =>
-        log.warn("key not released", { error: messageOf(cause) })
-      );
+      await held.release();
       throw error;
     } finally {
-      clearInterval(alive);
+      held.end();
     }
   };
 }

@@ -14,7 +14,7 @@ import { diskFaultOf } from "../../streams/imports/disk_fault.ts";
 import { isRedisAway } from "../../streams/redis/redis_away.ts";
 import type { AppDeps } from "../deps.ts";
 
-/** A problem document; `type` is `about:blank` where the status says it all. */
+/** A problem document; `type` is the address of a page about it, or `about:blank` where the status says it all. */
 export interface Problem {
   type: string;
   title: string;
@@ -48,6 +48,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_not_refundable: [409, "The order cannot be refunded"],
   refund_not_by_hand: [409, "No person gives this money back"],
   order_not_retryable: [409, "The order cannot be taken up again"],
+  customer_not_erasable: [409, "The customer's data cannot be erased yet"],
   payment_not_disputed: [409, "No payment waits for this decision"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   dead_letter_decided: [409, "It was decided about the dead letter otherwise"],
@@ -161,19 +162,42 @@ export function awayName(error: unknown): string {
   return isRedisAway(error) ? "Redis" : "An engine";
 }
 
+/** A code that a route may meet. */
+export type ProblemCode = Exclude<ErrorCode, "bad_settings" | "bad_usage">;
+
 /** Every type of problem that has a name of its own. */
-export function problemTypes(): { type: string; status: number; title: string }[] {
-  return Object.entries(problems)
+export function problemTypes(): {
+  code: ProblemCode;
+  type: string;
+  status: number;
+  title: string;
+}[] {
+  return (Object.entries(problems) as [ErrorCode, [number, string]][])
     .filter(([, [status]]) => status !== 500)
-    .map(([code, [status, title]]) => ({ type: typeOf(code), status, title }));
+    .map(([code, [status, title]]) => ({
+      code: code as ProblemCode,
+      type: typeOf(code),
+      status,
+      title,
+    }));
 }
 
+/** The address of the page that explains a type, on whatever host was asked: see `problem_pages.ts`. */
 function typeOf(code: string): string {
-  return `urn:orders-workflow:${code.replaceAll("_", "-")}`;
+  return `/problems/${code.replaceAll("_", "-")}`;
 }
 
-/** The problem document of an expected error. */
-export function problemOf(error: WorkflowError): Problem {
+/** The name of a type: the last part of its address. */
+export function problemName(type: string): string {
+  return type.slice(type.lastIndexOf("/") + 1);
+}
+
+/**
+ * The problem document of an expected error.
+ *
+ * @param mostFaults that it lists
+ */
+export function problemOf(error: WorkflowError, mostFaults: number = maxFaults): Problem {
   const [status, title] = problems[error.code];
   const problem: Problem = {
     type: typeOf(error.code),
@@ -182,9 +206,9 @@ export function problemOf(error: WorkflowError): Problem {
     detail: error.message,
   };
   const { length } = error.faults;
-  if (length > 0) problem.errors = error.faults.slice(0, maxFaults).map(faultJson);
-  if (length > maxFaults) {
-    problem.detail += ` (the first ${maxFaults} of ${length} faults follow)`;
+  if (length > 0) problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
+  if (length > mostFaults) {
+    problem.detail += ` (the first ${mostFaults} of ${length} faults follow)`;
   }
   return problem;
 }

@@ -20,5 +20,10 @@ export function traceRequests(): MiddlewareHandler {
     if (span === undefined || route.includes("*")) return;
     span.updateName(`${c.req.method} ${route}`);
     span.setAttribute("http.route", route);
+    // Whom it is about stands in the address, and belongs into no trace.
+    if (route.startsWith("/customers/")) {
+      span.setAttribute("url.path", route);
+      span.setAttribute("url.full", new URL(route, c.req.url).href);
+    }
   };
 }

@@ -51,6 +51,8 @@ export interface ImportOptions {
   initialStock: number;
   /** What becomes of orders that name a product that there is not; by default it is created. */
   unknownSku?: "create" | "reject";
+  /** Of the settings; by it people are known again who were erased. */
+  erasureSecret?: string;
   /** Leave bad rows out instead of rejecting their orders. */
   keepGoodRows?: boolean;
   /**

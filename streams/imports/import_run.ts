@@ -10,6 +10,7 @@ import { type ImportCounts, noCounts } from "../../domain/import/import_counts.t
 import { countLosses } from "../../db/recovery/database_marks.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { countReasons, type ReasonCounts } from "../../domain/import/reject_reasons.ts";
+import { type ErasedRows, erasedRows } from "./erased_rows.ts";
 import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OrderTotals } from "./order_totals.ts";
 import type { PreviewWatch } from "./preview_watch.ts";
@@ -33,6 +34,8 @@ export interface ImportRun {
   totals: OrderTotals | undefined;
   /** What a preview shows. */
   watch: PreviewWatch | undefined;
+  /** Who was erased, for the rows that are not taken. */
+  erased: ErasedRows;
   /** How often the database was replaced by an older one before the run. */
   losses: number;
   /** When its row was brought up to date last. */
@@ -46,7 +49,9 @@ const updateMs = 500;
 export async function beginRun(
   deps: ImportDeps,
   options: ImportOptions,
-  { progress, ...parts }: Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress">,
+  { progress, header, ...parts }:
+    & Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress">
+    & { header: readonly string[] },
 ): Promise<ImportRun> {
   const name = parts.id === undefined ? "import" : `import:${parts.id}`;
   return {
@@ -57,6 +62,7 @@ export async function beginRun(
     progress,
     counts: { ...noCounts(), rows: progress.rowsRead },
     reasons: countReasons(),
+    erased: erasedRows(deps.db, header, options),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
     losses: options.dryRun ? 0 : await countLosses(deps.db),
     updatedAt: performance.now(),

@@ -107,7 +107,17 @@ export function requirePlan(
   }
   if (other === undefined || other.isCertain || options.dryRun === true) return;
   const { name } = other.file.settings;
-  if (options.yes === true && options.profile !== undefined) return;
+  if (options.yes === true && options.profile !== undefined) {
+    const unread = other.unreadMoney;
+    if (unread === undefined) return;
+    const detail =
+      `column ${unread.name} (${
+        unread.samples.join(", ")
+      }) looks like ${unread.suspicious}, the profile ${name} says ` +
+      "nothing of it and names no total that would show whether it matters: say in the profile what it is, or put it " +
+      'under "ignore"; a preview and its plan import the file as it is';
+    return refuse(detail, [{ at: "header", detail }]);
+  }
   const isWorkbook = other.table.form.container === "xlsx";
   const what = isWorkbook ? "this is an Excel workbook; it" : "it";
   const orCsv = isWorkbook ? ", or save it as CSV UTF-8 and import that" : "";

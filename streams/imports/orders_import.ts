@@ -99,6 +99,7 @@ async function runImport(
         totals,
         watch: undefined,
         progress,
+        header,
       });
       await writeBatches(run, file);
       const seconds = Math.round(performance.now() - startedAt) / 1000;

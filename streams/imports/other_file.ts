@@ -7,13 +7,18 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import type { PreviewColumn } from "../../domain/import/import_preview.ts";
 import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts";
-import { planColumns } from "../../domain/import/profile/column_plan.ts";
+import { planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
-import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
+import { proposeProfile, shippedProfiles } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
 import type { ImportFileLimits, OtherForm } from "./import_file.ts";
-import { lookByProfile, type ProfiledFile, type ProfileLook } from "./profiled_file.ts";
+import {
+  lookByProfile,
+  type ProfiledFile,
+  type ProfileLook,
+  type UnusedColumn,
+} from "./profiled_file.ts";
 import {
   openSourceTable,
   type SourceTable,
@@ -54,6 +59,8 @@ export interface OtherFile {
   plan: string | undefined;
   /** True where nothing about it could be read in another way: the own columns, in other bytes or with faults. */
   isCertain: boolean;
+  /** A column that may be part of what orders cost, and that nothing is said of; undefined where there is none. */
+  unreadMoney: UnusedColumn | undefined;
 }
 
 /**
@@ -118,11 +125,23 @@ export async function openOtherFile(
       plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings, planned),
       isCertain: profile === undefined && table.form.container !== "xlsx" &&
         isOwnForm(file.settings),
+      unreadMoney: unreadMoney(file),
     };
   } catch (error) {
     table.close();
     throw error;
   }
+}
+
+/**
+ * The first column that looks as though it were part of what orders cost, has amounts, and is passed over by a profile of
+ * one's own without a total: one that the shop has added since, with nobody there to see that it is not used.
+ */
+function unreadMoney({ settings, unusedColumns }: ProfiledFile): UnusedColumn | undefined {
+  if (shippedProfiles.has(settings.name) || settings.columns.order_total !== undefined) return;
+  return unusedColumns.find(({ suspicious, samples }) =>
+    suspicious !== undefined && samples.some((sample) => /[1-9]/.test(sample))
+  );
 }
 
 /** A profile that says which sheet it is about: what is read of a file is part of its plan. */
@@ -148,7 +167,7 @@ function unmappedFile(
   columns: PreviewColumn[],
   profile: ImportProfile,
 ): UnmappedFile {
-  const plan = planColumns(profile, columns.map(({ name }) => name));
+  const plan = planFile(profile, columns.map(({ name }) => name));
   const lacks = Array.isArray(plan) ? plan : [message];
   return new UnmappedFile(message, faults, {
     form,

@@ -67,6 +67,7 @@ export async function previewOrders(
       totals,
       watch,
       progress,
+      header: file.header,
     });
     await writeBatches(run, file);
     const watched = await watch.result();

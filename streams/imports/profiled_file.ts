@@ -38,6 +38,7 @@ import {
 import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
 import { ownFields, plannedId, PlannedRow } from "../../domain/import/profile/planned_row.ts";
+import { planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { type Suspicion, suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import {
@@ -146,7 +147,7 @@ export function lookByProfile(
   header: readonly string[],
   limits?: ProfiledFileOptions["limits"],
 ): ProfileLook {
-  const plan = planColumns(profile, header);
+  const plan = planFile(profile, header);
   if (Array.isArray(plan)) {
     const message = `the file is no file of the profile ${profile.name}: ${plan.join("; ")}`;
     throw new WorkflowError("invalid", message, plan.map((detail) => ({ at: "header", detail })));

@@ -10,6 +10,7 @@ import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 import { rejectsCsv, type RejectsForm } from "../../domain/import/rejects_csv.ts";
+import { diskFaultOf } from "./disk_fault.ts";
 import { holdRejects } from "./held_rejects.ts";
 
 /** See {@linkcode openRejectsFile}. */
@@ -47,12 +48,13 @@ export async function openRejectsFile(
   const file = await createAnew(path, partial);
   let isOpen = true;
 
-  const write = async (text: string) => {
-    const bytes = encoder.encode(text);
-    for (let written = 0; written < bytes.length;) {
-      written += (await file.write(bytes, written)).bytesWritten;
-    }
-  };
+  const write = (text: string) =>
+    tellFullDisk(path, async () => {
+      const bytes = encoder.encode(text);
+      for (let written = 0; written < bytes.length;) {
+        written += (await file.write(bytes, written)).bytesWritten;
+      }
+    });
   const held = holdRejects(text, write);
 
   await write(text.header);
@@ -60,7 +62,7 @@ export async function openRejectsFile(
     add: (rows) => held.add(rows),
     async finish() {
       await held.flush();
-      await file.sync();
+      await tellFullDisk(path, () => file.sync());
       if (!await isStill(partial, file)) {
         throw new WorkflowError(
           "bad_request",
@@ -79,6 +81,25 @@ export async function openRejectsFile(
       if (isOurs) await rm(partial);
     },
   };
+}
+
+/**
+ * Writes to a rejects file, and says of a disk that can't be used what becomes of the import.
+ *
+ * @throws {WorkflowError} `unavailable` for a disk that is full or fails
+ */
+export async function tellFullDisk<T>(path: string, write: () => Promise<T>): Promise<T> {
+  try {
+    return await write();
+  } catch (error) {
+    const fault = diskFaultOf(error);
+    if (fault === null) throw error;
+    throw new WorkflowError(
+      "unavailable",
+      `Cannot write the rejects file ${path}: ${fault}; make room or name a file elsewhere, and import the file again: ` +
+        "orders that were taken so far are known then, and nothing is taken twice",
+    );
+  }
 }
 
 /** Removes what an earlier run has left behind, and creates the file. */

@@ -47,11 +47,17 @@ const maxTold = 50, maxName = 60;
 
 const asCsv = "save its sheet of orders as CSV UTF-8 and import that";
 
-/** Characters of all texts of a workbook: they are in memory while its sheet is read. */
-const maxTextCharacters = 64 * 1024 * 1024;
+/** Bytes of all texts of a workbook: they are in memory while its sheet is read. */
+const maxTextBytes = 64 * 1024 * 1024;
+
+/** Bytes that a text takes beside its characters, with its place in the list. */
+const bytesOfText = 32;
 
 /** Characters of a text, far more than a cell may have, and bytes between two tags. */
 const maxTextLength = 1_048_576;
+
+/** Elements within each other, of which a spreadsheet has a dozen: all that are open are in memory. */
+const maxDepth = 100;
 
 /** Formats of cells, and other parts that are kept: a spreadsheet has at most some 65,000 formats. */
 const maxParts = 100_000;
@@ -226,7 +232,7 @@ async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string
   const texts: string[] = [];
   const entry = archive.entries.find(({ name }) => name === "xl/sharedStrings.xml");
   if (entry === undefined) return texts;
-  let text = "", characters = 0, isText = false, isPhonetic = false;
+  let text = "", bytes = 0, isText = false, isPhonetic = false;
   await readXml(entry, {
     onOpen({ name }) {
       const own = localName(name);
@@ -242,14 +248,20 @@ async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string
       else if (name === "rPh") isPhonetic = false;
       else if (name === "si") {
         texts.push(ownCopy(text));
-        characters += text.length + 16;
-        if (characters > maxTextCharacters) {
+        bytes += bytesOfText + memoryBytes(text);
+        if (bytes > maxTextBytes) {
           throw badFile(`is an Excel workbook with too much text to be read at once: ${asCsv}`);
         }
       }
     },
   }, signal);
   return texts;
+}
+
+/** Bytes that the characters of a text take in memory: one each, or two where one of them is beyond Latin-1. */
+function memoryBytes(text: string): number {
+  // deno-lint-ignore no-control-regex
+  return /[^\x00-\xff]/.test(text) ? 2 * text.length : text.length;
 }
 
 interface SheetContext {
@@ -464,13 +476,20 @@ async function* xmlSteps(entry: ArchiveEntry, handlers: XmlHandlers): AsyncGener
   parser.on("error", (error) => {
     throw badFile(`is an Excel workbook that is damaged (${entry.name}: ${error.message})`);
   });
-  // The parser holds what stands between two tags, and in one.
-  let held = 0;
+  // The parser holds what stands between two tags, and every tag until it is closed.
+  let held = 0, heldOfOpen = 0;
+  const open: number[] = [];
   parser.on("opentag", (tag) => {
+    open.push(held);
+    heldOfOpen += held;
     held = 0;
+    if (open.length > maxDepth || heldOfOpen > maxTextLength) {
+      throw badFile(`is an Excel workbook whose elements are nested too deeply: ${asCsv}`);
+    }
     handlers.onOpen(tag as SaxesTagPlain);
   });
   parser.on("closetag", ({ name }) => {
+    heldOfOpen -= open.pop()!;
     held = 0;
     handlers.onClose?.(localName(name));
   });

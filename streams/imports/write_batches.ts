@@ -122,7 +122,7 @@ async function takeBatch(
   catalog: Catalog,
 ): Promise<TakenOrder[]> {
   const { deps, options, actor } = run;
-  const { initialStock, unknownSku, replace, only, dryRun } = options;
+  const { initialStock, unknownSku, erasureSecret, replace, only, dryRun } = options;
   const taken: TakenOrder[] = [];
   // What an order lacks because its rows were left out is not what the file says.
   for (const isWhole of replace ? [true, false] : [false]) {
@@ -133,6 +133,7 @@ async function takeBatch(
     const results = await takeOrders(deps.db, places.map((place) => orders[place]!.order), {
       initialStock,
       unknownSku,
+      erasureSecret,
       onPendingChange: isWhole ? "replace" : "update",
       actor,
       only,
@@ -174,12 +175,12 @@ async function completeBatch(
 ): Promise<readonly RejectedRow[]> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
   const published = options.dryRun ? 0 : await publishTaken(deps, taken);
-  const rejected = [
+  const rejected = await run.erased.without([
     ...batch.rejected,
     ...rejectedOf(batch, taken, form, options),
     ...batch.open.flatMap((one) => rejectOpen(one.rows, one)),
-  ];
-  await rejects?.add(rejected);
+  ]);
+  await rejects?.add(rejected.filter(hasFields));
   reasons.add(rejected);
   options.onRejected?.(rejected);
 
@@ -197,6 +198,11 @@ async function completeBatch(
   progress.ordersDone = counts.orders;
   await noteProgress(run);
   return rejected;
+}
+
+/** What is left of a row of somebody who was erased has none, and would only be in the way. */
+function hasFields({ fields }: RejectedRow): boolean {
+  return fields.length > 0;
 }
 
 const countOf = {

@@ -6,6 +6,7 @@
 
 import { type Catalog, learnProducts } from "../../db/catalog/catalog.ts";
 import type { Queryable } from "../../db/connection/database.ts";
+import { readErasureKey } from "../../db/customers/erased_keys.ts";
 import { readBringers } from "../../db/orders/events.ts";
 import {
   findOrders,
@@ -14,6 +15,7 @@ import {
   readItemSums,
 } from "../../db/orders/intake_writes.ts";
 import { findPaidOrders, paymentKey, readOrderTerms } from "../../db/orders/order_terms.ts";
+import { erasedContentHash } from "../../domain/customer/erasure_key.ts";
 import { isForeign, type OnlyOf } from "../../domain/order/bringer.ts";
 import { changesPaid } from "../../domain/order/source_payment.ts";
 import {
@@ -36,6 +38,8 @@ export interface CompareOptions {
   onPendingChange: PendingChange;
   /** Limits them to changing orders that they have brought themselves; undefined for everybody's. */
   only?: OnlyOf;
+  /** Of the settings; by it people are known again who were erased. */
+  erasureSecret?: string;
 }
 
 /** What orders that come in are compared with. */
@@ -67,6 +71,7 @@ export async function compareOrders(
   options: CompareOptions,
 ): Promise<Comparison> {
   const known = await findOrders(db, candidates.map(({ order }) => order.externalOrderId));
+  await recognizeErased(db, candidates, known, options);
   const compared: Comparison = {
     known,
     losing: await losingOrders(db, candidates, known, options),
@@ -77,6 +82,24 @@ export async function compareOrders(
     onPendingChange: options.onPendingChange,
   };
   return { ...compared, paidBy: await paidByOthers(db, candidates, compared) };
+}
+
+/**
+ * An order of somebody who was erased says what it said before where its hash is made of the one that came: it is the same
+ * order then.
+ */
+async function recognizeErased(
+  db: Queryable,
+  candidates: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  { erasureSecret = "" }: CompareOptions,
+): Promise<void> {
+  if (![...known.values()].some(({ isErased }) => isErased)) return;
+  const key = await readErasureKey(db, erasureSecret);
+  for (const { order: { externalOrderId }, hash } of candidates) {
+    const order = known.get(externalOrderId);
+    if (order?.isErased && order.hash === erasedContentHash(key, hash)) order.hash = hash;
+  }
 }
 
 /** What becomes of an order that comes in. */

@@ -16,6 +16,8 @@ import {
   emptyCatalog,
   learnFrom,
   noteDescriptions,
+  refreshCatalog,
+  StaleCatalog,
   writeDescriptions,
 } from "../../db/catalog/catalog.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
@@ -29,6 +31,7 @@ import {
   lockProductsShared,
   type OrderToWrite,
   orderToWrite,
+  refuseStale,
   updateOrders,
 } from "../../db/orders/intake_writes.ts";
 import { leaveQueues } from "../stock/stock_queue.ts";
@@ -146,7 +149,9 @@ async function takeDistinct(
       return await takeOnce(db, candidates, catalog, options);
     } catch (error) {
       // Somebody else inserted one of the orders after it was looked up: now it is known.
-      if (!isDuplicateKey(error) || attempt >= maxTries) throw error;
+      const isStale = error instanceof StaleCatalog;
+      if ((!isStale && !isDuplicateKey(error)) || attempt >= maxTries) throw error;
+      if (isStale) await refreshCatalog(db, catalog);
     }
   }
 }
@@ -316,7 +321,7 @@ async function writeOrders(
     ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
   ];
   if (contents.length > 0) {
-    await lockProductsShared(tx, productsOf(contents, catalog));
+    refuseStale(catalog, await lockProductsShared(tx, productsOf(contents, catalog)));
     await writeContents(tx, contents, updatedIds, catalog);
   }
   await addEvents(tx, { fresh, ids, updates, updatedIds }, options);

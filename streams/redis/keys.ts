@@ -70,6 +70,10 @@ export interface Keys {
   alertsRaised: string;
   /** Held by the process that looks after the alerts. */
   alertsLease: string;
+  /** Held by the process that deletes what is too old and goes on with erasures. */
+  upkeepLease: string;
+  /** Set while nothing is looked for that is too old; expires by itself. */
+  purgeRest: string;
   /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
   alertPosts: string;
   /** Prefix of the marks of changes that are being posted, or have been: the change's id follows. */
@@ -160,6 +164,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     alerts: `${prefix}alerts`,
     alertsRaised: `${prefix}alerts-raised`,
     alertsLease: `${prefix}lock:alerts`,
+    upkeepLease: `${prefix}lock:upkeep`,
+    purgeRest: `${prefix}purge-rest`,
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,

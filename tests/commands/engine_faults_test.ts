@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import { freePort } from "../../tools/engines/free_port.ts";
@@ -197,7 +199,31 @@ Deno.test("what Redis refuses is told as what it is, with what to type", async (
     await says(`redis://127.0.0.1:${await freePort()}`, "kpis"),
     /: nobody listens on 127\.0\.0\.1:\d+; start the server, or correct host and port in REDIS_URL$/,
   );
+  await using silent = await silentServer();
+  for (const scheme of ["redis", "rediss"]) {
+    assert.match(
+      await says(`${scheme}://127.0.0.1:${silent.port}`, "kpis"),
+      /: whoever is on 127\.0\.0\.1:\d+ takes the connection and does not answer; look whether it hangs/,
+    );
+  }
 });
+
+/** A server that has come to a standstill: connections are taken, and nothing is said. */
+async function silentServer(): Promise<{ port: number } & AsyncDisposable> {
+  const server = createServer();
+  const sockets: Socket[] = [];
+  server.on("connection", (socket) => sockets.push(socket.on("error", () => {})));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
 
 /** A server that is neither engine; `port` is where it is. */
 function webServer(): { port: number; [Symbol.asyncDispose](): Promise<void> } {

@@ -65,6 +65,21 @@ Deno.test("every operator's command has --help and refuses unknown options", asy
   }
 });
 
+Deno.test("a command names the argument that is missing, and the option that was meant", async () => {
+  const cases: [args: string[], says: string][] = [
+    [["import"], "FILE is missing; --help shows what to type"],
+    [["refund"], "ORDER_ID is missing; --help shows what to type"],
+    [["token"], "NAME is missing; --help shows what to type"],
+    [["import", "a.csv", "--previw"], "Unknown option --previw; did you mean --preview?"],
+    [["kpis", "--dat=2026-01-05"], "Unknown option --dat=2026-01-05; did you mean --date?"],
+  ];
+  for (const [[name = "", ...args], says] of cases) {
+    const { code, err } = await run({}, name, ...args);
+    assert.equal(code, 2);
+    assert.equal(err, `${name}: ${says}`);
+  }
+});
+
 Deno.test("verify exits 0 on sound books and says what it proved", () =>
   withCommands("cli_verify", async (_, type) => {
     const { code, out, err } = await type("verify");

@@ -111,7 +111,7 @@ export function assertProblem(answer: Answer, status: number, type?: string): vo
   for (const field of ["type", "title", "detail"]) {
     assert.equal(typeof answer.body[field], "string", `${field} of ${JSON.stringify(answer.body)}`);
   }
-  if (type !== undefined) assert.equal(answer.body.type, `urn:orders-workflow:${type}`);
+  if (type !== undefined) assert.equal(answer.body.type, `/problems/${type}`);
 }
 
 /** An order as a caller sends it; every one has another id. */

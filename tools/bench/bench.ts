@@ -8,6 +8,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
+import { benchErase } from "./erase.ts";
+import { benchGrowth } from "./growth.ts";
+import { benchBatches, benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
@@ -51,6 +54,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     usual: false,
     run: benchProfiles,
   },
+  intake: { summary: "orders over HTTP, one by one", usual: false, run: benchIntake },
+  batches: { summary: "orders over HTTP, 5,000 to a request", usual: false, run: benchBatches },
   uploads: {
     summary: "previews of such a file over HTTP and on the page, and one order of all its rows",
     usual: false,
@@ -63,6 +68,8 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchRestock,
   },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
+  erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
+  growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
   sizes: {

@@ -1,5 +1,5 @@
 /**
- * Asks an HTTP server as fast as it answers.
+ * Asks an HTTP server as fast as it answers, or at a steady rate.
  *
  * @module
  */
@@ -9,40 +9,64 @@ export interface LoadRun {
   seconds: number;
   /** Answers by status. */
   statuses: Map<number, number>;
+  /**
+   * How long each answer took in ms, by request. At a steady rate that is from the moment at which it was due: one that
+   * had to wait for a connection has waited.
+   */
+  timesMs: Float64Array;
 }
 
-/** Requests that wait for their answers at the same time, a connection each. */
-const connections = 64;
+/** How the server is asked. */
+export interface LoadOptions {
+  /** Requests that wait for their answers at the same time, a connection each; default 64. */
+  connections?: number;
+  /** Requests a second; by default each as soon as the one before it on its connection is answered. */
+  perSecond?: number;
+}
 
-/** Longest head of an answer. */
+/** Longest head of an answer, and of an answer that has a length. */
 const bufferBytes = 64 * 1024;
 
 /**
- * Sends requests over kept connections, each as soon as the one before it is answered. `fetch` would
- * take more of the machine than the server does, and would be what is measured.
+ * Sends requests over kept connections. `fetch` would take more of the machine than the server does, and would be what
+ * is measured.
  *
  * @param url of the server; only host and port count
  * @param requests whole requests as text, each with a Content-Length if it has a body
  */
-export async function loadHttp(url: string, requests: readonly string[]): Promise<LoadRun> {
+export async function loadHttp(
+  url: string,
+  requests: readonly string[],
+  { connections = 64, perSecond = Infinity }: LoadOptions = {},
+): Promise<LoadRun> {
   const { hostname, port } = new URL(url);
+  const encoder = new TextEncoder();
+  const encoded = requests.map((text) => encoder.encode(text));
   const statuses = new Map<number, number>();
+  const timesMs = new Float64Array(requests.length);
   let next = 0;
+  const start = performance.now();
   const client = async () => {
     using connection = await Deno.connect({ hostname, port: Number(port) });
     connection.setNoDelay(true);
-    const encoder = new TextEncoder();
     const buffer = new Uint8Array(bufferBytes);
     while (next < requests.length) {
-      const bytes = encoder.encode(requests[next++]);
+      const number = next++;
+      const dueAt = start + number * 1_000 / perSecond;
+      const waitMs = dueAt - performance.now();
+      if (perSecond !== Infinity && waitMs > 0) {
+        await new Promise((resolve) => setTimeout(resolve, waitMs));
+      }
+      const from = perSecond === Infinity ? performance.now() : dueAt;
+      const bytes = encoded[number]!;
       for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
       const status = await readStatus(connection, buffer);
+      timesMs[number] = performance.now() - from;
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
   };
-  const start = performance.now();
   await Promise.all(Array.from({ length: connections }, client));
-  return { seconds: (performance.now() - start) / 1000, statuses };
+  return { seconds: (performance.now() - start) / 1000, statuses, timesMs };
 }
 
 /** The bytes of a request that keeps its connection open. */
@@ -62,10 +86,22 @@ export function postRequest(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): string {
-  const text = JSON.stringify(body);
+  return postText(url, path, JSON.stringify(body), {
+    ...headers,
+    "Content-Type": "application/json",
+  });
+}
+
+/** A POST request with any body of ASCII, whose type is among the headers. */
+export function postText(
+  url: string,
+  path: string,
+  text: string,
+  headers: Readonly<Record<string, string>>,
+): string {
   const added = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
   return `POST ${path} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n${added}` +
-    `Content-Type: application/json\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+    `Content-Length: ${text.length}\r\n\r\n${text}`;
 }
 
 /**
@@ -85,19 +121,34 @@ export async function untilAnswered(url: string): Promise<void> {
   }
 }
 
-/** Reads one answer to its end; it must have a Content-Length. */
+const decoder = new TextDecoder();
+
+/** Reads one answer to its end, be it of a length or in chunks. */
 async function readStatus(connection: Deno.Conn, buffer: Uint8Array): Promise<number> {
-  const decoder = new TextDecoder();
-  let filled = 0;
-  for (;;) {
+  let head = "";
+  let left = Infinity;
+  let end = "";
+  for (let filled = 0; left > 0;) {
     const count = await connection.read(buffer.subarray(filled));
     if (count === null) throw new Error("The server closed the connection");
+    if (head !== "") {
+      left -= count;
+      end = (end + decoder.decode(buffer.subarray(Math.max(0, count - 5), count))).slice(-5);
+      if (end === "0\r\n\r\n") return Number(head.slice(9, 12));
+      continue;
+    }
     filled += count;
     const text = decoder.decode(buffer.subarray(0, filled));
     const headEnd = text.indexOf("\r\n\r\n");
     if (headEnd < 0) continue;
-    const length = /^content-length: (\d+)/im.exec(text)?.[1];
-    if (length === undefined) throw new Error("The server's answer has no Content-Length");
-    if (filled >= headEnd + 4 + Number(length)) return Number(text.slice(9, 12));
+    head = text.slice(0, headEnd);
+    const length = /^content-length: (\d+)/im.exec(head)?.[1];
+    if (length !== undefined) left = headEnd + 4 + Number(length) - filled;
+    else if (/^transfer-encoding: chunked/im.test(head)) {
+      end = text.slice(-5);
+      if (end === "0\r\n\r\n") break;
+    } else throw new Error("The server's answer has neither a length nor chunks");
+    filled = 0;
   }
+  return Number(head.slice(9, 12));
 }

@@ -158,7 +158,7 @@ export function editProfile(
     for (const [place, meaning] of wanted.entries()) {
       if (before.includes(meaning)) continue;
       if (place === 0 && isOurs(meaning)) fresh.push([column, meaning]);
-      else addColumn(edited, column, meaning);
+      else addColumn(edited, column, meaning, meanings);
     }
   }
   for (const [column, meaning] of fresh.toReversed()) addFirst(edited, column, meaning);
@@ -217,7 +217,12 @@ function setFirst(document: ProfileDocument, ours: string, column: string): void
   columns[ours] = [all[at], ...all.slice(0, at), ...all.slice(at + 1)];
 }
 
-function addColumn(document: ProfileDocument, column: string, meaning: string): void {
+function addColumn(
+  document: ProfileDocument,
+  column: string,
+  meaning: string,
+  header: ReadonlyMap<string, unknown>,
+): void {
   const name = column.trim();
   if (meaning === "nothing") return;
   if (meaning === "ignore") {
@@ -230,11 +235,27 @@ function addColumn(document: ProfileDocument, column: string, meaning: string): 
     const adjustment = per === "included"
       ? { kind, columns: [name], per: "order", included: true }
       : { kind, columns: [name], per };
-    document.adjustments = [...listOf(document.adjustments), adjustment];
+    const all = listOf(document.adjustments).map(recordOf);
+    // The shop has renamed it: what else the profile says of the amount stays.
+    const lost = all.find((one) => adjustmentMeaning(one) === meaning && isLost(one, header));
+    if (lost === undefined) document.adjustments = [...all, adjustment];
+    else {
+      lost.columns = [...listOf(lost.columns), name];
+      document.adjustments = all;
+    }
   } else {
     const columns = recordOf(document.columns);
     document.columns = { ...columns, [meaning]: [...listOf(columns[meaning]), name] };
   }
+}
+
+/** Whether a file has none of the columns of an adjustment. */
+function isLost(
+  { columns }: Record<string, unknown>,
+  header: ReadonlyMap<string, unknown>,
+): boolean {
+  const names = new Set([...header.keys()].map(plainName));
+  return !listOf(columns).some((one) => names.has(plainName(String(one))));
 }
 
 /** Settings that are numbers. */

@@ -119,7 +119,11 @@ function settleDecimal(
   }
   if (!isMixed && (point.count > 0 || comma.count > 0)) {
     const [sign, counted] = point.count > 0 ? ["." as const, point] : ["," as const, comma];
-    notes.push(`decimal sign: ${sign} (by ${counted.count} amounts such as ${samples(counted)})`);
+    notes.push(
+      `decimal sign: ${sign} (by ${counted.count} ${plural(counted.count, "amount")} such as ${
+        samples(counted)
+      })`,
+    );
     return sign;
   }
   return ambiguous.count === 0 ? "." : settleAmbiguous(ambiguous, evidence, { questions, notes });
@@ -192,7 +196,11 @@ function settleUnit(
     ? sum(wholes) === 0 && columns.some((one) => one.parts[decimal] > 0)
     : columns.every((_, at) => wholes[at] === 0 || fractions[at]! > 0);
   if (isShown) {
-    notes.push(`amounts are in units of the currency (${sum(fractions)} have decimals)`);
+    notes.push(
+      `amounts are in units of the currency (${sum(fractions)} ${
+        plural(sum(fractions), "has", "have")
+      } decimals)`,
+    );
     return "by_decimals";
   }
   // A yen has no parts: both are the same.
@@ -206,7 +214,7 @@ function settleUnit(
     question: `whole amounts such as ${samples(whole)} (line ${whole.line}) are units of the ` +
       "currency or minor units" +
       (sum(fractions) > 0 && sum(wholes) > 0
-        ? `, and ${sum(fractions)} amounts have decimals`
+        ? `, and ${sum(fractions)} ${plural(sum(fractions), "amount has", "amounts have")} decimals`
         : ""),
     candidates: (["units", "minor"] as const).map((value) => ({
       value,

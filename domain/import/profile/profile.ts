@@ -40,7 +40,10 @@ export type IncludedRule = boolean | "by_total" | { except: readonly string[] };
 export interface ProfileAdjustment {
   /** What it is for. */
   kind: AdjustmentKind;
-  /** Names in the file's header: what they say is added up. One that the file is without says nothing. */
+  /**
+   * Names in the file's header: what they say is added up. One that the file is without says nothing; one of a profile
+   * of one's own has to be there.
+   */
   columns: readonly string[];
   /**
    * What several columns say: `sum`, the default, adds them up; `same` are names of one amount, which must agree where

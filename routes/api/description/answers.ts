@@ -17,7 +17,9 @@ import { maxReasons } from "../../../domain/import/reject_reasons.ts";
 
 /** An RFC 9457 problem. */
 export const problemAnswer = z.object({
-  type: z.string().meta({ description: "A URN, or about:blank where the status says it all" }),
+  type: z.string().meta({
+    description: "The address of a page about it, or about:blank where the status says it all",
+  }),
   title: z.string(),
   status: z.int(),
   detail: z.string(),
@@ -40,6 +42,32 @@ export const orderReceiptAnswer = z.object({
   recipient_name: orderSchemas.recipient_name.optional(),
   recipient_email: orderSchemas.recipient_email.optional(),
 }).meta({ id: "OrderReceipt" });
+
+/** What became of one order of a batch. */
+export const batchLineAnswer = z.object({
+  line: z.int().min(1).meta({
+    description: "Of NDJSON the number of the line, of an array the place; both from 1",
+  }),
+  status: z.union([
+    z.literal(200),
+    z.literal(202),
+    z.literal(400),
+    z.literal(409),
+    z.literal(413),
+    z.literal(422),
+    z.literal(500),
+    z.literal(503),
+  ]).meta({ description: "What `POST /orders` answers to the order alone" }),
+  location: z.string().optional().meta({
+    description: "Where it is to be found, once it is taken",
+  }),
+  etag: z.string().optional().meta({ description: "Of an order that is taken, for `PUT`" }),
+  order: orderReceiptAnswer.optional().meta({ description: "Of 200 and 202" }),
+  problem: problemAnswer.optional().meta({ description: "Of any other status" }),
+}).meta({ id: "BatchLine" });
+
+/** What became of the orders of a batch, in their order. */
+export const batchAnswer = z.array(batchLineAnswer).meta({ id: "Batch" });
 
 /** A refund. */
 export const refundAnswer = z.object({

@@ -27,14 +27,30 @@ export interface Description {
   /** More, where there is more to say. */
   description?: string;
   /** The heading that it stands under. */
-  tag: "Orders" | "Refunds" | "Imports" | "Products" | "Notifications" | "Figures" | "Operation";
+  tag:
+    | "Orders"
+    | "Refunds"
+    | "Imports"
+    | "Products"
+    | "Customers"
+    | "Notifications"
+    | "Figures"
+    | "Operation";
   /** Of which one is needed; null for a route that is open to all, `signed` for the payment provider's. */
   scopes: readonly Scope[] | null | "signed";
   /** What it answers when all goes well, by status: JSON unless it says another content type. */
   answers: Readonly<
     Record<
       number,
-      Content & { says: string; type?: string; located?: boolean; tagged?: boolean; file?: boolean }
+      Content & {
+        says: string;
+        type?: string;
+        /** The same in another form, by content type. */
+        also?: Readonly<Record<string, Content>>;
+        located?: boolean;
+        tagged?: boolean;
+        file?: boolean;
+      }
     >
   >;
   /** The problems that it has besides those that every route has. */
@@ -148,7 +164,10 @@ function answersOf(route: Description): [string, unknown][] {
       ...(answer.file ? ["content-disposition" as const] : []),
       ...(route.repeatable ? ["idempotent-replayed" as const] : []),
     ]),
-    content: { [answer.type ?? "application/json"]: contentOf(answer) },
+    content: {
+      [answer.type ?? "application/json"]: contentOf(answer),
+      ...contentsOf(answer.also ?? {}),
+    },
   }]);
 }
 
@@ -195,12 +214,13 @@ function signatureParameters() {
 }
 
 function bodyOf(body: NonNullable<Description["body"]>) {
-  return {
-    required: true,
-    content: Object.fromEntries(
-      Object.entries(body).map(([type, content]) => [type, contentOf(content)]),
-    ),
-  };
+  return { required: true, content: contentsOf(body) };
+}
+
+function contentsOf(contents: Readonly<Record<string, Content>>) {
+  return Object.fromEntries(
+    Object.entries(contents).map(([type, content]) => [type, contentOf(content)]),
+  );
 }
 
 function headersNamed(names: readonly (keyof typeof headers)[]) {

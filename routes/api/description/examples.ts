@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { erasedAnswer, exportAnswer } from "../customers/customer_answers.ts";
 import type { z } from "zod";
 import { rejectColumns } from "../../../domain/import/csv_columns.ts";
 import { importColumns } from "../../../domain/import/csv_rows.ts";
@@ -11,6 +12,7 @@ import { csvLine } from "../../../domain/import/csv_text.ts";
 import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/errors.ts";
 import type {
   aliveAnswer,
+  batchAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -76,6 +78,12 @@ const paid = {
 
 /** What `POST /orders` answers to {@linkcode newOrder}. */
 export const takenOrder = taken satisfies z.input<typeof orderReceiptAnswer>;
+
+/** Orders as somebody may send them together. */
+export const newOrders = [
+  newOrder,
+  { ...newOrder, external_order_id: "web-2" },
+] satisfies z.input<typeof orderBody>[];
 
 /** The answer to the same order again, once it is paid. */
 export const knownOrder = paid satisfies z.input<typeof orderReceiptAnswer>;
@@ -578,6 +586,32 @@ export const retriedLetter = {
   resolved_at: "2026-01-05T10:12:00.000000Z",
 } satisfies z.input<typeof deadLetterAnswer>;
 
+/** Everything that is kept of a person. */
+export const exportedPerson = {
+  customers: [{
+    id: 7,
+    external_id: "c-7",
+    guest: false,
+    email: "ann@example.com",
+    name: "Ann",
+    first_email: "ann@example.com",
+    first_name: "Ann",
+    created_at: "2026-01-05T10:00:00.000000Z",
+  }],
+  erased_at: null,
+  orders: [],
+  rejected_rows: [],
+} satisfies z.input<typeof exportAnswer>;
+
+/** A person who was erased. */
+export const erasedPerson = {
+  customer_id: 7,
+  changed: true,
+  orders: 3,
+  erased_at: "2026-01-05T10:12:00.000000Z",
+  same_email_customer_ids: [],
+} satisfies z.input<typeof erasedAnswer>;
+
 /** A page of the audit log. */
 export const auditList = {
   data: [{
@@ -723,6 +757,10 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   order_not_retryable: [
     "Cannot retry order 42: its payment was declined, and only what ran short of stock can be",
   ],
+  customer_not_erasable: [
+    "Cannot erase customer 7: order 42 is not settled: let it end, or cancel it",
+    { at: "order 42", detail: "is not settled: let it end, or cancel it" },
+  ],
   order_not_refundable: [
     "Cannot refund order 42: it is PENDING, and only PAID orders can be refunded",
   ],
@@ -760,6 +798,18 @@ const saidByHttp: Readonly<Record<HttpProblem, string>> = {
   429: "shop has made more than 600 requests a minute",
   500: "An unexpected error; the log has it under 5f1c…",
 };
+
+/** What `POST /orders/batch` answers to {@linkcode newOrders}. */
+export const takenBatch = [
+  { line: 1, status: 202, location: "/orders/42", etag: '"0-9f86d081884c7d65"', order: takenOrder },
+  {
+    line: 2,
+    status: 409,
+    problem: problemOf(
+      new WorkflowError("order_conflict", 'Order "web-2" is known with another content'),
+    ),
+  },
+] satisfies z.input<typeof batchAnswer>;
 
 /** A problem of this name. */
 export function problemExample(name: ProblemName): Problem {

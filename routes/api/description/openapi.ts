@@ -8,6 +8,7 @@ import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { generateSpecs } from "hono-openapi";
 import type { Description } from "./described.ts";
+import { operationIds } from "./operation_ids.ts";
 import { takesAnyQuery } from "../../middleware/known_query.ts";
 import { problemTypes } from "../../middleware/problem.ts";
 import { cookieNames, csrfHeader } from "../../middleware/session.ts";
@@ -18,7 +19,7 @@ const info = {
   description: [
     "Takes orders, reserves stock, charges, refunds and counts. JSON in snake_case, money in integer minor units, " +
     "times in ISO 8601 UTC.",
-    "Errors are RFC 9457 problems. Their types:",
+    "Errors are RFC 9457 problems. Their types, each the address of a page that says what it means and what to do:",
     ...problemTypes().map(({ type, status, title }) => `- \`${type}\` (${status}): ${title}`),
     "`about:blank` stands where the status says it all.",
     "Query parameters that a route does not know are 400 `bad-request`, but for those of `/livez`, `/readyz`, " +
@@ -63,6 +64,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Refunds: "Giving money back, in part or in full",
   Imports: "Files of orders, and what became of their rows",
   Products: "What there is of each product, what became of its units, and changing them",
+  Customers: "People: everything that is kept of one, and erasing it",
   Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
@@ -70,6 +72,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
 
 /** An operation of the document, as far as it is worked on here. */
 interface Operation {
+  operationId?: string;
   requestBody?: { required?: boolean; content: Record<string, { example?: unknown }> };
   security?: Record<string, string[]>[];
   "x-example"?: unknown;
@@ -96,9 +99,9 @@ async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
   } as any) as unknown as Record<string, unknown> & {
     paths: Record<string, Record<string, Operation>>;
   };
-  for (
-    const [method, operation] of Object.values(document.paths).flatMap(Object.entries<Operation>)
-  ) {
+  for (const [method, path, operation] of operationsIn(document.paths)) {
+    operation.operationId = operationIds[`${method.toUpperCase()} ${path}`] ??
+      operation.operationId;
     if (method !== "get") {
       for (const needed of operation.security ?? []) if ("session" in needed) needed.csrf = [];
     }
@@ -113,6 +116,18 @@ async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
     delete operation["x-optional-body"];
   }
   return document;
+}
+
+function operationsIn(
+  paths: Record<string, Record<string, Operation>>,
+): [method: string, path: string, operation: Operation][] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, string, Operation] => [
+      method,
+      path,
+      operation,
+    ])
+  );
 }
 
 /** The page loads what this process serves and nothing else. */

@@ -126,6 +126,10 @@ const orderFilters = {
     queryText().trim().max(255, "must have at most 255 characters")
       .refine((text) => !/\p{Cc}/u.test(text), "must hold no control characters"),
   ),
+  external_order_id: optionalQuery(
+    "Exactly this id of the shop's",
+    queryText().trim().max(64, "must have at most 64 characters"),
+  ),
   status: optionalQuery(
     "Where the order stands",
     z.enum(statuses, `must be one of ${statuses.join(", ")}`),
@@ -159,7 +163,14 @@ const orderFilters = {
 } as const;
 
 /** The query parameters of the list of orders. */
-export const orderListQuery = z.object({ ...orderFilters, ...page });
+export const orderListQuery = z.object({
+  ...orderFilters,
+  updated_since: boundary(
+    "The orders that have changed since, in the order of their changes: not before",
+    "00:00:00",
+  ),
+  ...page,
+});
 
 /** The query parameters of the file of orders. */
 export const orderFileQuery = z.object(orderFilters);

@@ -334,13 +334,15 @@ function addRejects(app: Hono, deps: AppDeps): void {
     checked("param", idParam),
     async (c) => {
       const { id } = c.req.valid("param");
-      const { status, dryRun } = await findImport(c, deps, id);
+      const { status, dryRun, actor } = await findImport(c, deps, id);
       const first = status === "DONE" ? await readRejects(deps.db, id, 0) : undefined;
       if (first === undefined) {
         throw new WorkflowError(
           "import_has_no_rejects",
           dryRun
             ? `Import ${id} was a dry run, which keeps no rejects; its reasons stand in the import`
+            : status === "DONE" && actor !== null
+            ? `The rejects of import ${id} were deleted: they are kept for ${deps.config.keepRejectsDays} days`
             : status === "DONE"
             ? `Import ${id} was a command's, which writes its rejects to a file of its own`
             : `Import ${id} has no rejects file, because it is ${status}`,

@@ -4,7 +4,10 @@
  * @module
  */
 
-import type { Scope } from "../../../domain/operation/api_token.ts";
+import { unknownSkuFault } from "../../../domain/catalog/unknown_sku.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
+import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
 import { type OrderSummary, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import {
@@ -67,6 +70,32 @@ export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promi
     options,
   );
   return (requested) => placeTogether({ ...requested, traceparent: traceparent() });
+}
+
+/**
+ * Why an order was not taken; undefined for one that was.
+ *
+ * @param scopes of whoever has brought it: which order another one's payment belongs to is for `read`
+ */
+export function refusalOf(
+  placed: PlacedOrder,
+  order: IncomingOrder,
+  scopes: readonly Scope[],
+): WorkflowError | undefined {
+  if (placed.outcome === "unknown_sku") return unknownSkuFault(order, placed.skus);
+  if (placed.outcome !== "conflict") return undefined;
+  const { paymentOf } = placed;
+  const name = JSON.stringify(order.externalOrderId);
+  if (paymentOf === undefined) {
+    return new WorkflowError("order_conflict", `Order ${name} is known with another content`);
+  }
+  const owner = isAllowed(scopes, ["read"])
+    ? `order ${JSON.stringify(paymentOf)}`
+    : "another order";
+  return new WorkflowError(
+    "order_conflict",
+    `Order ${name} says that it was paid by a payment that belongs to ${owner}`,
+  );
 }
 
 /**

@@ -5,13 +5,18 @@
  */
 
 import { Hono } from "hono";
+import { z } from "zod";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { isAllowed } from "../../../domain/operation/api_token.ts";
 import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { readOrderDetail, readOrderSummaries } from "../../../db/orders/order_queries.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
-import { orderDetailAnswer, orderListAnswer, orderReceiptAnswer } from "../description/answers.ts";
+import {
+  batchAnswer,
+  orderDetailAnswer,
+  orderListAnswer,
+  orderReceiptAnswer,
+} from "../description/answers.ts";
 import { cancelsOnly, retriesOnly } from "../../middleware/caller.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { expectedTags, ifMatchHeaders } from "../../middleware/if_match.ts";
@@ -23,34 +28,39 @@ import {
   editedOrder,
   knownOrder,
   newOrder,
+  newOrders,
   orderDetail,
   orderList,
+  takenBatch,
   takenOrder,
 } from "../description/examples.ts";
 import { operatorOf } from "../../middleware/operator.ts";
-import { orderFinder } from "./find_orders.ts";
+import { findChangedOrders, orderFinder } from "./find_orders.ts";
 import {
   type AnswerOnce,
   idempotency,
   idempotencyHeaders,
   type KeyedAnswer,
+  keyHolder,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
+import { batchLimits } from "./batch_body.ts";
 import { amountDetail, orderBody } from "./order_body.ts";
+import { batchTaker } from "./order_batch.ts";
 import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
-import { unknownSkuFault } from "../../../domain/catalog/unknown_sku.ts";
 import { editAndTell } from "../../../services/edit_order.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
-import { newOrderAnswer, orderPlacer } from "./order_placer.ts";
+import { newOrderAnswer, orderPlacer, refusalOf } from "./order_placer.ts";
 
-/** `POST /orders`, `GET /orders`, `GET` and `PUT /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
+/** `POST /orders`, `POST /orders/batch`, `GET /orders`, `GET` and `PUT /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
 export function orderRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const answerOnce = idempotency(deps);
   addPlace(app, deps, answerOnce);
+  addBatch(app, deps);
   addList(app, deps);
   addDetail(app, deps);
   addEdit(app, deps);
@@ -96,26 +106,49 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       const { actor, scopes } = c.get("caller");
       return answerOnce(c, ["order", order], async (key) => {
         const placed = await placeOrder({ order, actor, scopes, key });
-        if (placed.outcome === "conflict") {
-          const { paymentOf } = placed;
-          throw new WorkflowError(
-            "order_conflict",
-            paymentOf === undefined
-              ? `Order ${JSON.stringify(order.externalOrderId)} is known with another content`
-              : `Order ${
-                JSON.stringify(order.externalOrderId)
-              } says that it was paid by a payment that belongs to ` +
-                (isAllowed(scopes, ["read"])
-                  ? `order ${JSON.stringify(paymentOf)}`
-                  : "another order"),
-          );
+        if (placed.outcome === "conflict" || placed.outcome === "unknown_sku") {
+          throw refusalOf(placed, order, scopes);
         }
-        if (placed.outcome === "unknown_sku") throw unknownSkuFault(order, placed.skus);
         const answer = newOrderAnswer(placed.order, scopes);
         const isNew = placed.outcome === "new";
         return { ...answer, status: isNew ? 202 : 200, stored: isNew };
       });
     },
+  );
+}
+
+function addBatch(app: Hono, deps: AppDeps): void {
+  const schema = z.array(orderBody);
+  const text = (lines: readonly unknown[]) =>
+    lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+  app.post(
+    "/orders/batch",
+    described({
+      summary: "Takes many orders",
+      description:
+        `At most ${batchLimits.lines} orders in ${batchLimits.bytes} bytes, a line each or as an array; packed by ` +
+        "gzip where `Content-Encoding` says so. Each is taken or refused by itself, in its order, and answered in the same " +
+        "form and order by what `POST /orders` answers to it alone. Answers come as the orders are taken, and orders are " +
+        "taken as the answers are read: whoever hangs up sends the same again, and gets 200 for what is known.",
+      tag: "Orders",
+      scopes: ["orders"],
+      answers: {
+        200: {
+          says: "What became of each",
+          schema: batchAnswer,
+          example: takenBatch,
+          also: { "application/x-ndjson": { example: text(takenBatch) } },
+        },
+      },
+      problems: [415],
+      body: {
+        "application/x-ndjson": { example: text(newOrders) },
+        "application/json": { schema, example: newOrders },
+      },
+      repeatable: true,
+    }),
+    checked("header", idempotencyHeaders),
+    batchTaker(deps, keyHolder(deps)),
   );
 }
 
@@ -129,14 +162,29 @@ function addList(app: Hono, deps: AppDeps): void {
         "about when orders were placed, and a date as `to` includes that day. `sku` is about what orders ran " +
         "short of, be it that they failed or wait for it. Where few orders fit, " +
         "a page may have less than `limit` of them, or none: there are more until `next_cursor` is " +
-        "null. `/orders.csv` has all of them as one file.",
+        "null. `/orders.csv` has all of them as one file. With `updated_since` the orders come in the order of their " +
+        "changes, each once a page and as it is now, two seconds after it was changed at the earliest; `next_cursor` is then " +
+        "never null: asked for again, with the same parameters, it gives what has changed meanwhile, however long " +
+        "a change took to be committed. It is the cursor that was sent where there is nothing new.",
       tag: "Orders",
       scopes: ["read"],
       answers: { 200: { says: "A page", schema: orderListAnswer, example: orderList } },
     }),
     checked("query", orderListQuery),
     async (c) => {
-      const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
+      const { limit = pageLimits.fallback, cursor, updated_since, ...filters } = c.req.valid(
+        "query",
+      );
+      if (updated_since !== undefined) {
+        const afterId = cursor === undefined ? undefined : decodeCursor("changes", cursor) - 1;
+        const changed = { ...filters, updated_since };
+        const { orders, nextAfterId } = await findChangedOrders(deps, changed, { afterId, limit });
+        return c.json({
+          data: orders.map(orderJson),
+          // There is always a next page: of what changes later.
+          next_cursor: encodeCursor("changes", nextAfterId + 1),
+        });
+      }
       const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
       const find = await orderFinder(deps, filters);
       const { orders, nextBeforeId } = await find({ beforeId, limit });

@@ -8,6 +8,7 @@ const short: RetryFacts = {
   isBackordered: false,
   wasRetried: false,
   givesMoneyBack: false,
+  isErased: false,
 };
 
 Deno.test("decideRetry() takes up what ran short of stock, as often as it does", () => {

@@ -50,9 +50,11 @@ Deno.test("every route but the probes, the sign-in and the document needs a toke
     if (method === "ALL") continue;
     const real = path.replace(/:\w+/g, "1");
     if (real === "/sign-in") continue;
-    const isOpen = /^\/(livez|readyz|sign-out|payments\/callback|openapi\.json|docs|docs\/1)$/.test(
-      real,
-    );
+    const isOpen =
+      /^\/(livez|readyz|sign-out|payments\/callback|openapi\.json|docs|docs\/1|problems|problems\/1)$/
+        .test(
+          real,
+        );
     const response = await api.app.request(real, { method });
     assert.equal(response.status === 401, !isOpen, `${method} ${real}`);
     await response.body?.cancel();

@@ -36,6 +36,34 @@ Deno.test("batcher() runs a lone call at once and those that come meanwhile toge
   assert.deepEqual(batches, [["a"], ["b", "c", "d"]]);
 });
 
+Deno.test("batcher() waits after a crowd for those who come again as soon as they are answered", async () => {
+  const { work, batches, release } = slowFirstBatch(shout);
+  const call = batcher(work, { ...options, gatherMs: 60_000 });
+  const crowd = Array.from({ length: 12 }, (_, number) => `caller ${number}`);
+  const comeAgain = async (name: string, turn: number) => {
+    await call(name);
+    // Not in the same moment: each answer has a way to go.
+    for (let steps = 0; steps < turn; steps++) await new Promise(setImmediate);
+    return await call(`${name}, again`);
+  };
+  const first = call("first");
+  const calls = crowd.map(comeAgain);
+  release();
+  await Promise.all([first, ...calls]);
+  assert.deepEqual(batches.map(({ length }) => length), [1, 12, 12]);
+});
+
+Deno.test("batcher() lets a lone call after a crowd wait for nobody for long", async () => {
+  const { work, batches, release } = slowFirstBatch(shout);
+  const call = batcher(work, options);
+  const crowd = Array.from({ length: 12 }, (_, number) => call(`caller ${number}`));
+  release();
+  await Promise.all(crowd);
+  assert.equal(await call("alone"), "ALONE");
+  assert.equal(await call("and once more"), "AND ONCE MORE");
+  assert.deepEqual(batches.map(({ length }) => length), [1, 11, 1, 1]);
+});
+
 Deno.test("batcher() never puts more than maxInputs into a batch", async () => {
   const { work, batches, release } = slowFirstBatch(shout);
   const call = batcher(work, { ...options, maxInputs: 2 });

@@ -41,7 +41,7 @@ Deno.test("every route refuses query parameters that it does not know, and names
       }
       assert.equal(response.status, 400, `${what}${query}`);
       const { type, errors } = JSON.parse(text);
-      assert.equal(type, "urn:orders-workflow:bad-request");
+      assert.equal(type, "/problems/bad-request");
       assert.ok(
         errors.some((one: { parameter: string; detail: string }) =>
           one.parameter === "nonsense" && one.detail.startsWith("is not known; ")

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { isMarked, previewText } from "../../../commands/import_preview.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
@@ -328,6 +329,45 @@ Deno.test("previewOrders() lists the columns with values, and what is not used a
       { name: "refunded_amount", samples: ["0", "1"], looks_like: "refund" },
       { name: "note", samples: ["n"], looks_like: null },
     ]);
+  }));
+
+Deno.test("an import with nobody there takes no column of money that its profile says nothing of for nothing", () =>
+  withBench(async (bench) => {
+    const till: ImportProfile = {
+      version: 1,
+      name: "till",
+      columns: {
+        external_order_id: ["Id"],
+        order_placed_at: ["When"],
+        customer_name: ["Who"],
+        product_sku: ["Sku"],
+        product_name: ["Item"],
+        price: ["Price"],
+        qty: ["Qty"],
+      },
+      constants: { currency: "EUR" },
+    };
+    const fileOf = (id: string, rabatt: string) =>
+      sourceOf(
+        "Id,When,Who,Sku,Item,Price,Qty,Rabatt,Summe\n" +
+          `${id},2026-01-05T10:00:00Z,Ann,S,Mug,12.50,2,${rabatt},23.00`,
+      );
+    const deps = depsOf(bench);
+    const options = { name: "till.csv", initialStock: 50, yes: true };
+    const ignoring = { ...till, ignore: ["Summe"] };
+    await assert.rejects(
+      importOrders(deps, fileOf("A-1", "2.00"), { ...options, profile: ignoring }),
+      {
+        code: "invalid",
+        message: /column Rabatt \(2\.00\) looks like discount, the profile till says nothing of it/,
+      },
+    );
+    // Without amounts it says nothing, and with the total every order is held to it.
+    const none = await importOrders(deps, fileOf("A-2", "0.00"), { ...options, profile: ignoring });
+    assert.equal(none.orders_new, 1);
+    const total: ImportProfile = { ...till, columns: { ...till.columns, order_total: ["Summe"] } };
+    const held = await importOrders(deps, fileOf("A-3", "2.00"), { ...options, profile: total });
+    assert.deepEqual([held.orders_new, held.orders_rejected], [0, 1]);
   }));
 
 Deno.test("previewOrders() and the import pass over no order that is over at its source and would be charged here", () =>

@@ -388,6 +388,44 @@ for (
   });
 }
 
+for (
+  const [what, renamed] of [
+    ["shipping", { Ship: "Transport" }],
+    ["total", { Sum: "Comes to" }],
+    ["time of cancellation", { Cancelled: "Ended" }],
+  ] as const
+) {
+  Deno.test(`openProfiledFile() refuses a file that has lost the ${what} of a profile of one's own`, async () => {
+    const profile = {
+      ...plain,
+      status: { columns: [], skipFilled: ["Cancelled"], otherwise: "charge" as const },
+    };
+    const [[theirs, now]] = Object.entries(renamed) as [[string, string]];
+    const line = `${row("A-1", "9.00", 1, "4.90", "13.90")};`;
+    const sound = `${header};Cancelled\n${line}`;
+    assert.deepEqual((await readByProfile(sound, {}, profile)).orders, { "A-1": "13.90 EUR due" });
+    await assert.rejects(
+      readByProfile(sound.replace(theirs, now), {}, profile),
+      new RegExp(`the column "${theirs}" is missing`),
+    );
+    // Of several names one is enough.
+    const either = JSON.parse(
+      JSON.stringify(profile).replaceAll(`["${theirs}"]`, `["${theirs}","${now}"]`),
+    );
+    assert.deepEqual((await readByProfile(sound.replace(theirs, now), {}, either)).orders, {
+      "A-1": "13.90 EUR due",
+    });
+  });
+}
+
+Deno.test("openProfiledFile() counts one amount as one", async () => {
+  const one = await readByProfile(`${header}\n${row("A-1", "9.50", 1, "", "")}`, {}, plain);
+  assert.deepEqual(one.file.notes.slice(-2), [
+    "decimal sign: . (by 1 amount such as 9.50)",
+    "amounts are in units of the currency (1 has decimals)",
+  ]);
+});
+
 Deno.test("openProfiledFile() takes no order for paid or cancelled where a column says that it is not", async () => {
   const profile = {
     ...plain,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { openRejectsFile } from "../../../streams/imports/rejects_file.ts";
+import { openRejectsFile, tellFullDisk } from "../../../streams/imports/rejects_file.ts";
 
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
@@ -144,3 +144,19 @@ Deno.test("openRejectsFile() puts itself in the place of nothing but files", () 
     }
     assert.ok((await Deno.stat("/dev/null")).isCharDevice);
   }));
+
+Deno.test("tellFullDisk() names the rejects file, and says what becomes of the import", async () => {
+  // Deno's own words have no name of the file; to open /dev/full would take every permission.
+  const full = () =>
+    Promise.reject(
+      Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" }),
+    );
+  await assert.rejects(tellFullDisk("/mnt/r.csv", full), {
+    code: "unavailable",
+    message:
+      /^Cannot write the rejects file \/mnt\/r\.csv: the disk is full; make room .*import the file again/,
+  });
+  const other = new Error("other");
+  await assert.rejects(tellFullDisk("/mnt/r.csv", () => Promise.reject(other)), other);
+  assert.equal(await tellFullDisk("/mnt/r.csv", () => Promise.resolve(3)), 3);
+});

@@ -324,6 +324,14 @@ Deno.test("openSourceTable() refuses a workbook with texts, tags or formats that
       /text of more than 1048576/,
     ],
     [{ sheets: [`<row><c t="str"><v>${long}</v></c></row>`] }, /text of more than 1048576/],
+    [
+      // Each of its characters takes two bytes.
+      { sheets: [rows], texts: `<si><t>${"Ж".repeat(1_000_000)}</t></si>`.repeat(34) },
+      /too much text/,
+    ],
+    [{ sheets: ["<row>".repeat(200_000)] }, /nested too deeply/],
+    [{ sheets: [`<row a="${"a".repeat(300_000)}">`.repeat(4)] }, /nested too deeply/],
+    [{ sheets: [rows], texts: "<x>".repeat(200_000) }, /nested too deeply/],
     [{ sheets: [rows], formats: { cells: many } }, /more than 100000 sheets or formats/],
     [{ sheets: [rows], formats: { codes: codes.repeat(10), cells: [] } }, /characters of names or/],
     [{ sheets: Array(10).fill(rows), names: Array(10).fill(name) }, /characters of names or/],

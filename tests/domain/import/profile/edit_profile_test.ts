@@ -150,6 +150,19 @@ Deno.test("editProfile() takes each word of a status for one thing", () => {
   });
 });
 
+Deno.test("editProfile() gives an amount whose column was renamed to the one that it had", () => {
+  const renamed = edit({ "Postage": "shipping:order", "VAT": "tax:included" });
+  assert.deepEqual(renamed.adjustments, [
+    { ...document.adjustments[0], columns: ["Shipping", "Express", "Postage"] },
+    document.adjustments[1],
+  ]);
+  const further = edit({ "Express": "shipping:order", "Postage": "shipping:order" });
+  assert.deepEqual(further.adjustments, [
+    ...document.adjustments,
+    { kind: "shipping", columns: ["Postage"], per: "order" },
+  ]);
+});
+
 Deno.test("lackingMeanings() names what a file has no column for", () => {
   const header = [" NAME", "First", "Title", "Code", "Lineitem  price"];
   assert.deepEqual(lackingMeanings(document, header), ["Order: placed at", "Item: units"]);

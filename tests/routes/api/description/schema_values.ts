@@ -32,6 +32,7 @@ export interface Content {
 
 /** One method of one path. */
 export interface Operation {
+  operationId: string;
   summary: string;
   parameters?: {
     in: string;

@@ -10,7 +10,8 @@ import {
 import type { RejectReason } from "../../../../domain/import/reject_reasons.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import { importRuns } from "../../../../services/import_runs.ts";
-import { csvOf, manyRows } from "../../../csv_orders.ts";
+import { importOrders } from "../../../../streams/imports/orders_import.ts";
+import { csvOf, manyRows, sourceOf } from "../../../csv_orders.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "../../api.ts";
 
 let api: Api;
@@ -52,7 +53,13 @@ Deno.test("GET /imports/{id}/events has places for so many followers", async () 
   assertProblem(refused, 503, "unavailable");
   assert.ok(refused.headers.get("retry-after"));
   await Promise.all(followers.map(({ body }) => body!.cancel()));
-  const next = await follow();
+  // A follower that left gives its place back when its stream has ended, some turns later.
+  let next = await follow();
+  for (let tries = 0; next.status === 503 && tries < 100; tries++) {
+    await next.body!.cancel();
+    await new Promise(setImmediate);
+    next = await follow();
+  }
   assert.equal(next.status, 200);
   await next.body!.cancel();
 });
@@ -222,6 +229,27 @@ Deno.test("a dry run keeps no rejects: the import itself tells why rows would no
   const page = await (await api.app.request(`/dashboard/imports/${id}`)).text();
   assert.match(page, /Why rows would be rejected/);
   assert.doesNotMatch(page, /Download rejects/);
+});
+
+Deno.test("an import's page tells why rows were rejected, of a file and of a command that kept no rows", async () => {
+  const file = fileOf(2, { qty: "0" });
+  const { body: { id } } = await send(file);
+  await endOf(id);
+  const pageOf = async (id: unknown) =>
+    await (await api.app.request(`/dashboard/imports/${id}`)).text();
+  const ofFile = await pageOf(id);
+  assert.match(ofFile, /Why rows were rejected/);
+  assert.match(ofFile, /Download rejects/);
+  assert.doesNotMatch(ofFile, /--rejects=FILE/);
+  await importOrders(api.deps, sourceOf(fileOf(2, { qty: "0" })), {
+    name: "command.csv",
+    initialStock: 50,
+  });
+  const [row] = await api.deps.db.query("select max(id) as id from imports");
+  const ofCommand = await pageOf(row!.id);
+  assert.match(ofCommand, /Why rows were rejected/);
+  assert.match(ofCommand, /qty: must be an integer/);
+  assert.match(ofCommand, /a command writes them with <code>--rejects=FILE/);
 });
 
 Deno.test("GET /imports/{id}/rejects gives the rows that were not taken, to be corrected", async () => {

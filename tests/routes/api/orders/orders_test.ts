@@ -440,6 +440,6 @@ Deno.test("a body that is no JSON is a bad-request, as the guide says", async ()
     });
     assert.equal(response.status, 400);
     const { type } = await response.json();
-    assert.equal(type, "urn:orders-workflow:bad-request");
+    assert.equal(type, "/problems/bad-request");
   }
 });

@@ -1,0 +1,388 @@
+/**
+ * Where people are named beside their own rows, and how their names leave.
+ *
+ * @module
+ */
+
+import { erasedText } from "../../domain/customer/erased_customer.ts";
+import { noAddressError } from "../../domain/notification/notification.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
+
+/** An order, and the hash of what it says, in hexadecimal. */
+export interface HashedOrder {
+  id: number;
+  contentHash: string;
+}
+
+/**
+ * Locks the next orders of customers, by id.
+ *
+ * @param page.afterId only those with higher ids
+ */
+export async function lockNextOrders(
+  tx: Queryable,
+  customerIds: readonly number[],
+  page: { afterId: number; limit: number },
+): Promise<HashedOrder[]> {
+  const rows = await tx.query(
+    `
+    select id, content_hash
+    from orders force index (orders_customer)
+    where customer_id in (?) and id > ?
+    order by id
+    limit ?
+    for update`,
+    [[...customerIds], page.afterId, page.limit],
+  );
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    contentHash: (row.content_hash as Uint8Array).toHex(),
+  }));
+}
+
+/** Takes whom orders were for off them, and gives them other hashes; where none is given, they keep theirs. */
+export async function eraseRecipients(
+  tx: Queryable,
+  orders: readonly (Pick<HashedOrder, "id"> & Partial<HashedOrder>)[],
+): Promise<void> {
+  await tx.run(
+    `
+    update json_table(?, '$[*]' columns (
+        id bigint unsigned path '$[0]',
+        hash char(32) character set ascii collate ascii_bin path '$[1]')) j
+      straight_join orders on orders.id = j.id
+    set orders.recipient_name = ?, orders.recipient_email = null, orders.language = null,
+      orders.content_hash = coalesce(unhex(j.hash), orders.content_hash)`,
+    [JSON.stringify(orders.map(({ id, contentHash }) => [id, contentHash ?? null])), erasedText],
+  );
+  await tx.query("delete from order_addresses where order_id in (?)", [orders.map(({ id }) => id)]);
+}
+
+/**
+ * Steps whose detail is what somebody typed or a receiver said: nobody can tell whom it names. Of the other steps it is an
+ * amount, a code or a provider's own id.
+ */
+const steps = [
+  "refund_requested",
+  "refund_failed",
+  "refund_by_hand",
+  "refund_completed",
+  "refund_refused",
+  "payment_returned",
+  "given_twice_dismissed",
+];
+
+/** Takes away what people wrote about orders: in timelines, as reasons of refunds, and what their receivers answered. */
+export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  await tx.runText(
+    `
+    update order_events force index (order_events_order)
+    set detail = null
+    where order_id in (?) and detail is not null and event in (?)`,
+    [[...orderIds], steps],
+  );
+  await tx.runText(
+    `
+    update refunds force index (refunds_order)
+    set reason = null, failure_reason = if(failure_reason is null, null, ?)
+    where order_id in (?) and (reason is not null or failure_reason is not null)`,
+    [erasedText, [...orderIds]],
+  );
+  await tx.runText(
+    `
+    update dead_letters force index (dead_letters_order)
+    set error = ?
+    where order_id in (?)`,
+    [erasedText, [...orderIds]],
+  );
+}
+
+/**
+ * Ends what was to be sent to people: an e-mail that waits has no address any more. A webhook still tells the shop's own
+ * systems that something happened, without whom it is about.
+ */
+export async function eraseNotices(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  // Locked first, and in the order of all who write: what a process has sent meanwhile is settled before or after this.
+  const logs = await tx.query(
+    `
+    select id
+    from notification_logs force index (notification_logs_once)
+    where order_id in (?) and channel <> 'log'
+    order by id
+    for update`,
+    [[...orderIds]],
+  );
+  const ids = logs.map((row) => toInteger(row.id));
+  for (let from = 0; from < ids.length; from += 1_000) {
+    const some = ids.slice(from, from + 1_000);
+    await tx.runText(
+      `
+      update notification_logs
+      set error = case when channel = 'email' and success = 0 then ? when error is null then null else ? end,
+        no_address = if(channel = 'email' and success = 0, 1, no_address)
+      where id in (?)`,
+      [noAddressError, erasedText, some],
+    );
+    await tx.runText(
+      "delete from notification_deliveries where notification_log_id in (?) and channel = 'email'",
+      [some],
+    );
+    await tx.runText(
+      `
+      update notification_attempts force index (notification_attempts_log)
+      set reply = null, error = if(error is null, null, ?)
+      where notification_log_id in (?) and (reply is not null or error is not null)`,
+      [erasedText, some],
+    );
+  }
+}
+
+/** A text of a row. */
+export interface TextOfRow {
+  id: number;
+  text: string;
+}
+
+/** Texts of orders that may name somebody, each with how a row is changed that does. */
+const orderTexts = {
+  order_events: { key: "order_events_order", column: "detail" },
+  order_adjustments: { key: "order_adjustments_order", column: "label" },
+  refunds: { key: "refunds_order", column: "idempotency_key" },
+  dead_letters: { key: "dead_letters_order", column: "payload" },
+} as const;
+
+/** A table of {@linkcode readOrderTexts}. */
+export type OrderTextTable = keyof typeof orderTexts;
+
+/** All of them. */
+export const orderTextTables = Object.keys(orderTexts) as OrderTextTable[];
+
+/** The texts of a table that belong to orders. */
+export async function readOrderTexts(
+  tx: Queryable,
+  table: OrderTextTable,
+  orderIds: readonly number[],
+): Promise<TextOfRow[]> {
+  const { key, column } = orderTexts[table];
+  const rows = await tx.query(
+    `
+    select id, ${column} as text
+    from ${table} force index (${key})
+    where order_id in (?) and ${column} is not null`,
+    [[...orderIds]],
+  );
+  return rows.map((row) => ({ id: toInteger(row.id), text: String(row.text) }));
+}
+
+/** Replaces texts of {@linkcode readOrderTexts} that name somebody; a key under which something was requested ends. */
+export async function eraseOrderTexts(
+  tx: Queryable,
+  table: OrderTextTable,
+  ids: readonly number[],
+): Promise<void> {
+  if (ids.length === 0) return;
+  const { column } = orderTexts[table];
+  await tx.runText(
+    table === "refunds"
+      ? "update refunds set idempotency_key = null, key_owner = null where id in (?)"
+      : `update ${table} set ${column} = '${erasedText}' where id in (?)`,
+    [[...ids]],
+  );
+}
+
+/** Tables of texts that belong to no order, with what is to be read of them. */
+const looseTexts = {
+  imports: { columns: ["error", "reasons"], where: "" },
+  dead_letters: { columns: ["payload", "error"], where: "order_id is null and" },
+} as const;
+
+/** A table of {@linkcode readLooseTexts}. */
+export type LooseTextTable = keyof typeof looseTexts;
+
+/** All of them. */
+export const looseTextTables = Object.keys(looseTexts) as LooseTextTable[];
+
+/** Statements look for so many texts at once. */
+const needlesAtOnce = 20;
+
+/** Conditions that a column has one of some texts in it. */
+function holdsOne(columns: readonly string[], needles: readonly string[]) {
+  const patterns = needles.map((needle) => `%${needle.replace(/[\\%_]/g, "\\$&")}%`);
+  return {
+    sql: columns.flatMap((column) => patterns.map(() => `${column} like ?`)).join(" or "),
+    values: columns.flatMap(() => patterns),
+  };
+}
+
+/** @yields needles, some at a time */
+function* inParts(needles: readonly string[]): Generator<readonly string[]> {
+  for (let from = 0; from < needles.length; from += needlesAtOnce) {
+    yield needles.slice(from, from + needlesAtOnce);
+  }
+}
+
+/** Rows whose texts have one of the needles in them, with all their texts. */
+export async function readLooseTexts(
+  db: Queryable,
+  table: LooseTextTable,
+  needles: readonly string[],
+): Promise<{ id: number; texts: Record<string, string | null> }[]> {
+  const { columns, where } = looseTexts[table];
+  const found = new Map<number, Record<string, string | null>>();
+  for (const some of inParts(needles)) {
+    const { sql, values } = holdsOne(columns, some);
+    const rows = await db.query(
+      `select id, ${columns.join(", ")} from ${table} where ${where} (${sql})`,
+      values,
+    );
+    for (const row of rows) {
+      found.set(
+        toInteger(row.id),
+        Object.fromEntries(columns.map((name) => [name, row[name] as string | null])),
+      );
+    }
+  }
+  return [...found].map(([id, texts]) => ({ id, texts }));
+}
+
+/** Writes texts of {@linkcode readLooseTexts} anew. */
+export async function writeLooseTexts(
+  db: Queryable,
+  table: LooseTextTable,
+  id: number,
+  texts: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const { columns } = looseTexts[table];
+  await db.run(
+    `update ${table} set ${columns.map((name) => `${name} = ?`).join(", ")} where id = ?`,
+    [...columns.map((name) => texts[name] ?? null), id],
+  );
+}
+
+/** Pieces of rejects files that have one of the needles in them. */
+export async function findRejects(
+  db: Queryable,
+  needles: readonly string[],
+): Promise<{ importId: number; piece: number }[]> {
+  const found = new Map<string, { importId: number; piece: number }>();
+  for (const some of inParts(needles)) {
+    const { sql, values } = holdsOne(["csv"], some);
+    const rows = await db.query(
+      `select import_id, piece from import_rejects where piece > 0 and (${sql})`,
+      values,
+    );
+    for (const row of rows) {
+      const one = { importId: toInteger(row.import_id), piece: toInteger(row.piece) };
+      found.set(`${one.importId} ${one.piece}`, one);
+    }
+  }
+  return [...found.values()];
+}
+
+/** Locks a piece of a rejects file, and reads it; undefined where it is gone. */
+export async function lockRejects(
+  tx: Queryable,
+  importId: number,
+  piece: number,
+): Promise<string | undefined> {
+  const [row] = await tx.execute(
+    "select csv from import_rejects where import_id = ? and piece = ? for update",
+    [importId, piece],
+  );
+  return row === undefined ? undefined : String(row.csv);
+}
+
+/** Writes a piece of a rejects file anew. */
+export async function writeRejects(
+  tx: Queryable,
+  importId: number,
+  piece: number,
+  csv: string,
+): Promise<void> {
+  await tx.run("update import_rejects set csv = ? where import_id = ? and piece = ?", [
+    csv,
+    importId,
+    piece,
+  ]);
+}
+
+/** A stored answer. */
+export interface StoredAnswer {
+  owner: string;
+  key: string;
+  /** JSON. */
+  answer: string;
+}
+
+/**
+ * When something was done about orders in the last hours, as pieces of time in which requests may have been answered:
+ * an answer is stored within minutes of what it tells.
+ *
+ * @returns UTC, from and to, none of which touch
+ */
+export async function readAnsweredTimes(
+  db: Queryable,
+  orderIds: readonly number[],
+  hours: number,
+): Promise<{ from: string; to: string }[]> {
+  if (orderIds.length === 0) return [];
+  const rows = await db.query(
+    `
+    select date_format(created_at, '%Y-%m-%d %H:%i:00') as minute
+    from order_events force index (order_events_order)
+    where order_id in (?) and created_at > current_timestamp(6) - interval ? hour
+    group by 1
+    order by 1`,
+    [[...orderIds], hours],
+  );
+  const times: { from: string; to: string }[] = [];
+  for (const row of rows) {
+    const at = Date.parse(`${String(row.minute).replace(" ", "T")}Z`);
+    const [from, to] = [at - answeredWithinMs, at + answeredWithinMs].map((ms) =>
+      new Date(ms).toISOString().slice(0, 19).replace("T", " ")
+    ) as [string, string];
+    const last = times.at(-1);
+    if (last !== undefined && last.to >= from) last.to = to;
+    else times.push({ from, to });
+  }
+  return times;
+}
+
+/** Longest time between a key's claim and what is done under it, or the other way round. */
+const answeredWithinMs = 600_000;
+
+/** Stored answers of a piece of time that have one of the needles in them. */
+export async function readAnswers(
+  db: Queryable,
+  { from, to }: { from: string; to: string },
+  needles: readonly string[],
+): Promise<StoredAnswer[]> {
+  const found: StoredAnswer[] = [];
+  for (const some of inParts(needles)) {
+    const { sql, values } = holdsOne(["answer"], some);
+    const rows = await db.query(
+      `
+      select owner, idempotency_key, answer
+      from idempotency_keys force index (idempotency_keys_age)
+      where created_at between ? and ? and (${sql})`,
+      [from, to, ...values],
+    );
+    found.push(...rows.map((row) => ({
+      owner: String(row.owner),
+      key: String(row.idempotency_key),
+      answer: String(row.answer),
+    })));
+  }
+  return found;
+}
+
+/** Stores an answer anew. */
+export async function writeAnswer(
+  db: Queryable,
+  { owner, key, answer }: StoredAnswer,
+): Promise<void> {
+  await db.run(
+    "update idempotency_keys set answer = ? where owner = ? and idempotency_key = ?",
+    [answer, owner, key],
+  );
+}

@@ -1,0 +1,380 @@
+/**
+ * Many orders by one request: each is taken or refused by itself, and answered as if it had come alone.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { Buffer } from "node:buffer";
+import { createGunzip, gzipSync } from "node:zlib";
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { messageOf, WorkflowError } from "../../../domain/errors.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import {
+  type BroughtOrder,
+  placeAndPublish,
+  type PlacedOrder,
+} from "../../../services/place_orders.ts";
+import { inSpan, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
+import { withDeadline } from "../../../streams/timing/deadline.ts";
+import { takeTurns } from "../../../streams/timing/take_turns.ts";
+import type { AppDeps } from "../../deps.ts";
+import type { Caller } from "../../middleware/caller.ts";
+import { validOf } from "../../middleware/checked.ts";
+import type { Held, HoldKey } from "../../middleware/idempotency.ts";
+import { httpProblemOf, isEngineAway, type Problem, problemOf } from "../../middleware/problem.ts";
+import {
+  type BatchBody,
+  type BatchForm,
+  type BatchLine,
+  readBatchBody,
+  readLine,
+} from "./batch_body.ts";
+import { amountDetail, orderBody } from "./order_body.ts";
+import { newOrderAnswer, refusalOf } from "./order_placer.ts";
+
+/** Orders to one transaction, and bytes of them: an order may have a thousand items. */
+const chunk = { lines: 1_000, bytes: 1_048_576 } as const;
+
+/** Longest time for one transaction and what follows from it, in milliseconds. */
+const maxMs = 10_000;
+
+/** Faults that the answer to one order lists. */
+const maxFaults = 100;
+
+/** Limits of all batches of a process. */
+export interface BatchOptions {
+  /** Batches that are worked on at once; default 4. */
+  working?: number;
+  /** Batches that may wait for their turn; default 8. */
+  waiting?: number;
+  /** Longest wait for whoever is to read the next answers, in milliseconds; then the batch ends where it is; default 30 s. */
+  silentMs?: number;
+}
+
+const types: Readonly<Record<BatchForm, string>> = {
+  ndjson: "application/x-ndjson",
+  json: "application/json",
+};
+
+/** An order that was read, or why it could not be. */
+type ReadLine = { line: BatchLine } & ({ order: IncomingOrder } | { problem: Problem });
+
+/**
+ * Makes the function that answers `POST /orders/batch`.
+ *
+ * The body is read to its end and its orders are counted before the first is taken. They are then taken in their order,
+ * {@linkcode chunk} to a transaction, and answered once that is committed and published; what follows is taken when
+ * the answers before it were read. Whoever hangs up, or reads nothing for 30 seconds, ends the batch there:
+ * what was taken stays, and the same batch again goes on.
+ *
+ * With a key the answers are stored as a whole, after the last transaction: a crash before leaves the key to be
+ * claimed again, and orders that are then known.
+ *
+ * @param hold holds the key of a request
+ */
+export function batchTaker(
+  deps: AppDeps,
+  hold: HoldKey,
+  { working = 4, waiting = 8, silentMs = 30_000 }: BatchOptions = {},
+): (c: Context) => Promise<Response> {
+  const takePlace = placesFor(working, waiting);
+  return async (c) => {
+    const body = await readBatchBody(c);
+    const digest = createHash("sha256").update(body.bytes).digest("hex");
+    const held = await hold(c, ["orders", body.form, digest]);
+    if (held !== null && "answer" in held) return replayed(c, body.form, held.answer);
+    const leave = await takePlace().catch(async (error) => {
+      await held?.release();
+      held?.end();
+      throw error;
+    });
+    const answers = answersOf(deps, body, c.get("caller"));
+    return await streamed(c, { deps, body, answers, held, leave, silentMs });
+  };
+}
+
+/** A batch on its way. */
+interface Running {
+  deps: AppDeps;
+  body: BatchBody;
+  answers: AsyncGenerator<Answers, undefined>;
+  held: Exclude<Held, { answer: string }> | null;
+  /** Gives its place to the next batch. */
+  leave: () => void;
+  silentMs: number;
+}
+
+/** The answers to some orders, in their order. */
+interface Answers {
+  /** One JSON object each. */
+  texts: string[];
+  /** False where an engine was away, so that some were not taken: the same batch may come again. */
+  complete: boolean;
+}
+
+/**
+ * Sends answers as they come. The first ones are waited for: where none of the orders could be taken because an engine is
+ * away, that is the answer to all.
+ */
+async function streamed(c: Context, running: Running): Promise<Response> {
+  const { form } = running.body;
+  const end = endOf(running);
+  try {
+    const first = await running.answers.next();
+    return c.body(streamOf(running, first, end), 200, { "content-type": types[form] });
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+/** Ends a batch, once. A key with an answer stays what it is; another is free again. */
+function endOf({ answers, held, leave }: Running): () => Promise<void> {
+  let ended: Promise<void> | undefined;
+  const end = async () => {
+    await answers.return(undefined);
+    leave();
+    await held?.release();
+    held?.end();
+  };
+  return () => ended ??= end();
+}
+
+function streamOf(
+  { deps: { log }, body: { form }, answers, held, silentMs }: Running,
+  begun: IteratorResult<Answers, undefined>,
+  end: () => Promise<void>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let first: typeof begun | undefined = begun;
+  const written = writer(form, held !== null);
+  let silence: ReturnType<typeof setTimeout> | undefined;
+  let isOver = false;
+  let isComplete = true;
+  const stop = (): Promise<void> => {
+    isOver = true;
+    clearTimeout(silence);
+    return end();
+  };
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
+    clearTimeout(silence);
+    const { value, done } = first ?? await answers.next();
+    first = undefined;
+    if (isOver) return;
+    if (!done) {
+      isComplete &&= value.complete;
+      controller.enqueue(written.next(value.texts));
+      silence = setTimeout(() => {
+        controller.error(new Error("Nobody has read the answers in time"));
+        void stop();
+      }, silentMs);
+      return;
+    }
+    const rest = written.rest();
+    if (held !== null && isComplete) await held.settle(JSON.stringify(written.packed()));
+    if (rest.length > 0) controller.enqueue(rest);
+    controller.close();
+    await stop();
+  };
+  return new ReadableStream<Uint8Array<ArrayBuffer>>({
+    pull: (controller) =>
+      pull(controller).catch(async (error) => {
+        log.warn("batch of orders broken off", { error: messageOf(error) });
+        controller.error(error);
+        await stop();
+      }),
+    cancel: stop,
+  });
+}
+
+/** Writes answers one below the other, or as an array. */
+function writer(form: BatchForm, isKept: boolean) {
+  const encoder = new TextEncoder();
+  const kept: Uint8Array[] = [];
+  let isFirst = true;
+  const bytesOf = (text: string): Uint8Array<ArrayBuffer> => {
+    const bytes = encoder.encode(text);
+    if (isKept && bytes.length > 0) kept.push(gzipSync(bytes, { level: 1 }));
+    return bytes;
+  };
+  return {
+    /** @param texts one at least */
+    next(texts: readonly string[]): Uint8Array<ArrayBuffer> {
+      if (form === "ndjson") return bytesOf(`${texts.join("\n")}\n`);
+      const text = `${isFirst ? "[" : ",\n"}${texts.join(",\n")}`;
+      isFirst = false;
+      return bytesOf(text);
+    },
+    rest: () => bytesOf(form === "ndjson" ? "" : "]\n"),
+    /** All of it, packed by gzip, in base64. */
+    packed: () => Buffer.concat(kept).toString("base64"),
+  };
+}
+
+/** The answers to the first request under the key, again. */
+function replayed(c: Context, form: BatchForm, answer: string): Response {
+  const gunzip = createGunzip();
+  gunzip.end(Buffer.from(JSON.parse(answer) as string, "base64"));
+  return c.body(ReadableStream.from(gunzip), 200, {
+    "content-type": types[form],
+    "idempotent-replayed": "true",
+  });
+}
+
+/** Takes the orders, and reads the next ones while the database is busy with those before. */
+async function* answersOf(
+  deps: AppDeps,
+  body: BatchBody,
+  caller: Caller,
+): AsyncGenerator<Answers, undefined> {
+  const parent = tracing ? traceparent() : undefined;
+  const parts = partsOf(body.lines);
+  let reading = readPart(body, parts[0]!);
+  for (let index = 0; index < parts.length; index++) {
+    const read = await reading;
+    const taking = takePart(deps, read, caller, parent);
+    const next = parts[index + 1];
+    if (next !== undefined) reading = readPart(body, next);
+    let texts: string[];
+    try {
+      texts = await taking;
+    } catch (error) {
+      await reading;
+      if (index === 0) throw error;
+      deps.log.warn("engine away", { error: messageOf(error) });
+      const left = parts.slice(index).flat();
+      return yield { texts: left.map((line) => untaken(line)), complete: false };
+    }
+    yield { texts, complete: true };
+  }
+}
+
+/** Cuts the orders of a batch into what one transaction takes. */
+function partsOf(lines: readonly BatchLine[]): BatchLine[][] {
+  const parts: BatchLine[][] = [];
+  let bytes = Infinity;
+  for (const line of lines) {
+    const part = parts.at(-1);
+    bytes += line.to - line.from;
+    if (part === undefined || part.length >= chunk.lines || bytes > chunk.bytes) {
+      parts.push([line]);
+      bytes = line.to - line.from;
+    } else part.push(line);
+  }
+  return parts;
+}
+
+async function readPart({ bytes }: BatchBody, lines: readonly BatchLine[]): Promise<ReadLine[]> {
+  const othersTurn = takeTurns();
+  const read: ReadLine[] = [];
+  for (const line of lines) {
+    await othersTurn();
+    try {
+      const came = readLine(bytes, line);
+      read.push({ line, order: validOf("json", orderBody, came, amountDetail) });
+    } catch (error) {
+      read.push({ line, problem: problemOfLine(error) });
+    }
+  }
+  return read;
+}
+
+/** @throws what is no fault of an order */
+function problemOfLine(error: unknown): Problem {
+  if (error instanceof WorkflowError) return problemOf(error, maxFaults);
+  if (!(error instanceof HTTPException)) throw error;
+  return httpProblemOf(error.status as ContentfulStatusCode, error.message);
+}
+
+/** An order of a batch that was read. */
+interface BatchOrder extends BroughtOrder {
+  line: BatchLine;
+}
+
+/** @throws where an engine is away */
+async function takePart(
+  deps: AppDeps,
+  read: readonly ReadLine[],
+  { actor, scopes }: Caller,
+  parent: string | undefined,
+): Promise<string[]> {
+  const brought = read.flatMap((one): BatchOrder[] =>
+    "order" in one ? [{ line: one.line, order: one.order, actor, traceparent: parent }] : []
+  );
+  const place = () => placeApart(deps, brought);
+  const placed = tracing ? await inSpan("take orders", { of: [parent] }, place) : await place();
+  const results = new Map(brought.map(({ line }, index) => [line, placed[index]!]));
+  return read.map((one) => {
+    const { number: line } = one.line;
+    if ("problem" in one) return refused(line, one.problem);
+    const result = results.get(one.line)!;
+    if ("problem" in result) return refused(line, result.problem);
+    if (result.outcome === "conflict" || result.outcome === "unknown_sku") {
+      return refused(line, problemOf(refusalOf(result, one.order, scopes)!, maxFaults));
+    }
+    const { location, etag, body: order } = newOrderAnswer(result.order, scopes);
+    const status = result.outcome === "new" ? 202 : 200;
+    return JSON.stringify({ line, status, location, etag, order });
+  });
+}
+
+/**
+ * Places orders together; where that fails by the fault of one of them, in halves until it stands alone.
+ *
+ * @throws where an engine is away
+ */
+async function placeApart(
+  deps: AppDeps,
+  brought: readonly BatchOrder[],
+): Promise<(PlacedOrder | { problem: Problem })[]> {
+  if (brought.length === 0) return [];
+  try {
+    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought));
+  } catch (error) {
+    if (isEngineAway(error)) throw error;
+    if (brought.length > 1) {
+      const half = Math.ceil(brought.length / 2);
+      return [
+        ...await placeApart(deps, brought.slice(0, half)),
+        ...await placeApart(deps, brought.slice(half)),
+      ];
+    }
+    deps.log.error("order of a batch failed", { error: messageOf(error) });
+    const problem = error instanceof WorkflowError
+      ? problemOf(error, maxFaults)
+      : httpProblemOf(500, "An unexpected error; the log has it");
+    return [{ problem }];
+  }
+}
+
+function refused(line: number, problem: Problem): string {
+  return JSON.stringify({ line, status: problem.status, problem });
+}
+
+function untaken({ number }: BatchLine): string {
+  const detail = "An engine cannot be reached; send it again later";
+  return refused(number, problemOf(new WorkflowError("unavailable", detail)));
+}
+
+/**
+ * Lets so many work at once, and so many wait.
+ *
+ * @returns gives a place, which is to be left in the end; it rejects with `unavailable` where too many wait
+ */
+function placesFor(working: number, waiting: number): () => Promise<() => void> {
+  const queue: (() => void)[] = [];
+  let taken = 0;
+  const leave = () => {
+    const next = queue.shift();
+    if (next === undefined) taken--;
+    else next();
+  };
+  return async () => {
+    if (taken < working) taken++;
+    else if (queue.length < waiting) await new Promise<void>((resolve) => queue.push(resolve));
+    else throw new WorkflowError("unavailable", "Too many batches are waiting; try again later");
+    return leave;
+  };
+}

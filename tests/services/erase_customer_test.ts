@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { WorkflowError } from "../../domain/errors.ts";
+import { eraseCustomer } from "../../services/erase_customer.ts";
+import { anOperator } from "../operator.ts";
+import { verify } from "../../streams/verification/verify.ts";
+import { assertConsistent } from "../streams/consistent.ts";
+import { mara, namesOfMara, placesNaming, spread } from "../person.ts";
+import { anOrder, openWorkflow, withWorkflow, type Workflow } from "../workflow.ts";
+
+const config = { erasureSecret: "" };
+
+Deno.test("eraseCustomer() leaves orders without whose they were, once", async () => {
+  const flow: Workflow = await openWorkflow("erase");
+  try {
+    await flow.add([
+      anOrder("1", [{ sku: "a", qty: 1 }], { customer: mara }),
+      anOrder("2", [{ sku: "a", qty: 1 }]),
+    ]);
+    await assert.rejects(
+      eraseCustomer({ ...flow, config }, { externalId: mara.externalId }, anOperator("desk")),
+      (error) =>
+        error instanceof WorkflowError && error.code === "customer_not_erasable" &&
+        error.faults.length === 1 && error.faults[0]!.at === "order 1",
+    );
+    await flow.drain();
+    const done = await eraseCustomer(
+      { ...flow, config },
+      { externalId: mara.externalId },
+      anOperator("desk"),
+    );
+    assert.equal(done.changed, true);
+    assert.equal(done.orders, 1);
+    const [row] = await flow.rows(
+      "select external_id, email, name, recipient_name, recipient_email from orders " +
+        "join customers on customers.id = customer_id where external_order_id = '1'",
+    );
+    assert.deepEqual({ ...row }, {
+      external_id: `erased:${done.customerId}`,
+      email: "",
+      name: "(erased)",
+      recipient_name: "(erased)",
+      recipient_email: null,
+    });
+    const again = await eraseCustomer(
+      { ...flow, config },
+      { externalId: mara.externalId },
+      anOperator("desk"),
+    );
+    assert.equal(again.changed, false);
+    const [taken] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }], { customer: mara })]);
+    assert.equal(taken!.outcome, "unchanged");
+    const [late] = await flow.add([anOrder("3", [{ sku: "a", qty: 1 }], { customer: mara })]);
+    assert.equal(late!.outcome, "new");
+    await flow.drain();
+    await assertConsistent(flow);
+  } finally {
+    await flow.close();
+  }
+});
+
+Deno.test("eraseCustomer() leaves nothing that names the person in any table or key, and the books whole", async () => {
+  await withWorkflow("erase_all", async (flow) => {
+    await spread(flow);
+    const before = await placesNaming(flow, namesOfMara);
+    const places = new Set(before.map((place) => place.split(":")[0]));
+    for (
+      const place of [
+        "customers.external_id",
+        "customers.email",
+        "customers.first_name",
+        "orders.recipient_name",
+        "orders.recipient_email",
+        "order_addresses.email",
+        "order_adjustments.label",
+        "order_events.detail",
+        "refunds.reason",
+        "notification_logs.error",
+        "notification_attempts.reply",
+        "notification_attempts.error",
+        "dead_letters.error",
+        "dead_letters.payload",
+        "import_rejects.csv",
+        "imports.reasons",
+        "idempotency_keys.answer",
+      ]
+    ) assert.ok(places.has(place), `${place} in ${[...places].join(", ")}`);
+    const books = await booksOf(flow);
+
+    const who = { externalId: mara.externalId };
+    const done = await eraseCustomer({ ...flow, config }, who, anOperator("desk"));
+    assert.deepEqual(await placesNaming(flow, namesOfMara), []);
+    assert.equal(done.orders, 5);
+    assert.deepEqual(await booksOf(flow), books);
+    const report = await verify(flow, { settleMs: 0 });
+    assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+  }, { notifyChannels: ["log", "email", "webhook"] });
+});
+
+/** What the books say, whoever bought. */
+async function booksOf({ rows }: Workflow) {
+  return {
+    orders: await rows(
+      "select id, status, currency, total_cents, refunded_cents, customer_id, settled_at from orders order by id",
+    ),
+    items: await rows(
+      "select order_id, product_id, qty, subtotal_cents from order_items order by id",
+    ),
+    payments: await rows(
+      "select order_id, provider_ref, amount_cents, status from payments order by id",
+    ),
+    refunds: await rows("select order_id, amount_cents, status from refunds order by id"),
+    stock: await rows("select sku, stock_qty, received_qty from products order by id"),
+    told: await rows("select order_id, event, channel from notification_logs order by id"),
+  };
+}
