@@ -327,6 +327,8 @@ const words = {
     else await found(files.rm(path, options));
   },
   removeSync: (path: Path) => fs.rmSync(path),
+  uid: () => process.getuid?.() ?? null,
+  chown: files.chown,
   chmod: files.chmod,
   rename: files.rename,
   chmodSync: fs.chmodSync,
