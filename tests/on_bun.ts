@@ -328,7 +328,8 @@ const words = {
   },
   removeSync: (path: Path) => fs.rmSync(path),
   uid: () => process.getuid?.() ?? null,
-  chown: files.chown,
+  chown: (path: Path, uid: number | null, gid: number | null) =>
+    files.chown(path, uid ?? -1, gid ?? -1),
   chmod: files.chmod,
   rename: files.rename,
   chmodSync: fs.chmodSync,
