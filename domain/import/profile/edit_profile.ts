@@ -163,7 +163,15 @@ export function editProfile(
   }
   for (const [column, meaning] of fresh.toReversed()) addFirst(edited, column, meaning);
   for (const [ours, column] of firsts) setFirst(edited, ours, column);
+  if (!settings.get("money.price_per")) forgetUnit(document, edited);
   return edited;
+}
+
+/** That another column was the price of a unit says nothing of the one that is the price now. */
+function forgetUnit(before: ProfileDocument, edited: ProfileDocument): void {
+  const priceOf = ({ columns }: ProfileDocument) => JSON.stringify(recordOf(columns).price);
+  const money = recordOf(edited.money);
+  if (money.price_per === "unit" && priceOf(before) !== priceOf(edited)) delete money.price_per;
 }
 
 function isOurs(meaning: string): boolean {

@@ -19,6 +19,7 @@ import {
   type TimesEvidence,
 } from "./column_evidence.ts";
 import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
+import { type LineTotalEvidence, noteLineTotals } from "./line_totals.ts";
 import {
   contradicts,
   isOfParcel,
@@ -56,6 +57,8 @@ export interface FileEvidence {
    * something of orders which are not skipped anyway.
    */
   statusColumns: Map<string, Counted>;
+  /** What rows with several units tell of the prices. */
+  lineTotals: LineTotalEvidence;
   /** Different values of each column, the first ones. */
   samples: string[][];
 }
@@ -79,6 +82,7 @@ export function moneyPlaces(
 
 /** Begins to gather. Rows with a fault are left out: what stands where in them is not known. */
 export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note: NoteRow } {
+  const lineTotals = noteLineTotals(plan);
   const evidence: FileEvidence = {
     money: noMoneyEvidence(),
     prices: noMoneyEvidence(),
@@ -92,6 +96,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     blankInTwo: 0,
     unknownWords: new Map(),
     statusColumns: new Map(),
+    lineTotals: lineTotals.evidence,
     samples: plan.header.map(() => []),
   };
   const notes = [
@@ -99,6 +104,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     noteTimes(plan, evidence),
     noteWords(plan, evidence),
     noteHeads(plan, evidence),
+    lineTotals.note,
     noteSamples(evidence),
   ];
   return {
