@@ -10,6 +10,10 @@ import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { questionFault } from "../../domain/import/source_row.ts";
+import { namedAmount } from "../../domain/money.ts";
+import { latestPlacedAt } from "../../domain/order/placed_at.ts";
+import { counted } from "../../domain/text/plural.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
 import { inLongTurns } from "../timing/take_turns.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
@@ -128,6 +132,47 @@ export function requirePlan(
     : `a file that is read by a profile is imported with the plan that ends its preview (--preview, then --plan=HASH), ` +
       "or with --yes";
   return refuse(detail, [{ at: "plan", detail }]);
+}
+
+/**
+ * Makes sure that no column which looks like a total, and is not used, contradicts what would be booked of a file that
+ * nobody has seen in a preview. Only a file that has such a column is read once more for it.
+ *
+ * @throws {WorkflowError} `invalid` where one does, with how many orders and the largest difference
+ */
+export async function requireTotals(
+  { other }: OrderFile,
+  options: Pick<ImportOptions, "name" | "keepGoodRows" | "plan" | "dryRun" | "signal">,
+): Promise<void> {
+  const isSeen = options.plan !== undefined || options.dryRun === true;
+  if (other === undefined || other.isCertain || isSeen || !other.file.hasUnusedTotals) return;
+  const { file } = other;
+  const decide = {
+    keepGoodRows: options.keepGoodRows ?? false,
+    latestPlacedAt: latestPlacedAt(Date.now()),
+  };
+  for await (const { orders, oversized } of file.groups(options.signal)) {
+    if (oversized !== undefined) continue;
+    for (const rows of orders) {
+      for (const _ of file.form.steps(rows, decide));
+    }
+  }
+  const faults = file.contradictingTotals().map(({ name, named, agree, largest }): Fault => ({
+    at: "header",
+    detail:
+      `column ${visibleText(name)} looks like a total and is not used, and ${named - agree} of ${
+        counted(named, "order")
+      } would be booked otherwise than it says` +
+      (largest === undefined
+        ? ""
+        : `, the largest difference is ${
+          namedAmount(largest.differenceCents, largest.currency)
+        }, of ${visibleText(largest.externalOrderId)}`) +
+      ': say in the profile what it is, or put it under "ignore"; a preview and its plan import the file as it is',
+  }));
+  if (faults.length === 0) return;
+  const list = faults.map(({ detail }) => detail).join("; ");
+  throw new WorkflowError("invalid", `Cannot import ${options.name}: ${list}`, faults);
 }
 
 /**

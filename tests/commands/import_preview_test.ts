@@ -194,3 +194,68 @@ Deno.test("import offers no import of a file of which nothing would be taken, an
   assert.equal(read.code, 0, read.out + read.err);
   assert.match(read.out, /amounts are in units of the currency/);
 });
+
+const tillHead = "order,at,who,sku,qty,price,paid sum,Order Amount";
+const till = {
+  version: 1,
+  name: "till",
+  columns: {
+    external_order_id: ["order"],
+    order_placed_at: ["at"],
+    customer_name: ["who"],
+    product_sku: ["sku"],
+    product_name: ["sku"],
+    price: ["price"],
+    qty: ["qty"],
+  },
+  constants: { currency: "EUR" },
+  money: { in: "units", decimal: ".", price_per: "unit" },
+};
+
+Deno.test("import tells an unused total that contradicts what is booked, and does not take it by --yes", async () => {
+  const path = `${folder}/totals.csv`, profile = `${folder}/totals.json`;
+  const at = "2026-01-05 10:00:00Z";
+  await Deno.writeTextFile(
+    path,
+    `${tillHead}\nT-1,${at},Ann,MUG,3,30.00,90.00,30.00\nT-2,${at},Ann,MUG,1,5.00,5.00,5.00\n`,
+  );
+  const columns = { ...till.columns, order_total: ["paid sum"] };
+  await Deno.writeTextFile(profile, JSON.stringify({ ...till, columns }));
+  const before = await countOrders();
+  const { err, code } = await run(path, `--profile=${profile}`, "--yes");
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /column Order Amount looks like a total .* 1 of 2 orders .* 60\.00 EUR, of T-1/,
+  );
+  assert.equal(await countOrders(), before);
+  const shown = await run(path, `--profile=${profile}`, "--preview");
+  assert.match(
+    shown.out,
+    /! Order Amount is not used, and 1 of 2 orders would be booked otherwise/,
+  );
+  const plan = /^Plan: (\w+)$/m.exec(shown.out)![1]!;
+  const json = await run(path, `--profile=${profile}`, "--preview", "--json");
+  assert.deepEqual(JSON.parse(json.out).unused_totals, [{
+    column: "Order Amount",
+    named: 2,
+    agree: 1,
+    largest_difference: { external_order_id: "T-1", currency: "EUR", difference_cents: 6000 },
+  }]);
+  await Deno.writeTextFile(profile, JSON.stringify({ ...till, columns, ignore: ["Order Amount"] }));
+  const ignored = await run(path, `--profile=${profile}`, "--yes", "--json");
+  assert.equal(JSON.parse(ignored.out).orders_new, 2, ignored.err);
+  await Deno.writeTextFile(profile, JSON.stringify({ ...till, columns }));
+  assert.equal((await run(path, `--profile=${profile}`, `--plan=${plan}`)).code, 0);
+});
+
+Deno.test("import --preview does not mark columns that look like money and are empty", async () => {
+  const path = `${folder}/empty.csv`;
+  const text = shopify.split("\n").map((line, at) =>
+    line === "" ? "" : `${line}${at === 0 ? ",Lineitem requires shipping,Gift Card" : ",,5.00"}`
+  );
+  await Deno.writeTextFile(path, text.join("\n"));
+  const { out } = await run(path, "--preview");
+  assert.match(out, /^    Lineitem requires shipping \(empty\)$/m);
+  assert.match(out, /^  ! Gift Card \(5\.00\): looks like a credit/m);
+});

@@ -87,3 +87,28 @@ Deno.test("suspicionOf() and totalOf() know totals of lines and of orders", () =
     assert.equal(totalOf(name), undefined, name);
   }
 });
+
+Deno.test("openProfiledFile() tells which unused totals contradict what is booked, and by how much", async () => {
+  const unit = { money: { in: "units", pricePer: "unit" } } as const;
+  const told = async (columns: string, rows: string[], profile = own("price", unit)) =>
+    (await read(columns, rows, profile)).file.contradictingTotals();
+  const rows = [row("A-1", 3, "30.00", "30.00"), row("A-2", 2, "4.00", "8.00")];
+  assert.deepEqual(await told("price,Order Total", rows), [{
+    name: "Order Total",
+    named: 2,
+    agree: 1,
+    largest: { differenceCents: 6000, currency: "EUR", externalOrderId: "A-1" },
+  }]);
+  assert.deepEqual(
+    await told("price,Order Total", rows, own("price", { ...unit, ignore: ["order total"] })),
+    [],
+  );
+  assert.deepEqual(await told("price,Total qty", rows), []);
+  // The order's on all of its rows, or the lines', whichever the name allows.
+  const all = [row("A-1", 3, "10.00", "34.00"), row("A-1", 2, "2.00", "34.00")];
+  assert.deepEqual(await told("price,Total", all), []);
+  const lines = [row("A-1", 3, "10.00", "30.00"), row("A-1", 2, "2.00", "4.00")];
+  assert.deepEqual(await told("price,Total", lines), []);
+  const [grand] = await told("price,Grand Total", lines);
+  assert.equal(grand?.agree, 0);
+});
