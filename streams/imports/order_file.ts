@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
+import { isOfPayment } from "../../domain/import/profile/payment_column.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { questionFault } from "../../domain/import/source_row.ts";
 import { namedAmount } from "../../domain/money.ts";
@@ -74,7 +75,8 @@ export async function openOrderFile(
 function statusColumn(header: readonly string[]): string | undefined {
   const name = header.find((name) => {
     const suspicion = isImportColumn(name) ? undefined : suspicionOf(name);
-    return suspicion === "status" || suspicion === "refund";
+    if (suspicion === "status" || suspicion === "refund") return true;
+    return !isImportColumn(name) && isOfPayment(name);
   });
   return name === undefined ? undefined : `column ${name} says what became of an order`;
 }

@@ -19,6 +19,7 @@ import {
   type TimesEvidence,
 } from "./column_evidence.ts";
 import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
+import { isOfPayment, paymentIn } from "./payment_column.ts";
 import { type LineTotalEvidence, noteLineTotals } from "./line_totals.ts";
 import {
   contradicts,
@@ -161,7 +162,9 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     if (fills.has(at) || ignored.has(at)) return [];
     const suspicion = suspicionOf(name);
     const isNamedSo = suspicion === "status" || suspicion === "refund";
-    return isNamedSo || !isOfParcel(name) ? [{ at, name: name.trim(), isNamedSo }] : [];
+    if (!isNamedSo && isOfParcel(name)) return [];
+    const saidIn = isOfPayment(name) ? paymentIn : outcomeIn;
+    return [{ at, name: name.trim(), isNamedSo, saidIn }];
   });
   return ({ fields, line }) => {
     for (const at of status?.places ?? []) {
@@ -172,11 +175,11 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     }
     const settled = status === undefined ? undefined : settledBy(status, fields);
     if (settled === "skip") return;
-    for (const { at, name, isNamedSo } of unused) {
+    for (const { at, name, isNamedSo, saidIn } of unused) {
       const field = fields[at] ?? "";
       if (field === "") continue;
       const value = field.trim();
-      if (isNamedSo ? !saysNothing(value) : contradicts(outcomeIn(value), settled)) {
+      if (isNamedSo ? !saysNothing(value) : contradicts(saidIn(value), settled)) {
         countIn(evidence.statusColumns, name, value, line);
       }
     }

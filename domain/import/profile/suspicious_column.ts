@@ -98,7 +98,9 @@ const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
   ["deposit", new Set(["caution", "borg"])],
   ["total", new Set(["amount", "betrag", "montant", "importe", "importo", "bedrag", "kwota"])],
   ["total", new Set(["wartosc", "suma", "somme", "somma"])],
-  ["status", new Set(["paid", "unpaid", "bezahlt", "paye", "pagado", "pagato"])],
+  ["status", new Set(["paid", "unpaid", "settled", "bezahlt", "beglichen", "paye", "payee"])],
+  ["status", new Set(["regle", "reglee", "pagado", "pagada", "pagato", "pagata", "saldato"])],
+  ["status", new Set(["betaald", "voldaan", "opłacone", "opłacono", "zapłacone", "zapłacono"])],
 ];
 
 /** What stands anywhere in a name, in languages that put words together or write none apart. */
@@ -215,6 +217,10 @@ export type SaidOutcome =
 /** Whole values that say so, whatever their column is called. */
 const saidOutcomes: Readonly<Record<SaidOutcome, readonly string[]>> = {
   paid: [
+    ...["settled", "already settled", "paid in full", "already paid", "beglichen", "réglé"],
+    ...["réglée", "soldé", "soldée", "déjà payé", "ya pagado", "già pagato", "saldato", "saldata"],
+    ...["liquidado", "liquidada", "voldaan", "reeds betaald", "rozliczone", "rozliczono"],
+    ...["uregulowane", "bereits bezahlt", "schon bezahlt"],
     ...["paid", "fully paid", "bezahlt", "payé", "payée", "pagado", "pagada", "pagato", "pagata"],
     ...["pago", "paga", "betaald", "betald", "betalt", "maksettu", "opłacone", "opłacony"],
     ...["zapłacone", "zapłacony", "zaplaceno", "fizetve", "plătit", "ödendi", "оплачен"],
@@ -305,7 +311,35 @@ export function contradicts(
 }
 
 /** Values that say that nothing had happened. */
-const nothing: ReadonlySet<string> = new Set(["", "-", "--", "no", "none", "false", "null", "n/a"]);
+const nothing: ReadonlySet<string> = new Set([
+  ...[
+    "",
+    "-",
+    "--",
+    "no",
+    "n",
+    "none",
+    "not yet",
+    "false",
+    "null",
+    "n/a",
+    "nein",
+    "keine",
+    "noch nicht",
+  ],
+  ...[
+    "falsch",
+    "non",
+    "faux",
+    "pas encore",
+    "ninguno",
+    "todavía no",
+    "falso",
+    "nessuno",
+    "non ancora",
+  ],
+  ...["nee", "niet", "geen", "nog niet", "nie", "brak", "jeszcze nie", "fałsz"],
+]);
 
 /** True for a value that says nothing had happened: nothing, none, an amount of nothing, or a time of zeros alone. */
 export function saysNothing(value: string): boolean {
