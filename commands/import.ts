@@ -208,12 +208,15 @@ async function showPreview(
   bar: ProgressBar | undefined,
 ): Promise<number> {
   const { name, source, options, path } = work;
-  const [{ previewFile }, { previewJson, profileText, shippedProfile }, { isMarked, previewText }] =
-    await Promise.all([
-      import("../services/preview_import.ts"),
-      import("../services/import_profiles.ts"),
-      import("./import_preview.ts"),
-    ]);
+  const [
+    { previewFile },
+    { previewJson, profileFileText, shippedProfile },
+    { isMarked, previewText },
+  ] = await Promise.all([
+    import("../services/preview_import.ts"),
+    import("../services/import_profiles.ts"),
+    import("./import_preview.ts"),
+  ]);
   const preview = await previewFile(context, source.readable, {
     ...sharedOptions(work, bar),
     asksForColumns: true,
@@ -222,7 +225,10 @@ async function showPreview(
   const saved = options.text("save-profile");
   if (saved !== undefined) {
     const settings = preview.profile?.settings ?? shippedProfile("native");
-    await writeNew(path(saved), profileText(withFoundForm(settings, preview)), saved);
+    const isAsked = preview.questions.some(({ setting }) => setting === "columns");
+    const header = isAsked ? preview.columns.unused.map(({ name }) => name.trim()) : [];
+    const text = profileFileText(withFoundForm(settings, preview), header);
+    await writeNew(path(saved), text, saved);
   }
   if (options.flag("json")) print(JSON.stringify(previewJson(preview)));
   else {

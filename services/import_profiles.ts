@@ -52,12 +52,29 @@ export async function readProfile(text: string): Promise<ImportProfile> {
     const list = faults.map(({ at, detail }) => `${at}: ${detail}`).join("; ");
     throw new WorkflowError("invalid", `The profile can't be used: ${list}`, faults);
   }
-  return withCodeNames(document) as ImportProfile;
+  // Those are for whoever edits it, and no part of a plan.
+  const { $schema: _, $columns_of_the_file: __, ...said } = document as Record<string, unknown>;
+  return withCodeNames(said) as ImportProfile;
 }
 
-/** A profile's document as it is written to a file, to be edited and read again. */
+/** A profile's document, to be edited and read again. */
 export function profileText(profile: ImportProfile): string {
   return `${JSON.stringify(profileDocument(profile), null, 2)}\n`;
+}
+
+/** Where the schema of profiles is found, by which editors complete and check a document. */
+export const profileSchemaName = "import-profile.schema.json";
+
+/**
+ * A profile's document as it is written to a file: with the schema's name for editors, and where its columns are to be
+ * filled in, with the names that the file has.
+ *
+ * @param header names of the file's columns; empty where nothing is to be filled in
+ */
+export function profileFileText(profile: ImportProfile, header: readonly string[]): string {
+  const columns = header.length === 0 ? {} : { $columns_of_the_file: header };
+  const document = { $schema: profileSchemaName, ...columns, ...profileDocument(profile) };
+  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 /** A preview as JSON, as the command prints it and the API answers. */

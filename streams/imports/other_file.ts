@@ -26,7 +26,13 @@ import {
   tableOf,
 } from "./source_table.ts";
 import { SheetQuestion } from "./sheet_question.ts";
-import { beginningProfile, columnsQuestion, sampleColumns, UnmappedFile } from "./unmapped_file.ts";
+import {
+  beginning,
+  beginningProfile,
+  columnsQuestion,
+  sampleColumns,
+  UnmappedFile,
+} from "./unmapped_file.ts";
 
 /** How such a file is opened. */
 export interface OtherFileOptions {
@@ -169,9 +175,16 @@ function unmappedFile(
 ): UnmappedFile {
   const plan = planFile(profile, columns.map(({ name }) => name));
   const lacks = Array.isArray(plan) ? plan : [message];
+  const proposed = Object.entries(profile.columns)
+    .map(([ours, theirs]) =>
+      `${theirs.map((one) => visibleText([one].flat().join(" + "))).join(" / ")} as ${ours}`
+    );
+  const isProposed = profile.name === beginning && proposed.length > 0;
   return new UnmappedFile(message, faults, {
     form,
-    notes,
+    notes: isProposed
+      ? [...notes, `proposed by their names, to be looked at: ${proposed.join(", ")}`]
+      : notes,
     rows: totalRows,
     columns,
     profile,

@@ -38,7 +38,7 @@ import {
 import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
 import { ownFields, plannedId, PlannedRow } from "../../domain/import/profile/planned_row.ts";
-import { planFile } from "../../domain/import/profile/plan_file.ts";
+import { absentColumns, planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import {
   type UnusedTotal,
@@ -197,6 +197,7 @@ export function lookByProfile(
       if (sorted !== undefined) throw sortedRows(sorted, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
+      inferred.notes.push(...absentColumns(profile, header));
       const found = { table, plan: settled, evidence, tracked, rows, inferred };
       return profiledFile(found, storeLimits?.store);
     },

@@ -112,3 +112,14 @@ Deno.test("openProfiledFile() tells which unused totals contradict what is booke
   const [grand] = await told("price,Grand Total", lines);
   assert.equal(grand?.agree, 0);
 });
+
+Deno.test("openProfiledFile() names columns of an own profile that the file is without", async () => {
+  const plain = own("price", { money: { in: "units", pricePer: "unit" } });
+  const columns = { ...plain.columns, customer_id: ["Kundennr"] };
+  const rows = [row("A-1", 1, "5.00", "K1")];
+  const { file } = await read("price,Kunden-Nr", rows, { ...plain, columns });
+  const note = 'the file has no column "Kundennr" (customer_id); did you mean "Kunden-Nr"?';
+  assert.ok(file.notes.includes(note), file.notes.join("\n"));
+  const there = await read("price,Kundennr", rows, { ...plain, columns });
+  assert.ok(!there.file.notes.some((one) => one.includes("has no column")));
+});

@@ -189,7 +189,11 @@ Deno.test("POST /imports?preview=true shows the columns of a file of no known fo
   assert.equal(plan, null);
   assert.deepEqual(questions.map(({ setting }) => setting), ["columns"]);
   assert.deepEqual(columns.unused.map(({ name }) => name), ["Order #", "Item", "qty"]);
-  assert.deepEqual(profile.settings.columns, { qty: ["qty"] });
+  assert.deepEqual(profile.settings.columns, {
+    external_order_id: ["Order #"],
+    product_name: ["Item"],
+    qty: ["qty"],
+  });
 });
 
 Deno.test("an import tells how many orders its file says are over", async () => {
