@@ -89,7 +89,9 @@ function article(what: string): string {
 
 function questionLines({ questions }: ImportPreview): string[] {
   return [
-    `Only you can know ${questions.length === 1 ? "this" : "these"}; say so in a profile ` +
+    `Only you can know ${
+      questions.length === 1 ? "this" : "these"
+    }; say so by --set SETTING=VALUE, or in a profile ` +
     "(--save-profile=FILE writes what is known, --profile=FILE reads it):",
     ...questions.flatMap(({ setting, question, candidates }) => [
       `  ${setting}: ${visibleText(question)}${

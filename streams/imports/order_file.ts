@@ -48,8 +48,8 @@ export async function openOrderFile(
   source: ReadableStream<Uint8Array>,
   options: OrderFileOptions,
 ): Promise<OrderFile> {
-  const { profile, sheet, limits, onProgress } = options;
-  if (profile !== undefined || sheet !== undefined) {
+  const { profile, sheet, settings, limits, onProgress } = options;
+  if (profile !== undefined || sheet !== undefined || settings !== undefined) {
     const other = await (await import("./other_file.ts")).openOtherFile(source, options);
     return { ...other.file, other, plan: other.plan };
   }
@@ -101,7 +101,7 @@ export function requirePlan(
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
     const next =
-      "; a preview tells all of it, and gives a profile to answer it in (--preview --save-profile=mine.json, then " +
+      "; a preview tells all of it. Answer it by --set SETTING=VALUE (over HTTP set=), such as --set time.zone=UTC; or a preview gives a profile to answer it in (--preview --save-profile=mine.json, then " +
       "--profile=mine.json; over HTTP preview=true, then the field profile)";
     return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
@@ -191,6 +191,7 @@ export async function openNamedFile(
     | "name"
     | "profile"
     | "sheet"
+    | "settings"
     | "keepGoodRows"
     | "replace"
     | "limits"
@@ -200,11 +201,13 @@ export async function openNamedFile(
   >,
   { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
-  const { name, limits, signal, profile, sheet, keepGoodRows, replace, onProgress } = options;
+  const { name, limits, signal, profile, sheet, settings, keepGoodRows, replace, onProgress } =
+    options;
   const open = () =>
     openOrderFile(source, {
       profile,
       sheet,
+      settings,
       planned: { keepGoodRows, replace },
       wantsPlan,
       asksForColumns,

@@ -259,3 +259,42 @@ Deno.test("import --preview does not mark columns that look like money and are e
   assert.match(out, /^    Lineitem requires shipping \(empty\)$/m);
   assert.match(out, /^  ! Gift Card \(5\.00\): looks like a credit/m);
 });
+
+Deno.test("import --set answers a question in the preview and in the import, and is part of the plan", async () => {
+  const path = `${folder}/etsy.csv`;
+  await Deno.writeTextFile(
+    path,
+    "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping,Order Sales Tax," +
+      "Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU\n" +
+      "01/05/26,Mug,ann,2,12.00,0.00,0.00,4.00,0.00,EUR,1,2,01/05/2026,Ann,E-900,MUG\n",
+  );
+  const asked = await run(path, "--preview");
+  assert.match(asked.out, /say so by --set SETTING=VALUE[^]*time\.zone: /);
+  const refused = await run(path);
+  assert.match(refused.err, /--set time\.zone=UTC/);
+  const zone = "time.zone=Europe/Berlin";
+  const shown = await run(path, "--preview", "--set", zone);
+  assert.equal(shown.code, 0, shown.err + shown.out);
+  const plan = /^Plan: (\w+)$/m.exec(shown.out)![1]!;
+  assert.match(shown.out, new RegExp(`import .* --set ${zone} --plan=${plan}$`));
+  const other = await run(path, "--preview", "--set=time.zone=UTC");
+  assert.notEqual(/^Plan: (\w+)$/m.exec(other.out)![1], plan);
+  assert.equal((await run(path, "--set=time.zone=UTC", `--plan=${plan}`)).code, 1);
+  for (
+    const [said, why] of [
+      ["time.zone=Nowhere", /time\.zone=Nowhere can't be used: time\.zone: must be a zone/],
+      ["time.zon=UTC", /time\.zon: is not known; did you mean zone\?/],
+      ["zone", /must be SETTING=VALUE/],
+      ["__proto__.x=1", /can't be used|must be SETTING=VALUE/],
+    ] as const
+  ) {
+    const { code, err } = await run(path, "--preview", "--set", said);
+    assert.equal(code, 1, said);
+    assert.match(err, why);
+  }
+  const taken = await run(path, "--set", zone, `--plan=${plan}`, "--json");
+  assert.equal(JSON.parse(taken.out).orders_new, 1, taken.err);
+  const byName = await run(path, "--profile=etsy", "--set", zone, "--yes", "--json");
+  assert.equal(JSON.parse(byName.out).orders_unchanged, 1, byName.err);
+  assert.match((await run("--help")).out, /--set SETTING=VALUE/);
+});

@@ -269,12 +269,15 @@ function isLost(
 /** Settings that are numbers. */
 const numbers: ReadonlySet<string> = new Set(["header_line", "tolerance"]);
 
-function setAt(document: ProfileDocument, path: readonly string[], value: string): void {
+/** Sets what stands at a path of a document, and makes the parts above it; of a list only what is there. */
+export function setAt(document: ProfileDocument, path: readonly string[], value: unknown): void {
   const last = path.at(-1)!;
   const at = path.slice(0, -1).reduce<ProfileDocument>((part, name) => {
     // Of a list only what is there can be changed.
     if (Array.isArray(part)) return recordOf(part[Number(name)]);
-    if (!Array.isArray(part[name])) part[name] = recordOf(part[name]);
+    // What every object inherits is no part of a document.
+    const own = Object.hasOwn(part, name) ? part[name] : undefined;
+    if (!Array.isArray(own)) part[name] = recordOf(own);
     return part[name] as ProfileDocument;
   }, document);
   at[last] = numbers.has(last) ? Number(value) : value;

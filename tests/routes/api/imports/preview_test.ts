@@ -234,3 +234,22 @@ Deno.test("a workbook with several sheets is imported by the one that is chosen,
   );
   assert.deepEqual(rows.map((row) => row.external_order_id), ["sheet-two"]);
 });
+
+Deno.test("POST /imports?set= answers a question, in the preview and in the import", async () => {
+  const file =
+    "Sale Date,Item Name,Buyer,Quantity,Price,Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU\n" +
+    "01/05/26,Mug,ann,2,12.00,EUR,1,2,01/05/2026,Ann,E-901,MUG\n";
+  const asked = await send(file, "?preview=true", "text/csv");
+  assert.deepEqual(
+    (asked.body as unknown as { questions: { setting: string }[] }).questions
+      .map(({ setting }) => setting),
+    ["time.zone"],
+  );
+  const set = "set=time.zone%3DEurope/Berlin&set=money.tolerance%3D1";
+  const { body } = await send(file, `?preview=true&${set}`, "text/csv");
+  const { plan } = body as unknown as { plan: string };
+  assert.match(plan, /^[0-9a-f]{64}$/);
+  assert.equal((await send(file, `?plan=${plan}`, "text/csv")).status, 422);
+  assert.equal((await send(file, `?${set}&plan=${plan}`, "text/csv")).status, 202);
+  assert.equal((await send(file, "?set=time.zone%3DNowhere", "text/csv")).status, 422);
+});
