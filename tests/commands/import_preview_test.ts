@@ -256,8 +256,8 @@ Deno.test("import --preview does not mark columns that look like money and are e
   );
   await Deno.writeTextFile(path, text.join("\n"));
   const { out } = await run(path, "--preview");
-  assert.match(out, /^    Lineitem requires shipping \(empty\)$/m);
-  assert.match(out, /^  ! Gift Card \(5\.00\): looks like a credit/m);
+  assert.match(out, /^ {4}Lineitem requires shipping \(empty\)$/m);
+  assert.match(out, /^ {2}! Gift Card \(5\.00\): looks like a credit/m);
 });
 
 Deno.test("import --set answers a question in the preview and in the import, and is part of the plan", async () => {
