@@ -128,7 +128,7 @@ test("a shop's file is previewed, mapped, imported and followed by keyboard on a
   assert.match(rejects, /#1004/);
   await press(page, page.getByRole("link", { name: "Its new orders" }));
   await page.getByText("Created by the import of shop.csv").waitFor();
-  await page.getByRole("link", { name: "#1001" }).waitFor();
+  await page.getByRole("link", { name: "#1001", exact: true }).waitFor();
   assert.equal(await page.getByRole("link", { name: "#1004" }).count(), 0);
   await assertGood(page, "its-orders");
 });
