@@ -5,6 +5,7 @@ import { delimiter, dirname } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { findBun } from "./bun.ts";
+import { commandNames } from "./commands/run_command.ts";
 import { csvOf } from "./csv_orders.ts";
 import { type Api, openApi } from "./routes/api.ts";
 
@@ -112,26 +113,7 @@ async function typeOnBoth(
   return onDeno!;
 }
 
-const commands = [
-  "start",
-  "serve",
-  "consume",
-  "import",
-  "refund",
-  "retry",
-  "kpis",
-  "verify",
-  "recover",
-  "dead",
-  "stock",
-  "gateway",
-  "token",
-  "migrate",
-  "doctor",
-  "demo",
-  "dev",
-  "engines",
-];
+const commands = await commandNames();
 
 /** Lines that change nothing and are no use. */
 const wrong = [

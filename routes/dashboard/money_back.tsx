@@ -5,25 +5,8 @@
  */
 
 import type { Child, FC } from "hono/jsx";
+import type { MoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { Columns, Money, Table, Time } from "./parts.tsx";
-
-/** Money of an order, and who has it or gave it. */
-export interface MoneyBack {
-  id: number;
-  orderId: number;
-  externalOrderId: string;
-  recipientName: string;
-  /** Null where it is the payment of an order that came to nothing. */
-  refundId: number | null;
-  /** The provider of the payment. */
-  provider: string;
-  /** The provider's own name for the payment. */
-  providerRef: string;
-  amountCents: number;
-  currency: string;
-  /** ISO 8601 UTC. */
-  createdAt: string;
-}
 
 /**
  * A table of such money, each row with the form by which somebody decides about it.
@@ -31,7 +14,7 @@ export interface MoneyBack {
  * @param at what on the order's page is about it, such as `#by-hand`
  * @param since what the time is called
  */
-export function MoneyBackTable<T extends MoneyBack>(
+export function MoneyBackTable<T extends MoneyByHand>(
   { label, rows, since, at = "", form }: {
     label: string;
     rows: readonly T[];

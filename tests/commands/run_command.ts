@@ -43,3 +43,9 @@ export async function run(
     console.error = error;
   }
 }
+
+/** The name of every command, as the help lists them. */
+export async function commandNames(): Promise<string[]> {
+  const { out } = await run({}, "--help");
+  return [...out.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name!);
+}
