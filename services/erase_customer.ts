@@ -134,7 +134,8 @@ export async function findPerson(
   const id = "customerId" in who ? who.customerId : idIn(who.externalId);
   const [customer] = await readCustomersBy(db, { ids: [id] });
   if (customer === undefined) return undefined;
-  return isErasedId(customer.externalId) ? await erasureOf(db, id) : { customer };
+  if (isErasedId(customer.externalId)) return await erasureOf(db, id);
+  return "customerId" in who ? { customer } : undefined;
 }
 
 function idIn(erasedId: string): number {

@@ -208,7 +208,9 @@ export function problemOf(error: WorkflowError, mostFaults: number = maxFaults):
   const { length } = error.faults;
   if (length > 0) problem.errors = error.faults.slice(0, mostFaults).map(faultJson);
   if (length > mostFaults) {
-    problem.detail += ` (the first ${mostFaults} of ${length} faults follow)`;
+    problem.detail += mostFaults === 1
+      ? ` (the first of ${length} faults follows)`
+      : ` (the first ${mostFaults} of ${length} faults follow)`;
   }
   return problem;
 }

@@ -83,8 +83,11 @@ Deno.test("DELETE /customers/{id} erases once, and names what is not over", asyn
 Deno.test("DELETE /customers/{id} takes no id of the database for a customer's", async () => {
   const id = await cancelled({ external_id: "K-3", email: "mo@example.com", name: "Mo West" });
   const { body } = await ask(api, "GET", `/orders/${id}`, undefined, as("boss"));
-  const path = `/customers/${body.customer.id}`;
-  assertProblem(await ask(api, "DELETE", path, undefined, as("boss")), 404, "not-found");
+  for (const said of [`${body.customer.id}`, `erased:${body.customer.id}`]) {
+    const path = `/customers/${said}`;
+    assertProblem(await ask(api, "GET", path, undefined, as("boss")), 404, "not-found");
+    assertProblem(await ask(api, "DELETE", path, undefined, as("boss")), 404, "not-found");
+  }
 });
 
 Deno.test("DELETE /customers/{id} finds a guest by the address, and tells of others who share it", async () => {

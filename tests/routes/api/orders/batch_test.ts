@@ -163,6 +163,18 @@ Deno.test("a line may be as large as a body, and a larger one costs only itself"
   assert.deepEqual(found.map(({ status }) => status), [413, 202]);
 });
 
+Deno.test("a batch of nothing but faults is answered by no more than it has room for", async () => {
+  const faulty = ndjson(Array.from({ length: 1_000 }, () => ({ items: Array(20).fill({}) })));
+  const good = orderBodyOf();
+  const found = await lines(await send(`${faulty}${ndjson([good])}`));
+  assert.equal(found.length, 1_001);
+  const named: number[] = found.map(({ problem }) => problem?.errors.length ?? 0);
+  assert.deepEqual([named[0], named[999], named[1_000]], [84, 1, 0]);
+  assert.ok(named.reduce((sum, one) => sum + one) < 11_000);
+  assert.match(found[999].problem.detail, /\(the first of 84 faults follows\)$/);
+  assert.equal(found[1_000].status, 202);
+});
+
 Deno.test("a key gets the first answers again, whatever has happened since; without it known orders are 200", async () => {
   const batch = ndjson([orderBodyOf(), { bad: true }, orderBodyOf()]);
   const key = { "idempotency-key": crypto.randomUUID() };
