@@ -98,7 +98,7 @@ export function batchTaker(
     const digest = createHash("sha256").update(body.bytes).digest("hex");
     const held = await hold(c, ["orders", body.form, digest]);
     if (held !== null && "answer" in held) return replayed(c, deps, body.form, held.answer);
-    const leave = await takePlace().catch(async (error) => {
+    const leave = await takePlace(c.get("caller").name).catch(async (error) => {
       await held?.release();
       held?.end();
       throw error;
@@ -375,22 +375,35 @@ function untaken({ number }: BatchLine): string {
 }
 
 /**
- * Lets so many work at once, and so many wait.
+ * Lets so many work at once, and so many wait: of one token all but one of each at the most, so that whoever never reads its
+ * answers keeps nobody else out.
  *
- * @returns gives a place, which is to be left in the end; it rejects with `unavailable` where too many wait
+ * @returns gives a token a place, which is to be left in the end; it rejects with `unavailable` where too many wait
  */
-function placesFor(working: number, waiting: number): () => Promise<() => void> {
-  const queue: (() => void)[] = [];
-  let taken = 0;
-  const leave = () => {
-    const next = queue.shift();
-    if (next === undefined) taken--;
-    else next();
+function placesFor(
+  working: number,
+  waiting: number,
+): (token: string | null) => Promise<() => void> {
+  const queue: { token: string | null; begin: () => void }[] = [];
+  const taken: (string | null)[] = [];
+  // Where nobody is asked who they are, nobody is told from others.
+  const hasShare = (token: string | null, of: readonly (string | null)[], places: number) =>
+    token !== null && of.filter((one) => one === token).length >= Math.max(1, places - 1);
+  const mayWork = (token: string | null) =>
+    taken.length < working && !hasShare(token, taken, working);
+  const work = (token: string | null) => {
+    taken.push(token);
+    return () => {
+      taken.splice(taken.indexOf(token), 1);
+      const next = queue.findIndex(({ token }) => mayWork(token));
+      if (next >= 0) queue.splice(next, 1)[0]!.begin();
+    };
   };
-  return async () => {
-    if (taken < working) taken++;
-    else if (queue.length < waiting) await new Promise<void>((resolve) => queue.push(resolve));
-    else throw new WorkflowError("unavailable", "Too many batches are waiting; try again later");
-    return leave;
+  return async (token) => {
+    if (mayWork(token)) return work(token);
+    if (queue.length >= waiting || hasShare(token, queue.map(({ token }) => token), waiting)) {
+      throw new WorkflowError("unavailable", "Too many batches are waiting; try again later");
+    }
+    return await new Promise((resolve) => queue.push({ token, begin: () => resolve(work(token)) }));
   };
 }

@@ -272,7 +272,8 @@ function routeWith(options: BatchOptions): Hono {
   const app = new Hono();
   app.onError(problemHandler(api.deps));
   app.use((c, next) => {
-    c.set("caller", { actor: "api", name: null, scopes, by: "nothing", csrfToken: "" });
+    const name = c.req.header("x-token") ?? null;
+    c.set("caller", { actor: "api", name, scopes, by: "nothing", csrfToken: "" });
     return next();
   });
   app.post("/orders/batch", batchTaker(api.deps, keyHolder(api.deps), options));
@@ -302,6 +303,19 @@ Deno.test("only so many batches are worked on at once, and so many wait", async 
   const found = await lines(await second);
   assert.equal(found.length, 2_001);
   assert.deepEqual((await lines(await send(batch(), {}, app))).length, 2_001);
+});
+
+Deno.test("a token that reads no answers leaves a place for others, to be worked on and to wait", async () => {
+  const app = routeWith({ working: 2, waiting: 2 });
+  const batch = (orders: number) => ndjson(Array.from({ length: orders }, () => orderBodyOf()));
+  const greedy = { "x-token": "greedy" };
+  const unread = await send(batch(2_001), greedy, app);
+  const second = send(batch(1), greedy, app);
+  await problem(await send(batch(1), greedy, app), 503, "unavailable");
+  const found = await lines(await send(batch(3), { "x-token": "other" }, app));
+  assert.deepEqual(found.map(({ status }) => status), [202, 202, 202]);
+  await unread.body!.cancel();
+  assert.equal((await lines(await second)).length, 1);
 });
 
 Deno.test("a batch needs the scope orders, and says nothing of customers without read", async () => {
