@@ -4,6 +4,8 @@
  * @module
  */
 
+import { readLatestErasure } from "../customers/erased_keys.ts";
+import { lockOutErasures } from "../customers/erasures.ts";
 import { type Database, type Queryable, toInteger } from "../connection/database.ts";
 
 /** A request under a key. */
@@ -172,6 +174,19 @@ export async function settleKey(
     [owner, key, claim],
   );
   return row === undefined ? null : String(row.answer);
+}
+
+/** Does so unless somebody was erased after a certain erasure: who begins one waits, and then finds the answer. */
+export async function settleUnlessErased(
+  db: Database,
+  claim: KeyClaim,
+  answer: string,
+  erasures: number,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    await lockOutErasures(tx);
+    if (await readLatestErasure(tx) === erasures) await settleKey(tx, claim, answer);
+  });
 }
 
 /** Keeps a claim for as long again, while its request takes its time. */

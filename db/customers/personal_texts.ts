@@ -5,6 +5,7 @@
  */
 
 import { erasedText } from "../../domain/customer/erased_customer.ts";
+import { packedPrefix } from "../clients/packed_text.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
@@ -374,6 +375,33 @@ export async function readAnswers(
     })));
   }
   return found;
+}
+
+/** Keys of a piece of time whose answers are packed, so that nothing is found in them by looking at the row. */
+export async function listPackedAnswers(
+  db: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<Omit<StoredAnswer, "answer">[]> {
+  const rows = await db.query(
+    `
+    select owner, idempotency_key
+    from idempotency_keys force index (idempotency_keys_age)
+    where created_at between ? and ? and answer like ?`,
+    [from, to, `"${packedPrefix}%`],
+  );
+  return rows.map((row) => ({ owner: String(row.owner), key: String(row.idempotency_key) }));
+}
+
+/** An answer of {@linkcode listPackedAnswers}; undefined where it is gone. */
+export async function readPackedAnswer(
+  db: Queryable,
+  { owner, key }: Omit<StoredAnswer, "answer">,
+): Promise<string | undefined> {
+  const [row] = await db.query(
+    "select answer from idempotency_keys where owner = ? and idempotency_key = ? and answer like ?",
+    [owner, key, `"${packedPrefix}%`],
+  );
+  return row === undefined ? undefined : String(row.answer);
 }
 
 /** Stores an answer anew. */

@@ -8,17 +8,20 @@ import { hasAnswers, keyHours } from "../../db/clients/idempotency.ts";
 import type { Database } from "../../db/connection/database.ts";
 import {
   findRejects,
+  listPackedAnswers,
   lockRejects,
   looseTextTables,
   readAnsweredTimes,
   readAnswers,
   readLooseTexts,
+  readPackedAnswer,
   writeAnswer,
   writeLooseTexts,
   writeRejects,
 } from "../../db/customers/personal_texts.ts";
 import { listOrdersOf, type Searched } from "../../db/customers/erasures.ts";
 import type { PersonFinder } from "../../domain/customer/personal_text.ts";
+import { packText, unpackText } from "../../db/clients/packed_text.ts";
 import { rejectsHead, rejectsWithout } from "../../domain/customer/rejects_without.ts";
 import { erasedText } from "../../domain/customer/erased_customer.ts";
 
@@ -33,6 +36,23 @@ export async function eraseLooseTexts(db: Database, finder: PersonFinder): Promi
       await writeLooseTexts(db, table, id, Object.fromEntries(left));
     }
   }
+}
+
+/** Answers to many orders that were packed, without the person; as they were where they do not name them. */
+function packedWithout(stored: string, finder: PersonFinder): string {
+  const text = unpackText(JSON.parse(stored) as string);
+  const said = text.toLowerCase();
+  if (!finder.needles.some((needle) => said.includes(needle.toLowerCase()))) return stored;
+  const left = text.split("\n").map((line) => lineWithout(line, finder)).join("\n");
+  return left === text ? stored : JSON.stringify(packText(left));
+}
+
+/** An answer that stands in a line of its own, with the signs of an array around it. */
+function lineWithout(line: string, finder: PersonFinder): string {
+  const from = line.indexOf("{");
+  const to = line.lastIndexOf("}") + 1;
+  if (from < 0 || to === 0) return line;
+  return line.slice(0, from) + textWithout(line.slice(from, to), finder) + line.slice(to);
 }
 
 /** A text without the person: of JSON only what names them, and else all of it. */
@@ -86,6 +106,13 @@ export async function eraseAnswers(
       for (const stored of await readAnswers(db, time, finder.needles)) {
         const answer = textWithout(stored.answer, finder);
         if (answer !== stored.answer) await writeAnswer(db, { ...stored, answer });
+      }
+      // One at a time: each may be of thousands of orders.
+      for (const key of await listPackedAnswers(db, time)) {
+        const stored = await readPackedAnswer(db, key);
+        if (stored === undefined) continue;
+        const answer = packedWithout(stored, finder);
+        if (answer !== stored) await writeAnswer(db, { ...key, answer });
       }
     }
   }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { WorkflowError } from "../../domain/errors.ts";
+import { unpackText } from "../../db/clients/packed_text.ts";
 import { eraseCustomer } from "../../services/erase_customer.ts";
 import { anOperator } from "../operator.ts";
 import { verify } from "../../streams/verification/verify.ts";
@@ -82,12 +83,19 @@ Deno.test("eraseCustomer() leaves nothing that names the person in any table or 
         "import_rejects.csv",
         "imports.reasons",
         "idempotency_keys.answer",
+        "idempotency_keys.answer packed",
       ]
     ) assert.ok(places.has(place), `${place} in ${[...places].join(", ")}`);
     const books = await booksOf(flow);
 
     const who = { externalId: mara.externalId };
+    const packed = () =>
+      flow.rows(
+        `select idempotency_key, answer from idempotency_keys where answer like '"H4sI%' order by 1`,
+      );
+    const answers = await packed();
     const done = await eraseCustomer({ ...flow, config }, who, anOperator("desk"));
+    assert.deepEqual((await packed()).map(textOf), answers.map((row) => withoutMara(textOf(row))));
     assert.deepEqual(await placesNaming(flow, namesOfMara), []);
     assert.equal(done.orders, 5);
     assert.deepEqual(await booksOf(flow), books);
@@ -95,6 +103,18 @@ Deno.test("eraseCustomer() leaves nothing that names the person in any table or 
     assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
   }, { notifyChannels: ["log", "email", "webhook"] });
 });
+
+function textOf({ answer }: Record<string, unknown>): string {
+  return unpackText(JSON.parse(String(answer)));
+}
+
+/** The same answer, but for whom it names. */
+function withoutMara(text: string): string {
+  return [mara.externalId, mara.email, mara.name].reduce(
+    (left, word) => left.replaceAll(JSON.stringify(word), '"(erased)"'),
+    text,
+  );
+}
 
 /** What the books say, whoever bought. */
 async function booksOf({ rows }: Workflow) {

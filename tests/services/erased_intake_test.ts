@@ -75,6 +75,9 @@ Deno.test("whoever orders after the erasure is a new customer, and is not mixed 
     );
     const again = await erase(flow);
     assert.equal(again.changed, true);
+    // The first erasure is still found by its row, whose keys are those of the second one now.
+    const first = await erase(flow, `erased:${customerId}`);
+    assert.deepEqual([first.customerId, first.changed], [customerId, false]);
     assert.deepEqual(await placesNaming(flow, namesOfMara), []);
   });
 });
