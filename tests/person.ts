@@ -68,7 +68,7 @@ export async function spread(flow: Workflow): Promise<void> {
     anOrder("M-4", [{ sku: "a", qty: 1 }], { customer: guestOf(mara.email, mara.name, "M-4") }),
     anOrder("O-2", [{ sku: "a", qty: 1 }], { customer: { ...mara, externalId: "C-8" } }),
   ]);
-  await placeUnderKey(flow);
+  await placeUnderKeys(flow, "k-1");
   await flow.drain();
   await failDeliveries(flow);
   const [paid] = await flow.rows("select id from orders where external_order_id = 'M-1'");
@@ -89,7 +89,10 @@ export async function spread(flow: Workflow): Promise<void> {
 }
 
 /** An order over HTTP, alone and in batches, whose answers are kept. */
-async function placeUnderKey({ test, ...flow }: Workflow): Promise<void> {
+export async function placeUnderKeys(
+  { test, ...flow }: Workflow,
+  key: string,
+): Promise<void> {
   const config = parseConfig({
     DATABASE_URL: test.databaseUrl,
     REDIS_URL: test.redisUrl,
@@ -106,14 +109,14 @@ async function placeUnderKey({ test, ...flow }: Workflow): Promise<void> {
   const answer = await app.request("/orders", {
     method: "POST",
     body: JSON.stringify(body),
-    headers: { "content-type": "application/json", "idempotency-key": "k-1" },
+    headers: { "content-type": "application/json", "idempotency-key": key },
   });
-  if (answer.status !== 202) throw new Error(await answer.text());
+  if (!answer.ok) throw new Error(await answer.text());
   for (const type of ["application/x-ndjson", "application/json"]) {
     const batch = await app.request("/orders/batch", {
       method: "POST",
       body: JSON.stringify(type === "application/json" ? [body, body] : body),
-      headers: { "content-type": type, "idempotency-key": `k-${type}` },
+      headers: { "content-type": type, "idempotency-key": `${key}-${type}` },
     });
     if (!(await batch.text()).includes(mara.email)) throw new Error("The batch names nobody");
   }

@@ -216,12 +216,6 @@ export async function releaseKey(
   );
 }
 
-/** Whether any answer is kept. */
-export async function hasAnswers(db: Queryable): Promise<boolean> {
-  const rows = await db.execute("select 1 as one from idempotency_keys limit 1");
-  return rows.length > 0;
-}
-
 /** Seconds for which a request is looked for that has no answer yet: each has one long before. */
 const openSeconds = 60;
 

@@ -68,7 +68,7 @@ export async function continueErasure(
   await eraseLooseTexts(db, finder);
   await eraseRejects(db, finder);
   await waitForAnswers(db);
-  await eraseAnswers(db, searched, finder);
+  await eraseAnswers(db, finder);
   await db.transaction((tx) => endErasure(tx, id));
 }
 

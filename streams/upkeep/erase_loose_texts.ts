@@ -4,7 +4,7 @@
  * @module
  */
 
-import { hasAnswers, keyHours } from "../../db/clients/idempotency.ts";
+import { keyHours } from "../../db/clients/idempotency.ts";
 import type { Database } from "../../db/connection/database.ts";
 import {
   findRejects,
@@ -19,7 +19,6 @@ import {
   writeLooseTexts,
   writeRejects,
 } from "../../db/customers/personal_texts.ts";
-import { listOrdersOf, type Searched } from "../../db/customers/erasures.ts";
 import type { PersonFinder } from "../../domain/customer/personal_text.ts";
 import { packText, unpackText } from "../../db/clients/packed_text.ts";
 import { rejectsHead, rejectsWithout } from "../../domain/customer/rejects_without.ts";
@@ -85,35 +84,22 @@ export async function eraseRejects(db: Database, finder: PersonFinder): Promise<
   }
 }
 
-/** Orders whose times are read at once. */
-const ordersAtOnce = 1_000;
-
 /**
  * Takes the person out of answers that are kept for requests that come again: those have the same answer as before, without
  * the name. Safe to repeat.
  */
-export async function eraseAnswers(
-  db: Database,
-  { customerIds }: Pick<Searched, "customerIds">,
-  finder: PersonFinder,
-): Promise<void> {
-  if (!await hasAnswers(db)) return;
-  for (let afterId = 0;;) {
-    const ids = await listOrdersOf(db, customerIds, { afterId, limit: ordersAtOnce });
-    if (ids.length === 0) return;
-    afterId = ids.at(-1)!;
-    for (const time of await readAnsweredTimes(db, ids, keyHours + 1)) {
-      for (const stored of await readAnswers(db, time, finder.needles)) {
-        const answer = textWithout(stored.answer, finder);
-        if (answer !== stored.answer) await writeAnswer(db, { ...stored, answer });
-      }
-      // One at a time: each may be of thousands of orders.
-      for (const key of await listPackedAnswers(db, time)) {
-        const stored = await readPackedAnswer(db, key);
-        if (stored === undefined) continue;
-        const answer = packedWithout(stored, finder);
-        if (answer !== stored) await writeAnswer(db, { ...key, answer });
-      }
+export async function eraseAnswers(db: Database, finder: PersonFinder): Promise<void> {
+  for (const time of await readAnsweredTimes(db, keyHours + 1)) {
+    for (const stored of await readAnswers(db, time, finder.needles)) {
+      const answer = textWithout(stored.answer, finder);
+      if (answer !== stored.answer) await writeAnswer(db, { ...stored, answer });
+    }
+    // One at a time: each may be of thousands of orders.
+    for (const key of await listPackedAnswers(db, time)) {
+      const stored = await readPackedAnswer(db, key);
+      if (stored === undefined) continue;
+      const answer = packedWithout(stored, finder);
+      if (answer !== stored) await writeAnswer(db, { ...key, answer });
     }
   }
 }

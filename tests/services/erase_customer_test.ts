@@ -5,7 +5,7 @@ import { eraseCustomer } from "../../services/erase_customer.ts";
 import { anOperator } from "../operator.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { assertConsistent } from "../streams/consistent.ts";
-import { mara, namesOfMara, placesNaming, spread } from "../person.ts";
+import { mara, namesOfMara, placesNaming, placeUnderKeys, spread } from "../person.ts";
 import { anOrder, openWorkflow, withWorkflow, type Workflow } from "../workflow.ts";
 
 const config = { erasureSecret: "" };
@@ -115,6 +115,26 @@ function withoutMara(text: string): string {
     text,
   );
 }
+
+Deno.test("answers to orders that were sent again hours after they were placed name nobody either", async () => {
+  await withWorkflow("erase_late_answers", async (flow) => {
+    await placeUnderKeys(flow, "first");
+    await flow.drain();
+    const age = async (hours: number) => {
+      for (const table of ["order_events", "idempotency_keys"]) {
+        await flow.rows(`update ${table} set created_at = created_at - interval ? hour`, [hours]);
+      }
+    };
+    await age(8);
+    await placeUnderKeys(flow, "again");
+    await age(3);
+    const who = { externalId: mara.externalId };
+    await eraseCustomer({ ...flow, config }, who, anOperator("desk"));
+    assert.deepEqual(await placesNaming(flow, namesOfMara), []);
+    const [kept] = await flow.rows("select count(*) as n from idempotency_keys");
+    assert.equal(Number(kept!.n), 6);
+  });
+});
 
 /** What the books say, whoever bought. */
 async function booksOf({ rows }: Workflow) {
