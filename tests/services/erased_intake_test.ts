@@ -158,6 +158,21 @@ Deno.test("a process with another secret creates nobody rather than let names co
   });
 });
 
+Deno.test("two processes with different secrets that erase at the same time: only the first may", async () => {
+  await withWorkflow("erased_secrets", async (flow) => {
+    const people = ["P-1", "P-2", "P-3", "P-4"].map((externalId) => ({ ...mara, externalId }));
+    await flow.add(people.map((customer, n) => anOrder(`${n}`, one, { customer })));
+    await flow.drain();
+    const outcomes = await Promise.allSettled(people.map(({ externalId }, n) => {
+      const config = { erasureSecret: `secret ${n}` };
+      return eraseCustomer({ ...flow, config }, { externalId }, anOperator("desk"));
+    }));
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+    const prints = await flow.rows("select distinct hex(key_print) as print from erased_keys");
+    assert.equal(prints.length, 1);
+  });
+});
+
 Deno.test("an order of the erased that ran short is not taken up again", async () => {
   await withWorkflow("erased_short", async (flow) => {
     const [short] = await flow.add([anOrder("M-1", [{ sku: "a", qty: 99 }], { customer: mara })]);
