@@ -95,7 +95,9 @@ export async function eraseCustomer(
     if (found === undefined) throw unknownCustomer();
     const begun = "erasure" in found
       ? found.erasure
-      : await db.transaction((tx) => beginErasure(tx, found.customer.id, operator, key));
+      : await db.transaction((tx) =>
+        beginErasure(tx, found.customer.id, operator, deps.config.erasureSecret)
+      );
     if (begun.finishedAt !== null) return { result: resultOf(begun, false), changed: false };
     await continueErasure(deps, begun, key);
     const done = (await readErasureWith(db, begun.customerId))!;
@@ -171,9 +173,11 @@ async function beginErasure(
   tx: Queryable,
   customerId: number,
   operator: Operator,
-  key: ErasureKey,
+  secret: string,
 ): Promise<Erasure> {
   await lockErasures(tx);
+  // Read behind the lock: the first erasure ever decides which secret counts.
+  const key = await readErasureKey(tx, secret);
   await lockLiveOrders(tx, [customerId]);
   const [customer] = await readCustomersBy(tx, { ids: [customerId] }, "for update");
   if (customer === undefined || isErasedId(customer.externalId)) {

@@ -10,6 +10,7 @@ import { addRejects, createImport, finishImport } from "../db/imports/imports.ts
 import { noCounts } from "../domain/import/import_counts.ts";
 import { rejectsCsv } from "../domain/import/rejects_csv.ts";
 import { guestOf } from "../domain/order/guest.ts";
+import { unpackText } from "../db/clients/packed_text.ts";
 import type { RedisClient } from "../streams/redis/redis.ts";
 import { deliverOnce } from "../streams/notifications/deliver_notifications.ts";
 import { publish } from "../streams/workflow/publish.ts";
@@ -67,7 +68,7 @@ export async function spread(flow: Workflow): Promise<void> {
     anOrder("M-4", [{ sku: "a", qty: 1 }], { customer: guestOf(mara.email, mara.name, "M-4") }),
     anOrder("O-2", [{ sku: "a", qty: 1 }], { customer: { ...mara, externalId: "C-8" } }),
   ]);
-  await placeUnderKey(flow);
+  await placeUnderKeys(flow, "k-1");
   await flow.drain();
   await failDeliveries(flow);
   const [paid] = await flow.rows("select id from orders where external_order_id = 'M-1'");
@@ -87,8 +88,11 @@ export async function spread(flow: Workflow): Promise<void> {
   await leaveRejects(flow);
 }
 
-/** An order over HTTP whose answer is kept. */
-async function placeUnderKey({ test, ...flow }: Workflow): Promise<void> {
+/** An order over HTTP, alone and in batches, whose answers are kept. */
+export async function placeUnderKeys(
+  { test, ...flow }: Workflow,
+  key: string,
+): Promise<void> {
   const config = parseConfig({
     DATABASE_URL: test.databaseUrl,
     REDIS_URL: test.redisUrl,
@@ -101,12 +105,21 @@ async function placeUnderKey({ test, ...flow }: Workflow): Promise<void> {
     customer: { external_id: mara.externalId, email: mara.email, name: mara.name },
     items: [{ sku: "a", name: "A", unit_price_cents: 100, qty: 1 }],
   };
-  const answer = await makeApp({ ...flow, config, background: new Set() }).request("/orders", {
+  const app = makeApp({ ...flow, config, background: new Set() });
+  const answer = await app.request("/orders", {
     method: "POST",
     body: JSON.stringify(body),
-    headers: { "content-type": "application/json", "idempotency-key": "k-1" },
+    headers: { "content-type": "application/json", "idempotency-key": key },
   });
-  if (answer.status !== 202) throw new Error(await answer.text());
+  if (!answer.ok) throw new Error(await answer.text());
+  for (const type of ["application/x-ndjson", "application/json"]) {
+    const batch = await app.request("/orders/batch", {
+      method: "POST",
+      body: JSON.stringify(type === "application/json" ? [body, body] : body),
+      headers: { "content-type": type, "idempotency-key": `${key}-${type}` },
+    });
+    if (!(await batch.text()).includes(mara.email)) throw new Error("The batch names nobody");
+  }
 }
 
 /** Receivers that refuse by name; their answers are kept, and all of it waits to be sent again. */
@@ -177,7 +190,13 @@ export async function placesNaming(
     if (forms.some((form) => said.includes(form))) found.push(`${place}: ${text.slice(0, 200)}`);
   };
   for (const [table, { columns, rows }] of await takeDump(test.databaseUrl)) {
-    for (const row of rows) row.forEach((value, at) => look(`${table}.${columns[at]}`, value));
+    for (const row of rows) {
+      row.forEach((value, at) => {
+        look(`${table}.${columns[at]}`, value);
+        const packed = /^"(H4sI[^"]*)"$/.exec(String(value))?.[1];
+        if (packed !== undefined) look(`${table}.${columns[at]} packed`, unpackText(packed));
+      });
+    }
   }
   for (const key of await redis.keys(`${test.redisPrefix}*`)) {
     look(`redis ${key}`, [key, ...await valuesOf(redis, key)].join("\n"));

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { readLatestErasure } from "../customers/erased_keys.ts";
+import { lockOutErasures } from "../customers/erasures.ts";
 import { type Database, type Queryable, toInteger } from "../connection/database.ts";
 
 /** A request under a key. */
@@ -174,6 +176,19 @@ export async function settleKey(
   return row === undefined ? null : String(row.answer);
 }
 
+/** Does so unless somebody was erased after a certain erasure: who begins one waits, and then finds the answer. */
+export async function settleUnlessErased(
+  db: Database,
+  claim: KeyClaim,
+  answer: string,
+  erasures: number,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    await lockOutErasures(tx);
+    if (await readLatestErasure(tx) === erasures) await settleKey(tx, claim, answer);
+  });
+}
+
 /** Keeps a claim for as long again, while its request takes its time. */
 export async function prolongKey(
   db: Queryable,
@@ -199,12 +214,6 @@ export async function releaseKey(
     where owner = ? and idempotency_key = ? and claim = unhex(?) and answer is null`,
     [owner, key, claim],
   );
-}
-
-/** Whether any answer is kept. */
-export async function hasAnswers(db: Queryable): Promise<boolean> {
-  const rows = await db.execute("select 1 as one from idempotency_keys limit 1");
-  return rows.length > 0;
 }
 
 /** Seconds for which a request is looked for that has no answer yet: each has one long before. */

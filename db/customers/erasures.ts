@@ -324,7 +324,10 @@ export async function eraseCustomerRows(tx: Queryable, ids: readonly number[]): 
 const erasureColumns = `id, customer_id, cast(searched as char) as searched, after_order_id, orders,
   actor, via, address, created_at, finished_at`;
 
-/** Of whom a customer's row was erased: the id of the row that was asked for. */
+/**
+ * By which erasure a customer's row was erased. The keys of somebody who came back and was erased again are those of the later
+ * row; the earlier one is known by its erasure alone.
+ */
 export async function readErasureWith(
   db: Queryable,
   customerId: number,
@@ -333,8 +336,10 @@ export async function readErasureWith(
     `
     select ${erasureColumns}
     from erasures
-    where id = (select max(erasure_id) from erased_keys where customer_id = ?)`,
-    [customerId],
+    where id = coalesce(
+      (select max(erasure_id) from erased_keys where customer_id = ?),
+      (select max(latest.id) from erasures as latest where latest.customer_id = ?))`,
+    [customerId, customerId],
   );
   return row === undefined ? undefined : toErasure(row);
 }

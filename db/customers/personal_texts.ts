@@ -5,6 +5,7 @@
  */
 
 import { erasedText } from "../../domain/customer/erased_customer.ts";
+import { packedPrefix } from "../clients/packed_text.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
@@ -314,42 +315,37 @@ export interface StoredAnswer {
   answer: string;
 }
 
+/** Minutes of answers that one statement looks through. */
+const answersMinutes = 30;
+
 /**
- * When something was done about orders in the last hours, as pieces of time in which requests may have been answered:
- * an answer is stored within minutes of what it tells.
+ * The last hours in pieces, as far as answers are kept of them. Any of them may name a person: an order that is sent again is
+ * answered hours after anything was done about it.
  *
- * @returns UTC, from and to, none of which touch
+ * @returns UTC, from and to; none where no answer is kept
  */
 export async function readAnsweredTimes(
   db: Queryable,
-  orderIds: readonly number[],
   hours: number,
 ): Promise<{ from: string; to: string }[]> {
-  if (orderIds.length === 0) return [];
-  const rows = await db.query(
+  const [row] = await db.query(
     `
-    select date_format(created_at, '%Y-%m-%d %H:%i:00') as minute
-    from order_events force index (order_events_order)
-    where order_id in (?) and created_at > current_timestamp(6) - interval ? hour
-    group by 1
-    order by 1`,
-    [[...orderIds], hours],
+    select date_format(min(created_at), '%Y-%m-%d %H:%i:00') as oldest, current_timestamp(6) as now
+    from idempotency_keys force index (idempotency_keys_age)
+    where created_at > current_timestamp(6) - interval ? hour`,
+    [hours],
   );
+  if (row === undefined || row.oldest === null) return [];
+  const timeOf = (text: unknown) => Date.parse(`${String(text).replace(" ", "T")}Z`);
+  const textOf = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
   const times: { from: string; to: string }[] = [];
-  for (const row of rows) {
-    const at = Date.parse(`${String(row.minute).replace(" ", "T")}Z`);
-    const [from, to] = [at - answeredWithinMs, at + answeredWithinMs].map((ms) =>
-      new Date(ms).toISOString().slice(0, 19).replace("T", " ")
-    ) as [string, string];
-    const last = times.at(-1);
-    if (last !== undefined && last.to >= from) last.to = to;
-    else times.push({ from, to });
+  for (let at = timeOf(row.oldest); at <= timeOf(row.now);) {
+    const from = textOf(at);
+    at += answersMinutes * 60_000;
+    times.push({ from, to: textOf(at) });
   }
   return times;
 }
-
-/** Longest time between a key's claim and what is done under it, or the other way round. */
-const answeredWithinMs = 600_000;
 
 /** Stored answers of a piece of time that have one of the needles in them. */
 export async function readAnswers(
@@ -374,6 +370,33 @@ export async function readAnswers(
     })));
   }
   return found;
+}
+
+/** Keys of a piece of time whose answers are packed, so that nothing is found in them by looking at the row. */
+export async function listPackedAnswers(
+  db: Queryable,
+  { from, to }: { from: string; to: string },
+): Promise<Omit<StoredAnswer, "answer">[]> {
+  const rows = await db.query(
+    `
+    select owner, idempotency_key
+    from idempotency_keys force index (idempotency_keys_age)
+    where created_at between ? and ? and answer like ?`,
+    [from, to, `"${packedPrefix}%`],
+  );
+  return rows.map((row) => ({ owner: String(row.owner), key: String(row.idempotency_key) }));
+}
+
+/** An answer of {@linkcode listPackedAnswers}; undefined where it is gone. */
+export async function readPackedAnswer(
+  db: Queryable,
+  { owner, key }: Omit<StoredAnswer, "answer">,
+): Promise<string | undefined> {
+  const [row] = await db.query(
+    "select answer from idempotency_keys where owner = ? and idempotency_key = ? and answer like ?",
+    [owner, key, `"${packedPrefix}%`],
+  );
+  return row === undefined ? undefined : String(row.answer);
 }
 
 /** Stores an answer anew. */

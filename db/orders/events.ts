@@ -40,7 +40,8 @@ export interface OrderEventRow {
     | "refund_processed"
     | "refund_given_twice"
     | "given_twice_dismissed"
-    | "refund_failed";
+    | "refund_failed"
+    | "customer_erased";
   /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */
   detail?: string;
   /** Delivery count of the message behind it. */

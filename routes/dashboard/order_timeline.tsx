@@ -119,6 +119,7 @@ const steps: Readonly<Record<string, [name: string, look: string]>> = {
   refund_given_twice: ["Refund given back twice", "bad"],
   given_twice_dismissed: ["What was given back twice is dismissed", "accent"],
   refund_failed: ["Refund failed", "bad"],
+  customer_erased: ["The customer's data erased", "accent"],
   notification_replayed: ["Notification sent again", "accent"],
   dead_letter_retried: ["Dead letter retried", "accent"],
   dead_letter_discarded: ["Dead letter discarded", "bad"],

@@ -20,6 +20,7 @@ import {
   purgeKeys,
   releaseKey,
   settleKey,
+  settleUnlessErased,
 } from "../../db/clients/idempotency.ts";
 import type { AppDeps } from "../deps.ts";
 import { batcher } from "./batcher.ts";
@@ -126,6 +127,13 @@ export type Held =
      * @throws {WorkflowError} `idempotency_key_in_use` where the key was lost to another request
      */
     settle(answer: string): Promise<string>;
+    /**
+     * Stores an answer that took its time, unless somebody was erased meanwhile, whom it may name: the key is left to be released
+     * then.
+     *
+     * @param erasures the latest erasure before anything was read for the answer
+     */
+    settleUnlessErased(answer: string, erasures: number): Promise<void>;
     /** Gives the key up, so that the request may come again under it. */
     release(): Promise<void>;
     /** Shows no more signs of life. To be called at the end, whatever that is. */
@@ -198,6 +206,7 @@ export function keyHolder(
     );
     return {
       key,
+      settleUnlessErased: (answer, erasures) => settleUnlessErased(db, key, answer, erasures),
       settle: async (answer) => {
         const settled = await settleKey(db, key, answer);
         if (settled === null) throw keyInUse();

@@ -24,6 +24,7 @@ import {
   orderTextTables,
   readOrderTexts,
 } from "../../db/customers/personal_texts.ts";
+import { addOrderEvents } from "../../db/orders/events.ts";
 import { erasedContentHash, type ErasureKey } from "../../domain/customer/erasure_key.ts";
 import { type PersonFinder, personFinder } from "../../domain/customer/personal_text.ts";
 import { counted } from "../../domain/text/plural.ts";
@@ -54,7 +55,7 @@ export async function resumeErasure(store: ErasureStore, erasureId: number): Pro
  */
 export async function continueErasure(
   { db }: Pick<ErasureStore, "db">,
-  { id, searched }: Erasure,
+  { id, searched, operator: { actor } }: Erasure,
   key: ErasureKey,
 ): Promise<void> {
   if (searched === null) return;
@@ -62,12 +63,12 @@ export async function continueErasure(
   while (await db.transaction((tx) => eraseNextOrders(tx, id, { key, finder })));
   for (let from = 0; from < searched.otherOrderIds.length; from += ordersAtOnce) {
     const ids = searched.otherOrderIds.slice(from, from + ordersAtOnce);
-    await db.transaction((tx) => eraseFromOrders(tx, ids.map((id) => ({ id })), finder));
+    await db.transaction((tx) => eraseFromOrders(tx, ids.map((id) => ({ id })), { actor, finder }));
   }
   await eraseLooseTexts(db, finder);
   await eraseRejects(db, finder);
   await waitForAnswers(db);
-  await eraseAnswers(db, searched, finder);
+  await eraseAnswers(db, finder);
   await db.transaction((tx) => endErasure(tx, id));
 }
 
@@ -77,7 +78,7 @@ async function eraseNextOrders(
   id: number,
   { key, finder }: { key: ErasureKey; finder: PersonFinder },
 ): Promise<boolean> {
-  const { searched, afterOrderId } = await lockErasure(tx, id);
+  const { searched, afterOrderId, operator: { actor } } = await lockErasure(tx, id);
   if (searched === null) return false;
   const page = { afterId: afterOrderId, limit: ordersAtOnce };
   const orders = await lockNextOrders(tx, searched.customerIds, page);
@@ -87,16 +88,17 @@ async function eraseNextOrders(
   await eraseFromOrders(
     tx,
     orders.map(({ id, contentHash }) => ({ id, contentHash: erasedContentHash(key, contentHash) })),
-    finder,
+    { actor, finder },
   );
   await noteErasedOrders(tx, id, ids.at(-1)!, ids.length);
   return true;
 }
 
+/** The step in their timelines has whoever keeps copies of changed orders learn of it. */
 async function eraseFromOrders(
   tx: Queryable,
   orders: readonly { id: number; contentHash?: string }[],
-  finder: PersonFinder,
+  { actor, finder }: { actor: string; finder: PersonFinder },
 ): Promise<void> {
   const ids = orders.map(({ id }) => id);
   await eraseRecipients(tx, orders);
@@ -106,6 +108,8 @@ async function eraseFromOrders(
     const named = texts.filter(({ text }) => finder.isNamedIn(text));
     await eraseOrderTexts(tx, table, named.map(({ id }) => id));
   }
+  const steps = ids.map((orderId) => ({ orderId, event: "customer_erased" as const }));
+  await addOrderEvents(tx, steps, actor);
 }
 
 /** An answer that is being made of what was read before is stored before it is looked for. */

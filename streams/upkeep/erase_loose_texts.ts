@@ -4,21 +4,23 @@
  * @module
  */
 
-import { hasAnswers, keyHours } from "../../db/clients/idempotency.ts";
+import { keyHours } from "../../db/clients/idempotency.ts";
 import type { Database } from "../../db/connection/database.ts";
 import {
   findRejects,
+  listPackedAnswers,
   lockRejects,
   looseTextTables,
   readAnsweredTimes,
   readAnswers,
   readLooseTexts,
+  readPackedAnswer,
   writeAnswer,
   writeLooseTexts,
   writeRejects,
 } from "../../db/customers/personal_texts.ts";
-import { listOrdersOf, type Searched } from "../../db/customers/erasures.ts";
 import type { PersonFinder } from "../../domain/customer/personal_text.ts";
+import { packText, unpackText } from "../../db/clients/packed_text.ts";
 import { rejectsHead, rejectsWithout } from "../../domain/customer/rejects_without.ts";
 import { erasedText } from "../../domain/customer/erased_customer.ts";
 
@@ -33,6 +35,23 @@ export async function eraseLooseTexts(db: Database, finder: PersonFinder): Promi
       await writeLooseTexts(db, table, id, Object.fromEntries(left));
     }
   }
+}
+
+/** Answers to many orders that were packed, without the person; as they were where they do not name them. */
+function packedWithout(stored: string, finder: PersonFinder): string {
+  const text = unpackText(JSON.parse(stored) as string);
+  const said = text.toLowerCase();
+  if (!finder.needles.some((needle) => said.includes(needle.toLowerCase()))) return stored;
+  const left = text.split("\n").map((line) => lineWithout(line, finder)).join("\n");
+  return left === text ? stored : JSON.stringify(packText(left));
+}
+
+/** An answer that stands in a line of its own, with the signs of an array around it. */
+function lineWithout(line: string, finder: PersonFinder): string {
+  const from = line.indexOf("{");
+  const to = line.lastIndexOf("}") + 1;
+  if (from < 0 || to === 0) return line;
+  return line.slice(0, from) + textWithout(line.slice(from, to), finder) + line.slice(to);
 }
 
 /** A text without the person: of JSON only what names them, and else all of it. */
@@ -65,28 +84,22 @@ export async function eraseRejects(db: Database, finder: PersonFinder): Promise<
   }
 }
 
-/** Orders whose times are read at once. */
-const ordersAtOnce = 1_000;
-
 /**
  * Takes the person out of answers that are kept for requests that come again: those have the same answer as before, without
  * the name. Safe to repeat.
  */
-export async function eraseAnswers(
-  db: Database,
-  { customerIds }: Pick<Searched, "customerIds">,
-  finder: PersonFinder,
-): Promise<void> {
-  if (!await hasAnswers(db)) return;
-  for (let afterId = 0;;) {
-    const ids = await listOrdersOf(db, customerIds, { afterId, limit: ordersAtOnce });
-    if (ids.length === 0) return;
-    afterId = ids.at(-1)!;
-    for (const time of await readAnsweredTimes(db, ids, keyHours + 1)) {
-      for (const stored of await readAnswers(db, time, finder.needles)) {
-        const answer = textWithout(stored.answer, finder);
-        if (answer !== stored.answer) await writeAnswer(db, { ...stored, answer });
-      }
+export async function eraseAnswers(db: Database, finder: PersonFinder): Promise<void> {
+  for (const time of await readAnsweredTimes(db, keyHours + 1)) {
+    for (const stored of await readAnswers(db, time, finder.needles)) {
+      const answer = textWithout(stored.answer, finder);
+      if (answer !== stored.answer) await writeAnswer(db, { ...stored, answer });
+    }
+    // One at a time: each may be of thousands of orders.
+    for (const key of await listPackedAnswers(db, time)) {
+      const stored = await readPackedAnswer(db, key);
+      if (stored === undefined) continue;
+      const answer = packedWithout(stored, finder);
+      if (answer !== stored) await writeAnswer(db, { ...key, answer });
     }
   }
 }

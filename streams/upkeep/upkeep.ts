@@ -58,14 +58,18 @@ export async function keepUp(deps: UpkeepDeps, signal: AbortSignal): Promise<voi
   }
 }
 
-/** Goes on with erasures that were begun and left. */
+/** Goes on with erasures that were begun and left, each for itself: one that fails holds up nothing else. */
 export async function endErasures(
   deps: Pick<UpkeepDeps, "db" | "config" | "log">,
   silentSeconds = abandonedSeconds,
 ): Promise<void> {
   for (const id of await readAbandonedErasures(deps.db, silentSeconds)) {
-    await resumeErasure(deps, id);
-    deps.log.info("an erasure was ended that had been left", { erasure: id });
+    try {
+      await resumeErasure(deps, id);
+      deps.log.info("an erasure was ended that had been left", { erasure: id });
+    } catch (error) {
+      deps.log.warn("an erasure could not be ended", { erasure: id, error: messageOf(error) });
+    }
   }
 }
 

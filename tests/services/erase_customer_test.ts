@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { WorkflowError } from "../../domain/errors.ts";
+import { unpackText } from "../../db/clients/packed_text.ts";
 import { eraseCustomer } from "../../services/erase_customer.ts";
 import { anOperator } from "../operator.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { assertConsistent } from "../streams/consistent.ts";
-import { mara, namesOfMara, placesNaming, spread } from "../person.ts";
+import { mara, namesOfMara, placesNaming, placeUnderKeys, spread } from "../person.ts";
 import { anOrder, openWorkflow, withWorkflow, type Workflow } from "../workflow.ts";
 
 const config = { erasureSecret: "" };
@@ -82,18 +83,57 @@ Deno.test("eraseCustomer() leaves nothing that names the person in any table or 
         "import_rejects.csv",
         "imports.reasons",
         "idempotency_keys.answer",
+        "idempotency_keys.answer packed",
       ]
     ) assert.ok(places.has(place), `${place} in ${[...places].join(", ")}`);
     const books = await booksOf(flow);
 
     const who = { externalId: mara.externalId };
+    const packed = () =>
+      flow.rows(
+        `select idempotency_key, answer from idempotency_keys where answer like '"H4sI%' order by 1`,
+      );
+    const answers = await packed();
     const done = await eraseCustomer({ ...flow, config }, who, anOperator("desk"));
+    assert.deepEqual((await packed()).map(textOf), answers.map((row) => withoutMara(textOf(row))));
     assert.deepEqual(await placesNaming(flow, namesOfMara), []);
     assert.equal(done.orders, 5);
     assert.deepEqual(await booksOf(flow), books);
     const report = await verify(flow, { settleMs: 0 });
     assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
   }, { notifyChannels: ["log", "email", "webhook"] });
+});
+
+function textOf({ answer }: Record<string, unknown>): string {
+  return unpackText(JSON.parse(String(answer)));
+}
+
+/** The same answer, but for whom it names. */
+function withoutMara(text: string): string {
+  return [mara.externalId, mara.email, mara.name].reduce(
+    (left, word) => left.replaceAll(JSON.stringify(word), '"(erased)"'),
+    text,
+  );
+}
+
+Deno.test("answers to orders that were sent again hours after they were placed name nobody either", async () => {
+  await withWorkflow("erase_late_answers", async (flow) => {
+    await placeUnderKeys(flow, "first");
+    await flow.drain();
+    const age = async (hours: number) => {
+      for (const table of ["order_events", "idempotency_keys"]) {
+        await flow.rows(`update ${table} set created_at = created_at - interval ? hour`, [hours]);
+      }
+    };
+    await age(8);
+    await placeUnderKeys(flow, "again");
+    await age(3);
+    const who = { externalId: mara.externalId };
+    await eraseCustomer({ ...flow, config }, who, anOperator("desk"));
+    assert.deepEqual(await placesNaming(flow, namesOfMara), []);
+    const [kept] = await flow.rows("select count(*) as n from idempotency_keys");
+    assert.equal(Number(kept!.n), 6);
+  });
 });
 
 /** What the books say, whoever bought. */

@@ -75,6 +75,9 @@ Deno.test("whoever orders after the erasure is a new customer, and is not mixed 
     );
     const again = await erase(flow);
     assert.equal(again.changed, true);
+    // The first erasure is still found by its row, whose keys are those of the second one now.
+    const first = await erase(flow, `erased:${customerId}`);
+    assert.deepEqual([first.customerId, first.changed], [customerId, false]);
     assert.deepEqual(await placesNaming(flow, namesOfMara), []);
   });
 });
@@ -152,6 +155,21 @@ Deno.test("a process with another secret creates nobody rather than let names co
       /ERASURE_SECRET/,
     );
     assert.equal((await flow.rows("select id from orders")).length, 1);
+  });
+});
+
+Deno.test("two processes with different secrets that erase at the same time: only the first may", async () => {
+  await withWorkflow("erased_secrets", async (flow) => {
+    const people = ["P-1", "P-2", "P-3", "P-4"].map((externalId) => ({ ...mara, externalId }));
+    await flow.add(people.map((customer, n) => anOrder(`${n}`, one, { customer })));
+    await flow.drain();
+    const outcomes = await Promise.allSettled(people.map(({ externalId }, n) => {
+      const config = { erasureSecret: `secret ${n}` };
+      return eraseCustomer({ ...flow, config }, { externalId }, anOperator("desk"));
+    }));
+    assert.equal(outcomes.filter(({ status }) => status === "fulfilled").length, 1);
+    const prints = await flow.rows("select distinct hex(key_print) as print from erased_keys");
+    assert.equal(prints.length, 1);
   });
 });
 

@@ -10,6 +10,7 @@ import { createGunzip, gzipSync } from "node:zlib";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { readLatestErasure } from "../../../db/customers/erased_keys.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import {
@@ -98,13 +99,15 @@ export function batchTaker(
     const digest = createHash("sha256").update(body.bytes).digest("hex");
     const held = await hold(c, ["orders", body.form, digest]);
     if (held !== null && "answer" in held) return replayed(c, deps, body.form, held.answer);
-    const leave = await takePlace(c.get("caller").name).catch(async (error) => {
+    const giveUp = async (error: unknown): Promise<never> => {
       await held?.release();
       held?.end();
       throw error;
-    });
+    };
+    const erasures = held === null ? 0 : await readLatestErasure(deps.db).catch(giveUp);
+    const leave = await takePlace(c.get("caller").name).catch(giveUp);
     const answers = answersOf(deps, body, c.get("caller"));
-    return await streamed(c, { deps, body, answers, held, leave, silentMs });
+    return await streamed(c, { deps, body, answers, held, erasures, leave, silentMs });
   };
 }
 
@@ -114,6 +117,8 @@ interface Running {
   body: BatchBody;
   answers: AsyncGenerator<Answers, undefined>;
   held: Exclude<Held, { answer: string }> | null;
+  /** The latest erasure as it began; of no account without a key. */
+  erasures: number;
   /** Gives its place to the next batch. */
   leave: () => void;
   silentMs?: number;
@@ -123,7 +128,7 @@ interface Running {
 interface Answers {
   /** One JSON object each. */
   texts: string[];
-  /** False where an engine was away, so that some were not taken: the same batch may come again. */
+  /** False where some were not taken by no fault of theirs, as where an engine was away: the same batch may come again. */
   complete: boolean;
 }
 
@@ -156,7 +161,7 @@ function endOf({ answers, held, leave }: Running): () => Promise<void> {
 }
 
 function streamOf(
-  { deps: { log }, body: { form }, answers, held, silentMs }: Running,
+  { deps: { log }, body: { form }, answers, held, erasures, silentMs }: Running,
   begun: IteratorResult<Answers, undefined>,
   end: () => Promise<void>,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -175,7 +180,9 @@ function streamOf(
       }
       isWritten = true;
       const rest = written.rest();
-      if (held !== null && isComplete) await held.settle(JSON.stringify(written.packed()));
+      if (held !== null && isComplete) {
+        await held.settleUnlessErased(JSON.stringify(written.packed()), erasures);
+      }
       return rest;
     },
     onBreak: (error) => log.warn("batch of orders broken off", { error: messageOf(error) }),
@@ -245,9 +252,9 @@ async function* answersOf(
     const taking = takePart(deps, read, caller, parent);
     const next = parts[index + 1];
     if (next !== undefined) reading = readPart(body, next, left);
-    let texts: string[];
+    let answers: Answers;
     try {
-      texts = await taking;
+      answers = await taking;
     } catch (error) {
       await reading;
       if (index === 0) throw error;
@@ -255,7 +262,7 @@ async function* answersOf(
       const lines = parts.slice(index).flat();
       return yield { texts: lines.map((line) => untaken(line)), complete: false };
     }
-    yield { texts, complete: true };
+    yield answers;
   }
 }
 
@@ -315,14 +322,15 @@ async function takePart(
   read: readonly ReadLine[],
   { actor, scopes }: Caller,
   parent: string | undefined,
-): Promise<string[]> {
+): Promise<Answers> {
   const brought = read.flatMap((one): BatchOrder[] =>
     "order" in one ? [{ line: one.line, order: one.order, actor, traceparent: parent }] : []
   );
   const place = () => placeApart(deps, brought);
   const placed = tracing ? await inSpan("take orders", { of: [parent] }, place) : await place();
   const results = new Map(brought.map(({ line }, index) => [line, placed[index]!]));
-  return read.map((one) => {
+  const complete = placed.every((one) => !("problem" in one) || one.problem.status < 500);
+  const texts = read.map((one) => {
     const { number: line } = one.line;
     if ("problem" in one) return refused(line, one.problem);
     const result = results.get(one.line)!;
@@ -334,6 +342,7 @@ async function takePart(
     const status = result.outcome === "new" ? 202 : 200;
     return JSON.stringify({ line, status, location, etag, order });
   });
+  return { texts, complete };
 }
 
 /**

@@ -8,7 +8,9 @@ import { type BatchOptions, batchTaker } from "../../../../routes/api/orders/ord
 import { keyHolder } from "../../../../routes/middleware/idempotency.ts";
 import { problemHandler } from "../../../../routes/middleware/problem.ts";
 import { batchAnswer } from "../../../../routes/api/description/answers.ts";
-import { type Api, assertProblem, openApi, orderBodyOf } from "../../api.ts";
+import { eraseCustomer } from "../../../../services/erase_customer.ts";
+import { anOperator } from "../../../operator.ts";
+import { type Api, ask, assertProblem, openApi, orderBodyOf } from "../../api.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -261,10 +263,34 @@ Deno.test("an order that nobody could write fails alone", async () => {
     },
   };
   const app = makeApp(deps);
-  const found = await lines(
-    await send(ndjson([orderBodyOf(), orderBodyOf(), poison, orderBodyOf()]), {}, app),
-  );
-  assert.deepEqual(found.map(({ status }) => status), [202, 202, 500, 202]);
+  const batch = ndjson([orderBodyOf(), orderBodyOf(), poison, orderBodyOf()]);
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const statuses = async (app = api.app) =>
+    (await lines(await send(batch, key, app))).map(({ status }) => status);
+  assert.deepEqual(await statuses(app), [202, 202, 500, 202]);
+  // It was no fault of the order's, so the key is free for another try.
+  assert.deepEqual(await statuses(), [200, 200, 202, 200]);
+  assert.deepEqual(await statuses(), [200, 200, 202, 200]);
+});
+
+Deno.test("answers are not kept where somebody was erased since the batch began", async () => {
+  const batch = ndjson(Array.from({ length: 3_500 }, () => orderBodyOf()));
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const response = await send(batch, key);
+  const reader = response.body!.getReader();
+  await reader.read();
+  const { db } = api.deps;
+  const gone = orderBodyOf();
+  gone.customer.external_id = `gone-${crypto.randomUUID()}`;
+  const [one] = await lines(await send(ndjson([gone])));
+  await ask(api, "POST", `/orders/${one.order.id}/cancel`);
+  const operator = anOperator("desk");
+  // So old that an erasure does not wait for it any more.
+  await db.run("update idempotency_keys set created_at = created_at - interval 2 minute");
+  await eraseCustomer(api.deps, { externalId: gone.customer.external_id }, operator);
+  while (!(await reader.read()).done);
+  const again = await lines(await send(batch, key));
+  assert.ok(again.every(({ status }) => status === 200));
 });
 
 /** The route on its own, with limits that a test can wait for. */

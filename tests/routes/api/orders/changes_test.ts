@@ -82,6 +82,31 @@ Deno.test("updated_since gives each changed order once, and by its cursor what h
   assert.deepEqual((await changes(second.cursor)).ids, []);
 });
 
+Deno.test("an erasure changes the orders of the person, and those of others that were sent to them", async () => {
+  const gone = { external_id: "Gone-1", email: "gone@example.com", name: "Gone Berg" };
+  const placed: number[] = [];
+  for (const customer of [gone, undefined, { ...gone, external_id: "C-1" }]) {
+    const body = orderBodyOf(customer && { customer });
+    const { body: { id } } = await ask(api, "POST", "/orders", body);
+    await ask(api, "POST", `/orders/${id}/cancel`);
+    placed.push(id);
+  }
+  await age();
+  let { cursor } = await changes();
+  const erased = await ask(api, "DELETE", "/customers/Gone-1");
+  assert.equal(erased.status, 200, JSON.stringify(erased.body));
+  await age();
+  const found = await changes(cursor);
+  assert.deepEqual(found.ids, [placed[0], placed[2]]);
+  const { body } = await ask(api, "GET", `/orders/${placed[0]}`);
+  assert.equal(body.timeline.at(-1).event, "customer_erased");
+  // Nothing changes where it was done before.
+  ({ cursor } = found);
+  await ask(api, "DELETE", "/customers/Gone-1");
+  await age();
+  assert.deepEqual(await changes(cursor), { ids: [], cursor });
+});
+
 Deno.test("pages of changes end where their limit is, and filters leave none out", async () => {
   const start = await changes();
   const ids: number[] = [];
