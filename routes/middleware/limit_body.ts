@@ -4,7 +4,6 @@
  * @module
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import type { MiddlewareHandler } from "hono";
 import { bodyPieces, tooLargeText } from "./body_pieces.ts";
 import { inTime } from "./body_times.ts";
@@ -87,8 +86,12 @@ export function limitBody(
   };
 }
 
+/** Longest rest between two turns, in milliseconds. */
+const maxRestMs = 100;
+
 /**
- * Lets so many bytes at once, in the order in which they come; each says when its turn is over.
+ * Lets so many bytes at once, in the order in which they come; each says when its turn is over. Whoever waits begins only after a
+ * rest as long as the turn before: one body after the other would be worked on else, and nobody else be answered.
  *
  * @param max of all; of more in one piece no others are let beside it
  */
@@ -96,7 +99,7 @@ function turns(max: number): (bytes: number) => Promise<() => void> {
   const waiting: { bytes: number; begin: () => void }[] = [];
   let taken = 0;
   const fits = (bytes: number) => taken === 0 || taken + bytes <= max;
-  const endOf = (bytes: number) => () => {
+  const free = (bytes: number) => {
     taken -= bytes;
     while (waiting.length > 0 && fits(waiting[0]!.bytes)) {
       const { bytes, begin } = waiting.shift()!;
@@ -106,11 +109,11 @@ function turns(max: number): (bytes: number) => Promise<() => void> {
   };
   return async (bytes) => {
     if (waiting.length === 0 && fits(bytes)) taken += bytes;
-    else {
-      await new Promise<void>((begin) => waiting.push({ bytes, begin }));
-      // Or one body after the other would be worked on, and nobody else be answered.
-      await sleep(0);
-    }
-    return endOf(bytes);
+    else await new Promise<void>((begin) => waiting.push({ bytes, begin }));
+    const begunAt = performance.now();
+    return () => {
+      if (waiting.length === 0) free(bytes);
+      else setTimeout(free, Math.min(maxRestMs, performance.now() - begunAt), bytes);
+    };
   };
 }
