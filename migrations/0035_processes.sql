@@ -1,6 +1,6 @@
--- oldest-beside: 0020
+-- oldest-beside: 0028
 -- locks: nothing
--- at ten million orders: at once: a new, empty table
+-- at ten million orders: at once: a new table
 --
 -- The processes that work on this database, and which version each is: the newest migration that it knows. Each says
 -- every few seconds that it is there (seen_at) and looks whether the database still takes it (schema_state); one that is
