@@ -134,9 +134,9 @@ async function apply(
 ): Promise<void> {
   const source = readMigration(file, folder);
   await stopOlder(connection, headerOf(file, source), lease);
-  for (const statement of splitStatements(source)) {
+  for (const [at, sql] of splitStatements(source).entries()) {
     try {
-      await runStatement(connection, statement, lease);
+      await runStatement(connection, { sql, id: `${file.version}.${at}` }, lease);
     } catch (error) {
       if (error instanceof WorkflowError) throw error;
       throw await failed(connection, `Migration ${file.name} failed`, error);
@@ -146,6 +146,7 @@ async function apply(
     file.version,
     file.name,
   ]);
+  await connection.query("update schema_state set step_of = null, step_after = 0 where id = 1");
 }
 
 /**
@@ -209,21 +210,29 @@ async function failed(
     : new EngineFault(what, words);
 }
 
+/** A statement of a migration. */
+interface Statement {
+  sql: string;
+  /** The same whoever runs it: the migration's number and its place there. */
+  id: string;
+}
+
 /**
  * Runs a statement: as it is, or, where it begins with `in steps of TABLE` as a comment, once for every few
- * thousand rows of that table, whose ids are `@step_first` to `@step_last`. Each step is committed by itself.
+ * thousand rows of that table, whose ids are `@step_first` to `@step_last`. Each step is committed by itself, and
+ * whoever goes on after a crash begins with the step that was not.
  */
 async function runStatement(
   connection: mysql.Connection,
-  statement: string,
+  statement: Statement,
   lease: MigrationLease,
 ): Promise<void> {
-  const table = /^\/\* in steps of (\w+) \*\//.exec(statement)?.[1];
+  const table = /^\/\* in steps of (\w+) \*\//.exec(statement.sql)?.[1];
   if (table === undefined) {
-    await runPatiently(connection, statement, lease);
+    await runPatiently(connection, statement.sql, lease);
     return;
   }
-  for (let after = 0;;) {
+  for (let after = await readStep(connection, statement);;) {
     const [rows] = await connection.query(
       `
       select min(id) as first, max(id) as last
@@ -236,14 +245,27 @@ async function runStatement(
     for (let attempt = 1;; attempt++) {
       lease.check();
       try {
-        await connection.query(statement);
+        await connection.query(statement.sql);
         break;
       } catch (error) {
         if (!isRetryable(error) || attempt >= triesPerStep) throw error;
       }
     }
     after = Number(last);
+    await connection.query("update schema_state set step_of = ?, step_after = ? where id = 1", [
+      statement.id,
+      after,
+    ]);
   }
+}
+
+/** The last id of the steps that are done; 0 for none. */
+async function readStep(connection: mysql.Connection, { id }: Statement): Promise<number> {
+  const [rows] = await connection.query(
+    "select step_after from schema_state where id = 1 and step_of = ?",
+    [id],
+  );
+  return Number((rows as Row[])[0]?.step_after ?? 0);
 }
 
 /** Runs a statement that may need a table for itself for a moment. Where it does not get it, it changes nothing. */

@@ -13,7 +13,8 @@ export const silentSeconds = 20;
 /**
  * One row. `oldest_beside` is the newest migration that a process must know at least; the lease is held by whoever
  * migrates, and ends by itself where that one was killed. A row, because a lock by name is known to one node of a cluster
- * only. It has to be there before any migration is.
+ * only. `step_of` and `step_after` are how far a statement in steps has come, so that whoever goes on after a crash does not
+ * begin anew. It has to be there before any migration is.
  */
 export const createSchemaState = [
   `create table if not exists schema_state (
@@ -21,6 +22,8 @@ export const createSchemaState = [
     oldest_beside int not null default 0,
     lease_owner varchar(128) null,
     lease_until datetime(6) null,
+    step_of varchar(32) null,
+    step_after bigint unsigned not null default 0,
     created_at datetime(6) not null default current_timestamp(6),
     updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
     primary key (id),

@@ -14,6 +14,7 @@ import process from "node:process";
 import type { Database } from "../../db/connection/database.ts";
 import { newestMigration } from "../../db/connection/migration_files.ts";
 import {
+  type ProcessSign,
   readOldestBeside,
   removeProcess,
   signProcess,
@@ -70,7 +71,7 @@ export interface SchemaWatch {
  * @throws {OutdatedError} where it is too old from the start
  */
 export async function watchSchema(
-  { db, log }: SchemaDeps,
+  deps: SchemaDeps,
   work: string,
   { knows = newestMigration(), reads = false, now = () => performance.now() }: {
     knows?: number;
@@ -78,73 +79,107 @@ export async function watchSchema(
     now?: () => number;
   } = {},
 ): Promise<SchemaWatch> {
-  const { unguarded } = db;
+  const { db } = deps;
   const id = crypto.getRandomValues(new Uint8Array(12)).toHex();
   const name = `${hostname()}:${process.pid} ${work}`;
-  const outdated = new AbortController();
-  const stopped = new AbortController();
-  let error: OutdatedError | undefined;
-  let signedAt = -Infinity;
-  const sign = async (): Promise<void> => {
-    const startedAt = now();
-    await signProcess(unguarded, { id, name, knows });
-    signedAt = startedAt;
-  };
-  const look = async (signs: boolean): Promise<void> => {
-    if (error !== undefined) throw error;
-    if (signs && now() - signedAt >= signMs) await sign();
-    const least = await readOldestBeside(unguarded);
-    if (least <= knows) return;
-    error = new OutdatedError(knows, least);
-    outdated.abort(error);
-    log.error("too old for the database: takes nothing any more", {
-      knows: formatVersion(knows),
-      least: formatVersion(least),
-    });
-    throw error;
-  };
-  let looking: Promise<void> | undefined;
-  const lookShared = (signs = true) => looking ??= look(signs).finally(() => looking = undefined);
-
+  const lookout = lookoutOf(deps, { id, name, knows }, now);
+  const outdated = lookout.outdated.signal;
   try {
-    const signs = await sign().then(() => true, (error) => {
+    const signs = await lookout.sign().then(() => true, (error) => {
       if (reads) return false;
       throw error;
     });
-    await lookShared(signs);
-    if (!signs) return { outdated: outdated.signal, stop: () => Promise.resolve() };
+    await lookout.look(signs);
+    if (!signs) return { outdated, stop: () => Promise.resolve() };
   } catch (error) {
-    await removeProcess(unguarded, id).catch(() => {});
+    await removeProcess(db.unguarded, id).catch(() => {});
     throw error;
   }
   db.gate(() => {
-    if (error !== undefined) throw error;
-    return now() - signedAt < trustMs ? undefined : lookShared();
+    outdated.throwIfAborted();
+    return lookout.counts() ? undefined : lookout.look();
   });
-  const watching = (async () => {
-    while (!stopped.signal.aborted && !outdated.signal.aborted) {
-      await pause(lookMs, stopped.signal);
-      if (stopped.signal.aborted) break;
-      await lookShared().catch((error) => {
-        if (!(error instanceof OutdatedError)) {
-          log.debug("schema not looked at", { error: messageOf(error) });
-        }
-      });
-    }
-    if (!outdated.signal.aborted) return;
+  const stopped = new AbortController();
+  const watching = keepLooking(deps, lookout, stopped.signal);
+  const leave = () => removeProcess(db.unguarded, id);
+  const left = watching.then(async () => {
+    if (stopped.signal.aborted) return;
+    const startedAt = performance.now();
     await untilIdle(db);
-    await removeProcess(unguarded, id).catch((error) =>
-      log.warn("the database waits for this process", { error: messageOf(error) })
-    );
-  })();
+    await leave();
+    const afterMs = Math.round(performance.now() - startedAt);
+    deps.log.info("left the database to newer versions", { after_ms: afterMs });
+  }).catch((error) =>
+    deps.log.warn("whoever migrates waits for this process", { error: messageOf(error) })
+  );
   return {
-    outdated: outdated.signal,
+    outdated,
     stop: async () => {
       stopped.abort();
-      const leaving = watching.then(() => removeProcess(unguarded, id)).catch(() => {});
-      await Promise.race([leaving, pause(maxLeaveMs)]);
+      await Promise.race([left.then(leave).catch(() => {}), pause(maxLeaveMs)]);
     },
   };
+}
+
+/** What a process knows of its being there. */
+interface Lookout {
+  outdated: AbortController;
+  sign(): Promise<void>;
+  /** Looks, and says that the process is there when it is time; several at once are one. @throws {OutdatedError} */
+  look(signs?: boolean): Promise<void>;
+  /** Whether others still take this process for one that is there. */
+  counts(): boolean;
+}
+
+function lookoutOf(
+  { db, log }: SchemaDeps,
+  me: ProcessSign,
+  now: () => number,
+): Lookout {
+  const { unguarded } = db;
+  const outdated = new AbortController();
+  let signedAt = -Infinity;
+  let looking: Promise<void> | undefined;
+  const sign = async (): Promise<void> => {
+    const startedAt = now();
+    await signProcess(unguarded, me);
+    signedAt = startedAt;
+  };
+  const look = async (signs: boolean): Promise<void> => {
+    outdated.signal.throwIfAborted();
+    if (signs && now() - signedAt >= signMs) await sign();
+    const least = await readOldestBeside(unguarded);
+    if (least <= me.knows) return;
+    outdated.abort(new OutdatedError(me.knows, least));
+    log.error("too old for the database: takes nothing any more", {
+      knows: formatVersion(me.knows),
+      least: formatVersion(least),
+    });
+    outdated.signal.throwIfAborted();
+  };
+  return {
+    outdated,
+    sign,
+    look: (signs = true) => looking ??= look(signs).finally(() => looking = undefined),
+    counts: () => now() - signedAt < trustMs,
+  };
+}
+
+/** Looks until the process is too old or the signal aborts. */
+async function keepLooking(
+  { log }: SchemaDeps,
+  { look, outdated }: Lookout,
+  stopped: AbortSignal,
+): Promise<void> {
+  while (!outdated.signal.aborted) {
+    await pause(lookMs, stopped);
+    if (stopped.aborted) return;
+    await look().catch((error) => {
+      if (!(error instanceof OutdatedError)) {
+        log.debug("schema not looked at", { error: messageOf(error) });
+      }
+    });
+  }
 }
 
 /** Waits for what had begun before. */

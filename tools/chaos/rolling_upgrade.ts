@@ -159,7 +159,7 @@ async function copy(from: string, to: string): Promise<void> {
 
 /** Processes of this version take nothing any more, say so, and have written nothing since. */
 async function expectStopped(
-  { db }: Stage,
+  { db, figures }: Stage,
   stopped: readonly (Partial<Service> & Pick<Service, "process">)[],
   knows: number,
 ): Promise<void> {
@@ -169,6 +169,8 @@ async function expectStopped(
   );
   for (const { url, process } of stopped) {
     await process.logged("too old for the database: takes nothing any more");
+    const { fields } = await process.logged("left the database to newer versions");
+    figures.notes.push(`process ${process.pid} stopped after ${fields.after_ms} ms`);
     if (url === undefined) {
       await until("consumers that are too old end", 20_000, () => process.hasEnded() || "not yet");
       equal("their exit code", (await process.ended).code, 1);

@@ -144,13 +144,16 @@ function shared(check: Check): Check {
  */
 function migrationCheck({ config, db }: AppDeps): Check {
   let applied = false;
+  let least = 0;
   return async () => {
     if (!applied) {
       const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
       applied = pending.length === 0;
       if (!applied) return `${pending.length} pending`;
     }
-    const least = await readOldestBeside(db.unguarded);
+    // A database that does not answer has a check of its own.
+    const reading = readOldestBeside(db.unguarded).then((found) => least = found);
+    await withDeadline(checkTimeoutMs / 2, "It", reading).catch(() => {});
     const knows = newestMigration();
     if (least <= knows) return "ok";
     return `too old: knows ${formatVersion(knows)}, and ${formatVersion(least)} is asked for`;

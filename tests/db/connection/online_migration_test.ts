@@ -226,3 +226,36 @@ Deno.test("a statement that waits for a table lets others use it meanwhile, and 
     await migrating;
     await db.query("select next_column from order_events");
   }));
+
+Deno.test("a statement in steps goes on after a crash with the step that was not done", () =>
+  withNext({
+    oldestBeside: next - 1,
+    sql: "create table if not exists step_log (first bigint not null, last bigint not null);\n" +
+      "/* in steps of customers */\ninsert into step_log (first, last) values (@step_first, @step_last)",
+  }, async ({ url, db, folder }) => {
+    await db.run(`
+      insert into customers (external_id, email, name)
+      select concat(a.n, b.n, c.n, d.n, e.n), '', ''
+      from (${digits}) a, (${digits}) b, (${digits}) c, (${digits}) d, (select 0 as n union all select 1) e`);
+    await db.run("create table step_log (first bigint not null, last bigint not null)");
+    const [{ at }] = await db.query(
+      "select id as at from customers order by id limit 1 offset 9999",
+    ) as [{ at: number }];
+    // As whoever was killed after 10,000 of 20,000 left it.
+    await db.run("update schema_state set step_of = ?, step_after = ?", [`${next}.1`, at]);
+    await migrate(url, { folder });
+    const steps = await db.query("select first, last from step_log order by first");
+    assert.equal(steps.length, 2);
+    assert.ok(Number(steps[0]!.first) > at);
+    assert.deepEqual(await db.query("select step_of, step_after from schema_state"), [
+      { step_of: null, step_after: 0 },
+    ]);
+    // Nobody takes what is left there for a step of another migration.
+    await db.run("delete from schema_migrations where version = ?", [next]);
+    await db.run("update schema_state set step_of = '17.2', step_after = ?", [at]);
+    await db.run("delete from step_log");
+    await migrate(url, { folder });
+    assert.equal((await db.query("select first from step_log")).length, 4);
+  }));
+
+const digits = Array.from({ length: 10 }, (_, n) => `select ${n} as n`).join(" union all ");
