@@ -388,7 +388,7 @@ Deno.test("consumeOnce() leaves to its new owner what was reclaimed while it wor
 Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neighbours", () =>
   withWorkflow("consumer_unburied", async (flow) => {
     const ids = await addMany(flow, 5, "sku");
-    await flow.redis.xadd(flow.keys.stream("orders"), "*", "message", "order.explode");
+    await flow.redis.xadd(flow.keys.stream("orders"), "*", "message", "order-explode");
     await flow.rows("rename table dead_letters to dead_letters_away");
     assert.deepEqual(await flow.turn("orders"), { ...nothing, handled: 5, delayed: 1 });
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 5 });
@@ -401,7 +401,7 @@ Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neigh
 
 Deno.test("buried twice, because the dead-lettering was not acknowledged, is one dead letter", () =>
   withWorkflow("consumer_buried_twice", async (flow) => {
-    const fields = ["message", "order.explode"];
+    const fields = ["message", "order-explode"];
     const stream = flow.keys.stream("orders");
     const id = await flow.redis.xadd(stream, "*", ...fields) as string;
     await flow.turn("orders");
