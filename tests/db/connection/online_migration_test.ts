@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { type AddressInfo, connect as connectTo, createServer } from "node:net";
 import mysql from "mysql2/promise";
 import { connectionOptions } from "../../../db/connection/connection.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
@@ -201,6 +203,46 @@ Deno.test("two processes that migrate at once apply each migration once", () =>
       assert.deepEqual(results.flatMap(({ applied }) => applied), [nextName]);
     },
   ));
+
+/**
+ * Another node of a cluster, which knows nothing of the locks by name of the first: what is called `migrate:…` here has another
+ * name there.
+ */
+async function otherNode(url: string): Promise<{ url: string; close(): void }> {
+  const there = new URL(url);
+  const server = createServer((client) => {
+    const database = connectTo(Number(there.port), there.hostname);
+    client.on("data", (bytes) => {
+      const text = bytes.toString("latin1").replaceAll("'migrate:'", "'migrate2'");
+      database.write(Buffer.from(text, "latin1"));
+    });
+    database.on("data", (bytes) => client.write(bytes));
+    for (const [one, other] of [[client, database], [database, client]] as const) {
+      one.on("close", () => other.destroy());
+      one.on("error", () => other.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const node = new URL(url);
+  node.port = String((server.address() as AddressInfo).port);
+  return { url: node.href, close: () => server.close() };
+}
+
+Deno.test("two nodes of a cluster that know nothing of each other's locks by name migrate one after the other", () =>
+  withNext({
+    oldestBeside: next - 1,
+    sql: "create table if not exists next_table (id int not null auto_increment primary key);\n" +
+      "set @slept = sleep(0.5);\ninsert into next_table values ()",
+  }, async ({ url, db, folder }) => {
+    const node = await otherNode(url);
+    try {
+      const results = await Promise.all([url, node.url].map((one) => migrate(one, { folder })));
+      assert.deepEqual(results.flatMap(({ applied }) => applied), [nextName]);
+      assert.equal((await db.query("select id from next_table")).length, 1);
+    } finally {
+      node.close();
+    }
+  }));
 
 Deno.test("a statement that waits for a table lets others use it meanwhile, and gets it in the end", () =>
   withNext({
