@@ -9,9 +9,11 @@ import type { Config } from "../config/config.ts";
 import type { Queryable } from "../db/connection/database.ts";
 import { takeOrders } from "../streams/intake/take_orders.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
+import { type Lane, lanes } from "../domain/messages/lane.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { tracing } from "../streams/telemetry/tracing.ts";
+import { chooseLanes } from "../streams/workflow/choose_lanes.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** An order that somebody brings. */
@@ -44,6 +46,8 @@ export interface PlaceOptions<B extends BroughtOrder> {
  * Takes orders, many in one transaction, and publishes those that wait for their stock, new or not: whoever
  * sends an order again has it published where that was missed.
  *
+ * They go by the live lane, unless it is crowded and whoever brings them has its share of it already.
+ *
  * A crash after the commit leaves an order that no stream knows: the sweep publishes it, and so does the
  * same order sent again. Safe to repeat.
  *
@@ -56,6 +60,9 @@ export async function placeAndPublish<B extends BroughtOrder>(
 ): Promise<PlacedOrder[]> {
   const { db, config } = deps;
   const broughtOf = new Map(brought.map((one) => [one.order, one]));
+  // Beside the transaction; a Redis that is away says nothing about lanes, and is waited for when it gets the messages.
+  const choosing = chooseLanes(deps, [...broughtOf.values()].map(({ actor }) => actor))
+    .catch(() => brought.map((): Lane => "live"));
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
@@ -67,14 +74,19 @@ export async function placeAndPublish<B extends BroughtOrder>(
       await options.inTransaction?.(tx, added);
     },
   });
-  const messages = taken.flatMap((order): Message[] => {
+  const messages: Record<Lane, Message[]> = { live: [], bulk: [] };
+  const laneOf = await choosing;
+  for (const [index, order] of taken.entries()) {
     const { orderId, outcome, status, totalCents: amountCents, currency } = order;
     const waits = outcome === "new" || (outcome === "unchanged" && status === "PENDING");
-    if (!waits || orderId === null) return [];
-    return [{ type: "order.reserve", orderId, amountCents, currency }];
-  });
+    if (!waits || orderId === null) continue;
+    messages[laneOf[index]!].push({ type: "order.reserve", orderId, amountCents, currency });
+  }
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
-  await publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents });
+  for (const lane of lanes) {
+    const published = { lane, oncePerOrder: true, traceparents };
+    await publishAfterCommit(deps, messages[lane], published);
+  }
   const summaries = await readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? []));
   return taken.map(({ outcome, orderId, paymentOf, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome, paymentOf };

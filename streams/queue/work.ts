@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Lane } from "../../domain/messages/lane.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { AnyMessage, Codec, Enqueued, Marks, QueueDeps } from "./queue.ts";
 
@@ -12,6 +13,8 @@ export interface EngineDeps extends QueueDeps {
   log: Log;
   /** Name of this consumer. */
   consumer: string;
+  /** The lane that it reads, and that what follows from its messages stays in. */
+  lane: Lane;
   /**
    * Tells whether any of some deliveries is still this consumer's, and if so keeps it so for another while. To be asked
    * before whatever can't be taken back; without it all are.

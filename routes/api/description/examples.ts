@@ -515,6 +515,28 @@ export const streams = {
     processed: 98_211,
     paused: null,
     money: [{ currency: "EUR", amount_cents: 4_861_200 }],
+    lanes: {
+      live: {
+        length: 3,
+        lag: 0,
+        pending: 3,
+        scheduled: 0,
+        oldest_age_ms: 12,
+        oldest_unfinished_at: "2026-01-05T10:00:01.959982Z",
+        retries: 0,
+        money: [{ currency: "EUR", amount_cents: 8_550 }],
+      },
+      bulk: {
+        length: 1_927,
+        lag: 1_430,
+        pending: 497,
+        scheduled: 12,
+        oldest_age_ms: 840,
+        oldest_unfinished_at: "2026-01-05T10:00:01.131982Z",
+        retries: 0,
+        money: [{ currency: "EUR", amount_cents: 4_852_650 }],
+      },
+    },
   }],
   by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
 } satisfies z.input<typeof streamsAnswer>;
