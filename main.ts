@@ -6,11 +6,14 @@
  */
 
 import type { Command } from "./commands/command.ts";
+import { fitHelp } from "./commands/help_text.ts";
 import { print, printError } from "./commands/print.ts";
+import { readRedisUrls } from "./config/engine_url.ts";
 import { settings } from "./config/config.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
-import { isSingleExecutable, loadModule } from "./runtime/carried.ts";
+import { hasModule, isSingleExecutable, loadModule } from "./runtime/carried.ts";
+import { collectGarbageEarly } from "./runtime/memory.ts";
 import { environmentVariable, exitProcess, processArguments } from "./runtime/process.ts";
 import { typed, typedFirst } from "./runtime/typed.ts";
 
@@ -31,9 +34,13 @@ const commands = [
   "token",
   "migrate",
   "doctor",
-  // On engines of their own, which need the product's folder.
-  ...isSingleExecutable ? [] : ["demo", "dev", "engines"],
-];
+  "demo",
+  "dev",
+  "engines",
+].filter((name) => hasModule(moduleOf(name)));
+
+/** Commands that work for long or on much, which Deno's tasks give limits of memory by commands/flags.sh. */
+const largeCommands = ["start", "serve", "consume", "import"];
 
 /**
  * Loads a command only when it is typed: each task needs no more permissions than its own. By an address that is put
@@ -41,7 +48,11 @@ const commands = [
  * of the whole product.
  */
 async function loadCommand(name: string): Promise<Command> {
-  return (await loadModule<{ default: Command }>(`commands/${name}.ts`)).default;
+  return (await loadModule<{ default: Command }>(moduleOf(name))).default;
+}
+
+function moduleOf(command: string): string {
+  return `commands/${command}.ts`;
 }
 
 /**
@@ -66,13 +77,14 @@ export async function main(
     }
     const command = await loadCommand(name);
     if (rest.includes("--help")) {
-      print(`${command.summary}\n\n${command.help.trim().replaceAll("deno task", typedFirst)}`);
+      const help = command.help.trim().replaceAll("deno task", typedFirst);
+      print(fitHelp(`${command.summary}\n\n${help}`));
       return 0;
     }
     return await command.run(rest, env);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const refused = expected ? undefined : refusalOf(error);
+    const refused = expected ? undefined : refusalOf(error, redisUserIn(env));
     const line = refused === undefined
       ? messageOf(error).split("\n")[0]
       : `${refused.why}; ${refused.remedy}`;
@@ -80,6 +92,15 @@ export async function main(
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
+}
+
+/** As whom Redis knows the commands of this environment, where it names a Redis. */
+function redisUserIn(
+  { REDIS_URL: url, REDIS_PREFIX: prefix = "" }: Record<string, string | undefined>,
+) {
+  return url === undefined || url === ""
+    ? {}
+    : { user: readRedisUrls(url).address[0]?.user, prefix };
 }
 
 /** Every command in a line of its own. */
@@ -126,6 +147,12 @@ export default {
   },
 };
 
+/** Runs what was typed and ends the process. */
+export async function runTyped(typed: string[]): Promise<never> {
+  if (largeCommands.includes(typed[0]!)) collectGarbageEarly();
+  return exitProcess(await main(typed, readEnvironment()));
+}
+
 // Without arguments no command was typed: `deno serve` starts this file in the same way.
 const given = import.meta.main ? processArguments() : [];
-if (given.length > 0) exitProcess(await main(given, readEnvironment()));
+if (given.length > 0) await runTyped(given);

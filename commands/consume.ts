@@ -5,13 +5,10 @@
  */
 
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
-import { simulatedWarning } from "../streams/payments/gateways.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
-import { readSettings } from "./engine_settings.ts";
-import { print } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { untilStopped } from "./signals.ts";
 
@@ -31,7 +28,6 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
     });
     const wanted = options.list("group").map(groupArgument);
     const batch = options.integer("batch", 1, 5_000);
-    if ((await readSettings(env)).gateway === "simulated") print(simulatedWarning);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       await guardDatabase(context);

@@ -4,27 +4,30 @@
  * @module
  */
 
+import { tmpdir } from "node:os";
 import { basename, resolve } from "node:path";
 import { readCustomerNames } from "../db/catalog/customers.ts";
 import { countOrderEnds } from "../db/orders/order_ends.ts";
 import type { FailureReason } from "../domain/order/order.ts";
+import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { formatCount } from "../domain/text/format_count.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { serveHttp } from "../routes/server.ts";
 import { importFile } from "../services/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";
 import { readQueueStatus } from "../streams/workflow/queue_status.ts";
-import { freeServicePort } from "../tools/engines/free_service_port.ts";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { describeStartFault } from "../tools/engines/start_fault.ts";
 import { type Share, shareEngines } from "../tools/engines/shared_engines.ts";
 import { keptDir } from "../tools/engines/use_engines.ts";
 import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { cut, placeRow, progressLine, say, show } from "./demo_screen.ts";
-import { given } from "./engine_settings.ts";
+import { anyPort, given } from "./engine_settings.ts";
 import { firstCurrency } from "./first_currency.ts";
 import { formatKpis } from "./kpis.ts";
 import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
@@ -67,15 +70,16 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
     try {
       if (!(env.DATABASE_URL && env.REDIS_URL)) {
         say("Starting a private database and a private Redis");
-        engines = await startPrivateEngines();
+        engines = await startPrivateEngines().catch((error) => {
+          const why = describeStartFault(error, tmpdir(), "TMPDIR");
+          throw new WorkflowError("unavailable", `Cannot start private engines: ${why}`);
+        });
         const dir = env.ENGINES_DIR ? resolve(env.ENGINES_DIR) : keptDir;
         const shared = { ...data, ...withData(given(env)), ...engines.env };
         share = await shareEngines(dir, { by: "demo", env: shared, dir: engines.dir });
       }
-      const port = options.flag("exit") || env.PORT
-        ? {}
-        : { PORT: String(await freeServicePort(printError)) };
-      const settings = { ...data, LOG_LEVEL: "error", ...port, ...given(env), ...engines?.env };
+      const more = { LOG_LEVEL: "error", PORT: anyPort };
+      const settings = { ...data, ...more, ...given(env), ...engines?.env };
       return await withContext(settings, async (context) => {
         say(`  ${context.db.version} on ${new URL(context.config.databaseUrl).host}`);
         let code = 0;
@@ -135,13 +139,13 @@ async function importSample(
     name,
     operator,
     onProgress: ({ rowsRead, rowsDone }) =>
-      show(`  ${formatCount(rowsRead)} rows read, ${formatCount(rowsDone)} done`),
+      show(`  ${counted(rowsRead, "row")} read, ${formatCount(rowsDone)} done`),
     onRejected: (rows) => countReasons(reasons, rows),
   });
   const rate = Math.round(report.rows / Math.max(report.seconds, 0.001));
   say(
-    `  ${formatCount(report.rows)} rows in ${report.seconds.toFixed(1)} s ` +
-      `(${formatCount(rate)} rows/s): ${formatCount(report.orders_new)} new orders`,
+    `  ${counted(report.rows, "row")} in ${report.seconds.toFixed(1)} s ` +
+      `(${formatCount(rate)} rows/s): ${counted(report.orders_new, "new order")}`,
   );
   if (report.rows_rejected > 0) {
     const { orders_rejected: orders, rows_rejected: rows } = report;
@@ -149,10 +153,6 @@ async function importSample(
     for (const line of reasonLines(reasons)) say(cut(`  ${line}`, terminalColumns()));
   }
   return report.orders_new;
-}
-
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
 }
 
 function whyDirty(name: string): string {
@@ -196,10 +196,12 @@ async function showFailures({ db, config }: Context): Promise<void> {
     payment_declined: config.gateway === "simulated"
       ? "the simulated gateway declines odd totals"
       : "the payment provider declined",
-    insufficient_stock: `there are ${formatCount(config.initialStock)} units of each product here`,
+    insufficient_stock: `there ${plural(config.initialStock, "is", "are")} ${
+      counted(config.initialStock, "unit")
+    } of each product here`,
     payment_timeout: "the payment provider gave no answer",
   };
-  say(`\nFailed: ${formatCount(sum(failed))} of ${formatCount(sum(ends))} orders`);
+  say(`\nFailed: ${formatCount(sum(failed))} of ${counted(sum(ends), "order")}`);
   say(indent(formatTable(
     [right("orders"), { heading: "reason" }, { heading: "why" }],
     failed.map(({ orders, failureReason }) => [
@@ -244,6 +246,7 @@ async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
     signal,
   );
   const serving = serveHttp(context, signal, {
+    onTaken: printError,
     onListening: (url) => {
       say(`\nDashboard: ${url}/dashboard`);
       say(`API:       ${url}/kpis, ${url}/docs`);

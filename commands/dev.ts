@@ -4,12 +4,11 @@
  * @module
  */
 
-import { once } from "node:events";
 import process from "node:process";
-import { freeServicePort } from "../tools/engines/free_service_port.ts";
-import { watchTask } from "../tools/engines/task_arguments.ts";
 import { useEngines } from "../tools/engines/use_engines.ts";
+import { watchTask } from "../tools/engines/watch_task.ts";
 import { type Command, readOptions } from "./command.ts";
+import { anyPort } from "./engine_settings.ts";
 import { printError } from "./print.ts";
 import { endSignals } from "./signals.ts";
 
@@ -25,14 +24,12 @@ used.`,
   async run(args, env) {
     readOptions(args, {});
     const held = await useEngines({ dir: env.ENGINES_DIR, keptOnly: true, log: printError });
-    const port = env.PORT || String(await freeServicePort(printError));
-    const settings = { ...held.engines.env, PORT: port };
-    for (const [name, value] of Object.entries(settings)) printError(`${name}=${value}`);
-    const child = await watchTask("start", settings);
-    for (const signal of endSignals) process.on(signal, () => child.kill(signal));
-    void held.ended.then(() => child.kill("SIGTERM"));
-    const [code, signal] = await once(child, "exit");
-    return signal === null ? code : 0;
+    const settings = { ...held.engines.env, PORT: env.PORT || anyPort };
+    for (const [name, value] of Object.entries(held.engines.env)) printError(`${name}=${value}`);
+    const task = await watchTask("start", settings, printError);
+    for (const signal of endSignals) process.on(signal, () => task.end(signal));
+    void held.ended.then(() => task.end("SIGTERM"));
+    return await task.ended;
   },
 };
 

@@ -6,6 +6,7 @@
 
 import { isatty } from "node:tty";
 import { readLatestLoss } from "../db/recovery/database_marks.ts";
+import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
 import { migrationStatus } from "../db/connection/migrate.ts";
@@ -31,10 +32,11 @@ import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
+import { counted } from "../domain/text/plural.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
-import { readStreams } from "../streams/workflow/queue_status.ts";
+import { groupsWithoutConsumer, readStreams } from "../streams/workflow/queue_status.ts";
 import { consumersBefore } from "../streams/workflow/hold_older.ts";
 import { chargingProviders, providerFault } from "../streams/payments/gateways.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
@@ -47,7 +49,6 @@ import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
-import { groupsWithoutConsumer } from "./nobody_works.ts";
 import { print } from "./print.ts";
 import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
 import { terminalColumns, wrap } from "./table.ts";
@@ -76,25 +77,35 @@ Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
 
 export default command;
 
+/** What the looks at one engine have to know from elsewhere. */
+interface Place {
+  /** The engines are private ones, which every command migrates. */
+  isPrivate: boolean;
+  /** There is no order yet, so nothing can be missing in Redis; seen by the look at the database. */
+  isNew: boolean;
+}
+
 /** Looks at everything that can be reached. */
 async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
   let config: Config;
   try {
     config = await readSettings(env);
   } catch (error) {
+    if (error instanceof EngineFault) return [problem("private engines", error.why, error.remedy)];
     if (!(error instanceof WorkflowError)) throw error;
     return error.faults.map(({ at, detail }) =>
       problem("settings", `${at} ${detail}`, `set ${at} in the environment`)
     );
   }
+  const place: Place = { isPrivate: namesNoEngine(env), isNew: false };
   return [
-    judgeSettings(config, namesNoEngine(env)),
+    judgeSettings(config, place.isPrivate),
     await judgeProvider(config),
     ...await judgeMailServer(config),
     judgeTemporaryFiles(),
     judgeFileLimit(),
-    ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config)),
-    ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config)),
+    ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
+    ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];
 }
@@ -179,7 +190,7 @@ async function guarded(
   }
 }
 
-async function diagnoseDatabase(config: Config): Promise<Finding[]> {
+async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]> {
   const db = await openDatabase(config.databaseUrl, { connections: 1 });
   try {
     const askedMs = Date.now();
@@ -194,21 +205,13 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
     ];
     // What follows would only fail of the same.
     if (rights.level === "problem") return findings;
-    const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
+    const migrations = await migrationStatus(config.databaseUrl);
+    const pending = migrations.filter(({ applied }) => !applied);
+    place.isNew = pending.length === migrations.length;
     if (pending.length > 0) {
-      const names = pending.map(({ name }) => name).join(", ");
-      const remedy = `run ${typed("migrate")}`;
-      findings.push(
-        config.autoMigrate
-          ? warning(
-            "migrations",
-            `${names} are not applied: commands that only look refuse until the next start applies them`,
-            remedy,
-          )
-          : problem("migrations", `${names} are not applied`, remedy),
-      );
-      return findings;
+      return [...findings, judgeMigrations(config, place, pending.map(({ name }) => name))];
     }
+    place.isNew = !await findAnyOrder(db);
     return [
       ...findings,
       fine("migrations", "all applied"),
@@ -219,6 +222,34 @@ async function diagnoseDatabase(config: Config): Promise<Finding[]> {
   } finally {
     await db.close();
   }
+}
+
+/** Names that are spelt out; of more there are the first and the last. */
+const namesShown = 3;
+
+function judgeMigrations(
+  { autoMigrate }: Config,
+  { isPrivate, isNew }: Place,
+  names: readonly string[],
+): Finding {
+  const what = "migrations";
+  if (isPrivate) return fine(what, "the next command applies them");
+  const list = names.length <= namesShown
+    ? `${names.join(", ")} ${names.length === 1 ? "is" : "are"} not applied`
+    : `${names.length}, ${names[0]} to ${names.at(-1)}, are not applied`;
+  const remedy = `run ${typed("migrate")}`;
+  if (!autoMigrate) return problem(what, list, remedy);
+  return isNew
+    ? warning(
+      what,
+      `none is applied: the database is new, and the first start applies them`,
+      remedy,
+    )
+    : warning(
+      what,
+      `${list}: commands that only look refuse until the next start applies them`,
+      remedy,
+    );
 }
 
 /** How to have the whole way to an engine encrypted, and be sure of who is at its end. */
@@ -239,8 +270,9 @@ async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
 }
 
 async function judgeRights({ databaseUrl, autoMigrate }: Config, db: Database): Promise<Finding> {
-  const { account, grants } = await readGrants(db);
-  return judgeGrants(grants, readDatabaseUrl(databaseUrl).address.name, account, autoMigrate);
+  const { account, grants, tables } = await readGrants(db);
+  const { name } = readDatabaseUrl(databaseUrl).address;
+  return judgeGrants(grants, name, account, autoMigrate, tables);
 }
 
 function judgeRedisWay(url: string, redis: RedisClient): Finding {
@@ -272,10 +304,10 @@ async function judgeDeadLetters(db: Database): Promise<Finding> {
   return warning("dead letters", counts, `look at ${typed("dead")}, then retry or discard them`);
 }
 
-async function diagnoseRedis(config: Config): Promise<Finding[]> {
+async function diagnoseRedis(config: Config, place: Place): Promise<Finding[]> {
   const redis = await openRedis(config.redisUrl);
   try {
-    return await diagnoseStore(config, redis);
+    return await diagnoseStore(config, place, redis);
   } catch (error) {
     if (isReplica(error)) return [judgeWriting("redis", "REDIS_URL", false)];
     throw error;
@@ -284,10 +316,17 @@ async function diagnoseRedis(config: Config): Promise<Finding[]> {
   }
 }
 
-async function diagnoseStore(config: Config, redis: RedisClient): Promise<Finding[]> {
+async function diagnoseStore(
+  config: Config,
+  { isNew }: Place,
+  redis: RedisClient,
+): Promise<Finding[]> {
   const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
-  const commands = judgeCommands(await findRefusedCommands({ redis, keys }));
+  const commands = judgeCommands(
+    await findRefusedCommands({ redis, keys }),
+    { user: readRedisUrls(config.redisUrl).address[0]?.user, prefix: config.redisPrefix },
+  );
   // What follows would only fail of the same.
   if (commands.level === "problem") return [way, commands];
   const askedMs = Date.now();
@@ -306,6 +345,8 @@ async function diagnoseStore(config: Config, redis: RedisClient): Promise<Findin
     judgeClock("redis", facts.nowMs, askedMs, Date.now()),
     isWhole
       ? fine("streams", "every group exists and holds its unfinished work")
+      : isNew
+      ? fine("streams", "there is no order yet that they could hold")
       : warning("streams", missing, `start the consumers, or run ${typed("recover")}`),
     waiting.length === 0
       ? fine("consumers", "nothing waits for one that is not there")
@@ -332,6 +373,6 @@ export function formatFindings(findings: readonly Finding[], columns: number): s
   });
   const count = (level: Finding["level"]) =>
     findings.filter((finding) => finding.level === level).length;
-  const verdict = `${count("problem")} problems, ${count("warning")} warnings`;
-  return [...lines, "", verdict].join("\n");
+  const verdict = ["problem", "warning"] as const;
+  return [...lines, "", verdict.map((level) => counted(count(level), level)).join(", ")].join("\n");
 }

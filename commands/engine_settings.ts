@@ -6,6 +6,7 @@
 
 import { type Config, isLoopback, parseConfig } from "../config/config.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { EngineFault } from "../domain/operation/engine_fault.ts";
 import { isSingleExecutable } from "../runtime/carried.ts";
 import { isNotPermitted } from "../runtime/permissions.ts";
 import { typed } from "../runtime/typed.ts";
@@ -13,6 +14,9 @@ import { printError } from "./print.ts";
 
 /** Variables of which one is enough for nothing private to be used. */
 const engineNames = ["DATABASE_URL", "REDIS_URL"] as const;
+
+/** For trials, of which there may be several at once; a service for others listens where it was told, or not at all. */
+export const anyPort = "8000+";
 
 /** Stand in for private engines while everything else is looked at. */
 const placeholders = {
@@ -68,7 +72,7 @@ export async function readSettings(
   }
   inUse ??= holdPrivateEngines(env);
   const shared = await inUse;
-  return parseConfig({ ...shared, ...given(env) });
+  return parseConfig({ PORT: anyPort, ...shared, ...given(env) });
 }
 
 /** Settings that are really set. */
@@ -87,12 +91,13 @@ async function holdPrivateEngines(
   ]);
   try {
     const held = await useEngines({ dir: env.ENGINES_DIR, log: printError });
-    const { by, pid, dir, env: settings } = held.engines;
-    const whose = by === "engines" ? `private engines in ${dir}` : `the engines of ${by} (${pid})`;
-    printError(
-      `No engine is set: using ${whose}, ` +
-        (held.isNew ? "started now" : "which run already") + `; see ${typed("engines")}`,
-    );
+    const { by, pid, env: settings } = held.engines;
+    const which = by !== "engines"
+      ? `those of ${by} (${pid})`
+      : held.isNew
+      ? "private ones, started now"
+      : "private ones";
+    printError(`No engine is set: using ${which}; see ${typed("engines")}`);
     void held.ended.then(() => {
       printError("The private engines that this process used were stopped, so it stops as well");
       process.exit(1);
@@ -102,9 +107,9 @@ async function holdPrivateEngines(
     const why = isNotPermitted(error)
       ? `this process may start no programs; run it as ${typed("NAME")}`
       : messageOf(error);
-    throw new WorkflowError(
-      "unavailable",
-      `Cannot use private engines: ${why}; or set DATABASE_URL and REDIS_URL`,
-    );
+    throw new EngineFault("Cannot use private engines", {
+      why,
+      remedy: "or set DATABASE_URL and REDIS_URL",
+    });
   }
 }

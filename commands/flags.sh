@@ -5,6 +5,23 @@
 # engines; nothing else is in reach of them then.
 
 case $1 in
+  help)
+    echo "-q --no-prompt --ignore-env --allow-read=."
+    exit
+    ;;
+  demo)
+    # Without .env, in which the shop's own engines may stand.
+    echo "-q --no-prompt -P=tools --allow-net"
+    exit
+    ;;
+  dev)
+    echo "-q --no-prompt --env-file -P=tools --allow-net"
+    exit
+    ;;
+  engines)
+    echo "-q --no-prompt --env-file -P=tools"
+    exit
+    ;;
   gateway)
     echo "-q --no-prompt --env-file --ignore-env" \
       "--allow-env=LOG_LEVEL,GATEWAY_SECRETS,GATEWAY_TOKEN --allow-net --allow-read=."

@@ -13,6 +13,7 @@ import { adjustmentName, type RecordedKind } from "../domain/order/adjustment.ts
 import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
+import { counted } from "../domain/text/plural.ts";
 import { moneyTable, reasonLines } from "./import_summary.ts";
 import { formatTable, indent, right } from "./table.ts";
 
@@ -42,10 +43,6 @@ export function previewText(preview: ImportPreview): string {
   return parts.filter((lines) => lines.length > 0).map((lines) => lines.join("\n")).join("\n\n");
 }
 
-function count(n: number, one: string, many = `${one}s`): string {
-  return `${formatCount(n)} ${n === 1 ? one : many}`;
-}
-
 function fileLines({ file, profile }: ImportPreview): string[] {
   const { form } = file;
   const how = form === null ? "in the importer's own columns" : [
@@ -55,7 +52,9 @@ function fileLines({ file, profile }: ImportPreview): string[] {
     ...(form.container === "plain" ? [] : [form.container]),
   ].join(", ");
   return [
-    `Preview of ${visibleText(file.name)}, nothing was changed: ${count(file.rows, "row")}, ${how}`,
+    `Preview of ${visibleText(file.name)}, nothing was changed: ${
+      counted(file.rows, "row")
+    }, ${how}`,
     ...(profile === null ? [] : [
       `Profile: ${visibleText(profile.name)}` +
       (profile.why === null ? "" : `, by ${visibleText(profile.why)}`),
@@ -132,7 +131,7 @@ function orderText(order: PreviewOrder): string[] {
         money(qty * unit_price_cents)
       }  ${sku}  ${name}`
     ),
-    ...(more > 0 ? [`    and ${count(more, "more item")}`] : []),
+    ...(more > 0 ? [`    and ${counted(more, "more item")}`] : []),
     ...adjustments.map(({ kind, label, amount_cents, included }) =>
       `    ${adjustmentName({ kind: kind as RecordedKind, label })} ${money(amount_cents)}` +
       (included ? ", in the prices" : "")
@@ -164,7 +163,7 @@ function moneyLines({ money, payments, skipped }: ImportPreview): string[] {
     ...(money.length === 0 ? [] : moneyTable(money)),
     ...(payments.length === 0 ? [] : ["Of those that would be booked:", indent(paid)]),
     ...skipped.map(({ why, orders }) =>
-      `${count(orders, "order is", "orders are")} skipped: ${visibleText(why)}`
+      `${counted(orders, "order is", "orders are")} skipped: ${visibleText(why)}`
     ),
   ];
 }
@@ -172,7 +171,7 @@ function moneyLines({ money, payments, skipped }: ImportPreview): string[] {
 function totalLines({ totals }: ImportPreview): string[] {
   const { named, agree, largest_difference: largest } = totals;
   if (named === 0) return ["The file names no totals to compare with"];
-  const are = `${formatCount(agree)} of ${count(named, "total")} of the file agree`;
+  const are = `${formatCount(agree)} of ${counted(named, "total")} of the file agree`;
   if (largest === null) return [are];
   return [
     `${are}; the largest difference is ` +
@@ -184,7 +183,7 @@ function totalLines({ totals }: ImportPreview): string[] {
 function databaseLines(preview: ImportPreview): string[] {
   const { counts, changed, conflicts, addresses } = preview;
   const lines = [
-    `${count(counts.orders_new, "order is", "orders are")} new, ` +
+    `${counted(counts.orders_new, "order is", "orders are")} new, ` +
     `${formatCount(counts.orders_unchanged)} known and unchanged, ` +
     `${formatCount(counts.orders_updated)} would change, ` +
     `${formatCount(counts.orders_conflict)} conflict, ${
@@ -194,7 +193,7 @@ function databaseLines(preview: ImportPreview): string[] {
   for (const { external_order_id, before, after } of changed.examples) {
     const isOther = changesPayment({ before, after });
     const side = (one: typeof before) =>
-      `${formatMoney(one.total_cents, one.currency)} for ${count(one.units, "unit")}, ` +
+      `${formatMoney(one.total_cents, one.currency)} for ${counted(one.units, "unit")}, ` +
       (one.email ?? one.recipient) + (isOther ? `, ${paymentWords[one.payment]}` : "");
     lines.push(`${isOther ? mark : "  "}${external_order_id}: ${side(before)} → ${side(after)}`);
   }
@@ -202,7 +201,7 @@ function databaseLines(preview: ImportPreview): string[] {
   if (conflicts.of_other_customers > 0) {
     lines.push(
       `${mark}${
-        count(conflicts.of_other_customers, "order is", "orders are")
+        counted(conflicts.of_other_customers, "order is", "orders are")
       } of another customer here: ` +
         "two shops? Then set order_id_prefix in the profile of one",
     );
@@ -212,7 +211,7 @@ function databaseLines(preview: ImportPreview): string[] {
   }
   lines.push(...others(conflicts.orders, conflicts.examples.length, "conflict", "conflicts"));
   if (addresses.customers > 0) {
-    lines.push(`${count(addresses.customers, "customer")} would be reached elsewhere:`);
+    lines.push(`${counted(addresses.customers, "customer")} would be reached elsewhere:`);
     for (const { external_id, before, after } of addresses.examples) {
       lines.push(`  ${external_id}: ${before === "" ? "no address" : before} → ${after}`);
     }
@@ -223,14 +222,14 @@ function databaseLines(preview: ImportPreview): string[] {
 
 function others(all: number, shown: number, one: string, many: string): string[] {
   const left = all - shown;
-  return left > 0 && shown > 0 ? [`  and ${count(left, `other ${one}`, `other ${many}`)}`] : [];
+  return left > 0 && shown > 0 ? [`  and ${counted(left, `other ${one}`, `other ${many}`)}`] : [];
 }
 
 function repeatedLines({ repeated }: ImportPreview): string[] {
   if (repeated.rows === 0) return [];
   return [
-    `${count(repeated.rows, "row stands", "rows stand")} in the file twice, in ` +
-    `${count(repeated.orders, "order")}; was a part of it pasted again?`,
+    `${counted(repeated.rows, "row stands", "rows stand")} in the file twice, in ` +
+    `${counted(repeated.orders, "order")}; was a part of it pasted again?`,
     ...repeated.examples.map(({ external_order_id, lines }) =>
       visibleText(`  ${external_order_id}: lines ${lines.join(", ")}`)
     ),
@@ -240,7 +239,7 @@ function repeatedLines({ repeated }: ImportPreview): string[] {
 function shortageLines({ shortages }: ImportPreview): string[] {
   if (shortages.products === 0 && shortages.complete) return [];
   return [
-    `${count(shortages.products, "product")} would run short` +
+    `${counted(shortages.products, "product")} would run short` +
     (shortages.complete ? "" : ", of those that were compared: the file names too many for all"),
     ...shortages.examples.map(({ sku, wanted, available }) =>
       visibleText(`  ${sku}: ${formatCount(wanted)} wanted, ${formatCount(available)} there`)

@@ -6,6 +6,7 @@
 
 import { writeSync } from "node:fs";
 import { formatCount } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import type { ImportProgress } from "../streams/imports/orders_import.ts";
 
 /** Milliseconds between two drawings. */
@@ -63,8 +64,9 @@ export function importProgressLine(
   const done = isReading
     ? (sourceBytes === undefined ? undefined : progress.bytesRead / Math.max(sourceBytes, 1))
     : progress.rowsDone / Math.max(progress.rowsRead, 1);
-  const perSecond = elapsedMs > 0 ? Math.round(rows / elapsedMs * 1000) : 0;
-  const parts = [`${formatCount(rows)} rows`, `${formatCount(perSecond)} rows/s`];
+  const parts = [counted(rows, "row")];
+  // What began this moment has no speed yet.
+  if (elapsedMs >= 1) parts.push(`${formatCount(Math.round(rows / elapsedMs * 1000))} rows/s`);
   if (done === undefined) {
     const spinner = "|/-\\"[Math.floor(elapsedMs / redrawMs) % 4];
     return [`Reading   ${spinner}`, ...parts].join("  ");
@@ -72,7 +74,7 @@ export function importProgressLine(
   const share = Math.min(done, 1);
   const filled = Math.floor(share * barWidth);
   const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);
-  if (share > 0) parts.push(`${duration((1 / share - 1) * elapsedMs)} left`);
+  if (share > 0 && share < 1) parts.push(`${duration((1 / share - 1) * elapsedMs)} left`);
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   return [isReading ? "Reading  " : "Importing", bar, percent, ...parts].join("  ");
 }

@@ -9,6 +9,7 @@ import type { RejectReason } from "../domain/import/reject_reasons.ts";
 import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
+import { counted } from "../domain/text/plural.ts";
 import { type ImportReport, tookNothing } from "../streams/imports/orders_import.ts";
 import { formatTable, indent, right } from "./table.ts";
 
@@ -32,8 +33,8 @@ export function importSummary(
   ];
   const width = Math.max(...counts.map(([, value]) => formatCount(value).length));
   const lines = [
-    `${notes.dryRun ? "Dry run, nothing was changed: " : ""}${formatCount(report.rows)} rows, ` +
-    `${formatCount(report.orders)} orders in ${report.seconds} s (${formatCount(rate)} rows/s)`,
+    `${notes.dryRun ? "Dry run, nothing was changed: " : ""}${counted(report.rows, "row")}, ` +
+    `${counted(report.orders, "order")} in ${report.seconds} s (${formatCount(rate)} rows/s)`,
     ...counts.map(([what, value]) => `  ${what.padEnd(10)} ${formatCount(value).padStart(width)}`),
   ];
   if (report.money !== undefined && report.money.length > 0) {

@@ -50,15 +50,19 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild] [--json]
 
 export default command;
 
-/** Figures for people, a line a day and currency; money in units of the currency. */
+/**
+ * Figures for people, a line a day and currency; money in units of the currency. A currency in which nothing happened is
+ * left out where something did in another one: whoever sells in pounds alone has no use of a line of zeros in euros.
+ */
 export function formatKpis(kpis: readonly KpiRow[]): string {
+  const busy = kpis.filter((row) => kpiFigureNames.some((figure) => row[figure] !== 0));
   return formatTable(
     [
       { heading: "date" },
       { heading: "currency" },
       ...Object.values(kpiFigures).map(({ heading }) => ({ heading, align: "right" } as const)),
     ],
-    kpis.map((row) => [
+    (busy.length > 0 ? busy : kpis).map((row) => [
       row.date,
       row.currency,
       ...kpiFigureNames.map((figure) =>

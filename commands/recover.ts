@@ -5,9 +5,11 @@
  */
 
 import { formatCount } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import { recoverWork } from "../services/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
@@ -33,7 +35,7 @@ database older than what was published from it.`,
             `${lostFrom} and ${lostUntil ?? "now"} (UTC), up to ${
               formatCount(lost.orders)
             } orders and ` +
-            `${formatCount(lost.refunds)} refunds; have them sent again`,
+            `${counted(lost.refunds, "refund")}; have them sent again`,
         );
       }
       const { charges, ...republished } = report.republished;
@@ -49,9 +51,10 @@ database older than what was published from it.`,
         );
       }
       print(
-        `Rebuilt the KPIs from ${formatCount(report.kpis.orders)} orders and ` +
-          `${formatCount(report.kpis.refunds)} refunds in ${report.seconds.toFixed(1)} s`,
+        `Rebuilt the KPIs from ${counted(report.kpis.orders, "order")} and ` +
+          `${counted(report.kpis.refunds, "refund")} in ${report.seconds.toFixed(1)} s`,
       );
+      await tellIfNobodyWorks(context);
       return 0;
     });
   },

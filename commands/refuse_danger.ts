@@ -4,8 +4,11 @@
  * @module
  */
 
+import { readDatabaseUrl } from "../config/engine_url.ts";
+import { readGrants } from "../db/connection/grants.ts";
 import { readServerFacts } from "../db/connection/server_facts.ts";
 import { findDangers } from "../domain/operation/diagnosis.ts";
+import { judgeGrants } from "../domain/operation/grants.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
 import type { Context } from "./context.ts";
@@ -18,7 +21,16 @@ import type { Context } from "./context.ts";
  */
 export async function refuseDanger(context: Context): Promise<void> {
   const { db, config } = context;
-  const [server, store] = await Promise.all([readServerFacts(db), readRedisFacts(context)]);
+  const [server, store, { account, grants, tables }] = await Promise.all([
+    readServerFacts(db),
+    readRedisFacts(context),
+    readGrants(db),
+  ]);
+  const { name } = readDatabaseUrl(config.databaseUrl).address;
+  const rights = judgeGrants(grants, name, account, false, tables);
+  if (rights.level === "problem") {
+    throw new WorkflowError("unavailable", `${rights.detail}; ${rights.remedy}`);
+  }
   const dangers = findDangers(server, store, config.redisPrefix);
   if (dangers.length === 0) return;
   const list = dangers.map(({ what, detail, remedy }) => `${what}: ${detail} (${remedy})`);

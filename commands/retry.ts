@@ -7,7 +7,7 @@
 import { readStock } from "../db/catalog/stock.ts";
 import { unknownProduct } from "../domain/catalog/stock.ts";
 import { groupedAmount } from "../domain/money.ts";
-import { formatCount } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import { type Retried, retryAllAndPublish, type RetryFilter } from "../services/retry_orders.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
@@ -74,7 +74,7 @@ function report({ orders, before, refused }: Retried): number {
     `${groupedAmount(cents, currency)} ${currency}`
   );
   print(
-    `Took up ${formatCount(orders.length)} ${orders.length === 1 ? "order" : "orders"} again` +
+    `Took up ${counted(orders.length, "order")} again` +
       (amounts.length === 0 ? "" : `: ${amounts.join(", ")}`),
   );
   return refused.length === 0 ? 0 : 1;

@@ -23,6 +23,8 @@ import { type Command, type Options, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { readSettings } from "./engine_settings.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { counted } from "../domain/text/plural.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 import { refuseOtherPlaces } from "./refuse_other_places.ts";
@@ -92,6 +94,7 @@ async function runOne(
       const stock = await readStock(context.db, sku);
       if (stock === undefined) throw unknownProduct(sku);
       print(formatStock(stock));
+      await tellIfNobodyWorks(context);
       return 0;
     }
     await guardDatabase(context);
@@ -100,6 +103,7 @@ async function runOne(
     const { before, after } = await changeStock(context, sku, change, { operator, detail });
     print(formatStock(after));
     print(`available was ${formatCount(before.stockQty)}`);
+    await tellIfNobodyWorks(context);
     return 0;
   });
 }
@@ -144,6 +148,7 @@ async function runFile(
       const seconds = Math.round(performance.now() - startedAt) / 1000;
       if (options.flag("json")) print(JSON.stringify({ ...applied.report, seconds }));
       else print(fileSummary(applied, seconds, rejectsPath));
+      await tellIfNobodyWorks(context);
       return tookNoStock(applied.report) ? 1 : 0;
     } finally {
       await rejects?.discard();
@@ -167,11 +172,11 @@ function fileSummary(
   ];
   const width = Math.max(...counts.map(([, value]) => formatCount(value).length));
   const lines = [
-    `${formatCount(report.rows)} rows in ${seconds} s`,
+    `${counted(report.rows, "row")} in ${seconds} s`,
     ...counts.map(([what, value]) => `  ${what.padEnd(16)} ${formatCount(value).padStart(width)}`),
   ];
   if (resumedAt > 0) {
-    lines.push(`An earlier run had applied ${formatCount(resumedAt)} rows before it was cut off`);
+    lines.push(`An earlier run had applied ${counted(resumedAt, "row")} before it was cut off`);
   }
   for (const { line, reason } of rejected.slice(0, rejectsShown)) {
     lines.push(`line ${line}: ${visibleText(reason)}`);

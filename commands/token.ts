@@ -24,7 +24,8 @@ const command: Command = {
 Usage: deno task token NAME --scopes=SCOPE[,SCOPE]…
 
   NAME       stands in the orders' timelines as api:NAME; 1…64 letters, digits, dots, dashes, underscores
-  --scopes   read     everything that GET shows
+  --scopes   one or more of:
+             read     everything that GET shows
              orders   take and import orders; see and cancel the imports, and cancel the orders, that a
                       token of this NAME has brought
              refunds  request refunds

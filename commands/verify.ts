@@ -11,6 +11,7 @@ import { type CheckName, verify, type VerifyReport } from "../streams/verificati
 import { formatCount } from "../domain/text/format_count.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { print } from "./print.ts";
 import { formatTable, right } from "./table.ts";
 
@@ -33,6 +34,7 @@ difference is waited for, for a few seconds, before it counts.`,
       }
       const report = await verify(context);
       print(options.flag("json") ? JSON.stringify(report) : formatReport(report));
+      await tellIfNobodyWorks(context);
       return report.ok ? 0 : 1;
     });
   },

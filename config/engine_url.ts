@@ -310,15 +310,20 @@ function refusedSocket(message: string): string | undefined {
   return /^Requires (?:read|write) access to "([^"]+)"/.exec(message)?.[1];
 }
 
-/** An error for an engine that can't be reached: what is wrong, and what to type. */
+/**
+ * An error for an engine that can't be reached: what is wrong, and what to type.
+ *
+ * @param listener what kind of server is there, where that was looked at
+ */
 export function unreachable(
   what: string,
   setting: EngineWay["setting"],
   address: DatabaseAddress | RedisAddress,
   error: unknown,
+  listener?: EngineWay["listener"],
 ): EngineFault {
   const { host, port, socket: path, user, tls } = address;
-  const way = { setting, host, port, user, tls };
+  const way = { setting, host, port, user, tls, listener };
   const socket = refusedSocket(messageOf(error));
   if (socket !== undefined) {
     return new EngineFault(what, {

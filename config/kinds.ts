@@ -64,6 +64,29 @@ export function integer(min: number, max: number, unit = "") {
   });
 }
 
+/** Ports that may be listened on. */
+export interface Ports {
+  /** 0 for any free one. */
+  first: number;
+  /** How many are tried, one after the other, until one is free. */
+  tries: number;
+}
+
+/** How many ports `8000+` stands for. */
+const portTries = 50;
+
+/** A port, or with a plus sign the first free one from it on. */
+export function ports() {
+  const number = integer(0, 65_535);
+  return readBy(
+    `${number.values}; \`8000+\`: the first free one from there on`,
+    (text, complain): Ports => {
+      const first = number.read(text.replace(/\+$/, ""), complain);
+      return { first, tries: text.endsWith("+") ? Math.min(portTries, 65_536 - first) : 1 };
+    },
+  );
+}
+
 /** One of some words. */
 export function oneOf<const T extends string>(...words: readonly [T, ...T[]]) {
   return readBy(words.map((word) => `\`${word}\``).join(", "), (text, complain) => {

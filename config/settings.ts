@@ -86,8 +86,9 @@ export const settingsTable = {
   port: {
     name: "PORT",
     fallback: "8000",
-    kind: kinds.integer(0, 65_535),
-    meaning: "port to listen on; 0 for any free one",
+    kind: kinds.ports(),
+    meaning:
+      "port to listen on; 0 for any free one; in front of private engines `8000+` unless set",
   },
   apiTokens: {
     name: "API_TOKENS",

@@ -5,7 +5,7 @@
  */
 
 import { messageOf, WorkflowError } from "../domain/errors.ts";
-import { type HttpServer, serve } from "../runtime/serve.ts";
+import { type Answer, type HttpServer, isTaken, serve } from "../runtime/serve.ts";
 import { keepPosting } from "../streams/alerts/alert_posts.ts";
 import { keepWatching } from "../streams/alerts/alerts.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
@@ -25,6 +25,7 @@ const maxBasisMs = 10_000;
 /** See {@linkcode serveHttp}. */
 export interface ServeOptions {
   onListening?: (url: string) => void;
+  onTaken?: (line: string) => void;
   serve?: typeof serve;
 }
 
@@ -33,6 +34,7 @@ export interface ServeOptions {
  * when most of `SHUTDOWN_TIMEOUT_MS` is over are left to end with the process.
  *
  * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
+ * @param options.onTaken is told, where `PORT` allows another port, that it is another one; by default it is logged
  * @param options.serve serves in another way than by a server of this process' own
  * @throws {WorkflowError} `unavailable` when the address can't be listened on, or processes are alive that count the
  * figures by another currency or zone
@@ -65,22 +67,7 @@ async function serveHeld(
   const background = new Set<Promise<void>>();
   const app = makeApp({ ...deps, stopping: signal, background });
   await openApiBytes(app);
-  let server: HttpServer;
-  try {
-    server = (options.serve ?? serve)({
-      hostname: config.host.replace(/^\[(.*)\]$/, "$1"),
-      port: config.port,
-      onListen: ({ hostname, port }) =>
-        onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`),
-    }, app.fetch);
-  } catch (error) {
-    throw new WorkflowError(
-      "unavailable",
-      `Cannot listen on ${config.host}:${config.port}: ${
-        messageOf(error)
-      }; HOST and PORT say where to listen`,
-    );
-  }
+  const server = listen(deps, app.fetch, { ...options, onListening });
   const stopped = Promise.withResolvers<void>();
   const stop = () => {
     const timer = setTimeout(stopped.resolve, config.shutdownTimeoutMs * graceShare);
@@ -100,6 +87,39 @@ async function serveHeld(
     throw error;
   }
   await Promise.race([Promise.all([...watching, ...background]), stopped.promise]);
+}
+
+/** Listens on the first of the ports on which nobody else does. */
+function listen(
+  { config, log }: AppDeps,
+  answer: Answer,
+  { onListening, onTaken = log.warn, serve: begin = serve }:
+    & ServeOptions
+    & Required<Pick<ServeOptions, "onListening">>,
+): HttpServer {
+  const { first, tries } = config.port;
+  for (let tried = 1;; tried++) {
+    const port = first + tried - 1;
+    try {
+      return begin({
+        hostname: config.host.replace(/^\[(.*)\]$/, "$1"),
+        port,
+        onListen({ hostname, port }) {
+          if (tried > 1) onTaken(`Port ${first} is taken: using ${port}`);
+          onListening(`http://${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`);
+        },
+      }, answer);
+    } catch (error) {
+      if (tried < tries && isTaken(error)) continue;
+      const where = tries > 1 ? `${first} to ${port}` : port;
+      throw new WorkflowError(
+        "unavailable",
+        `Cannot listen on ${config.host}:${where}: ${
+          messageOf(error)
+        }; HOST and PORT say where to listen`,
+      );
+    }
+  }
 }
 
 /**

@@ -20,6 +20,11 @@ export const carried = (globalThis as { ordersCarried?: Carried }).ordersCarried
 /** True in a single executable. */
 export const isSingleExecutable = carried !== undefined;
 
+/** True for a module that {@linkcode loadModule} finds: a single executable has not all of them. */
+export function hasModule(path: string): boolean {
+  return carried === undefined || Object.hasOwn(carried.modules, path);
+}
+
 /**
  * Loads a module by an address that Deno can't foresee.
  *

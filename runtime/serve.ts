@@ -66,6 +66,11 @@ export function serve({ hostname, port, onListen }: ListenOptions, answer: Answe
   };
 }
 
+/** True for the error of {@linkcode serve} where somebody listens there already. */
+export function isTaken(error: unknown): boolean {
+  return (error as { code?: string } | null)?.code === "EADDRINUSE";
+}
+
 /**
  * True where the answer ends the connection, though a body is still on its way: what comes of it then resets the
  * connection, and its sender can't read why it was refused. Deno reads on.

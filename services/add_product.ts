@@ -16,6 +16,7 @@ import { differencesOf, type NewProduct } from "../domain/catalog/new_product.ts
 import { firstStock } from "../domain/catalog/stock.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { plural } from "../domain/text/plural.ts";
 import { audited } from "./audited.ts";
 import { changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
@@ -56,7 +57,7 @@ export function addProduct(
       operator,
       inTransaction: async (tx, added) => {
         await options.inTransaction?.(tx, added);
-        await note(tx, `${added.product.stockQty} units`);
+        await note(tx, `${added.product.stockQty} ${plural(added.product.stockQty, "unit")}`);
       },
     });
     return { result, changed: result.isNew };

@@ -18,6 +18,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import type { RejectedRow } from "../domain/import/order_csv.ts";
+import { plural } from "../domain/text/plural.ts";
 import type { StockFile, StockLine } from "../streams/imports/stock_file.ts";
 import { audited } from "./audited.ts";
 import { arrivedProducts, type ChangedUnits, changeUnits } from "./change_units.ts";
@@ -98,11 +99,15 @@ export function applyStockFile(
     let changed = false;
     const result = await apply(deps, file, {
       ...options,
-      begunInTransaction: (tx) => note(tx, `begun: ${file.rowCount} rows`),
+      begunInTransaction: (tx) =>
+        note(tx, `begun: ${file.rowCount} ${plural(file.rowCount, "row")}`),
       inTransaction: async (tx, applied) => {
         await options.inTransaction?.(tx, applied);
         const { rows, rows_changed, rows_rejected } = applied.report;
-        await note(tx, `${rows} rows: ${rows_changed} changed, ${rows_rejected} rejected`);
+        await note(
+          tx,
+          `${rows} ${plural(rows, "row")}: ${rows_changed} changed, ${rows_rejected} rejected`,
+        );
         changed = true;
       },
     });

@@ -63,9 +63,12 @@ export async function audited<T>(
 }
 
 /**
- * The same for what happens outside the database, as in Redis: what came of it is written once it is over.
+ * The same for what happens outside the database, as in Redis, where no transaction holds both: that it is begun is written
+ * before, and what came of it, by an entry of its own, once it is over. A crash leaves `begun` alone; never an action
+ * that nothing tells of.
  *
  * @param detailOf what there is to say of the result
+ * @throws what the work throws, or the database where it cannot be told of: then nothing is done
  */
 export async function auditedBeyond<T>(
   deps: AuditDeps,
@@ -73,6 +76,7 @@ export async function auditedBeyond<T>(
   work: () => Promise<T>,
   detailOf: (result: T) => string | null = () => null,
 ): Promise<T> {
+  await addAuditEntries(deps.db, [{ ...about, outcome: "begun", detail: null }]);
   let result: T;
   try {
     result = await work();

@@ -9,6 +9,7 @@ import { lockProductStock, type ProductStock } from "../db/catalog/stock.ts";
 import { type StockChange, unknownProduct } from "../domain/catalog/stock.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { plural } from "../domain/text/plural.ts";
 import { audited } from "./audited.ts";
 import { arrivedProducts, type ChangedUnits, changeUnits } from "./change_units.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
@@ -82,6 +83,8 @@ async function changeLocked(
 function stockChanged({ sku, stockQty }: ProductStock): WorkflowError {
   return new WorkflowError(
     "stock_changed",
-    `Cannot change ${sku}: it has changed since you looked, and has ${stockQty} units now`,
+    `Cannot change ${sku}: it has changed since you looked, and has ${stockQty} ${
+      plural(stockQty, "unit")
+    } now`,
   );
 }

@@ -17,6 +17,7 @@ import type { EditFromFile, ImportedForm } from "../streams/imports/import_optio
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { cutText } from "../domain/text/cut_text.ts";
+import { plural } from "../domain/text/plural.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
@@ -73,7 +74,7 @@ export async function beginImport(
 function noteEdits(operator: Operator): NonNullable<ImportOptions["onEdited"]> {
   return async (tx, importId, orders) => {
     const subject = { kind: "import", id: String(importId) } as const;
-    const detail = `${orders} ${orders === 1 ? "order" : "orders"}`;
+    const detail = `${orders} ${plural(orders, "order")}`;
     await addAuditEntries(tx, [{
       operator,
       action: "order.edit",

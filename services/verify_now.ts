@@ -6,6 +6,7 @@
 
 import { WorkflowError } from "../domain/errors.ts";
 import type { AuditAction, Operator } from "../domain/operation/audit.ts";
+import { plural } from "../domain/text/plural.ts";
 import { repair, type Repairing } from "../streams/recovery/repair.ts";
 import type { VerifyReport } from "../streams/verification/verify.ts";
 import { type VerificationDeps, verifyNow } from "../streams/verification/verify_regularly.ts";
@@ -63,5 +64,7 @@ function describe({ ok, checks }: VerifyReport): string {
   const drifting = checks.filter((check) => !check.ok);
   return ok
     ? "everything agrees"
-    : drifting.map(({ name, drift_count: count }) => `${name}: ${count} differ`).join(", ");
+    : drifting.map(({ name, drift_count: count }) =>
+      `${name}: ${count} ${plural(count, "differs", "differ")}`
+    ).join(", ");
 }

@@ -107,7 +107,11 @@ Deno.test("compose.yaml gives the app settings that parseConfig() accepts and en
     Object.entries(app.environment).map(([name, value]) => [name, withDefaults(value)]),
   );
   const config = parseConfig(env);
-  assert.deepEqual([config.host, config.port, config.allowAnonymous], ["0.0.0.0", 8000, true]);
+  assert.deepEqual([config.host, config.port.first, config.allowAnonymous], [
+    "0.0.0.0",
+    8000,
+    true,
+  ]);
 
   const database = new URL(config.databaseUrl);
   assert.deepEqual(

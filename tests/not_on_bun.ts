@@ -13,6 +13,7 @@ const server =
 export const filesNotOnBun: Readonly<Record<string, string>> = {
   "tests/e2e/": "the browser is driven by Deno's task test:e2e, once for both: pages are the same",
   "tests/permissions_test.ts": permissions,
+  "tests/read_only_test.ts": "it runs the command of the image, which is Deno's",
   "tests/client_package_test.ts":
     "the package is built with node:module's stripTypeScriptTypes, which Bun 1.4 lacks",
   "tests/streams/telemetry/tracing_test.ts": "traces are Deno's own (OTEL_DENO)",
@@ -53,13 +54,6 @@ export const testsNotOnBun: readonly TestNotOnBun[] = [
     name: "methods that nobody knows share one label",
     why:
       "Bun's server closes the connection of a method that it does not know, so none reaches the metrics",
-  },
-  {
-    file: "tests/routes/api/imports/upload_memory_test.ts",
-    name: "start takes a file of 25 MB within the memory",
-    why:
-      "JavaScriptCore collects garbage late: start holds 355 MB for it, and less than 240 MB only with " +
-      "BUN_JSC_forceRAMSize=201326592; the server itself holds back what is not read (41 MB of 200 MB sent)",
   },
   {
     file: "tests/commands/import_test.ts",

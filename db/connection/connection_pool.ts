@@ -6,6 +6,8 @@
 
 import mysql from "mysql2/promise";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDenied } from "../../domain/operation/engine_fault.ts";
+import { readAccount } from "./grants.ts";
 import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
 
@@ -139,6 +141,7 @@ function lender(
       broken = isFatal(error) || isWrongServer(error) || isOverTimeLimit(error);
       const isCurrent = (generations.of(itself) ?? generations.current()) === generations.current();
       if (isCurrent && (isWrongServer(error) || hangs(error))) generations.renew();
+      if (isDenied(error)) error.account = await readAccount(connection).catch(() => undefined);
       throw error;
     } finally {
       lent.delete(connection);

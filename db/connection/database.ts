@@ -5,14 +5,14 @@
  */
 
 import type mysql from "mysql2/promise";
-import { readDatabaseUrl, unreachable } from "../../config/engine_url.ts";
-import { connectionOptions, withoutSecrets } from "./connection.ts";
+import { connectionOptions } from "./connection.ts";
 import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
 import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
 import { sessionsOf } from "./session.ts";
 import { type TransactionOptions, transactorOf } from "./transaction.ts";
+import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
 export type { ConnectionGuard } from "./connection_guard.ts";
@@ -113,12 +113,7 @@ export async function openDatabase(
     await pool.use(() => Promise.resolve());
   } catch (error) {
     await pool.close();
-    throw unreachable(
-      `Cannot reach the database at ${withoutSecrets(url)}`,
-      "DATABASE_URL",
-      readDatabaseUrl(url).address,
-      error,
-    );
+    throw await unreachableDatabase(url, error);
   }
 
   const guarded = guardedPool(pool, sessions.on);

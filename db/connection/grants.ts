@@ -4,20 +4,40 @@
  * @module
  */
 
-import type { Queryable } from "./queryable.ts";
+import type mysql from "mysql2/promise";
+import type { Queryable, Row } from "./queryable.ts";
 
-/** The user as the server knows it, `'name'@'host'`, and what it was granted, as SHOW GRANTS tells it. */
-export async function readGrants(db: Queryable): Promise<{ account: string; grants: string[] }> {
-  const [who] = await db.query("select current_user() as account");
+/**
+ * The user as the server knows it, `'name'@'host'`, what it was granted, as SHOW GRANTS tells it, and the tables that it
+ * sees.
+ */
+export async function readGrants(
+  db: Queryable,
+): Promise<{ account: string; grants: string[]; tables: string[] }> {
+  const [who] = await db.query(accountQuery);
   const rows = await db.query("show grants");
+  const tables = await db.query("show tables");
   return {
-    account: quotedAccount(String(who?.account)),
-    grants: rows.map((row) => String(Object.values(row)[0])),
+    account: quotedAccount(who),
+    grants: rows.map(firstOf),
+    tables: tables.map(firstOf),
   };
 }
 
-/** `name@host`, as current_user() says it, in the form that GRANT wants. */
-export function quotedAccount(account: string): string {
+function firstOf(row: Row): string {
+  return String(Object.values(row)[0]);
+}
+
+/** The user of a connection as the server knows it, `'name'@'host'`, as GRANT wants it. */
+export async function readAccount(connection: mysql.Connection): Promise<string> {
+  const [rows] = await connection.query(accountQuery);
+  return quotedAccount((rows as Row[])[0]);
+}
+
+const accountQuery = "select current_user() as account";
+
+function quotedAccount(row: Row | undefined): string {
+  const account = String(row?.account);
   const at = account.lastIndexOf("@");
   return `'${account.slice(0, at)}'@'${account.slice(at + 1)}'`;
 }

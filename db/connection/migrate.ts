@@ -5,14 +5,14 @@
  */
 
 import mysql from "mysql2/promise";
-import { readDatabaseUrl, unreachable } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
 import { namesIn, readOwnText } from "../../runtime/own_files.ts";
-import { connectionOptions, withoutSecrets } from "./connection.ts";
+import { connectionOptions } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isRetryable } from "./faults.ts";
-import { quotedAccount } from "./grants.ts";
+import { readAccount } from "./grants.ts";
+import { unreachableDatabase } from "./unreachable.ts";
 
 /** One file of `migrations/`. */
 export interface Migration {
@@ -50,6 +50,9 @@ const triesPerStep = 10;
 export async function migrate(url: string): Promise<{ all: Migration[]; applied: string[] }> {
   await createDatabase(url);
   return await withConnection(url, async (connection) => {
+    // Nothing to do, and nothing of the schema to be allowed: processes of a user with fewer rights start on it.
+    const status = await statusOn(connection);
+    if (status.every(({ applied }) => applied)) return { all: status, applied: [] };
     const [locked] = await connection.query(
       `select get_lock(${lockName}, ?) as got`,
       [lockSeconds],
@@ -109,12 +112,6 @@ async function failed(
     : new EngineFault(what, words);
 }
 
-/** The user as the server knows it, `'name'@'host'`, as GRANT wants it. */
-async function readAccount(connection: mysql.Connection): Promise<string> {
-  const [rows] = await connection.query("select current_user() as account");
-  return quotedAccount(String((rows as Row[])[0]?.account));
-}
-
 /**
  * Runs a statement: as it is, or, where it begins with `in steps of TABLE` as a comment, once for every few
  * thousand rows of that table, whose ids are `@step_first` to `@step_last`. Each step is committed by itself.
@@ -153,14 +150,18 @@ async function runStatement(connection: mysql.Connection, statement: string): Pr
  * @throws {WorkflowError} `unavailable` when the server can't be reached
  */
 export async function migrationStatus(url: string): Promise<Migration[]> {
-  const all = readMigrations();
-  return await withConnection(url, async (connection) => {
-    const [tables] = await connection.query("show tables like 'schema_migrations'");
-    const known = (tables as Row[]).length === 0
-      ? new Set<number>()
-      : await appliedVersions(connection);
-    return all.map((migration) => ({ ...migration, applied: known.has(migration.version) }));
-  });
+  return await withConnection(url, statusOn);
+}
+
+async function statusOn(connection: mysql.Connection): Promise<Migration[]> {
+  const [tables] = await connection.query("show tables like 'schema_migrations'");
+  const known = (tables as Row[]).length === 0
+    ? new Set<number>()
+    : await appliedVersions(connection);
+  return readMigrations().map((migration) => ({
+    ...migration,
+    applied: known.has(migration.version),
+  }));
 }
 
 function readMigrations(): Omit<Migration, "applied">[] {
@@ -199,7 +200,7 @@ async function createDatabase(url: string): Promise<void> {
       await connection.end();
     }
   } catch (error) {
-    throw unreachableAt(url, error);
+    throw await unreachableDatabase(url, error);
   }
 }
 
@@ -213,22 +214,13 @@ async function withConnection<T>(
   try {
     connection = await mysql.createConnection(options);
   } catch (error) {
-    throw unreachableAt(url, error);
+    throw await unreachableDatabase(url, error);
   }
   try {
     return await work(connection);
   } finally {
     await connection.end();
   }
-}
-
-function unreachableAt(url: string, error: unknown): WorkflowError {
-  return unreachable(
-    `Cannot reach the database at ${withoutSecrets(url)}`,
-    "DATABASE_URL",
-    readDatabaseUrl(url).address,
-    error,
-  );
 }
 
 /** Statements end with a semicolon at the end of a line; a comment line never ends one. */

@@ -5,6 +5,7 @@
  */
 
 import { WorkflowError } from "../errors.ts";
+import { plural } from "../text/plural.ts";
 
 /** How to change the units that can be reserved; what orders hold stays as it is. */
 export type StockChange = { set: number } | { add: number };
@@ -73,8 +74,12 @@ export function stockProblem(
 ): string | undefined {
   if (kind === "change") return undefined;
   return kind === "fewer_than_none"
-    ? `Cannot take ${stockQty - wanted.stockQty} units of it: only ${stockQty} left`
-    : `Cannot keep ${wanted.receivedQty} units of it: there may be ${maxUnits} at most`;
+    ? `Cannot take ${stockQty - wanted.stockQty} ${
+      plural(stockQty - wanted.stockQty, "unit")
+    } of it: only ${stockQty} left`
+    : `Cannot keep ${wanted.receivedQty} ${
+      plural(wanted.receivedQty, "unit")
+    } of it: there may be ${maxUnits} at most`;
 }
 
 /** The error for a product that there is not. */

@@ -28,26 +28,33 @@ export function fieldsOf(text: string, from: number, to: number, quoted: boolean
   }
 }
 
-/** How many fields a record has, as {@linkcode fieldsOf} gives them, and one of them. */
+/**
+ * How many fields a record has, as {@linkcode fieldsOf} gives them, and one of them; all of them where it has quotes.
+ *
+ * @param ends is told where each field ends, as many as it has room for, unless the record has quotes
+ */
 export function outlineOf(
   text: string,
   from: number,
   to: number,
   quoted: boolean,
   place: number,
-): { count: number; field: string } {
+  ends?: Int32Array,
+): { count: number; field: string; fields: readonly string[] | undefined } {
   if (quoted) {
     const fields = fieldsOf(text, from, to, true);
-    return { count: fields.length, field: fields[place] ?? "" };
+    return { count: fields.length, field: fields[place] ?? "", fields };
   }
   let count = 1, start = from, end = to;
   for (let at = from; at < to; at++) {
     if (text.charCodeAt(at) !== comma) continue;
     if (count === place) start = at + 1;
     else if (count === place + 1) end = at;
+    if (ends !== undefined && count <= ends.length) ends[count - 1] = at;
     count++;
   }
-  return { count, field: count > place ? text.slice(start, end) : "" };
+  if (ends !== undefined && count <= ends.length) ends[count - 1] = to;
+  return { count, field: count > place ? text.slice(start, end) : "", fields: undefined };
 }
 
 const quote = 34;

@@ -105,7 +105,7 @@ export interface ImportPreview {
   /** Those that something is made of, and the others. */
   columns: {
     used: (PreviewColumn & { fills: string[] })[];
-    /** `looks_like` names what seems to matter of one and is not used: status, total, tax, shipping, discount, refund. */
+    /** `looks_like` names what seems to matter of one and is not used: status, total, tax, shipping, discount, refund, … */
     unused: (PreviewColumn & { looks_like: string | null })[];
   };
   /** What would become of rows and orders. */

@@ -12,6 +12,8 @@ export interface SourceRow {
   line: number;
   /** Not trimmed; may be fewer or more than the header has. */
   fields: readonly string[];
+  /** All of them as one text, where the delimiter alone stands between them; it may be absent nevertheless. */
+  plain?: string;
   /**
    * Why it can't be read for what it is, with the remedy, such as a quotation mark inside a field or too few fields:
    * its whole order is rejected. Undefined for a sound record.
@@ -25,6 +27,8 @@ export interface SourceRecord {
   line: number;
   /** As they stand in the file. */
   fields: string[];
+  /** Its text, where the delimiter alone stands between its fields. */
+  plain?: string;
   /** Its text, where it goes over several lines or has a problem. */
   text?: string;
   /** Why it is none. */

@@ -102,6 +102,8 @@ export interface AuditSubject {
 
 /** What came of an action. */
 export type AuditOutcome =
+  /** It happens outside the database and is about to: what came of it is an entry of its own, or nobody knows. */
+  | "begun"
   /** It was done. */
   | "done"
   /** It was so before. */
@@ -113,6 +115,7 @@ export type AuditOutcome =
 
 /** All outcomes, for schemas. */
 export const auditOutcomes = [
+  "begun",
   "done",
   "unchanged",
   "refused",

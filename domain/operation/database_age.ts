@@ -5,6 +5,8 @@
  * @module
  */
 
+import { counted } from "../text/plural.ts";
+
 /** Tables whose highest numbers are noted with whatever is published or counted. */
 export const markedTables = ["orders", "refunds", "order_events"] as const;
 
@@ -99,5 +101,7 @@ export function describeLoss(
   return `what was committed from ${second(lostFrom)} to ${
     second(lostUntil ?? lostFrom)
   } is gone, up to ` +
-    `${ordersLost} orders and ${refundsLost} refunds: have shops send their orders again, import files again`;
+    `${counted(ordersLost, "order")} and ${
+      counted(refundsLost, "refund")
+    }: have shops send their orders again, import files again`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { allowRemedy, type RedisUser } from "./engine_fault.ts";
 import { describeLoss, type RecordedLoss } from "./database_age.ts";
 
 /** One line of a diagnosis. */
@@ -211,15 +212,28 @@ export function judgeEncryption(
   return warning(what, `everything goes to ${host} in clear text, the password included`, remedy);
 }
 
-/** Judges which commands Redis refuses, each with the server's own words. */
-export function judgeCommands(refused: readonly { command: string; reason: string }[]): Finding {
+/** Refused commands that are named; whoever has no rights at all is refused some sixty. */
+const commandsShown = 6;
+
+/**
+ * Judges which commands Redis refuses, each with the server's own words.
+ *
+ * @param who is refused them
+ */
+export function judgeCommands(
+  refused: readonly { command: string; reason: string }[],
+  who: RedisUser = {},
+): Finding {
   const what = "redis commands";
   if (refused.length === 0) return fine(what, "all that are needed are allowed");
-  const names = refused.map(({ command }) => command).join(", ");
+  const shown = refused.slice(0, commandsShown).map(({ command }) => command);
+  const others = refused.length - shown.length;
+  const names = shown.join(", ") + (others > 0 ? ` and ${others} more` : "");
+  const reason = refused[0]!.reason.split("\n")[0]!;
   return problem(
     what,
-    `${names} refused: ${refused[0]!.reason.split("\n")[0]}`,
-    "allow the user of REDIS_URL these commands, or use a server that has them",
+    `${names} refused: ${reason}`,
+    reason.startsWith("NOPERM") ? allowRemedy(who) : "use a server that has these commands",
   );
 }
 

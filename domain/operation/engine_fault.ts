@@ -47,12 +47,33 @@ export interface EngineWay {
   user: string;
   /** How the way is encrypted; null where it is not. */
   tls: { mode: string; ca?: string } | null;
+  /** What kind of server is at its end, where somebody has looked. */
+  listener?: "redis" | "database" | "web";
 }
 
 /** What a driver gives an error. */
 interface DriverError {
   errno?: number;
   code?: string;
+  /** See {@linkcode isDenied}. */
+  account?: string;
+}
+
+/**
+ * True for the error of a statement that the database's user has no right to. The server's words name the machine that it
+ * came from, and not the account that rights are given to: whoever runs statements asks for that and notes it as `account`,
+ * `'name'@'host'`.
+ */
+export function isDenied(error: unknown): error is { account?: string } {
+  const { errno } = (error ?? {}) as DriverError;
+  return errno === 1142 || errno === 1143 || errno === 1370;
+}
+
+/** True where another kind of server may be at the end of the way: what is there did not answer, or not as it should. */
+export function isOddAnswer(error: unknown): boolean {
+  const { code } = (error ?? {}) as DriverError;
+  return /Protocol error|EPIPE|ECONNRESET|ETIMEDOUT|Connection (is closed|lost)|packet|PROTOCOL/i
+    .test(`${code ?? ""} ${messageOf(error)}`);
 }
 
 /**
@@ -66,11 +87,13 @@ export function databaseFault(
   way?: EngineWay,
   account?: string,
 ): FaultWords | undefined {
-  const { errno, code } = (error ?? {}) as DriverError;
+  const { errno, code, account: noted } = (error ?? {}) as DriverError;
   const message = messageOf(error);
-  const denied = deniedFault(errno, message, account);
+  const denied = deniedFault(errno, message, account ?? noted);
   if (denied !== undefined) return denied;
   if (way === undefined) return undefined;
+  const stranger = strangerFault(way);
+  if (stranger !== undefined) return stranger;
   if (code === "HANDSHAKE_NO_SSL_SUPPORT") {
     return {
       why: `the server offers no TLS, which ssl-mode=${way.tls?.mode} asks for`,
@@ -95,17 +118,34 @@ function deniedFault(
       /user '([^']*)'@'([^']*)' to database '([^']*)'/.exec(message) ?? [];
     if (database === undefined) return undefined;
     return {
-      why: `user "${user}" has no rights in the database "${database}"`,
-      remedy: grant(database, account ?? `'${user}'@'${host}'`),
+      // The server does not tell strangers whether there is one.
+      why: `user "${user}" has no rights in the database "${database}", or there is none`,
+      remedy: "correct the name in DATABASE_URL, or " +
+        grant(database, account ?? `'${user}'@'${host}'`),
     };
   }
-  if (errno !== 1142 && errno !== 1143 && errno !== 1370) return undefined;
+  if (!isDenied({ errno })) return undefined;
   const [, right, user] = /^(.+?) command denied to user '([^']*)'/.exec(message) ?? [];
   if (user === undefined) return undefined;
   const table = /for (?:table|column|routine) [`'](?:([^`']*)`\.`)?([^`']*)[`']/.exec(message);
   return {
     why: `user "${user}" has not the right ${right}${table ? ` on ${table[2]}` : ""}`,
     remedy: grant(table?.[1] ?? "orders", account ?? `'${user}'@'%'`),
+  };
+}
+
+/** What another kind of server is at the end of the way. */
+function strangerFault({ setting, host, port, listener }: EngineWay): FaultWords | undefined {
+  const wanted = setting === "DATABASE_URL" ? "database" : "redis";
+  if (listener === undefined || listener === wanted) return undefined;
+  const names = { redis: "Redis", database: "a MySQL or MariaDB", web: "a web server" };
+  const others = { redis: "REDIS_URL", database: "DATABASE_URL", web: undefined }[listener];
+  return {
+    why: `${names[listener]} listens on ${host}:${port}, and no ${
+      wanted === "redis" ? "Redis" : "database"
+    }`,
+    remedy: `correct host and port in ${setting}` +
+      (others === undefined ? "" : `; this one may belong into ${others}`),
   };
 }
 
@@ -235,11 +275,24 @@ export function redisRules(prefix: string): string {
  * Why Redis can't be reached or refuses a command.
  *
  * @param way undefined where a command failed on a connection that there was
+ * @param who uses that connection, and for which keys, as far as that is known
  */
-export function redisFault(error: unknown, way?: EngineWay): FaultWords | undefined {
+export function redisFault(
+  error: unknown,
+  way?: EngineWay,
+  who: RedisUser = {},
+): FaultWords | undefined {
   const message = messageOf(error);
-  if (/\bNOPERM\b/.test(message)) return permissionFault(message, way?.user);
+  if (/\bNOPERM\b/.test(message)) return permissionFault(message, { user: way?.user, ...who });
   if (way === undefined) return undefined;
+  const stranger = strangerFault(way);
+  if (stranger !== undefined) return stranger;
+  if (/^Protocol error/.test(message)) {
+    return {
+      why: `whoever is on ${way.host}:${way.port} does not answer as Redis would`,
+      remedy: "correct host and port in REDIS_URL",
+    };
+  }
   const { code } = (error ?? {}) as DriverError;
   const { host, port, user, tls } = way;
   if (/^WRONGPASS/.test(message)) {
@@ -275,18 +328,35 @@ export function redisFault(error: unknown, way?: EngineWay): FaultWords | undefi
   return certificateFault(message, way) ?? networkFault(code, message, way);
 }
 
-function permissionFault(message: string, user: string | undefined): FaultWords {
+/** Whose rights are looked at, and for which keys. */
+export interface RedisUser {
+  /** Empty for the default one. */
+  user?: string;
+  /** REDIS_PREFIX. */
+  prefix?: string;
+}
+
+/** What to type so that a user of Redis may do all that is needed. */
+export function allowRemedy({ user, prefix }: RedisUser): string {
+  const name = user === undefined ? "NAME" : user || "default";
+  const of = prefix === undefined ? ", PREFIX being REDIS_PREFIX" : "";
+  return `type in redis-cli${of}: ACL SETUSER ${name} ${redisRules(prefix ?? "PREFIX")}`;
+}
+
+function permissionFault(message: string, who: RedisUser): FaultWords {
   const command = /run the '([^']+)' command/.exec(message)?.[1];
   const what = command === undefined ? "use these keys" : `run ${command.toUpperCase()}`;
   return {
     why: `its user may not ${what} (NOPERM)`,
-    remedy: `type in redis-cli, PREFIX being REDIS_PREFIX: ACL SETUSER ${user || "NAME"} ${
-      redisRules("PREFIX")
-    }`,
+    remedy: allowRemedy(who),
   };
 }
 
-/** Why an engine refuses what was asked of it over a connection that there is; undefined for all else. */
-export function refusalOf(error: unknown): FaultWords | undefined {
-  return databaseFault(error) ?? redisFault(error);
+/**
+ * Why an engine refuses what was asked of it over a connection that there is; undefined for all else.
+ *
+ * @param who Redis knows this process as
+ */
+export function refusalOf(error: unknown, who?: RedisUser): FaultWords | undefined {
+  return databaseFault(error) ?? redisFault(error, undefined, who);
 }

@@ -19,12 +19,14 @@ const schemaRights = ["CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"];
  * @param database name of the database
  * @param account the user as the server knows it, `'name'@'host'`
  * @param migrates whether processes of this user may be the ones to migrate
+ * @param tables of the database: a right that is given on each of them is one on all
  */
 export function judgeGrants(
   grants: readonly string[],
   database: string,
   account: string,
   migrates: boolean,
+  tables: readonly string[] = [],
 ): Finding {
   const what = "database grants";
   const has = grantedRights(grants, database);
@@ -36,7 +38,11 @@ export function judgeGrants(
   if (grants.some((grant) => /^GRANT (?!.* ON )/i.test(grant))) {
     return fine(what, `${account} has a role; what it brings is seen when it is used`);
   }
-  const missing = lacks(workRights);
+  const ofTables = tables.map((table) => tableRights(grants, database, table));
+  const isOnEvery = (right: string) =>
+    ofTables.length > 0 &&
+    ofTables.every((has) => has.has(right) || has.has("ALL PRIVILEGES"));
+  const missing = lacks(workRights).filter((right) => !isOnEvery(right));
   if (missing.length > 0) {
     return problem(what, `${account} may not ${missing.join(", ")} in ${database}`, remedy);
   }
@@ -49,6 +55,21 @@ export function judgeGrants(
       `${remedy}; or let another user migrate, and set AUTO_MIGRATE=0`,
     )
     : fine(what, `${account} may do everything but migrate`);
+}
+
+/** The rights that are given in one table. */
+function tableRights(grants: readonly string[], database: string, table: string): Set<string> {
+  const rights = new Set<string>();
+  const plain = (name: string) => name.slice(1, -1).replaceAll("``", "`");
+  for (const grant of grants) {
+    const [, list, inDatabase, inTable] =
+      /^GRANT (.+?) ON (`(?:[^`]|``)*`)\.(`(?:[^`]|``)*`)(?: |$)/i.exec(grant) ?? [];
+    if (list === undefined || plain(inDatabase!) !== database || plain(inTable!) !== table) {
+      continue;
+    }
+    for (const right of list.split(",")) rights.add(right.trim().toUpperCase());
+  }
+  return rights;
 }
 
 /** All rights that hold for every table of a database. */

@@ -17,6 +17,44 @@ const monthDays = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
  * 1000 to 9999, which is what the database can hold
  */
 export function parsePlacedAt(text: string): string | undefined {
+  return plainUtc(text) ?? parseAny(text);
+}
+
+/** The number that two digits are; NaN where they are none. */
+export function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48, ones = text.charCodeAt(at + 1) - 48;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : NaN;
+}
+
+/**
+ * True for a text that begins as `2026-01-31 23:59:59` does, with a blank or T between, and is a time from the year 1000
+ * on. Some that are, the 29th of February, it is not.
+ */
+export function isPlainTime(text: string): boolean {
+  const between = text.charCodeAt(10);
+  const isForm = text.charCodeAt(4) === 45 && text.charCodeAt(7) === 45 &&
+    (between === 32 || between === 84) && text.charCodeAt(13) === 58 && text.charCodeAt(16) === 58;
+  if (!isForm) return false;
+  const day = twoDigits(text, 8);
+  return twoDigits(text, 0) >= 10 && twoDigits(text, 2) >= 0 &&
+    day >= 1 && day <= (monthDays[twoDigits(text, 5) - 1] ?? 0) &&
+    twoDigits(text, 11) <= 23 && twoDigits(text, 14) <= 59 && twoDigits(text, 17) <= 59;
+}
+
+/** UTC in the form that it has in the end, as most texts are: in a fraction of the time. */
+function plainUtc(text: string): string | undefined {
+  const { length } = text;
+  if (length !== 19 && length !== 23 || !isPlainTime(text) || text.charCodeAt(10) !== 32) {
+    return undefined;
+  }
+  if (length === 19) return `${text}.000`;
+  const isFraction = text.charCodeAt(19) === 46 && twoDigits(text, 20) >= 0 &&
+    twoDigits(text, 21) >= 0;
+  return isFraction ? text : undefined;
+}
+
+/** The same of any form. */
+function parseAny(text: string): string | undefined {
   const match = form.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, separator, hour, minute, second = "", fraction = "", offset] = match;

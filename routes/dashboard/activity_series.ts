@@ -19,7 +19,7 @@ import {
   slotSeconds,
 } from "../../streams/kpis/activity.ts";
 import type { Series } from "./chart.tsx";
-import { formatDuration, formatRate } from "./format.ts";
+import { counted, formatDuration, formatRate } from "./format.ts";
 
 /** A chart's data and what it says in words. */
 export interface ChartData {
@@ -103,7 +103,7 @@ export function groupBatchSize({ times, groups: byGroup }: ActivityHour, group: 
     );
     return half === null
       ? "No batch was handled in the last hour"
-      : `Half of the batches have up to ${Math.round(half)} messages`;
+      : `Half of the batches have up to ${counted(Math.round(half), "message")}`;
   });
 }
 

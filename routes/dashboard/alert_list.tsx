@@ -6,6 +6,7 @@
 
 import type { FC } from "hono/jsx";
 import type { AlertState } from "../../streams/alerts/alerts.ts";
+import { checkWord } from "../../streams/verification/check_words.ts";
 import { alertLink } from "./alert_links.ts";
 import { asShown } from "./format.ts";
 import type { EngineState } from "./overview_parts.tsx";
@@ -18,7 +19,7 @@ const kinds: Readonly<Record<string, string>> = {
   no_consumer: "Nobody is working",
   paused_with_work: "Paused while work waits",
   dead_letters: "Dead letters",
-  drift: "The proof found drift",
+  drift: "The verification found drift",
   not_mended: "Repair does not mend the drift",
 };
 
@@ -88,13 +89,14 @@ const Together: FC<{ title: string; alerts: OfKind }> = ({ title, alerts }) => (
     <strong>{title}</strong>
     <ul class="faults">
       {alerts.map(({ name, detail, since }) => {
-        const subject = name.slice(name.indexOf(":") + 1);
+        const [kind, subject = ""] = name.split(":");
+        const word = kind === "drift" || kind === "not_mended" ? checkWord(subject) : subject;
         const href = alertLink(name);
         return (
           <li key={name}>
             {href === undefined
-              ? subject
-              : <a class="underlined" href={href} data-key={name}>{subject}</a>}: {asShown(detail)};
+              ? word
+              : <a class="underlined" href={href} data-key={name}>{word}</a>}: {asShown(detail)};
             {" "}
             it began <Time at={since} />
           </li>

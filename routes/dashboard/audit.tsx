@@ -29,6 +29,7 @@ import {
   linkTo,
   None,
   Pager,
+  shownOf,
   Table,
   Time,
   type Tone,
@@ -79,9 +80,10 @@ export function auditPageRoutes({ db }: AppDeps): Hono {
             />
           )}
           <Pager
-            shown={items.length === 0
-              ? ""
-              : `${items.length} entries${next ? "" : ", the last ones"}`}
+            shown={shownOf(items.length, "entry", "entries", {
+              isFirst: beforeId === undefined,
+              isLast: next === undefined,
+            })}
             first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
           />
@@ -94,7 +96,7 @@ export function auditPageRoutes({ db }: AppDeps): Hono {
 
 const AuditFilters: FC<{ given: Record<string, string | undefined> }> = ({ given }) => (
   <Filters action={home} label="Audit log" verb="Filter">
-    <SearchField name="actor" label="Who" value={given.actor} hint="api:NAME or cli:USER@HOST" />
+    <SearchField name="actor" label="Who" value={given.actor} hint="api:ann, cli:ann@host" />
     <SearchField name="subject" label="On what" value={given.subject} hint="order:42" />
     <ChoiceField
       name="action"
@@ -103,11 +105,12 @@ const AuditFilters: FC<{ given: Record<string, string | undefined> }> = ({ given
       choices={auditActionNames.map((name) => [name, auditActions[name]])}
       value={given.action}
     />
-    <DayFields label="From" from={given.from} to={given.to} />
+    <DayFields from={given.from} to={given.to} />
   </Filters>
 );
 
 const outcomes: Readonly<Record<AuditOutcome, Tone>> = {
+  begun: "plain",
   done: "good",
   unchanged: "plain",
   refused: "warn",

@@ -9,7 +9,7 @@ import type { DeadLetterRow } from "../../db/dead_letters/dead_letters.ts";
 import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
 import { type Group, groups, messageOfEntry } from "../../domain/messages/messages.ts";
 import { AmountFields, ChoiceField, Filters, SearchField } from "./filters.tsx";
-import { HiddenFields } from "./form.tsx";
+import { HiddenFields, Pick } from "./form.tsx";
 import { asShown, formatCount } from "./format.ts";
 import { Ago, linkTo, Money, OrderLink, Table, Time } from "./parts.tsx";
 
@@ -87,19 +87,14 @@ export const LetterChoice: FC<
     <Table label="Dead letters">
       <LetterColumns>
         <th scope="col">
-          <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
+          <Pick name="ids" label="Select all on this page" />
         </th>
       </LetterColumns>
       <tbody>
         {letters.map((letter) => (
           <tr key={letter.id}>
             <td>
-              <input
-                type="checkbox"
-                name="ids"
-                value={String(letter.id)}
-                aria-label={`Select dead letter ${letter.id}`}
-              />
+              <Pick name="ids" value={letter.id} label={`Select dead letter ${letter.id}`} />
             </td>
             <LetterCells letter={letter} now={now} />
           </tr>

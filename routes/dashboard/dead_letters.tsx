@@ -36,7 +36,7 @@ import {
   LetterTable,
   Payload,
 } from "./dead_letter_parts.tsx";
-import { asShown, formatCount, formatMoney } from "./format.ts";
+import { asShown, counted, formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Timeline } from "./order_timeline.tsx";
 import { Empty, Faults, linkTo, Notice, Pager } from "./parts.tsx";
@@ -214,7 +214,7 @@ const Outcome: FC<{ done?: string; verb?: string; refused?: string }> = (
 ) => {
   if (!done || !/^\d{1,9}$/.test(done)) return null;
   const count = Number(done);
-  const subject = `${formatCount(count)} dead ${count === 1 ? "letter was" : "letters were"}`;
+  const subject = counted(count, "dead letter was", "dead letters were");
   return (
     <Notice
       tone="good"
@@ -289,7 +289,7 @@ const Question: FC<
   return (
     <>
       <PageHead
-        title={`${names[verb]} ${formatCount(count)} dead ${count === 1 ? "letter" : "letters"}?`}
+        title={`${names[verb]} ${counted(count, "dead letter")}?`}
         crumb={[home, "Dead letters"]}
         note={stakes(sums)}
       />
@@ -326,7 +326,7 @@ function stakes(sums: readonly DeadLetterSum[]): string {
   const count = countOf(sums);
   const money = sums.filter(({ currency }) => currency !== null)
     .map(({ currency, amountCents }) => formatMoney(amountCents, currency!));
-  return `${formatCount(count)} ${count === 1 ? "waits" : "wait"} for a decision` +
+  return `${counted(count, "waits", "wait")} for a decision` +
     (money.length === 0 ? "" : `, ${money.join(" and ")} at stake`);
 }
 

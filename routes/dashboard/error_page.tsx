@@ -77,9 +77,11 @@ function show(
   title: string,
   text: string,
 ): Response | Promise<Response> {
+  // What there is not is not there a moment later either.
+  const isWorthAnother = status !== 404;
   return page(
     c,
-    { title, nav: "", status },
+    { title, nav: c.req.path.split("/").slice(0, 3).join("/"), status },
     (
       <>
         <h1 class="hidden">{title}</h1>
@@ -87,9 +89,11 @@ function show(
           title={title}
           actions={
             <>
-              <a class="button" href={c.req.method === "GET" ? c.req.path : "/dashboard"}>
-                {c.req.method === "GET" ? "Try again" : "Back"}
-              </a>
+              {isWorthAnother && (
+                <a class="button primary" href={c.req.method === "GET" ? c.req.path : "/dashboard"}>
+                  {c.req.method === "GET" ? "Try again" : "Back"}
+                </a>
+              )}
               <a class="button" href="/dashboard">Overview</a>
             </>
           }

@@ -10,7 +10,7 @@ import { type FailureSum, sumFailures } from "../../db/orders/failures.ts";
 import { periodOf } from "../../domain/kpi/day.ts";
 import type { AppDeps } from "../deps.ts";
 import { failureNames } from "./failure_names.ts";
-import { formatCount, formatDay, formatMoney } from "./format.ts";
+import { counted, formatDay, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, CountLink, Empty, Faults, linkTo, Notice, Table } from "./parts.tsx";
 import { readPageQuery } from "./queries.ts";
@@ -59,7 +59,7 @@ function note(sums: readonly FailureSum[]): string {
   }
   const orders = sums.reduce((sum, one) => sum + one.orders, 0);
   const lost = [...money].map(([currency, cents]) => formatMoney(cents, currency)).join(" and ");
-  return `: ${formatCount(orders)} ${orders === 1 ? "order" : "orders"}, ${lost} lost`;
+  return `: ${counted(orders, "order")}, ${lost} lost`;
 }
 
 /** The orders that failed for a reason; those of which nobody knows it can't be told apart from others. */

@@ -7,13 +7,31 @@
 import type { Child, FC } from "hono/jsx";
 import { plainAmount } from "./format.ts";
 
-/** A form of fields; its values stand in the address, so that a filtered list can be linked to. */
-export const Filters: FC<{ action: string; label: string; verb: string; children?: Child }> = (
-  { action, label, verb, children },
-) => (
+/**
+ * A form of fields; its values stand in the address, so that a filtered list can be linked to.
+ *
+ * @param more fields that few need: behind one word, so that the list is in sight, unless one of them has a value
+ * @param hasMore whether one of them has
+ */
+export const Filters: FC<
+  {
+    action: string;
+    label: string;
+    verb: string;
+    more?: Child;
+    hasMore?: boolean;
+    children?: Child;
+  }
+> = ({ action, label, verb, more, hasMore, children }) => (
   <form class="filters" method="get" action={action} role="search" aria-label={label}>
     {children}
     <button class="primary" type="submit">{verb}</button>
+    {more && (
+      <details class="more" open={hasMore}>
+        <summary>More filters</summary>
+        <div class="filters">{more}</div>
+      </details>
+    )}
   </form>
 );
 
@@ -55,17 +73,17 @@ export const ChoiceField: FC<
   </div>
 );
 
-/** The days `from` and `to`, both included. */
-export const DayFields: FC<{ label: string; from?: string; to?: string }> = (
-  { label, from, to },
+/** The days `from` and `to`, both included; `what` happened then, where it has to be said: `Placed from`. */
+export const DayFields: FC<{ what?: string; from?: string; to?: string }> = (
+  { what, from, to },
 ) => (
   <>
     <div class="field">
-      <label for="from">{label}</label>
+      <label for="from">{what === undefined ? "From" : `${what} from`}</label>
       <input id="from" name="from" type="date" value={from} />
     </div>
     <div class="field">
-      <label for="to">to</label>
+      <label for="to">{what === undefined ? "Until" : `${what} until`}</label>
       <input id="to" name="to" type="date" value={to} />
     </div>
   </>
@@ -91,7 +109,7 @@ export const AmountFields: FC<{ least?: string; most?: string; currency: string 
       />
     </div>
     <div class="field short">
-      <label for="most">to</label>
+      <label for="most">Up to, {currency}</label>
       <input id="most" name="most" inputmode="decimal" value={max} placeholder="any" />
     </div>
   </>

@@ -80,3 +80,14 @@ export function actorOf(c: Context): string {
   const caller = c.get("caller");
   return caller?.name ? caller.actor : "dashboard";
 }
+
+/** A box to choose a row by, or without a value all rows of the page; on phones a finger has all of its cell. */
+export const Pick: FC<{ name: string; value?: number; label: string }> = (
+  { name, value, label },
+) => (
+  <label class="pick">
+    {value === undefined
+      ? <input type="checkbox" data-all={name} aria-label={label} />
+      : <input type="checkbox" name={name} value={String(value)} aria-label={label} />}
+  </label>
+);

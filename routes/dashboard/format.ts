@@ -6,9 +6,10 @@
 
 import { currencyDigits, formatMoney, isCurrency } from "../../domain/money.ts";
 import { formatCount } from "../../domain/text/format_count.ts";
+import { counted, plural } from "../../domain/text/plural.ts";
 
 export { formatMoney, parseAmount, plainAmount } from "../../domain/money.ts";
-export { formatCount };
+export { counted, formatCount, plural };
 
 /** `0.4`, `12`, `3,410`: a rate with as many digits as say something. */
 export function formatRate(rate: number): string {
@@ -26,7 +27,7 @@ export function formatDuration(ms: number): string {
   if (minutes < 90) return `${Math.round(minutes)} min`;
   const hours = minutes / 60;
   if (hours < 36) return `${Math.round(hours)} h`;
-  return `${formatCount(Math.round(hours / 24))} days`;
+  return counted(Math.round(hours / 24), "day");
 }
 
 /** `just now`, `12 s ago`, `3 days ago`. */

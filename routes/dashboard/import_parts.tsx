@@ -11,7 +11,7 @@ import { rejectColumns } from "../../domain/import/csv_columns.ts";
 import type { ImportMoney } from "../../domain/import/import_money.ts";
 import type { RejectReason } from "../../domain/import/reject_reasons.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
-import { formatCount, formatDuration } from "./format.ts";
+import { counted, formatCount, formatDuration } from "./format.ts";
 import {
   Badge,
   Columns,
@@ -91,7 +91,7 @@ function doneName(row: ImportRow): string {
   const { rowsRejected, rows } = row.counts;
   return tookNothing(row)
     ? "Nothing taken"
-    : `Done, ${formatCount(rowsRejected)} of ${formatCount(rows)} rows rejected`;
+    : `Done, ${formatCount(rowsRejected)} of ${counted(rows, "row")} rejected`;
 }
 
 const State: FC<{ row: ImportRow }> = ({ row }) => (
@@ -258,7 +258,7 @@ export const Rejects: FC<{ rejects: readonly Reject[]; count: number }> = ({ rej
       </tbody>
     </Table>
     {count > rejects.length && (
-      <p class="pager small">The file has the other {formatCount(count - rejects.length)} rows</p>
+      <p class="pager small">The file has the other {counted(count - rejects.length, "row")}</p>
     )}
   </section>
 );

@@ -31,7 +31,7 @@ import {
   type Reject,
   Rejects,
 } from "./import_parts.tsx";
-import { formatCount } from "./format.ts";
+import { counted, plural } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { type LiveState, liveStream } from "./live.ts";
 import { Empty, linkTo, Pager, Region, Time, toHtml } from "./parts.tsx";
@@ -226,10 +226,8 @@ async function askCancel(c: Context, { db }: AppDeps): Promise<Response> {
   return await askFirst(c, {
     title: `Cancel the import of ${row.source}?`,
     note: row.actor === null ? undefined : `Brought by ${row.actor}`,
-    says:
-      `${
-        formatCount(row.counts.orders)
-      } orders were written so far, and they stay. Importing the ` +
+    says: `${counted(row.counts.orders, "order was", "orders were")} written so far, and ` +
+      `${plural(row.counts.orders, "it stays", "they stay")}. Importing the ` +
       "file again takes the rest.",
     nav: home,
     action: `${home}/${row.id}/cancel`,

@@ -14,7 +14,7 @@ import { readCurrencies, readKpis } from "../../streams/kpis/kpis.ts";
 import type { AppDeps } from "../deps.ts";
 import { Chart } from "./chart.tsx";
 import { DayFields } from "./filters.tsx";
-import { formatCount, formatDay, formatMoney } from "./format.ts";
+import { counted, formatCount, formatDay, formatMoney } from "./format.ts";
 import { kpiCards, rowsOf } from "./kpi_cards.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, CountLink, Empty, Faults, Figures, linkTo, Money, Table } from "./parts.tsx";
@@ -114,13 +114,13 @@ const Head: FC<Range & { currency: string; timezone: string }> = (
 );
 
 /** Ranges that end today, by a click. */
-const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["a year", 365]] as const;
+const ranges = [["7 days", 7], ["30 days", 30], ["90 days", 90], ["1 year", 365]] as const;
 
 const RangeForm: FC<Range & { currency: string; currencies: readonly string[] }> = (
   { from, to, today, currency, currencies },
 ) => (
   <form class="filters" method="get" action={home} aria-label="Range of days">
-    <DayFields label="From" from={from} to={to} />
+    <DayFields from={from} to={to} />
     <div class="field">
       <label for="currency">Currency</label>
       <select id="currency" name="currency">
@@ -130,7 +130,7 @@ const RangeForm: FC<Range & { currency: string; currencies: readonly string[] }>
       </select>
     </div>
     <button class="primary" type="submit">Show</button>
-    <div class="tabs push">
+    <div class="tabs push" role="group" aria-label="Ranges that end today">
       {ranges.map(([name, count]) => {
         const start = daysBefore(today, count - 1);
         return (
@@ -222,7 +222,7 @@ const DayTable: FC<{ days: readonly KpiRow[] }> = ({ days }) =>
         </Table>
         {days.length > maxTableDays && (
           <p class="pager small">
-            The file has the other {formatCount(days.length - maxTableDays)} days
+            The file has the other {counted(days.length - maxTableDays, "day")}
           </p>
         )}
       </>

@@ -12,6 +12,7 @@ import { describeCount } from "../../domain/bounded_count.ts";
 import { isAllowed } from "../../domain/operation/api_token.ts";
 import { neededScopes } from "../middleware/access.ts";
 import { assetPath } from "./assets.ts";
+import { plural } from "./format.ts";
 import { PostForm } from "./form.tsx";
 import { Icon, type IconName } from "./icons.tsx";
 import { Notice } from "./parts.tsx";
@@ -112,10 +113,10 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
     <body {...(live === undefined ? {} : { "data-live": live })}>
       <a class="skip" href="#main">Skip to content</a>
       {c.get("simulated") && (
-        <p class="simulated" role="note">
+        <aside class="simulated" aria-label="Payments">
           <strong>Payments are simulated.</strong> No money is taken or given back:{" "}
           <code>GATEWAY=simulated</code>
-        </p>
+        </aside>
       )}
       <div class="shell">
         <header class="side">
@@ -157,7 +158,7 @@ const LetterBadge: FC<{ count: number }> = ({ count }) =>
   count === 0 ? null : (
     <span class="count" data-figure="dead-letters">
       {describeCount(count)}
-      <span class="hidden">{count === 1 ? "waits" : "wait"} for a decision</span>
+      <span class="hidden">{plural(count, "waits", "wait")} for a decision</span>
     </span>
   );
 

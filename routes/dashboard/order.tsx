@@ -27,8 +27,8 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { ByHandForms, readByHand } from "./by_hand.tsx";
-import { mayCancel, ScopeNeeded } from "./form.tsx";
-import { asShown, formatCount, formatMoney } from "./format.ts";
+import { mayCancel, missingScopes, ScopeNeeded } from "./form.tsx";
+import { asShown, counted, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
 import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./order_actions.tsx";
@@ -77,6 +77,17 @@ export function orderPageRoutes(deps: AppDeps): Hono {
       if (order === undefined) return { regions: {} };
       return { regions: await regionsToHtml(regionsOf(order, await lettersOf(deps, idOf(c)))) };
     });
+  });
+
+  // From the row of a list: the question about all that is left, with nothing typed.
+  app.get("/orders/:id{[0-9]{1,15}}/refund", async (c) => {
+    const form = { which: "all" };
+    try {
+      if (missingScopes(c, c.req.path) !== undefined) return await show(c, deps);
+      return await askRefund(c, deps, form);
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
   });
 
   app.post("/orders/:id{[0-9]{1,15}}/refund", async (c) => {
@@ -193,7 +204,7 @@ async function askRefund(
     title: `Refund ${formatMoney(cents, currency)} to ${recipient.name}?`,
     note: noteOf(`Order ${externalOrderId} of ${formatMoney(totalCents, currency)}`, recipient),
     says:
-      `${formatMoney(cents, currency)} of order ${externalOrderId} go back to ${recipient.name}` +
+      `${formatMoney(cents, currency)} of order ${externalOrderId} goes back to ${recipient.name}` +
       `${items === undefined ? "" : `: ${writtenOut(wanted, currency)}`}. ` +
       `${left === 0 ? "Nothing" : formatMoney(left, currency)} is left to refund then` +
       `${reason === null ? "" : `. Reason: ${reason}`}.${goodsOf(order, wanted)}`,
@@ -210,7 +221,7 @@ async function askRefund(
 function goodsOf(order: OrderDetail, { lines, isWhole }: WantedRefund): string {
   const units = lines.reduce((sum, { qty, restock }) => restock ? sum + qty : sum, 0);
   if (units > 0) {
-    return ` ${units === 1 ? "1 unit goes" : `${formatCount(units)} units go`} back into stock ` +
+    return ` ${counted(units, "unit goes", "units go")} back into stock ` +
       "once it is processed.";
   }
   const isAboutGoods = lines.length > 0 || (isWhole && unitsLeft(order) > 0);
@@ -340,6 +351,11 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
         </PageHead>
         <Outcome change={change} refused={refused} />
         <Region name="letters">{regions.letters}</Region>
+        {isDisputed(order) && (
+          <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
+            {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
+          </Notice>
+        )}
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -384,6 +400,13 @@ const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused })
   if (refused) return <Notice tone="bad" title={asShown(refused.error.message)} />;
   return Object.hasOwn(outcomes, change) ? <Notice tone="good" title={outcomes[change]!} /> : null;
 };
+
+/** The money that waits for a decision. */
+function disputedMoney({ payment, furtherPayments }: OrderDetail): string {
+  return [...(payment === null ? [] : [payment]), ...furtherPayments]
+    .filter(({ status }) => status === "DISPUTED")
+    .map(({ amountCents, currency }) => formatMoney(amountCents, currency)).join(" and ");
+}
 
 /** A decision about its payment, while one is wanted. */
 const Decide: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>

@@ -40,7 +40,8 @@ export const DisputeForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }
       )}
       {second.map(({ id, amountCents, currency, providerRef }) => (
         <p key={id}>
-          Besides, it took {formatMoney(amountCents, currency)} as <code>{providerRef}</code>.
+          Besides, it took {formatMoney(amountCents, currency)} as{" "}
+          <code>{providerRef}</code>. Dismiss it if it went back otherwise, or is the same money.
         </p>
       ))}
       {waits && waits.currency === currency && (
@@ -53,7 +54,7 @@ export const DisputeForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }
       </button>
       {second.length > 0 && (
         <button type="submit" name="verdict" value="dismiss">
-          Dismiss: it went back otherwise, or is the same money
+          Dismiss: nothing is to go back
         </button>
       )}
     </PostForm>

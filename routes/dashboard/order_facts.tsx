@@ -9,7 +9,7 @@ import { toIsoTime } from "../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, SourcePayment } from "../../db/orders/order_queries.ts";
 import { adjustmentName } from "../../domain/order/adjustment.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
-import { formatCount, formatMoney } from "./format.ts";
+import { counted, formatCount, formatMoney } from "./format.ts";
 import { Badge, Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
 /** Most items that are listed: an order of 100,000 would be a page of 20 MB. */
@@ -324,7 +324,7 @@ const RefundParts: FC<{ refund: OrderDetail["refunds"][number]; currency: string
       {writtenOut(refund, currency)}
       {units > 0 && refund.status !== "FAILED" && (
         <div>
-          {formatCount(units)} {units === 1 ? "unit" : "units"}{" "}
+          {counted(units, "unit")}{" "}
           {refund.status === "PROCESSED" ? "back in stock" : "to go back into stock"}
         </div>
       )}

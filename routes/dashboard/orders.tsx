@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { findImportedOrders } from "../../db/imports/imported_orders.ts";
 import { type ImportRow, readImport } from "../../db/imports/imports.ts";
@@ -21,7 +21,7 @@ import type { AppDeps } from "../deps.ts";
 import { failureNames } from "./failure_names.ts";
 import { AmountFields, ChoiceField, DayFields, Filters, SearchField } from "./filters.tsx";
 import { formatDay } from "./format.ts";
-import { HiddenFields } from "./form.tsx";
+import { HiddenFields, missingScopes } from "./form.tsx";
 import { page, PageHead } from "./layout.tsx";
 import {
   Columns,
@@ -31,6 +31,7 @@ import {
   Money,
   Notice,
   Pager,
+  shownOf,
   stateName,
   Status,
   Table,
@@ -88,19 +89,15 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
     const next = nextBeforeId === undefined
       ? undefined
       : linkTo(home, { ...given, cursor: encodeCursor("orders", nextBeforeId) });
+    const isFiltered = Object.values(given).some((value) => value !== undefined);
+    // A shop without orders has nothing to look for, and one way on.
+    const isEmpty = orders.length === 0 && !stoppedEarly && !isFiltered && beforeId === undefined;
     return page(
       c,
       { title: "Orders", nav: home },
       (
         <>
-          <PageHead title="Orders" note="Newest first">
-            <a class="button" href="/dashboard/shortages">Ran short</a>
-            {row === undefined && (
-              <a class="button" href={fileLink(given, search)} download="orders.csv">
-                Download CSV
-              </a>
-            )}
-          </PageHead>
+          <Head file={isEmpty ? undefined : fileLink(given, search)} />
           <Faults of={query.faults} />
           {leavesAddressesOut && (
             <Notice tone="warn" title={`More than ${maxAddresses} e-mail addresses begin so`}>
@@ -109,18 +106,19 @@ export function orderListPageRoutes(deps: AppDeps): Hono {
           )}
           {given.settled && <Settled given={given} />}
           {row && <Imported row={row} given={given} />}
-          <OrderFilters given={given} currency={given.currency ?? baseCurrency} />
+          {!isEmpty && <OrderFilters given={given} currency={given.currency ?? baseCurrency} />}
           {orders.length > 0 || stoppedEarly
-            ? <OrderTable orders={orders} />
-            : Object.values(given).some((value) => value !== undefined)
-            ? <NoneFits />
-            : <NoneYet />}
+            ? <OrderTable c={c} orders={orders} />
+            : isEmpty
+            ? <NoneYet />
+            : <NoneFits />}
           <Pager
             shown={stoppedEarly
               ? `Looked through orders down to #${nextBeforeId}`
-              : orders.length === 0
-              ? ""
-              : `${orders.length} orders${next ? "" : ", the last ones"}`}
+              : shownOf(orders.length, "order", "orders", {
+                isFirst: beforeId === undefined,
+                isLast: next === undefined,
+              })}
             first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
             nextName={stoppedEarly ? "Look further" : "Older"}
@@ -185,9 +183,21 @@ function searchOf(query: PageQuery, given: Given, { baseCurrency, kpiDay }: AppD
   };
 }
 
+/** The title, and what can be done with what is listed. */
+const Head: FC<{ file: string | undefined }> = ({ file }) => (
+  <PageHead title="Orders" note="Newest first">
+    {file !== undefined && (
+      <>
+        <a class="button" href="/dashboard/shortages">Ran short</a>
+        <a class="button" href={file} download="orders.csv">Download CSV</a>
+      </>
+    )}
+  </PageHead>
+);
+
 /** The same orders as a file. */
 function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): string {
-  const { least: _, most: __, settled: ___, import: ____, reason, ...rest } = given;
+  const { least: _, most: __, reason, ...rest } = given;
   return linkTo("/orders.csv", {
     ...rest,
     failure_reason: reason,
@@ -198,7 +208,50 @@ function fileLink(given: Given, { currency, minCents, maxCents }: OrderSearch): 
 }
 
 const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency }) => (
-  <Filters action={home} label="Orders" verb="Search">
+  <Filters
+    action={home}
+    label="Orders"
+    verb="Search"
+    hasMore={[
+      given.reason,
+      given.backordered,
+      given.from,
+      given.to,
+      given.least,
+      given.most,
+      given.currency,
+    ].some((value) => value !== undefined)}
+    more={
+      <>
+        <ChoiceField
+          name="reason"
+          label="Failed for"
+          any="Any reason"
+          choices={failureReasonNames.map((reason) => [reason, failureNames[reason]])}
+          value={given.reason}
+        />
+        <ChoiceField
+          name="backordered"
+          label="Stock"
+          any="Any"
+          choices={[["true", "Waits for stock"], ["false", "Waits for none"]]}
+          value={given.backordered}
+        />
+        <DayFields what="Placed" from={given.from} to={given.to} />
+        <AmountFields least={given.least} most={given.most} currency={currency} />
+        <div class="field short">
+          <label for="currency">Currency</label>
+          <input
+            id="currency"
+            name="currency"
+            value={given.currency}
+            maxlength={3}
+            placeholder="any"
+          />
+        </div>
+      </>
+    }
+  >
     <SearchField
       name="q"
       label="Search"
@@ -213,27 +266,7 @@ const OrderFilters: FC<{ given: Given; currency: string }> = ({ given, currency 
       choices={statuses.map((status) => [status, stateName(status)])}
       value={given.status}
     />
-    <ChoiceField
-      name="reason"
-      label="Failed for"
-      any="Any reason"
-      choices={failureReasonNames.map((reason) => [reason, failureNames[reason]])}
-      value={given.reason}
-    />
-    <ChoiceField
-      name="backordered"
-      label="Stock"
-      any="Any"
-      choices={[["true", "Waits for stock"], ["false", "Waits for none"]]}
-      value={given.backordered}
-    />
     <HiddenFields fields={{ settled: given.settled, import: given.import }} />
-    <DayFields label="Placed from" from={given.from} to={given.to} />
-    <AmountFields least={given.least} most={given.most} currency={currency} />
-    <div class="field short">
-      <label for="currency">Currency</label>
-      <input id="currency" name="currency" value={given.currency} maxlength={3} placeholder="any" />
-    </div>
   </Filters>
 );
 
@@ -269,7 +302,9 @@ const NoneYet: FC = () => (
     title="No orders yet"
     actions={<a class="button primary" href="/dashboard/imports">Import a CSV file</a>}
   >
-    Orders come by file or by POST /orders.
+    Orders come by file or by POST /orders; <a class="underlined" href="/dashboard">the overview</a>
+    {" "}
+    shows three ways to the first one.
   </Empty>
 );
 
@@ -291,49 +326,77 @@ const CustomerLink: FC<{ order: OrderSummary }> = ({ order: { customer, recipien
   );
 };
 
+/** The way to give back all that an order was paid for, as its page does; it asks first. */
+const RefundLink: FC<{ order: OrderSummary }> = (
+  { order: { id, externalOrderId, status, totalCents, refundedCents } },
+) =>
+  status === "PAID" && refundedCents < totalCents
+    ? (
+      <a href={refundPath(id)}>
+        Refund…<span class="hidden">order {externalOrderId}</span>
+      </a>
+    )
+    : null;
+
+function refundPath(id: number): string {
+  return `${home}/${id}/refund`;
+}
+
 /** Orders as rows. */
-const OrderTable: FC<{ orders: readonly OrderSummary[] }> = ({ orders }) => (
-  <Table label="Orders">
-    <Columns
-      names={[
-        "Order",
-        "Status",
-        { wide: "Customer" },
-        { wide: "Placed" },
-        { wide: "Settled" },
-        { right: "Total" },
-      ]}
-    />
-    <tbody>
-      {orders.map((order) => (
-        <tr key={order.id}>
-          <th scope="row">
-            <a href={`/dashboard/orders/${order.id}`}>{order.externalOrderId}</a>{" "}
-            <span class="muted small wide">#{order.id}</span>
-          </th>
-          <td>
-            <Status of={order.status} />
-            {order.failureReason && <div class="before">{failureNames[order.failureReason]}</div>}
-          </td>
-          <td class="wide ellipsis">
-            <CustomerLink order={order} />
-          </td>
-          <td class="wide">
-            <Time at={order.placedAt} />
-          </td>
-          <td class="wide">
-            <Time at={order.settledAt} />
-          </td>
-          <td class="right">
-            <Money cents={order.totalCents} currency={order.currency} />
-            {order.refundedCents > 0 && (
-              <div class="before">
-                −<Money cents={order.refundedCents} currency={order.currency} /> refunded
+const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, orders }) => {
+  const mayRefund = missingScopes(c, refundPath(1)) === undefined;
+  return (
+    <Table label="Orders" look="orders">
+      <Columns
+        names={[
+          "Order",
+          "Status",
+          { wide: "Customer" },
+          { wide: "Placed" },
+          { wide: "Settled" },
+          { right: "Total" },
+          ...(mayRefund ? [{ wide: "Refund", right: true }] : []),
+        ]}
+      />
+      <tbody>
+        {orders.map((order) => (
+          <tr key={order.id}>
+            <th scope="row">
+              <a href={`/dashboard/orders/${order.id}`}>{order.externalOrderId}</a>{" "}
+              <span class="muted small wide">#{order.id}</span>
+              <div class="narrow before">
+                <Time at={order.placedAt} />
               </div>
+            </th>
+            <td>
+              <Status of={order.status} />
+              {order.failureReason && <div class="before">{failureNames[order.failureReason]}</div>}
+            </td>
+            <td class="wide ellipsis">
+              <CustomerLink order={order} />
+            </td>
+            <td class="wide">
+              <Time at={order.placedAt} />
+            </td>
+            <td class="wide">
+              <Time at={order.settledAt} />
+            </td>
+            <td class="right">
+              <Money cents={order.totalCents} currency={order.currency} />
+              {order.refundedCents > 0 && (
+                <div class="before">
+                  −<Money cents={order.refundedCents} currency={order.currency} /> refunded
+                </div>
+              )}
+            </td>
+            {mayRefund && (
+              <td class="wide right">
+                <RefundLink order={order} />
+              </td>
             )}
-          </td>
-        </tr>
-      ))}
-    </tbody>
-  </Table>
-);
+          </tr>
+        ))}
+      </tbody>
+    </Table>
+  );
+};

@@ -175,8 +175,8 @@ function show(c: Context, deps: AppDeps, facts: Facts): Response | Promise<Respo
           <div class="card">
             <Region name="proof">{regions.proof}</Region>
             <PostForm c={c} class="card-foot" action="/dashboard/proof">
-              <span>Proven again and again by itself</span>
-              <button type="submit">Prove now</button>
+              <span>Verified again and again by itself</span>
+              <button type="submit">Verify now</button>
             </PostForm>
           </div>
           <Region name="engines" class="card">{regions.engines}</Region>

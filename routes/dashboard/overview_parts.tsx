@@ -8,8 +8,9 @@ import type { Child, FC } from "hono/jsx";
 import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
 import { formatFigure, kpiCards, rowsOf } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
+import { checkWords } from "../../streams/verification/check_words.ts";
 import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
-import { formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
+import { counted, formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
 import { Ago, Badge, NotRead } from "./parts.tsx";
 import type { Part } from "./reading.ts";
 
@@ -104,14 +105,6 @@ const Rows: FC<{ figure: KpiFigure; of: KpiRow; isBefore?: boolean; children?: C
   );
 };
 
-const checkNames: Readonly<Record<CheckName, string>> = {
-  stock: "Stock",
-  money: "Money",
-  kpis: "Figures",
-  notifications: "Notifications",
-  homes: "Work on its way",
-};
-
 /** Where the rows are that a check looks at. */
 const checkLists: Readonly<Record<CheckName, string>> = {
   stock: "/dashboard/products",
@@ -123,41 +116,43 @@ const checkLists: Readonly<Record<CheckName, string>> = {
 
 /** Whether everything agrees, and since when that is known. */
 export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ proof, now }) => {
-  if (!proof.ok) return <NotRead what="The proof is" />;
+  if (!proof.ok) return <NotRead what="The verification is" />;
   const report = proof.value;
   return (
     <>
       <div class="section-head" id="proof">
-        <h2>Conservation proof</h2>
+        <h2>Verification</h2>
         {report === null
-          ? <Badge tone="plain">not proven yet</Badge>
+          ? <Badge tone="plain">not verified yet</Badge>
           : report.ok
           ? <Badge tone="good">everything agrees</Badge>
           : <Badge tone="bad">drift</Badge>}
       </div>
       {report === null
-        ? <p class="muted">The first proof begins some seconds after the start.</p>
+        ? <p class="muted">The first one begins some seconds after the start.</p>
         : (
           <ul class="checks">
             {report.checks.map((check) => (
               <li key={check.name}>
                 <span class={`dot ${check.ok ? "good" : "bad"}`}>
                   <a href={checkLists[check.name]} data-key={`check-${check.name}`}>
-                    {checkNames[check.name]}
+                    <span class="capital">{checkWords[check.name]}</span>
                   </a>
                 </span>
                 <span class={check.ok ? "muted num" : "strong-bad num"}>
                   {check.ok
                     ? `${formatCount(check.checked)} checked`
-                    : `${formatCount(check.drift_count)} differ`}
+                    : counted(check.drift_count, "differs", "differ")}
                 </span>
               </li>
             ))}
           </ul>
         )}
       {report?.checks.filter(({ ok }) => !ok).map((check) => (
-        <details key={check.name} open>
-          <summary>{checkNames[check.name]}</summary>
+        <details key={check.name} class="drift" open>
+          <summary>
+            <span class="capital">{checkWords[check.name]}</span>
+          </summary>
           <ul>
             {check.drift.slice(0, 5).map((drift) => (
               <li key={drift.subject} class="small">
@@ -170,7 +165,7 @@ export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ p
       ))}
       {report !== null && (
         <p class="card-note">
-          Proven <Ago at={report.checked_at} now={now} /> in{" "}
+          Verified <Ago at={report.checked_at} now={now} /> in{" "}
           {formatDuration(report.seconds * 1_000)}
         </p>
       )}

@@ -6,7 +6,7 @@
 
 import type { Child, FC } from "hono/jsx";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
-import { formatAgo, formatCount, formatMinute, formatMoney } from "./format.ts";
+import { counted, formatAgo, formatCount, formatMinute, formatMoney, plural } from "./format.ts";
 
 /** The look of a badge or a dot. */
 export type Tone = "good" | "bad" | "warn" | "accent" | "plain";
@@ -83,13 +83,15 @@ export const Ago: FC<{ at: string; now?: number }> = ({ at, now = Date.now() }) 
  * A table that can be scrolled sideways, by keyboard too.
  *
  * @param stacks its rows stand one below the other on phones, in so many columns, each cell under its `data-label`
+ * @param look a class of its own
  */
-export const Table: FC<{ label: string; stacks?: 1 | 2 | 3; children?: Child }> = (
-  { label, stacks, children },
-) => (
+export const Table: FC<
+  { label: string; stacks?: 1 | 2 | 3; look?: string; children?: Child }
+> = ({ label, stacks, look = "", children }) => (
   <div
-    class={stacks === undefined ? "table" : `table stacks stacks-${stacks}`}
-    role="region"
+    class={`table ${stacks === undefined ? "" : `stacks stacks-${stacks}`} ${look}`
+      .replace(/ +/g, " ").trim()}
+    role="group"
     aria-label={label}
     tabindex={0}
   >
@@ -193,6 +195,21 @@ export const CountLink: FC<{ count: number; href: string }> = ({ count, href }) 
 export const OrderLink: FC<{ id: number }> = ({ id }) => (
   <a href={`/dashboard/orders/${id}`}>#{id}</a>
 );
+
+/**
+ * How much of a list is shown: `50 orders`, or on its last page `12 orders, the last ones`; `3 orders in all` where there is no
+ * other page. Nothing for an empty list.
+ */
+export function shownOf(
+  count: number,
+  one: string,
+  many: string,
+  { isFirst, isLast }: { isFirst: boolean; isLast: boolean },
+): string {
+  if (count === 0) return "";
+  const end = isFirst ? " in all" : plural(count, ", the last one", ", the last ones");
+  return counted(count, one, many) + (isLast ? end : "");
+}
 
 /** The way to the next page of a list. */
 export const Pager: FC<{ shown: string; first?: string; next?: string; nextName?: string }> = (

@@ -15,7 +15,7 @@ import {
   type ProfileEdit,
 } from "../../domain/import/profile/edit_profile.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
-import { formatCount } from "./format.ts";
+import { counted, formatCount } from "./format.ts";
 import { Badge, Columns, None, Notice, Table } from "./parts.tsx";
 
 /** What the names of fields begin with that say what a column is; its place among the names that are sent follows. */
@@ -175,7 +175,7 @@ const Words: FC<{ question: OpenQuestion }> = (
         <legend>
           <strong>{word}</strong>{" "}
           <span class="muted">
-            {formatCount(rows)} {rows === 1 ? "row" : "rows"}, first on line {formatCount(line)}
+            {counted(rows, "row")}, first on line {formatCount(line)}
           </span>
         </legend>
         <div class="choices">

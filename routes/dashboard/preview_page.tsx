@@ -22,7 +22,7 @@ import {
   UploadFault,
   UploadState,
 } from "./bring_file.tsx";
-import { formatCount, formatMoney } from "./format.ts";
+import { counted, formatCount, formatMoney } from "./format.ts";
 import { HiddenFields } from "./form.tsx";
 import { ColumnTable, Questions } from "./preview_form.tsx";
 import { PreviewResult } from "./preview_parts.tsx";
@@ -110,7 +110,7 @@ const FileHead: FC<{ preview: ImportPreview }> = ({ preview: { file, profile, qu
       <dl class="facts">
         <dt>Size</dt>
         <dd>
-          {formatCount(file.rows)} rows, {formatCount(file.bytes)} bytes
+          {counted(file.rows, "row")}, {counted(file.bytes, "byte")}
         </dd>
         <dt>Read as</dt>
         <dd>{read}</dd>
@@ -210,9 +210,7 @@ const SendBar: FC<{ preview: ImportPreview }> = ({ preview: { counts, payments, 
         </button>
         {plan !== null && (
           <button type="submit" class="primary" data-import>
-            {orders === 0
-              ? "Import"
-              : `Import ${formatCount(orders)} ${orders === 1 ? "order" : "orders"}`}
+            {orders === 0 ? "Import" : `Import ${counted(orders, "order")}`}
           </button>
         )}
       </div>

@@ -14,7 +14,7 @@ import {
 } from "../../domain/import/import_preview.ts";
 import { adjustmentName } from "../../domain/order/adjustment.ts";
 import type { AdjustmentKind } from "../../domain/order/adjustment.ts";
-import { formatCount, formatMoney } from "./format.ts";
+import { counted, formatCount, formatMoney } from "./format.ts";
 import { MoneyTable, Reasons } from "./import_parts.tsx";
 import { Badge, Columns, Figures, Money, Notice, Table, Time, type Tone } from "./parts.tsx";
 
@@ -92,7 +92,9 @@ const Payments: FC<{ preview: ImportPreview }> = ({ preview: { payments, skipped
         </tbody>
       </Table>
       {skippedOrders > 0 && (
-        <p class="pager small">{formatCount(skippedOrders)} orders are over and done with</p>
+        <p class="pager small">
+          {counted(skippedOrders, "order is", "orders are")} over and done with
+        </p>
       )}
     </section>
   );
@@ -239,8 +241,8 @@ const Conflicts: FC<{ of: ImportPreview["conflicts"] }> = ({ of: conflicts }) =>
     {conflicts.of_other_customers > 0 && (
       <p class="strong-bad" role="alert">
         <strong>
-          {formatCount(conflicts.of_other_customers)}{" "}
-          {conflicts.of_other_customers === 1 ? "order is" : "orders are"} of another customer here.
+          {counted(conflicts.of_other_customers, "order is", "orders are")}{" "}
+          of another customer here.
         </strong>{" "}
         Two shops that number their orders alike? Then set <code>order_id_prefix</code>{" "}
         in the profile of one.
@@ -249,7 +251,9 @@ const Conflicts: FC<{ of: ImportPreview["conflicts"] }> = ({ of: conflicts }) =>
     {conflicts.orders > 0 && (
       <Examples
         id="conflicts"
-        title={`${formatCount(conflicts.orders)} known orders are other ones and stay as they are`}
+        title={conflicts.orders === 1
+          ? "1 known order is another one and stays as it is"
+          : `${formatCount(conflicts.orders)} known orders are other ones and stay as they are`}
         names={["Order", "Why"]}
         rows={conflicts.examples.map(({ external_order_id, reason }) => [
           external_order_id,
@@ -268,7 +272,7 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
       {changed.orders > 0 && (
         <Examples
           id="changed"
-          title={`${formatCount(changed.orders)} known orders would change`}
+          title={`${counted(changed.orders, "known order")} would change`}
           names={["Order", "Now", "After"]}
           rows={changed.examples.map(({ external_order_id, before, after }) => [
             external_order_id,
@@ -281,7 +285,7 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
       {addresses.customers > 0 && (
         <Examples
           id="addresses"
-          title={`${formatCount(addresses.customers)} customers would get another address`}
+          title={`${counted(addresses.customers, "customer")} would get another address`}
           names={["Customer", "Now", "After", "By order"]}
           rows={addresses.examples.map(({ external_id, before, after, external_order_id }) => [
             external_id,
@@ -294,7 +298,7 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
       {repeated.rows > 0 && (
         <Examples
           id="repeated"
-          title={`${formatCount(repeated.rows)} rows look pasted twice`}
+          title={`${counted(repeated.rows, "row looks", "rows look")} pasted twice`}
           names={["Order", "Lines"]}
           rows={repeated.examples.map(({ external_order_id, lines }) => [
             external_order_id,
@@ -305,7 +309,7 @@ const Warnings: FC<{ preview: ImportPreview }> = ({ preview }) => {
       {shortages.products > 0 && (
         <Examples
           id="shortages"
-          title={`${formatCount(shortages.products)} products would run short`}
+          title={`${counted(shortages.products, "product")} would run short`}
           names={["SKU", "Wanted", "In stock"]}
           rows={shortages.examples.map(({ sku, wanted, available }) => [
             sku,
@@ -324,7 +328,7 @@ const Booked: FC<{ of: BookedOrder; tellsPayment: boolean }> = ({ of, tellsPayme
   const to = email === null ? recipient : `${recipient}, ${email}`;
   return (
     <>
-      {formatMoney(total_cents, currency)}, {formatCount(units)} units, for {to}
+      {formatMoney(total_cents, currency)}, {counted(units, "unit")}, for {to}
       {tellsPayment && (
         <>
           {", "}

@@ -29,7 +29,7 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { actorOf, PostForm } from "./form.tsx";
-import { formatCount, formatMoney, plainAmount } from "./format.ts";
+import { counted, formatCount, formatMoney, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { by } from "./order_timeline.tsx";
 import { Badge, Empty, Figures, linkTo, Notice, OrderLink, Pager, Time } from "./parts.tsx";
@@ -119,13 +119,15 @@ async function askChange(
     : `Add ${formatCount(units)}`;
   return await askFirst(c, {
     title: "set" in change
-      ? `Set ${name} to ${formatCount(change.set)} units?`
+      ? `Set ${name} to ${counted(change.set, "unit")}?`
       : units < 0
-      ? `Take ${formatCount(-units)} units off ${name}?`
-      : `Add ${formatCount(units)} units to ${name}?`,
+      ? `Take ${counted(-units, "unit")} off ${name}?`
+      : `Add ${counted(units, "unit")} to ${name}?`,
     note: sku,
     says:
-      `${formatCount(stockQty)} units are left now, and ${formatCount(decision.stockQty)} will ` +
+      `${counted(stockQty, "unit is", "units are")} left now, and ${
+        formatCount(decision.stockQty)
+      } will ` +
       `be. Its timeline will name ${actorOf(c)}${detail ? `, and say: ${detail}` : ""}.`,
     nav: list,
     action: `${list}/${productId}/stock`,
@@ -165,6 +167,25 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
         {refused
           ? <Notice tone="bad" title={refused.error.message} />
           : isDone && <Notice tone="good" title="The units were changed" />}
+        <section aria-labelledby="units-heading" class="card">
+          <div class="section-head">
+            <h2 id="units-heading">Units</h2>
+            {stockQty === 0 && <Badge tone="bad">sold out</Badge>}
+          </div>
+          <Figures
+            of={[
+              ["Left", formatCount(stockQty)],
+              ["Held by orders", formatCount(heldQty)],
+              ["Received", formatCount(receivedQty)],
+              [
+                "Last price",
+                currency === null
+                  ? plainAmount(priceCents, baseCurrency)
+                  : formatMoney(priceCents, currency),
+              ],
+            ]}
+          />
+        </section>
         <div class="columns apart">
           <section aria-labelledby="timeline-heading" class="card">
             <h2 id="timeline-heading">Timeline</h2>
@@ -178,25 +199,6 @@ async function show(c: Context, { db, baseCurrency }: AppDeps, refused?: Refused
             />
           </section>
           <div class="side-stack">
-            <section aria-labelledby="units-heading" class="card">
-              <div class="section-head">
-                <h2 id="units-heading">Units</h2>
-                {stockQty === 0 && <Badge tone="bad">sold out</Badge>}
-              </div>
-              <Figures
-                of={[
-                  ["Left", formatCount(stockQty)],
-                  ["Held by orders", formatCount(heldQty)],
-                  ["Received", formatCount(receivedQty)],
-                  [
-                    "Last price",
-                    currency === null
-                      ? plainAmount(priceCents, baseCurrency)
-                      : formatMoney(priceCents, currency),
-                  ],
-                ]}
-              />
-            </section>
             <section aria-labelledby="change-heading" class="card" id="change">
               <h2 id="change-heading">Change the units</h2>
               <ChangeForm c={c} product={product} typed={refused?.form} />

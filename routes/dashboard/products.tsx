@@ -11,9 +11,9 @@ import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { ShareBar } from "./chart.tsx";
 import { ChoiceField, Filters, SearchField } from "./filters.tsx";
-import { formatCount, formatMoney, plainAmount } from "./format.ts";
+import { counted, formatCount, formatMoney, plainAmount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Badge, Columns, Empty, Faults, linkTo, Pager, Table } from "./parts.tsx";
+import { Badge, Columns, Empty, Faults, linkTo, Pager, shownOf, Table } from "./parts.tsx";
 import { pageSize, readPageQuery } from "./queries.ts";
 import { need } from "./reading.ts";
 
@@ -65,9 +65,10 @@ export function productPageRoutes({ db, baseCurrency }: AppDeps): Hono {
           <Pager
             shown={stoppedEarly
               ? "Not all products were looked through yet"
-              : products.length === 0
-              ? ""
-              : `${products.length} products${nextAfterId ? "" : ", the last ones"}`}
+              : shownOf(products.length, "product", "products", {
+                isFirst: afterId === 0,
+                isLast: nextAfterId === undefined,
+              })}
             first={afterId === 0 ? undefined : linkTo(home, given)}
             next={nextAfterId === undefined
               ? undefined
@@ -89,7 +90,7 @@ const ProductFilters: FC<{ q?: string; stock?: string }> = ({ q, stock }) => (
       name="stock"
       label="Stock"
       any="Any"
-      choices={[["low", `${fewUnits} units or less`], ["none", "Nothing left"], [
+      choices={[["low", `${counted(fewUnits, "unit")} or fewer`], ["none", "Nothing left"], [
         "short",
         "Orders ran short",
       ]]}

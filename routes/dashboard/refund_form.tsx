@@ -27,7 +27,7 @@ import {
 import { refundableKinds } from "../../domain/refund/shares.ts";
 import { typed } from "../../runtime/typed.ts";
 import { PostForm } from "./form.tsx";
-import { formatCount, formatMoney, parseAmount, plainAmount } from "./format.ts";
+import { counted, formatCount, formatMoney, parseAmount, plainAmount } from "./format.ts";
 import { leftCents } from "./order_actions.tsx";
 
 /** Lines that the form offers; those of a longer order are for the API and the command line. */
@@ -110,7 +110,7 @@ const Parts: FC<{ order: OrderDetail; form?: SentForm }> = ({ order, form }) => 
         ? (
           <details class="more" open={open.some(({ item }) => isTyped(form, item.id))}>
             <summary>
-              {formatCount(open.length)} items, {formatMoney(sumOf(open), currency)}
+              {counted(open.length, "item")}, {formatMoney(sumOf(open), currency)}
             </summary>
             <Units order={order} lines={open} form={form} />
           </details>
@@ -177,7 +177,7 @@ const Units: FC<{ order: OrderDetail; lines: readonly OpenLine[]; form?: SentFor
       ))}
       {lines.length > maxLines && (
         <p class="small muted">
-          {formatCount(lines.length - maxLines)} more lines: by the API or {typed("refund")}
+          {counted(lines.length - maxLines, "more line")}: by the API or {typed("refund")}
         </p>
       )}
     </fieldset>

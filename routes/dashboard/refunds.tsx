@@ -24,6 +24,7 @@ import {
   None,
   Notice,
   Pager,
+  shownOf,
   stateName,
   Status,
   Table,
@@ -67,7 +68,9 @@ export function refundPageRoutes(deps: AppDeps): Hono {
       (
         <>
           <PageHead title="Refunds" note="Newest first">
-            {!isNarrow && <Download status={status} />}
+            <a class="button" href={linkTo("/refunds.csv", given)} download="refunds.csv">
+              Download CSV
+            </a>
           </PageHead>
           <Faults of={query.faults} />
           {isNarrow && <Narrowed settled={settled} currency={currency} status={status} />}
@@ -79,7 +82,10 @@ export function refundPageRoutes(deps: AppDeps): Hono {
           <Pager
             shown={shown.length === 0
               ? next === undefined ? "" : "None among the latest ones"
-              : `${shown.length} refunds${next ? "" : ", the last ones"}`}
+              : shownOf(shown.length, "refund", "refunds", {
+                isFirst: beforeId === undefined,
+                isLast: next === undefined,
+              })}
             first={beforeId === undefined ? undefined : linkTo(home, given)}
             next={next}
           />
@@ -119,13 +125,6 @@ const StateTabs: FC<{ given: Given }> = ({ given }) => (
   />
 );
 
-/** The same refunds as a file, which knows no days of the figures. */
-const Download: FC<{ status?: RefundStatus }> = ({ status }) => (
-  <a class="button" href={linkTo("/refunds.csv", { status })} download="refunds.csv">
-    Download CSV
-  </a>
-);
-
 /** Says of which orders refunds are shown, and leads to the others. */
 const Narrowed: FC<{ settled?: string; currency?: string; status?: RefundStatus }> = (
   { settled, currency, status },
@@ -142,15 +141,15 @@ const Narrowed: FC<{ settled?: string; currency?: string; status?: RefundStatus 
 const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refunds"] }> = (
   { refunds },
 ) => (
-  <Table label="Refunds">
+  <Table label="Refunds" stacks={2}>
     <Columns
       names={[
         "Refund",
         "State",
         "Order",
-        { wide: "Reason" },
-        { wide: "Requested" },
-        { wide: "Processed" },
+        "Reason",
+        "Requested",
+        "Processed",
         { right: "Amount" },
       ]}
     />
@@ -158,22 +157,24 @@ const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refund
       {refunds.map((refund) => (
         <tr key={refund.id}>
           <th scope="row">#{refund.id}</th>
-          <td>
+          <td data-label="State">
             <Status of={refund.status} />
             {refund.byHand && <div class="before">by hand</div>}
           </td>
-          <td>
+          <td data-label="Order">
             <a href={`/dashboard/orders/${refund.orderId}`}>{refund.externalOrderId}</a>
             <div class="before">{refund.recipientName}</div>
           </td>
-          <td class="wide ellipsis">{refund.failureReason ?? refund.reason ?? <None />}</td>
-          <td class="wide">
+          <td class="ellipsis" data-label="Reason">
+            {refund.failureReason ?? refund.reason ?? <None />}
+          </td>
+          <td data-label="Requested">
             <Time at={refund.createdAt} />
           </td>
-          <td class="wide">
+          <td data-label="Processed">
             <Time at={refund.processedAt} />
           </td>
-          <td class="right">
+          <td class="right" data-label="Amount">
             <Money cents={refund.amountCents} currency={refund.currency} />
             <div class="before">
               of <Money cents={refund.totalCents} currency={refund.currency} />

@@ -23,8 +23,8 @@ import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { Filters, SearchField } from "./filters.tsx";
-import { HiddenFields, missingScopes, ScopeNeeded } from "./form.tsx";
-import { formatCount, formatMoney } from "./format.ts";
+import { HiddenFields, missingScopes, Pick, ScopeNeeded } from "./form.tsx";
+import { counted, formatCount, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, Faults, linkTo, Money, Notice, Pager, Table, Time } from "./parts.tsx";
 import { askFirst } from "./question.tsx";
@@ -141,13 +141,14 @@ async function askRetry(c: Context, deps: AppDeps): Promise<Response> {
     );
   }
   return await askFirst(c, {
-    title: `Take up ${formatCount(count)} ${count === 1 ? "order" : "orders"} again?`,
+    title: `Take up ${counted(count, "order")} again?`,
     note: moneyOf(sums),
-    says:
-      `${
-        nameOf(sums)
-      } ask for all their units once more. Those whose units are there are charged, ` +
-      `${moneyOf(sums)} at the most; the others fail again.`,
+    says: `${nameOf(sums)} ${
+      count === 1
+        ? "asks for all its units once more. If they are there it is charged; else it fails again."
+        : "ask for all their units once more. Those whose units are there are charged, " +
+          `${moneyOf(sums)} at the most; the others fail again.`
+    }`,
     nav: "/dashboard/orders",
     action: decide,
     verb: `Take up ${formatCount(count)} again`,
@@ -189,14 +190,14 @@ function moneyOf(sums: readonly Sum[]): string {
 
 function nameOf(sums: readonly Sum[]): string {
   const count = countOf(sums);
-  return `${formatCount(count)} ${count === 1 ? "order" : "orders"} of ${moneyOf(sums)}`;
+  return `${counted(count, "order")} of ${moneyOf(sums)}`;
 }
 
 /** What the answer that led here has done. */
 const Outcome: FC<{ done?: string; refused?: string }> = ({ done, refused }) => {
   if (!done || !/^\d{1,9}$/.test(done)) return null;
   const count = Number(done);
-  const subject = `${formatCount(count)} ${count === 1 ? "order was" : "orders were"}`;
+  const subject = counted(count, "order was", "orders were");
   return (
     <Notice tone="good" title={`${subject} taken up again`}>
       {refused && /^\d{1,9}$/.test(refused) && `${refused} can't be: their money goes back`}
@@ -262,7 +263,7 @@ const OrderRows: FC<Rows & { isChoice?: boolean }> = ({ orders, shortages, isCho
         <thead>
           <tr>
             <th scope="col">
-              <input type="checkbox" data-all="ids" aria-label="Select all on this page" />
+              <Pick name="ids" label="Select all on this page" />
             </th>
             <th scope="col">Order</th>
             <th scope="col">Missing</th>
@@ -277,12 +278,7 @@ const OrderRows: FC<Rows & { isChoice?: boolean }> = ({ orders, shortages, isCho
         <tr key={order.id}>
           {isChoice && (
             <td>
-              <input
-                type="checkbox"
-                name="ids"
-                value={String(order.id)}
-                aria-label={`Select order ${order.externalOrderId}`}
-              />
+              <Pick name="ids" value={order.id} label={`Select order ${order.externalOrderId}`} />
             </td>
           )}
           <th scope="row">

@@ -15,16 +15,17 @@ body {
   display: grid; min-height: 100vh; place-items: center; margin: 0; padding: 1rem;
   background: light-dark(#f7f7f8, #0f0f14); color: light-dark(#18181f, #ececf1);
 }
+main { width: min(23rem, 100%); }
 form {
-  display: grid; gap: .6rem; width: min(23rem, 100%); padding: 1.75rem;
+  display: grid; gap: .6rem; padding: 1.75rem;
   background: light-dark(#ffffff, #181820); border: 1px solid light-dark(#e4e4e8, #2c2c36); border-radius: 10px;
 }
 h1 { font-size: 1.2rem; margin: 0; }
 p { margin: 0 0 .5rem; font-size: .9rem; color: light-dark(#5d5e6b, #a5a6b3); }
 label { font-size: .9rem; font-weight: 500; }
-input, button { font: inherit; padding: .5rem .7rem; border-radius: 7px; border: 1px solid light-dark(#8b8b98, #6d6d7b); }
+input, button { min-height: 44px; font: inherit; padding: .5rem .7rem; border-radius: 7px; border: 1px solid light-dark(#8b8b98, #6d6d7b); }
 input { background: light-dark(#ffffff, #0f0f14); color: inherit; width: 100%; }
-button { margin-top: .5rem; border-color: transparent; background: light-dark(#4f46e5, #6d66f2); color: #ffffff; font-weight: 600; cursor: pointer; }
+button { margin-top: .5rem; border-color: transparent; background: light-dark(#4f46e5, #5b54ea); color: #ffffff; font-weight: 600; cursor: pointer; }
 button:hover { background: #4338ca; }
 :focus-visible { outline: 2px solid light-dark(#4f46e5, #a5a0ff); outline-offset: 2px; }
 [role=alert] { color: light-dark(#b42318, #ff9d94); margin: 0; }
@@ -58,7 +59,8 @@ export function signInPage(
         <style>${raw(style)}</style>
       </head>
       <body>
-        <form method="post" action="${action}">
+        <main>
+          <form method="post" action="${action}">
     <h1>Orders Workflow</h1>
     <p>Sign in with an API token of this service.</p>
     ${alert}
@@ -67,6 +69,7 @@ export function signInPage(
     <input type="hidden" name="next" value="${next}">
     <button>Sign in</button>
         </form>
+        </main>
       </body>
     </html>
   `;

@@ -19,7 +19,7 @@ import { readForm } from "../middleware/read_form.ts";
 import { type ChartData, groupBatchSize, groupHandlerMs, groupRate } from "./activity_series.ts";
 import { Chart } from "./chart.tsx";
 import { PostForm } from "./form.tsx";
-import { formatCount, formatMoney } from "./format.ts";
+import { counted, formatCount, formatMoney, plural } from "./format.ts";
 import { Groups, Oldest } from "./group_table.tsx";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream, shared } from "./live.ts";
@@ -185,8 +185,10 @@ const Paused: FC<{ status: Omit<GroupStatus, "dead"> }> = (
       title={waiting === 0
         ? "This group is paused"
         : amounts.length === 0
-        ? `This group is paused, and ${formatCount(waiting)} messages wait`
-        : `This group is paused, and ${amounts.join(" and ")} wait`}
+        ? `This group is paused, and ${counted(waiting, "message waits", "messages wait")}`
+        : `This group is paused, and ${amounts.join(" and ")} ${
+          plural(amounts.length, "waits", "wait")
+        }`}
     >
       Paused {by(paused.actor)} since <Time at={paused.at === "" ? null : paused.at} />
       {paused.reason === null ? "" : `: ${paused.reason}`}. Its consumers take nothing until
@@ -213,7 +215,9 @@ async function askPause(c: Context, deps: AppDeps, group: Group): Promise<Respon
     title: `Pause the group ${group}?`,
     note: groupTable[group].purpose,
     says: `No consumer takes anything from ${group} until somebody resumes it. ` +
-      (money.length === 0 ? "Nothing waits in it now." : `${money.join(" and ")} wait in it now.`),
+      (money.length === 0
+        ? "Nothing waits in it now."
+        : `${money.join(" and ")} ${plural(money.length, "waits", "wait")} in it now.`),
     asks: { name: "reason", label: "Why, for whoever sees it paused", max: 255 },
     nav: home,
     action: `${home}/${group}/pause`,

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { typed } from "../../runtime/typed.ts";
 import { readLatestLoss } from "../../db/recovery/database_marks.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { sumDeadLetters } from "../../db/dead_letters/dead_letters.ts";
@@ -30,11 +31,13 @@ import { describeCount, maxCounted } from "../../domain/bounded_count.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
+import { counted, plural } from "../../domain/text/plural.ts";
 import { noteAlertNews } from "./alert_posts.ts";
 import { olderConsumers } from "../payments/end_old_keys.ts";
 import { takeLease } from "../redis/lease.ts";
 import { readFailedRepairs, repairableNames } from "../recovery/repair.ts";
 import { pause } from "../timing/pause.ts";
+import { checkWord } from "../verification/check_words.ts";
 import { readVerification, readVerificationFailures } from "../verification/verify_regularly.ts";
 import { readProviderAway } from "../payments/provider_away.ts";
 import type { RedisDeps } from "../redis/keys.ts";
@@ -177,7 +180,7 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
           `the oldest of ${waiting} is ${minutes} min old${
             lanes.live.oldestAgeMs > oldMs || oldestAgeMs <= oldMs ? "" : ", in the bulk lane alone"
           }`,
-          ...(amounts === "" ? [] : [`${amounts} wait`]),
+          ...(amounts === "" ? [] : [`${amounts} ${plural(money.length, "waits", "wait")}`]),
           ...(paused ? ["the group is paused"] : []),
         ].join("; "),
         level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
@@ -185,9 +188,9 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
         name: `no_consumer:${group}`,
         severity: "critical",
         title: `${group}: nobody is working`,
-        detail: `${waiting} messages wait and no consumer is alive${
+        detail: `${counted(waiting, "message waits", "messages wait")} and no consumer is alive${
           amounts === "" ? "" : `: ${amounts}`
-        }`,
+        }; run ${typed("start")}`,
         level: consumers > 0 || waiting === 0 ? "good" : "bad",
       }, {
         name: `paused_with_work:${group}`,
@@ -195,9 +198,9 @@ async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
         title: `${group}: paused while work waits`,
         detail: paused === null
           ? "it is not paused"
-          : `${describePause(paused)}; ${waiting} ${
-            waiting === 1 ? "message waits" : "messages wait"
-          }${amounts === "" ? "" : `, ${amounts}`}`,
+          : `${describePause(paused)}; ${counted(waiting, "message waits", "messages wait")}${
+            amounts === "" ? "" : `, ${amounts}`
+          }`,
         level: paused !== null && waiting > 0 ? "bad" : "good",
       }];
       return checks;
@@ -217,7 +220,7 @@ async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
       name: `dead_letters:${group}`,
       severity: "warning",
       title: `${group}: dead letters`,
-      detail: `${describeCount(letters)} ${letters === 1 ? "waits" : "wait"} for a decision${
+      detail: `${describeCount(letters)} ${plural(letters, "waits", "wait")} for a decision${
         amounts === "" ? "" : `, about ${amounts}`
       }`,
       level: letters > 0 ? "bad" : "good",
@@ -243,8 +246,8 @@ async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
   const checks = (proof?.checks ?? []).map((check): AlertCheck => ({
     name: `drift:${check.name}`,
     severity: "critical",
-    title: `The proof found drift in ${check.name}`,
-    detail: `${check.drift_count} differ${
+    title: `The verification found drift in ${checkWord(check.name)}`,
+    detail: `${counted(check.drift_count, "differs", "differ")}${
       repairableNames.includes(check.name) && check.for_people
         ? `; a person has to decide about ${check.for_people}`
         : ""
@@ -255,8 +258,8 @@ async function checkVerification(deps: AlertDeps): Promise<AlertCheck[]> {
   return [...checks, {
     name: "not_proven",
     severity: "critical",
-    title: "The proof can't be made",
-    detail: `it failed ${count} times in a row: ${failures?.error ?? ""}`,
+    title: "The verification fails",
+    detail: `it failed ${counted(count, "time")} in a row: ${failures?.error ?? ""}`,
     level: count >= failedVerifications ? "bad" : count > 0 ? "between" : "good",
   }];
 }
@@ -268,8 +271,10 @@ async function checkRepairs(deps: AlertDeps): Promise<AlertCheck[]> {
     return {
       name: `not_mended:${check}`,
       severity: "critical",
-      title: `Repair does not mend the drift in ${check}`,
-      detail: `${left} differ after ${failures} repairs, such as ${example}`,
+      title: `Repair does not mend the drift in ${checkWord(check)}`,
+      detail: `${counted(left, "differs", "differ")} after ${
+        counted(failures, "repair")
+      }, such as ${example}`,
       level: failures > 0 ? "bad" : "good",
     };
   });
@@ -282,7 +287,7 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
     name: "overdue_reservations",
     severity: "warning",
     title: "Reservations are not ended in time",
-    detail: `${overdue} wait for their payment beyond the time they are given`,
+    detail: `${counted(overdue, "order waits", "orders wait")} for payment longer than allowed`,
     level: overdue > 0 ? "bad" : "good",
   }];
 }

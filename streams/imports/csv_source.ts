@@ -8,6 +8,7 @@ import { pipeline, Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { notCsv } from "../../domain/import/csv_records.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { utf8Text } from "./utf8_text.ts";
 
 /** Bytes that are worked on at once, so that whoever hands in a file as one piece holds up nobody. */
 const maxPieceBytes = 65_536;
@@ -82,11 +83,15 @@ export interface Utf8Decoder {
 
 /** @param line the line that the text has come to, for messages */
 export function utf8Decoder(line: () => number): Utf8Decoder {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
+  const text = utf8Text({ fatal: true });
+  let isStart = true;
   return {
     decode(bytes) {
       try {
-        return decoder.decode(bytes, { stream: true });
+        const decoded = text.decode(bytes);
+        if (!isStart || decoded === "") return decoded;
+        isStart = false;
+        return decoded.startsWith("\ufeff") ? decoded.slice(1) : decoded;
       } catch {
         const badLine = line() + lineOfBadByte(bytes);
         const isUtf16 = badLine === 1 && (bytes[0] === 0xff || bytes[0] === 0xfe);
@@ -95,7 +100,7 @@ export function utf8Decoder(line: () => number): Utf8Decoder {
     },
     end() {
       try {
-        decoder.decode();
+        text.end();
       } catch {
         throw notCsv(line(), "is not UTF-8: the file ends within a character");
       }

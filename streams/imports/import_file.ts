@@ -219,10 +219,10 @@ async function* orderGroups(
   });
 
   try {
-    const decoder = new TextDecoder();
+    const decoder = utf8Decoder(scanner.line);
     const othersTurn = takeTurns();
     for (const bytes of spool.pieces()) {
-      scanner.push(decoder.decode(bytes, { stream: true }));
+      scanner.push(decoder.decode(bytes));
       if (isOversized) endOrder();
       if (orders.length > 0) yield { orders };
       if (parts.length > 0) yield { orders: parts, oversized };

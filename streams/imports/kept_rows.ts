@@ -10,8 +10,8 @@ import { openSpool } from "./spool.ts";
 
 /** See {@linkcode keepRows}. */
 export interface KeptRows {
-  /** Takes the next records; their order is kept. */
-  add(rows: readonly SourceRow[]): void;
+  /** Takes the next records, of a file with this delimiter; their order is kept. */
+  add(rows: readonly SourceRow[], delimiter: string): void;
   /** Gives all of them back, some hundred at once, again and again; nothing can be added any more. */
   blocks(): Generator<SourceRow[]>;
   /** Frees the disk. */
@@ -33,24 +33,23 @@ export function keepRows(memoryBytes?: number): KeptRows {
   const spool = openSpool(memoryBytes);
   const encoder = new TextEncoder();
   const lengths: number[] = [];
-  let waiting: SourceRow[] = [];
-  let texts: string[] = [];
-  let characters = 0;
+  let block = emptyBlock(betweenFields);
   const write = () => {
-    if (waiting.length === 0) return;
-    const bytes = encodeBlock(waiting, texts, encoder);
+    if (block.rows.length === 0) return;
+    const bytes = encoder.encode(blockText(block));
     lengths.push(bytes.length);
     spool.write(bytes);
-    [waiting, texts, characters] = [[], [], 0];
+    block = emptyBlock(block.delimiter);
   };
   return {
-    add(rows) {
+    add(rows, delimiter) {
+      if (delimiter !== block.delimiter) {
+        write();
+        block = emptyBlock(delimiter);
+      }
       for (const row of rows) {
-        const text = row.fields.join(betweenFields);
-        waiting.push(row);
-        texts.push(text);
-        characters += text.length;
-        if (characters >= blockCharacters) write();
+        addRow(block, row);
+        if (block.characters >= blockCharacters) write();
       }
     },
     *blocks() {
@@ -66,35 +65,68 @@ export function keepRows(memoryBytes?: number): KeptRows {
   };
 }
 
+/** Records that are written at once. */
+interface Block {
+  rows: SourceRow[];
+  /** Each as one text. */
+  texts: string[];
+  /** Of all texts. */
+  characters: number;
+  /** What stands between the fields of a text. */
+  delimiter: string;
+  /** Places of the records whose fields another sign stands between, because they may have the delimiter in them. */
+  joined: number[];
+  /** No text has a sign in it that stands between texts or fields. */
+  isPlain: boolean;
+}
+
+function emptyBlock(delimiter: string): Block {
+  return { rows: [], texts: [], characters: 0, delimiter, joined: [], isPlain: true };
+}
+
+function addRow(block: Block, row: SourceRow): void {
+  const { plain, fields } = row;
+  const text = plain ?? fields.join(betweenFields);
+  if (plain === undefined) {
+    block.joined.push(block.rows.length);
+    if (fields.length === 0 || countOf(text, betweenFields) !== fields.length - 1) {
+      block.isPlain = false;
+    }
+  }
+  if (text.includes(betweenRows)) block.isPlain = false;
+  block.rows.push(row);
+  block.texts.push(text);
+  block.characters += text.length;
+}
+
+function countOf(text: string, sign: string): number {
+  let count = 0;
+  for (let at = text.indexOf(sign); at >= 0; at = text.indexOf(sign, at + 1)) count++;
+  return count;
+}
+
 /** What a block says of its records before their fields: line by line, and of those that have one the fault. */
-type BlockHead = [lines: number[], faults: [place: number, fault: string][]];
+type BlockHead = [
+  lines: number[],
+  faults: [place: number, fault: string][],
+  delimiter: string,
+  joined: number[],
+];
 
 /**
  * The head, and behind it the text of each record; or all as JSON, which no control character of a field can confuse.
  */
-function encodeBlock(
-  rows: readonly SourceRow[],
-  texts: readonly string[],
-  encoder: TextEncoder,
-): Uint8Array {
+function blockText({ rows, texts, delimiter, joined, isPlain }: Block): string {
   const faults: BlockHead[1] = [];
-  let fields = 0;
-  let isPlain = true;
-  for (const [place, row] of rows.entries()) {
-    if (row.fault !== undefined) faults.push([place, row.fault]);
-    if (row.fields.length === 0) isPlain = false;
-    fields += row.fields.length;
+  const lines: number[] = [];
+  for (let place = 0; place < rows.length; place++) {
+    const { line, fault } = rows[place]!;
+    lines.push(line);
+    if (fault !== undefined) faults.push([place, fault]);
   }
-  const head: BlockHead = [rows.map(({ line }) => line), faults];
-  const text = JSON.stringify(head) + betweenRows + texts.join(betweenRows);
-  const bytes = encoder.encode(text);
-  let fieldBreaks = 0, rowBreaks = 0;
-  for (let at = 0; at < bytes.length; at++) {
-    if (bytes[at] === 0x1f) fieldBreaks++;
-    else if (bytes[at] === 0x1e) rowBreaks++;
-  }
-  if (isPlain && fieldBreaks === fields - rows.length && rowBreaks === rows.length) return bytes;
-  return encoder.encode(JSON.stringify([...head, rows.map(({ fields }) => fields)]));
+  const head: BlockHead = [lines, faults, delimiter, joined];
+  if (isPlain) return JSON.stringify(head) + betweenRows + texts.join(betweenRows);
+  return JSON.stringify([...head, rows.map(({ fields }) => fields)]);
 }
 
 /** A record that stays one text until its fields are asked for, and afterwards: rows live as long as their batch. */
@@ -102,15 +134,17 @@ class KeptRow implements SourceRow {
   readonly line: number;
   declare fault?: string;
   readonly #text: string;
+  readonly #delimiter: string;
 
-  constructor(line: number, text: string) {
+  constructor(line: number, text: string, delimiter: string) {
     this.line = line;
     this.#text = text;
+    this.#delimiter = delimiter;
   }
 
   /** Made anew each time. */
   get fields(): readonly string[] {
-    return this.#text.split(betweenFields);
+    return this.#text.split(this.#delimiter);
   }
 }
 
@@ -118,13 +152,18 @@ function rowsOfBlock(text: string): SourceRow[] {
   // No control character stands in JSON as it is.
   const isPlain = text.includes(betweenRows);
   const parts = isPlain ? text.split(betweenRows) : [];
-  const [lines, faults, fields] = JSON.parse(isPlain ? parts[0]! : text) as [
+  const [lines, faults, delimiter, joined, fields] = JSON.parse(isPlain ? parts[0]! : text) as [
     ...BlockHead,
     string[][],
   ];
   const rows = lines.map((line, place): SourceRow =>
-    isPlain ? new KeptRow(line, parts[place + 1]!) : { line, fields: fields[place]! }
+    isPlain ? new KeptRow(line, parts[place + 1]!, delimiter) : { line, fields: fields[place]! }
   );
+  if (isPlain) {
+    for (const place of joined) {
+      rows[place] = new KeptRow(lines[place]!, parts[place + 1]!, betweenFields);
+    }
+  }
   for (const [place, fault] of faults) rows[place]!.fault = fault;
   return rows;
 }

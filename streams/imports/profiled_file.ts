@@ -426,11 +426,12 @@ function usedColumns({ header, fills }: ColumnPlan, { samples }: FileEvidence): 
 
 function unusedColumns(
   { header, fills, ignored }: ColumnPlan,
-  { samples }: FileEvidence,
+  { samples, statusColumns }: FileEvidence,
 ): UnusedColumn[] {
   return header.flatMap((name, at): UnusedColumn[] => {
     if (fills.has(at)) return [];
-    const suspicious = ignored.has(at) ? undefined : suspicionOf(name);
+    const byValue = statusColumns.has(name.trim()) ? "status" : undefined;
+    const suspicious = ignored.has(at) ? undefined : suspicionOf(name) ?? byValue;
     const column = { name: name.trim(), samples: samples[at]! };
     return [suspicious === undefined ? column : { ...column, suspicious }];
   });

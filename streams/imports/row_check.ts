@@ -10,8 +10,11 @@ import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
 import { isBlankRow, lacksItsHead, lacksItsOrder } from "../../domain/import/csv_rows.ts";
 import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
 import { withValue } from "../../domain/import/named_value.ts";
+import { plainCharacters } from "../../domain/import/profile/money_text.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
 import { parsePlacedAt } from "../../domain/order/placed_at.ts";
 import { orderTracker, type TrackedOrders } from "./order_tracker.ts";
+import { type OutcomeWatch, watchOutcomes } from "./outcome_watch.ts";
 import { idIn, readFields, type RowForm } from "./row_form.ts";
 
 /** See {@linkcode checkRows}. */
@@ -37,16 +40,25 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
   let lastId = "";
+  let watch: OutcomeWatch | undefined;
   const follow = orderTracker(tracked, rowsTogether);
 
   return {
     onRecord(text, from, to, line, quoted) {
       if (file === undefined) {
         file = readHeader(fieldsOf(text, from, to, quoted), line);
+        watch = watchOutcomes(file.header, file.form.places);
         return;
       }
       const { header, form } = file;
-      const { count, field } = outlineOf(text, from, to, quoted, form.places.external_order_id);
+      const { count, field, fields } = outlineOf(
+        text,
+        from,
+        to,
+        quoted,
+        form.places.external_order_id,
+        watch?.ends,
+      );
       const id = idIn(field, form);
       if (id === "") {
         const fields = readFields(text, from, to, quoted, form);
@@ -56,9 +68,11 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
         }
       }
       if (count !== header.length) {
-        const fields = count === 1 ? "field" : "fields";
-        throw notCsv(line, `has ${count} ${fields}, but the header has ${header.length}`);
+        const word = count === 1 ? "field" : "fields";
+        throw notCsv(line, `has ${count} ${word}, but the header has ${header.length}`);
       }
+      const said = watch?.look(text, from, fields);
+      if (said !== undefined) throw notCsv(line, saysOutcome(said));
       if (rows === 0) {
         const time = readFields(text, from, to, quoted, form)[form.places.order_placed_at] ?? "";
         if (isOtherTime(time.trim())) throw notCsv(line, `order_placed_at ${otherTime}`);
@@ -83,6 +97,13 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
   };
 }
 
+function saysOutcome({ name, value }: { name: string; value: string }): string {
+  return `has ${visibleText(JSON.stringify(value))} in the column ${
+    visibleText(name)
+  }, of which no use is made: ` +
+    "that is about what became of an order";
+}
+
 const withoutOrder =
   "has an item but no external_order_id, so it can't be told which order it belongs to; " +
   "write the id on every row of an order, or remove the row";
@@ -94,9 +115,10 @@ const withoutHead =
 const otherTime = "is a time in another form, as spreadsheets write it";
 
 /** A day in another order, or the number of one: of the first row, because a spreadsheet saves all of them so. */
-function isOtherTime(text: string): boolean {
-  return parsePlacedAt(text) === undefined &&
-    /^(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{5}(?:[.,]\d+)?$)/.test(text);
+function isOtherTime(written: string): boolean {
+  const text = plainCharacters(written);
+  return text !== written || parsePlacedAt(text) === undefined &&
+      /^(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b|\d{5}(?:[.,]\d+)?$)/.test(text);
 }
 
 /** Whether a record may have a field of nothing: cheap, and wrong only where it says so too often. */

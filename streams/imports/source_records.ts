@@ -1,6 +1,6 @@
 /**
  * Takes text apart into records by csv-parse, and goes on behind one with a wrong quote: the line that it begins on
- * is lost, and nothing else.
+ * is lost, and nothing else. Lines without a quotation mark, as most are, need no library to be taken apart.
  *
  * @module
  */
@@ -21,30 +21,30 @@ export interface RecordForm {
   width: () => number;
 }
 
-/** Bytes that are taken apart at once: with few records in hand, most are gone before the garbage collector comes. */
-const blockBytes = 65_536;
+/** Characters that are taken apart at once: with few records in hand, most are gone before the garbage collector comes. */
+const blockCharacters = 65_536;
 
 /**
- * @param pieces UTF-8 whose line breaks are LF alone
+ * @param pieces text whose line breaks are LF alone
  * @returns records, block by block; lines without any character are none
  * @throws {WorkflowError} `invalid`, with the line, for one that never ends
  */
 export async function* readRecords(
-  pieces: AsyncIterable<Buffer>,
+  pieces: AsyncIterable<string>,
   form: RecordForm,
 ): AsyncGenerator<SourceRecord[]> {
   const reader = recordReader(form);
-  let waiting: Buffer[] = [];
+  let waiting: string[] = [];
   let length = 0;
   for await (const piece of pieces) {
     waiting.push(piece);
     length += piece.length;
-    if (length < blockBytes) continue;
-    yield* turnByTurn(reader.take(Buffer.concat(waiting), false));
+    if (length < blockCharacters) continue;
+    yield* turnByTurn(reader.take(waiting.join(""), false));
     waiting = [];
     length = 0;
   }
-  yield* turnByTurn(reader.take(Buffer.concat(waiting), true));
+  yield* turnByTurn(reader.take(waiting.join(""), true));
 }
 
 /** A line with a wrong quote takes a tenth of a millisecond, and a block may hold nothing else. */
@@ -65,62 +65,166 @@ async function* turnByTurn(steps: Generator<SourceRecord[]>): AsyncGenerator<Sou
 
 /** Takes block after block. */
 function recordReader(form: RecordForm) {
-  let rest: Buffer = Buffer.alloc(0);
+  let rest = "";
   let line = 1;
   let toSkip = form.skipLines;
 
   const skip = (): void => {
+    let from = 0;
     while (toSkip > 0) {
-      const end = rest.indexOf(lineFeed);
-      if (end < 0) return;
-      rest = rest.subarray(end + 1);
+      const end = rest.indexOf("\n", from);
+      if (end < 0) break;
+      from = end + 1;
       line++;
       toSkip--;
     }
-  };
-
-  /** Takes what is complete; returns whether there may be more once a bad line is passed over. */
-  const takeSome = (records: SourceRecord[], isLast: boolean): boolean => {
-    const end = isLast ? rest.length : rest.lastIndexOf(lineFeed) + 1;
-    const block = rest.subarray(0, end);
-    const { found, error } = parseBlock(block, form.delimiter);
-    let at = 0;
-    for (const { fields, end } of found) {
-      const start = behindLineBreaks(block, at);
-      line += start - at;
-      records.push(recordOf(block, start, end, fields, line));
-      line += lineBreaks(block, start, end);
-      at = end;
-    }
-    const start = behindLineBreaks(block, at);
-    line += start - at;
-    rest = rest.subarray(start);
-    if (error === undefined || rest.length === 0) return false;
-    const isOpen = error.code === "CSV_QUOTE_NOT_CLOSED";
-    if (isOpen && !isLast && rest.length <= maxRecordCharacters) return false;
-    const lineEnd = rest.indexOf(lineFeed);
-    const text = rest.toString("utf8", 0, lineEnd < 0 ? rest.length : lineEnd);
-    records.push(recordOfBadLine(text, line, error.code, form));
-    line++;
-    rest = rest.subarray(lineEnd < 0 ? rest.length : lineEnd + 1);
-    return rest.length > 0;
+    if (from > 0) rest = rest.slice(from);
   };
 
   return {
-    *take(bytes: Buffer, isLast: boolean): Generator<SourceRecord[]> {
-      rest = rest.length === 0 ? bytes : Buffer.concat([rest, bytes]);
+    *take(text: string, isLast: boolean): Generator<SourceRecord[]> {
+      rest = rest === "" ? text : rest + text;
       skip();
       if (toSkip > 0) return;
-      for (let goesOn = true; goesOn;) {
-        const records: SourceRecord[] = [];
-        goesOn = takeSome(records, isLast);
-        yield records;
+      const sound = soundRecords(rest, line, form.delimiter, isLast);
+      if (sound !== undefined) {
+        line = sound.line;
+        rest = rest.slice(sound.end);
+        yield sound.records;
+      } else {
+        const block = { bytes: Buffer.from(rest), line };
+        for (let goesOn = true; goesOn;) {
+          const records: SourceRecord[] = [];
+          goesOn = takeSome(block, records, form, isLast);
+          yield records;
+        }
+        rest = block.bytes.toString();
+        line = block.line;
       }
-      if (rest.length > maxRecordCharacters && rest.indexOf(lineFeed) < 0) {
-        throw notCsv(line, `the row that begins here is longer than ${maxRecordCharacters} bytes`);
+      if (rest.length > maxRecordCharacters && !rest.includes("\n")) {
+        throw notCsv(
+          line,
+          `the row that begins here is longer than ${maxRecordCharacters} characters`,
+        );
       }
     },
   };
+}
+
+/** Records in which nothing is wrong, and where the rest of their text begins. */
+interface SoundRecords {
+  records: SourceRecord[];
+  /** Characters of them. */
+  end: number;
+  /** Of the file, that the rest begins on. */
+  line: number;
+}
+
+/** Records of which each has that many bytes at the most, however its characters are written: the library counts them. */
+const surelyShort = Math.floor(maxRecordCharacters / 3);
+
+/**
+ * Takes apart text in which nothing is wrong. A line without a quotation mark is its fields; the others are given to the
+ * library, all at once. A record has as many quotation marks that open as that close, or else the library finds it wrong:
+ * that is how its end is known before.
+ *
+ * @returns undefined where something may be wrong
+ */
+function soundRecords(
+  text: string,
+  firstLine: number,
+  delimiter: string,
+  isLast: boolean,
+): SoundRecords | undefined {
+  const records: SourceRecord[] = [];
+  const quoted: SourceRecord[] = [];
+  const texts: string[] = [];
+  let line = firstLine, at = 0;
+  let quote = placeOf(text, '"', 0);
+  while (at < text.length) {
+    let end = placeOf(text, "\n", at), lines = 1;
+    const isQuoted = quote < end;
+    for (let isOpen = false; quote < end || isOpen;) {
+      if (quote < end) {
+        isOpen = !isOpen;
+        quote = placeOf(text, '"', quote + 1);
+      } else if (end === text.length) return isLast ? undefined : rest();
+      else {
+        end = placeOf(text, "\n", end + 1);
+        lines++;
+      }
+    }
+    if (end === text.length && !isLast) break;
+    if (end - at > surelyShort) return undefined;
+    const own = text.slice(at, end);
+    if (isQuoted) {
+      const record: SourceRecord = lines === 1
+        ? { line, fields: [] }
+        : { line, fields: [], text: own };
+      records.push(record);
+      quoted.push(record);
+      texts.push(own);
+    } else if (own !== "") records.push({ line, fields: own.split(delimiter), plain: own });
+    line += lines;
+    at = end + 1;
+  }
+  return rest();
+
+  function rest(): SoundRecords | undefined {
+    if (text.length - at > surelyShort) return undefined;
+    const isSound = quoted.length === 0 || fillQuoted(quoted, texts, delimiter);
+    return isSound ? { records, end: Math.min(at, text.length), line } : undefined;
+  }
+}
+
+/** Where a character stands next; behind the text where it does not. */
+function placeOf(text: string, character: string, from: number): number {
+  const at = text.indexOf(character, from);
+  return at < 0 ? text.length : at;
+}
+
+/** Gives records their fields; returns whether all is right with their texts. */
+function fillQuoted(
+  records: readonly SourceRecord[],
+  texts: readonly string[],
+  delimiter: string,
+): boolean {
+  const { found, error } = parseBlock(Buffer.from(texts.join("\n") + "\n"), delimiter);
+  if (error !== undefined || found.length !== records.length) return false;
+  for (let at = 0; at < records.length; at++) records[at]!.fields = found[at]!.fields;
+  return true;
+}
+
+/** Takes what is complete; returns whether there may be more once a bad line is passed over. */
+function takeSome(
+  of: { bytes: Buffer; line: number },
+  records: SourceRecord[],
+  form: RecordForm,
+  isLast: boolean,
+): boolean {
+  const end = isLast ? of.bytes.length : of.bytes.lastIndexOf(lineFeed) + 1;
+  const block = of.bytes.subarray(0, end);
+  const { found, error } = parseBlock(block, form.delimiter);
+  let at = 0;
+  for (const { fields, end } of found) {
+    const start = behindLineBreaks(block, at);
+    of.line += start - at;
+    records.push(recordOf(block, start, end, fields, of.line));
+    of.line += lineBreaks(block, start, end);
+    at = end;
+  }
+  const start = behindLineBreaks(block, at);
+  of.line += start - at;
+  of.bytes = of.bytes.subarray(start);
+  if (error === undefined || of.bytes.length === 0) return false;
+  const isOpen = error.code === "CSV_QUOTE_NOT_CLOSED";
+  if (isOpen && !isLast && of.bytes.length <= maxRecordCharacters) return false;
+  const lineEnd = of.bytes.indexOf(lineFeed);
+  const text = of.bytes.toString("utf8", 0, lineEnd < 0 ? of.bytes.length : lineEnd);
+  records.push(recordOfBadLine(text, of.line, error.code, form));
+  of.line++;
+  of.bytes = of.bytes.subarray(lineEnd < 0 ? of.bytes.length : lineEnd + 1);
+  return of.bytes.length > 0;
 }
 
 /** Fields between tabs are mostly not quoted at all: where none begins with a quote, quotes are text. */

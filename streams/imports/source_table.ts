@@ -21,6 +21,7 @@ import {
   mostFaultyRows,
   type RowRules,
   rowsOf,
+  soundRow,
 } from "../../domain/import/source/row_faults.ts";
 import type {
   OpenQuestion,
@@ -345,7 +346,7 @@ const noTable =
 async function beginningOf(spool: Spool, found: FoundEncoding): Promise<string> {
   let text = "";
   for await (const piece of plainText(spool, found, noLineEnds(), undefined)) {
-    text += piece.toString();
+    text += piece;
     if (text.length >= layoutCharacters) {
       return text.slice(0, text.lastIndexOf("\n") + 1 || undefined);
     }
@@ -399,7 +400,9 @@ async function* tableRows(
         isHeader = false;
         continue;
       }
-      for (const row of rowsOf(record, rules)) rows.push(row);
+      const sound = soundRow(record, rules);
+      if (sound !== undefined) rows.push(sound);
+      else for (const row of rowsOf(record, rules)) rows.push(row);
     }
     if (rows.length > 0) yield rows;
   }
@@ -510,7 +513,7 @@ async function checkRows(
       if (++faulty <= toldFaults) told.push({ at: `line ${line}`, detail: fault });
     }
     if (faulty > mostFaultyRows) break;
-    kept.add(some);
+    kept.add(some, content.form.delimiter);
     for (let at = 0; looked !== undefined && at < some.length; at += rowsLookedAt) {
       looked(some.length <= rowsLookedAt ? some : some.slice(at, at + rowsLookedAt));
       await othersTurn();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+import { isAscii } from "node:buffer";
 import { WorkflowError } from "../../domain/errors.ts";
 import { likelihood, multiByteEncodings } from "../../domain/import/source/encoding_likelihood.ts";
 import {
@@ -18,6 +18,7 @@ import { cutText } from "../../domain/text/cut_text.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import type { Spool } from "./spool.ts";
+import { type TextPieces, utf8Text } from "./utf8_text.ts";
 
 /** See {@linkcode findEncoding}. */
 export interface FoundEncoding {
@@ -103,7 +104,7 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
       setting: "file.encoding",
       question:
         "the file is not UTF-8: in which encoding does this line read right? Any other of the encoding standard, such as " +
-        "windows-1254, can be named as well",
+        "windows-1258, can be named as well",
       candidates: meant,
     },
   };
@@ -114,16 +115,20 @@ async function isUtf8(
   spool: Spool,
   signal?: AbortSignal,
 ): Promise<{ isValid: boolean; hasMore: boolean }> {
-  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const decoder = utf8Text({ fatal: true });
   const othersTurn = takeTurns();
   let hasMore = false;
   try {
     for (const piece of spool.pieces({ keep: true })) {
-      if (decoder.decode(piece, { stream: true }).length !== piece.length) hasMore = true;
+      // Most files have nothing else, and need not be decoded to know it.
+      if (hasMore || !isAscii(piece)) {
+        hasMore = true;
+        decoder.decode(piece);
+      }
       await othersTurn();
       signal?.throwIfAborted();
     }
-    decoder.decode();
+    decoder.end();
     return { isValid: true, hasMore };
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
@@ -246,7 +251,7 @@ export interface LineEnds {
 }
 
 /**
- * The text of a file as UTF-8 whose line breaks are LF, without byte order marks.
+ * The text of a file whose line breaks are LF, without byte order marks.
  *
  * @param ends is added the line breaks that there are
  */
@@ -255,12 +260,12 @@ export async function* plainText(
   { encoding }: Pick<FoundEncoding, "encoding">,
   ends: LineEnds,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Buffer> {
-  const decode = decoderOf(encoding)!;
+): AsyncGenerator<string> {
+  const { decode, end } = encoding === "utf-8" ? utf8Text() : streamDecoder(encoding);
   const othersTurn = takeTurns();
   let isStart = true;
   let held = "";
-  const plain = (text: string, isLast: boolean): Buffer => {
+  const plain = (text: string, isLast: boolean): string => {
     let all = held + text;
     held = !isLast && all.endsWith("\r") ? "\r" : "";
     if (held !== "") all = all.slice(0, -1);
@@ -268,14 +273,23 @@ export async function* plainText(
       all = all.replace(/^\ufeff+/, "");
       isStart = all === "";
     }
-    return Buffer.from(withLineFeeds(all, ends));
+    return withLineFeeds(all, ends);
   };
   for (const piece of spool.pieces({ keep: true })) {
-    yield plain(decode(piece, { stream: true }), false);
+    yield plain(decode(piece), false);
     await othersTurn();
     signal?.throwIfAborted();
   }
-  yield plain(decode(new Uint8Array(0)), true);
+  yield plain(end(), true);
+}
+
+/** The same for any other encoding. */
+function streamDecoder(encoding: string): TextPieces {
+  const decode = decoderOf(encoding)!;
+  return {
+    decode: (bytes) => decode(bytes, { stream: true }),
+    end: () => decode(new Uint8Array(0)),
+  };
 }
 
 function withLineFeeds(text: string, ends: LineEnds): string {

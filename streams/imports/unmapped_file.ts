@@ -11,6 +11,7 @@ import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { native } from "../../domain/import/profile/shipped/native.ts";
 import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 
 /** Different values of a column that are shown. */
 const maxSamples = 3;
@@ -50,7 +51,7 @@ export function sampleColumns(header: readonly string[]): {
         if (fault !== undefined) continue;
         for (const place of open) {
           const text = cutText((fields[place] ?? "").trim(), maxCharacters);
-          if (text !== "" && !samples[place]!.includes(text)) samples[place]!.push(text);
+          if (text !== "" && !samples[place]!.includes(text)) samples[place]!.push(ownCopy(text));
         }
         open = open.filter((place) => samples[place]!.length < maxSamples);
       }

@@ -7,8 +7,15 @@
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { TLSSocket } from "node:tls";
 import { readTlsFiles } from "../../db/connection/tls_files.ts";
-import { readRedisUrls, type TlsChoice, unreachable } from "../../config/engine_url.ts";
+import {
+  readRedisUrls,
+  type RedisAddress,
+  type TlsChoice,
+  unreachable,
+} from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
+import { isOddAnswer } from "../../domain/operation/engine_fault.ts";
+import { whoListens } from "../../runtime/who_listens.ts";
 import { isReplica } from "./redis_away.ts";
 import { watchSilence } from "./silent_sockets.ts";
 
@@ -126,11 +133,15 @@ async function connect(
   } catch (error) {
     unwatch();
     client.disconnect();
+    const [address] = readRedisUrls(url).address as [RedisAddress];
+    const cause = lastError ?? error;
+    const looks = isOddAnswer(cause) && address.socket === undefined;
     throw unreachable(
       `Cannot reach Redis at ${redactRedisUrl(url)}`,
       "REDIS_URL",
-      readRedisUrls(url).address[0]!,
-      lastError ?? error,
+      address,
+      cause,
+      looks ? await whoListens(address.host, address.port) : undefined,
     );
   }
 }

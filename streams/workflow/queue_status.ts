@@ -8,6 +8,7 @@ import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
 import type { Lane } from "../../domain/messages/lane.ts";
+import { typed } from "../../runtime/typed.ts";
 import type { QueueDeps } from "../queue/queue.ts";
 import { readStreamStatus, type StreamStatus, type Waiting } from "../queue/queue_status.ts";
 
@@ -31,6 +32,23 @@ export interface GroupStatus extends Omit<StreamStatus<Group>, "weights" | "lane
 export async function readQueueStatus(deps: QueueDeps, db: Queryable): Promise<GroupStatus[]> {
   const [streams, dead] = await Promise.all([readStreams(deps), countDeadLetters(db)]);
   return streams.map((status) => ({ ...status, dead: dead.get(status.group) ?? 0 }));
+}
+
+/** The groups that have work, no consumer, and no pause that would be the reason. */
+export function groupsWithoutConsumer(streams: readonly Omit<GroupStatus, "dead">[]): Group[] {
+  return streams
+    .filter(({ length, scheduled, consumers, paused }) =>
+      length + scheduled > 0 && consumers === 0 && !paused
+    )
+    .map(({ group }) => group);
+}
+
+/** Says which groups have work that no consumer takes, and what to type; undefined where there is none. */
+export function describeNobody(streams: readonly Omit<GroupStatus, "dead">[]): string | undefined {
+  const waiting = groupsWithoutConsumer(streams);
+  if (waiting.length === 0) return undefined;
+  const names = new Intl.ListFormat("en-GB").format(waiting);
+  return `Nobody works on ${names} yet: run ${typed("start")}`;
 }
 
 /** What Redis alone knows of every group. */

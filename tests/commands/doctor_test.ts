@@ -198,5 +198,5 @@ Deno.test("formatFindings() stays within the terminal, and loses no word", () =>
   const text = formatFindings(findings, 80);
   for (const line of text.split("\n")) assert.ok(line.length <= 80, line);
   const found = text.replaceAll(/\s+/g, " ");
-  assert.equal(found, `warning database character set ${words} → ${words} 0 problems, 1 warnings`);
+  assert.equal(found, `warning database character set ${words} → ${words} 0 problems, 1 warning`);
 });

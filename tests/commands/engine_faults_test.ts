@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import { freePort } from "../../tools/engines/free_port.ts";
+import { csvOf } from "../csv_orders.ts";
 import { makeCertificates } from "../certificates.ts";
 import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
 import { type Ran, run } from "./run_command.ts";
@@ -35,8 +37,8 @@ Deno.test("what a database refuses is told as what it is, with what to type", as
   await using redis = await ownRedis();
   await migrate(database.url);
   await database.administer(
-    "create user 'few'@'%' identified by 'pw'",
-    "grant select on orders.* to 'few'@'%'",
+    "create user 'few'@'127.0.0.1' identified by 'pw'",
+    "grant select on orders.* to 'few'@'127.0.0.1'",
     "create user 'none'@'127.0.0.1' identified by 'pw'",
     "create user 'locked'@'%' identified by 'pw' account lock",
     "insert into orders.products (sku, name, price_cents, stock_qty, received_qty) values ('a', 'A', 1, 0, 0)",
@@ -72,16 +74,16 @@ Deno.test("what a database refuses is told as what it is, with what to type", as
   );
   assert.match(
     await says(as(database, "none"), "kpis"),
-    /: user "none" has no rights in the database "orders"; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'none'@'127\.0\.0\.1'$/,
+    /: user "none" has no rights in the database "orders", or there is none; correct the name .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'none'@'127\.0\.0\.1'$/,
   );
   assert.match(
     await says(as(database, "few"), "stock", "a", "--set=5"),
-    /^user "few" has not the right [\w, ]+ on \w+; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'%'$/,
+    /^user "few" has not the right [\w, ]+ on \w+; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'127\.0\.0\.1'$/,
   );
-  await database.administer("drop table orders.schema_migrations");
+  await database.administer("delete from orders.schema_migrations where version = 1");
   assert.match(
     await says(as(database, "few"), "migrate"),
-    /^Cannot migrate: user "few" has not the right CREATE on schema_migrations; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'%'$/,
+    /^Cannot migrate: user "few" has not the right CREATE on schema_migrations; .*: GRANT ALL PRIVILEGES ON `orders`\.\* TO 'few'@'127\.0\.0\.1'$/,
   );
   assert.match(
     await says(way("?ssl-mode=required", bare), "kpis"),
@@ -130,7 +132,13 @@ Deno.test("what Redis refuses is told as what it is, with what to type", async (
   const { password } = new URL(redis.url);
   const type = (url: string, ...command: string[]) =>
     run(
-      { DATABASE_URL: database.url, REDIS_URL: url, LOG_LEVEL: "error", GATEWAY_DELAY_MS: "0" },
+      {
+        DATABASE_URL: database.url,
+        REDIS_URL: url,
+        LOG_LEVEL: "error",
+        GATEWAY_DELAY_MS: "0",
+        REDIS_PREFIX: "shop:",
+      },
       ...command,
     );
   const says = async (url: string, ...command: string[]) => {
@@ -158,8 +166,8 @@ Deno.test("what Redis refuses is told as what it is, with what to type", async (
     assert.match(
       await says(asUser(user, "secret"), "consume", "--drain"),
       new RegExp(
-        `^its user may not ${what} \\(NOPERM\\); type in redis-cli, PREFIX being REDIS_PREFIX: ` +
-          "ACL SETUSER NAME ~PREFIX\\* \\+@all -@admin -@dangerous \\+info \\+keys$",
+        `^its user may not ${what} \\(NOPERM\\); type in redis-cli: ` +
+          `ACL SETUSER ${user} ~shop:\\* \\+@all -@admin -@dangerous \\+info \\+keys$`,
       ),
     );
   }
@@ -189,4 +197,100 @@ Deno.test("what Redis refuses is told as what it is, with what to type", async (
     await says(`redis://127.0.0.1:${await freePort()}`, "kpis"),
     /: nobody listens on 127\.0\.0\.1:\d+; start the server, or correct host and port in REDIS_URL$/,
   );
+});
+
+/** A server that is neither engine; `port` is where it is. */
+function webServer(): { port: number; [Symbol.asyncDispose](): Promise<void> } {
+  const options = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
+  const server = Deno.serve(options, () => new Response("hello"));
+  return { port: server.addr.port, [Symbol.asyncDispose]: () => server.shutdown() };
+}
+
+Deno.test("every command says of each fault of an engine what it is, and types out the way out", async () => {
+  await using certificates = await makeCertificates();
+  const { ca, otherCa, server } = certificates;
+  await using database = await ownDatabase([
+    `--ssl-ca=${ca}`,
+    `--ssl-cert=${server.cert}`,
+    `--ssl-key=${server.key}`,
+  ]);
+  const noTls = database.engine === "mysql" ? "--tls-version=" : "--skip-ssl";
+  await using bare = await ownDatabase([noTls]);
+  await using redis = await ownRedis(["user few on >pw ~* +@all -xadd -evalsha -eval"]);
+  await using web = webServer();
+  await migrate(database.url);
+  await database.administer(
+    "create user 'few'@'127.0.0.1' identified by 'pw'",
+    "grant select on orders.* to 'few'@'127.0.0.1'",
+    "create user 'part'@'%' identified by 'pw'",
+    "grant select on orders.* to 'part'@'%'",
+    "grant insert, update, delete on orders.orders to 'part'@'%'",
+    "create user 'none'@'%' identified by 'pw'",
+    "create user 'works'@'%' identified by 'pw'",
+    "grant select, insert, update, delete on orders.* to 'works'@'%'",
+  );
+  const at = (port: number) => (url: URL) => url.port = String(port);
+  const byRedis = (change: (url: URL) => void) =>
+    [database.url, changed(redis.url, change)] as const;
+  const byDatabase = (change: (url: URL) => void, from = database) =>
+    [changed(from.url, change), redis.url] as const;
+  const grantTo = (who: string) =>
+    new RegExp(`GRANT ALL PRIVILEGES ON \`orders\`\\.\\* TO '${who}'$`);
+  const faults: [readonly [string, string], RegExp][] = [
+    [[as(database, "few"), redis.url], grantTo("few'@'127\\.0\\.0\\.1")],
+    [[as(database, "part"), redis.url], grantTo("part'@'%")],
+    [[as(database, "none"), redis.url], grantTo("none'@'%")],
+    [byDatabase((url) => url.password = "no"), /wrong password for user "orders"/],
+    [byDatabase((url) => url.search = "?ssl-mode=required", bare), /the server offers no TLS/],
+    [
+      byDatabase((url) => [url.hostname, url.search] = ["localhost", `?ssl-ca=${otherCa}`]),
+      /not signed by the authority in/,
+    ],
+    [byRedis((url) => url.password = "no"), /wrong password for user "default"/],
+    [
+      byRedis((url) => [url.username, url.password] = ["few", "pw"]),
+      /NOPERM.*type in redis-cli: ACL SETUSER few ~\* \+@all -@admin/,
+    ],
+    [byRedis(at(web.port)), /a web server listens on 127\.0\.0\.1:\d+, and no Redis; correct host/],
+    [
+      byRedis(at(database.port)),
+      /a MySQL or MariaDB listens on \S+, and no Redis; .*; this one may belong into DATABASE_URL/,
+    ],
+  ];
+  const file = await Deno.makeTempFile({ suffix: ".csv" });
+  await Deno.writeTextFile(file, csvOf([{}]));
+  const commands = [["import", file], ["consume", "--drain"], ["serve"], ["start"], ["doctor"]];
+  const typeOn = ([databaseUrl, redisUrl]: readonly [string, string], command: string[]) =>
+    run({
+      DATABASE_URL: databaseUrl,
+      REDIS_URL: redisUrl,
+      LOG_LEVEL: "error",
+      USER: "ann",
+      PORT: "0",
+    }, ...command);
+  for (const [urls, told] of faults) {
+    for (const command of commands) {
+      const ran = await typeOn(urls, command);
+      assert.equal(ran.code, 1, `${command}: ${ran.out}${ran.err}`);
+      // What is wrong and what to type are two lines of a diagnosis.
+      const said = command[0] === "doctor"
+        ? ran.out.replaceAll(/\n +→ /g, "; ")
+        : saying(ran, command[0]!);
+      assert.ok(said.split("\n").some((line) => told.test(line)), `${command}: ${said}`);
+    }
+  }
+  const works = [as(database, "works"), redis.url] as const;
+  for (const command of commands.filter(([name]) => /import|consume/.test(name!))) {
+    const ran = await typeOn(works, command);
+    assert.equal(ran.code, 0, "a user without rights in the schema works on one that is migrated");
+  }
+  // Either waits for the other to speak first, until the driver gives up.
+  const [ofRedis, ofWeb] = await Promise.all([redis.port, web.port].map(async (port) => {
+    return await openDatabase(changed(database.url, at(port))).then(
+      () => "",
+      ({ message }: Error) => message,
+    );
+  }));
+  assert.match(ofRedis!, /: Redis listens on \S+, and no database; .* belong into REDIS_URL$/);
+  assert.match(ofWeb!, /: a web server listens on \S+, and no database; correct host and port/);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { recordSecondPayment } from "../../db/payments/payment_disputes.ts";
 import { giveMoney } from "../order_money.ts";
 import { storeOrder } from "../routes/api.ts";
 import { assertAccessible, assertFits, assertTappable, type Tab } from "./browser.ts";
@@ -16,10 +17,21 @@ async function allPaths(): Promise<Record<string, string>> {
   const [notification] = await stage.service.deps.db.query(
     "select max(id) as id from notification_logs",
   );
+  const disputed = await stage.somePaidOrder();
+  await stage.service.deps.db.transaction((tx) =>
+    recordSecondPayment(tx, {
+      orderId: disputed,
+      provider: "simulated",
+      providerRef: "taken_once_more",
+      amountCents: 1_998,
+      currency: "GBP",
+    }, new Date().toISOString().slice(0, 23).replace("T", " "))
+  );
   return {
+    disputed: `/dashboard/orders/${disputed}`,
     overview: "/dashboard",
     orders: "/dashboard/orders",
-    order: `/dashboard/orders/${await stage.somePaidOrder()}`,
+    refund: `/dashboard/orders/${disputed}/refund`,
     refunds: "/dashboard/refunds",
     customers: "/dashboard/customers",
     products: "/dashboard/products",

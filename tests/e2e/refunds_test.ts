@@ -55,3 +55,19 @@ stage.test("without scripts units are typed and the way is chosen", async ({ pag
   await page.getByRole("button", { name: /^Refund £/ }).click();
   await page.getByText("The refund was requested").waitFor();
 }, { javaScriptEnabled: false });
+
+stage.test("all that an order was paid goes back in three clicks from the overview", async ({ page }) => {
+  await page.goto("/dashboard");
+  await page.locator(".nav a", { hasText: "Orders" }).first().click();
+  const link = page.getByRole("link", { name: /^Refund… ?order / }).first();
+  const id = Number(/\/orders\/(\d+)\/refund$/.exec((await link.getAttribute("href"))!)![1]);
+  await link.click();
+  await page.getByRole("heading", { name: /^Refund £[\d.,]+ to .+\?$/ }).waitFor();
+  await page.getByRole("button", { name: /^Refund £/ }).click();
+  await page.getByText("The refund was requested").waitFor();
+  const [row] = await stage.service.deps.db.query(
+    "select sum(amount_cents) = max(total_cents) as whole from refunds join orders on orders.id = order_id where order_id = ?",
+    [id],
+  );
+  assert.equal(Number(row!.whole), 1);
+});

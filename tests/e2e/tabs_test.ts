@@ -23,7 +23,7 @@ stage.test("an alert that stands is not read aloud again", async ({ page }) => {
   const alert = {
     name: "drift:of-the-test",
     severity: "critical",
-    title: "The proof found drift",
+    title: "The verification found drift",
     detail: "3 differ",
     since,
     raisedAt: since,

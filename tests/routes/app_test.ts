@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Config } from "../../config/config.ts";
+import { answerEndsBody } from "../../runtime/serve.ts";
 import { makeApp } from "../../routes/app.ts";
 import {
   type Api,
@@ -124,7 +125,8 @@ Deno.test("a body beyond 1 MB is refused, declared or not", async () => {
     headers: { "content-type": "application/json" },
   });
   assert.equal(response.status, 413);
-  assert.ok(sent < 3 * 1_048_576, "and not read to the end");
+  // Where the answer ends the body, what is on its way is read first, so that its sender can read why.
+  assert.ok(sent < (answerEndsBody ? 18 : 3) * 1_048_576, "and not read to the end");
 });
 
 Deno.test("a body that is no JSON is refused", async () => {

@@ -21,6 +21,7 @@ import { benchSizes, chartPath } from "./sizes.ts";
 import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
+import { benchUploads } from "./uploads.ts";
 import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
 
 interface Scenario {
@@ -56,6 +57,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     usual: false,
     run: benchProfiles,
   },
+  uploads: {
+    summary: "previews of such a file over HTTP and on the page, and one order of all its rows",
+    usual: false,
+    run: benchUploads,
+  },
   refunds: { summary: "refunds over HTTP, and settled", usual: false, run: benchRefunds },
   restock: {
     summary: "1,000 orders that wait for stock, once it arrives",
@@ -82,7 +88,7 @@ Usage: deno task bench [OPTIONS] [SCENARIO...]
   --durable            engines that survive a power cut: doublewrite buffer, append-only file
   --buffer-pool-mb=N   memory of the database (default 512)
   --bun=PATH           the product on this Bun instead of on Deno, after bun install
-  --form=NAME          file of the scenario profiles: shopify, amazon or woocommerce (default shopify)
+  --form=NAME          file of the scenarios profiles and uploads: shopify, amazon or woocommerce (default shopify)
   --largest=N          orders that the scenario sizes drains at once (default 1000000)
   --least-ratio=R      fail if the drain is slower than R times the floor
   --least-import=R     fail if the import is slower than R times the floor

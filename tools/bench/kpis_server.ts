@@ -19,6 +19,6 @@ const past = new Hono();
 past.get("/past", (c) => c.json({ kpis }));
 
 Deno.serve(
-  { hostname: "127.0.0.1", port: context.config.port, onListen: () => {} },
+  { hostname: "127.0.0.1", port: context.config.port.first, onListen: () => {} },
   (request) => (request.url.endsWith("/past") ? past : app).fetch(request),
 );

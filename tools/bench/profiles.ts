@@ -65,9 +65,17 @@ export async function benchProfiles(
   ];
 }
 
-/** Writes the file, outside of what is timed: orders each of which is published. */
-async function makeShopFile({ dir, orders }: Stage, form: BenchForm): Promise<OrdersFile> {
-  const path = join(dir, `${form}.csv`);
+/**
+ * Writes the file, outside of what is timed: orders each of which is published.
+ *
+ * @param asOne all rows are of one order
+ */
+export async function makeShopFile(
+  { dir, orders }: Stage,
+  form: BenchForm,
+  { asOne = false } = {},
+): Promise<OrdersFile> {
+  const path = join(dir, `${form}${asOne ? "_as_one" : ""}.csv`);
   const { columns, delimiter } = forms[form];
   const file = await Deno.open(path, { write: true, create: true, truncate: true });
   const writer = file.writable.getWriter();
@@ -76,23 +84,29 @@ async function makeShopFile({ dir, orders }: Stage, form: BenchForm): Promise<Or
   await writer.write(encoder.encode(`${columns.join(delimiter)}\n`));
   for (let from = 0; from < orders; from += step) {
     const count = Math.min(step, orders - from);
-    const texts = Array.from({ length: count }, (_, at) => orderLines(from + at, forms[form]));
+    const texts = Array.from(
+      { length: count },
+      (_, at) => orderLines(from + at, forms[form], asOne),
+    );
     await writer.write(encoder.encode(texts.join("")));
   }
   await writer.close();
   return { path, orders, rows: orders * rowsToAnOrder };
 }
 
-function orderLines(number: number, { row, delimiter }: FileForm): string {
+function orderLines(place: number, { row, delimiter }: FileForm, asOne: boolean): string {
+  const number = asOne ? 1 : place;
   const items = Array.from({ length: rowsToAnOrder }, (_, at): FileItem => {
-    const place = number * 7 + at * 311;
-    return { sku: place % 1_000, qty: 1 + place % 3, cents: 100 + place * 37 % 9_900 };
+    const item = place * 7 + at * 311;
+    return { sku: item % 1_000, qty: 1 + item % 3, cents: 100 + item * 37 % 9_900 };
   });
   const itemsCents = items.reduce((all, { qty, cents }) => all + qty * cents, 0);
   const time = new Date(Date.UTC(2026, 0, 1) + number % 500_000 * 60_000).toISOString()
     .slice(0, 19).replace("T", " ");
   const order = { number, time, itemsCents };
-  return items.map((item, at) => `${row(order, item, at === 0).join(delimiter)}\n`).join("");
+  return items.map((item, at) =>
+    `${row(order, item, at === 0 && !(asOne && place > 0)).join(delimiter)}\n`
+  ).join("");
 }
 
 const forms: Readonly<Record<BenchForm, FileForm>> = {

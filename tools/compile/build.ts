@@ -56,9 +56,8 @@ export function entryOf(): string {
     ...commands.map((file) => `    "commands/${file}": () => import(${at(`commands/${file}`)}),`),
     "  },",
     "};",
-    `const { main, readEnvironment } = await import(${at("main.ts")});`,
-    "const typed = process.argv.slice(2);",
-    "process.exit(await main(typed, readEnvironment()));",
+    `const { runTyped } = await import(${at("main.ts")});`,
+    "await runTyped(process.argv.slice(2));",
     "",
   ].join("\n");
 }

@@ -8,6 +8,7 @@
 import process from "node:process";
 import { keeperName, listEngines, type Share, shareEngines } from "./shared_engines.ts";
 import { FolderInUse, type PrivateEngines, startPrivateEngines } from "./private_engines.ts";
+import { describeStartFault } from "./start_fault.ts";
 import type { ServerOnPort } from "./start_on_port.ts";
 
 /** How long the folder is waited for while engines of another process end there, in milliseconds. */
@@ -86,7 +87,7 @@ if (import.meta.main) {
     await keep(dir!, Number(idleMs));
     process.exit(0);
   } catch (error) {
-    console.error(error instanceof Error ? error.message : String(error));
+    console.error(describeStartFault(error, dir!));
     process.exit(1);
   }
 }

@@ -1,6 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bun } from "../../runtime/bun.ts";
 import { capture } from "./capture.ts";
@@ -34,19 +32,6 @@ export async function taskArguments(task: string, root = project): Promise<strin
 async function flagsOf(script: string, task: string, root: URL): Promise<string> {
   const options = { cwd: fileURLToPath(root), env: { REQUIRE_SETTINGS: "1" } };
   return (await capture("sh", [script, task], options)).stdout.trim();
-}
-
-/**
- * Starts a task as a process that begins again whenever a file changes.
- *
- * @param env is added to the environment of this process
- */
-export async function watchTask(task: string, env: Record<string, string>): Promise<ChildProcess> {
-  const [run, ...args] = await taskArguments(task);
-  return spawn(process.execPath, [run!, "--watch", ...args], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "inherit", "inherit"],
-  });
 }
 
 async function commandOf(task: string, root: URL): Promise<string> {

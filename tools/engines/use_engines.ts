@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { bun } from "../../runtime/bun.ts";
 import { dataDir } from "./data_dir.ts";
 import { ensurePrograms } from "./programs.ts";
+import { describeStartFault } from "./start_fault.ts";
 import { type Held, holdEngines, keeperName } from "./shared_engines.ts";
 
 /** Milliseconds without a user after which kept engines end. */
@@ -49,7 +50,9 @@ export async function useEngines(options: UseOptions): Promise<Held & { isNew: b
   if (running !== undefined) return { ...running, isNew: false };
   // Here and not by the keeper, which has no terminal to ask on.
   await ensurePrograms({ engine: "mariadb", log: options.log });
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error) => {
+    throw new Error(describeStartFault(error, dir));
+  });
   const logFile = join(dir, `keeper-${process.pid}.log`);
   const deadline = Date.now() + maxStartMs;
   let keeper = startKeeper(dir, options.idleMs ?? idleMs, logFile);
@@ -63,11 +66,11 @@ export async function useEngines(options: UseOptions): Promise<Held & { isNew: b
         keeper = startKeeper(dir, options.idleMs ?? idleMs, logFile);
       } else if (code !== undefined) {
         const said = (await readFile(logFile, "utf8").catch(() => "")).trim();
-        throw new Error(`Cannot start private engines: ${said || `exit code ${code}`}`);
+        throw new Error(said || `their process ended with exit code ${code}`);
       }
       await new Promise((resolve) => setTimeout(resolve, lookMs));
     }
-    throw new Error(`Cannot start private engines: they are not there after ${maxStartMs} ms`);
+    throw new Error(`they are not there after ${maxStartMs} ms`);
   } finally {
     await rm(logFile, { force: true });
   }

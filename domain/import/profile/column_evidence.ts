@@ -38,7 +38,7 @@ export function noneCounted(): Counted {
 export function countValue(counted: Counted, text: string, line: number): void {
   if (counted.count++ === 0) counted.line = line;
   if (counted.samples.length < maxSamples && !counted.samples.includes(text)) {
-    counted.samples.push(text);
+    counted.samples.push(ownCopy(text));
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { cutText } from "../../text/cut_text.ts";
+import { ownCopy } from "../../text/own_copy.ts";
 import type { SourceRow } from "../source_row.ts";
 import {
   type Counted,
@@ -18,7 +19,13 @@ import {
   type TimesEvidence,
 } from "./column_evidence.ts";
 import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
-import { isOfParcel, saysNothing, saysWhatBecame, suspicionOf } from "./suspicious_column.ts";
+import {
+  contradicts,
+  isOfParcel,
+  outcomeIn,
+  saysNothing,
+  suspicionOf,
+} from "./suspicious_column.ts";
 
 /** What a file's rows have told so far. */
 export interface FileEvidence {
@@ -122,7 +129,8 @@ function noteAmounts(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     }
     const code = currency === undefined ? "" : textAt(fields, currency.places);
     if (code !== "" && evidence.currencies.size < maxWords) {
-      evidence.currencies.add(code.toUpperCase());
+      const known = code.toUpperCase();
+      if (!evidence.currencies.has(known)) evidence.currencies.add(ownCopy(known));
     }
   };
 }
@@ -156,36 +164,43 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
       const key = cutText(word, maxCharacters);
       countIn(evidence.unknownWords, key, word, line);
     }
-    if (status !== undefined && isSettled(status, fields)) return;
+    const settled = status === undefined ? undefined : settledBy(status, fields);
+    if (settled === "skip") return;
     for (const { at, name, isNamedSo } of unused) {
       const field = fields[at] ?? "";
       if (field === "") continue;
       const value = field.trim();
-      if (isNamedSo ? !saysNothing(value) : saysWhatBecame(value)) {
+      if (isNamedSo ? !saysNothing(value) : contradicts(outcomeIn(value), settled)) {
         countIn(evidence.statusColumns, name, value, line);
       }
     }
   };
 }
 
-/** Whether a row says that its order is left alone, or what is asked about anyway. */
-function isSettled(
-  { places, skipFilled, outcomes }: PlannedStatus,
+/** What the columns of the status say of a row's order: `skip` as well for what is asked about anyway. */
+function settledBy(
+  { places, paidFilled, skipFilled, outcomes }: PlannedStatus,
   fields: readonly string[],
-): boolean {
+): "skip" | "paid" | "charge" | undefined {
+  let settled: "paid" | "charge" | undefined;
   for (const at of places) {
     const word = (fields[at] ?? "").trim();
-    if (word !== "" && (outcomes.get(word.toLowerCase()) ?? "skip") === "skip") return true;
+    if (word === "") continue;
+    const outcome = outcomes.get(word.toLowerCase()) ?? "skip";
+    if (outcome === "skip") return "skip";
+    if (outcome === "paid") settled = "paid";
+    else if (outcome === "charge") settled ??= "charge";
   }
-  for (const at of skipFilled) if (!saysNothing((fields[at] ?? "").trim())) return true;
-  return false;
+  for (const at of skipFilled) if (!saysNothing((fields[at] ?? "").trim())) return "skip";
+  for (const at of paidFilled) if (!saysNothing((fields[at] ?? "").trim())) settled = "paid";
+  return settled;
 }
 
 function countIn(counts: Map<string, Counted>, key: string, value: string, line: number): void {
   let counted = counts.get(key);
   if (counted === undefined) {
     if (counts.size >= maxWords) return;
-    counts.set(key, counted = noneCounted());
+    counts.set(ownCopy(key), counted = noneCounted());
   }
   countValue(counted, cutText(value, maxCharacters), line);
 }
@@ -232,7 +247,7 @@ function noteSamples({ samples }: FileEvidence): NoteRow {
       if (text === "") continue;
       const sample = cutText(text, maxCharacters);
       if (samples[at]!.includes(sample)) continue;
-      isFull = samples[at]!.push(sample) >= maxSamples || isFull;
+      isFull = samples[at]!.push(ownCopy(sample)) >= maxSamples || isFull;
     }
     if (isFull) open = open.filter((at) => samples[at]!.length < maxSamples);
   };

@@ -10,9 +10,10 @@ import type { OpenQuestion } from "../source_row.ts";
 import type { Counted, MoneyEvidence } from "./column_evidence.ts";
 import type { ColumnPlan } from "./column_plan.ts";
 import type { FileEvidence } from "./file_evidence.ts";
-import { type MoneyForm, parseMoney, plainCharacters } from "./money_text.ts";
+import { type MoneyForm, parseMoney, plainAmountText } from "./money_text.ts";
 import type { ImportProfile, ProfileAdjustment } from "./profile.ts";
 import { type DateOrder, timeReader } from "./time_text.ts";
+import { plural } from "../../text/plural.ts";
 
 /** What was found out about a file. */
 export interface InferredSettings {
@@ -164,7 +165,7 @@ function signWithoutParts(
 
 /** An amount without thousands, as a program would write it. */
 function plainly(text: string, decimal: "." | ","): string {
-  const digits = plainCharacters(text).replace(/[^\d.,]/g, "");
+  const digits = plainAmountText(text).replace(/[^\d.,]/g, "");
   return digits.replaceAll(decimal === "." ? "," : ".", "").replace(",", ".");
 }
 
@@ -297,9 +298,9 @@ function settleZone(
   questions.push({
     setting: "time.zone",
     question:
-      `${withoutZone.count} times such as ${
-        samples(withoutZone)
-      } name no time zone: the shop's own, ` +
+      `${withoutZone.count} ${plural(withoutZone.count, "time")} such as ${samples(withoutZone)} ${
+        plural(withoutZone.count, "names", "name")
+      } no time zone: the shop's own, ` +
       "as the IANA database calls it",
     candidates: ["UTC", "Europe/Berlin", "America/New_York"].map((value) => ({
       value,
@@ -401,7 +402,9 @@ function askStatus(
   }
   if (statusColumns.size === 0) return;
   const names = [...statusColumns].map(([name, counted]) =>
-    `${visibleText(name)} (${samples(counted)})`
+    `${
+      name === "" ? "a column without a name, which the file has to give it," : visibleText(name)
+    } (${samples(counted)})`
   );
   const list = visibleText(JSON.stringify([...statusColumns.keys()]));
   const how = plan.status === undefined

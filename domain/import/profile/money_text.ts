@@ -54,6 +54,15 @@ const entities: ReadonlyMap<string, string> = new Map([
   ["&#8239;", "\u202f"],
 ]);
 
+/** A dash in the place of decimals, as in Switzerland, Germany and the Netherlands: `12.-`, `12.–`, `12,—`, `12,--`. */
+const dashForDecimals = /(\d[.,])(?:--?|[‐‑‒–—―−])(?![\d.,‐‑‒–—―−-])/u;
+
+/** An amount with plain characters and with zeros in the place of a dash: of whole units. */
+export function plainAmountText(text: string): string {
+  const plain = plainCharacters(text);
+  return plain.replace(dashForDecimals, "$100");
+}
+
 /** Takes an amount apart; undefined for what is none. */
 export function splitMoney(text: string): MoneyText | undefined {
   if (plainForm.test(text)) {
@@ -61,7 +70,7 @@ export function splitMoney(text: string): MoneyText | undefined {
     return { isNegative, number: isNegative ? text.slice(1) : text, currency: "" };
   }
   if (text.length > maxLength) return undefined;
-  const plain = plainCharacters(text).replace(pointed, "$1").replace(inBrackets, "($1$2$3)");
+  const plain = plainAmountText(text).replace(pointed, "$1").replace(inBrackets, "($1$2$3)");
   const match = fullForm.exec(plain);
   if (match === null) return undefined;
   const [, open = "", left = "", sign = "", number = "", right = "", end = ""] = match;
@@ -221,6 +230,7 @@ export function anyMoney(
   if (money.currency !== "" && !means(money.currency, currency)) {
     return { problem: `must be in ${currency}` };
   }
+  if (unit === "minor" && dashForDecimals.test(text)) return { problem: "must be in minor units" };
   const parts = partsOf(money.number, decimal);
   if (parts === undefined) return { problem: `must be an amount with the decimal sign ${decimal}` };
   const [whole, fraction] = parts;

@@ -42,31 +42,54 @@ export function* readAdjustments(
   context: AmountContext,
 ): Generator<void, ReadAdjustment[]> {
   const read: ReadAdjustment[] = [];
-  for (const planned of mapping.plan.adjustments) {
-    if (planned.places.length === 0) continue;
-    const amount = planned.per === "line"
-      ? yield* lineAmount(mapping, planned, context)
-      : yield* orderAmount(mapping, planned, context);
-    if (amount.cents === 0) continue;
-    const { cents, line } = amount;
-    const isTakenOff = planned.takenOff === "positive";
-    const amountCents = isTakenOff ? -cents : cents;
-    const problem = isTakenOff && cents < 0
-      ? "is below zero, and what is taken off is written without a sign here"
-      : adjustmentProblem(planned.kind, amountCents) === undefined
-      ? undefined
-      : planned.kind === "discount"
-      ? "is above zero, and what is taken off is written with a sign here"
-      : "must not be below zero";
-    if (problem !== undefined) {
-      addFault(context, line, planned.name, problem, amount.text);
-      continue;
+  const { adjustments } = mapping.plan;
+  const { rows } = context;
+  let amounts = 0;
+  for (let index = 0; index < adjustments.length; index++) {
+    const planned = adjustments[index]!;
+    const { places } = planned;
+    if (places.length === 0) continue;
+    const amount: AmountSoFar = { cents: 0, line: rows[0]!.line, text: "", one: undefined };
+    // Each step reads all columns of one row, or all rows of one column.
+    const isOfLines = planned.per === "line";
+    const steps = isOfLines ? rows.length : places.length;
+    for (let step = 0; step < steps; step++) {
+      if (amounts >= amountsToATurn) {
+        yield;
+        amounts = 0;
+      }
+      amounts += isOfLines ? places.length : rows.length;
+      if (isOfLines) addLine(amount, rows[step]!, mapping, planned, context);
+      else addColumn(amount, places[step]!, mapping, planned, context);
     }
-    const included = includedOf(planned, context);
-    const label = labelOf(planned, context.rows);
-    read.push({ kind: planned.kind, label, amountCents, included });
+    if (amount.cents === 0) continue;
+    const adjustment = adjustmentOf(amount, planned, context);
+    if (adjustment !== undefined) read.push(adjustment);
   }
   return read;
+}
+
+/** The adjustment that an amount makes; undefined where it can't be one. */
+function adjustmentOf(
+  { cents, line, text }: ReadAmount,
+  planned: PlannedAdjustment,
+  context: AmountContext,
+): ReadAdjustment | undefined {
+  const isTakenOff = planned.takenOff === "positive";
+  const amountCents = isTakenOff ? -cents : cents;
+  const problem = isTakenOff && cents < 0
+    ? "is below zero, and what is taken off is written without a sign here"
+    : adjustmentProblem(planned.kind, amountCents) === undefined
+    ? undefined
+    : planned.kind === "discount"
+    ? "is above zero, and what is taken off is written with a sign here"
+    : "must not be below zero";
+  if (problem !== undefined) {
+    addFault(context, line, planned.name, problem, text);
+    return undefined;
+  }
+  const included = includedOf(planned, context);
+  return { kind: planned.kind, label: labelOf(planned, context.rows), amountCents, included };
 }
 
 interface ReadAmount {
@@ -75,88 +98,88 @@ interface ReadAmount {
   text: string;
 }
 
-/** The sum of what each row says. */
-function* lineAmount(
+/** A sum, with the line and the text of its first part that is not of nothing. */
+interface AmountSoFar extends ReadAmount {
+  /** What the first column said, where several name one amount. */
+  one: ReadAmount | undefined;
+}
+
+/** Adds what one row says in all columns. */
+function addLine(
+  sum: AmountSoFar,
+  { line, fields }: CsvRow,
   mapping: OrderMapping,
   { places, name, together }: PlannedAdjustment,
   context: AmountContext,
-): Generator<void, ReadAmount> {
-  let read = 0;
-  const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
-  for (const { line, fields } of context.rows) {
-    if ((read += places.length) >= amountsToATurn) {
-      yield;
-      read = 0;
+): void {
+  let one: { text: string; cents: number } | undefined;
+  for (let index = 0; index < places.length; index++) {
+    const field = fields[places[index]!] ?? "";
+    const text = field === "" ? "" : field.trim();
+    if (text === "") continue;
+    const cents = readAmount(mapping, text, line, name, context);
+    if (together === "same" && one !== undefined) {
+      if (one.cents === cents) continue;
+      const problem = `is the same amount as ${one.text} and must agree with it`;
+      addFault(context, line, name, problem, text);
+      continue;
     }
-    let one: { text: string; cents: number } | undefined;
-    for (const at of places) {
-      const text = (fields[at] ?? "").trim();
-      if (text === "") continue;
-      const cents = readAmount(mapping, text, { line, name }, context);
-      if (together === "same" && one !== undefined) {
-        if (one.cents === cents) continue;
-        const problem = `is the same amount as ${one.text} and must agree with it`;
-        addFault(context, line, name, problem, text);
-        continue;
-      }
-      one = { text, cents };
-      if (cents !== 0 && sum.cents === 0) Object.assign(sum, { line, text });
-      sum.cents += cents;
-    }
+    one = { text, cents };
+    add(sum, cents, line, text);
   }
-  return sum;
 }
 
 /**
- * What any row says, which must be the same on all that say anything, added up over its columns; or once, where they are
- * names of one amount.
+ * Adds what all rows say in one column, which must be the same on all that say anything; or compares it with the column
+ * before, where they are names of one amount.
  */
-function* orderAmount(
+function addColumn(
+  sum: AmountSoFar,
+  at: number,
   mapping: OrderMapping,
-  { places, name, together }: PlannedAdjustment,
+  { name, together }: PlannedAdjustment,
   context: AmountContext,
-): Generator<void, ReadAmount> {
-  let read = 0;
-  const sum: ReadAmount = { cents: 0, line: context.rows[0]!.line, text: "" };
-  let one: ReadAmount | undefined;
-  for (const at of places) {
-    if (read >= amountsToATurn) {
-      yield;
-      read = 0;
+): void {
+  const { rows } = context;
+  let first: ReadAmount | undefined;
+  for (let index = 0; index < rows.length; index++) {
+    const { line, fields } = rows[index]!;
+    const field = fields[at] ?? "";
+    const text = field === "" ? "" : field.trim();
+    if (text === "" || text === first?.text) continue;
+    const cents = readAmount(mapping, text, line, name, context);
+    if (first === undefined) first = { text, line, cents };
+    else if (first.cents !== cents) {
+      const problem = `is ${first.text} on line ${first.line} and must be the same on all rows ` +
+        "of the order";
+      addFault(context, line, name, problem, text);
     }
-    read += context.rows.length;
-    let first: { text: string; line: number; cents: number } | undefined;
-    for (const { line, fields } of context.rows) {
-      const text = (fields[at] ?? "").trim();
-      if (text === "" || text === first?.text) continue;
-      const cents = readAmount(mapping, text, { line, name }, context);
-      if (first === undefined) first = { text, line, cents };
-      else if (first.cents !== cents) {
-        const problem = `is ${first.text} on line ${first.line} and must be the same on all rows ` +
-          "of the order";
-        addFault(context, line, name, problem, text);
-      }
-    }
-    if (first === undefined) continue;
-    if (together === "same" && one !== undefined) {
-      if (one.cents !== first.cents) {
-        const problem =
-          `is the same amount as ${one.text} on line ${one.line} and must agree with it`;
-        addFault(context, first.line, name, problem, first.text);
-      }
-      continue;
-    }
-    one = first;
-    if (first.cents !== 0 && sum.cents === 0) Object.assign(sum, first, { cents: sum.cents });
-    sum.cents += first.cents;
   }
-  return sum;
+  if (first === undefined) return;
+  const { one } = sum;
+  if (together === "same" && one !== undefined) {
+    if (one.cents === first.cents) return;
+    const problem = `is the same amount as ${one.text} on line ${one.line} and must agree with it`;
+    addFault(context, first.line, name, problem, first.text);
+    return;
+  }
+  sum.one = first;
+  add(sum, first.cents, first.line, first.text);
+}
+
+function add(sum: AmountSoFar, cents: number, line: number, text: string): void {
+  if (cents !== 0 && sum.cents === 0) {
+    sum.line = line;
+    sum.text = text;
+  }
+  sum.cents += cents;
 }
 
 function readAmount(
   { money }: OrderMapping,
   text: string,
-  { line, name }: { line: number; name: string },
+  line: number,
+  name: string,
   context: AmountContext,
 ): number {
   const cents = parseMoney(text, money, context.currency);

@@ -7,7 +7,7 @@
 import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import type { CsvRow } from "../csv_rows.ts";
-import type { ColumnPlan, PlannedStatus } from "./column_plan.ts";
+import type { ColumnPlan } from "./column_plan.ts";
 import { saysNothing } from "./suspicious_column.ts";
 
 /** What becomes of an order. */
@@ -50,14 +50,18 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
       take(outcome, at, word);
     }
   }
-  for (const [kind, places] of filledPlaces(status)) {
+  const takeFilled = (kind: "paid" | "skip", places: readonly number[]) => {
     for (const at of places) {
       for (const { fields } of rows) {
-        const text = (fields[at] ?? "").trim();
+        const field = fields[at] ?? "";
+        if (field === "") continue;
+        const text = field.trim();
         if (!saysNothing(text)) take(kind, at, text);
       }
     }
-  }
+  };
+  takeFilled("paid", status.paidFilled);
+  takeFilled("skip", status.skipFilled);
   if (found !== undefined) return found;
   const at = status.places[0] ?? status.paidFilled[0] ?? status.skipFilled[0]!;
   const name = header[at]!.trim();
@@ -69,10 +73,6 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
     default:
       return { kind: status.otherwise };
   }
-}
-
-function filledPlaces({ paidFilled, skipFilled }: PlannedStatus) {
-  return [["paid", paidFilled], ["skip", skipFilled]] as const;
 }
 
 function whySkipped(column: string, word: string): string {

@@ -6,7 +6,6 @@
 
 import type { SourceRow } from "../source_row.ts";
 import { type ColumnPlan, type PlannedColumn, textAt } from "./column_plan.ts";
-import { ownCopy } from "../../text/own_copy.ts";
 
 /** See {@linkcode watchContinuations}. */
 export interface Continuations {
@@ -95,12 +94,12 @@ function orderRun(collator: Intl.Collator) {
   let rises = true, falls = true;
   return {
     note(text: string): void {
-      if (text === last) return;
+      if (text === last || !(rises || falls)) return;
       const compared = last === undefined ? 0 : collator.compare(last, text);
       if (compared > 0) rises = false;
       else if (compared < 0) falls = false;
       if (compared !== 0) changes++;
-      last = ownCopy(text);
+      last = rises || falls ? text : undefined;
     },
     isSorted: () => rises || falls,
     changes: () => changes,

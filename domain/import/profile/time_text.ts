@@ -4,7 +4,9 @@
  * @module
  */
 
-import { parsePlacedAt } from "../../order/placed_at.ts";
+import { isPlainTime, parsePlacedAt, twoDigits } from "../../order/placed_at.ts";
+import { ownCopy } from "../../text/own_copy.ts";
+import { plainCharacters } from "./money_text.ts";
 import { isZone, type ZoneClock, zoneClock } from "./zone_time.ts";
 
 /** In which order a date has its parts where all of them are numbers. */
@@ -130,6 +132,48 @@ function numberKind(text: string): "spreadsheet" | "unix" | undefined {
   return /^\d{9,10}$|^\d{12,13}$/.test(text) ? "unix" : undefined;
 }
 
+/** Minutes ahead of UTC that the end of a time says, as `Z`, `-0500` or `+01:00`; NaN for any other end. */
+function usualOffset(text: string, at: number): number {
+  const { length } = text;
+  const sign = text.charCodeAt(at);
+  if (sign === 90) return length === at + 1 ? 0 : NaN;
+  if (sign !== 43 && sign !== 45) return NaN;
+  const minutesAt = length === at + 6 && text.charCodeAt(at + 3) === 58 ? at + 4 : at + 3;
+  if (length !== minutesAt + 2) return NaN;
+  const hours = twoDigits(text, at + 1), minutes = twoDigits(text, minutesAt);
+  if (!(hours <= 23 && minutes <= 59)) return NaN;
+  return (sign === 45 ? -1 : 1) * (hours * 60 + minutes);
+}
+
+/**
+ * The UTC of a time such as `2026-01-31 23:59:59 -0500` or `2026-01-31T23:59:59+01:00`, as most shops write it: in a
+ * fraction of the time, and without what the patterns leave behind.
+ *
+ * @returns undefined for all others, and for what may be no time that exists
+ */
+export function usualTime(text: string): string | undefined {
+  const ahead = usualAhead(text);
+  if (Number.isNaN(ahead)) return undefined;
+  const utc = twoDigits(text, 11) * 60 + twoDigits(text, 14) - ahead;
+  const date = text.slice(0, 10);
+  if (utc >= 0 && utc < 1_440) {
+    return `${date} ${padded(Math.floor(utc / 60))}:${padded(utc % 60)}${text.slice(16, 19)}.000`;
+  }
+  const time = textOf(Date.parse(`${date}T00:00:${text.slice(17, 19)}Z`) + utc * 60_000);
+  return typeof time === "string" ? time : undefined;
+}
+
+/** Minutes ahead of UTC of such a time; NaN for all others. */
+function usualAhead(text: string): number {
+  const { length } = text;
+  if (length < 20 || length > 26 || !isPlainTime(text)) return NaN;
+  return usualOffset(text, text.charCodeAt(19) === 32 ? 20 : 19);
+}
+
+function padded(value: number): string {
+  return value < 10 ? `0${value}` : String(value);
+}
+
 /** What a time says about the setting of its column. */
 export interface TimeEvidence {
   /** Orders by which it is a date; all where it makes no difference. */
@@ -142,8 +186,27 @@ export interface TimeEvidence {
 
 const allOrders: readonly DateOrder[] = ["ymd", "dmy", "mdy"];
 
+const eastAsian =
+  /^(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일号](?:[ ,]*(\d{1,2})[時时시] ?(\d{1,2})[分분](?: ?(\d{1,2})[秒초])?|(?=\s|$))/u;
+
+/** A time in plain characters: those of full width mean the same, and so do the words of East Asia for its parts. */
+function plainTime(text: string): string {
+  // deno-lint-ignore no-control-regex
+  if (!/[^\x00-\x7f]/.test(text)) return text;
+  return plainCharacters(text).replace(
+    eastAsian,
+    (_, year, month, day, hour?: string, minute = "", second?: string) =>
+      `${year}-${month}-${day}` + (hour === undefined ? "" : ` ${hour}:${minute.padStart(2, "0")}` +
+        (second === undefined ? "" : `:${second.padStart(2, "0")}`)),
+  );
+}
+
+const usualEvidence: TimeEvidence = { orders: allOrders, differs: false, needsZone: false };
+
 /** Tells what a time, trimmed and not empty, says about the order of dates and the zone; undefined for what is none. */
-export function timeEvidence(text: string): TimeEvidence | undefined {
+export function timeEvidence(written: string): TimeEvidence | undefined {
+  if (!Number.isNaN(usualAhead(written))) return usualEvidence;
+  const text = plainTime(written);
   const kind = numberKind(text);
   if (kind !== undefined) {
     return { orders: allOrders, differs: false, needsZone: kind === "spreadsheet" };
@@ -180,11 +243,13 @@ export function timeReader(form: TimeForm): TimeReader {
     return clock;
   };
   return (text) => {
+    const usual = usualTime(text);
+    if (usual !== undefined) return usual;
     let time = known.get(text);
     if (time === undefined) {
-      time = readTime(text, form, clockOf);
+      time = readTime(plainTime(text), form, clockOf);
       if (known.size >= maxRemembered) known.clear();
-      known.set(text, time);
+      known.set(ownCopy(text), time);
     }
     return time;
   };

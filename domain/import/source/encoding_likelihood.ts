@@ -51,7 +51,7 @@ export function likelihood(sample: Uint8Array, encoding: string): number {
   const foreign = sample.reduce((count, byte) => count + (byte > 127 ? 1 : 0), 0);
   const table = pairTables[encoding];
   const sum = table === undefined
-    ? ofLetters(decoderOf(encoding)!(sample), encoding === "windows-1251")
+    ? likeliest(decoderOf(encoding)!(sample), alphabets[encoding] ?? western)
     : ofPairs(sample, table, encoding === "shift_jis");
   return foreign === 0 ? 0 : sum / foreign;
 }
@@ -83,22 +83,117 @@ function isAsciiLetter(byte: number): boolean {
 const unlikely = Math.log(0.05);
 const letter = /\p{L}/u;
 
-/** Of alphabets, whose letters above ASCII stand by themselves (Latin) or among their like (Cyrillic). */
-function ofLetters(text: string, isCyrillic: boolean): number {
-  const own = isCyrillic ? /[А-яЁёІіЇїЄєҐґЎў]/u : /\p{Script=Latin}/u;
+/** The letters of a language, and how often they are met. */
+interface Alphabet {
+  /** Above ASCII, in lower case. */
+  letters: ReadonlySet<string>;
+  /** What a letter says, as the logarithm of its share: one of the most frequent ones, any other, a capital. */
+  frequent: ReadonlySet<string>;
+  shares: { frequent: number; other: number; capital: number };
+  /** Its words have no letters of ASCII. */
+  isApart: boolean;
+}
+
+/** Of letters with marks, which stand among those of ASCII. */
+function latin(letters: string, { isRare = false } = {}): Alphabet {
+  const share = Math.log((isRare ? 0.4 : 0.8) / 64);
+  const shares = { frequent: share, other: share, capital: share };
+  return { letters: new Set(letters), frequent: new Set(), shares, isApart: false };
+}
+
+/** Of an alphabet of its own, whose ten most frequent letters make three of five. */
+function apart(letters: string, frequent: string): Alphabet {
+  const size = letters.length;
+  const shares = {
+    frequent: Math.log(0.6 / 10),
+    other: Math.log(0.3 / (size - 10)),
+    capital: Math.log(0.08 / size),
+  };
+  return { letters: new Set(letters), frequent: new Set(frequent), shares, isApart: true };
+}
+
+function range(from: number, to: number): string {
+  return String.fromCharCode(...Array.from({ length: to - from + 1 }, (_, at) => from + at));
+}
+
+/** German, French, Spanish, Portuguese, Italian with Dutch and Catalan, the Nordic languages, Icelandic. */
+const western = [
+  ...["äöüß", "éèêëàâçîïôûùœæ", "áéíóúñü", "ãõáéíóúâêôçà", "àèéìòóùïëüç", "åäöæøé"].map((letters) =>
+    latin(letters)
+  ),
+  // Fewer people write it than Turkish, whose letters stand at the same places.
+  latin("áéíóúýðþæö", { isRare: true }),
+];
+
+/** Polish, Czech with Slovak, Hungarian, Romanian, the languages of the south, and German. */
+const central = [
+  ...["ąćęłńóśźż", "áčďéěíňóřšťúůýžäôĺľŕ", "áéíóöőúüű", "ăâîşţșț", "čćđšž", "äöüß"],
+].map((letters) => latin(letters));
+
+const cyrillic = [
+  apart("абвгдеёжзийклмнопрстуфхцчшщъыьэюя", "оеаинтсрвл"),
+  apart("абвгґдеєжзиіїйклмнопрстуфхцчшщьюя", "оаинтвресі"),
+];
+const greek = [apart("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ", "αοιετσνηυρ")];
+
+/** Of those encodings that are not of Western Europe. */
+const alphabets: Readonly<Record<string, readonly Alphabet[]>> = {
+  "windows-1250": central,
+  "iso-8859-2": central,
+  "windows-1254": [latin("çğıöşüâîû")],
+  "windows-1257": ["ąčęėįšųūž", "āčēģīķļņšūž", "äöüõšž"].map((letters) => latin(letters)),
+  "windows-1251": cyrillic,
+  "koi8-r": cyrillic,
+  ibm866: cyrillic,
+  "windows-1253": greek,
+  "iso-8859-7": greek,
+  "windows-1255": [apart(range(0x5d0, 0x5ea), "יוהלארתבשמ")],
+  "windows-1256": [apart(range(0x621, 0x64a), "اليمونرتبة")],
+  "windows-874": [apart(range(0xe01, 0xe4e), "านรอกเงมยล")],
+};
+
+function likeliest(text: string, languages: readonly Alphabet[]): number {
+  return Math.max(...languages.map((language) => ofLetters(text, language)));
+}
+
+/** A letter of another language: some names have one. */
+const foreignLetter = Math.log(0.02 / 64);
+
+/** A letter of no language that is written so, and a sign. */
+const strangeLetter = Math.log(0.01 / 60);
+const sign = Math.log(0.15 / 40);
+
+/** Text in capitals alone is rarer, and so is one without any: names have some. */
+const inOneCase = Math.log(0.7);
+
+/** Of a language, whose letters above ASCII stand by themselves (Latin) or among their like (all others). */
+function ofLetters(text: string, { letters, frequent, shares, isApart }: Alphabet): number {
   let sum = 0;
   let before = "";
   const characters = [...text];
+  const own = isApart ? characters.filter((one) => letters.has(one.toLowerCase())) : [];
+  const isCapital = own.length > 0 && !own.some((one) => letters.has(one) && hasCase(one));
+  const isOneCase = isCapital || own.every((one) => letters.has(one) && hasCase(one));
   for (const [at, one] of characters.entries()) {
     const after = characters[at + 1] ?? "";
     if (one > "\x7f") {
-      const isOwn = own.test(one);
-      if (isOwn) sum += Math.log(isCyrillic ? 0.95 / 66 : 0.8 / 64);
-      else sum += Math.log(letter.test(one) || /[─-▟]/.test(one) ? 0.01 / 60 : 0.15 / 40);
+      const plain = one.toLowerCase();
+      const isUpper = plain !== one;
+      const isKnown = letters.has(plain);
+      const isOwn = isKnown || !isApart && latinLetter.test(one);
+      if (isKnown) {
+        sum += isUpper && !isCapital
+          ? shares.capital
+          : frequent.has(plain)
+          ? shares.frequent
+          : shares.other;
+        if (isApart && isOneCase) sum += inOneCase;
+      } else if (isOwn) sum += foreignLetter;
+      else sum += letter.test(one) || /[─-▟]/.test(one) ? strangeLetter : sign;
       const isBeside = letter.test(before);
-      if (isOwn && isBeside && isCyrillic !== before > "\x7f") sum += unlikely;
-      if (isCyrillic && isOwn && /^[a-z]/i.test(after)) sum += unlikely;
-      if (isOwn && isUpper(one) && isBeside && !isUpper(before)) sum += unlikely;
+      if (isOwn && isBeside && isApart !== before > "\x7f") sum += unlikely;
+      if (isApart && isOwn && /^[a-z]/i.test(after)) sum += unlikely;
+      if (isOwn && isUpper && isBeside && before === before.toLowerCase()) sum += unlikely;
       // A sign within a word is most likely a letter of another alphabet, but for an apostrophe.
       if (!isOwn && one !== "’" && (isBeside || letter.test(after))) {
         sum += isBeside && letter.test(after) ? unlikely : unlikely / 4;
@@ -109,6 +204,8 @@ function ofLetters(text: string, isCyrillic: boolean): number {
   return sum;
 }
 
-function isUpper(text: string): boolean {
-  return text !== text.toLowerCase();
+function hasCase(one: string): boolean {
+  return one.toUpperCase() !== one.toLowerCase();
 }
+
+const latinLetter = /\p{Script=Latin}/u;

@@ -15,7 +15,16 @@ export const encodingCandidates: readonly { encoding: string; writtenBy: string 
   { encoding: "cp850", writtenBy: 'Excel as "CSV (MS-DOS)"' },
   { encoding: "windows-1250", writtenBy: "Windows in Central Europe" },
   { encoding: "iso-8859-2", writtenBy: "older Linux programs in Central Europe" },
+  { encoding: "windows-1254", writtenBy: "Windows in Turkey" },
+  { encoding: "windows-1257", writtenBy: "Windows in the Baltic states" },
   { encoding: "windows-1251", writtenBy: "Windows with Cyrillic letters" },
+  { encoding: "ibm866", writtenBy: 'Excel with Cyrillic letters as "CSV (MS-DOS)"' },
+  { encoding: "koi8-r", writtenBy: "older Linux programs with Cyrillic letters" },
+  { encoding: "windows-1253", writtenBy: "Windows in Greece" },
+  { encoding: "iso-8859-7", writtenBy: "older Linux programs in Greece" },
+  { encoding: "windows-1255", writtenBy: "Windows with Hebrew letters" },
+  { encoding: "windows-1256", writtenBy: "Windows with Arabic letters" },
+  { encoding: "windows-874", writtenBy: "Windows in Thailand" },
   { encoding: "shift_jis", writtenBy: "Windows in Japan" },
   { encoding: "euc-jp", writtenBy: "older Linux programs in Japan" },
   { encoding: "gb18030", writtenBy: "Windows in China" },
@@ -81,7 +90,7 @@ export interface ForeignText {
 }
 
 /** Candidates that are shown. */
-const maxPossible = 8;
+const maxPossible = 10;
 
 /**
  * Which encodings a file can be in that is not UTF-8: those that give no control characters, and of those that give

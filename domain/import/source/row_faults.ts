@@ -25,6 +25,16 @@ export interface RowRules {
 const shownCharacters = 60;
 
 /**
+ * A record that is a row as it stands there, as most are; undefined for any other, see {@linkcode rowsOf}.
+ */
+export function soundRow(record: SourceRecord, rules: RowRules): SourceRow | undefined {
+  const { fields, plain } = record;
+  if (plain === undefined || fields.length !== rules.header.length) return undefined;
+  const isBlank = fields.every((field) => field.trim() === "");
+  return isBlank || faultOf(fields, rules) !== undefined ? undefined : record;
+}
+
+/**
  * The rows of a record: none for a blank one, and several where a quotation mark seems to have swallowed lines that
  * are rows themselves. Those are faulty, all of them, whichever way it was meant.
  */

@@ -269,6 +269,7 @@ export const streamsAnswer = z.object({
     count: count.meta({ description: `Counted up to ${maxCounted}` }),
     money,
   }).meta({ description: "Money that waits for a person to give it back, and for no message" }),
+  warnings: z.array(z.string()).meta({ description: "What to do about work that nobody does" }),
 }).meta({ id: "Streams" });
 
 /** Whether a group is paused. */

@@ -539,6 +539,7 @@ export const streams = {
     },
   }],
   by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
+  warnings: [],
 } satisfies z.input<typeof streamsAnswer>;
 
 /** Who paused a group. */

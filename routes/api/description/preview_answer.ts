@@ -103,7 +103,8 @@ export const previewAnswer = z.object({
       samples: z.array(z.string()),
       looks_like: z.string().nullable().meta({
         description:
-          "`status`, `total`, `tax`, `shipping`, `discount` or `refund`: it seems to matter and is not used",
+          "`status`, `total`, `tax`, `shipping`, `discount`, `refund`, `fee`, `tip`, `credit` (gift cards, store credit, " +
+          "points), `deposit`, `duty` or `rounding`: it seems to matter and is not used",
       }),
     })),
   }),

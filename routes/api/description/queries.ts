@@ -105,6 +105,9 @@ function boundary(
   );
 }
 
+const day = queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
+  .meta({ format: "date" });
+
 const failures = [...new Set(Object.values(failureReasons))] as [FailureReason, ...FailureReason[]];
 
 const statuses = Object.keys(orderTransitions) as [OrderStatus, ...OrderStatus[]];
@@ -142,6 +145,11 @@ const orderFilters = {
   customer: optionalQuery(
     "The shop's id of the customer, or else the database's",
     queryText().trim().max(64, "must have at most 64 characters"),
+  ),
+  settled: optionalQuery("Settled on this day of the figures (`KPI_TIMEZONE`)", day),
+  import: optionalQuery(
+    "Created by this import, by its id",
+    queryInteger(1, 999_999_999_999_999),
   ),
   currency: optionalQuery("ISO 4217", currency),
   from: periodFrom,
@@ -189,6 +197,11 @@ const refundFilters = {
     "Where the refund stands",
     z.enum(refundStatuses, `must be one of ${refundStatuses.join(", ")}`),
   ),
+  settled: optionalQuery(
+    "Of orders that were settled on this day of the figures (`KPI_TIMEZONE`)",
+    day,
+  ),
+  currency: optionalQuery("ISO 4217", currency),
   from: periodFrom,
   to: periodTo,
 } as const;
@@ -252,9 +265,6 @@ export const auditListQuery = z.object({
 
 /** Places on the leaderboard. */
 export const places = { fallback: 10, most: 1_000 } as const;
-
-const day = queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
-  .meta({ format: "date" });
 
 /** The query parameters by which days are chosen. */
 export const daysQuery = z.object({

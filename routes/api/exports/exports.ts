@@ -19,6 +19,7 @@ import { moneyColumns } from "./money_columns.ts";
 import { orderFinder } from "../orders/find_orders.ts";
 import { orderFileColumns, orderJson } from "../orders/order_fields.ts";
 import { listedRefundJson } from "../orders/order_json.ts";
+import { refundFilterOf } from "../refunds/refund_filter.ts";
 import { daysQuery, orderFileQuery, refundFileQuery } from "../description/queries.ts";
 
 /** Rows to one page: some 200 kB. */
@@ -80,7 +81,7 @@ function orderFile(app: Hono, deps: AppDeps): void {
     }),
     checked("query", orderFileQuery),
     async (c) => {
-      const find = await orderFinder(deps.db, c.req.valid("query"));
+      const find = await orderFinder(deps, c.req.valid("query"));
       return await csvDownload(c, deps, {
         name: "orders.csv",
         columns: orderFileColumns,
@@ -119,8 +120,7 @@ function refundFile(app: Hono, deps: AppDeps): void {
     }),
     checked("query", refundFileQuery),
     (c) => {
-      const { status, from, to } = c.req.valid("query");
-      const filter = { status, requestedFrom: from, requestedTo: to };
+      const filter = refundFilterOf(deps, c.req.valid("query"));
       return csvDownload(c, deps, {
         name: "refunds.csv",
         columns: refundColumns,

@@ -14,6 +14,7 @@ import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { alive, notReady, ready } from "../description/examples.ts";
 import { simulatedWarning } from "../../../streams/payments/gateways.ts";
+import { describeNobody, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
 
 /** Longest wait for one check, in milliseconds: an engine that hangs is not ready. */
@@ -74,7 +75,7 @@ export function healthRoutes(deps: AppDeps): Hono {
           status: ready ? "ok" : "unavailable",
           checks: Object.fromEntries(results),
           gateway: deps.config.gateway,
-          warnings: deps.config.gateway === "simulated" ? [simulatedWarning] : [],
+          warnings: await warningsOf(deps),
         },
         ready ? 200 : 503,
       );
@@ -82,6 +83,17 @@ export function healthRoutes(deps: AppDeps): Hono {
   );
 
   return app;
+}
+
+/** What works and is not what it may seem. What Redis does not answer is told by its check. */
+async function warningsOf({ config, redis, keys }: AppDeps): Promise<string[]> {
+  const reading = readStreams({ redis, keys });
+  const nobody = await withDeadline(checkTimeoutMs, "It", reading.then(describeNobody))
+    .catch(() => undefined);
+  return [
+    ...(config.gateway === "simulated" ? [simulatedWarning] : []),
+    ...(nobody === undefined ? [] : [nobody]),
+  ];
 }
 
 /** What a check says; an error's own words may name hosts and users, so they go to the log alone. */

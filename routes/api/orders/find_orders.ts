@@ -6,10 +6,13 @@
 
 import type { z } from "zod";
 import { readStock } from "../../../db/catalog/stock.ts";
+import { findImportedOrders } from "../../../db/imports/imported_orders.ts";
+import { readImport } from "../../../db/imports/imports.ts";
 import { findCustomer } from "../../../db/catalog/customers.ts";
 import { type FoundOrders, maxAddresses, searchOrders } from "../../../db/orders/order_search.ts";
-import type { Queryable } from "../../../db/connection/database.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
+import { periodOf } from "../../../domain/kpi/day.ts";
+import type { AppDeps } from "../../deps.ts";
 import type { orderFileQuery } from "../description/queries.ts";
 
 /**
@@ -19,14 +22,16 @@ import type { orderFileQuery } from "../description/queries.ts";
  * means too many customers
  */
 export async function orderFinder(
-  db: Queryable,
+  { db, kpiDay }: Pick<AppDeps, "db" | "kpiDay">,
   query: z.output<typeof orderFileQuery>,
 ): Promise<(page: { beforeId: number | undefined; limit: number }) => Promise<FoundOrders>> {
   const { customer, sku } = query;
   const customerId = customer === undefined ? undefined : await findCustomer(db, customer);
   const product = sku === undefined ? undefined : await readStock(db, sku);
+  const run = query.import === undefined ? undefined : await readImport(db, query.import);
   const isNowhere = (customer !== undefined && customerId === undefined) ||
-    (sku !== undefined && product === undefined);
+    (sku !== undefined && product === undefined) ||
+    (query.import !== undefined && run === undefined);
   if (isNowhere) {
     const none = {
       orders: [],
@@ -36,6 +41,7 @@ export async function orderFinder(
     };
     return () => Promise.resolve(none);
   }
+  const settled = query.settled === undefined ? undefined : periodOf(kpiDay, query.settled);
   const search = {
     text: query.q,
     status: query.status,
@@ -43,6 +49,9 @@ export async function orderFinder(
     backordered: query.backordered,
     shortOfId: product?.productId,
     customerId,
+    settledFrom: settled?.from,
+    settledBefore: settled?.before,
+    importedBy: run && await findImportedOrders(db, run),
     currency: query.currency,
     placedFrom: query.from,
     placedTo: query.to,

@@ -119,7 +119,7 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   );
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
+function addList(app: Hono, deps: AppDeps): void {
   app.get(
     "/orders",
     described({
@@ -138,7 +138,7 @@ function addList(app: Hono, { db }: AppDeps): void {
     async (c) => {
       const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("orders", cursor);
-      const find = await orderFinder(db, filters);
+      const find = await orderFinder(deps, filters);
       const { orders, nextBeforeId } = await find({ beforeId, limit });
       return c.json({
         data: orders.map(orderJson),

@@ -22,6 +22,7 @@ import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
+import { refundFilterOf } from "./refund_filter.ts";
 import {
   newRefund,
   processedRefund,
@@ -171,7 +172,8 @@ function addListOfOrder(app: Hono, { db }: AppDeps): void {
   );
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
+function addList(app: Hono, deps: AppDeps): void {
+  const { db } = deps;
   app.get(
     "/refunds",
     described({
@@ -185,9 +187,9 @@ function addList(app: Hono, { db }: AppDeps): void {
     }),
     checked("query", refundListQuery),
     async (c) => {
-      const { status, from, to, limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const { limit = pageLimits.fallback, cursor, ...query } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
-      const filter = { status, requestedFrom: from, requestedTo: to };
+      const filter = refundFilterOf(deps, query);
       const { refunds, nextBeforeId } = await listRefunds(db, filter, { beforeId, limit });
       const ofParts = refunds.filter(({ itemized }) => itemized).map(({ id }) => id);
       const contents = await readRefundContents(db, ofParts);

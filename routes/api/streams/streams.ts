@@ -10,6 +10,7 @@ import { sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import { pauseGroup, resumeGroup } from "../../../services/pause_group.ts";
 import {
+  describeNobody,
   type LaneStatus,
   readQueueStatus,
   readStreams,
@@ -79,6 +80,7 @@ function addList(app: Hono, deps: AppDeps): void {
           count: byHand.reduce((sum, { count }) => sum + count, 0),
           money: amounts(byHand),
         },
+        warnings: [describeNobody(status)].filter((line) => line !== undefined),
       });
     },
   );

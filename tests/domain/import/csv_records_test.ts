@@ -15,9 +15,21 @@ function scan(pieces: string[]): Records {
     const fields = fieldsOf(text, from, to, quoted);
     records.push([line, fields]);
     assert.equal(quoted, text.slice(from, to).includes('"'));
+    const ends = new Int32Array(fields.length);
     for (const place of fields.keys()) {
-      const outline = outlineOf(text, from, to, quoted, place);
-      assert.deepEqual(outline, { count: fields.length, field: fields[place] });
+      const outline = outlineOf(text, from, to, quoted, place, ends);
+      assert.deepEqual(outline, {
+        count: fields.length,
+        field: fields[place],
+        fields: quoted ? fields : undefined,
+      });
+      if (!quoted) {
+        const starts = [from, ...[...ends].map((end) => end + 1)];
+        assert.deepEqual(
+          fields.map((_, at) => text.slice(starts[at], ends[at])),
+          fields,
+        );
+      }
     }
     assert.equal(outlineOf(text, from, to, quoted, fields.length).field, "");
   });

@@ -33,6 +33,19 @@ Deno.test("judgeGrants() wants more of a user who migrates", () => {
   assert.equal(judge([...grants, more], true).level, "ok", "rights of several grants add up");
 });
 
+Deno.test("judgeGrants() adds up rights on single tables, and takes no other database's for them", () => {
+  const on = (table: string, rights = work) => `GRANT ${rights} ON ${table} TO \`shop\`@\`%\``;
+  const judgeTables = (...grants: string[]) =>
+    judgeGrants([usage, ...grants], "orders", "'shop'@'%'", false, ["orders", "payments"]);
+  const both = [on("`orders`.`orders`"), on("`orders`.`payments`", "ALL PRIVILEGES")];
+  assert.equal(judgeTables(...both).level, "ok");
+  assert.equal(judgeTables(both[0]!).level, "problem");
+  assert.equal(judgeTables(both[0]!, on("`other`.`payments`")).level, "problem");
+  const few = judgeTables(both[0]!, on("`orders`.`payments`", "SELECT, INSERT"));
+  assert.equal(few.detail, "'shop'@'%' may not UPDATE, DELETE in orders");
+  assert.equal(judgeTables(on("`orders`.*", "SELECT, INSERT, UPDATE"), both[0]!).level, "problem");
+});
+
 Deno.test("judgeGrants() does not judge what a role may bring", () => {
   assert.equal(judge([usage, "GRANT `writers`@`%` TO `shop`@`%`"]).level, "ok");
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { latestPlacedAt, parsePlacedAt } from "../../../domain/order/placed_at.ts";
 
 const good: [text: string, utc: string][] = [
@@ -59,4 +60,26 @@ Deno.test("latestPlacedAt() is a day ahead, in the form of the times that it is 
   const now = Date.parse("2026-12-31T08:26:00.123Z");
   assert.equal(latestPlacedAt(now), "2027-01-01 08:26:00.123");
   assert.equal(latestPlacedAt(now), parsePlacedAt("2027-01-01T08:26:00.123Z"));
+});
+
+Deno.test("parsePlacedAt() reads its own form as it reads any other", () => {
+  const number = (max: number, digits: number) =>
+    fc.integer({ min: 0, max }).map((value) => String(value).padStart(digits, "0"));
+  const year = fc.constantFrom("0999", "1000", "2000", "2024", "2026", "9999", "20 6");
+  const fraction = fc.constantFrom("", ".000", ".123", ".9a9", ",000");
+  let read = 0;
+  fc.assert(
+    fc.property(
+      fc.tuple(year, number(13, 2), number(32, 2), number(24, 2), number(60, 2), number(60, 2)),
+      fraction,
+      ([year, month, day, hour, minute, second], fraction) => {
+        const text = `${year}-${month}-${day} ${hour}:${minute}:${second}${fraction}`;
+        const own = parsePlacedAt(text);
+        assert.equal(own, parsePlacedAt(`${text}+00:00`));
+        if (own !== undefined) read++;
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+  assert(read > 500, `${read} were read`);
 });

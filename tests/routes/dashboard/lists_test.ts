@@ -194,7 +194,7 @@ Deno.test("a group's page shows its messages, and pauses and resumes it", async 
   for (const [verb, words] of [["pause", /This group is paused/], ["resume", /Pause/]] as const) {
     if (verb === "pause") {
       const question = await sendForm(api, `/dashboard/streams/payments/pause`, {});
-      assert.match(question.text, /Pause the group payments\? .* €16\.00 wait in it now/);
+      assert.match(question.text, /Pause the group payments\? .* €16\.00 waits in it now/);
       assert.equal(await redis.exists(keys.paused("payments")), 0);
     }
     const sent = await sendForm(api, `/dashboard/streams/payments/${verb}`, { confirmed: "yes" });

@@ -35,7 +35,7 @@ Deno.test("failed orders stand by reason with the money lost, and each reason le
     const orders = await openPage(api, links[2]!);
     assert.match(orders.text, /The payment was declined/);
     assert.match(orders.html, new RegExp(`/dashboard/orders/${other}"`));
-    assert.match(orders.text, /1 orders, the last ones/);
+    assert.match(orders.text, /1 order in all/);
     assert.match(orders.text, /Settled on/);
     assert.match(
       (await openPage(api, "/dashboard/failures?day=2024-05-07")).text,
@@ -105,7 +105,7 @@ Deno.test("a paused group says who paused it, when and why, in the colour of ale
     const busy = await openPage(api, "/dashboard/streams/payments");
     assert.match(
       busy.html,
-      /class="notice bad" role="alert"><strong>This group is paused, and €12.50 wait</,
+      /class="notice bad" role="alert"><strong>This group is paused, and €12.50 waits</,
     );
   }));
 

@@ -429,3 +429,72 @@ Deno.test("an order that does not exist is a page that says so", async () => {
   assert.equal(status, 404);
   assert.match(text, /There is no order #999999999/);
 });
+
+Deno.test("a refund is asked about from the row of a list: two clicks from the list, and nothing before the second", async () => {
+  const api = await openApi("refund_from_the_row");
+  try {
+    const { db } = api.deps;
+    const paid = await storeOrder(db, { status: "PAID", totalCents: 1_998 });
+    const failed = await storeOrder(db, { status: "FAILED" });
+    const given = await storeOrder(db, { status: "PAID", totalCents: 500 });
+    await db.run("update orders set refunded_cents = total_cents where id = ?", [given]);
+    const list = await openPage(api, "/dashboard/orders");
+    const links = [...list.html.matchAll(/href="(\/dashboard\/orders\/\d+\/refund)"/g)];
+    assert.deepEqual(links.map(([, href]) => href), [`/dashboard/orders/${paid}/refund`]);
+    assert.match(list.text, /Refund… ?order /);
+
+    const question = await openPage(api, links[0]![1]!);
+    assert.equal(question.status, 200);
+    assert.match(question.text, /Refund €19\.98 to .+\?/);
+    assert.match(question.text, /Nothing is left to refund then/);
+    assert.deepEqual(await db.query("select id from refunds"), []);
+
+    const answer = await sendForm(api, links[0]![1]!, {
+      confirmed: fieldOf(question, "confirmed"),
+      cents: fieldOf(question, "cents"),
+      key: fieldOf(question, "key"),
+    });
+    assert.equal(answer.status, 303);
+    const [refund] = await db.query("select order_id, amount_cents from refunds");
+    assert.deepEqual([Number(refund!.order_id), Number(refund!.amount_cents)], [paid, 1_998]);
+    const refused = await openPage(api, `/dashboard/orders/${failed}/refund`);
+    assert.ok(refused.status >= 400 && refused.status < 500, `${refused.status}`);
+    assert.equal((await openPage(api, "/dashboard/orders/999999/refund")).status, 404);
+  } finally {
+    await api.close();
+  }
+});
+
+Deno.test("the orders page of an empty shop has one way on, and no form to look for nothing", async () => {
+  const api = await openApi("orders_of_an_empty_shop");
+  try {
+    const { html } = await openPage(api, "/dashboard/orders");
+    const primary = [...html.matchAll(/class="[^"]*\bprimary\b[^"]*"[^>]*>([^<]+)/g)];
+    assert.deepEqual(primary.map(([, text]) => text), ["Import a CSV file"]);
+    assert.doesNotMatch(html, /role="search"|orders\.csv/);
+    const filtered = await openPage(api, "/dashboard/orders?status=PAID");
+    assert.match(filtered.html, /role="search"/);
+  } finally {
+    await api.close();
+  }
+});
+
+Deno.test("filters that few need stand behind one word, and open where one of them has a value", async () => {
+  const api = await openApi("orders_filters");
+  try {
+    await storeOrder(api.deps.db, { status: "PAID" });
+    const opened = async (query: string) =>
+      /<details class="more"( open="")?>/.exec(
+        (await openPage(api, `/dashboard/orders${query}`)).html,
+      )![1] !== undefined;
+    assert.equal(await opened(""), false);
+    assert.equal(await opened("?status=PAID&q=x"), false);
+    for (
+      const name of ["reason=insufficient_stock", "currency=EUR", "least=1.00", "from=2026-01-01"]
+    ) {
+      assert.equal(await opened(`?${name}`), true, name);
+    }
+  } finally {
+    await api.close();
+  }
+});

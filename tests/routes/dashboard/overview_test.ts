@@ -120,7 +120,7 @@ Deno.test("POST /dashboard/proof proves, and a page of another origin can't ask 
   const report = await readVerification(api.deps);
   assert.equal(report!.checks.length, 5);
   const { text } = await openPage({ app: makeApp(api.deps) }, "/dashboard");
-  assert.match(text, /Conservation proof (everything agrees|drift)/);
+  assert.match(text, /Verification (everything agrees|drift)/);
 });
 
 Deno.test("the stream of the overview sends its regions, then only what changed", async () => {

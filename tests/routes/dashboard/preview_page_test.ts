@@ -126,7 +126,7 @@ Deno.test("a shop's file is previewed, imported as it was shown, and leads to it
   const link = /href="(\/dashboard\/orders\?import=\d+)"/.exec(page.html)![1]!;
   const orders = await openPage(api, link);
   assert.match(orders.text, /Created by the import of 01-shopify-export\.csv/);
-  assert.match(orders.text, /1 orders, the last ones/);
+  assert.match(orders.text, /1 order in all/);
   assert.match(orders.text, /#1001/);
   const none = await openPage(api, "/dashboard/orders?import=9999");
   assert.match(none.text, /There is no import “9999”/);

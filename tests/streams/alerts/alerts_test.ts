@@ -5,6 +5,7 @@ import { silentLog } from "../../../domain/operation/log.ts";
 import { countRaisedAlerts, lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { pauseGroup, resumeGroup } from "../../../streams/queue/pause_group.ts";
 import { verifyNow } from "../../../streams/verification/verify_regularly.ts";
+import { noteProviderAway } from "../../../streams/payments/provider_away.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -67,7 +68,7 @@ const causes: Cause[] = [
   {
     alert: "no_consumer:orders",
     severity: "critical",
-    detail: /^1 messages wait and no consumer is alive$/,
+    detail: /^1 message waits and no consumer is alive$/,
     prepare: (flow) => oneMessage(flow, 0),
     begin: ({ redis, keys }) => redis.del(keys.alive("orders")),
     end: ({ redis, keys }) => redis.zadd(keys.alive("orders"), Date.now(), "host:1:abc"),
@@ -98,6 +99,14 @@ const causes: Cause[] = [
     end: ({ db }) => enableEndpoint(db, "http://127.0.0.1:1/hooks"),
   },
   {
+    alert: "payment_provider",
+    severity: "critical",
+    detail: /^connect ECONNREFUSED 127\.0\.0\.1:9000$/,
+    begin: (flow) =>
+      noteProviderAway(flow, [{ kind: "away", error: "connect ECONNREFUSED 127.0.0.1:9000" }]),
+    end: ({ redis, keys }) => redis.del(keys.providerAway),
+  },
+  {
     alert: "notifications_given_up",
     severity: "warning",
     detail: /^1 by email in the last 24 hours$/,
@@ -119,7 +128,7 @@ const causes: Cause[] = [
   {
     alert: "drift:stock",
     severity: "critical",
-    detail: /^1 differ$/,
+    detail: /^1 differs$/,
     prepare: async (flow) => {
       await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
       await verifyNow(flow);
@@ -149,7 +158,7 @@ const causes: Cause[] = [
   {
     alert: "overdue_reservations",
     severity: "warning",
-    detail: /^1 wait for their payment beyond the time they are given$/,
+    detail: /^1 order waits for payment longer than allowed$/,
     prepare: async (flow) => {
       await flow.add([anOrder("A", [{ sku: "x", qty: 1 }])]);
       await flow.turn("orders");
@@ -313,7 +322,10 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     await lookOnce(deps, start);
     await lookOnce(deps, start + 30_000);
     const alert = (await readAlerts(flow)).find(({ name }) => name === "oldest_age:payments");
-    assert.equal(alert!.detail, "the oldest of 1 is 7 min old; 1.00 EUR wait; the group is paused");
+    assert.equal(
+      alert!.detail,
+      "the oldest of 1 is 7 min old; 1.00 EUR waits; the group is paused",
+    );
     assert.notEqual(alert!.raisedAt, null);
 
     await publish(flow, [{ message }]);

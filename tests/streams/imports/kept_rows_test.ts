@@ -17,17 +17,23 @@ const row = fc.record({
   fault: fc.option(field, { nil: undefined, freq: 8 }),
 }).map(plain);
 
+/** A row whose text needs no quotation marks in a file with semicolons. */
+const asLine = (row: SourceRow): SourceRow =>
+  row.fields.length === 0 || row.fields.some((field) => field.includes(";"))
+    ? row
+    : { ...row, plain: row.fields.join(";") };
+
 Deno.test("keepRows() gives back what it was given, whatever stands in it, from memory and from disk", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.array(row, { maxLength: 20 }), { maxLength: 5 }),
+      fc.array(fc.array(fc.oneof(row, row.map(asLine)), { maxLength: 20 }), { maxLength: 5 }),
       fc.constantFrom(0, 1_000_000),
       (pieces, memoryBytes) => {
         const kept = keepRows(memoryBytes);
         try {
-          for (const rows of pieces) kept.add(rows);
+          for (const rows of pieces) kept.add(rows, ";");
           for (const _time of [1, 2]) {
-            assert.deepEqual([...kept.blocks()].flat().map(plain), pieces.flat());
+            assert.deepEqual([...kept.blocks()].flat().map(plain), pieces.flat().map(plain));
           }
         } finally {
           kept.close();
@@ -44,7 +50,7 @@ Deno.test("keepRows() writes block by block, and confuses none with a control ch
     fields: [at === 50 ? "odd\x1f\x1e" : "x".repeat(1_000), String(at)],
     ...(at % 30 === 7 ? { fault: `bad ${at}` } : {}),
   }));
-  kept.add(rows);
+  kept.add(rows, ",");
   const blocks = [...kept.blocks()];
   kept.close();
   assert.ok(blocks.length >= 2);

@@ -667,3 +667,27 @@ Deno.test("openProfiledFile() takes a number that a workbook stores for no thous
   );
   assert.deepEqual(texts.orders, { A0: "28,815.00 EUR due", A1: "1,234.50 EUR due" });
 });
+
+Deno.test("openProfiledFile() passes over columns that are called alike, and asks for a name where there is none", async () => {
+  const header = ownHeader.replace(/,payment_status$/, ",info,info,");
+  const rows = [header, ownRow("P-1", "paid,paid,,")].join("\n");
+  assert.deepEqual(settingsOf(await readByProfile(rows)), ["status.columns"]);
+  const passedOver = await readByProfile(rows, { ignore: ["info"] });
+  assert.deepEqual(passedOver.orders, { "P-1": "12.00 EUR due" });
+  const nameless = await readByProfile(
+    [ownHeader.replace(/,payment_status$/, ",,note"), ownRow("P-1", "paid,")].join("\n"),
+  );
+  assert.match(
+    nameless.file.questions[0]!.question,
+    /a column without a name, which the file has to give it, \(paid\)/,
+  );
+});
+
+Deno.test("openProfiledFile() shows a column as a status whose values say so, whatever it is called", async () => {
+  const header = ownHeader.replace(/,payment_status$/, ",transactions,cod_fee,color");
+  const { file } = await readByProfile([header, ownRow("P-1", "Paid,2.00,blue")].join("\n"));
+  assert.deepEqual(
+    file.unusedColumns.map(({ name, suspicious }) => [name, suspicious]),
+    [["transactions", "status"], ["cod_fee", "fee"], ["color", undefined]],
+  );
+});

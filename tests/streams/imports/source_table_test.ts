@@ -108,7 +108,7 @@ Deno.test("openSourceTable() asks for an encoding that the bytes don't tell, wit
   const { questions: [question], form } = await read(bytes);
   assert.equal(form.encoding, "windows-1252");
   assert.equal(question?.setting, "file.encoding");
-  assert.match(question.question, /such as windows-1254, can be named/);
+  assert.match(question.question, /such as windows-1258, can be named/);
   const meanings = Object.fromEntries(
     question!.candidates.map(({ value, meaning }) => [value, meaning]),
   );

@@ -213,7 +213,7 @@ Deno.test("a repair that does not help waits ever longer, says so, and is over w
     assert.equal(told.length, 4);
     assert.match(told[0]!, /kpis: 1.*order_count: value/);
     assert.equal(lines.filter((line) => line.includes('"drift mended"')).length, 0);
-    const alert = `not_mended:kpis: 1 differ after 4 repairs, such as ${figure}: value`;
+    const alert = `not_mended:kpis: 1 differs after 4 repairs, such as ${figure}: value`;
     assert.deepEqual(await raisedAlerts(flow), [alert]);
 
     // What differs elsewhere does not wait for it.

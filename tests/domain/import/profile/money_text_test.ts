@@ -104,6 +104,45 @@ Deno.test("parseMoney() rounds nothing", () => {
   assert.deepEqual(units("99999999999999999", "EUR"), { problem: "is too large" });
 });
 
+Deno.test("parseMoney() reads a dash in the place of decimals as whole units, as Swiss, Germans and Dutch write them", () => {
+  const dashes = ["-", "--", "–", "—", "‐", "―", "−"];
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 9_000_000_000 }),
+      fc.constantFrom(...currencies),
+      forms,
+      fc.constantFrom(...dashes),
+      fc.constantFrom((text: string) => text, (text) => `CHF ${text}`, (text) => `${text} CHF`),
+      (units, currency, { decimal, grouping }, dash, beside) => {
+        const whole = String(units).replace(/\B(?=(\d{3})+$)/g, grouping);
+        const text = beside(`${whole}${decimal}${dash}`);
+        assert.equal(decimalEvidence(text), decimal, text);
+        assert.equal(hasFraction(text, decimal), true, "it shows that amounts are in units");
+        const own = text.includes("CHF") ? "CHF" : currency;
+        const digits = plainAmount(1, own).split(".")[1]?.length ?? 0;
+        for (const unit of ["units", "by_decimals"] as const) {
+          assert.equal(parseMoney(text, { in: unit, decimal }, own), units * 10 ** digits, text);
+        }
+        assert.deepEqual(parseMoney(text, { in: "minor", decimal }, own), {
+          problem: "must be in minor units",
+        });
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  const swiss = (text: string) => parseMoney(text, { in: "units", decimal: "." }, "CHF");
+  assert.equal(swiss("1'200.–"), 120_000);
+  assert.equal(swiss("Fr. 12.-"), 1_200);
+  assert.equal(swiss("-12.-"), -1_200);
+  assert.equal(swiss("(12.-)"), -1_200);
+  assert.equal(swiss("12.50-"), -1_250, "a sign behind stays one");
+  assert.equal(swiss("12-"), -1_200);
+  for (const text of ["12.-5", "12.-.", "12.---", ".-", "-", "12.-6-"]) {
+    assert.equal(typeof swiss(text), "object", text);
+  }
+  assert.equal(typeof parseMoney("12.-", { in: "units", decimal: "," }, "EUR"), "object");
+});
+
 Deno.test("hasFraction() is by the sign", () => {
   assert.equal(hasFraction("1,234", "."), false);
   assert.equal(hasFraction("1,234", ","), true);

@@ -41,7 +41,7 @@ Deno.test("possibleEncodings() leaves out what gives control characters or the s
     const found = { bytes: Uint8Array.from(bytes), sample, broken: new Set(broken) };
     return possibleEncodings(found, rules).map(({ encoding }) => encoding);
   };
-  assert.deepEqual(names([0xe9]), ["windows-1252", "macintosh", "cp850", "windows-1251"]);
+  assert.deepEqual(names([0xe9]).slice(0, 3), ["windows-1252", "macintosh", "cp850"]);
   // The euro sign of one is a control character of the other.
   assert(!names([0x80]).includes("iso-8859-15"));
   assert(names([0xa4]).includes("iso-8859-15"));
@@ -77,6 +77,25 @@ for (
     ["windows-1250", "1;Michał Wiśniewski;żółty kubek"],
     ["iso-8859-2", "1;Paweł Dąbrowski;Łódź;książka i ołówek"],
     ["windows-1251", "1;Иван Петров;Москва;чашка синяя"],
+    ["windows-1251", "1;ИВАН ПЕТРОВ;МОСКВА;ЧАШКА СИНЯЯ"],
+    ["windows-1251", "1;Олександр Шевченко;Київ;чашка синя"],
+    ["windows-1251", "1;Иван Петров"],
+    ["koi8-r", "1;Иван Петров;Москва;чашка синяя"],
+    ["koi8-r", "1;Сергей Кузнецов;Санкт-Петербург;книга"],
+    ["ibm866", "1;Иван Петров;Москва;чашка синяя"],
+    ["windows-1254", "1;Ayşe Yılmaz;İstanbul;çay bardağı"],
+    ["windows-1254", "1;Oğuz Şahin;Beşiktaş"],
+    ["windows-1252", "1;Þórður Guðjónsson;Bræðraborgarstígur;Reykjavík"],
+    ["windows-1252", "1;Søren Kjær;Århus;rødgrød"],
+    ["windows-1257", "1;Kęstutis Žukauskas;Šiauliai;mėlynas puodelis"],
+    ["windows-1253", "1;Γιώργος Παπαδόπουλος;Αθήνα;μπλε κούπα"],
+    ["windows-1253", "1;Ελένη;Θεσσαλονίκη"],
+    ["windows-1255", "1;דוד כהן;תל אביב;ספל כחול"],
+    ["windows-1256", "1;محمد علي;القاهرة;كوب أزرق"],
+    ["windows-874", "1;สมชาย ใจดี;กรุงเทพ;แก้วสีน้ำเงิน"],
+    ["windows-1250", "1;Jiří Dvořák;Plzeň;modrý hrnek"],
+    ["windows-1250", "1;Nagy Erzsébet;Győr;kék bögre és fűszer"],
+    ["windows-1252", "1;Françoise Lefèvre;Besançon;tasse à café"],
     ["shift_jis", "1;山田 太郎;東京都;マグカップ（青）です"],
     ["shift_jis", "1;ﾔﾏﾀﾞ ﾀﾛｳ;マグカップ"],
     ["euc-jp", "1;山田 太郎;東京都;マグカップ（青）です"],
@@ -95,6 +114,6 @@ for (
       encoding
     );
     assert.equal(found[0], encoding, found.join());
-    assert(found.length <= 8);
+    assert(found.length <= 10);
   });
 }

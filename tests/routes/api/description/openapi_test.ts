@@ -152,7 +152,7 @@ Deno.test("GET /openapi.json is made once, before anybody is listened to", async
   };
   const stop = new AbortController();
   const listening = Promise.withResolvers<string>();
-  const config = { ...api.deps.config, port: 0 };
+  const config = { ...api.deps.config, port: { first: 0, tries: 1 } };
   const served = serveHttp({ ...api.deps, config }, stop.signal, {
     onListening: listening.resolve,
   });

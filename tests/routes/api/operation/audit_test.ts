@@ -67,7 +67,9 @@ Deno.test("GET /audit tells of everything that operators did and tried, once", (
       `api:boss token refund.request order:${paid} done refund ${refund.body.id}: 0.05 EUR`,
       `api:boss token refund.request order:${paid} refused refund_exceeds_left`,
       "api:boss token stock.change product:TEA done 99999 to 7",
+      "api:boss token group.pause group:payments begun",
       "api:boss token group.pause group:payments done",
+      "api:boss token group.resume group:payments begun",
       "api:boss token group.resume group:payments done",
       `api:boss token dead_letter.retry dead_letter:1 refused orders, order ${paid}`,
       `api:boss token dead_letter.discard dead_letter:1 done orders, order ${paid}`,
@@ -75,7 +77,7 @@ Deno.test("GET /audit tells of everything that operators did and tried, once", (
     ]);
     assert.doesNotMatch(said.join(), /Ann/, "nothing of what somebody typed");
     assert.equal((await log(api, `?subject=order:${paid}`)).length, 3);
-    assert.equal((await log(api, "?action=group.pause")).length, 1);
+    assert.equal((await log(api, "?action=group.pause")).length, 2);
     assert.equal((await log(api, "?actor=api:boss&action=order.cancel")).length, 3);
     assert.equal((await log(api, "?actor=api:nobody")).length, 0);
     assert.equal((await log(api, "?from=2020-01-01")).length, said.length);
@@ -88,13 +90,13 @@ Deno.test("GET /audit is for admin, by pages, and refuses what names no subject"
     for (const group of ["orders", "payments", "refunds"]) {
       await ask(api, "POST", `/streams/${group}/pause`, undefined, as("boss"));
     }
-    const first = await ask(api, "GET", "/audit?limit=2", undefined, as("boss"));
+    const first = await ask(api, "GET", "/audit?limit=4", undefined, as("boss"));
     // deno-lint-ignore no-explicit-any
     const ids = ({ body }: any) => body.data.map(({ subject }: any) => subject.id);
-    assert.deepEqual(ids(first), ["refunds", "payments"]);
+    assert.deepEqual(ids(first), ["refunds", "refunds", "payments", "payments"], "begun and done");
     const cursor = first.body.next_cursor;
-    const rest = await ask(api, "GET", `/audit?limit=2&cursor=${cursor}`, undefined, as("boss"));
-    assert.deepEqual([ids(rest), rest.body.next_cursor], [["orders"], null]);
+    const rest = await ask(api, "GET", `/audit?limit=4&cursor=${cursor}`, undefined, as("boss"));
+    assert.deepEqual([ids(rest), rest.body.next_cursor], [["orders", "orders"], null]);
     for (const query of ["subject=42", "subject=person:1", "action=fly", "cursor=x"]) {
       assertProblem(await ask(api, "GET", `/audit?${query}`, undefined, as("boss")), 400);
     }
@@ -111,7 +113,8 @@ Deno.test("the audit log names the address behind trusted proxies, and the sessi
     await request("198.51.100.4", "203.0.113.7");
     const { body } = await ask(api, "GET", "/audit", undefined, as("boss"));
     // deno-lint-ignore no-explicit-any
-    assert.deepEqual(body.data.map(({ address }: any) => address), ["198.51.100.4", "203.0.113.7"]);
+    const addresses = new Set(body.data.map(({ address }: any) => address));
+    assert.deepEqual([...addresses], ["198.51.100.4", "203.0.113.7"]);
   }));
 
 Deno.test("an action whose transaction fails leaves no entry that it was done", () =>

@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { CsvError, parse } from "csv-parse/sync";
+import fc from "fast-check";
+import type { SourceRecord } from "../../../domain/import/source_row.ts";
+import { readRecords } from "../../../streams/imports/source_records.ts";
+
+async function recordsOf(pieces: string[], delimiter: string): Promise<SourceRecord[]> {
+  const stream = (async function* () {
+    yield* pieces;
+  })();
+  const records: SourceRecord[] = [];
+  const form = { delimiter, skipLines: 0, width: () => 0 };
+  for await (const some of readRecords(stream, form)) records.push(...some);
+  return records;
+}
+
+/** All records as the library takes them apart; undefined where it finds a fault. */
+function byLibrary(text: string, delimiter: string): string[][] | undefined {
+  try {
+    return parse(text, {
+      delimiter,
+      record_delimiter: "\n",
+      relax_column_count: true,
+      skip_empty_lines: true,
+    });
+  } catch (error) {
+    assert(error instanceof CsvError);
+    return undefined;
+  }
+}
+
+const piece = fc.array(
+  fc.constantFrom('"', '"', '""', ',"', '",', '"\n', ",", ";", "\n", "\n", "a", " ", "é", "\0"),
+  { maxLength: 40 },
+).map((parts) => parts.join(""));
+
+Deno.test("readRecords() takes text apart as the library does, and knows the line that each record begins on", async () => {
+  let sound = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(piece, { minLength: 1, maxLength: 4 }),
+      fc.constantFrom(",", ";"),
+      fc.boolean(),
+      async (parts, delimiter, isLong) => {
+        // As much that each part is taken by itself, with the beginning of a record left over.
+        const filler = isLong ? `filler;1,${"2".repeat(2_000)}\n`.repeat(33) : "";
+        const pieces = parts.map((part, at) => (at === 0 ? filler : "") + part);
+        const text = pieces.join("");
+        const whole = byLibrary(text, delimiter);
+        const records = await recordsOf(pieces, delimiter);
+        if (whole === undefined) {
+          assert(records.some(({ problem }) => problem !== undefined), JSON.stringify(text));
+          return;
+        }
+        sound++;
+        assert.deepEqual(records.map(({ fields }) => fields), whole);
+        const lines = text.split("\n");
+        for (const { line, fields, plain, text: own } of records) {
+          if (plain !== undefined) assert.deepEqual(plain.split(delimiter), fields);
+          const first = (own ?? plain ?? "").split("\n")[0]!;
+          assert(lines[line - 1]!.startsWith(first), `line ${line} of ${JSON.stringify(text)}`);
+          if (own === undefined && plain === undefined) assert(lines[line - 1]!.includes('"'));
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+  assert(sound > 150, `${sound} texts without a fault`);
+});
+
+Deno.test("readRecords() takes a row apart that goes over a block's end, and none that is too long", async () => {
+  const long = "x".repeat(70_000);
+  const texts = [`a,b\n1,${long}`, `${long}\n"2`, `${long}\n\n3",4\n`];
+  const records = await recordsOf(texts, ",");
+  assert.deepEqual(records.map(({ line }) => line), [1, 2, 3]);
+  assert.deepEqual(records.map(({ fields }) => fields), [
+    ["a", "b"],
+    ["1", long + long],
+    [`2${long}\n\n3`, "4"],
+  ]);
+  const endless = Array.from({ length: 5 }, () => long);
+  await assert.rejects(
+    recordsOf(["a,b\n", ...endless], ","),
+    /line 2: the row that begins here is longer than 262144 characters/,
+  );
+});
