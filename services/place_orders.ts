@@ -13,6 +13,7 @@ import { type Lane, lanes } from "../domain/messages/lane.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { tracing } from "../streams/telemetry/tracing.ts";
+import { withDeadline } from "../streams/timing/deadline.ts";
 import { chooseLanes } from "../streams/workflow/choose_lanes.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -42,6 +43,9 @@ export interface PlaceOptions<B extends BroughtOrder> {
   inTransaction?: (tx: Queryable, inserted: readonly { brought: B; id: number }[]) => Promise<void>;
 }
 
+/** Longest wait for the lanes of orders, in milliseconds. */
+const maxChoiceMs = 500;
+
 /**
  * Takes orders, many in one transaction, and publishes those that wait for their stock, new or not: whoever
  * sends an order again has it published where that was missed.
@@ -61,7 +65,8 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const { db, config } = deps;
   const broughtOf = new Map(brought.map((one) => [one.order, one]));
   // Beside the transaction; a Redis that is away says nothing about lanes, and is waited for when it gets the messages.
-  const choosing = chooseLanes(deps, [...broughtOf.values()].map(({ actor }) => actor))
+  const chosen = chooseLanes(deps, [...broughtOf.values()].map(({ actor }) => actor));
+  const choosing = withDeadline(maxChoiceMs, "Redis", chosen)
     .catch(() => brought.map((): Lane => "live"));
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,

@@ -50,6 +50,7 @@ Deno.test("GET /streams shows zeros where there is no stream and no group", () =
         ...empty,
       })),
       by_hand: { count: 0, money: [] },
+      warnings: [],
     });
   }));
 
