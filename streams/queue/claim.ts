@@ -29,7 +29,7 @@ export async function claim<T extends QueueTypes>(
   consumer: Consumer<T>,
 ): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
   const { deps, options: { group, work, takeoverMs } } = consumer;
-  const size = consumer.batchSize.next();
+  const size = consumer.batchSize.batch;
   const [[, nextScheduledMs], due] = await Promise.all([
     promote(deps, work.codec, { group, most: size, maxMs: work.maxDelayMs(deps) }),
     claimDue(consumer, size),

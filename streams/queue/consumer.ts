@@ -25,7 +25,7 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "../timing/pause.ts";
 import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
-import { shareOutBy } from "./share_out.ts";
+import { inParts, shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
 import type { Delivery, EngineDeps, Entry, QueueTypes, Turn } from "./work.ts";
 
@@ -81,7 +81,7 @@ export async function consumeOnce<T extends QueueTypes>(
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
-  const size = consumer.batchSize.next();
+  const { batch: size } = consumer.batchSize;
   const room = size - entries.length;
   if (room > 0) {
     const waits = entries.length === 0 && helps === undefined;
@@ -224,8 +224,9 @@ async function runEntries<T extends QueueTypes>(
     const batches = [together, ...alone.map((delivery) => [delivery])];
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      const shares = share(batch);
-      results.push(...await execute({ ...deps, stillOurs: beat.keep }, options, shares, byId));
+      const shares = share(batch).flatMap((one) => inParts(options.work, one, batchSize));
+      const own = { ...deps, stillOurs: beat.keep };
+      results.push(...await execute(own, options, shares, byId, batchSize.note));
       const ours = await sortOutLost(deps, options.work, results, beat);
       await complete(deps, options, ours, turn);
       for (const { outcome } of results) {
@@ -236,9 +237,7 @@ async function runEntries<T extends QueueTypes>(
   } finally {
     beat.stop();
   }
-  const ms = performance.now() - startedAt;
-  batchSize.note(entries.length, ms);
-  watch?.note({ batch: entries.length, ms, ...turn, events });
+  watch?.note({ batch: entries.length, ms: performance.now() - startedAt, ...turn, events });
   return turn;
 }
 

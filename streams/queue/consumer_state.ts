@@ -19,7 +19,7 @@ export type ConsumerDeps<T extends QueueTypes> = T["deps"] & {
 export interface ConsumerOptions<T extends QueueTypes> {
   group: T["group"];
   work: Work<T>;
-  /** Most messages at once; fewer are taken where the lanes ask for it, see `batch_size.ts`. */
+  /** Most messages at once; fewer are taken and handled together where the lanes ask for it, see `batch_size.ts`. */
   batchSize: number;
   maxDeliveries: number;
   retryBackoffMs: number;
