@@ -6,7 +6,6 @@
  */
 
 import type { Command } from "./commands/command.ts";
-import { fitHelp } from "./commands/help_text.ts";
 import { print, printError } from "./commands/print.ts";
 import { readRedisUrls } from "./config/engine_url.ts";
 import { settings } from "./config/config.ts";
@@ -78,6 +77,9 @@ export async function main(
     const command = await loadCommand(name);
     if (rest.includes("--help")) {
       const help = command.help.trim().replaceAll("deno task", typedFirst);
+      const { fitHelp } = await loadModule<{ fitHelp(text: string): string }>(
+        "commands/help_text.ts",
+      );
       print(fitHelp(`${command.summary}\n\n${help}`));
       return 0;
     }

@@ -10,6 +10,7 @@ import { messageOf } from "../domain/errors.ts";
 import { serveHttp } from "../routes/server.ts";
 import { type Answer, connectionFacts, type HttpServer } from "../runtime/serve.ts";
 import { keepLooking } from "../streams/recovery/database_guard.ts";
+import { namesNoEngine } from "./engine_settings.ts";
 import { printError } from "./print.ts";
 import { serveUntilStopped } from "./service.ts";
 
@@ -48,7 +49,10 @@ function openApp(env: Record<string, string | undefined>): Promise<Answer> {
     void keepLooking(context, signal);
     return serveHttp(context, signal, {
       serve: (_listen, answer) =>
-        handOver(keepStrangersOut(context.config, answer), opened.resolve),
+        handOver(
+          keepStrangersOut({ ...context.config, isPrivate: namesNoEngine(env) }, answer),
+          opened.resolve,
+        ),
     });
   }).then(exit, opened.reject);
   return opened.promise;
@@ -57,17 +61,24 @@ function openApp(env: Record<string, string | undefined>): Promise<Answer> {
 /**
  * `serve` listens nowhere beyond loopback without tokens, but another server listens where it was told, and
  * `deno serve` everywhere unless told otherwise. Where nobody is asked who they are, this machine alone is answered; whoever
- * comes by a server that does not say from where is a stranger.
+ * comes by a server that does not say from where is a stranger. Private engines are for this machine whatever is set.
+ *
+ * @param settings.isPrivate whether the orders are on private engines
  */
 export function keepStrangersOut(
-  { apiTokens, allowAnonymous }: Pick<Config, "apiTokens" | "allowAnonymous">,
+  { apiTokens, allowAnonymous, isPrivate }:
+    & Pick<Config, "apiTokens" | "allowAnonymous">
+    & { isPrivate: boolean },
   answer: Answer,
 ): Answer {
-  if (apiTokens.length > 0 || allowAnonymous) return answer;
+  if (!isPrivate && (apiTokens.length > 0 || allowAnonymous)) return answer;
+  const detail = isPrivate
+    ? "Private engines are for this machine alone; others are answered with DATABASE_URL and REDIS_URL set"
+    : "Without API_TOKENS only this machine is answered; ALLOW_ANONYMOUS=1 allows others";
   return (request, facts) => {
     const from = facts.remoteAddr?.hostname;
     const isNear = from !== undefined && isLoopback(from.replace(/^::ffff:/i, ""));
-    return isNear ? answer(request, facts) : forbidden();
+    return isNear ? answer(request, facts) : problem(403, "Forbidden", detail);
   };
 }
 
@@ -102,12 +113,6 @@ function handOver(answer: Answer, resolve: (answer: Answer) => void): HttpServer
 function notReady(): Response {
   const detail = "The service cannot start; its log says why";
   return problem(503, "Service Unavailable", detail, { "retry-after": "5" });
-}
-
-function forbidden(): Response {
-  const detail =
-    "Without API_TOKENS only this machine is answered; ALLOW_ANONYMOUS=1 allows others";
-  return problem(403, "Forbidden", detail);
 }
 
 function problem(

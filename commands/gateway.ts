@@ -73,19 +73,20 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
       overcharges: percent("overcharges"),
       refusals: percent("refusals"),
     });
+    const listens = Promise.withResolvers<number>();
     const server = serve({
       hostname: "127.0.0.1",
       port: options.integer("port", 0, 65_535) ?? 8_100,
-      onListen: ({ port }) => {
-        print(`Provider on http://127.0.0.1:${port}`);
-        if (!given) print(`Secret, for GATEWAY_SECRETS: ${secret}`);
-      },
+      onListen: ({ port }) => listens.resolve(port),
     }, (request) => provider.app.fetch(request));
     const stop = () => {
       provider.stop();
       server.shutdown();
     };
     for (const signal of endSignals) process.on(signal, stop);
+    // Not before: whoever reads where it listens may end it at once.
+    print(`Provider on http://127.0.0.1:${await listens.promise}`);
+    if (!given) print(`Secret, for GATEWAY_SECRETS: ${secret}`);
     await server.finished;
     for (const signal of endSignals) process.off(signal, stop);
     return 0;

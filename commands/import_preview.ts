@@ -13,7 +13,7 @@ import { adjustmentName, type RecordedKind } from "../domain/order/adjustment.ts
 import { formatMoney } from "../domain/money.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
-import { counted } from "../domain/text/plural.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { moneyTable, reasonLines } from "./import_summary.ts";
 import { formatTable, indent, right } from "./table.ts";
 
@@ -171,7 +171,9 @@ function moneyLines({ money, payments, skipped }: ImportPreview): string[] {
 function totalLines({ totals }: ImportPreview): string[] {
   const { named, agree, largest_difference: largest } = totals;
   if (named === 0) return ["The file names no totals to compare with"];
-  const are = `${formatCount(agree)} of ${counted(named, "total")} of the file agree`;
+  const are = `${formatCount(agree)} of ${counted(named, "total")} of the file ${
+    plural(named, "agrees", "agree")
+  }`;
   if (largest === null) return [are];
   return [
     `${are}; the largest difference is ` +

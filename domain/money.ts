@@ -111,7 +111,8 @@ export function parseAmount(text: string, currency: string): number | undefined 
 export function minorUnitsMeant(text: string, currency: string): number | undefined {
   if (text.length > maxAmountLength || !isCurrency(currency)) return undefined;
   const digits = currencyDigits(currency);
-  const plain = text.startsWith("-") ? text.slice(1) : text;
+  // A dash stands for no cents: 12.- and 12,– are twelve.
+  const plain = text.replace(/^-/, "").replace(/^(\d+)[.,](?:--?|[–—])$/, "$1.00");
   const amount = digits === 0
     ? plain.replace(/\.0{1,2}$/, "")
     : digits === 2 && /^\d+,\d\d$/.test(plain)
@@ -119,7 +120,7 @@ export function minorUnitsMeant(text: string, currency: string): number | undefi
     : plain;
   const wasMended = amount !== plain;
   const minor = wasMended || plain.includes(".") ? parseAmount(amount, currency) : undefined;
-  return minor === undefined || minor === 0 || plain === text ? minor : -minor;
+  return minor === undefined || minor === 0 || !text.startsWith("-") ? minor : -minor;
 }
 
 /** Characters of an amount that {@linkcode minorUnitsMeant} looks at. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { capture } from "../tools/engines/capture.ts";
 import { freePort } from "../tools/engines/free_port.ts";
+import { findBun } from "./bun.ts";
 import { type Api, openApi } from "./routes/api.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -17,20 +18,14 @@ Deno.test.afterAll(async () => {
   await api.close();
 });
 
-/** Bun with the product's packages, as `bun install` leaves them; the test says where they are not there. */
-async function hasBun(): Promise<boolean> {
-  const asked = await capture("npx", ["-y", "bun", "install", "--frozen-lockfile"], { cwd: root })
-    .catch((error) => ({ success: false, stderr: String(error) }));
-  if (!asked.success) console.error(`Not tried: no Bun, or no registry: ${asked.stderr}`);
-  return asked.success;
-}
+const bun = await findBun();
 
 Deno.test({
   name: "one executable migrates, imports, consumes and serves, whatever lies in the folder",
-  ignore: !await hasBun(),
+  ignore: bun === undefined,
   async fn() {
     const file = `${folder}/orders`;
-    const built = await capture("npx", ["-y", "bun", "run", "compile", `--out=${file}`], {
+    const built = await capture(bun!, ["run", "tools/compile/build.ts", `--out=${file}`], {
       cwd: root,
     });
     assert.ok(built.success, built.stderr);

@@ -327,6 +327,8 @@ const words = {
     else await found(files.rm(path, options));
   },
   removeSync: (path: Path) => fs.rmSync(path),
+  chmod: files.chmod,
+  rename: files.rename,
   chmodSync: fs.chmodSync,
   stat,
   statSync: (path: Path) => infoOf(fs.statSync(path)),

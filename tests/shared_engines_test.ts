@@ -7,6 +7,7 @@ import {
   shareEngines,
   stopEngines,
 } from "../tools/engines/shared_engines.ts";
+import { describeStartFault } from "../tools/engines/start_fault.ts";
 import { typed } from "../runtime/typed.ts";
 import { typedTask } from "./typed_task.ts";
 
@@ -121,6 +122,46 @@ Deno.test("two commands that start at the same moment get the same engines, and 
     const kept = await type(dir, {}, "kpis", "--json");
     assert.equal(JSON.parse(kept.out).kpis[0].revenue_cents, 2_500, "their data stays");
   }));
+
+Deno.test("doctor finds nothing to do on a new machine, and says in one line why engines can't start", () =>
+  withFolder(async (dir) => {
+    const { code, out } = await type(dir, {}, "doctor");
+    assert.equal(code, 0, out);
+    assert.match(out, /^ok +migrations +the next command applies them$/m);
+    assert.match(out, /^ok +streams +there is no order yet that they could hold$/m);
+    assert.match(out, /^0 problems, 2 warnings$/m, "private engines and a simulated provider");
+    const file = join(dir, "file");
+    await Deno.writeTextFile(file, "");
+    const refused = await type(join(file, "below"), {}, "doctor");
+    assert.equal(refused.code, 1);
+    assert.match(
+      refused.out,
+      /^problem +private engines +\S.*\n +→ or set DATABASE_URL and REDIS_URL$/m,
+    );
+  }));
+
+Deno.test("describeStartFault() says what the system says, or the server's last fault", () => {
+  const said = (message: string) => describeStartFault(new Error(message), "/srv/e");
+  const log = (line: string) =>
+    `Cannot create a mariadb data folder:\nNote: begins\n${line}\nNote: ends`;
+  assert.match(
+    said(log("[ERROR] InnoDB: preallocating 536870912 bytes for file ./ib failed with error 28")),
+    /^the disk of \/srv\/e is full, and new engines take 700 MB; free some, or set ENGINES_DIR/,
+  );
+  assert.match(
+    said("EROFS: read-only file system, mkdir '/srv/e'"),
+    /^the disk .* is read-only; set/,
+  );
+  assert.match(
+    said("EACCES: permission denied, mkdir"),
+    /^this user may not write into \/srv\/e; set/,
+  );
+  assert.equal(
+    said(log("[ERROR] Aborting")),
+    "Cannot create a mariadb data folder: [ERROR] Aborting",
+  );
+  assert.equal(said("ended"), "ended");
+});
 
 Deno.test("a keeper that is killed leaves nothing that a later command trips over", () =>
   withFolder(async (dir) => {

@@ -52,16 +52,20 @@ export const FileForm: FC<{ c: Context; class?: string; children?: Child }> = (
 export const UploadState: FC = () => (
   <div class="upload-state" data-upload-state hidden>
     <div class="section-head">
-      <span role="status" data-upload-says></span>
+      <span role="status" tabindex={-1} data-upload-says></span>
       <span class="muted num" data-upload-count></span>
     </div>
     <progress max={100} aria-label="Upload"></progress>
+    <button type="button" data-upload-cancel>Cancel</button>
   </div>
 );
 
-/** In the place of a script's answer. */
+/** In the place of a script's answer: what was wrong, or that the sending was ended. */
 export const UploadFault: FC = () => (
-  <p role="alert" id="upload-fault" class="strong-bad" hidden></p>
+  <>
+    <p role="alert" id="upload-fault" class="strong-bad" hidden></p>
+    <p role="status" class="muted" data-upload-ended></p>
+  </>
 );
 
 /** Which profile the file is read by. */

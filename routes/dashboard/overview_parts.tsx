@@ -5,7 +5,7 @@
  */
 
 import type { Child, FC } from "hono/jsx";
-import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
+import { type KpiFigure, kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
 import { formatFigure, kpiCards, rowsOf } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
 import { checkWords } from "../../streams/verification/check_words.ts";
@@ -27,7 +27,10 @@ export const Today: FC<
   { kpis: Part<KpiRow[]>; today: string; yesterday: string; baseCurrency: string }
 > = ({ kpis, today, yesterday, baseCurrency }) => {
   if (!kpis.ok) return <NotRead what="The figures are" />;
-  const currencies = [...new Set(kpis.value.map(({ currency }) => currency))]
+  const isBusy = (row: KpiRow) => kpiFigureNames.some((figure) => row[figure] !== 0);
+  const busy = kpis.value.filter(isBusy);
+  // A card of zeros in the base currency says nothing beside one in which something happened.
+  const currencies = [...new Set((busy.length > 0 ? busy : kpis.value).map((row) => row.currency))]
     .sort((a, b) => Number(b === baseCurrency) - Number(a === baseCurrency) || (a < b ? -1 : 1));
   const rowOf = (day: string, currency: string) =>
     kpis.value.find((row) => row.date === day && row.currency === currency) ??

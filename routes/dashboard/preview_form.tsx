@@ -9,8 +9,10 @@ import type { ImportPreview } from "../../domain/import/import_preview.ts";
 import {
   columnMeanings,
   editProfile,
+  filledBy,
+  furtherMeanings,
   lackingMeanings,
-  meaningOf,
+  meaningsOf,
   type ProfileDocument,
   type ProfileEdit,
 } from "../../domain/import/profile/edit_profile.ts";
@@ -20,6 +22,12 @@ import { Badge, Columns, None, Notice, Table } from "./parts.tsx";
 
 /** What the names of fields begin with that say what a column is; its place among the names that are sent follows. */
 const columnField = "column.";
+
+/** What the names of fields begin with that say what a column is besides; its place and a number from 0 follow. */
+const furtherField = "also.";
+
+/** What the names of fields begin with that say which of several columns counts first; which of ours follows. */
+const firstField = "first.";
 
 /** The field with the names of the columns, as JSON. */
 const columnNames = "columns";
@@ -323,7 +331,7 @@ export const ColumnTable: FC<{ preview: ImportPreview; document: ProfileDocument
                   ? fills.get(name)?.join(", ") ?? <span class="muted">not used</span>
                   : askedAbove.has(place)
                   ? <span class="muted">asked above</span>
-                  : <Meaning name={name} place={place} now={meaningOf(document, name)} />}
+                  : <Meanings name={name} place={place} now={meaningsOf(document, name)} />}
               </td>
             </tr>
           ))}
@@ -335,9 +343,91 @@ export const ColumnTable: FC<{ preview: ImportPreview; document: ProfileDocument
           more columns are not shown: a profile of your own says what they are
         </p>
       )}
+      {document && <SharedColumns document={document} columns={shown} />}
     </>
   );
 };
+
+/** What a column is, and what it is besides: a name may be an address as well. */
+const Meanings: FC<{ name: string; place: number; now: readonly string[] }> = (
+  { name, place, now: [first = "nothing", ...further] },
+) => (
+  <div class="meanings">
+    <Meaning name={name} place={place} now={first} />
+    {further.map((one, number) => (
+      <Further key={one} name={name} field={`${place}.${number}`} now={one} />
+    ))}
+    {first !== "other" && (
+      <details class="more">
+        <summary aria-label={`${name} is something else as well`}>as well…</summary>
+        <Further name={name} field={`${place}.${further.length}`} now={undefined} />
+      </details>
+    )}
+  </div>
+);
+
+const Further: FC<{ name: string; field: string; now: string | undefined }> = (
+  { name, field, now },
+) => (
+  <select
+    name={furtherField + field}
+    aria-label={`What ${name} is as well`}
+    class={now === undefined ? "unset" : undefined}
+  >
+    <option value="nothing">nothing else</option>
+    {furtherMeanings.map((meaning) => (
+      <option key={meaning.value} value={meaning.value} selected={meaning.value === now}>
+        {meaning.name}
+      </option>
+    ))}
+  </select>
+);
+
+/** What several columns fill, each beside its values: of each order the first one counts that is not empty. */
+const SharedColumns: FC<{ document: ProfileDocument; columns: readonly ShownColumn[] }> = (
+  { document, columns },
+) => {
+  const samples = new Map(columns.map((one) => [plain(one.name), one.samples]));
+  const shared = sharedBy(document, columns.map(({ name }) => name));
+  return shared.length === 0 ? null : (
+    <div class="questions apart">
+      {shared.map(({ ours, name, groups }) => (
+        <fieldset class="card asked" key={ours}>
+          <legend>{name}</legend>
+          <p>Several columns fill it: the first one that is not empty counts.</p>
+          {groups.map((group, at) => (
+            <label class="check" key={group.join()}>
+              <input type="radio" name={firstField + ours} value={group[0]} checked={at === 0} />
+              <span>
+                <strong>{group.join(" + ")}</strong>{" "}
+                <span class="muted">
+                  {at === 0 ? "first" : `then, ${at + 1}.`}{" "}
+                  {group.flatMap((one) => samples.get(plain(one)) ?? []).slice(0, 3).join(" · ")}
+                </span>
+              </span>
+            </label>
+          ))}
+        </fieldset>
+      ))}
+    </div>
+  );
+};
+
+function plain(name: string): string {
+  return name.trim().toLowerCase();
+}
+
+/** What several of a file's columns fill, in the order in which they count. */
+function sharedBy(document: ProfileDocument, names: readonly string[]) {
+  const there = new Set(names.map(plain));
+  return furtherMeanings.map(({ value, name }) => ({
+    ours: value,
+    name,
+    groups: filledBy(document, value)
+      .map((group) => group.filter((one) => there.has(plain(one))))
+      .filter((group) => group.length > 0),
+  })).filter(({ groups }) => groups.length > 1);
+}
 
 const Meaning: FC<{ name: string; place: number; now: string }> = ({ name, place, now }) => (
   <select
@@ -360,8 +450,16 @@ type SentForm = Readonly<Record<string, string | undefined>>;
 /** The profile with what was chosen in {@linkcode ColumnTable} and {@linkcode Questions}. */
 export function editedProfile(document: ProfileDocument, form: SentForm): ProfileDocument {
   return editProfile(document, {
-    meanings: namedChoices(form, columnNames, columnField),
-    words: namedChoices(form, wordNames, wordField),
+    meanings: new Map(
+      [...namedChoices(form, columnNames, columnField)].map(([name, { place, choice }]) => [
+        name,
+        [choice, ...furtherChoices(form, place)],
+      ]),
+    ),
+    firsts: firstsIn(document, form),
+    words: new Map(
+      [...namedChoices(form, wordNames, wordField)].map(([word, { choice }]) => [word, choice]),
+    ),
     settings: settingsIn(form),
   });
 }
@@ -378,14 +476,34 @@ function settingsIn(form: SentForm): ProfileEdit["settings"] {
   return settings;
 }
 
-/** What was chosen for each of the names that the form repeats. */
-function namedChoices(form: SentForm, list: string, prefix: string): Map<string, string> {
-  const choices = new Map<string, string>();
+/** What was chosen for each of the names that the form repeats, and its place among them. */
+function namedChoices(form: SentForm, list: string, prefix: string) {
+  const choices = new Map<string, { place: number; choice: string }>();
   for (const [place, name] of namesIn(form[list]).entries()) {
     const choice = form[prefix + place];
-    if (choice !== undefined) choices.set(name, choice);
+    if (choice !== undefined) choices.set(name, { place, choice });
   }
   return choices;
+}
+
+function furtherChoices(form: SentForm, place: number): string[] {
+  const choices: string[] = [];
+  for (let number = 0; number <= furtherMeanings.length; number++) {
+    const choice = form[`${furtherField}${place}.${number}`];
+    if (choice === undefined) break;
+    choices.push(choice);
+  }
+  return choices;
+}
+
+/** Of those that were shown, what was chosen to count before what counted first. */
+function firstsIn(document: ProfileDocument, form: SentForm): ProfileEdit["firsts"] {
+  const firsts = new Map<string, string>();
+  for (const { ours, groups } of sharedBy(document, namesIn(form[columnNames]))) {
+    const chosen = form[firstField + ours];
+    if (chosen !== undefined && chosen !== groups[0]![0]) firsts.set(ours, chosen);
+  }
+  return firsts;
 }
 
 function namesIn(json: string | undefined): string[] {

@@ -147,9 +147,9 @@ const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refund
         "Refund",
         "State",
         "Order",
-        "Reason",
+        { wide: "Reason" },
         "Requested",
-        "Processed",
+        { wide: "Processed" },
         { right: "Amount" },
       ]}
     />
@@ -165,13 +165,13 @@ const RefundTable: FC<{ refunds: Awaited<ReturnType<typeof listRefunds>>["refund
             <a href={`/dashboard/orders/${refund.orderId}`}>{refund.externalOrderId}</a>
             <div class="before">{refund.recipientName}</div>
           </td>
-          <td class="ellipsis" data-label="Reason">
+          <td class="wide ellipsis" data-label="Reason">
             {refund.failureReason ?? refund.reason ?? <None />}
           </td>
           <td data-label="Requested">
             <Time at={refund.createdAt} />
           </td>
-          <td data-label="Processed">
+          <td class="wide" data-label="Processed">
             <Time at={refund.processedAt} />
           </td>
           <td class="right" data-label="Amount">

@@ -63,7 +63,7 @@ export interface BatchLimits {
   rows: number;
 }
 
-const defaultLimits: BatchLimits = { orders: 1_000, items: 4_000, rows: 8_000 };
+const defaultLimits: BatchLimits = { orders: 1_000, items: 4_000, rows: 4_000 };
 
 /**
  * Decides order by order and yields batches. All rows of an order are in one batch; a row without an order

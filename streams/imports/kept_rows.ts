@@ -34,11 +34,15 @@ export function keepRows(memoryBytes?: number): KeptRows {
   const encoder = new TextEncoder();
   const lengths: number[] = [];
   let block = emptyBlock(betweenFields);
+  let room = new Uint8Array(0);
   const write = () => {
     if (block.rows.length === 0) return;
-    const bytes = encoder.encode(blockText(block));
-    lengths.push(bytes.length);
-    spool.write(bytes);
+    const text = blockText(block);
+    // Of other memory for each block, what was let go of piles up until the garbage collector comes.
+    if (room.length < 3 * text.length) room = new Uint8Array(3 * text.length);
+    const { written } = encoder.encodeInto(text, room);
+    lengths.push(written);
+    spool.write(room.subarray(0, written), { isLent: true });
     block = emptyBlock(block.delimiter);
   };
   return {
@@ -57,7 +61,8 @@ export function keepRows(memoryBytes?: number): KeptRows {
       const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
       let offset = 0;
       for (const length of lengths) {
-        yield rowsOfBlock(decoder.decode(spool.read(offset, length)));
+        if (room.length < length) room = new Uint8Array(length);
+        yield rowsOfBlock(decoder.decode(spool.read(offset, length, room)));
         offset += length;
       }
     },

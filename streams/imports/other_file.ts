@@ -110,7 +110,10 @@ export async function openOtherFile(
       file,
       table,
       why,
-      reason: reason?.faults[0]?.at === "line 1" ? undefined : reason,
+      // What another shop's columns lack of the own ones is no reason.
+      reason: file.settings.name === "native" && reason?.faults[0]?.at !== "line 1"
+        ? reason
+        : undefined,
       questions,
       plan: questions.length > 0 ? undefined : planHash(table.sha256, file.settings, planned),
       isCertain: profile === undefined && table.form.container !== "xlsx" &&
@@ -182,8 +185,8 @@ function unknownForm(
   reason: WorkflowError | undefined,
 ): WorkflowError {
   const remedy =
-    "describe its columns in a profile (--profile=FILE.json, over HTTP the field profile; docs/importing.md has one to " +
-    "begin with), or give it the importer's own columns";
+    "describe its columns in a profile (--preview --save-profile=mine.json shows them and writes one to begin with, " +
+    "--profile=mine.json reads it; over HTTP preview=true and the field profile), or give it the importer's own columns";
   const names = header.slice(0, maxNames).map((name) => visibleText(name)).join(", ");
   const more = header.length > maxNames ? `, and ${header.length - maxNames} more` : "";
   const has = `the file has ${names}${more}`;

@@ -46,6 +46,7 @@ import {
   type SourceRow,
   type StoredCells,
 } from "../../domain/import/source_row.ts";
+import { counted } from "../../domain/text/plural.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import {
@@ -147,7 +148,7 @@ export function lookByProfile(
 ): ProfileLook {
   const plan = planColumns(profile, header);
   if (Array.isArray(plan)) {
-    const message = `the file is none of the profile ${profile.name}: ${plan.join("; ")}`;
+    const message = `the file is no file of the profile ${profile.name}: ${plan.join("; ")}`;
     throw new WorkflowError("invalid", message, plan.map((detail) => ({ at: "header", detail })));
   }
   const tracked = noOrders();
@@ -272,7 +273,9 @@ function destroyedIds(
   questions: readonly OpenQuestion[],
 ): WorkflowError {
   const name = columns.external_order_id!.name;
-  const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${count} rows)`;
+  const detail = `${name}: ids like ${samples.join(", ")} ${destroyedIdsProblem} (${
+    counted(count, "row")
+  })`;
   const faults = [
     { at: `line ${line}`, detail },
     ...questions.map(questionFault),

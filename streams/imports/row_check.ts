@@ -98,9 +98,8 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
 }
 
 function saysOutcome({ name, value }: { name: string; value: string }): string {
-  return `has ${visibleText(JSON.stringify(value))} in the column ${
-    visibleText(name)
-  }, of which no use is made: ` +
+  const column = name === "" ? "a column without a name" : `the column ${visibleText(name)}`;
+  return `has ${visibleText(JSON.stringify(value))} in ${column}, of which no use is made: ` +
     "that is about what became of an order";
 }
 

@@ -428,12 +428,12 @@ async function openWorkbook(
       }
       signal?.throwIfAborted();
     }
-    const place = told.headerLine === undefined
-      ? headerPlace(
-        first.map(({ fields }) => fields),
-        Math.max(0, ...first.map(({ fields }) => fields.length)),
-      )
-      : first.findIndex(({ line }) => line === told.headerLine);
+    const found = headerPlace(
+      first.map(({ fields }) => fields),
+      Math.max(0, ...first.map(({ fields }) => fields.length)),
+    );
+    const isFound = told.headerLine === undefined || isRejectsHeader(first[found]?.fields ?? []);
+    const place = isFound ? found : first.findIndex(({ line }) => line === told.headerLine);
     if (place < 0) throw notCsv(1, noTable);
     const { line, fields } = first[place]!;
     const header = headerOf(fields, line);

@@ -8,8 +8,12 @@ import { openTemporaryFile, type TemporaryFile } from "./temporary_file.ts";
 
 /** See {@linkcode openSpool}. */
 export interface Spool {
-  /** Adds bytes; they must not be changed afterwards. */
-  write(bytes: Uint8Array): void;
+  /**
+   * Adds bytes.
+   *
+   * @param options.isLent they are changed afterwards, so what stays in memory is copied; by default they must not be
+   */
+  write(bytes: Uint8Array, options?: { isLent?: boolean }): void;
   /** Bytes so far. */
   size(): number;
   /**
@@ -18,8 +22,12 @@ export interface Spool {
    * @param options.keep they may be asked for again; by default memory is freed as they are given
    */
   pieces(options?: { keep?: boolean }): Generator<Uint8Array>;
-  /** Bytes from somewhere; fewer at the end. They must not be changed, and are good until others are asked for. */
-  read(offset: number, length: number): Uint8Array;
+  /**
+   * Bytes from somewhere; fewer at the end. They must not be changed, and are good until others are asked for.
+   *
+   * @param into where they are read to, if they fit; else, and by default, to new memory
+   */
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array;
   /** Frees the disk. */
   close(): void;
 }
@@ -36,14 +44,14 @@ export function openSpool(memoryBytes = defaultMemoryBytes): Spool {
   let held: Uint8Array[] = [];
   let length = 0;
   return {
-    write(bytes) {
+    write(bytes, { isLent = false } = {}) {
       length += bytes.length;
       if (file === undefined && length > memoryBytes) {
         file = openTemporaryFile();
         for (const piece of held) file.append(piece);
         held = [];
       }
-      if (file === undefined) held.push(bytes);
+      if (file === undefined) held.push(isLent ? bytes.slice() : bytes);
       else file.append(bytes);
     },
     size: () => length,
@@ -63,12 +71,12 @@ export function openSpool(memoryBytes = defaultMemoryBytes): Spool {
         yield file.read({ offset, length: Math.min(pieceBytes, length - offset) }, piece);
       }
     },
-    read(offset, wanted) {
+    read(offset, wanted, into) {
       const end = Math.min(length, offset + wanted);
       if (offset >= end) return new Uint8Array(0);
       return file === undefined
         ? readHeld(held, offset, end)
-        : file.read({ offset, length: end - offset });
+        : file.read({ offset, length: end - offset }, into);
     },
     close: () => file?.close(),
   };

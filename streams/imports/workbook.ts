@@ -10,7 +10,7 @@
 
 import { SaxesParser, type SaxesTagPlain } from "saxes";
 import type { WorkflowError } from "../../domain/errors.ts";
-import { maxColumns } from "../../domain/import/csv_columns.ts";
+import { isRejectsHeader, maxColumns } from "../../domain/import/csv_columns.ts";
 import { maxRecordCharacters, notCsv } from "../../domain/import/csv_records.ts";
 import { csvLine } from "../../domain/import/csv_text.ts";
 import {
@@ -79,7 +79,7 @@ export interface WorkbookSheet {
 }
 
 /**
- * The sheet that was chosen, or the only one that has rows.
+ * The sheet that was chosen, or the only one that has rows; of mended rejects that a spreadsheet has saved theirs.
  *
  * @param chosen its name, or its place from 1; undefined where nobody said
  * @throws {SheetQuestion} where several have rows and none was chosen, or a hidden one alone
@@ -99,7 +99,8 @@ export async function openSheet(
     const storedCells = new Map<number, StoredCells>();
     return { name: sheet.name, rows: () => rowsOf(sheet, storedCells), storedCells };
   };
-  if (chosen !== undefined) return opened(chosenSheet(sheets, chosen));
+  const found = chosen === undefined ? undefined : chosenSheet(sheets, chosen);
+  if (found !== undefined) return opened(found);
   const filled: FilledSheet[] = [];
   for (const [place, sheet] of sheets.entries()) {
     const { name, isHidden } = sheet;
@@ -107,6 +108,7 @@ export async function openSheet(
     if (first !== undefined) filled.push({ name, number: place + 1, isHidden, first });
     if (filled.length === maxTold) break;
   }
+  if (chosen !== undefined) return opened(rejectsSheet(sheets, filled) ?? noSheet(sheets, chosen));
   const [only] = filled;
   if (filled.length > 1 || only?.isHidden === true) throw new SheetQuestion(filled);
   return only === undefined
@@ -114,16 +116,32 @@ export async function openSheet(
     : opened(sheets[only.number - 1]!);
 }
 
-function chosenSheet(sheets: readonly Sheet[], chosen: string): Sheet {
+function chosenSheet(sheets: readonly Sheet[], chosen: string): Sheet | undefined {
   const wanted = chosen.trim();
   const plain = wanted.toLowerCase();
-  const found = sheets.find(({ name }) => name.trim() === wanted) ??
+  return sheets.find(({ name }) => name.trim() === wanted) ??
     sheets.find(({ name }) => name.trim().toLowerCase() === plain) ??
     (/^[1-9]\d{0,5}$/.test(wanted) ? sheets[Number(wanted) - 1] : undefined);
-  if (found !== undefined) return found;
+}
+
+/**
+ * The sheet with the rejects of an earlier import, where there is one alone: a spreadsheet that saves them as a workbook
+ * calls it as it likes, whatever a profile says of the file that they are of.
+ */
+function rejectsSheet(
+  sheets: readonly Sheet[],
+  filled: readonly FilledSheet[],
+): Sheet | undefined {
+  const [only, second] = filled.filter(({ first }) => isRejectsHeader(first));
+  return only === undefined || second !== undefined ? undefined : sheets[only.number - 1];
+}
+
+function noSheet(sheets: readonly Sheet[], chosen: string): never {
   const names = sheets.slice(0, maxTold).map(({ name }) => visibleText(cutText(name, maxName)))
     .join(", ");
-  throw badFile(`is an Excel workbook without a sheet ${visibleText(wanted)}; it has ${names}`);
+  throw badFile(
+    `is an Excel workbook without a sheet ${visibleText(chosen.trim())}; it has ${names}`,
+  );
 }
 
 async function firstRow(

@@ -74,7 +74,7 @@ Deno.test("import shows a preview for people, as JSON, and takes the file by its
   assert.match(shown.out, /\n {4}2 × €12\.00 = €24\.00 {2}MUG-B {2}Mug blue\n/);
   assert.match(shown.out, /\n {4}€53\.50 is recorded as paid\n/);
   assert.match(shown.out, /\n1 order is skipped: .*refunded/);
-  assert.match(shown.out, /\n1 of 1 total of the file agree/);
+  assert.match(shown.out, /\n1 of 1 total of the file agrees/);
   const plan = /\nPlan: ([0-9a-f]{64})\n/.exec(shown.out)![1]!;
 
   const json = JSON.parse((await run(path, "--preview", "--json")).out.split("\n").at(-1)!);

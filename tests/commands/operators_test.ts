@@ -5,8 +5,10 @@ import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { entryOf } from "../../domain/messages/messages.ts";
 import { csvOf } from "../csv_orders.ts";
 import { loseRedis, openSettled, type SettledWorkflow } from "../settled_workflow.ts";
-import { anOrder } from "../workflow.ts";
+import { anOrder, openWorkflow } from "../workflow.ts";
 import { typed } from "../../runtime/typed.ts";
+import { formatKpis } from "../../commands/kpis.ts";
+import { emptyKpiRow } from "../../domain/kpi/kpi.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 
 /** A test on settled books; `type` runs a command on them. */
@@ -97,7 +99,7 @@ Deno.test("recover brings lost work back and tells how much", () =>
     const { code, out } = await type("recover");
     assert.equal(code, 0);
     assert.match(out, /^Republished 1 orders, 0 refunds, 0 reversals and 0 notifications$/m);
-    assert.match(out, /^Rebuilt the KPIs from 4 orders and 1 refunds in \d+\.\d s$/m);
+    assert.match(out, /^Rebuilt the KPIs from 4 orders and 1 refund in \d+\.\d s$/m);
     assert.equal((await type("verify")).code, 0);
   }));
 
@@ -295,7 +297,7 @@ Deno.test("commands that are not there to start anything never migrate, and say 
         );
         assert.deepEqual(await versionsOf(), all.slice(0, -1), args.join(" "));
       }
-      assert.match((await type("doctor")).out, /^warning +migrations +\d{4}_\w+ are not applied/m);
+      assert.match((await type("doctor")).out, /^warning +migrations +\d{4}_\w+ is not applied/m);
       const refusing = await run({ ...envOf(flow), AUTO_MIGRATE: "0" }, "consume", "--drain");
       assert.equal(refusing.code, 1);
       assert.match(refusing.err, /The database lacks \d{4}_\w+;/);
@@ -403,3 +405,33 @@ Deno.test("dead retry says what to type where nobody works on what waits then", 
     );
     assert.doesNotMatch((await retry()).err, /Nobody works/, "nothing was taken up");
   }));
+
+Deno.test("kpis leaves a currency out in which nothing happened, where something did in another", () => {
+  const row = (currency: string, orders: number) => ({
+    ...emptyKpiRow("2026-01-31", currency),
+    order_count: orders,
+  });
+  const shown = (...rows: ReturnType<typeof row>[]) =>
+    formatKpis(rows).split("\n").slice(1).map((line) => line.split(/ +/)[1]);
+  assert.deepEqual(shown(row("EUR", 0), row("GBP", 2)), ["GBP"]);
+  assert.deepEqual(shown(row("EUR", 1), row("GBP", 2)), ["EUR", "GBP"]);
+  assert.deepEqual(shown(row("EUR", 0)), ["EUR"]);
+});
+
+Deno.test("whoever looks at work that nobody does is told what to type", async () => {
+  const flow = await openWorkflow("cli_nobody");
+  try {
+    await flow.add([anOrder("waiting", [{ sku: "a", qty: 1 }])]);
+    const type = (...args: string[]) => run(envOf(flow), ...args);
+    const told = new RegExp(`^Nobody works on orders yet: run ${typed("start")}$`, "m");
+    for (
+      const command of ["kpis", "verify", "stock a", "stock a --add=1", "recover"]
+    ) {
+      assert.match((await type(...command.split(" "))).err, told, command);
+    }
+    await flow.redis.xtrim(flow.keys.stream("orders"), "MAXLEN", 0);
+    assert.equal((await type("kpis")).err, "");
+  } finally {
+    await flow.close();
+  }
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
+import { freePort } from "../../tools/engines/free_port.ts";
 import { taskArguments } from "../../tools/engines/task_arguments.ts";
 import { type Api, openApi, orderBodyOf, storeOrder } from "../routes/api.ts";
 
@@ -155,4 +156,54 @@ Deno.test("serve answers figures in a changed BASE_CURRENCY right from its first
   await errors;
   const { keys, redis } = api.deps;
   assert.equal(await redis.exists(keys.kpiBasisAlive), 0, "it has ended, and said so");
+});
+
+Deno.test("serve takes the next free port where PORT ends with a plus, and says which", async () => {
+  const first = await freePort();
+  const taken = Deno.listen({ hostname: "127.0.0.1", port: first });
+  const { process, url, reader, errors } = await startServe({ PORT: `${first}+` });
+  try {
+    const port = Number(new URL(url).port);
+    assert.ok(port > first && port <= first + 50, url);
+    process.kill("SIGTERM");
+    assert.equal((await process.status).code, 0);
+    assert.match(await errors, new RegExp(`"Port ${first} is taken: using ${port}"`));
+    const refused = new Deno.Command(Deno.execPath(), {
+      args: await taskArguments("serve"),
+      cwd: root,
+      env: { ...api.env, PORT: String(first), LOG_LEVEL: "error" },
+      stdin: "null",
+    });
+    const { code, stderr } = await refused.output();
+    assert.equal(code, 1, "one that is named is that one or none");
+    assert.match(
+      new TextDecoder().decode(stderr),
+      new RegExp(`Cannot listen on 127.0.0.1:${first}: `),
+    );
+  } finally {
+    await reader.cancel();
+    taken.close();
+  }
+});
+
+Deno.test("start and consume end in order when their terminal is closed", async () => {
+  for (const task of ["start", "consume"]) {
+    const process = new Deno.Command(Deno.execPath(), {
+      args: await taskArguments(task),
+      cwd: root,
+      env: { ...api.env, PORT: "0", LOG_FORMAT: "json", LOG_LEVEL: "info" },
+      stdin: "null",
+      stdout: "null",
+      stderr: "piped",
+    }).spawn();
+    let said = "";
+    for await (const text of process.stderr.pipeThrough(new TextDecoderStream())) {
+      if (!said.includes("consumers started") && (said + text).includes("consumers started")) {
+        process.kill("SIGHUP");
+      }
+      said += text;
+    }
+    assert.equal((await process.status).code, 0, said);
+    assert.match(said, /"stopping"[\s\S]*"consumers stopped"/, task);
+  }
 });

@@ -115,6 +115,11 @@ Deno.test("minorUnitsMeant() reads amounts in units of their currency", () => {
     ["2.5", "KWD", 2_500],
     ["0.00", "EUR", 0],
     ["-0.0", "EUR", 0],
+    ["12.-", "CHF", 1_200],
+    ["12,–", "EUR", 1_200],
+    ["-12,--", "EUR", -1_200],
+    ["12.—", "JPY", 12],
+    ["12.-5", "EUR", undefined],
     // May be minor units with a mark for thousands, or is no amount of the currency.
     ["1,234", "EUR", undefined],
     ["1.234", "EUR", undefined],

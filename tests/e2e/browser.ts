@@ -90,6 +90,15 @@ export async function assertFits(page: Page, name: string): Promise<void> {
   assert.ok(width <= window, `${name} is ${width} wide in a window of ${window}`);
 }
 
+/** Asserts that no table has to be scrolled sideways to be read, but one of a file's own columns. */
+export async function assertTablesFit(page: Page, name: string): Promise<void> {
+  const wide = await page.evaluate(`[...document.querySelectorAll("main .table")].flatMap(
+    (table) => table.scrollWidth > table.clientWidth + 1
+      ? [table.getAttribute("aria-label") + " " + table.scrollWidth + " of " + table.clientWidth]
+      : [])`) as string[];
+  assert.deepEqual(wide, [], name);
+}
+
 /** Asserts that fingers can hit what stands by itself: 44 px, links within text aside. */
 export async function assertTappable(page: Page, name: string): Promise<void> {
   const small = await page.evaluate(`[...document.querySelectorAll(

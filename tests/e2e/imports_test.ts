@@ -133,6 +133,133 @@ test("a shop's file is previewed, mapped, imported and followed by keyboard on a
   await assertGood(page, "its-orders");
 });
 
+test("a file whose sending is cancelled by keyboard leaves nothing behind, and can be sent again", async (page) => {
+  const session = await page.context().newCDPSession(page);
+  const slow = (bytesPerSecond: number) =>
+    session.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 0,
+      downloadThroughput: -1,
+      uploadThroughput: bytesPerSecond,
+    });
+  const rows = () => service.deps.db.query("select count(*) as n from imports");
+  const [before] = await rows();
+  const file = {
+    name: "large.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from(
+      "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name," +
+        "product_sku,product_name,unit_price_cents,qty\n" +
+        Array.from(
+          { length: 30_000 },
+          (_, order) => `L-${order},2026-01-05 10:00:00,EUR,K1,a@shop.example,Ann,MUG,Mug,1200,1\n`,
+        ).join(""),
+    ),
+  };
+  await page.goto("/dashboard/imports");
+  await page.setInputFiles("#file", file);
+  await slow(100_000);
+  // As often as there are places for imports, and once more: each is free again.
+  for (
+    const [name, key] of [
+      ["Preview", "Enter"],
+      ["Import", "Enter"],
+      ["Preview", "Escape"],
+      ["Import", "Escape"],
+      ["Preview", "Enter"],
+      ["Import", "Enter"],
+    ] as const
+  ) {
+    await press(page, button(page, name));
+    const cancel = button(page, "Cancel");
+    await page.getByText(/^[1-9]\d* %$/).waitFor();
+    if (name === "Import" && key === "Enter") await assertGood(page, "sending");
+    assert.ok(await cancel.and(page.locator(":focus")).count() === 1, "it can be pressed at once");
+    await page.keyboard.press(key);
+    await page.getByText(
+      name === "Preview"
+        ? "Cancelled; nothing was changed"
+        : /^Cancelled\. Had the file come whole/,
+    ).waitFor();
+    assert.ok(await cancel.isHidden());
+    const focused = await page.evaluate("document.activeElement.textContent");
+    assert.equal(focused, name, "where it was begun");
+  }
+  await slow(-1);
+  assert.deepEqual((await rows())[0], before);
+  assert.equal(await page.evaluate("document.querySelector('#file').files[0].name"), "large.csv");
+  await press(page, button(page, "Preview"));
+  await page.getByText("Import 30,000 orders").waitFor();
+  await page.keyboard.press("Escape");
+  assert.deepEqual((await rows())[0], before);
+});
+
+test("a column fills two of ours, and one of ours is filled by two columns, by keyboard", async (page) => {
+  const text = "Bon,Wann,Firma,Kontakt,Artikel,Preis,Stück,Währung\n" +
+    "T-1,2026-01-05T10:00:00Z,Acme GmbH,Ada,Mug,12.50,2,EUR\n" +
+    "T-2,2026-01-05T11:00:00Z,,Ben,Jug,20.00,1,EUR\n";
+  await page.goto("/dashboard/imports");
+  await page.setInputFiles("#file", {
+    name: "till.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from(text),
+  });
+  await press(page, button(page, "Preview"));
+  await page.getByText("Say what the columns are").waitFor();
+  const choose = async (label: string, meaning: string) => {
+    const select = page.getByLabel(label, { exact: true });
+    await tabTo(page, select);
+    await page.keyboard.type(meaning);
+    return await select.inputValue();
+  };
+  for (
+    const [column, typed, value] of [
+      ["Bon", "Order: id", "external_order_id"],
+      ["Wann", "Order: placed", "order_placed_at"],
+      ["Firma", "Customer: name", "customer_name"],
+      ["Kontakt", "Customer: name", "customer_name"],
+      ["Artikel", "Item: name", "product_name"],
+      ["Preis", "Item: price", "price"],
+      ["Stück", "Item: units", "qty"],
+      ["Währung", "Order: currency", "currency"],
+    ] as const
+  ) assert.equal(await choose(`What ${column} is`, typed), value);
+  await press(page, page.getByLabel("Artikel is something else as well"));
+  assert.equal(await choose("What Artikel is as well", "Item: SKU"), "product_sku");
+  await press(page, button(page, "Preview again"));
+
+  const names = page.getByRole("group", { name: "Customer: name" });
+  await names.waitFor();
+  assert.match((await names.textContent())!, /Firma first Acme GmbH.*Kontakt then, 2\. Ada · Ben/);
+  await page.getByText("Acme GmbH").first().waitFor();
+  await assertGood(page, "shared-columns");
+  const now = ["What Artikel is", "What Artikel is as well"].map((label) =>
+    page.getByLabel(label, { exact: true }).first().inputValue()
+  );
+  assert.deepEqual((await Promise.all(now)).sort(), ["product_name", "product_sku"]);
+  // The other one first.
+  await press(page, names.getByRole("radio").first(), "ArrowDown");
+  await page.getByText("Changed: preview it again").waitFor();
+  await press(page, button(page, "Preview again"));
+  await page.getByText(/Kontakt.*first.*Ada/).first().waitFor();
+  await press(page, button(page, /^Import 2 orders$/));
+  await page.waitForURL(/imports\/\d+$/);
+  await page.getByText("Done").waitFor();
+  const orders = await service.deps.db.query(
+    `
+    select o.recipient_name, p.sku, p.name
+    from orders o
+    join order_items i on i.order_id = o.id
+    join products p on p.id = i.product_id
+    where o.external_order_id in ('T-1', 'T-2')
+    order by o.external_order_id`,
+  );
+  assert.deepEqual(orders.map((row) => [row.recipient_name, row.sku, row.name]), [
+    ["Ada", "Mug", "Mug"],
+    ["Ben", "Jug", "Jug"],
+  ]);
+});
+
 test("what only the file's owner can know is asked by keyboard, and nothing is chosen beforehand", async (page) => {
   const ambiguous = (text: string) =>
     text.replaceAll("#100", "#200").replace(/2026-01-05 (\S+) -0500/g, "03/04/2026 $1")
@@ -143,7 +270,10 @@ test("what only the file's owner can know is asked by keyboard, and nothing is c
   const day = page.getByRole("group", { name: "Day and month" });
   await day.waitFor();
   await assertGood(page, "questions");
-  assert.equal(await page.locator("input[type=radio]:checked").count(), 0);
+  assert.equal(
+    await page.locator("fieldset:has(legend code) input[type=radio]:checked").count(),
+    0,
+  );
   assert.equal(await page.getByRole("button", { name: /^Import/ }).count(), 0);
 
   await press(page, day.getByRole("radio").first(), "Space");

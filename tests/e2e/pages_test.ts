@@ -3,7 +3,13 @@ import { Buffer } from "node:buffer";
 import { recordSecondPayment } from "../../db/payments/payment_disputes.ts";
 import { giveMoney } from "../order_money.ts";
 import { storeOrder } from "../routes/api.ts";
-import { assertAccessible, assertFits, assertTappable, type Tab } from "./browser.ts";
+import {
+  assertAccessible,
+  assertFits,
+  assertTablesFit,
+  assertTappable,
+  type Tab,
+} from "./browser.ts";
 import { takePicture } from "./pictures.ts";
 import { setStage } from "./stage.ts";
 
@@ -83,10 +89,18 @@ stage.test("every page is accessible in dark", async (tab) => {
 stage.test("every page fits a phone and a finger", async (tab) => {
   await visitAll(tab, "phone", async (name) => {
     await assertFits(tab.page, name);
+    await assertTablesFit(tab.page, name);
     await assertTappable(tab.page, name);
     await assertAccessible(tab.page, name);
   });
 }, { viewport: { width: 375, height: 812 }, isMobile: true, hasTouch: true });
+
+stage.test("every page fits a tablet", async (tab) => {
+  await visitAll(tab, "tablet", async (name) => {
+    await assertFits(tab.page, name);
+    await assertTablesFit(tab.page, name);
+  });
+}, { viewport: { width: 768, height: 1024 } });
 
 stage.test("the sum of an order stands in one column, on a phone and on a wide screen, in light and dark", async ({ page }) => {
   const { db } = stage.service.deps;
@@ -126,6 +140,29 @@ stage.test("the sum of an order stands in one column, on a phone and on a wide s
         amounts.map((amount) => Math.round(amount.getBoundingClientRect().right))
       );
       assert.equal(new Set(edges).size, 1, `${look}: ${edges}`);
+    }
+  }
+});
+
+stage.test("figures beside each other never touch, however large an amount is", async ({ page }) => {
+  for (const width of [375, 768, 1_024, 1_360, 1_440]) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const path of ["/dashboard", "/dashboard/streams/payments", "/dashboard/kpis"]) {
+      await page.goto(path);
+      const touching = await page.evaluate(`(() => {
+        const values = [...document.querySelectorAll(".figures dd.value")];
+        for (const value of values) value.textContent = "£1,475,661.38";
+        const boxes = values.map((value) => {
+          const range = document.createRange();
+          range.selectNodeContents(value);
+          return range.getBoundingClientRect();
+        });
+        return boxes.filter((box, at) => boxes.some((other, index) => index !== at &&
+          box.left < other.left && box.right > other.left - 4 &&
+          box.top < other.bottom && other.top < box.bottom)).length;
+      })()`);
+      assert.equal(touching, 0, `${path} at ${width}`);
+      await assertFits(page, `${path} at ${width}`);
     }
   }
 });

@@ -24,8 +24,9 @@ export interface Programs {
   redis: Program;
 }
 
-/** Folders that hold servers but are often not in PATH: Debian's sbin, Homebrew's kegs. */
+/** Folders that hold servers, in PATH or not: where packages of Debian and kegs of Homebrew go. */
 const MORE_FOLDERS = [
+  "/usr/bin",
   "/usr/sbin",
   "/usr/local/bin",
   "/usr/local/sbin",

@@ -1,5 +1,3 @@
-import { messageOf } from "../../domain/errors.ts";
-
 /**
  * Says in one line why engines could not be started in a folder: what the system says of it, or else the last fault that
  * the server has written into its log.
@@ -11,7 +9,7 @@ export function describeStartFault(
   dir: string,
   setting: "ENGINES_DIR" | "TMPDIR" = "ENGINES_DIR",
 ): string {
-  const said = messageOf(error);
+  const said = error instanceof Error ? error.message : String(error);
   const elsewhere = `set ${setting} to a folder on another disk`;
   if (/ENOSPC|No space left|errno:? 28\b|error 28\b|disk is full/i.test(said)) {
     return `the disk of ${dir} is full, and new engines take 700 MB; free some, or ${elsewhere}`;

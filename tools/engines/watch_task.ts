@@ -60,7 +60,8 @@ export async function watchTask(
         log(`${task} has ended; it begins again when a file changes`);
         await Promise.race([changed, end.promise]);
       }
-      if (isEnding) return code ?? 1;
+      // Deno tells of one that was sent a signal that it died of it, however it ended.
+      if (isEnding) return code ?? 0;
       log(`A file has changed: ${task} begins again`);
     }
   };

@@ -97,7 +97,7 @@ export function planColumns(
     if (at < 0) return undefined;
     if (fill !== undefined) {
       if (names.lastIndexOf(plain) !== at) {
-        problems.push(`the column ${shown(name)} stands there twice`);
+        problems.push(`the column ${shown(name)} stands there twice: rename one of them`);
       }
       fills.set(at, [...fills.get(at) ?? [], fill]);
     }

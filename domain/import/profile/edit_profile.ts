@@ -54,8 +54,17 @@ export const columnMeanings: readonly ColumnMeaning[] = [
   { value: "ignore", name: "does not matter" },
 ];
 
-/** What a profile makes of a column, as {@linkcode columnMeanings} call it; `other` for what forms can't say. */
-export function meaningOf(document: ProfileDocument, column: string): string {
+/** What a column can be besides, where it fills several of ours. */
+export const furtherMeanings: readonly ColumnMeaning[] = profileColumns.map((value) => ({
+  value,
+  name: columnNames[value],
+}));
+
+/**
+ * Everything that a profile makes of a column, as {@linkcode columnMeanings} call it, what it is before all else first;
+ * `nothing` alone for a column of which no use is made, `other` for what forms can't say.
+ */
+export function meaningsOf(document: ProfileDocument, column: string): string[] {
   const name = column.trim().toLowerCase();
   const isIt = (one: unknown): boolean =>
     typeof one === "string" && one.trim().toLowerCase() === name;
@@ -63,20 +72,30 @@ export function meaningOf(document: ProfileDocument, column: string): string {
     column,
     at: listOf(theirs).findIndex((one) => isIt(one) || listOf(one).some(isIt)),
   })).filter(({ at }) => at >= 0);
-  // One that fills in for several is what it says first.
-  if (ours.length > 0) return ours.toSorted((a, b) => a.at - b.at)[0]!.column;
+  // One that fills in for several is before all else what it says first.
+  const meanings = ours.toSorted((a, b) => a.at - b.at).map(({ column }) => column);
   for (const one of listOf(document.adjustments).map(recordOf)) {
     if (!listOf(one.columns).some(isIt)) continue;
-    const isPlainTax = one.kind === "tax" && one.included === true;
-    return isPlainTax ? "tax:included" : `${one.kind}:${one.per ?? "order"}`;
+    meanings.push(adjustmentMeaning(one));
   }
   const status = recordOf(document.status);
-  if (listOf(status.columns).some(isIt)) return "status";
+  if (listOf(status.columns).some(isIt)) meanings.push("status");
+  if (meanings.length > 0) return [...new Set(meanings)];
   const isLabel = listOf(document.adjustments).some((one) => isIt(recordOf(one).label_column));
   const isFilled = isLabel ||
     [status.paid_filled, status.skip_filled].some((list) => listOf(list).some(isIt));
-  if (isFilled) return "other";
-  return listOf(document.ignore).some(isIt) ? "ignore" : "nothing";
+  if (isFilled) return ["other"];
+  return listOf(document.ignore).some(isIt) ? ["ignore"] : ["nothing"];
+}
+
+function adjustmentMeaning({ kind, per, included }: Record<string, unknown>): string {
+  return kind === "tax" && included === true ? "tax:included" : `${kind}:${per ?? "order"}`;
+}
+
+/** The columns of theirs that fill one of ours, those whose texts are put together as one; the first that says something counts. */
+export function filledBy(document: ProfileDocument, ours: string): string[][] {
+  return listOf(recordOf(document.columns)[ours])
+    .map((one) => (Array.isArray(one) ? one : [one]).map(String));
 }
 
 /** What no order can be made without and the profile does not find among these columns, in words. */
@@ -96,8 +115,13 @@ export function lackingMeanings(
 
 /** What a person has chosen. */
 export interface ProfileEdit {
-  /** By the columns' names in the file's header, see {@linkcode columnMeanings}. */
-  meanings: ReadonlyMap<string, string>;
+  /**
+   * By the columns' names in the file's header, see {@linkcode columnMeanings}: what it is before all else, and then what it
+   * is besides.
+   */
+  meanings: ReadonlyMap<string, readonly string[]>;
+  /** Of ours that several of theirs fill, the column that counts before the others. */
+  firsts: ReadonlyMap<string, string>;
   /** By their paths, such as `money.decimal` or `adjustments.0.taken_off`; empty texts are passed over. */
   settings: ReadonlyMap<string, string>;
   /** What becomes of an order, by the word in its status column: `charge`, `paid`, `free` or `skip`. */
@@ -107,26 +131,47 @@ export interface ProfileEdit {
 const statusOutcomes: readonly string[] = ["charge", "paid", "free", "skip"];
 
 /**
- * The profile with other meanings of columns and other settings; what is not named stays. A column has one meaning: it
- * is taken away from where it was.
+ * The profile with other meanings of columns and other settings; what is not named stays. A column is taken away from
+ * where it was and is no more. Where several of theirs fill one of ours, what was chosen anew counts before what the
+ * profile had, in the order of the file; what a column is besides counts last.
  */
 export function editProfile(
   document: ProfileDocument,
-  { meanings, settings, words }: ProfileEdit,
+  { meanings, firsts, settings, words }: ProfileEdit,
 ): ProfileDocument {
   const edited = structuredClone(document);
   // Before the columns: what is in question of an adjustment is told by its place among those that were shown.
   for (const [path, value] of settings) if (value !== "") setAt(edited, path.split("."), value);
   for (const [word, outcome] of words) setWord(edited, word, outcome);
-  for (const [column, meaning] of meanings) {
-    if (meaning === "other" || meaningOf(edited, column) === meaning) continue;
-    removeColumn(edited, column);
-    addColumn(edited, column, meaning);
+  const fresh: [column: string, meaning: string][] = [];
+  for (const [column, [chosen = "other", ...further]] of meanings) {
+    if (chosen === "other") continue;
+    const isUsed = chosen !== "nothing" && chosen !== "ignore";
+    const besides = isUsed ? further.filter((one) => isOurs(one)) : [];
+    const wanted = [...new Set([chosen, ...besides])];
+    const before = meaningsOf(document, column);
+    const isSame = wanted.length === before.length && wanted.every((one) => before.includes(one));
+    if (isSame) continue;
+    for (const meaning of before) {
+      if (!wanted.includes(meaning)) removeColumn(edited, column, meaning);
+    }
+    for (const [place, meaning] of wanted.entries()) {
+      if (before.includes(meaning)) continue;
+      if (place === 0 && isOurs(meaning)) fresh.push([column, meaning]);
+      else addColumn(edited, column, meaning);
+    }
   }
+  for (const [column, meaning] of fresh.toReversed()) addFirst(edited, column, meaning);
+  for (const [ours, column] of firsts) setFirst(edited, ours, column);
   return edited;
 }
 
-function removeColumn(document: ProfileDocument, column: string): void {
+function isOurs(meaning: string): boolean {
+  return (profileColumns as readonly string[]).includes(meaning);
+}
+
+/** Takes a column away from one of its meanings. */
+function removeColumn(document: ProfileDocument, column: string, meaning: string): void {
   const name = column.trim().toLowerCase();
   const without = (list: unknown): unknown[] =>
     listOf(list)
@@ -134,23 +179,42 @@ function removeColumn(document: ProfileDocument, column: string): void {
       .filter((one) =>
         Array.isArray(one) ? one.length > 0 : String(one).trim().toLowerCase() !== name
       );
-  const columns = recordOf(document.columns);
-  for (const ours of Object.keys(columns)) {
-    columns[ours] = without(columns[ours]);
-    if (listOf(columns[ours]).length === 0) delete columns[ours];
-  }
-  document.columns = columns;
-  if (document.adjustments !== undefined) {
-    document.adjustments = listOf(document.adjustments)
-      .map((one) => ({ ...recordOf(one), columns: without(recordOf(one).columns) }))
-      .filter(({ columns }) => columns.length > 0);
-  }
-  if (document.status !== undefined) {
+  if (meaning === "nothing" || meaning === "other") return;
+  if (meaning === "ignore") {
+    document.ignore = without(document.ignore);
+  } else if (meaning === "status") {
     const status = recordOf(document.status);
     status.columns = without(status.columns);
     if (listOf(status.columns).length === 0) delete document.status;
+  } else if (isOurs(meaning)) {
+    const columns = recordOf(document.columns);
+    columns[meaning] = without(columns[meaning]);
+    if (listOf(columns[meaning]).length === 0) delete columns[meaning];
+    document.columns = columns;
+  } else {
+    document.adjustments = listOf(document.adjustments).map(recordOf)
+      .map((one) =>
+        adjustmentMeaning(one) === meaning ? { ...one, columns: without(one.columns) } : one
+      )
+      .filter(({ columns }) => listOf(columns).length > 0);
   }
-  if (document.ignore !== undefined) document.ignore = without(document.ignore);
+}
+
+/** What a person has chosen comes before what the profile had. */
+function addFirst(document: ProfileDocument, column: string, ours: string): void {
+  const columns = recordOf(document.columns);
+  document.columns = { ...columns, [ours]: [column.trim(), ...listOf(columns[ours])] };
+}
+
+/** Puts the one of several that has a column before the others. */
+function setFirst(document: ProfileDocument, ours: string, column: string): void {
+  const name = column.trim().toLowerCase();
+  const columns = recordOf(document.columns);
+  const all = listOf(columns[ours]);
+  const isIt = (one: unknown): boolean => String(one).trim().toLowerCase() === name;
+  const at = all.findIndex((one) => isIt(one) || listOf(one).some(isIt));
+  if (at <= 0) return;
+  columns[ours] = [all[at], ...all.slice(0, at), ...all.slice(at + 1)];
 }
 
 function addColumn(document: ProfileDocument, column: string, meaning: string): void {
@@ -169,8 +233,7 @@ function addColumn(document: ProfileDocument, column: string, meaning: string): 
     document.adjustments = [...listOf(document.adjustments), adjustment];
   } else {
     const columns = recordOf(document.columns);
-    // What a person has chosen comes before what the profile had.
-    document.columns = { ...columns, [meaning]: [name, ...listOf(columns[meaning])] };
+    document.columns = { ...columns, [meaning]: [...listOf(columns[meaning]), name] };
   }
 }
 

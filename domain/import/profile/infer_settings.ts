@@ -402,20 +402,25 @@ function askStatus(
   }
   if (statusColumns.size === 0) return;
   const names = [...statusColumns].map(([name, counted]) =>
-    `${
-      name === "" ? "a column without a name, which the file has to give it," : visibleText(name)
-    } (${samples(counted)})`
+    `${name === "" ? "a column without a name" : visibleText(name)} (${samples(counted)})`
   );
-  const list = visibleText(JSON.stringify([...statusColumns.keys()]));
+  const named = [...statusColumns.keys()].filter((name) => name !== "");
+  const list = visibleText(JSON.stringify(named));
   const how = plan.status === undefined
     ? `say so as "status": {"columns": ${list}, "charge": [], "paid": [], "skip": []} with the words of each ("skip_filled" for a column ` +
       "in which anything at all means so)"
     : `add them to the profile's status, with their words`;
+  const remedy = [
+    ...(named.length === statusColumns.size
+      ? []
+      : ["give each column a name in the file's header"]),
+    ...(named.length === 0 ? [] : [`${how}, or pass over them by "ignore": ${list}`]),
+  ].join("; ");
   questions.push({
     setting: "status.columns",
     question: `nothing says what becomes of orders by ${
       names.join(", ")
-    }: ${how}, or pass over them by "ignore": ${list}; what may become of an order`,
+    }: ${remedy}; what may become of an order`,
     candidates,
   });
 }

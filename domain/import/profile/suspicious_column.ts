@@ -301,6 +301,9 @@ const nothing: ReadonlySet<string> = new Set(["", "-", "--", "no", "none", "fals
 /** True for a value that says nothing had happened: nothing, none, an amount of nothing, or a time of zeros alone. */
 export function saysNothing(value: string): boolean {
   if (value === "") return true;
+  // Most amounts and times that say anything begin so.
+  const first = value.charCodeAt(0);
+  if (first >= 49 && first <= 57) return false;
   const text = value.trim().toLowerCase();
   if (nothing.has(text)) return true;
   // Databases write 0000-00-00 00:00:00 for a time that there is not.

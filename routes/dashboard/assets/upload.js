@@ -20,8 +20,9 @@
     else bar.value = value;
   };
 
-  const end = (form, fault = "") => {
+  const end = (form, fault = "", ended = "") => {
     tell(form);
+    form.querySelector("[data-upload-ended]").textContent = ended;
     const shown = form.querySelector("#upload-fault");
     shown.textContent = fault;
     shown.hidden = fault === "";
@@ -57,6 +58,29 @@
     return true;
   };
 
+  /** What is being sent, of which there is one at most. */
+  let sending;
+
+  /** Ends the sending; whoever did so goes on where it began. */
+  const cancel = () => {
+    if (sending === undefined) return;
+    const { request, form, button, isPreview } = sending;
+    sending = undefined;
+    request.abort();
+    // Its last bytes may have gone before they were told of.
+    const rest = isPreview
+      ? "; nothing was changed"
+      : ". Had the file come whole by then, its import is among the earlier ones";
+    end(form, "", `Cancelled${rest}`);
+    button.focus();
+  };
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("[data-upload-cancel]")) cancel();
+  });
+  addEventListener("keydown", (event) => {
+    if (event.key === "Escape") cancel();
+  });
+
   /** The last whole line of what came so far; more may follow. */
   const lastLine = (text) => {
     const line = text.slice(0, Math.max(0, text.lastIndexOf("\n"))).split("\n").at(-1);
@@ -73,17 +97,25 @@
     event.preventDefault();
     const body = new FormData(form);
     const request = new XMLHttpRequest();
-    request.open(
-      "POST",
-      event.submitter?.getAttribute("formaction") ?? form.getAttribute("action"),
-    );
+    const path = event.submitter?.getAttribute("formaction") ?? form.getAttribute("action");
+    const isPreview = path.includes("preview=");
+    request.open("POST", path);
     request.setRequestHeader("x-csrf-token", form.dataset.upload);
     request.setRequestHeader("accept", "application/x-ndjson, text/html");
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       const percent = total === 0 ? 100 : Math.floor(loaded / total * 100);
       if (percent < 100) {
         tell(form, "Sending the file", { value: percent, counted: `${percent} %` });
-      } else tell(form, "Reading the file");
+        return;
+      }
+      tell(form, "Reading the file");
+      // An import goes on by itself once its file has come; its own page ends it.
+      if (isPreview || sending === undefined) return;
+      sending = undefined;
+      const ending = form.querySelector("[data-upload-cancel]");
+      const hadFocus = document.activeElement === ending;
+      ending.hidden = true;
+      if (hadFocus) form.querySelector("[data-upload-says]").focus();
     });
     const isLines = () => request.getResponseHeader("content-type") === "application/x-ndjson";
     request.addEventListener("progress", () => {
@@ -97,6 +129,7 @@
         counted: `${count(line.done)} of ${count(line.rows)} rows`,
       });
     });
+    request.addEventListener("loadend", () => sending = undefined);
     request.addEventListener("load", () => {
       if (isLines()) {
         const { html = "", fault } = lastLine(request.responseText) ?? {};
@@ -119,7 +152,13 @@
     end(form);
     tell(form, "Sending the file", { value: 0 });
     for (const button of form.querySelectorAll("button")) button.disabled = true;
+    const ending = form.querySelector("[data-upload-cancel]");
+    ending.disabled = ending.hidden = false;
+    const button = event.submitter ?? form.querySelector("[type=submit]");
+    sending = { request, form, button, isPreview };
     request.send(body);
+    // The button that was pressed can't be focused while it is disabled: this one can be, and is next to what is told.
+    ending.focus({ preventScroll: true });
   }, true);
 
   document.addEventListener("change", (event) => {

@@ -320,3 +320,19 @@ Deno.test("a workbook's sheet is chosen on the page, and stays chosen until it i
   const sent = await send(fieldsOf(shown.html), file);
   assert.equal(sent.status, 303, sent.html);
 });
+
+Deno.test("a column of the own form whose values say what became of orders is asked about, and may be passed over", async () => {
+  const [header, ...rows] = csvOf(manyRows(2)).trimEnd().split("\n");
+  const said = rows.map((row, at) => `${row},${at === 0 ? "storniert" : ""}`);
+  const file = new File([[`${header},info`, ...said].join("\n")], "info.csv");
+  const asked = await preview([], file);
+  assert.equal(asked.status, 200, asked.text);
+  assert.match(asked.text, /info storniert It decides .* It does not matter/);
+  assert.doesNotMatch(asked.html, /data-import/);
+  const fields = fieldsOf(asked.html);
+  const passedOver = await preview(
+    withValues(fields, { [columnField(fields, "info")]: "ignore" }),
+    file,
+  );
+  assert.match(passedOver.html, /data-import/);
+});

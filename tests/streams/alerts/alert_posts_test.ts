@@ -1,3 +1,4 @@
+import { typed } from "../../../runtime/typed.ts";
 import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import { silentLog } from "../../../domain/operation/log.ts";
@@ -89,7 +90,7 @@ Deno.test("an alert is posted, signed, when it is raised and when it is resolved
     name: "no_consumer:orders",
     severity: "critical",
     title: "orders: nobody is working",
-    detail: "1 message waits and no consumer is alive: 1.00 EUR",
+    detail: `1 message waits and no consumer is alive: 1.00 EUR; run ${typed("start")}`,
     since: "2025-03-01T12:00:00.000Z",
     raised_at: "2025-03-01T12:00:40.000Z",
     resolved_at: null,

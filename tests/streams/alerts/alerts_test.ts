@@ -68,7 +68,7 @@ const causes: Cause[] = [
   {
     alert: "no_consumer:orders",
     severity: "critical",
-    detail: /^1 message waits and no consumer is alive$/,
+    detail: /^1 message waits and no consumer is alive; run (deno task|bun run) start$/,
     prepare: (flow) => oneMessage(flow, 0),
     begin: ({ redis, keys }) => redis.del(keys.alive("orders")),
     end: ({ redis, keys }) => redis.zadd(keys.alive("orders"), Date.now(), "host:1:abc"),

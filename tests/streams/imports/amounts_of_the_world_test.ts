@@ -47,6 +47,17 @@ for (
       "1,200 JPY",
       "456 JPY",
     ]],
+    ["a dash for no cents, Swiss", "CHF", ["12.–", "CHF 1'200.-", "12.50", "Fr. 8.--"], [
+      "12.00 CHF",
+      "1,200.00 CHF",
+      "12.50 CHF",
+      "8.00 CHF",
+    ]],
+    ["a dash for no cents, Dutch and German", "EUR", ["12,—", "€ 1.200,-", "5,-- €"], [
+      "12.00 EUR",
+      "1,200.00 EUR",
+      "5.00 EUR",
+    ]],
     ["yen in groups", "JPY", ["1,200", "3,450"], ["1,200 JPY", "3,450 JPY"]],
     ["pesos in groups", "CLP", ["1.250", "$3.990"], ["1,250 CLP", "3,990 CLP"]],
     ["euros beside amounts", "EUR", ["€ 12,50", "12,50 €", "EUR 1.012,50", "12,50\u00a0€"], [
@@ -103,7 +114,7 @@ Deno.test("openProfiledFile() refuses amounts in other digits, percentages and w
   for (const price of ["10 %", "10%", "10.5 %", "-10%"]) {
     assert.match((await read("EUR", [price, "3.00"])).rejected[0]!, /is a percentage/, price);
   }
-  for (const price of ["12.-", "R.50", "1,00,00.00", "1,2345,678.00", "12 50", "1234'50"]) {
+  for (const price of ["12.-5", "R.50", "1,00,00.00", "1,2345,678.00", "12 50", "1234'50"]) {
     const { sums, rejected } = await read("EUR", [price, "3.00"]);
     assert.deepEqual([sums, rejected.length], [["3.00 EUR"], 1], price);
   }

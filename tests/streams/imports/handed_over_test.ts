@@ -113,3 +113,23 @@ Deno.test("openOrderFile() charges nobody by own columns beside one that says wh
     assert.deepEqual([...(await taken(fileOf("0.00"))).orders], [["A", 1200], ["B", 1200]]);
   }
 });
+
+Deno.test("openOrderFile() asks of a shop's file what is in question, and not for columns of the own form", async () => {
+  const ebay =
+    "\n\nOrder Number,Buyer Username,Buyer Name,Item Title,Custom Label,Quantity,Sold For," +
+    "Shipping And Handling,Total Price,Sale Date,Paid On Date,Sales Record Number\n" +
+    "11-1,ada,Ada L,Mug,MUG,2,£12.50,£4.90,£29.90,14-Jan-26,14-Jan-26,1\n";
+  const said = await refusal(ebay);
+  assert.match(said, /^Cannot import orders\.csv: time\.zone: /);
+  assert.doesNotMatch(said, /missing/);
+});
+
+Deno.test("openOrderFile() says what to do about columns that are not known, or stand there twice", async () => {
+  const unknown = await refusal("order,price\n1,2.00\n");
+  assert.match(
+    unknown,
+    /--preview --save-profile=mine\.json shows them and writes one to begin with/,
+  );
+  const twice = await refusal(`${header.trim()},QTY\n${rowOf("A").trim()},2\n`);
+  assert.match(twice, /the column "qty" stands there twice: rename one of them/);
+});

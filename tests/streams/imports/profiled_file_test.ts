@@ -679,7 +679,7 @@ Deno.test("openProfiledFile() passes over columns that are called alike, and ask
   );
   assert.match(
     nameless.file.questions[0]!.question,
-    /a column without a name, which the file has to give it, \(paid\)/,
+    /by a column without a name \(paid\): give each column a name in the file's header; what may/,
   );
 });
 

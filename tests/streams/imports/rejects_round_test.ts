@@ -9,6 +9,7 @@ import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { sourceOf } from "../../csv_orders.ts";
 import { testContext } from "../../support.ts";
+import { textSheet, workbookOf } from "../../zip_archive.ts";
 
 interface Bench {
   db: Database;
@@ -36,7 +37,7 @@ async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
 /** Imports a file and gives back its rejects. */
 async function take(
   { db, redis, prefix, folder }: Bench,
-  content: string,
+  content: string | Uint8Array<ArrayBuffer>,
   options: { profile?: ImportProfile; keepGoodRows?: boolean } = {},
 ) {
   const rejectsPath = `${folder}/${crypto.randomUUID()}.csv`;
@@ -117,6 +118,42 @@ Deno.test("rejects are read by the profile of their file, whichever sheet or lin
     await assert.rejects(
       take(bench, `${header}\r\n${rows}`, { profile: { ...profile, file: { sheet: "Orders" } } }),
       /is no workbook: it has no sheet Orders; leave out --sheet/,
+    );
+  }));
+
+Deno.test("rejects that were saved as a workbook are read, whichever sheet or line their profile names", () =>
+  withBench(async (bench) => {
+    const header = ["Beleg", "Datum", "Kunde", "Artikel", "Text", "Preis", "Menge"];
+    const row = (
+      id: string,
+      qty: string,
+    ) => [id, "14.01.2026 10:00", "Ann", "MUG", "Mug", "12,50", qty];
+    const titled = [["Report"], ["of January"], header, row("W-1", "2"), row("W-2", "x")];
+    const orders = workbookOf({
+      sheets: [textSheet([["read me"], ["first"]]), textSheet(titled)],
+      names: ["Notes", "Orders"],
+    });
+    for (const sheet of ["Orders", "2"]) {
+      const pinned = { ...profile, file: { sheet, headerLine: 3 } };
+      await take(bench, orders, { profile: pinned });
+      const mended = [[...header, "line", "reason"], [...row("W-2", "3"), "5", "Menge: mended"]];
+      const saved = workbookOf({ sheets: [textSheet(mended)], names: ["import-7-rejects"] });
+      const { report } = await take(bench, saved, { profile: pinned });
+      assert.equal(report.orders_new + report.orders_unchanged, 1, sheet);
+    }
+    assert.deepEqual(await totals(bench), ["W-1 2500", "W-2 3750"]);
+
+    const pinned = { ...profile, file: { sheet: "Orders" } };
+    const twice = [[...header, "line", "reason"], [...row("W-3", "3"), "5", "mended"]];
+    const unclear = workbookOf({ sheets: [textSheet(twice), textSheet(twice)], names: ["a", "b"] });
+    await assert.rejects(
+      take(bench, unclear, { profile: pinned }),
+      /without a sheet Orders; it has/,
+    );
+    const other = workbookOf({ sheets: [textSheet([header, row("W-3", "3")])], names: ["a"] });
+    await assert.rejects(
+      take(bench, other, { profile: pinned }),
+      /without a sheet Orders; it has a/,
     );
   }));
 

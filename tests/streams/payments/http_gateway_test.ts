@@ -478,7 +478,7 @@ Deno.test("httpGateway() sends its token and the key, and asks before it repeats
 
 Deno.test("httpGateway() waits no longer than its time for one answer", async () => {
   const release = Promise.withResolvers<Response>();
-  const { url, server } = listen(() => release.promise);
+  const { url, server } = listen(async () => (await release.promise).clone());
   const gateway = httpGateway({ url, token: "", timeoutMs: 100, firstWaitMs: 1 });
   const begun = performance.now();
   const [answer] = await gateway.charge([request(1)]);

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import {
   columnMeanings,
   editProfile,
+  filledBy,
   lackingMeanings,
-  meaningOf,
+  meaningsOf,
 } from "../../../../domain/import/profile/edit_profile.ts";
 
 const document = {
@@ -29,18 +30,24 @@ const document = {
   ignore: ["Subtotal"],
 };
 
+const meaningOf = (of: Record<string, unknown>, column: string) => meaningsOf(of, column)[0];
+
 const edit = (
-  meanings: Record<string, string>,
+  meanings: Record<string, string | string[]>,
   settings: Record<string, string> = {},
   words: Record<string, string> = {},
+  firsts: Record<string, string> = {},
 ) =>
   editProfile(document, {
-    meanings: new Map(Object.entries(meanings)),
+    meanings: new Map(
+      Object.entries(meanings).map(([name, one]) => [name, typeof one === "string" ? [one] : one]),
+    ),
+    firsts: new Map(Object.entries(firsts)),
     settings: new Map(Object.entries(settings)),
     words: new Map(Object.entries(words)),
   });
 
-Deno.test("meaningOf() finds what a profile makes of a column, in any case", () => {
+Deno.test("meaningsOf() finds what a profile makes of a column, in any case", () => {
   const cases: [string, string][] = [
     ["NAME ", "external_order_id"],
     ["Last", "customer_name"],
@@ -69,6 +76,47 @@ Deno.test("editProfile() gives a column the meaning that was chosen, and it alon
     }
   }
   assert.deepEqual(document.columns.customer_name, [["First", "Last"], "Company"], "not changed");
+});
+
+Deno.test("editProfile() lets a column of theirs fill several of ours, and takes it away again", () => {
+  assert.deepEqual(meaningsOf(document, "Title"), ["product_name", "product_sku"]);
+  const both = edit({ Notes: ["product_name", "product_sku", "nothing"] });
+  assert.deepEqual(meaningsOf(both, "Notes"), ["product_name", "product_sku"]);
+  assert.deepEqual(
+    filledBy(both, "product_name"),
+    [["Notes"], ["Title"]],
+    "first, as it was chosen",
+  );
+  assert.deepEqual(
+    filledBy(both, "product_sku"),
+    [["Code"], ["Title"], ["Notes"]],
+    "last, besides",
+  );
+  const one = edit({ Title: ["product_name", "nothing"] });
+  assert.deepEqual(filledBy(one, "product_sku"), [["Code"]]);
+  assert.deepEqual(filledBy(one, "product_name"), [["Title"]]);
+  assert.deepEqual(edit({ Title: ["product_name", "product_sku", "nothing"] }), document);
+  for (const nothing of ["nothing", "ignore"]) {
+    assert.deepEqual(meaningsOf(edit({ Title: [nothing, "product_sku"] }), "Title"), [nothing]);
+  }
+  const status = edit({
+    Status: ["status", "payment_reference"],
+    VAT: ["tax:included", "language"],
+  });
+  assert.deepEqual(meaningsOf(status, "Status"), ["payment_reference", "status"]);
+  assert.deepEqual(meaningsOf(status, "VAT"), ["language", "tax:included"]);
+  assert.deepEqual(edit({ "Paid at": ["other", "paid_at"] }), document, "forms can't say it");
+});
+
+Deno.test("editProfile() lets several of theirs fill one of ours in the order of the file, or as it is said", () => {
+  const several = edit({ Firm: "customer_name", Notes: "customer_name", Agent: "customer_name" });
+  const names = [["Firm"], ["Notes"], ["Agent"], ["First", "Last"], ["Company"]];
+  assert.deepEqual(filledBy(several, "customer_name"), names);
+  const first = (column: string) =>
+    filledBy(edit({}, {}, {}, { customer_name: column }), "customer_name");
+  assert.deepEqual(first("Company"), [["Company"], ["First", "Last"]]);
+  assert.deepEqual(first("last"), [["First", "Last"], ["Company"]]);
+  assert.deepEqual(edit({}, {}, {}, { customer_name: "Elsewhere", language: "Company" }), document);
 });
 
 Deno.test("editProfile() leaves alone what it does not name, and settles what was in question", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Message } from "../../../../domain/messages/messages.ts";
+import { typed } from "../../../../runtime/typed.ts";
 import { publish } from "../../../../streams/workflow/publish.ts";
 import { type Api, ask, openApi } from "../../api.ts";
 
@@ -129,6 +130,18 @@ Deno.test("GET /streams adds up the lanes, and takes the age of the older one", 
     assert.deepEqual(lanes.live.money, [{ currency: "EUR", amount_cents: 1_000 }]);
     assert.ok(lanes.live.oldest_age_ms < 60_000, String(lanes.live.oldest_age_ms));
     assert.equal(lanes.bulk.oldest_unfinished_at, oldest_unfinished_at);
+  }));
+
+Deno.test("GET /streams and /readyz say what to type where work waits and nobody does it", () =>
+  withApi(async (api) => {
+    const warned = async (path: string) => (await ask(api, "GET", path)).body.warnings;
+    const [simulated, ...others] = await warned("/readyz");
+    assert.match(simulated, /^Payments are simulated/);
+    assert.deepEqual(others, []);
+    await publish(api.deps, [{ message: charge(1) }]);
+    const nobody = `Nobody works on payments yet: run ${typed("start")}`;
+    assert.deepEqual(await warned("/streams"), [nobody]);
+    assert.deepEqual(await warned("/readyz"), [simulated, nobody]);
   }));
 
 Deno.test("GET /streams measures age by the oldest unfinished entry", () =>
