@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Database, toInteger } from "../../db/connection/database.ts";
+import type { Database } from "../../db/connection/database.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { tokenHash } from "../../domain/operation/api_token.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
