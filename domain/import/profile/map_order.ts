@@ -49,6 +49,7 @@ import {
 import { outcomeOf } from "./order_status.ts";
 import { type PricedItem, type Reading, readingByTotal } from "./order_readings.ts";
 import { ownFields, plannedFault } from "./planned_row.ts";
+import { saysNothing } from "./suspicious_column.ts";
 import type { ProfileColumn } from "./profile.ts";
 
 /** What the file says that an order comes to, and what it does. */
@@ -488,6 +489,21 @@ function readTotal(
   return named;
 }
 
+/** What only an order has that was paid at its source: charged here, it would be paid twice. */
+const ofPayments = ["payment_reference", "paid_at"] as const;
+
+function addPaidFaults(mapping: OrderMapping, rows: readonly CsvRow[], faults: TermFault[]): void {
+  for (const column of ofPayments) {
+    const planned = mapping.plan.columns[column];
+    const said = saidOf(rows, planned);
+    if (said?.place === undefined || saysNothing(said.text)) continue;
+    const problem =
+      "is of a payment, and the order would be charged: have a status say that it is paid " +
+      "(payment_status, in a profile status), or leave this out";
+    faults.push({ line: said.line, ...valueFault(planned!.name, problem, said.text) });
+  }
+}
+
 /** The payment that was made at the source, if one was. */
 function readPayment(
   mapping: OrderMapping,
@@ -495,7 +511,10 @@ function readPayment(
   outcome: "charge" | "paid" | "free",
   faults: TermFault[],
 ): OrderTerms["payment"] {
-  if (outcome === "charge") return undefined;
+  if (outcome === "charge") {
+    addPaidFaults(mapping, rows, faults);
+    return undefined;
+  }
   if (outcome === "free") return { status: "none" };
   const { columns } = mapping.plan;
   const text = (
