@@ -39,8 +39,8 @@ const commands = [
   "engines",
 ].filter((name) => hasModule(moduleOf(name)));
 
-/** Commands that work for long or on much, which Deno's tasks give limits of memory by commands/flags.sh. */
-const largeCommands = ["start", "serve", "consume", "import"];
+/** Commands that take files over HTTP beside their other work. */
+const uploadCommands = ["start", "serve"];
 
 /**
  * Loads a command only when it is typed: each task needs no more permissions than its own. By an address that is put
@@ -152,7 +152,7 @@ export default {
 
 /** Runs what was typed and ends the process. */
 export async function runTyped(typed: string[]): Promise<never> {
-  if (largeCommands.includes(typed[0]!)) collectGarbageEarly();
+  if (uploadCommands.includes(typed[0]!)) collectGarbageEarly();
   return exitProcess(await main(typed, readEnvironment()));
 }
 

@@ -327,6 +327,9 @@ const words = {
     else await found(files.rm(path, options));
   },
   removeSync: (path: Path) => fs.rmSync(path),
+  uid: () => process.getuid?.() ?? null,
+  chown: (path: Path, uid: number | null, gid: number | null) =>
+    files.chown(path, uid ?? -1, gid ?? -1),
   chmod: files.chmod,
   rename: files.rename,
   chmodSync: fs.chmodSync,

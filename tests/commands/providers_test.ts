@@ -10,6 +10,7 @@ import { providerSecret } from "../routes/api/payments/callbacks.ts";
 import { ask } from "../routes/api.ts";
 import { parseConfig } from "../../config/config.ts";
 import { makeApp } from "../../routes/app.ts";
+import { warnOfSimulation } from "../../streams/payments/gateways.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 
 const overHttp = {
@@ -131,8 +132,11 @@ Deno.test("refunds and reversals go to no other provider than took the money", (
 Deno.test("nobody takes the simulated provider for a real one", () =>
   withSettledOrders("providers_simulated", async (flow, type) => {
     const said = /Payments are simulated: no money is taken or given back/;
-    const { out } = await type({}, "consume", "--drain");
-    assert.match(out.split("\n")[0]!, said);
+    const logged: string[] = [];
+    const log = { ...flow.log, warn: (text: string) => void logged.push(text) };
+    warnOfSimulation({ config: parseConfig(envOf(flow)), log });
+    warnOfSimulation({ config: parseConfig({ ...envOf(flow), ...overHttp }), log });
+    assert.deepEqual([logged.length, said.test(logged[0]!)], [1, true]);
     assert.match(
       (await type({}, "doctor")).out,
       /^warning +payment provider +Payments are simulated/m,
@@ -156,7 +160,7 @@ Deno.test("nobody takes the simulated provider for a real one", () =>
     for (const path of pages) {
       const page = async (of: typeof app) =>
         await (await of.request(`/dashboard${path}`, { headers: { accept: "text/html" } })).text();
-      assert.match(await page(app), /role="note"><strong>Payments are simulated\./, path);
+      assert.match(await page(app), /class="simulated"[^>]*><strong>Payments are simulated\./, path);
       assert.doesNotMatch(await page(real), /Payments are simulated/, path);
     }
   }));

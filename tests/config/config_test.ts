@@ -28,7 +28,7 @@ Deno.test("parseConfig() has the promised default of every setting", () => {
     redisUrl: required.REDIS_URL,
     redisPrefix: "",
     host: "127.0.0.1",
-    port: 8_000,
+    port: { first: 8_000, tries: 1 },
     allowAnonymous: false,
     allowedHosts: [],
     trustedProxies: [],
@@ -74,7 +74,6 @@ const bounds: [
   low: number,
   high: number,
 ][] = [
-  ["PORT", "port", 0, 65_535],
   ["INITIAL_STOCK", "initialStock", 0, 1_000_000_000],
   ["GATEWAY_DELAY_MS", "gatewayDelayMs", 0, 3_600_000],
   ["NOTIFY_TIMEOUT_MS", "notifyTimeoutMs", 100, 60_000],
@@ -96,6 +95,17 @@ Deno.test("parseConfig() keeps every number within its bounds", () => {
     for (const bad of [low - 1, high + 1, "x", "1.5", "-1", "1e3", "0x10", "٣", "1_000"]) {
       assert.deepEqual(faultyNames({ [name]: String(bad) }), [name], `${name}=${bad}`);
     }
+  }
+});
+
+Deno.test("parseConfig() takes a port, or the first that is free from one on", () => {
+  const portOf = (PORT: string) => parseConfig({ ...required, PORT }).port;
+  assert.deepEqual(portOf("0"), { first: 0, tries: 1 });
+  assert.deepEqual(portOf("65535"), { first: 65_535, tries: 1 });
+  const some = portOf("8000+");
+  assert.ok(some.first === 8_000 && some.tries > 1);
+  for (const bad of ["-1", "65536", "x", "1.5", "1e3", "+8000", "8000++", "65536+", "8000 +"]) {
+    assert.deepEqual(faultyNames({ PORT: bad }), ["PORT"], bad);
   }
 });
 

@@ -58,6 +58,6 @@ Deno.test("describeLoss() says from when to when, how much, and what to do", () 
       refundsLost: 1,
     }),
     "what was committed from 2026-01-05T10:00:00Z to 2026-01-05T10:59:58Z is gone, up to 12 orders and " +
-      "1 refunds: have shops send their orders again, import files again",
+      "1 refund: have shops send their orders again, import files again",
   );
 });
