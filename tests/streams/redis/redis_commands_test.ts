@@ -101,7 +101,10 @@ Deno.test("doctor names every command that a user may not run, and exits 1", () 
     const { code, out } = await run(env, "doctor");
     assert.equal(code, 1);
     assert.match(out, /^problem +redis commands +XGROUP CREATE, XCLAIM, EVAL refused: NOPERM /m);
-    assert.match(out, /→ type in redis-cli: ACL SETUSER \w+ ~\S+ \+@all -@admin -@dangerous \+info \+keys$/m);
+    assert.match(
+      out,
+      /→ type in redis-cli: ACL SETUSER \w+ ~\S+ \+@all -@admin -@dangerous \+info \+keys$/m,
+    );
   }));
 
 Deno.test("findRefusedCommands() leaves nothing behind, and sees what a server does not have", async () => {
