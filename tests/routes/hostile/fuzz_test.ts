@@ -59,6 +59,13 @@ function note({ method, target, body }: Attack, response: Response, text: string
   if (method !== "POST") return;
   if (response.status === 202 && path === "/payments/callback") done.callbacks++;
   if (response.status === 202 && path === "/orders") done.orders.add(JSON.parse(text).id);
+  if (response.status === 200 && path === "/orders/batch") {
+    const isArray = text.trimStart().startsWith("[");
+    const lines = isArray
+      ? JSON.parse(text)
+      : text.split("\n").filter(Boolean).map((line) => JSON.parse(line));
+    for (const { status, order } of lines) if (status === 202) done.orders.add(order.id);
+  }
   if (response.status === 202 && path.endsWith("/refunds")) done.refunds.add(JSON.parse(text).id);
   if (response.status === 200 && path.endsWith("/cancel")) cancelled.add(path.split("/")[2]!);
   if (response.status !== 303) return;
