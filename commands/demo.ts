@@ -246,6 +246,7 @@ async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
     signal,
   );
   const serving = serveHttp(context, signal, {
+    command: "demo",
     onTaken: printError,
     onListening: (url) => {
       say(`\nDashboard: ${url}/dashboard`);

@@ -41,10 +41,13 @@ started last first, and else starts some. They end when nobody has used them for
 export default command;
 
 function describe({ by, pid, dir, env }: SharedEngines, users: readonly number[]): string {
-  const whose = by === keeperName ? "Kept for the next command" : `Those of ${by}`;
+  const isKept = by === keeperName;
+  const whose = isKept ? "Kept for the next command" : `Those of ${by}`;
+  // Whoever runs them for itself holds no place among their users.
+  const all = isKept ? users : [pid, ...users];
   return [
     `${whose}, process ${pid}, in ${dir}`,
-    `  used by ${users.length === 0 ? "nobody now" : `process ${users.join(", ")}`}`,
+    `  used by ${all.length === 0 ? "nobody now" : `process ${all.join(", ")}`}`,
     ...Object.entries(env).map(([name, value]) => `  ${name}=${value}`),
   ].join("\n");
 }

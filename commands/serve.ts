@@ -23,6 +23,7 @@ hand, a second one at once.`,
     return await serveUntilStopped(env, (context, signal) => {
       void keepLooking(context, signal);
       return serveHttp(context, signal, {
+        command: "serve",
         onListening: (url) => print(`Listening on ${url}`),
       });
     });

@@ -13,6 +13,7 @@ import { pause } from "../streams/timing/pause.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
+import { typed } from "../runtime/typed.ts";
 import type { AppDeps } from "./deps.ts";
 import { openApiBytes } from "./api/description/openapi.ts";
 
@@ -26,6 +27,7 @@ const maxBasisMs = 10_000;
 export interface ServeOptions {
   onListening?: (url: string) => void;
   onTaken?: (line: string) => void;
+  command?: string;
   serve?: typeof serve;
 }
 
@@ -35,6 +37,7 @@ export interface ServeOptions {
  *
  * @param options.onListening is told the address, e.g. `http://127.0.0.1:8000`; by default it is logged
  * @param options.onTaken is told, where `PORT` allows another port, that it is another one; by default it is logged
+ * @param options.command as it was typed, for what to type where the port is taken; default `start`
  * @param options.serve serves in another way than by a server of this process' own
  * @throws {WorkflowError} `unavailable` when the address can't be listened on, or processes are alive that count the
  * figures by another currency or zone
@@ -93,7 +96,7 @@ async function serveHeld(
 function listen(
   { config, log }: AppDeps,
   answer: Answer,
-  { onListening, onTaken = log.warn, serve: begin = serve }:
+  { onListening, onTaken = log.warn, command = "start", serve: begin = serve }:
     & ServeOptions
     & Required<Pick<ServeOptions, "onListening">>,
 ): HttpServer {
@@ -111,6 +114,7 @@ function listen(
       }, answer);
     } catch (error) {
       if (tried < tries && isTaken(error)) continue;
+      if (isTaken(error) && tries === 1) throw portTaken(config.host, port, command);
       const where = tries > 1 ? `${first} to ${port}` : port;
       throw new WorkflowError(
         "unavailable",
@@ -120,6 +124,18 @@ function listen(
       );
     }
   }
+}
+
+/** The refusal of a port that somebody else has, with what to type instead. */
+function portTaken(host: string, port: number, command: string): WorkflowError {
+  const other = port < 65_535 ? port + 1 : port - 1;
+  return new WorkflowError(
+    "unavailable",
+    `Cannot listen on ${host}:${port}: somebody listens there already; PORT=${other} ${
+      typed(command)
+    } takes another ` +
+      `port, and PORT=${port}+ the first from there that is free`,
+  );
 }
 
 /**

@@ -64,21 +64,29 @@ export const LetterTable: FC<{ letters: readonly DeadLetterRow[]; now: number }>
   </Table>
 );
 
-/** The same with what can be done about some or all of them. */
+/** The same with what can be done about some or all of them; no retry is offered where none can succeed. */
 export const LetterChoice: FC<
-  { letters: readonly DeadLetterRow[]; given: Given; count: number; now: number }
-> = ({ letters, given, count, now }) => (
+  {
+    letters: readonly DeadLetterRow[];
+    given: Given;
+    count: number;
+    canRetry: boolean;
+    now: number;
+  }
+> = ({ letters, given, count, canRetry, now }) => (
   <form method="get" action="/dashboard/dead-letters/decide">
     <HiddenFields fields={given} />
     <div class="filters">
       <div class="actions">
-        <button name="verb" value="retry" type="submit">Retry selected…</button>
+        {canRetry && <button name="verb" value="retry" type="submit">Retry selected…</button>}
         <button name="verb" value="discard" type="submit" class="danger">Discard selected…</button>
       </div>
       <div class="actions push">
-        <a class="button" href={allLink("retry", given)}>
-          Retry all {formatCount(count)} matching
-        </a>
+        {canRetry && (
+          <a class="button" href={allLink("retry", given)}>
+            Retry all {formatCount(count)} matching
+          </a>
+        )}
         <a class="button" href={allLink("discard", given)}>
           Discard all {formatCount(count)} matching
         </a>

@@ -90,13 +90,17 @@ async function showList(c: Context, { db, baseCurrency }: AppDeps): Promise<Resp
   const given = givenIn(query);
   const filter = filterOf(query, given, baseCurrency);
   const after = cursorOf(query.text("cursor"));
-  const [letters, sums] = await need(Promise.all([
+  const [letters, sums, some] = await need(Promise.all([
     listCostliestDeadLetters(db, filter, after, pageSize + 1),
     sumDeadLetters(db, filter),
+    listDeadLetters(db, filter, 0, causesRead),
   ]));
   const shown = letters.slice(0, pageSize);
   const last = shown.at(-1);
   const count = countOf(sums);
+  // Of more than were looked at, one may succeed that was not.
+  const canRetry = count > some.length ||
+    [...shown, ...some].some((letter) => causeOf(letter).canSucceed);
   const [done, verb, refused] = ["done", "verb", "refused"].map((name) => said(c, name));
   const isFiltered = Object.values(given).some((value) => value !== undefined);
   return page(
@@ -110,7 +114,7 @@ async function showList(c: Context, { db, baseCurrency }: AppDeps): Promise<Resp
         {(count > 0 || isFiltered) && <DeadLetterFilters given={given} currency={baseCurrency} />}
         {shown.length === 0
           ? <NoLetters isFiltered={isFiltered} />
-          : <Letters c={c} letters={shown} given={given} count={count} />}
+          : <Letters c={c} letters={shown} given={given} count={count} canRetry={canRetry} />}
         <Pager
           shown={shown.length === 0 ? "" : `${shown.length} of ${formatCount(count)}`}
           first={after === undefined ? undefined : linkTo(home, given)}
@@ -236,12 +240,20 @@ const NoLetters: FC<{ isFiltered: boolean }> = ({ isFiltered }) =>
 
 /** The letters, with what can be done about them where the caller may. */
 const Letters: FC<
-  { c: Context; letters: readonly DeadLetterRow[]; given: Given; count: number }
-> = ({ c, letters, given, count }) => {
+  {
+    c: Context;
+    letters: readonly DeadLetterRow[];
+    given: Given;
+    count: number;
+    canRetry: boolean;
+  }
+> = ({ c, letters, given, count, canRetry }) => {
   const missing = missingScopes(c, `${home}/decide`);
   const now = Date.now();
   if (missing === undefined) {
-    return <LetterChoice letters={letters} given={given} count={count} now={now} />;
+    return (
+      <LetterChoice letters={letters} given={given} count={count} canRetry={canRetry} now={now} />
+    );
   }
   return (
     <>

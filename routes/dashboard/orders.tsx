@@ -365,6 +365,9 @@ const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, or
               <a href={`/dashboard/orders/${order.id}`}>{order.externalOrderId}</a>{" "}
               <span class="muted small wide">#{order.id}</span>
               <div class="narrow before">
+                <CustomerLink order={order} />
+              </div>
+              <div class="narrow before">
                 <Time at={order.placedAt} />
               </div>
             </th>
@@ -386,6 +389,11 @@ const OrderTable: FC<{ c: Context; orders: readonly OrderSummary[] }> = ({ c, or
               {order.refundedCents > 0 && (
                 <div class="before">
                   −<Money cents={order.refundedCents} currency={order.currency} /> refunded
+                </div>
+              )}
+              {mayRefund && (
+                <div class="narrow before">
+                  <RefundLink order={order} />
                 </div>
               )}
             </td>

@@ -10,6 +10,7 @@ import { HTTPException } from "hono/http-exception";
 import { resolver, uniqueSymbol } from "hono-openapi";
 import { z } from "zod";
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
+import { cutLists } from "./list_limits.ts";
 import { withQueryNames } from "./known_query.ts";
 
 /** What a request brings along, in words. */
@@ -35,7 +36,7 @@ export function checked<Target extends keyof ValidationTargets, Schema extends z
   detailOf?: DetailOf,
 ) {
   // Promises of it are made by code that zod has not compiled, which takes twice as long.
-  const validationFunction = (_: Schema, came: unknown) => schema.safeParse(came) as never;
+  const validationFunction = (_: Schema, came: unknown) => parsed(target, schema, came) as never;
   const check = zValidator(target, schema, (result) => {
     if (!result.success) refuse(target, result.error.issues, result.data, detailOf);
   }, { validationFunction });
@@ -57,8 +58,21 @@ export function validOf<Schema extends z.ZodType>(
   came: unknown,
   detailOf?: DetailOf,
 ): z.output<Schema> {
-  const result = schema.safeParse(came);
+  const result = parsed(target, schema, came);
   return result.success ? result.data : refuse(target, result.error.issues, came, detailOf);
+}
+
+/** What a schema makes of a part of a request, of whose lists nothing is looked at beyond what they may hold. */
+function parsed<Schema extends z.ZodType>(
+  target: keyof ValidationTargets,
+  schema: Schema,
+  came: unknown,
+): z.ZodSafeParseResult<z.output<Schema>> {
+  const tooLong = target === "json" ? cutLists(schema, came) : [];
+  const result = schema.safeParse(came);
+  if (tooLong.length === 0) return result;
+  const issues = [...tooLong, ...result.error?.issues ?? []];
+  return { success: false, error: new z.ZodError(issues) as z.ZodError<z.output<Schema>> };
 }
 
 function refuse(

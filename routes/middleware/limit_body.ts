@@ -4,6 +4,7 @@
  * @module
  */
 
+import { setTimeout as sleep } from "node:timers/promises";
 import type { MiddlewareHandler } from "hono";
 import { bodyPieces, tooLargeText } from "./body_pieces.ts";
 import { inTime } from "./body_times.ts";
@@ -13,15 +14,21 @@ import { httpProblem } from "./problem.ts";
 const smallBytes = 65_536;
 
 /** Most bytes of larger bodies in hand at once, read or yet to be read. */
-const maxInHandBytes = 134_217_728;
+const maxInHandBytes = 67_108_864;
 
-/** Larger bodies that are worked on at once: what JSON of a megabyte becomes may take twenty of them. */
-const maxWorkedOn = 8;
+/**
+ * Bytes of larger bodies that are worked on at once: what JSON of a megabyte becomes may take twenty of them, and a tenth of a
+ * second in which nobody else is answered.
+ */
+const maxWorkedOnBytes = 1_048_576;
+
+/** What a file counts as, however small it comes: its lines are read one by one, and let others have their turn. */
+const fileBytes = 262_144;
 
 /**
  * Answers 413 to a body that is too large or comes in too many chunks, and 408 to one that takes too long. A body
- * beyond the limits is not read to its end. Of larger ones only so many are read and worked on at once, and a further
- * one is answered 503.
+ * beyond the limits is not read to its end. Of larger ones only so many bytes are in hand, beyond which one is answered 503,
+ * and far fewer are worked on at once.
  *
  * Hono's own middleware of this kind copies the request together with its signal, whose use Deno warns of.
  *
@@ -34,7 +41,7 @@ export function limitBody(
   max: { bytes: number; ms: number; advice?: string; asFile?: boolean },
 ): MiddlewareHandler {
   let inHandBytes = 0;
-  const takeTurn = turns(maxWorkedOn);
+  const takeTurn = turns(maxWorkedOnBytes);
   return async (c, next) => {
     const tooLarge = () => httpProblem(c, 413, tooLargeText(max));
     const { body, method, headers } = c.req.raw;
@@ -70,7 +77,8 @@ export function limitBody(
         pieces.push(piece);
       }
       c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(pieces) });
-      if (ownBytes > smallBytes || max.asFile) endTurn = await takeTurn();
+      if (max.asFile) endTurn = await takeTurn(fileBytes);
+      else if (ownBytes > smallBytes) endTurn = await takeTurn(ownBytes);
       return await next();
     } finally {
       endTurn?.();
@@ -79,18 +87,30 @@ export function limitBody(
   };
 }
 
-/** Lets so many at once, one after the other; each says when its turn is over. */
-function turns(max: number): () => Promise<() => void> {
-  const waiting: (() => void)[] = [];
+/**
+ * Lets so many bytes at once, in the order in which they come; each says when its turn is over.
+ *
+ * @param max of all; of more in one piece no others are let beside it
+ */
+function turns(max: number): (bytes: number) => Promise<() => void> {
+  const waiting: { bytes: number; begin: () => void }[] = [];
   let taken = 0;
-  const end = () => {
-    const next = waiting.shift();
-    if (next === undefined) taken--;
-    else next();
+  const fits = (bytes: number) => taken === 0 || taken + bytes <= max;
+  const endOf = (bytes: number) => () => {
+    taken -= bytes;
+    while (waiting.length > 0 && fits(waiting[0]!.bytes)) {
+      const { bytes, begin } = waiting.shift()!;
+      taken += bytes;
+      begin();
+    }
   };
-  return async () => {
-    if (taken < max) taken++;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
-    return end;
+  return async (bytes) => {
+    if (waiting.length === 0 && fits(bytes)) taken += bytes;
+    else {
+      await new Promise<void>((begin) => waiting.push({ bytes, begin }));
+      // Or one body after the other would be worked on, and nobody else be answered.
+      await sleep(0);
+    }
+    return endOf(bytes);
   };
 }

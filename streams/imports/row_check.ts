@@ -11,6 +11,7 @@ import { isBlankRow, lacksItsHead, lacksItsOrder } from "../../domain/import/csv
 import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
 import { withValue } from "../../domain/import/named_value.ts";
 import { plainCharacters } from "../../domain/import/profile/money_text.ts";
+import { maxBlankRows, tooManyBlankRows } from "../../domain/import/source/row_faults.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { parsePlacedAt } from "../../domain/order/placed_at.ts";
 import { orderTracker, type TrackedOrders } from "./order_tracker.ts";
@@ -40,6 +41,7 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
   let lastId = "";
+  let blankRows = 0, lastLine = 1;
   let watch: OutcomeWatch | undefined;
   const follow = orderTracker(tracked, rowsTogether);
 
@@ -62,11 +64,16 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
       const id = idIn(field, form);
       if (id === "") {
         const fields = readFields(text, from, to, quoted, form);
-        if (isBlankRow(fields)) return;
+        if (isBlankRow(fields)) {
+          if (++blankRows > maxBlankRows) throw notCsv(lastLine, tooManyBlankRows);
+          return;
+        }
         if (count === header.length && lacksItsOrder(fields, form.places)) {
           throw notCsv(line, withoutOrder);
         }
       }
+      blankRows = 0;
+      lastLine = line;
       if (count !== header.length) {
         const word = count === 1 ? "field" : "fields";
         throw notCsv(line, `has ${count} ${word}, but the header has ${header.length}`);

@@ -17,11 +17,13 @@ import {
   tolerantFields,
 } from "../../domain/import/source/layout.ts";
 import {
+  maxBlankRows,
   maxFaultyRows,
   mostFaultyRows,
   type RowRules,
   rowsOf,
   soundRow,
+  tooManyBlankRows,
 } from "../../domain/import/source/row_faults.ts";
 import type {
   OpenQuestion,
@@ -393,6 +395,7 @@ async function* tableRows(
   rules: RowRules,
 ): AsyncGenerator<SourceRow[]> {
   let isHeader = true;
+  let blankRows = 0, lastLine = 1;
   for await (const some of records) {
     const rows: SourceRow[] = [];
     for (const record of some) {
@@ -401,8 +404,13 @@ async function* tableRows(
         continue;
       }
       const sound = soundRow(record, rules);
+      const before = rows.length;
       if (sound !== undefined) rows.push(sound);
       else for (const row of rowsOf(record, rules)) rows.push(row);
+      if (rows.length > before) {
+        blankRows = 0;
+        lastLine = record.line;
+      } else if (++blankRows > maxBlankRows) throw notCsv(lastLine, tooManyBlankRows);
     }
     if (rows.length > 0) yield rows;
   }

@@ -22,6 +22,7 @@ import {
 import type { StoredCells } from "../../domain/import/source_row.ts";
 import type { Archive, ArchiveEntry } from "./archive.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
+import { maxBlankRows, tooManyBlankRows } from "../../domain/import/source/row_faults.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { type FilledSheet, SheetQuestion } from "./sheet_question.ts";
@@ -67,6 +68,9 @@ const maxPartCharacters = 8 * 1024 * 1024;
 
 /** Characters that are parsed at once: each forty may make a row of all columns. */
 const pieceCharacters = 4_096;
+
+/** Characters of a part in which nothing is found, such as cells that are formatted and have no value. */
+const maxIdle = 256 * 1024 * 1024;
 
 /** Rows to a batch, cells, as one far to the right makes a row of all columns, and characters. */
 const batchRows = 500, batchCells = 50_000, batchCharacters = 1_048_576;
@@ -173,6 +177,7 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
   const targets = new Map<string, string>();
   const keep = partKeeper();
   await readXml(partOf(archive, "xl/_rels/workbook.xml.rels"), {
+    found: () => targets.size,
     onOpen({ name, attributes: { Id, Target } }) {
       if (localName(name) !== "Relationship") return;
       targets.set(keep(Id), keep(Target));
@@ -182,6 +187,7 @@ async function readBook(archive: Archive, signal?: AbortSignal): Promise<Book> {
   const book: Book = { sheets: [], epoch: 1900 };
   const paths = new Set<string>();
   await readXml(partOf(archive, "xl/workbook.xml"), {
+    found: () => paths.size,
     onOpen({ name, attributes }) {
       if (localName(name) === "workbookPr") {
         if (/^(?:1|true)$/.test(attributes.date1904 ?? "")) book.epoch = 1904;
@@ -210,6 +216,7 @@ async function readFormats(archive: Archive, signal?: AbortSignal): Promise<Numb
   const entry = archive.entries.find(({ name }) => name === "xl/styles.xml");
   if (entry === undefined) return formats;
   await readXml(entry, {
+    found: () => codes.size + formats.length,
     onOpen({ name, attributes }) {
       const own = localName(name);
       if (own === "numFmt") codes.set(Number(attributes.numFmtId), keep(attributes.formatCode));
@@ -234,6 +241,7 @@ async function readTexts(archive: Archive, signal?: AbortSignal): Promise<string
   if (entry === undefined) return texts;
   let text = "", bytes = 0, isText = false, isPhonetic = false;
   await readXml(entry, {
+    found: () => texts.length,
     onOpen({ name }) {
       const own = localName(name);
       if (own === "si") text = "";
@@ -287,10 +295,13 @@ async function* sheetRows(
 ): AsyncGenerator<WorkbookRow[]> {
   let rows: WorkbookRow[] = [];
   let cells = 0, characters = 0, charactersOfRow = 0;
+  let blankRows = 0, lastLine = 1;
   let row: WorkbookRow = { line: 0, fields: [] };
   let cell: Cell | undefined;
   let isValue = false;
+  let found = 0;
   const handlers: XmlHandlers = {
+    found: () => found,
     onOpen({ name, attributes }) {
       switch (localName(name)) {
         case "row":
@@ -324,6 +335,11 @@ async function* sheetRows(
         rows.push(row);
         cells += row.fields.length;
         characters += charactersOfRow;
+        blankRows = 0;
+        lastLine = row.line;
+        found++;
+      } else if (name === "row" && ++blankRows > maxBlankRows) {
+        throw notCsv(lastLine, tooManyBlankRows);
       }
     },
   };
@@ -437,6 +453,8 @@ function partKeeper(): (text: string | undefined) => string {
 /** Told what stands in a part of a workbook; the names of elements are without their prefix where they end. */
 interface XmlHandlers {
   onOpen(tag: SaxesTagPlain): void;
+  /** How much was found so far; where it stays the same, there is nothing to be found. */
+  found(): number;
   onText?(text: string): void;
   onClose?(name: string): void;
 }
@@ -457,6 +475,12 @@ async function readXml(
 function longer(text: string, more: string): string {
   if (text.length + more.length > maxTextLength) throw tooLong();
   return text + more;
+}
+
+function tooEmpty({ name }: ArchiveEntry): WorkflowError {
+  return badFile(
+    `is an Excel workbook with more than ${maxIdle} characters of nothing in ${name}: delete its empty rows, or ${asCsv}`,
+  );
 }
 
 function tooLong(): WorkflowError {
@@ -496,10 +520,15 @@ async function* xmlSteps(entry: ArchiveEntry, handlers: XmlHandlers): AsyncGener
   parser.on("text", (text) => handlers.onText?.(text));
   parser.on("cdata", (text) => handlers.onText?.(text));
   const decoder = new TextDecoder();
+  let found = 0, idle = 0;
   for await (const bytes of entry.bytes()) {
     const text = decoder.decode(bytes, { stream: true });
     for (let at = 0; at < text.length; at += pieceCharacters) {
       const piece = text.slice(at, at + pieceCharacters);
+      if (handlers.found() !== found) {
+        found = handlers.found();
+        idle = 0;
+      } else if ((idle += piece.length) > maxIdle) throw tooEmpty(entry);
       held += piece.length;
       parser.write(piece);
       if (held > maxTextLength) throw tooLong();

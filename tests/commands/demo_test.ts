@@ -145,6 +145,18 @@ Deno.test("a second demo picks another port and says which, and its first line o
     await page.body?.cancel();
     const { DATABASE_URL: _, REDIS_URL: __, ...shared } = (await listEngines(dir))[0]!.engines.env;
     assert.deepEqual(shared, own);
+    const status = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "main.ts", "engines"],
+      cwd: root,
+      env: { ENGINES_DIR: dir },
+    }).output();
+    assert.match(
+      new TextDecoder().decode(status.stdout),
+      new RegExp(
+        `^Those of demo, process ${child.pid}, in .*\n  used by process ${child.pid}$`,
+        "m",
+      ),
+    );
     child.kill("SIGHUP");
     void reader.read().then(function drain({ done }): unknown {
       return done ? undefined : reader.read().then(drain);

@@ -160,7 +160,11 @@ Deno.test("nobody takes the simulated provider for a real one", () =>
     for (const path of pages) {
       const page = async (of: typeof app) =>
         await (await of.request(`/dashboard${path}`, { headers: { accept: "text/html" } })).text();
-      assert.match(await page(app), /class="simulated"[^>]*><strong>Payments are simulated\./, path);
+      assert.match(
+        await page(app),
+        /class="simulated"[^>]*><strong>Payments are simulated\./,
+        path,
+      );
       assert.doesNotMatch(await page(real), /Payments are simulated/, path);
     }
   }));

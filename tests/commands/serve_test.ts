@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { typed } from "../../runtime/typed.ts";
 import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
 import { freePort } from "../../tools/engines/free_port.ts";
 import { taskArguments } from "../../tools/engines/task_arguments.ts";
@@ -121,7 +122,7 @@ Deno.test("serve says in one line that its port is taken", async () => {
     await assert.rejects(startServe({ PORT: String(listener.addr.port) }), ({ message }) => {
       assert.match(
         message,
-        /serve: Cannot listen on 127\.0\.0\.1:\d+: .*; HOST and PORT say where/,
+        /serve: Cannot listen on 127\.0\.0\.1:\d+: somebody listens there already; PORT=\d+ .* takes another port/,
       );
       assert.equal(message.trim().split("\n").length, 1, message);
       return true;
@@ -178,7 +179,10 @@ Deno.test("serve takes the next free port where PORT ends with a plus, and says 
     assert.equal(code, 1, "one that is named is that one or none");
     assert.match(
       new TextDecoder().decode(stderr),
-      new RegExp(`Cannot listen on 127.0.0.1:${first}: `),
+      new RegExp(
+        `Cannot listen on 127.0.0.1:${first}: somebody listens there already; PORT=${first + 1} ` +
+          `${typed("serve")} takes another port, and PORT=${first}\\+ the first`,
+      ),
     );
   } finally {
     await reader.cancel();

@@ -147,3 +147,11 @@ export const mostFaultyRows = 200_000;
 export function maxFaultyRows(rows: number): number {
   return Math.min(mostFaultyRows, Math.max(100, Math.floor(rows / 100)));
 }
+
+/** Rows with nothing in them that may follow each other: as many as a sheet of a spreadsheet has. */
+export const maxBlankRows = 1_048_576;
+
+/** What is wrong with more of them, for people. */
+export const tooManyBlankRows =
+  `is followed by more than ${maxBlankRows} rows with nothing in them: delete them, or copy the rows that have ` +
+  "something to a new file";

@@ -11,6 +11,7 @@ import { eraseCustomer, type ErasedPerson } from "../../../services/erase_custom
 import { exportCustomer, exportText } from "../../../services/export_customer.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked } from "../../middleware/checked.ts";
+import { piecedBody, takeFilePlace } from "../../middleware/read_answer.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
 import { erasedPerson, exportedPerson } from "../description/examples.ts";
@@ -56,28 +57,38 @@ function addExport(app: Hono, deps: AppDeps): void {
     checked("param", customerParam),
     async (c) => {
       const { id: externalId } = c.req.valid("param");
-      const person = await exportCustomer(deps, { externalId }, operatorOf(c, deps.config));
-      return sendWhileRead(c, deps, exportText(person));
+      const leave = takeFilePlace(c);
+      try {
+        const person = await exportCustomer(deps, { externalId }, operatorOf(c, deps.config));
+        return sendWhileRead(c, deps, exportText(person), leave);
+      } catch (error) {
+        leave();
+        throw error;
+      }
     },
   );
 }
 
 /** Sends pieces while they are read, so that memory does not grow with the answer. An error breaks it off. */
-function sendWhileRead(c: Context, { log }: AppDeps, pieces: AsyncGenerator<string>): Response {
+function sendWhileRead(
+  c: Context,
+  { log, stopping }: AppDeps,
+  pieces: AsyncGenerator<string>,
+  leave: () => void,
+): Response {
   const encoder = new TextEncoder();
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      try {
-        const { value, done } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      } catch (error) {
-        log.warn("an export was broken off", { error: messageOf(error) });
-        controller.error(`Cannot send the rest of the export: ${messageOf(error)}`);
-      }
+  const body = piecedBody({
+    async next() {
+      const { value, done } = await pieces.next();
+      return done ? undefined : encoder.encode(value);
     },
-    cancel: () => void pieces.return(undefined),
-  }, { highWaterMark: 0 });
+    onBreak: (error) => log.warn("an export was broken off", { error: messageOf(error) }),
+    async onEnd() {
+      leave();
+      await pieces.return(undefined);
+    },
+    stopping,
+  });
   return c.body(body, 200, { "content-type": "application/json" });
 }
 

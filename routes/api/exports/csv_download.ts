@@ -8,7 +8,9 @@ import type { Context } from "hono";
 import { messageOf } from "../../../domain/errors.ts";
 import { csvLine } from "../../../domain/import/csv_text.ts";
 import { spreadsheetText } from "../../../domain/import/spreadsheet_text.ts";
+import type { SharedPlaces } from "../../../domain/operation/shared_places.ts";
 import type { AppDeps } from "../../deps.ts";
+import { piecedBody, takeFilePlace } from "../../middleware/read_answer.ts";
 
 /** A file to be sent. */
 export interface CsvFile {
@@ -30,57 +32,60 @@ export type CsvRecord = Readonly<Record<string, string | number | null | undefin
 
 /**
  * Sends a file page after page, the next one when the reader has taken the one before, so memory does not grow
- * with the file. A reader that hangs up ends the reading. The first page is read before the answer begins: an
- * engine that is away is a problem document as everywhere. An error after that, or the end of the process,
- * breaks the connection, so that a part is never taken for the whole.
+ * with the file; only so many files are sent at once. A reader that hangs up, or reads nothing for half a minute, ends the
+ * reading. The first page is read before the answer begins: an engine that is away is a problem document as
+ * everywhere. An error after that, or the end of the process, breaks the connection, so that a part is never taken for
+ * the whole.
  *
  * Text is made safe for spreadsheets, see {@linkcode spreadsheetText}; numbers and times are never touched.
+ *
+ * @param options of tests: other places, and another time for readers
+ * @throws {WorkflowError} `unavailable` where too many files are sent
  */
 export async function csvDownload(
   c: Context,
   { log, stopping }: Pick<AppDeps, "log" | "stopping">,
   { name, columns, nextPage }: CsvFile,
+  { places, silentMs }: { places?: SharedPlaces; silentMs?: number } = {},
 ): Promise<Response> {
-  const first = await nextPage();
   const headers = {
     "content-type": "text/csv; charset=utf-8",
     "content-disposition": `attachment; filename="${name}"`,
   };
-  if (c.req.method === "HEAD") return c.body(null, 200, headers);
+  const leave = takeFilePlace(c, places);
+  let first: readonly CsvRecord[] | undefined;
+  try {
+    first = await nextPage();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  if (c.req.method === "HEAD") {
+    leave();
+    return c.body(null, 200, headers);
+  }
 
   const encoder = new TextEncoder();
-  const written = (page: readonly CsvRecord[], withHeader: boolean) => {
-    const lines = page.map((row) => csvLine(columns.map((name) => safeField(row[name])), "\r\n"));
-    return encoder.encode((withHeader ? csvLine(columns, "\r\n") : "") + lines.join(""));
-  };
-  let isGone = false;
-  let head: typeof first | null = first;
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      if (head !== null) {
-        controller.enqueue(written(head ?? [], true));
-        if (head === undefined) controller.close();
-        head = null;
-        return;
+  const written = (page: readonly CsvRecord[]) =>
+    page.map((row) => csvLine(columns.map((name) => safeField(row[name])), "\r\n")).join("");
+  let isBegun = false;
+  const body = piecedBody({
+    async next() {
+      if (!isBegun) {
+        isBegun = true;
+        const head = encoder.encode(csvLine(columns, "\r\n") + written(first ?? []));
+        if (first !== undefined) first = [];
+        return head;
       }
-      try {
-        while (!isGone) {
-          if (stopping?.aborted) throw new Error("The process is stopping");
-          const page = await nextPage();
-          if (isGone) return;
-          if (page === undefined) return controller.close();
-          if (page.length > 0) return controller.enqueue(written(page, false));
-        }
-      } catch (error) {
-        log.warn("a file was broken off", { file: name, error: messageOf(error) });
-        // Deno prints what a body fails with: a sentence then, and no stack.
-        controller.error(`Cannot send the rest of ${name}: ${messageOf(error)}`);
-      }
+      if (first === undefined) return undefined;
+      const page = await nextPage();
+      return page && encoder.encode(written(page));
     },
-    cancel: () => {
-      isGone = true;
-    },
-  }, { highWaterMark: 0 });
+    onBreak: (error) => log.warn("a file was broken off", { file: name, error: messageOf(error) }),
+    onEnd: leave,
+    stopping,
+    silentMs,
+  });
   return c.body(body, 200, headers);
 }
 

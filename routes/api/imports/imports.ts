@@ -19,6 +19,8 @@ import { importAnswer, importListAnswer } from "../description/answers.ts";
 import { importPreview, previewAnswer } from "../description/preview_answer.ts";
 import { cancelsOnly, looksOnlyAt } from "../../middleware/caller.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
+import { piecedBody, takeFilePlace, takePlace } from "../../middleware/read_answer.ts";
+import { problemHandler } from "../../middleware/problem.ts";
 import { slowAnswer } from "../../middleware/slow_answer.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -166,6 +168,8 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
           certain: isRead.promise,
           stop,
           onBreak: (error) => deps.log.error("preview failed", { error: messageOf(error) }),
+          refusal: (error) =>
+            error instanceof WorkflowError ? problemHandler(deps)(error, c) : undefined,
           type: "application/json",
         });
       }
@@ -292,15 +296,7 @@ function addEvents(app: Hono, deps: AppDeps): void {
     async (c) => {
       const { id } = c.req.valid("param");
       const row = await findImport(c, deps, id);
-      const { name } = c.get("caller");
-      const place = followers.take(name);
-      if (typeof place === "string") {
-        const whose = place === "full" ? "" : ` by the token ${name}`;
-        throw new WorkflowError(
-          "unavailable",
-          `Too many imports are followed${whose}; try again later`,
-        );
-      }
+      const place = takePlace(c, followers, "imports are followed");
       c.header("x-accel-buffering", "no");
       if (c.req.method === "HEAD") {
         place();
@@ -335,8 +331,8 @@ function addRejects(app: Hono, deps: AppDeps): void {
     async (c) => {
       const { id } = c.req.valid("param");
       const { status, dryRun, actor } = await findImport(c, deps, id);
-      const first = status === "DONE" ? await readRejects(deps.db, id, 0) : undefined;
-      if (first === undefined) {
+      const hasRejects = status === "DONE" && await readRejects(deps.db, id, 0) !== undefined;
+      if (!hasRejects) {
         throw new WorkflowError(
           "import_has_no_rejects",
           dryRun
@@ -350,14 +346,19 @@ function addRejects(app: Hono, deps: AppDeps): void {
       }
       c.header("content-type", "text/csv; charset=utf-8");
       c.header("content-disposition", `attachment; filename="import-${id}-rejects.csv"`);
-      return c.body(
-        ReadableStream.from((async function* () {
-          for (let piece = 1, csv: string | undefined = first; csv !== undefined; piece++) {
-            yield csv;
-            csv = await readRejects(deps.db, id, piece);
-          }
-        })()).pipeThrough(new TextEncoderStream()),
-      );
+      if (c.req.method === "HEAD") return c.body(null);
+      const encoder = new TextEncoder();
+      let piece = 0;
+      return c.body(piecedBody({
+        async next() {
+          const csv = await readRejects(deps.db, id, piece++);
+          return csv === undefined ? undefined : encoder.encode(csv);
+        },
+        onBreak: (error) =>
+          deps.log.warn("rejects were broken off", { import: id, error: messageOf(error) }),
+        onEnd: takeFilePlace(c),
+        stopping: deps.stopping,
+      }));
     },
   );
 }

@@ -23,6 +23,7 @@ import { takeTurns } from "../../../streams/timing/take_turns.ts";
 import type { AppDeps } from "../../deps.ts";
 import type { Caller } from "../../middleware/caller.ts";
 import { validOf } from "../../middleware/checked.ts";
+import { piecedBody, takeFilePlace } from "../../middleware/read_answer.ts";
 import type { Held, HoldKey } from "../../middleware/idempotency.ts";
 import { httpProblemOf, isEngineAway, type Problem, problemOf } from "../../middleware/problem.ts";
 import {
@@ -78,14 +79,14 @@ type ReadLine = { line: BatchLine } & ({ order: IncomingOrder } | { problem: Pro
 export function batchTaker(
   deps: AppDeps,
   hold: HoldKey,
-  { working = 4, waiting = 8, silentMs = 30_000 }: BatchOptions = {},
+  { working = 4, waiting = 8, silentMs }: BatchOptions = {},
 ): (c: Context) => Promise<Response> {
   const takePlace = placesFor(working, waiting);
   return async (c) => {
     const body = await readBatchBody(c);
     const digest = createHash("sha256").update(body.bytes).digest("hex");
     const held = await hold(c, ["orders", body.form, digest]);
-    if (held !== null && "answer" in held) return replayed(c, body.form, held.answer);
+    if (held !== null && "answer" in held) return replayed(c, deps, body.form, held.answer);
     const leave = await takePlace().catch(async (error) => {
       await held?.release();
       held?.end();
@@ -104,7 +105,7 @@ interface Running {
   held: Exclude<Held, { answer: string }> | null;
   /** Gives its place to the next batch. */
   leave: () => void;
-  silentMs: number;
+  silentMs?: number;
 }
 
 /** The answers to some orders, in their order. */
@@ -150,42 +151,27 @@ function streamOf(
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let first: typeof begun | undefined = begun;
   const written = writer(form, held !== null);
-  let silence: ReturnType<typeof setTimeout> | undefined;
-  let isOver = false;
   let isComplete = true;
-  const stop = (): Promise<void> => {
-    isOver = true;
-    clearTimeout(silence);
-    return end();
-  };
-  const pull = async (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>) => {
-    clearTimeout(silence);
-    const { value, done } = first ?? await answers.next();
-    first = undefined;
-    if (isOver) return;
-    if (!done) {
-      isComplete &&= value.complete;
-      controller.enqueue(written.next(value.texts));
-      silence = setTimeout(() => {
-        controller.error(new Error("Nobody has read the answers in time"));
-        void stop();
-      }, silentMs);
-      return;
-    }
-    const rest = written.rest();
-    if (held !== null && isComplete) await held.settle(JSON.stringify(written.packed()));
-    if (rest.length > 0) controller.enqueue(rest);
-    controller.close();
-    await stop();
-  };
-  return new ReadableStream<Uint8Array<ArrayBuffer>>({
-    pull: (controller) =>
-      pull(controller).catch(async (error) => {
-        log.warn("batch of orders broken off", { error: messageOf(error) });
-        controller.error(error);
-        await stop();
-      }),
-    cancel: stop,
+  let isWritten = false;
+  return piecedBody({
+    async next() {
+      if (isWritten) return undefined;
+      const { value, done } = first ?? await answers.next();
+      first = undefined;
+      if (!done) {
+        isComplete &&= value.complete;
+        return written.next(value.texts);
+      }
+      isWritten = true;
+      const rest = written.rest();
+      if (held !== null && isComplete) await held.settle(JSON.stringify(written.packed()));
+      return rest;
+    },
+    onBreak: (error) => log.warn("batch of orders broken off", { error: messageOf(error) }),
+    onEnd: end,
+    silentMs,
+    // The next orders are taken while the answers before them are on their way.
+    ahead: 1,
   });
 }
 
@@ -214,10 +200,20 @@ function writer(form: BatchForm, isKept: boolean) {
 }
 
 /** The answers to the first request under the key, again. */
-function replayed(c: Context, form: BatchForm, answer: string): Response {
+function replayed(c: Context, { log }: AppDeps, form: BatchForm, answer: string): Response {
+  const leave = takeFilePlace(c);
   const gunzip = createGunzip();
   gunzip.end(Buffer.from(JSON.parse(answer) as string, "base64"));
-  return c.body(ReadableStream.from(gunzip), 200, {
+  const pieces = gunzip[Symbol.asyncIterator]() as AsyncIterator<Uint8Array<ArrayBuffer>>;
+  const body = piecedBody({
+    next: async () => (await pieces.next()).value,
+    onBreak: (error) => log.warn("batch of orders broken off", { error: messageOf(error) }),
+    onEnd() {
+      leave();
+      gunzip.destroy();
+    },
+  });
+  return c.body(body, 200, {
     "content-type": types[form],
     "idempotent-replayed": "true",
   });

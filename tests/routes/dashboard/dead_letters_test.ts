@@ -148,6 +148,18 @@ Deno.test("selected dead letters are published again, once, and their orders' ti
     assert.match(text, /Dead letter retried/);
   }));
 
+Deno.test("no retry is offered for dead letters of which none can succeed", () =>
+  withApi(async (api) => {
+    const hopeless = "the provider says that it declined the payment";
+    await bury(api, [100, 200], { error: hopeless });
+    const { text } = await openPage(api, "/dashboard/dead-letters");
+    assert.match(text, /Discard selected….*Discard all 2 matching/s);
+    assert.doesNotMatch(text, /Retry/);
+    await bury(api, [300]);
+    const mixed = (await openPage(api, "/dashboard/dead-letters")).text;
+    assert.match(mixed, /Retry selected….*Retry all 3 matching/s);
+  }));
+
 Deno.test("a decision that is not clear is none", () =>
   withApi(async (api) => {
     await bury(api, [100]);

@@ -440,7 +440,9 @@ Deno.test("a refund is asked about from the row of a list: two clicks from the l
     await db.run("update orders set refunded_cents = total_cents where id = ?", [given]);
     const list = await openPage(api, "/dashboard/orders");
     const links = [...list.html.matchAll(/href="(\/dashboard\/orders\/\d+\/refund)"/g)];
-    assert.deepEqual(links.map(([, href]) => href), [`/dashboard/orders/${paid}/refund`]);
+    // In the column of its own, and where that is left out on phones below the total.
+    const path = `/dashboard/orders/${paid}/refund`;
+    assert.deepEqual(links.map(([, href]) => href), [path, path]);
     assert.match(list.text, /Refund… ?order /);
 
     const question = await openPage(api, links[0]![1]!);
@@ -463,6 +465,17 @@ Deno.test("a refund is asked about from the row of a list: two clicks from the l
   } finally {
     await api.close();
   }
+});
+
+Deno.test("on phones a row of the list has the customer and the refund as well", async () => {
+  const customer = `P-${crypto.randomUUID()}`;
+  const id = await storeOrder(api.deps.db, { customer });
+  const { html } = await openPage(api, `/dashboard/orders?customer=${customer}`);
+  const narrow = [...html.matchAll(/<div class="narrow before">(.*?)<\/div>/gs)].map(([, own]) =>
+    own!
+  );
+  assert.ok(narrow.some((own) => own.includes(`>Name of ${customer}</a>`)), narrow.join("\n"));
+  assert.ok(narrow.some((own) => own.includes(`href="/dashboard/orders/${id}/refund"`)));
 });
 
 Deno.test("the orders page of an empty shop has one way on, and no form to look for nothing", async () => {

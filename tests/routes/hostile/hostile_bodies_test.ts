@@ -113,6 +113,31 @@ Deno.test("a crowd of large orders with fields that nobody knows does not end th
   assert.ok(answers.some((answer) => answer.startsWith("HTTP/1.1 202 ")));
 });
 
+Deno.test("a crowd of orders with more items than any may have is refused in little memory and time", async () => {
+  const items = `[${"{},".repeat(330_000)}{}]`;
+  const order = JSON.stringify(orderBodyOf()).replace(/"items":\[.*?\]/, `"items":${items}`);
+  const before = await served.memory();
+  const send = (path: string, body: string) => {
+    const head = headOf(path, "application/json", token).replace(
+      "Transfer-Encoding: chunked",
+      `Content-Length: ${body.length}`,
+    );
+    return sendRaw(served.port, head, [bytesOf(body)]);
+  };
+  const answers: string[] = [];
+  const gap = await maxGapMs(served, async () => {
+    answers.push(...await Promise.all(Array.from({ length: 24 }, () => send("/orders", order))));
+  });
+  const grown = (await served.memory()).most - before.most;
+  for (const answer of answers) {
+    assert.match(answer, /^HTTP\/1\.1 422 [^]*"#\/items","detail":"must hold at most 1000 items"/);
+  }
+  const batch = await send("/orders/batch", `[${order}]`);
+  assert.match(batch, /"status":422[^]*"#\/items","detail":"must hold at most 1000 items"/);
+  assert.ok(gap < 1.5 * maxMs, `${gap} ms without an answer`);
+  assert.ok(grown < maxBytes, `${grown / 1_048_576} MB more`);
+});
+
 Deno.test("chunks as small clients write them are taken", async () => {
   const text = `token=ann-secret&next=${"x".repeat(5_000)}`;
   const chunks = [...text].flatMap((character) => chunkOf(bytesOf(character)));

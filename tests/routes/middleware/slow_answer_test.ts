@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { Hono } from "hono";
-import { slowAnswer } from "../../../routes/middleware/slow_answer.ts";
+import { slowAnswer, type SlowWork } from "../../../routes/middleware/slow_answer.ts";
 import { type HttpServer, serve } from "../../../runtime/serve.ts";
 
 /** What has broken answers off. */
@@ -13,6 +13,7 @@ async function serving(
   work: (stop: AbortController, answer: (text: string) => Response) => Promise<Response>,
   test: (port: number) => Promise<void>,
   certain: Promise<void> = Promise.resolve(),
+  more: Partial<SlowWork> = {},
 ): Promise<void> {
   const app = new Hono();
   app.post("/", async (c) => {
@@ -24,6 +25,7 @@ async function serving(
       stop,
       onBreak: (error) => broken.push(String(error)),
       type: "application/json",
+      ...more,
     });
   });
   app.onError((error, c) => c.text(error.message, 422));
@@ -95,6 +97,47 @@ Deno.test("slowAnswer() tells what breaks an answer off that has begun", async (
       begun.resolve();
       await assert.rejects(response.text());
       assert.deepEqual(broken, ["Error: the database is away"]);
+    },
+  );
+});
+
+Deno.test("slowAnswer() ends the work whose sender hung up although nothing is certain yet", async () => {
+  const stopped = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  await serving(
+    (stop) => {
+      begun.resolve();
+      stop.signal.addEventListener("abort", () => stopped.resolve());
+      return stopped.promise.then(() => Promise.reject(new Error("stopped")));
+    },
+    async (port) => {
+      const socket = connect(port, "127.0.0.1");
+      await once(socket, "connect");
+      socket.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 70000\r\n\r\n");
+      socket.write("a".repeat(70_000));
+      await begun.promise;
+      socket.destroy();
+      await stopped.promise;
+    },
+    new Promise(() => {}),
+    { uncertainMs: 20 },
+  );
+});
+
+Deno.test("slowAnswer() says a refusal that comes late in the document itself", async () => {
+  const known = Promise.withResolvers<void>();
+  await serving(
+    () => known.promise.then(() => Promise.reject(new Error("no file of orders"))),
+    async (port) => {
+      const response = await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "a" });
+      assert.equal(response.status, 200);
+      known.resolve();
+      assert.deepEqual(await response.json(), { status: 422, detail: "no file of orders" });
+    },
+    new Promise(() => {}),
+    {
+      uncertainMs: 20,
+      refusal: (error) => Response.json({ status: 422, detail: (error as Error).message }),
     },
   );
 });

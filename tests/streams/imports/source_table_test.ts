@@ -293,6 +293,27 @@ Deno.test("openSourceTable() reads a workbook: its texts, numbers as stored, tim
   ]);
 });
 
+Deno.test("openSourceTable() refuses a file in which a million rows without anything follow each other", async () => {
+  const filled = "<row><c><v>1</v></c></row>";
+  const rows = `<row>${textCell("id")}${textCell("sku")}</row>${filled}`;
+  for (
+    const [file, line] of [
+      [workbookOf({ sheets: [rows + "<row/>".repeat(1_100_000) + filled] }), 2],
+      [`id;sku\n1;A\n${";\n".repeat(1_100_000)}2;B\n`, 2],
+    ] as const
+  ) {
+    const { message } = await refusal(file);
+    assert.match(
+      message,
+      new RegExp(
+        `line ${line}: is followed by more than 1048576 rows with nothing in them: delete`,
+      ),
+    );
+  }
+  const some = await read(`id;sku\n1;A\n${";\n".repeat(10_000)}2;B\n`);
+  assert.equal(some.rows.length, 2);
+});
+
 Deno.test("openSourceTable() knows the other date system, and refuses a damaged workbook", async () => {
   const rows = textSheet([["id", "day"]]) +
     '<row><c><v>1</v></c><c s="1"><v>44565</v></c></row>';

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { CsvParseStream } from "@std/csv/parse-stream";
 import { Hono } from "hono";
+import { type SharedPlaces, sharedPlaces } from "../../../../domain/operation/shared_places.ts";
 import { silentLog } from "../../../../domain/operation/log.ts";
 import { requestRefunds } from "../../../../services/request_refunds.ts";
 import { makeApp } from "../../../../routes/app.ts";
+import type { AppDeps } from "../../../../routes/deps.ts";
+import { problemHandler } from "../../../../routes/middleware/problem.ts";
 import { csvDownload, type CsvFile } from "../../../../routes/api/exports/csv_download.ts";
 import { applyKpis } from "../../../../streams/kpis/kpis.ts";
 import { giveMoney } from "../../../order_money.ts";
@@ -305,16 +308,20 @@ Deno.test("GET /kpis.csv has what GET /kpis answers, over more days than a page 
 async function withFile(
   file: Pick<CsvFile, "nextPage">,
   work: (url: string) => Promise<void>,
-  stopping?: AbortSignal,
+  { stopping, ...options }: {
+    stopping?: AbortSignal;
+    places?: SharedPlaces;
+    silentMs?: number;
+  } = {},
 ): Promise<void> {
-  const app = new Hono().get(
+  const app = new Hono().onError(problemHandler({ log: silentLog } as AppDeps)).get(
     "/file.csv",
     (c) =>
       csvDownload(c, { log: silentLog, stopping }, {
         name: "file.csv",
         columns: ["text"],
         ...file,
-      }),
+      }, options),
   );
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, app.fetch);
   try {
@@ -394,7 +401,57 @@ Deno.test("csvDownload() breaks the connection on an error, so that a part is no
   };
   await withFile({ nextPage: stopped }, async (url) => {
     await assert.rejects(async () => await (await fetch(url)).text());
-  }, stopping.signal);
+  }, { stopping: stopping.signal });
+});
+
+Deno.test("csvDownload() sends only so many files at once, and one that nobody reads gives its place back", async () => {
+  const places = sharedPlaces({ max: 2, share: 2 });
+  let pages = 0;
+  const nextPage = () => Promise.resolve(++pages > 100_000 ? undefined : page);
+  await withFile({ nextPage }, async (url) => {
+    const unread = await Promise.all([fetch(url), fetch(url)]);
+    const read = pages;
+    const refused = await fetch(url);
+    assert.equal(refused.status, 503);
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    const problem = await refused.json();
+    assert.equal(problem.type, "/problems/unavailable");
+    assert.match(problem.detail, /^Too many files are sent; try again later/);
+    assert.ok(pages >= read);
+    let next = await fetch(url);
+    for (let tries = 0; next.status === 503; tries++) {
+      assert.ok(tries < 1_000, "no place is given back");
+      await next.body!.cancel();
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      next = await fetch(url);
+    }
+    assert.equal(next.status, 200);
+    for (const response of [...unread, next]) await response.body!.cancel().catch(() => {});
+  }, { places, silentMs: 500 });
+  const [one, two] = [places.take(null), places.take(null)];
+  assert.ok(typeof one === "function" && typeof two === "function", "a place is still taken");
+});
+
+Deno.test("a place for a file is free again after HEAD, after the whole file and after an engine was away", async () => {
+  const places = sharedPlaces({ max: 1, share: 1 });
+  let isAway = false;
+  const nextPage = () =>
+    isAway ? Promise.reject(new Error("the engine is gone")) : Promise.resolve(undefined);
+  await withFile({ nextPage }, async (url) => {
+    for (const method of ["HEAD", "GET", "HEAD", "GET"]) {
+      const response = await fetch(url, { method });
+      assert.equal(response.status, 200, method);
+      assert.equal(await response.text(), method === "GET" ? "text\r\n" : "");
+    }
+    isAway = true;
+    for (let n = 0; n < 2; n++) {
+      const response = await fetch(url);
+      assert.equal(response.status, 500);
+      await response.body!.cancel();
+    }
+    isAway = false;
+    assert.equal(await (await fetch(url)).text(), "text\r\n");
+  }, { places });
 });
 
 Deno.test("GET /orders.csv is a problem where the database is away before it begins", async () => {

@@ -274,7 +274,7 @@ Deno.test("whoever reads nothing for too long is left, and the same batch again 
   const response = await send(batch, key, app);
   const reader = response.body!.getReader();
   await reader.read();
-  await assert.rejects(reader.closed, /Nobody has read the answers in time/);
+  await assert.rejects(reader.closed, /Nobody has read it in time/);
   const found = await lines(await send(batch, key, routeWith({})));
   assert.deepEqual(new Set(found.map(({ status }) => status)), new Set([200, 202]));
 });
