@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatCount } from "../domain/text/format_count.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { eraseCustomer } from "../services/erase_customer.ts";
 import { exportCustomer, exportText } from "../services/export_customer.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
@@ -44,10 +44,11 @@ What the product does not reach (backups, binary logs, mail servers) is in docs/
       await guardDatabase(context);
       await refuseBesideOlder(context);
       const done = await eraseCustomer(context, { externalId }, operatorIn(env));
-      const orders = `${formatCount(done.orders)} ${done.orders === 1 ? "order" : "orders"}`;
       print(
         done.changed
-          ? `Erased: ${orders} of customer ${done.customerId} stay without a name`
+          ? `Erased: ${counted(done.orders, "order")} of customer ${done.customerId} ${
+            plural(done.orders, "stays", "stay")
+          } without a name`
           : `Customer ${done.customerId} was erased before, on ${done.erasedAt}`,
       );
       if (done.sameEmail.length > 0) {

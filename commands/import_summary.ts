@@ -89,7 +89,7 @@ export function reasonLines(reasons: readonly RejectReason[], rowsRejected: numb
       const like = rows > 1 ? `, ${formatCount(rows - 1)} more like it` : "";
       return `  ${formatCount(rows)} × ${visibleText(example ?? reason)} (line ${line}${like})`;
     }),
-    ...(left > 0 ? [`  and ${left} ${left === 1 ? "other reason" : "other reasons"}`] : []),
+    ...(left > 0 ? [`  and ${counted(left, "other reason")}`] : []),
     ...(reasons.some(({ reason }) => reason.endsWith(inMinorUnits)) ? [unitsRemedy] : []),
   ];
 }

@@ -6,6 +6,7 @@
 
 import { kindOfReason, type RejectedRow } from "../domain/import/order_csv.ts";
 import { formatCount } from "../domain/text/format_count.ts";
+import { counted } from "../domain/text/plural.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 
 /** Reasons that are shown; the rejects file has them all. */
@@ -30,6 +31,6 @@ export function reasonLines(reasons: ReadonlyMap<string, number>): string[] {
     `  ${formatCount(count)} × ${visibleText(reason)}`
   );
   const others = sorted.length - reasonsShown;
-  if (others > 0) lines.push(`  and ${others} ${others === 1 ? "other reason" : "other reasons"}`);
+  if (others > 0) lines.push(`  and ${counted(others, "other reason")}`);
   return lines;
 }

@@ -51,7 +51,7 @@ export function serve({ hostname, port, onListen }: ListenOptions, answer: Answe
     development: false,
     fetch: async (request, server) => {
       const response = await answer(request, connectionFacts(server, request));
-      if (request.body !== null && !request.bodyUsed) await readOut(request.body);
+      if (request.body !== null && !request.bodyUsed) await readOutWhole(request.body);
       return response;
     },
   });
@@ -77,26 +77,43 @@ export function isTaken(error: unknown): boolean {
  */
 export const answerEndsBody: boolean = bun !== undefined;
 
-/** How much is read of a body that nobody wants, before its sender is answered on Bun, and for how long. */
-const unwanted = { bytes: 16 * 1_048_576, ms: 2_000 } as const;
+/** How much is read of a body that nobody wants, and for how long; on Bun its sender waits for the answer meanwhile. */
+const unwanted = { bytes: 16 * 1_048_576, ms: answerEndsBody ? 2_000 : 10_000 } as const;
 
-/** Reads a body that was refused unread and throws it away; one that breaks off is no fault. */
-async function readOut(body: ReadableStream<Uint8Array>): Promise<void> {
-  const reader = body.getReader();
-  const end = () => void reader.cancel().catch(() => {});
+/**
+ * Reads what a sender has on its way of a body that is refused, throws it away, and ends the reading; a body that breaks
+ * off is no fault.
+ *
+ * @param next reads on and says how many bytes it was; undefined at the end of the body
+ * @param end ends the reading, also one that waits, and does nothing the second time
+ */
+export async function readOut(
+  next: () => Promise<number | undefined>,
+  end: () => void,
+): Promise<void> {
   const timer = setTimeout(end, unwanted.ms);
+  timer.unref();
   try {
     for (let size = 0; size < unwanted.bytes;) {
-      const { value, done } = await reader.read();
-      if (done) return;
-      size += value.length;
+      const bytes = await next();
+      if (bytes === undefined) return;
+      size += bytes;
     }
   } catch {
-    // Nobody waits for the answer any more.
+    // It broke off: nobody waits for it.
   } finally {
     clearTimeout(timer);
     end();
   }
+}
+
+/** The same of a body that nobody has begun to read. */
+async function readOutWhole(body: ReadableStream<Uint8Array>): Promise<void> {
+  const reader = body.getReader();
+  await readOut(
+    async () => (await reader.read()).value?.length,
+    () => void reader.cancel().catch(() => {}),
+  );
 }
 
 /**

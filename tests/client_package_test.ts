@@ -216,7 +216,7 @@ Deno.test("NotificationWebhook is what is posted", () => {
 
 Deno.test("AlertWebhook is what is posted of an alert", () => {
   const alert = {
-    name: "dead letters",
+    name: "dead_letters",
     severity: "critical",
     title: "t",
     detail: "d",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
+import { alertKinds } from "../domain/operation/alerts.ts";
 import { shippedProfiles } from "../domain/import/profile/shipped_profiles.ts";
 import { targets } from "../tools/bench/targets.ts";
 import { fromFileUrl, walk } from "./sources.ts";
@@ -166,6 +167,11 @@ Deno.test("docs/importing.md has every profile, by the columns and words that it
     if (name === "native") continue;
     assert.deepEqual(told.filter((one) => !codes.includes(one)), [], `untold of ${name}`);
   }
+});
+
+Deno.test("docs/operating.md has every kind of alert", async () => {
+  const text = await read("docs/operating.md");
+  assert.deepEqual(alertKinds.filter((kind) => !text.includes(`(\`${kind}\`)`)), []);
 });
 
 Deno.test("every link of every document leads somewhere", async () => {

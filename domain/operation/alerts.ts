@@ -6,10 +6,34 @@
 
 import type { AlertWebhook } from "../notification/webhook_body.ts";
 
+/** Every kind of alert. */
+export const alertKinds = [
+  "no_consumer",
+  "oldest_age",
+  "paused_with_work",
+  "dead_letters",
+  "drift",
+  "not_proven",
+  "not_mended",
+  "overdue_reservations",
+  "disputed_payments",
+  "refunds_by_hand",
+  "given_twice",
+  "payment_provider",
+  "simulated_gateway",
+  "webhook_disabled",
+  "notifications_given_up",
+  "database_older",
+  "older_version",
+] as const;
+
+/** See {@linkcode alertKinds}. */
+export type AlertKind = typeof alertKinds[number];
+
 /** What is looked at now. */
 export interface AlertCheck {
-  /** Such as `oldest_age:orders`; one alert a name. */
-  name: string;
+  /** Its kind and, where one of them is about one group or check of several, which: `oldest_age:orders`. One alert a name. */
+  name: AlertKind | `${AlertKind}:${string}`;
   /** Whether somebody should look soon, or at once. */
   severity: "warning" | "critical";
   /** What is wrong: "Orders wait too long". */

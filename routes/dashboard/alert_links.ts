@@ -4,8 +4,13 @@
  * @module
  */
 
-/** The page by the name of an alert, up to its colon; `*` stands for what follows that. */
-const pages: Readonly<Record<string, string>> = {
+import { type AlertKind, alertKinds } from "../../domain/operation/alerts.ts";
+
+/**
+ * The page of each kind of alert; `*` stands for what follows the colon of its name. Null where there is nothing to look
+ * at here.
+ */
+const pages: Readonly<Record<AlertKind, string | null>> = {
   oldest_age: "/dashboard/streams/*",
   no_consumer: "/dashboard/streams/*",
   paused_with_work: "/dashboard/streams/*",
@@ -21,10 +26,15 @@ const pages: Readonly<Record<string, string>> = {
   webhook_disabled: "/dashboard/notifications",
   notifications_given_up: "/dashboard/notifications",
   older_version: "/dashboard/streams",
+  // Both are about the settings or the past of the machine.
+  simulated_gateway: null,
+  database_older: null,
 };
 
 /** The page that an alert leads to; undefined where there is nothing to look at here. */
 export function alertLink(name: string): string | undefined {
-  const [kind = "", subject = ""] = name.split(":");
-  return Object.hasOwn(pages, kind) ? pages[kind]!.replace("*", subject) : undefined;
+  const [text, subject = ""] = name.split(":");
+  // What Redis keeps may be of another version.
+  const kind = alertKinds.find((one) => one === text);
+  return kind === undefined ? undefined : pages[kind]?.replace("*", subject);
 }

@@ -15,7 +15,7 @@ import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { PostForm } from "./form.tsx";
 import { formatMoney } from "./format.ts";
-import { Columns, Money, Table, Time } from "./parts.tsx";
+import { MoneyBackTable } from "./money_back.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf } from "./queries.ts";
 import { need } from "./reading.ts";
@@ -164,37 +164,16 @@ export const ByHandList: FC<{ c: Context; waiting: readonly MoneyByHand[] }> = (
   waiting.length === 0 ? null : (
     <section aria-labelledby="by-hand-heading">
       <h2 id="by-hand-heading" class="heading">To be given back by hand, the oldest first</h2>
-      <Table label="To be given back by hand">
-        <Columns
-          names={["Order", "What", { wide: "Paid by" }, { wide: "Since" }, { right: "Amount" }, ""]}
-        />
-        <tbody>
-          {waiting.map((one) => <ByHandRow key={one.id} c={c} of={one} />)}
-        </tbody>
-      </Table>
+      <MoneyBackTable
+        label="To be given back by hand"
+        rows={waiting}
+        since="Since"
+        at="#by-hand"
+        form={(one) => (
+          <PostForm c={c} action={actionOf(one, "complete")}>
+            <button type="submit">Went back…</button>
+          </PostForm>
+        )}
+      />
     </section>
   );
-
-const ByHandRow: FC<{ c: Context; of: MoneyByHand }> = ({ c, of: one }) => (
-  <tr>
-    <th scope="row">
-      <a href={`/dashboard/orders/${one.orderId}#by-hand`}>{one.externalOrderId}</a>
-      <div class="before">{one.recipientName}</div>
-    </th>
-    <td>{one.refundId === null ? "Payment" : `Refund #${one.refundId}`}</td>
-    <td class="wide">
-      {one.provider} <code>{one.providerRef}</code>
-    </td>
-    <td class="wide">
-      <Time at={one.createdAt} />
-    </td>
-    <td class="right">
-      <Money cents={one.amountCents} currency={one.currency} />
-    </td>
-    <td>
-      <PostForm c={c} action={actionOf(one, "complete")}>
-        <button type="submit">Went back…</button>
-      </PostForm>
-    </td>
-  </tr>
-);

@@ -31,7 +31,7 @@ export function disputePageRoutes({ db }: AppDeps): Hono {
           {shown.length === 0
             ? <Empty title="No payment waits for a decision" />
             : (
-              <Table label="Payments to decide about">
+              <Table label="Payments to decide about" stacks={2}>
                 <Columns
                   names={[
                     "Order",
@@ -49,9 +49,11 @@ export function disputePageRoutes({ db }: AppDeps): Hono {
                           {one.externalOrderId}
                         </a>
                       </th>
-                      <td class="wide ellipsis">{one.recipientName}</td>
-                      <td class="wide ellipsis">{one.provider} {one.providerRef}</td>
-                      <td>
+                      <td class="wide ellipsis" data-label="Customer">{one.recipientName}</td>
+                      <td class="wide ellipsis" data-label="Payment">
+                        {one.provider} {one.providerRef}
+                      </td>
+                      <td data-label="What is wrong">
                         {one.isSecond ? "paid once more" : (
                           <>
                             the order is{" "}
@@ -59,7 +61,7 @@ export function disputePageRoutes({ db }: AppDeps): Hono {
                           </>
                         )}
                       </td>
-                      <td class="right">
+                      <td class="right" data-label="Taken">
                         <Money cents={one.amountCents} currency={one.currency} />
                       </td>
                     </tr>

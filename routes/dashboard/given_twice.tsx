@@ -25,7 +25,8 @@ import { readForm } from "../middleware/read_form.ts";
 import { PostForm } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, Money, Notice, Pager, Table, Time } from "./parts.tsx";
+import { MoneyBackTable } from "./money_back.tsx";
+import { Empty, Notice, Pager } from "./parts.tsx";
 import { idOf, pageSize, said } from "./queries.ts";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
@@ -59,9 +60,14 @@ export function givenTwicePageRoutes(deps: AppDeps): Hono {
               Nothing has changed: how it came out stands on the order's timeline.
             </Notice>
           )}
-          {shown.length === 0
-            ? <Empty title="No money waits to be got back" />
-            : <GivenTwiceTable c={c} rows={shown} />}
+          {shown.length === 0 ? <Empty title="No money waits to be got back" /> : (
+            <MoneyBackTable
+              label={title}
+              rows={shown}
+              since="Found"
+              form={(one) => <DismissForm c={c} of={one} />}
+            />
+          )}
           <Pager
             shown={found.length > pageSize
               ? `The oldest ${pageSize}; the next ones follow when these are dismissed`
@@ -119,45 +125,16 @@ function askBefore(
   });
 }
 
-const GivenTwiceTable: FC<{ c: Context; rows: readonly ListedGivenTwice[] }> = ({ c, rows }) => (
-  <Table label={title}>
-    <Columns
-      names={["Order", { wide: "What" }, { wide: "Paid by" }, { wide: "Found" }, {
-        right: "Amount",
-      }, ""]}
-    />
-    <tbody>
-      {rows.map((one) => (
-        <tr key={one.id}>
-          <th scope="row">
-            <a href={`/dashboard/orders/${one.orderId}`}>{one.externalOrderId}</a>
-            <div class="before">{one.recipientName}</div>
-          </th>
-          <td class="wide">{one.refundId === null ? "Payment" : `Refund #${one.refundId}`}</td>
-          <td class="wide">
-            {one.provider} <code>{one.providerRef}</code>
-          </td>
-          <td class="wide">
-            <Time at={one.createdAt} />
-          </td>
-          <td class="right">
-            <Money cents={one.amountCents} currency={one.currency} />
-          </td>
-          <td>
-            <PostForm c={c} action={`${home}/${one.id}/dismiss`} class="stack-form">
-              <div class="field">
-                <label for={`reason-${one.id}`}>How it came out</label>
-                <select id={`reason-${one.id}`} name="reason">
-                  {givenTwiceEndNames.map((name) => (
-                    <option key={name} value={name}>{givenTwiceEnds[name]}</option>
-                  ))}
-                </select>
-              </div>
-              <button type="submit">Dismiss…</button>
-            </PostForm>
-          </td>
-        </tr>
-      ))}
-    </tbody>
-  </Table>
+const DismissForm: FC<{ c: Context; of: ListedGivenTwice }> = ({ c, of: { id } }) => (
+  <PostForm c={c} action={`${home}/${id}/dismiss`} class="stack-form">
+    <div class="field">
+      <label for={`reason-${id}`}>How it came out</label>
+      <select id={`reason-${id}`} name="reason">
+        {givenTwiceEndNames.map((name) => (
+          <option key={name} value={name}>{givenTwiceEnds[name]}</option>
+        ))}
+      </select>
+    </div>
+    <button type="submit">Dismiss…</button>
+  </PostForm>
 );

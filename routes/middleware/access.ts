@@ -19,7 +19,8 @@ import type { CountStranger } from "./limit_strangers.ts";
 import { httpProblem } from "./problem.ts";
 import { type Sessions, signInPath, signOutPath } from "./session.ts";
 
-type Rule = [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"];
+/** See {@linkcode scopesBy}. */
+export type Rule = [methods: string, path: RegExp, needed: readonly Scope[] | "nothing"];
 
 /** Who may do what: the first line that fits counts. What no line names is for `admin`. */
 const rules: readonly Rule[] = [
@@ -53,20 +54,26 @@ const rules: readonly Rule[] = [
   ["GET HEAD", /./, ["read"]],
 ];
 
-const rulesOf = new Map<string, readonly Rule[]>(
-  ["GET", "HEAD", "POST", "PUT"].map((method) => [
-    method,
-    rules.filter(([methods]) => methods.split(" ").includes(method)),
-  ]),
-);
-
 /** The scopes of which a caller needs one; `nothing` where anybody may ask. */
-export function neededScopes(method: string, path: string): readonly Scope[] | "nothing" {
-  const plain = path.length > 1 ? trimEnd(path, "/") : path;
-  for (const [, pattern, needed] of rulesOf.get(method) ?? []) {
-    if (pattern.test(plain)) return needed;
-  }
-  return ["admin"];
+export const neededScopes = scopesBy(rules);
+
+/**
+ * Says who may do what: by the first rule that fits, whatever methods rules name; what none names is for `admin`.
+ */
+export function scopesBy(
+  rules: readonly Rule[],
+): (method: string, path: string) => readonly Scope[] | "nothing" {
+  const rulesOf = Map.groupBy(
+    rules.flatMap((rule) => rule[0].split(" ").map((method) => ({ method, rule }))),
+    ({ method }) => method,
+  );
+  return (method, path) => {
+    const plain = path.length > 1 ? trimEnd(path, "/") : path;
+    for (const { rule: [, pattern, needed] } of rulesOf.get(method) ?? []) {
+      if (pattern.test(plain)) return needed;
+    }
+    return ["admin"];
+  };
 }
 
 /**

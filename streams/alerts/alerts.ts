@@ -68,6 +68,7 @@ const overdueSeconds = 300;
 
 /** For how many hours after it was found people are told of a loss of the database. */
 const lossHours = 24;
+
 /** Proofs that can't be made in a row until people are told: an engine may be away for a while. */
 const failedVerifications = 3;
 

@@ -13,7 +13,7 @@ import {
   rowsToATurn,
   type TotalDifference,
 } from "../../domain/import/order_csv.ts";
-import type { OrderGroup } from "./import_file.ts";
+import type { OrderGroup } from "./order_groups.ts";
 import type { FormReading, OrderForm } from "./order_form.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 

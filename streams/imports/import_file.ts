@@ -14,7 +14,8 @@ import { nativeForm, type OrderForm } from "./order_form.ts";
 import { noOrders, type TrackedOrders } from "./order_tracker.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
-import { openRowStore, type RowStore, type RowStoreLimits } from "./row_store.ts";
+import { gatheredOrders, groupRows, type OrderGroup } from "./order_groups.ts";
+import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 import type { SpooledSource } from "./source_table.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { takeTurns } from "../timing/take_turns.ts";
@@ -30,20 +31,6 @@ export interface ImportFile {
   groups(signal?: AbortSignal): AsyncGenerator<OrderGroup>;
   /** Frees the disk. */
   close(): void;
-}
-
-/** Rows of some orders. */
-export interface OrderGroup {
-  /**
-   * The rows of each order in the order of the file; rows without an order id, which have no item either, come one
-   * by one or together.
-   */
-  orders: CsvRow[][];
-  /**
-   * The rows are of orders with too many of them, and not all of their rows: for each order the line that is the first
-   * too much. Undefined for whole orders.
-   */
-  oversized?: ReadonlyMap<string, number>;
 }
 
 /** A file that is not in this product's own form: all of its bytes, which belong to whoever opens it. */
@@ -179,23 +166,13 @@ async function readWhole(
 async function* orderGroups(
   spool: Spool,
   form: RowForm,
-  { scattered, oversized }: TrackedOrders,
+  tracked: TrackedOrders,
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
   const { places } = form;
   const store = openRowStore((row) => orderIdOf(row, places), limits);
+  const grouping = groupRows(tracked);
   let isHeader = true;
-  let orders: CsvRow[][] = [];
-  let current: CsvRow[] = [];
-  let currentId: string | undefined;
-  let isScattered = false;
-  let parts: CsvRow[][] = [];
-  let isOversized = false;
-  const endOrder = () => {
-    if (current.length > 0) (isOversized ? parts : orders).push(current);
-    current = [];
-  };
-
   const scanner = scanRecords((text, from, to, line, quoted) => {
     if (isHeader) {
       isHeader = false;
@@ -203,18 +180,12 @@ async function* orderGroups(
     }
     const id = idIn(outlineOf(text, from, to, quoted, places.external_order_id).field, form);
     if (id === "" && isBlankRow(fieldsOf(text, from, to, quoted))) return;
-    if (id !== currentId || id === "") {
-      endOrder();
-      currentId = id;
-      isScattered = id !== "" && scattered.has(id);
-      isOversized = oversized.has(id);
-    }
-    if (isScattered && !isOversized) {
+    if (grouping.next(id)) {
       store.add({ line, fields: readFields(text, from, to, quoted, form) });
     } else if (form.isRejects) {
-      current.push({ line, fields: readFields(text, from, to, quoted, form) });
+      grouping.keep({ line, fields: readFields(text, from, to, quoted, form) });
     } else {
-      current.push(new TextRow(line, text.slice(from, to), quoted));
+      grouping.keep(new TextRow(line, text.slice(from, to), quoted));
     }
   });
 
@@ -223,19 +194,13 @@ async function* orderGroups(
     const othersTurn = takeTurns();
     for (const bytes of spool.pieces()) {
       scanner.push(decoder.decode(bytes));
-      if (isOversized) endOrder();
-      if (orders.length > 0) yield { orders };
-      if (parts.length > 0) yield { orders: parts, oversized };
-      orders = [];
-      parts = [];
+      yield* grouping.complete();
       // All of it is work for this thread alone: others get their turn, too.
       await othersTurn();
       signal?.throwIfAborted();
     }
     scanner.end();
-    endOrder();
-    if (orders.length > 0) yield { orders };
-    if (parts.length > 0) yield { orders: parts, oversized };
+    yield* grouping.end();
     yield* gatheredOrders(store, (row) => orderIdOf(row, places), signal);
   } finally {
     store.close();
@@ -261,34 +226,4 @@ class TextRow implements CsvRow {
   get fields(): readonly string[] {
     return fieldsOf(this.#text, 0, this.#text.length, this.#quoted);
   }
-}
-
-/** Gives back the rows of scattered orders, once all of them are in the store. */
-export async function* gatheredOrders(
-  store: RowStore,
-  idOf: (row: CsvRow) => string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<OrderGroup> {
-  const othersTurn = takeTurns();
-  for (const group of store.groups()) {
-    if (group !== null) {
-      const { rows, oversized } = group;
-      const orders = byOrder(rows, idOf);
-      yield oversized === undefined ? { orders } : { orders, oversized };
-    }
-    await othersTurn();
-    signal?.throwIfAborted();
-  }
-}
-
-/** The rows of each order, orders by their first rows. */
-function byOrder(rows: readonly CsvRow[], idOf: (row: CsvRow) => string): CsvRow[][] {
-  const orders = new Map<string, CsvRow[]>();
-  for (const row of rows) {
-    const id = idOf(row);
-    const own = orders.get(id);
-    if (own === undefined) orders.set(id, [row]);
-    else own.push(row);
-  }
-  return [...orders.values()];
 }

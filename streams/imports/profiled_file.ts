@@ -50,12 +50,8 @@ import {
 import { counted } from "../../domain/text/plural.ts";
 import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
-import {
-  defaultOrderRows,
-  gatheredOrders,
-  type ImportFile,
-  type OrderGroup,
-} from "./import_file.ts";
+import { defaultOrderRows, type ImportFile } from "./import_file.ts";
+import { gatheredOrders, groupRows, type OrderGroup } from "./order_groups.ts";
 import { noOrders, orderTracker, type TrackedOrders } from "./order_tracker.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 
@@ -354,51 +350,30 @@ function openQuestions(
 }
 
 async function* orderGroups(
-  { table, plan, tracked: { scattered, oversized }, inferred }: FoundFile,
+  { table, plan, tracked, inferred }: FoundFile,
   limits: RowStoreLimits | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<OrderGroup> {
   const store = openRowStore(plannedId, limits);
+  const grouping = groupRows(tracked);
   const place = rowPlanner(inferred.settings, plan);
   const width = plan.header.length;
-  let orders: CsvRow[][] = [];
-  let current: CsvRow[] = [];
-  let currentId: string | undefined;
-  let isScattered = false;
-  let parts: CsvRow[][] = [];
-  let isOversized = false;
-  const endOrder = () => {
-    if (current.length > 0) (isOversized ? parts : orders).push(current);
-    current = [];
-  };
   try {
     const othersTurn = takeTurns();
     for await (const rows of table.rows(signal)) {
       for (const source of rows) {
         const placed = place(source);
         if (placed === undefined) continue;
-        const { orderId: id, fault } = placed;
-        const row = new PlannedRow(placed.source, placed.fields, { width, orderId: id, fault });
-        if (id !== currentId || id === "") {
-          endOrder();
-          currentId = id;
-          isScattered = id !== "" && scattered.has(id);
-          isOversized = oversized.has(id);
-        }
-        if (isScattered && !isOversized) store.add(row);
-        else current.push(row);
+        const { orderId, fault } = placed;
+        const row = new PlannedRow(placed.source, placed.fields, { width, orderId, fault });
+        if (grouping.next(orderId)) store.add(row);
+        else grouping.keep(row);
       }
-      if (isOversized) endOrder();
-      if (orders.length > 0) yield { orders };
-      if (parts.length > 0) yield { orders: parts, oversized };
-      orders = [];
-      parts = [];
+      yield* grouping.complete();
       await othersTurn();
       signal?.throwIfAborted();
     }
-    endOrder();
-    if (orders.length > 0) yield { orders };
-    if (parts.length > 0) yield { orders: parts, oversized };
+    yield* grouping.end();
     yield* gatheredOrders(store, plannedId, signal);
   } finally {
     store.close();

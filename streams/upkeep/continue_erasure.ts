@@ -26,6 +26,7 @@ import {
 } from "../../db/customers/personal_texts.ts";
 import { erasedContentHash, type ErasureKey } from "../../domain/customer/erasure_key.ts";
 import { type PersonFinder, personFinder } from "../../domain/customer/personal_text.ts";
+import { counted } from "../../domain/text/plural.ts";
 import { pause } from "../timing/pause.ts";
 import { eraseAnswers, eraseLooseTexts, eraseRejects } from "./erase_loose_texts.ts";
 
@@ -127,6 +128,6 @@ async function endErasure(tx: Queryable, id: number): Promise<void> {
     action: "customer.erase",
     subject: { kind: "customer", id: String(customerId) },
     outcome: "done",
-    detail: `${orders} ${orders === 1 ? "order" : "orders"}`,
+    detail: counted(orders, "order"),
   }]);
 }

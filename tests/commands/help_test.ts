@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { fitHelp } from "../../commands/help_text.ts";
 import { run } from "./run_command.ts";
 
@@ -26,6 +27,13 @@ Deno.test("the help of every command fits a terminal", async () => {
     assert.ok(lines.length <= terminal.rows, name);
     for (const line of lines) assert.ok([...line].length <= terminal.columns, `${name}: ${line}`);
   }
+});
+
+Deno.test("every command is a task", async () => {
+  const { out } = await run({}, "--help");
+  const { tasks } = JSON.parse(await readFile(new URL("../../deno.json", import.meta.url), "utf8"));
+  const names = [...out.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name!);
+  assert.deepEqual(names.filter((name) => !Object.hasOwn(tasks, name)), []);
 });
 
 Deno.test("fitHelp() loses no word, and keeps what an option means beside it", () => {

@@ -20,6 +20,9 @@ Deno.test("money that went back twice is listed, and dismissed with a reason aft
     await db.transaction((tx) => insertGivenTwice(tx, money));
     const list = await openPage(api, home);
     assert.match(list.text, /Payment shop pay src_1 .*€12\.00/);
+    for (const name of ["What", "Paid by", "Found", "Amount"]) {
+      assert.match(list.html, new RegExp(`data-label="${name}"`), "on phones each has its name");
+    }
     const action = /action="(\/dashboard\/given-twice\/\d+\/dismiss)"/.exec(list.html)![1]!;
 
     const bad = await sendForm(api, action, { reason: "whatever" });

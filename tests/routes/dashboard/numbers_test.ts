@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
+import { recordDispute } from "../../../db/payments/payment_disputes.ts";
 import { pauseGroup } from "../../../services/pause_group.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { aDeadLetter } from "../../dead_letter.ts";
@@ -107,6 +108,24 @@ Deno.test("a paused group says who paused it, when and why, in the colour of ale
       busy.html,
       /class="notice bad" role="alert"><strong>This group is paused, and €12.50 waits</,
     );
+  }));
+
+Deno.test("a payment to decide about tells all of it on a phone as well", () =>
+  withApi(async (api) => {
+    const orderId = await storeOrder(api.deps.db, { status: "RESERVED" });
+    const money = {
+      orderId,
+      provider: "simulated",
+      providerRef: "ref_1",
+      amountCents: 900,
+      currency: "EUR",
+    };
+    await api.deps.db.transaction((tx) => recordDispute(tx, money, "2026-01-05 10:00:00"));
+    const { html, text } = await openPage(api, "/dashboard/disputes");
+    assert.match(text, /simulated ref_1 .*€9\.00/);
+    for (const name of ["Customer", "Payment", "What is wrong", "Taken"]) {
+      assert.match(html, new RegExp(`<td[^>]* data-label="${name}"`), name);
+    }
   }));
 
 Deno.test("what is raised leads to what it is about", () =>

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { formatApiToken, type Scope, tokenHash } from "../../../domain/operation/api_token.ts";
-import { neededScopes } from "../../../routes/middleware/access.ts";
+import { neededScopes, scopesBy } from "../../../routes/middleware/access.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { csvOf } from "../../csv_orders.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -455,6 +455,13 @@ Deno.test("neededScopes() leaves to admin what nobody has thought of", () => {
   for (const path of ["/dead", "/orders/1", "/orders/1/cancel/x", "//orders", "/readyz"]) {
     assert.deepEqual(neededScopes("POST", path), ["admin"]);
   }
+});
+
+Deno.test("scopesBy() heeds a rule of any method", () => {
+  const needed = scopesBy([["GET DELETE", /^\/x$/, ["stock"]], ["PATCH", /./, ["orders"]]]);
+  assert.deepEqual(needed("DELETE", "/x/"), ["stock"]);
+  assert.deepEqual(needed("PATCH", "/x"), ["orders"]);
+  assert.deepEqual(needed("PUT", "/x"), ["admin"]);
 });
 
 Deno.test("the timeline tells whose token it was", async () => {

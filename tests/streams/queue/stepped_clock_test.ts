@@ -136,7 +136,7 @@ Deno.test("countRequest() locks nobody out for as long as a clock was ahead", ()
 
 Deno.test("decideAlert() raises what is said to have begun in the future", () => {
   const check = {
-    name: "a",
+    name: "drift",
     severity: "warning",
     title: "t",
     detail: "d",
