@@ -12,6 +12,7 @@ import type { ImportPreview } from "../domain/import/import_preview.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { countReasons } from "../domain/import/reject_reasons.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import type { NamedSettings } from "../streams/imports/import_options.ts";
 import { importFile } from "../services/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
@@ -37,8 +38,8 @@ import {
 const command: Command = {
   summary: "Imports the orders of a file and publishes them to the consumers.",
   help: `
-Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--sheet=NAME] [--plan=HASH] [--yes]
-  [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
+Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--sheet=NAME] [--set SETTING=VALUE] [--plan=HASH]
+  [--yes] [--save-profile=FILE] [--dry-run] [--initial-stock=N] [--rejects=FILE] [--keep-good-rows]
   [--replace] [--json]
 
   FILE                CSV or another table, plain, .gz or .zip; - for standard input
@@ -46,6 +47,8 @@ Usage: deno task import FILE [--preview] [--profile=NAME|FILE.json] [--sheet=NAM
   --profile=NAME      read the columns as the exports of a shop have them (shopify, woocommerce, …),
                       or as a file of yours says (FILE.json); without it that is found out
   --sheet=NAME        the sheet of a workbook that has the orders, by its name or its place (1, 2, …)
+  --set SETTING=VALUE answer a question, or change a setting of the profile: --set time.zone=Europe/Berlin;
+                      may be given several times, with the preview and with the import
   --plan=HASH         import the file as its preview has shown it, or not at all
   --yes               import a file that needs a profile without a plan, by the --profile named
   --save-profile=FILE with --preview: write what was found out to FILE, to be edited
@@ -71,6 +74,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     const options = readOptions(args, {
       boolean: ["dry-run", "keep-good-rows", "replace", "json", "preview", "yes"],
       string: ["initial-stock", "rejects", "profile", "sheet", "plan", "save-profile"],
+      collect: ["set"],
       positionals: [1, 1],
       argument: "FILE",
     });
@@ -84,9 +88,22 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
       await refuseOverwriting(source, path(given), `--${option}=${given}`);
     }
     const operator = operatorIn(env);
-    const work: ImportWork = { name: name!, source, options, path, profile: undefined, operator };
+    const work: ImportWork = {
+      name: name!,
+      source,
+      options,
+      path,
+      profile: undefined,
+      settings: undefined,
+      operator,
+    };
     const given = options.text("profile");
     if (given !== undefined) work.profile = await profileOf(given, path);
+    const said = options.list("set");
+    if (said.length > 0) {
+      const { namedSettings } = await import("../services/import_profiles.ts");
+      work.settings = await namedSettings(said);
+    }
     refuseOtherPlaces(await readSettings(env));
     const writes = !options.flag("dry-run") && !options.flag("preview");
     return await withContext(env, async (context) => {
@@ -117,6 +134,8 @@ interface ImportWork {
   /** Where a path leads that was typed. */
   path: (given: string) => string;
   profile: ImportProfile | undefined;
+  /** Of whatever profile the file is read by. */
+  settings: NamedSettings | undefined;
   operator: Operator;
 }
 
@@ -163,10 +182,14 @@ async function profileOf(
 }
 
 /** How a file is imported or previewed. */
-function sharedOptions({ name, options, profile }: ImportWork, bar: ProgressBar | undefined) {
+function sharedOptions(
+  { name, options, profile, settings }: ImportWork,
+  bar: ProgressBar | undefined,
+) {
   return {
     name: name === "-" ? "standard input" : name,
     profile,
+    settings,
     sheet: options.text("sheet"),
     initialStock: options.integer("initial-stock", 0, 1_000_000_000),
     keepGoodRows: options.flag("keep-good-rows"),
@@ -208,12 +231,15 @@ async function showPreview(
   bar: ProgressBar | undefined,
 ): Promise<number> {
   const { name, source, options, path } = work;
-  const [{ previewFile }, { previewJson, profileText, shippedProfile }, { isMarked, previewText }] =
-    await Promise.all([
-      import("../services/preview_import.ts"),
-      import("../services/import_profiles.ts"),
-      import("./import_preview.ts"),
-    ]);
+  const [
+    { previewFile },
+    { previewJson, profileFileText, shippedProfile },
+    { isMarked, previewText },
+  ] = await Promise.all([
+    import("../services/preview_import.ts"),
+    import("../services/import_profiles.ts"),
+    import("./import_preview.ts"),
+  ]);
   const preview = await previewFile(context, source.readable, {
     ...sharedOptions(work, bar),
     asksForColumns: true,
@@ -222,7 +248,10 @@ async function showPreview(
   const saved = options.text("save-profile");
   if (saved !== undefined) {
     const settings = preview.profile?.settings ?? shippedProfile("native");
-    await writeNew(path(saved), profileText(withFoundForm(settings, preview)), saved);
+    const isAsked = preview.questions.some(({ setting }) => setting === "columns");
+    const header = isAsked ? preview.columns.unused.map(({ name }) => name.trim()) : [];
+    const text = profileFileText(withFoundForm(settings, preview), header);
+    await writeNew(path(saved), text, saved);
   }
   if (options.flag("json")) print(JSON.stringify(previewJson(preview)));
   else {
@@ -243,15 +272,21 @@ async function showPreview(
 }
 
 /** The options that make another import of the same file, as they were given. */
-function sameOptions({ flag, text }: Options): string {
+function sameOptions({ flag, text, list }: Options): string {
   const stock = text("initial-stock"), sheet = text("sheet");
   return [
     ...(["keep-good-rows", "replace"] as const).filter((one) => flag(one)).map((one) =>
       `--${one} `
     ),
+    ...list("set").map((one) => `--set ${shellWord(one)} `),
     ...(sheet === undefined ? [] : [`--sheet=${JSON.stringify(sheet)} `]),
     ...(stock === undefined ? [] : [`--initial-stock=${stock} `]),
   ].join("");
+}
+
+/** As a shell takes it for one word. */
+function shellWord(text: string): string {
+  return /^[\w.,:/=@+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /** A profile with how the bytes of the file were read, so that the next file is read in the same way. */

@@ -89,7 +89,9 @@ function article(what: string): string {
 
 function questionLines({ questions }: ImportPreview): string[] {
   return [
-    `Only you can know ${questions.length === 1 ? "this" : "these"}; say so in a profile ` +
+    `Only you can know ${
+      questions.length === 1 ? "this" : "these"
+    }; say so by --set SETTING=VALUE, or in a profile ` +
     "(--save-profile=FILE writes what is known, --profile=FILE reads it):",
     ...questions.flatMap(({ setting, question, candidates }) => [
       `  ${setting}: ${visibleText(question)}${
@@ -168,7 +170,25 @@ function moneyLines({ money, payments, skipped }: ImportPreview): string[] {
   ];
 }
 
-function totalLines({ totals }: ImportPreview): string[] {
+function totalLines(preview: ImportPreview): string[] {
+  return [...agreementLines(preview), ...preview.unused_totals.map(unusedTotalLine)];
+}
+
+function unusedTotalLine(
+  { column, named, agree, largest_difference: largest }: ImportPreview["unused_totals"][number],
+): string {
+  const are = `${formatCount(named - agree)} of ${counted(named, "order")}`;
+  const most = largest === null
+    ? ""
+    : `; the largest difference is ${formatMoney(largest.difference_cents, largest.currency)}, of ${
+      visibleText(largest.external_order_id)
+    }`;
+  return `${mark}${
+    visibleText(column)
+  } is not used, and ${are} would be booked otherwise than it says${most}`;
+}
+
+function agreementLines({ totals }: ImportPreview): string[] {
   const { named, agree, largest_difference: largest } = totals;
   if (named === 0) return ["The file names no totals to compare with"];
   const are = `${formatCount(agree)} of ${counted(named, "total")} of the file ${

@@ -15,7 +15,11 @@ import { rejectsCsv, type RejectsForm } from "../domain/import/rejects_csv.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addRejects, deleteRejects, type ImportRow, touchImport } from "../db/imports/imports.ts";
 import { holdRejects } from "../streams/imports/held_rejects.ts";
-import type { ImportedForm, ImportProgress } from "../streams/imports/import_options.ts";
+import type {
+  ImportedForm,
+  ImportProgress,
+  NamedSettings,
+} from "../streams/imports/import_options.ts";
 import type { RejectsFile } from "../streams/imports/rejects_file.ts";
 import { audited } from "./audited.ts";
 import { cancelImport, type CancelImportOptions } from "./cancel_import.ts";
@@ -46,6 +50,8 @@ export interface ImportRequest {
   profile?: ImportProfile;
   /** The sheet of a workbook, by its name or its place from 1. */
   sheet?: string;
+  /** Settings of whatever profile the file is read by. */
+  settings?: NamedSettings;
   /** The plan that a preview of it ended with. */
   plan?: string;
   /** Take a file that needs a profile without a plan, by the profile that was named. */
@@ -76,6 +82,7 @@ export type PreviewRequest =
     | "name"
     | "profile"
     | "sheet"
+    | "settings"
     | "keepGoodRows"
     | "replace"
     | "initialStock"
@@ -250,6 +257,7 @@ function startRun(
     dryRun: request.dryRun,
     profile: request.profile,
     sheet: request.sheet,
+    settings: request.settings,
     plan: request.plan,
     yes: request.yes,
     keepGoodRows: request.keepGoodRows,

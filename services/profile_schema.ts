@@ -107,6 +107,9 @@ function wordTwice({ charge = [], paid = [], free = [], skip = [] }: Words): str
 /** A profile's document. */
 export const profileSchema = z.strictObject({
   $schema: z.string().optional(),
+  $columns_of_the_file: z.array(z.string()).max(20_000).optional().describe(
+    "the names of a file's columns, for whoever edits the profile: nothing is made of them",
+  ),
   version: z.literal(1),
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,63}$/, "must be small letters, digits, _ and -"),
   file: z.strictObject({

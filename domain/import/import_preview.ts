@@ -122,6 +122,8 @@ export interface ImportPreview {
   skipped: { why: string; orders: number }[];
   /** How the totals that the file names agree with those that would be booked. */
   totals: PreviewTotals;
+  /** Columns that look like totals, are not used, and contradict what would be booked. */
+  unused_totals: (PreviewTotals & { column: string })[];
   /** Known orders that would change, and the first of them. */
   changed: { orders: number; examples: PreviewChange[] };
   /** Known orders that would not be changed, and the first of them. */

@@ -22,6 +22,7 @@ import { Badge, Columns, Figures, Money, Notice, Table, Time, type Tone } from "
 export const PreviewResult: FC<{ preview: ImportPreview }> = ({ preview }) => (
   <>
     <Totals of={preview.totals} />
+    {preview.unused_totals.map((one) => <UnusedTotal key={one.column} of={one} />)}
     {preview.money.length > 0 && <MoneyTable money={preview.money} />}
     <Payments preview={preview} />
     <section class="card" aria-labelledby="counts-heading">
@@ -59,6 +60,19 @@ const Totals: FC<{ of: ImportPreview["totals"] }> = (
     </Notice>
   );
 };
+
+/** A column that looks like a total, is not used, and contradicts what would be booked. */
+const UnusedTotal: FC<{ of: ImportPreview["unused_totals"][number] }> = (
+  { of: { column, named, agree, largest_difference: largest } },
+) => (
+  <Notice tone="bad" title={`${column} is not used, and says something other`}>
+    {formatCount(named - agree)} of {counted(named, "order")} would be booked otherwise
+    {largest !== null &&
+      `; the largest difference is ${
+        formatMoney(largest.difference_cents, largest.currency)
+      }, of order ${largest.external_order_id}`}.
+  </Notice>
+);
 
 const Payments: FC<{ preview: ImportPreview }> = ({ preview: { payments, skipped } }) => {
   if (payments.length + skipped.length === 0) return null;

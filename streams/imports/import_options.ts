@@ -43,6 +43,18 @@ export interface FileEdit {
   refusal?: string;
 }
 
+/** Single settings that somebody has named beside a profile, or instead of one. */
+export interface NamedSettings {
+  /** Those of them that say how the bytes are read. */
+  file: ImportProfile["file"];
+  /**
+   * A profile with them.
+   *
+   * @throws {WorkflowError} `invalid` for one that no profile may have
+   */
+  apply(profile: ImportProfile): ImportProfile;
+}
+
 /** How a file is imported. */
 export interface ImportOptions {
   /** The file's name, for messages and the table of imports. */
@@ -66,6 +78,8 @@ export interface ImportOptions {
   profile?: ImportProfile;
   /** The sheet of a workbook, by its name or its place from 1. */
   sheet?: string;
+  /** Settings of whatever profile the file is read by. */
+  settings?: NamedSettings;
   /** The plan that a preview of the file ended with: it is imported as it was shown there or not at all. */
   plan?: string;
   /** Import a file that needs a profile without a plan, by the profile that was named. */

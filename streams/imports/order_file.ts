@@ -8,8 +8,13 @@ import { createHash } from "node:crypto";
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
+import { isOfPayment } from "../../domain/import/profile/payment_column.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { questionFault } from "../../domain/import/source_row.ts";
+import { namedAmount } from "../../domain/money.ts";
+import { latestPlacedAt } from "../../domain/order/placed_at.ts";
+import { counted } from "../../domain/text/plural.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
 import { inLongTurns } from "../timing/take_turns.ts";
 import { type ImportFile, openImportFile } from "./import_file.ts";
 import type { ImportOptions, ImportProgress } from "./import_options.ts";
@@ -43,8 +48,8 @@ export async function openOrderFile(
   source: ReadableStream<Uint8Array>,
   options: OrderFileOptions,
 ): Promise<OrderFile> {
-  const { profile, sheet, limits, onProgress } = options;
-  if (profile !== undefined || sheet !== undefined) {
+  const { profile, sheet, settings, limits, onProgress } = options;
+  if (profile !== undefined || sheet !== undefined || settings !== undefined) {
     const other = await (await import("./other_file.ts")).openOtherFile(source, options);
     return { ...other.file, other, plan: other.plan };
   }
@@ -70,7 +75,8 @@ export async function openOrderFile(
 function statusColumn(header: readonly string[]): string | undefined {
   const name = header.find((name) => {
     const suspicion = isImportColumn(name) ? undefined : suspicionOf(name);
-    return suspicion === "status" || suspicion === "refund";
+    if (suspicion === "status" || suspicion === "refund") return true;
+    return !isImportColumn(name) && isOfPayment(name);
   });
   return name === undefined ? undefined : `column ${name} says what became of an order`;
 }
@@ -95,7 +101,7 @@ export function requirePlan(
     const { reason } = other;
     const because = reason === undefined ? "" : `${reason.message}; `;
     const next =
-      "; a preview tells all of it, and gives a profile to answer it in (--preview --save-profile=mine.json, then " +
+      "; a preview tells all of it. Answer it by --set SETTING=VALUE (over HTTP set=), such as --set time.zone=UTC; or a preview gives a profile to answer it in (--preview --save-profile=mine.json, then " +
       "--profile=mine.json; over HTTP preview=true, then the field profile)";
     return refuse(`${because}${at}: ${detail}${rest}${next}`, [...reason?.faults ?? [], ...asked]);
   }
@@ -131,6 +137,47 @@ export function requirePlan(
 }
 
 /**
+ * Makes sure that no column which looks like a total, and is not used, contradicts what would be booked of a file that
+ * nobody has seen in a preview. Only a file that has such a column is read once more for it.
+ *
+ * @throws {WorkflowError} `invalid` where one does, with how many orders and the largest difference
+ */
+export async function requireTotals(
+  { other }: OrderFile,
+  options: Pick<ImportOptions, "name" | "keepGoodRows" | "plan" | "dryRun" | "signal">,
+): Promise<void> {
+  const isSeen = options.plan !== undefined || options.dryRun === true;
+  if (other === undefined || other.isCertain || isSeen || !other.file.hasUnusedTotals) return;
+  const { file } = other;
+  const decide = {
+    keepGoodRows: options.keepGoodRows ?? false,
+    latestPlacedAt: latestPlacedAt(Date.now()),
+  };
+  for await (const { orders, oversized } of file.groups(options.signal)) {
+    if (oversized !== undefined) continue;
+    for (const rows of orders) {
+      for (const _ of file.form.steps(rows, decide));
+    }
+  }
+  const faults = file.contradictingTotals().map(({ name, named, agree, largest }): Fault => ({
+    at: "header",
+    detail:
+      `column ${visibleText(name)} looks like a total and is not used, and ${named - agree} of ${
+        counted(named, "order")
+      } would be booked otherwise than it says` +
+      (largest === undefined
+        ? ""
+        : `, the largest difference is ${
+          namedAmount(largest.differenceCents, largest.currency)
+        }, of ${visibleText(largest.externalOrderId)}`) +
+      ': say in the profile what it is, or put it under "ignore"; a preview and its plan import the file as it is',
+  }));
+  if (faults.length === 0) return;
+  const list = faults.map(({ detail }) => detail).join("; ");
+  throw new WorkflowError("invalid", `Cannot import ${options.name}: ${list}`, faults);
+}
+
+/**
  * Opens the file of an import, which tells how far it is.
  *
  * @throws {WorkflowError} `invalid`, with the file's name and all that is wrong
@@ -144,6 +191,7 @@ export async function openNamedFile(
     | "name"
     | "profile"
     | "sheet"
+    | "settings"
     | "keepGoodRows"
     | "replace"
     | "limits"
@@ -153,11 +201,13 @@ export async function openNamedFile(
   >,
   { wantsPlan, asksForColumns }: { wantsPlan: boolean; asksForColumns?: boolean },
 ): Promise<OrderFile> {
-  const { name, limits, signal, profile, sheet, keepGoodRows, replace, onProgress } = options;
+  const { name, limits, signal, profile, sheet, settings, keepGoodRows, replace, onProgress } =
+    options;
   const open = () =>
     openOrderFile(source, {
       profile,
       sheet,
+      settings,
       planned: { keepGoodRows, replace },
       wantsPlan,
       asksForColumns,

@@ -18,7 +18,7 @@ import {
   noProgress,
 } from "./import_options.ts";
 import { beginRun } from "./import_run.ts";
-import { openNamedFile, requirePlan } from "./order_file.ts";
+import { openNamedFile, requirePlan, requireTotals } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { openRejectsFile } from "./rejects_file.ts";
 import { writeBatches } from "./write_batches.ts";
@@ -80,6 +80,7 @@ async function runImport(
   const totals = options.dryRun ? orderTotals() : undefined;
   try {
     requirePlan(file, options);
+    await requireTotals(file, options);
     const { header, other } = file;
     const form = { header, delimiter: other?.table.form.delimiter };
     let rejects = options.rejectsPath === undefined

@@ -25,8 +25,15 @@ import {
   type SourceTableOptions,
   tableOf,
 } from "./source_table.ts";
+import type { NamedSettings } from "./import_options.ts";
 import { SheetQuestion } from "./sheet_question.ts";
-import { beginningProfile, columnsQuestion, sampleColumns, UnmappedFile } from "./unmapped_file.ts";
+import {
+  beginning,
+  beginningProfile,
+  columnsQuestion,
+  sampleColumns,
+  UnmappedFile,
+} from "./unmapped_file.ts";
 
 /** How such a file is opened. */
 export interface OtherFileOptions {
@@ -36,6 +43,8 @@ export interface OtherFileOptions {
   profile?: ImportProfile;
   /** The sheet of a workbook, by its name or its place from 1; undefined where that is to be found out. */
   sheet?: string;
+  /** Settings of whatever profile it is read by. */
+  settings?: NamedSettings;
   /** Refuse a file whose columns are not all known by an {@linkcode UnmappedFile}, once it was read. */
   asksForColumns?: boolean;
   /** Is told how much was read. */
@@ -71,21 +80,24 @@ export interface OtherFile {
  */
 export async function openOtherFile(
   source: ReadableStream<Uint8Array> | OtherForm,
-  { profile: given, planned, sheet, asksForColumns, onProgress, signal, limits }: OtherFileOptions,
+  options: OtherFileOptions,
 ): Promise<OtherFile> {
-  const profile = given && withSheet(given, sheet);
+  const { profile: given, planned, sheet, settings, asksForColumns, onProgress, signal, limits } =
+    options;
+  const told = (profile: ImportProfile) =>
+    withSheet(settings === undefined ? profile : settings.apply(profile), sheet);
+  const profile = given && told(given);
   const reason = "spool" in source ? source.reason : undefined;
   let why: string | null = null;
   let look: ProfileLook | undefined;
   let unmapped: ((table: SourceTable) => UnmappedFile) | undefined;
-  const options: SourceTableOptions = {
-    form: { ...profile?.file, ...(sheet === undefined ? {} : { sheet }) },
+  const tableOptions: SourceTableOptions = {
+    form: { ...profile?.file, ...settings?.file, ...(sheet === undefined ? {} : { sheet }) },
     onProgress,
     signal,
     limits: { spoolBytes: limits?.spool },
     look(header, form) {
-      const proposed = profile === undefined ? proposeProfile(header) : { profile, why: null };
-      const found = proposed && { ...proposed, profile: withSheet(proposed.profile, sheet) };
+      const found = profile === undefined ? proposedBy(header, told) : { profile, why: null };
       try {
         if (found === undefined) throw unknownForm(header, reason);
         why = found.why;
@@ -99,13 +111,15 @@ export async function openOtherFile(
             error,
             table,
             samples.columns(),
-            found?.profile ?? withSheet(beginningProfile(header), sheet),
+            found?.profile ?? told(beginningProfile(header)),
           );
         return samples.note;
       }
     },
   };
-  const opening = "spool" in source ? tableOf(source, options) : openSourceTable(source, options);
+  const opening = "spool" in source
+    ? tableOf(source, tableOptions)
+    : openSourceTable(source, tableOptions);
   const table = await opening.catch((error) => {
     throw asksForColumns === true && error instanceof SheetQuestion ? askedSheet(error) : error;
   });
@@ -131,6 +145,12 @@ export async function openOtherFile(
     table.close();
     throw error;
   }
+}
+
+/** The profile that a header looks like, with what was told of it. */
+function proposedBy(header: readonly string[], told: (profile: ImportProfile) => ImportProfile) {
+  const proposed = proposeProfile(header);
+  return proposed && { ...proposed, profile: told(proposed.profile) };
 }
 
 /**
@@ -169,9 +189,16 @@ function unmappedFile(
 ): UnmappedFile {
   const plan = planFile(profile, columns.map(({ name }) => name));
   const lacks = Array.isArray(plan) ? plan : [message];
+  const proposed = Object.entries(profile.columns)
+    .map(([ours, theirs]) =>
+      `${theirs.map((one) => visibleText([one].flat().join(" + "))).join(" / ")} as ${ours}`
+    );
+  const isProposed = profile.name === beginning && proposed.length > 0;
   return new UnmappedFile(message, faults, {
     form,
-    notes,
+    notes: isProposed
+      ? [...notes, `proposed by their names, to be looked at: ${proposed.join(", ")}`]
+      : notes,
     rows: totalRows,
     columns,
     profile,

@@ -78,6 +78,10 @@ export async function previewOrders(
       counts: countsJson(run.counts),
       ...watched,
       totals: other === undefined ? watched.totals : totalsOf(other.agreement()),
+      unused_totals: (other?.contradictingTotals() ?? []).map((one) => ({
+        column: one.name,
+        ...totalsOf(one),
+      })),
       money: totals.money(),
       reasons: run.reasons.list().slice(0, maxExamples),
       plan: file.plan ?? null,
@@ -102,7 +106,7 @@ function unmapped(
       used: [],
       unused: columns.map((column) => ({
         ...column,
-        looks_like: suspicionOf(column.name) ?? null,
+        looks_like: column.samples.length === 0 ? null : suspicionOf(column.name) ?? null,
       })),
     },
     ...undecided(rows),
@@ -176,7 +180,7 @@ function undecided(rows: number): Omit<ImportPreview, keyof FileDescription> {
     repeated: { rows: 0, orders: 0, examples: [] },
     shortages: { products: 0, complete: true, examples: [] },
   };
-  return { counts, ...watched, money: [], reasons: [], plan: null };
+  return { counts, ...watched, unused_totals: [], money: [], reasons: [], plan: null };
 }
 
 function totalsOf({ named, agree, largest }: TotalsAgreement): PreviewTotals {

@@ -38,8 +38,13 @@ import {
 import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
 import { ownFields, plannedId, PlannedRow } from "../../domain/import/profile/planned_row.ts";
-import { planFile } from "../../domain/import/profile/plan_file.ts";
+import { absentColumns, planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import {
+  type UnusedTotal,
+  type UnusedTotals,
+  watchUnusedTotals,
+} from "../../domain/import/profile/unused_totals.ts";
 import { type Suspicion, suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import {
   type OpenQuestion,
@@ -105,6 +110,10 @@ export interface ProfiledFile extends ImportFile {
   /** What was found out, for people, such as "decimal sign: , (from 41 values such as 1.234,56)". */
   notes: string[];
   agreement(): TotalsAgreement;
+  /** True where a column looks like a total and no use is made of it. */
+  hasUnusedTotals: boolean;
+  /** Columns that look like totals, are not used, and contradict the orders that were decided on so far. */
+  contradictingTotals(): UnusedTotal[];
 }
 
 /** What {@linkcode openProfiledFile} may be told. */
@@ -184,6 +193,7 @@ export function lookByProfile(
       if (sorted !== undefined) throw sortedRows(sorted, inferred.questions);
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
+      inferred.notes.push(...absentColumns(profile, header));
       const found = { table, plan: settled, evidence, tracked, rows, inferred };
       return profiledFile(found, storeLimits?.store);
     },
@@ -302,10 +312,13 @@ function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): Prof
   const { table, plan, evidence, rows, inferred: { settings, questions, notes } } = found;
   let agreement: TotalsAgreement = { named: 0, agree: 0 };
   const mapping = orderMapping(settings, plan);
+  const tolerance = settings.money?.tolerance ?? 0;
+  let unusedTotals: UnusedTotals = watchUnusedTotals(plan, mapping.money, tolerance);
   const compare = (mapped: MappedOrder, own: readonly CsvRow[]): MappedOrder => {
+    if (unusedTotals.hasSome && mapped.kind === "accepted") unusedTotals.note(mapped.order, own);
     for (const row of own) if (row instanceof PlannedRow) row.release();
     if (mapped.kind !== "skipped" && mapped.total !== undefined) {
-      compareTotal(agreement, mapped.total, plannedId(own[0]!), settings.money?.tolerance ?? 0);
+      compareTotal(agreement, mapped.total, plannedId(own[0]!), tolerance);
     }
     return mapped;
   };
@@ -318,6 +331,8 @@ function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): Prof
     usedColumns: usedColumns(plan, evidence),
     unusedColumns: unusedColumns(plan, evidence),
     agreement: () => agreement,
+    hasUnusedTotals: unusedTotals.hasSome,
+    contradictingTotals: () => unusedTotals.contradicting(),
     form: {
       idOf: plannedId,
       decide: (own, options) => compare(mapOrder(mapping, own, options), own),
@@ -330,6 +345,7 @@ function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): Prof
     groups(signal) {
       if (questions.length > 0) throw openQuestions(settings.name, questions);
       agreement = { named: 0, agree: 0 };
+      unusedTotals = watchUnusedTotals(plan, mapping.money, tolerance);
       return orderGroups(found, store, signal);
     },
     close: () => table.close(),
@@ -410,7 +426,8 @@ function unusedColumns(
   return header.flatMap((name, at): UnusedColumn[] => {
     if (fills.has(at)) return [];
     const byValue = statusColumns.has(name.trim()) ? "status" : undefined;
-    const suspicious = ignored.has(at) ? undefined : suspicionOf(name) ?? byValue;
+    const saysNothing = samples[at]!.length === 0;
+    const suspicious = ignored.has(at) || saysNothing ? undefined : suspicionOf(name) ?? byValue;
     const column = { name: name.trim(), samples: samples[at]! };
     return [suspicious === undefined ? column : { ...column, suspicious }];
   });

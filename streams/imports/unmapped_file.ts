@@ -8,6 +8,7 @@
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import type { PreviewColumn } from "../../domain/import/import_preview.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
+import { usualColumns } from "../../domain/import/profile/usual_names.ts";
 import { native } from "../../domain/import/profile/shipped/native.ts";
 import type { OpenQuestion, SourceForm, SourceRow } from "../../domain/import/source_row.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
@@ -60,15 +61,21 @@ export function sampleColumns(header: readonly string[]): {
   };
 }
 
-/** A profile to begin with: what has the importer's own names is taken for that. */
+/** What such a profile is called. */
+export const beginning = "mine";
+
+/**
+ * A profile to begin with, for a person to complete: what has the importer's own names is taken for that, and what is
+ * usually called so is proposed. No file is imported by it before somebody has saved or seen it.
+ */
 export function beginningProfile(header: readonly string[]): ImportProfile {
   const names = new Set(header.map((name) => name.trim().toLowerCase()));
-  const columns = Object.fromEntries(
+  const own = Object.fromEntries(
     Object.entries(native.columns).filter(([, theirs]) =>
       theirs.flat().some((name) => names.has(name.toLowerCase()))
     ),
   );
-  return { version: 1, name: "mine", columns };
+  return { version: 1, name: beginning, columns: { ...usualColumns(header), ...own } };
 }
 
 /** What is to be said of a file before anything else. */

@@ -194,3 +194,107 @@ Deno.test("import offers no import of a file of which nothing would be taken, an
   assert.equal(read.code, 0, read.out + read.err);
   assert.match(read.out, /amounts are in units of the currency/);
 });
+
+const tillHead = "order,at,who,sku,qty,price,paid sum,Order Amount";
+const till = {
+  version: 1,
+  name: "till",
+  columns: {
+    external_order_id: ["order"],
+    order_placed_at: ["at"],
+    customer_name: ["who"],
+    product_sku: ["sku"],
+    product_name: ["sku"],
+    price: ["price"],
+    qty: ["qty"],
+  },
+  constants: { currency: "EUR" },
+  money: { in: "units", decimal: ".", price_per: "unit" },
+};
+
+Deno.test("import tells an unused total that contradicts what is booked, and does not take it by --yes", async () => {
+  const path = `${folder}/totals.csv`, profile = `${folder}/totals.json`;
+  const at = "2026-01-05 10:00:00Z";
+  await Deno.writeTextFile(
+    path,
+    `${tillHead}\nT-1,${at},Ann,MUG,3,30.00,90.00,30.00\nT-2,${at},Ann,MUG,1,5.00,5.00,5.00\n`,
+  );
+  const columns = { ...till.columns, order_total: ["paid sum"] };
+  await Deno.writeTextFile(profile, JSON.stringify({ ...till, columns }));
+  const before = await countOrders();
+  const { err, code } = await run(path, `--profile=${profile}`, "--yes");
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    /column Order Amount looks like a total .* 1 of 2 orders .* 60\.00 EUR, of T-1/,
+  );
+  assert.equal(await countOrders(), before);
+  const shown = await run(path, `--profile=${profile}`, "--preview");
+  assert.match(
+    shown.out,
+    /! Order Amount is not used, and 1 of 2 orders would be booked otherwise/,
+  );
+  const plan = /^Plan: (\w+)$/m.exec(shown.out)![1]!;
+  const json = await run(path, `--profile=${profile}`, "--preview", "--json");
+  assert.deepEqual(JSON.parse(json.out).unused_totals, [{
+    column: "Order Amount",
+    named: 2,
+    agree: 1,
+    largest_difference: { external_order_id: "T-1", currency: "EUR", difference_cents: 6000 },
+  }]);
+  await Deno.writeTextFile(profile, JSON.stringify({ ...till, columns, ignore: ["Order Amount"] }));
+  const ignored = await run(path, `--profile=${profile}`, "--yes", "--json");
+  assert.equal(JSON.parse(ignored.out).orders_new, 2, ignored.err);
+  await Deno.writeTextFile(profile, JSON.stringify({ ...till, columns }));
+  assert.equal((await run(path, `--profile=${profile}`, `--plan=${plan}`)).code, 0);
+});
+
+Deno.test("import --preview does not mark columns that look like money and are empty", async () => {
+  const path = `${folder}/empty.csv`;
+  const text = shopify.split("\n").map((line, at) =>
+    line === "" ? "" : `${line}${at === 0 ? ",Lineitem requires shipping,Gift Card" : ",,5.00"}`
+  );
+  await Deno.writeTextFile(path, text.join("\n"));
+  const { out } = await run(path, "--preview");
+  assert.match(out, /^ {4}Lineitem requires shipping \(empty\)$/m);
+  assert.match(out, /^ {2}! Gift Card \(5\.00\): looks like a credit/m);
+});
+
+Deno.test("import --set answers a question in the preview and in the import, and is part of the plan", async () => {
+  const path = `${folder}/etsy.csv`;
+  await Deno.writeTextFile(
+    path,
+    "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping,Order Sales Tax," +
+      "Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU\n" +
+      "01/05/26,Mug,ann,2,12.00,0.00,0.00,4.00,0.00,EUR,1,2,01/05/2026,Ann,E-900,MUG\n",
+  );
+  const asked = await run(path, "--preview");
+  assert.match(asked.out, /say so by --set SETTING=VALUE[^]*time\.zone: /);
+  const refused = await run(path);
+  assert.match(refused.err, /--set time\.zone=UTC/);
+  const zone = "time.zone=Europe/Berlin";
+  const shown = await run(path, "--preview", "--set", zone);
+  assert.equal(shown.code, 0, shown.err + shown.out);
+  const plan = /^Plan: (\w+)$/m.exec(shown.out)![1]!;
+  assert.match(shown.out, new RegExp(`import .* --set ${zone} --plan=${plan}$`));
+  const other = await run(path, "--preview", "--set=time.zone=UTC");
+  assert.notEqual(/^Plan: (\w+)$/m.exec(other.out)![1], plan);
+  assert.equal((await run(path, "--set=time.zone=UTC", `--plan=${plan}`)).code, 1);
+  for (
+    const [said, why] of [
+      ["time.zone=Nowhere", /time\.zone=Nowhere can't be used: time\.zone: must be a zone/],
+      ["time.zon=UTC", /time\.zon: is not known; did you mean zone\?/],
+      ["zone", /must be SETTING=VALUE/],
+      ["__proto__.x=1", /can't be used|must be SETTING=VALUE/],
+    ] as const
+  ) {
+    const { code, err } = await run(path, "--preview", "--set", said);
+    assert.equal(code, 1, said);
+    assert.match(err, why);
+  }
+  const taken = await run(path, "--set", zone, `--plan=${plan}`, "--json");
+  assert.equal(JSON.parse(taken.out).orders_new, 1, taken.err);
+  const byName = await run(path, "--profile=etsy", "--set", zone, "--yes", "--json");
+  assert.equal(JSON.parse(byName.out).orders_unchanged, 1, byName.err);
+  assert.match((await run("--help")).out, /--set SETTING=VALUE/);
+});

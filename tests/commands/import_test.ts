@@ -189,8 +189,43 @@ Deno.test("import --preview begins a profile for a file of no known form", async
   const profile = `${folder}/shop.json`;
   const { code, out } = await run([path, "--preview", `--save-profile=${profile}`]);
   assert.equal(code, 1);
-  assert.match(out, /Order # \(1\)[^]*columns: nothing is said of external_order_id/);
-  assert.deepEqual(JSON.parse(await Deno.readTextFile(profile)).columns, { qty: ["qty"] });
+  assert.match(out, /Order # \(1\)[^]*columns: nothing is said of order_placed_at/);
+  const saved = JSON.parse(await Deno.readTextFile(profile));
+  assert.deepEqual(saved.columns, {
+    external_order_id: ["Order #"],
+    product_name: ["Item"],
+    qty: ["qty"],
+  });
+  assert.equal(saved.$schema, "import-profile.schema.json");
+  assert.deepEqual(saved.$columns_of_the_file, ["Order #", "Item", "qty"]);
+});
+
+Deno.test("import --preview proposes columns by their usual names, and imports nothing by the proposal", async () => {
+  const path = `${folder}/usual.csv`, profile = `${folder}/usual.json`;
+  await Deno.writeTextFile(
+    path,
+    "Bestellnummer;Datum;Kunde;E-Mail;SKU;Artikel;Preis;Menge;Währung\n" +
+      "U-1;2026-01-05 10:00:00Z;Ann;a@shop.example;MUG;Mug;12,50;2;EUR\n",
+  );
+  assert.equal((await run([path])).code, 1);
+  const first = await run([path, "--preview", `--save-profile=${profile}`]);
+  assert.equal(first.code, 1);
+  assert.match(first.out, /proposed by their names.*Bestellnummer as external_order_id/);
+  assert.doesNotMatch(first.out, /Plan:/);
+  assert.deepEqual(JSON.parse(await Deno.readTextFile(profile)).columns, {
+    external_order_id: ["Bestellnummer"],
+    order_placed_at: ["Datum"],
+    currency: ["Währung"],
+    customer_email: ["E-Mail"],
+    customer_name: ["Kunde"],
+    product_sku: ["SKU"],
+    product_name: ["Artikel"],
+    price: ["Preis"],
+    qty: ["Menge"],
+  });
+  const shown = await run([path, `--profile=${profile}`, "--preview"]);
+  assert.equal(shown.code, 0, shown.out);
+  assert.match(shown.out, /2 × €12\.50 = €25\.00/);
 });
 
 Deno.test("import says in one line that a file is missing or is a folder", async () => {

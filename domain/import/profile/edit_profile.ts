@@ -163,7 +163,15 @@ export function editProfile(
   }
   for (const [column, meaning] of fresh.toReversed()) addFirst(edited, column, meaning);
   for (const [ours, column] of firsts) setFirst(edited, ours, column);
+  if (!settings.get("money.price_per")) forgetUnit(document, edited);
   return edited;
+}
+
+/** That another column was the price of a unit says nothing of the one that is the price now. */
+function forgetUnit(before: ProfileDocument, edited: ProfileDocument): void {
+  const priceOf = ({ columns }: ProfileDocument) => JSON.stringify(recordOf(columns).price);
+  const money = recordOf(edited.money);
+  if (money.price_per === "unit" && priceOf(before) !== priceOf(edited)) delete money.price_per;
 }
 
 function isOurs(meaning: string): boolean {
@@ -261,12 +269,15 @@ function isLost(
 /** Settings that are numbers. */
 const numbers: ReadonlySet<string> = new Set(["header_line", "tolerance"]);
 
-function setAt(document: ProfileDocument, path: readonly string[], value: string): void {
+/** Sets what stands at a path of a document, and makes the parts above it; of a list only what is there. */
+export function setAt(document: ProfileDocument, path: readonly string[], value: unknown): void {
   const last = path.at(-1)!;
   const at = path.slice(0, -1).reduce<ProfileDocument>((part, name) => {
     // Of a list only what is there can be changed.
     if (Array.isArray(part)) return recordOf(part[Number(name)]);
-    if (!Array.isArray(part[name])) part[name] = recordOf(part[name]);
+    // What every object inherits is no part of a document.
+    const own = Object.hasOwn(part, name) ? part[name] : undefined;
+    if (!Array.isArray(own)) part[name] = recordOf(own);
     return part[name] as ProfileDocument;
   }, document);
   at[last] = numbers.has(last) ? Number(value) : value;

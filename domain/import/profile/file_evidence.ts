@@ -19,6 +19,8 @@ import {
   type TimesEvidence,
 } from "./column_evidence.ts";
 import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
+import { isOfPayment, paymentIn } from "./payment_column.ts";
+import { type LineTotalEvidence, noteLineTotals } from "./line_totals.ts";
 import {
   contradicts,
   isOfParcel,
@@ -56,6 +58,8 @@ export interface FileEvidence {
    * something of orders which are not skipped anyway.
    */
   statusColumns: Map<string, Counted>;
+  /** What rows with several units tell of the prices. */
+  lineTotals: LineTotalEvidence;
   /** Different values of each column, the first ones. */
   samples: string[][];
 }
@@ -79,6 +83,7 @@ export function moneyPlaces(
 
 /** Begins to gather. Rows with a fault are left out: what stands where in them is not known. */
 export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note: NoteRow } {
+  const lineTotals = noteLineTotals(plan);
   const evidence: FileEvidence = {
     money: noMoneyEvidence(),
     prices: noMoneyEvidence(),
@@ -92,6 +97,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     blankInTwo: 0,
     unknownWords: new Map(),
     statusColumns: new Map(),
+    lineTotals: lineTotals.evidence,
     samples: plan.header.map(() => []),
   };
   const notes = [
@@ -99,6 +105,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     noteTimes(plan, evidence),
     noteWords(plan, evidence),
     noteHeads(plan, evidence),
+    lineTotals.note,
     noteSamples(evidence),
   ];
   return {
@@ -155,7 +162,9 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     if (fills.has(at) || ignored.has(at)) return [];
     const suspicion = suspicionOf(name);
     const isNamedSo = suspicion === "status" || suspicion === "refund";
-    return isNamedSo || !isOfParcel(name) ? [{ at, name: name.trim(), isNamedSo }] : [];
+    if (!isNamedSo && isOfParcel(name)) return [];
+    const saidIn = isOfPayment(name) ? paymentIn : outcomeIn;
+    return [{ at, name: name.trim(), isNamedSo, saidIn }];
   });
   return ({ fields, line }) => {
     for (const at of status?.places ?? []) {
@@ -166,11 +175,11 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     }
     const settled = status === undefined ? undefined : settledBy(status, fields);
     if (settled === "skip") return;
-    for (const { at, name, isNamedSo } of unused) {
+    for (const { at, name, isNamedSo, saidIn } of unused) {
       const field = fields[at] ?? "";
       if (field === "") continue;
       const value = field.trim();
-      if (isNamedSo ? !saysNothing(value) : contradicts(outcomeIn(value), settled)) {
+      if (isNamedSo ? !saysNothing(value) : contradicts(saidIn(value), settled)) {
         countIn(evidence.statusColumns, name, value, line);
       }
     }

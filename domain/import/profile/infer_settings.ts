@@ -13,6 +13,7 @@ import type { FileEvidence } from "./file_evidence.ts";
 import { type MoneyForm, parseMoney, plainAmountText } from "./money_text.ts";
 import type { ImportProfile, ProfileAdjustment } from "./profile.ts";
 import { type DateOrder, timeReader } from "./time_text.ts";
+import { totalOf } from "./total_names.ts";
 import { plural } from "../../text/plural.ts";
 
 /** What was found out about a file. */
@@ -39,6 +40,7 @@ export function inferSettings(
   const found: Findings = { questions: [], notes: [] };
   const decimal = settleDecimal(profile, evidence, found);
   const unit = settleUnit(profile, plan, evidence, { ...found, decimal });
+  const pricePer = settlePricePer(profile, plan, evidence, { ...found, decimal });
   const currency = settleCurrency(plan, evidence.money, found);
   const order = settleDateOrder(profile, evidence, found);
   const zone = settleZone(profile, evidence, order, found);
@@ -52,9 +54,9 @@ export function inferSettings(
     ...(currency === undefined ? {} : { constants: { ...profile.constants, currency } }),
     ...(fillDown === undefined ? {} : { fillDown }),
     money: {
-      pricePer: "unit",
       tolerance: 0,
       ...profile.money,
+      ...(pricePer === undefined ? {} : { pricePer }),
       ...(decimal === undefined ? {} : { decimal }),
       ...(unit === undefined ? {} : { in: unit }),
     },
@@ -220,6 +222,50 @@ function settleUnit(
       value,
       meaning: `${sample} is ${amountIn(sample, { in: value, decimal }, currency)} ${currency}`,
     })),
+  });
+}
+
+type PricePer = NonNullable<ImportProfile["money"]>["pricePer"];
+
+/** A line's total that is taken for the price of a unit is booked as many times as there are units. */
+function settlePricePer(
+  { money = {} }: ImportProfile,
+  { columns }: ColumnPlan,
+  { lineTotals: { several, columns: beside } }: FileEvidence,
+  { questions, decimal }: Findings & { decimal: "." | "," | undefined },
+): PricePer | undefined {
+  if (money.pricePer !== undefined) return money.pricePer;
+  if (several === undefined) return "unit";
+  // How amounts read decides whether they contradict each other.
+  if (decimal === undefined) return undefined;
+  const name = columns.price?.name ?? "";
+  const isTotal = columns.price?.places.length !== 0 &&
+    name.split(" / ").some((one) => totalOf(one) !== undefined);
+  const contradicted = beside.find(({ contradicting }) => contradicting[decimal].count > 0);
+  if (!isTotal && contradicted === undefined) return "unit";
+  const { line, qty, price } = several;
+  const counted = contradicted?.contradicting[decimal];
+  questions.push({
+    setting: "money.price_per",
+    question: isTotal
+      ? `${visibleText(name)} looks like the total of a line, and line ${line} has ${qty} units ` +
+        `with ${visibleText(price)}`
+      : `${visibleText(contradicted!.name)} looks like the total of a line, and in ${
+        rowsThat(counted!.count, "are", "is")
+      } not ${visibleText(name)} × units: ${samples(counted!)} (line ${counted!.line})`,
+    candidates: [
+      {
+        value: "unit",
+        meaning: `${visibleText(price)} is the price of one: ${qty} × it is booked`,
+      },
+      {
+        value: "line",
+        meaning: `${visibleText(price)} is the price of all ${qty}: it is booked once`,
+      },
+      ...(columns.order_total === undefined
+        ? []
+        : [{ value: "by_total", meaning: "whichever comes to the order's own total" }]),
+    ],
   });
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { nearestName } from "../../text/nearest_name.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import { type ColumnPlan, plainName, planColumns } from "./column_plan.ts";
 import type { ImportProfile } from "./profile.ts";
@@ -25,6 +26,35 @@ export function planFile(
   const lost = lostColumns(profile, header);
   if (lost.length === 0) return plan;
   return Array.isArray(plan) ? [...new Set([...plan, ...lost])] : lost;
+}
+
+/**
+ * Columns that a profile of one's own names and a file is without, for people: one may be misspelt, and what it says would
+ * be passed over.
+ *
+ * @returns none for profiles that come along, which are of several versions of a format
+ */
+export function absentColumns(profile: ImportProfile, header: readonly string[]): string[] {
+  if (shippedProfiles.has(profile.name)) return [];
+  const { columns, adjustments = [], status } = profile;
+  const names = new Set(header.map(plainName));
+  const wanted: [what: string, columns: readonly string[]][] = [
+    ...Object.entries(columns).map(([what, theirs]): [string, string[]] => [what, theirs.flat()]),
+    ...adjustments.map((one): [string, string[]] => [
+      one.kind,
+      [...one.columns, ...(one.labelColumn === undefined ? [] : [one.labelColumn])],
+    ]),
+    ["status", status?.columns ?? []],
+    ["status.paid_filled", status?.paidFilled ?? []],
+    ["status.skip_filled", status?.skipFilled ?? []],
+  ];
+  return wanted.flatMap(([what, some]) =>
+    some.filter((name) => !names.has(plainName(name))).map((name) => {
+      const near = nearestName(name, header.map((one) => one.trim()));
+      const hint = near === undefined ? "" : `; did you mean ${visibleText(JSON.stringify(near))}?`;
+      return `the file has no column ${visibleText(JSON.stringify(name))} (${what})${hint}`;
+    })
+  );
 }
 
 /** What says what orders cost or what becomes of them, and has no column in the file. */

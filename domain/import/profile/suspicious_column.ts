@@ -96,7 +96,11 @@ const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
   ["tip", new Set(["tip", "tips", "fooi"])],
   ["duty", new Set(["customs", "zoll", "cło"])],
   ["deposit", new Set(["caution", "borg"])],
-  ["status", new Set(["paid", "unpaid", "bezahlt", "paye", "pagado", "pagato"])],
+  ["total", new Set(["amount", "betrag", "montant", "importe", "importo", "bedrag", "kwota"])],
+  ["total", new Set(["wartosc", "suma", "somme", "somma"])],
+  ["status", new Set(["paid", "unpaid", "settled", "bezahlt", "beglichen", "paye", "payee"])],
+  ["status", new Set(["regle", "reglee", "pagado", "pagada", "pagato", "pagata", "saldato"])],
+  ["status", new Set(["betaald", "voldaan", "opłacone", "opłacono", "zapłacone", "zapłacono"])],
 ];
 
 /** What stands anywhere in a name, in languages that put words together or write none apart. */
@@ -109,7 +113,7 @@ const contained: readonly (readonly [Suspicion, RegExp])[] = [
   ["fee", /gebu(?:e)?hr(?:en)?$|zuschlag$|aufschlag$|手数料|代引|手续费/],
   ["duty", /関税|关税/],
   ["credit", /ポイント|积分|ギフト券|礼品卡/],
-  ["total", /合計|合计|总额|总金额/],
+  ["total", /合計|合计|小計|小计|金額|金额|总额|(?:summe|betrag|totaal|bedrag)$/],
   ["status", /status$|状態|ステータス|状况|状态|入金/],
 ];
 
@@ -126,6 +130,10 @@ const phrases: readonly (readonly [Suspicion, RegExp])[] = [
   ["fee", /^cod$|\bcod (?:amount|charge|cost)|\bcash on delivery\b|\bgift wrap/],
   ["rounding", /\bround off\b/],
 ];
+
+/** What a line comes to: a line is part of an address elsewhere. */
+const lineTotal =
+  /\b(?:line ?|row|ext(?:ended)?) (?:total|sum|amount|price|value)\b|\btotal (?:line|row)\b/;
 
 /** A status of a parcel, in one word. */
 const parcelStatus = /^(liefer|versand|sende|delivery|shipping|shipment|fulfil)\p{L}*status$/u;
@@ -163,6 +171,9 @@ export function suspicionOf(name: string): Suspicion | undefined {
   // The day of a cancellation matters, whatever else its name says.
   if (found?.[1].includes("cancel")) return found[0];
   const suspicion = phraseIn(words) ?? found?.[0] ?? wholeName(words);
+  if (suspicion === undefined || suspicion === "total") {
+    if (lineTotal.test(words.join(" "))) return "total";
+  }
   if (suspicion === undefined) return undefined;
   const others = amounts.has(suspicion) || phraseIn(words) !== undefined ? describing : harmless;
   if (words.some((word) => others.has(word))) return undefined;
@@ -170,7 +181,7 @@ export function suspicionOf(name: string): Suspicion | undefined {
 }
 
 /** The words of a name, `orderStatus` taken for two, in lower case and without accents. */
-function wordsOf(name: string): string[] {
+export function wordsOf(name: string): string[] {
   return plainName(name.replaceAll(/(\p{Ll})(?=\p{Lu})/gu, "$1 "))
     .normalize("NFD").replaceAll(/[\u0300-\u036f]/g, "").normalize("NFC")
     .split(/[^\p{L}\p{N}\p{M}ー]/u).filter((word) => word !== "");
@@ -206,6 +217,10 @@ export type SaidOutcome =
 /** Whole values that say so, whatever their column is called. */
 const saidOutcomes: Readonly<Record<SaidOutcome, readonly string[]>> = {
   paid: [
+    ...["settled", "already settled", "paid in full", "already paid", "beglichen", "réglé"],
+    ...["réglée", "soldé", "soldée", "déjà payé", "ya pagado", "già pagato", "saldato", "saldata"],
+    ...["liquidado", "liquidada", "voldaan", "reeds betaald", "rozliczone", "rozliczono"],
+    ...["uregulowane", "bereits bezahlt", "schon bezahlt"],
     ...["paid", "fully paid", "bezahlt", "payé", "payée", "pagado", "pagada", "pagato", "pagata"],
     ...["pago", "paga", "betaald", "betald", "betalt", "maksettu", "opłacone", "opłacony"],
     ...["zapłacone", "zapłacony", "zaplaceno", "fizetve", "plătit", "ödendi", "оплачен"],
@@ -296,7 +311,35 @@ export function contradicts(
 }
 
 /** Values that say that nothing had happened. */
-const nothing: ReadonlySet<string> = new Set(["", "-", "--", "no", "none", "false", "null", "n/a"]);
+const nothing: ReadonlySet<string> = new Set([
+  ...[
+    "",
+    "-",
+    "--",
+    "no",
+    "n",
+    "none",
+    "not yet",
+    "false",
+    "null",
+    "n/a",
+    "nein",
+    "keine",
+    "noch nicht",
+  ],
+  ...[
+    "falsch",
+    "non",
+    "faux",
+    "pas encore",
+    "ninguno",
+    "todavía no",
+    "falso",
+    "nessuno",
+    "non ancora",
+  ],
+  ...["nee", "niet", "geen", "nog niet", "nie", "brak", "jeszcze nie", "fałsz"],
+]);
 
 /** True for a value that says nothing had happened: nothing, none, an amount of nothing, or a time of zeros alone. */
 export function saysNothing(value: string): boolean {

@@ -67,6 +67,16 @@ const booked = z.object({
 const payments = z.object({ orders: count, sum_cents: cents });
 
 /** See {@linkcode ImportPreview}. */
+const totals = z.object({
+  named: count,
+  agree: count,
+  largest_difference: z.object({
+    external_order_id: z.string(),
+    currency,
+    difference_cents: z.int(),
+  }).nullable(),
+});
+
 export const previewAnswer = z.object({
   file: z.object({
     name: z.string(),
@@ -138,16 +148,11 @@ export const previewAnswer = z.object({
     free: count,
   })).meta({ description: "The orders that would be booked: new or changed" }),
   skipped: z.array(z.object({ why: z.string(), orders: count })),
-  totals: z.object({
-    named: count,
-    agree: count,
-    largest_difference: z.object({
-      external_order_id: z.string(),
-      currency,
-      difference_cents: z.int(),
-    }).nullable(),
-  }).meta({
+  totals: totals.meta({
     description: "How the totals that the file names agree with those that would be booked",
+  }),
+  unused_totals: z.array(totals.extend({ column: z.string() })).meta({
+    description: "Columns that look like totals, are not used, and contradict what would be booked",
   }),
   changed: z.object({
     orders: count,
@@ -281,6 +286,7 @@ export const importPreview = {
   }],
   skipped: [{ why: 'Financial Status is "refunded"', orders: 2 }],
   totals: { named: 1, agree: 1, largest_difference: null },
+  unused_totals: [],
   changed: { orders: 0, examples: [] },
   conflicts: { orders: 0, of_other_customers: 0, examples: [] },
   addresses: { customers: 0, examples: [] },

@@ -322,6 +322,12 @@ export const importQuery = z.object({
     "Sheet of a workbook that has the orders, by its name or its place from 1; asked for where several have rows",
     queryText().trim().max(255, "must have at most 255 characters"),
   ),
+  set: z.union([queryText(), z.array(queryText()).max(100)])
+    .transform((said) => [said].flat()).optional().meta({
+      description:
+        "A setting of the profile, `time.zone=Europe/Berlin`; may be given several times. " +
+        "It answers a question of a preview, and is part of the plan",
+    }),
   plan: optionalQuery(
     "What a preview of the file ended with: it is imported as it was shown there, or not at all",
     queryText().trim().toLowerCase().regex(

@@ -143,6 +143,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         name: query.name ?? (upload.name || "upload"),
         profile: await uploadProfile(query.profile, upload),
         sheet: query.sheet,
+        settings: await settingsSaid(query.set),
         keepGoodRows: query.keep_good_rows ?? false,
         replace: query.replace ?? false,
         initialStock: query.initial_stock,
@@ -213,6 +214,7 @@ function saidOf(
     ...(query.profile === undefined ? [] : [`profile ${query.profile}`]),
     ...(upload.profile === undefined ? [] : [`document ${upload.profile}`]),
     ...(query.sheet === undefined ? [] : [`sheet ${query.sheet}`]),
+    ...(query.set ?? []).map((one) => `set ${one}`),
     ...(query.plan === undefined ? [] : [`plan ${query.plan}`]),
     ...(query.yes ? ["yes"] : []),
   ];
@@ -234,6 +236,13 @@ async function uploadProfile(
   }
   const profiles = await import("../../../services/import_profiles.ts");
   return name === undefined ? profiles.readProfile(document!) : profiles.shippedProfile(name);
+}
+
+/** @throws {WorkflowError} `invalid` for what is no setting of a profile */
+async function settingsSaid(said: readonly string[] | undefined) {
+  if (said === undefined) return undefined;
+  const { namedSettings } = await import("../../../services/import_profiles.ts");
+  return await namedSettings(said);
 }
 
 function addList(app: Hono, { db }: AppDeps): void {

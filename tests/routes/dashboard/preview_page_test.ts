@@ -181,7 +181,7 @@ Deno.test("a file that nothing is known of is mapped, asked about, and imported"
   const first = await preview([], till);
   assert.equal(first.status, 200, first.text);
   assert.match(first.text, /Say what the columns are/);
-  assert.match(first.text, /Order: id, Order: placed at, .*Item: price, Item: units\./);
+  assert.match(first.text, /nothing is known to be one: Order: id, Item: SKU, Item: price\./);
   assert.match(first.text, /12,50 · 20,00/);
   assert.doesNotMatch(first.text, /data-import/);
   let fields = fieldsOf(first.html);
@@ -199,7 +199,8 @@ Deno.test("a file that nothing is known of is mapped, asked about, and imported"
     [columnField(fields, column), meaning] as const
   );
   const asked = await preview(withValues(fields, Object.fromEntries(choices)), till);
-  for (const setting of ["time.order", "time.zone", "constants.currency", "status.columns"]) {
+  const open = ["time.order", "time.zone", "constants.currency", "status.columns"];
+  for (const setting of [...open, "money.price_per"]) {
     assert.match(asked.html, new RegExp(`<code[^>]*>${setting}</code>`), setting);
   }
   assert.match(asked.text, /Day, month, year 03\/04\/2026 10:00 is 2026-04-03/);
@@ -210,6 +211,7 @@ Deno.test("a file that nothing is known of is mapped, asked about, and imported"
   const words = await preview(
     withValues(fields, {
       "setting.time.order": "dmy",
+      "setting.money.price_per": "unit",
       "setting.time.zone": "typed",
       "setting.time.zone.typed": "Europe/Vienna",
       "setting.constants.currency": "EUR",

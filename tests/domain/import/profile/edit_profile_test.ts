@@ -169,3 +169,19 @@ Deno.test("lackingMeanings() names what a file has no column for", () => {
   const complete = { ...document, constants: { order_placed_at: "2026-01-05", qty: "1" } };
   assert.deepEqual(lackingMeanings(complete, header), []);
 });
+
+Deno.test("editProfile() forgets that a price was of a unit where another column becomes the price", () => {
+  const document = { columns: { price: ["price"] }, money: { price_per: "unit", in: "units" } };
+  const none = new Map<string, string>();
+  const edit = (meaning: string, settings = none) =>
+    editProfile(document, {
+      meanings: new Map([["line total", [meaning]]]),
+      firsts: none,
+      words: none,
+      settings,
+    });
+  assert.deepEqual(edit("price").money, { in: "units" });
+  assert.deepEqual(edit("order_total").money, document.money);
+  const said = edit("price", new Map([["money.price_per", "unit"]]));
+  assert.deepEqual(said.money, document.money);
+});

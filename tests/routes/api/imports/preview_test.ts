@@ -189,7 +189,11 @@ Deno.test("POST /imports?preview=true shows the columns of a file of no known fo
   assert.equal(plan, null);
   assert.deepEqual(questions.map(({ setting }) => setting), ["columns"]);
   assert.deepEqual(columns.unused.map(({ name }) => name), ["Order #", "Item", "qty"]);
-  assert.deepEqual(profile.settings.columns, { qty: ["qty"] });
+  assert.deepEqual(profile.settings.columns, {
+    external_order_id: ["Order #"],
+    product_name: ["Item"],
+    qty: ["qty"],
+  });
 });
 
 Deno.test("an import tells how many orders its file says are over", async () => {
@@ -229,4 +233,23 @@ Deno.test("a workbook with several sheets is imported by the one that is chosen,
     "select external_order_id from orders where external_order_id like 'sheet-%'",
   );
   assert.deepEqual(rows.map((row) => row.external_order_id), ["sheet-two"]);
+});
+
+Deno.test("POST /imports?set= answers a question, in the preview and in the import", async () => {
+  const file =
+    "Sale Date,Item Name,Buyer,Quantity,Price,Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU\n" +
+    "01/05/26,Mug,ann,2,12.00,EUR,1,2,01/05/2026,Ann,E-901,MUG\n";
+  const asked = await send(file, "?preview=true", "text/csv");
+  assert.deepEqual(
+    (asked.body as unknown as { questions: { setting: string }[] }).questions
+      .map(({ setting }) => setting),
+    ["time.zone"],
+  );
+  const set = "set=time.zone%3DEurope/Berlin&set=money.tolerance%3D1";
+  const { body } = await send(file, `?preview=true&${set}`, "text/csv");
+  const { plan } = body as unknown as { plan: string };
+  assert.match(plan, /^[0-9a-f]{64}$/);
+  assert.equal((await send(file, `?plan=${plan}`, "text/csv")).status, 422);
+  assert.equal((await send(file, `?${set}&plan=${plan}`, "text/csv")).status, 202);
+  assert.equal((await send(file, "?set=time.zone%3DNowhere", "text/csv")).status, 422);
 });
