@@ -152,6 +152,6 @@ export function maxFaultyRows(rows: number): number {
 export const maxBlankRows = 1_048_576;
 
 /** What is wrong with more of them, for people. */
-export const tooManyBlankRows =
+export const tooManyBlankRows: string =
   `is followed by more than ${maxBlankRows} rows with nothing in them: delete them, or copy the rows that have ` +
   "something to a new file";
