@@ -24,7 +24,7 @@ import { type TextPieces, utf8Text } from "./utf8_text.ts";
 export interface FoundEncoding {
   /** Label of the encoding standard, or `cp850`. */
   encoding: string;
-  /** UTF-8 with some bytes that are none. */
+  /** There are bytes that are none of it, or may be: only UTF-8 is looked at as a whole. */
   isDamaged: boolean;
   /** How it was found out, for people. */
   note: string;
@@ -53,7 +53,7 @@ export async function findEncoding(
   }
   const sure = encodingOfStart(spool.read(0, 4_096));
   if (sure !== undefined && sure !== "utf-8") {
-    return { encoding: sure, isDamaged: false, note: `encoding: ${sure}, by its first bytes` };
+    return { encoding: sure, isDamaged: true, note: `encoding: ${sure}, by its first bytes` };
   }
   const { isValid, hasMore } = await isUtf8(spool, signal);
   if (isValid && (hasMore || told === undefined || told === "utf-8")) {
@@ -63,7 +63,7 @@ export async function findEncoding(
   if (told !== undefined && !/^utf-?8$/i.test(told)) {
     return {
       encoding: told.toLowerCase(),
-      isDamaged: false,
+      isDamaged: true,
       note: `encoding: ${told}, as the profile says`,
     };
   }
@@ -98,7 +98,7 @@ function encodingAmong(possible: readonly PossibleEncoding[], sample: Uint8Array
   }));
   return {
     encoding,
-    isDamaged: false,
+    isDamaged: true,
     note: `encoding: not utf-8; perhaps ${encoding}`,
     question: {
       setting: "file.encoding",

@@ -15,7 +15,7 @@ export interface RowRules {
   header: readonly string[];
   /** What stands between fields. */
   delimiter: string;
-  /** Bytes that are no UTF-8 came as U+FFFD. */
+  /** Bytes that the file's encoding does not know may have come as U+FFFD. */
   isDamaged: boolean;
   /** Empty fields at the end may be left out, as in workbooks. */
   mayBeShort: boolean;
@@ -110,7 +110,7 @@ function faultOf(
       : `has ${count}, but the header has ${width}: write its empty fields, too`;
   }
   if (isDamaged && fields.some((field) => field.includes("\ufffd"))) {
-    return "has bytes that are not UTF-8, shown as \ufffd: write its text anew";
+    return "has bytes that the file's encoding does not know, shown as \ufffd: write its text anew";
   }
   if (fields.length === width && fields.every((field, place) => field.trim() === header[place])) {
     return "repeats the header: remove it";

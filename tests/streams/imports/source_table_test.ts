@@ -141,7 +141,7 @@ Deno.test("openSourceTable() rejects single rows of UTF-8 that have damaged byte
   bytes[bytes.indexOf("?")] = 0xf6;
   const table = await read(bytes);
   assert.deepEqual(faultsOf(table).map(([line]) => line), [4]);
-  assert.match(String(faultsOf(table)[0]![1]), /^has bytes that are not UTF-8/);
+  assert.match(String(faultsOf(table)[0]![1]), /^has bytes that the file's encoding does not know/);
 });
 
 Deno.test("openSourceTable() names what is wrong with a row, with its text and the remedy", async () => {
@@ -368,6 +368,18 @@ Deno.test("openSourceTable() refuses a workbook with texts, tags or formats that
 });
 
 /** How often others had their turn meanwhile. */
+Deno.test("openSourceTable() takes no row whose last character was cut off, in any encoding", async () => {
+  const text = "id,name,sku,price,qty\n1,Jörg,A,1.00,2\n2,Jörg,A,1.00,27";
+  for (const [encoding, cut] of [["utf-16le", 1], ["utf-16be", 1], ["gb18030", 0]] as const) {
+    const bytes = encoding === "gb18030"
+      ? Buffer.concat([Buffer.from(text.replaceAll("ö", "o")), Buffer.of(0x81)])
+      : letters[encoding]!.encode(text);
+    const whole = await read(bytes.subarray(0, bytes.length - cut), { form: { encoding } });
+    assert.deepEqual(whole.rows.map(({ fault }) => fault !== undefined), [false, true], encoding);
+    assert.match(String(whole.rows[1]!.fault), /bytes that the file's encoding does not know/);
+  }
+});
+
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   let turns = 0;
   const turn = setInterval(() => turns++, 1);
