@@ -129,6 +129,34 @@ async function findImport(c: Context, { db }: AppDeps, id: number): Promise<Impo
   return found;
 }
 
+/** Answers with what an upload holds and would do, as soon as it is certain whether it can be read. */
+async function answerPreview(
+  c: Context,
+  deps: AppDeps,
+  runs: ImportRuns,
+  request: Omit<Parameters<ImportRuns["preview"]>[0], "asksForColumns" | "signal" | "onProgress">,
+): Promise<Response> {
+  const { previewJson } = await import("../../../services/import_profiles.ts");
+  const stop = new AbortController();
+  const isRead = Promise.withResolvers<void>();
+  const work = runs.preview({
+    ...request,
+    asksForColumns: true,
+    signal: stop.signal,
+    onProgress({ phase }) {
+      if (phase === "writing") isRead.resolve();
+    },
+  }).then((preview) => c.json(previewJson(preview)));
+  return await slowAnswer(c, {
+    work,
+    certain: isRead.promise,
+    stop,
+    onBreak: (error) => deps.log.error("preview failed", { error: messageOf(error) }),
+    refusal: (error) => error instanceof WorkflowError ? problemHandler(deps)(error, c) : undefined,
+    type: "application/json",
+  });
+}
+
 function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: AnswerOnce): void {
   app.post(
     "/imports",
@@ -152,28 +180,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         seesOthers: looksOnlyAt(c.get("caller")) === undefined,
         token: c.get("caller").name,
       };
-      if (query.preview) {
-        const { previewJson } = await import("../../../services/import_profiles.ts");
-        const stop = new AbortController();
-        const isRead = Promise.withResolvers<void>();
-        const work = runs.preview({
-          ...request,
-          asksForColumns: true,
-          signal: stop.signal,
-          onProgress({ phase }) {
-            if (phase === "writing") isRead.resolve();
-          },
-        }).then((preview) => c.json(previewJson(preview)));
-        return await slowAnswer(c, {
-          work,
-          certain: isRead.promise,
-          stop,
-          onBreak: (error) => deps.log.error("preview failed", { error: messageOf(error) }),
-          refusal: (error) =>
-            error instanceof WorkflowError ? problemHandler(deps)(error, c) : undefined,
-          type: "application/json",
-        });
-      }
+      if (query.preview) return await answerPreview(c, deps, runs, request);
       const isSame = async (answer: KeyedAnswer) => {
         for await (const _ of upload.source);
         return upload.hash() === answer.bodyHash;
