@@ -500,10 +500,10 @@ async function* workbookRecords(
 /** Faults that are told one by one. */
 const toldFaults = 20;
 
-/** Goes over all rows once, and keeps them. */
 /** Rows that are looked at before others may have their turn: a profile may name each column again and again. */
 const rowsLookedAt = 16;
 
+/** Goes over all rows once, and keeps them. */
 async function checkRows(
   content: Content,
   kept: KeptRows,
@@ -524,7 +524,8 @@ async function checkRows(
     kept.add(some, content.form.delimiter);
     for (let at = 0; looked !== undefined && at < some.length; at += rowsLookedAt) {
       looked(some.length <= rowsLookedAt ? some : some.slice(at, at + rowsLookedAt));
-      await othersTurn();
+      const turn = othersTurn();
+      if (turn !== undefined) await turn;
     }
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }

@@ -242,9 +242,15 @@ export function timeReader(form: TimeForm): TimeReader {
     clocks.set(zone, clock);
     return clock;
   };
+  let last = "", lastTime = "";
   return (text) => {
+    // When an order was paid is mostly when it was placed.
+    if (text === last) return lastTime;
     const usual = usualTime(text);
-    if (usual !== undefined) return usual;
+    if (usual !== undefined) {
+      last = text;
+      return lastTime = usual;
+    }
     let time = known.get(text);
     if (time === undefined) {
       time = readTime(plainTime(text), form, clockOf);
