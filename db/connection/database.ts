@@ -6,7 +6,7 @@
 
 import type mysql from "mysql2/promise";
 import { connectionOptions } from "./connection.ts";
-import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
+import { type ConnectionGuard, type Gate, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
 import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
@@ -15,7 +15,7 @@ import { type TransactionOptions, transactorOf } from "./transaction.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
-export type { ConnectionGuard } from "./connection_guard.ts";
+export type { ConnectionGuard, Gate } from "./connection_guard.ts";
 export type { ConnectionCounts } from "./connection_pool.ts";
 export type { Queryable, Row, Value } from "./queryable.ts";
 export { type TransactionOptions, transactionTries } from "./transaction.ts";
@@ -54,7 +54,9 @@ export interface Database extends Queryable {
   guard(guard: ConnectionGuard): void;
   /** Has the guard, where there is one, look at every connection again before it is used. */
   lookAgain(): void;
-  /** The same pool without its guard: for whoever makes good what the guard has found. */
+  /** Asks before every statement and transaction whether this process may work at all. */
+  gate(gate: Gate): void;
+  /** The same pool without its guard and gate: for whoever makes good what the guard has found. */
   unguarded: Database;
   /**
    * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
@@ -133,6 +135,7 @@ export async function openDatabase(
     connections: pool.counts,
     guard: guarded.guard,
     lookAgain: guarded.lookAgain,
+    gate: guarded.gate,
     close: pool.close,
   });
   const unguarded = databaseOn(pool.use) as Database;

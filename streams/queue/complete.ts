@@ -44,6 +44,7 @@ interface Sorted<T extends QueueTypes> {
   events: T["event"][];
   failed: Failed<T["message"]>[];
   delayed: Failed<T["message"]>[];
+  newer: Failed<T["message"]>[];
   dead: Failed<T["message"]>[];
 }
 
@@ -61,7 +62,7 @@ export async function complete<T extends QueueTypes>(
   turn: Turn,
 ): Promise<void> {
   const { group, work } = options;
-  const { finished, events, failed, delayed, dead } = sortResults(options, results);
+  const { finished, events, failed, delayed, newer, dead } = sortResults(options, results);
   if (events.length > 0) await work.beforeAcknowledge(deps, events);
   const marks = work.marks?.(deps);
   turn.handled += await finish(deps, work.codec, { group, finished, counter: "processed", marks });
@@ -77,13 +78,22 @@ export async function complete<T extends QueueTypes>(
   }
   turn.retried += await delay(deps, options, failed, "error");
   turn.delayed += await delay(deps, options, delayed, "outage");
+  // No reason to rest: what else there is can be done.
+  await delay(deps, options, newer, "outage");
 }
 
 function sortResults<T extends QueueTypes>(
   { maxDeliveries }: CompleteOptions<T>,
   results: readonly Result<T>[],
 ): Sorted<T> {
-  const sorted: Sorted<T> = { finished: [], events: [], failed: [], delayed: [], dead: [] };
+  const sorted: Sorted<T> = {
+    finished: [],
+    events: [],
+    failed: [],
+    delayed: [],
+    newer: [],
+    dead: [],
+  };
   for (const { entry, message, outcome } of results) {
     switch (outcome.kind) {
       case "done":
@@ -98,6 +108,9 @@ function sortResults<T extends QueueTypes>(
       }
       case "outage":
         sorted.delayed.push({ entry, message, error: outcome.error });
+        break;
+      case "newer":
+        sorted.newer.push({ entry, message, error: outcome.error, waitMs: outcome.ms });
         break;
       case "dead":
         sorted.dead.push({ entry, message, error: outcome.error, vanished: outcome.vanished });

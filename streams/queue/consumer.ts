@@ -27,10 +27,16 @@ import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 import { inParts, shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
-import type { Delivery, EngineDeps, Entry, QueueTypes, Turn } from "./work.ts";
+import type { Delivery, EngineDeps, Entry, Outcome, QueueTypes, Turn } from "./work.ts";
 
 /** How long a turn of a paused group waits at the most, in milliseconds. */
 const pausedTurnMs = 500;
+
+/** So long a message waits for a process that knows its type, in milliseconds: an upgrade takes no longer than a day. */
+const maxNewerMs = 86_400_000;
+
+/** Shortest and longest pause between two looks at such a message, in milliseconds: as long it waits for that process. */
+const minNewerWaitMs = 1_000, maxNewerWaitMs = 15_000;
 
 /** Creates a group and its streams from the very first message on; what exists is left as it is. */
 export async function ensureGroup({ redis, keys }: QueueDeps, group: string): Promise<void> {
@@ -185,7 +191,11 @@ function sortEntries<T extends QueueTypes>(
   for (const entry of entries) {
     const message = codec.read(entry.fields);
     if (typeof message === "string") {
-      sorted.ended.push({ entry, message: null, outcome: { kind: "dead", error: message } });
+      const waitMs = waitForNewer(codec, entry);
+      const outcome: Outcome<T["message"], T["event"]> = waitMs === undefined
+        ? { kind: "dead", error: message }
+        : { kind: "newer", error: message, ms: waitMs };
+      sorted.ended.push({ entry, message: null, outcome });
       continue;
     }
     const delivery = { id: entry.id, message, attempt: entry.deliveries };
@@ -201,6 +211,21 @@ function sortEntries<T extends QueueTypes>(
     }
   }
   return sorted;
+}
+
+/**
+ * How long an entry that nobody here understands waits for a process of a newer version, in milliseconds: half as long as it
+ * has waited already, so that the processes of this version are not kept busy by it. Undefined where no version can be
+ * meant, or none has come within {@linkcode maxNewerMs}.
+ */
+function waitForNewer(
+  codec: { isOfNewerVersion?(fields: readonly string[]): boolean },
+  { id, fields }: Entry,
+): number | undefined {
+  if (codec.isOfNewerVersion?.(fields) !== true) return undefined;
+  const ageMs = Date.now() - Number(id.split("-")[0]);
+  if (ageMs >= maxNewerMs) return undefined;
+  return Math.min(Math.max(ageMs / 2, minNewerWaitMs), maxNewerWaitMs);
 }
 
 function whyDead({ deliveries, errors, lastError }: Entry): string {

@@ -39,10 +39,12 @@ export type Outcome<M, E> =
   | { kind: "retry"; error: string; unclear?: string; ifLost?: Enqueued<M>[] }
   /** Something that handlers need was away: it waits, and loses no try. */
   | { kind: "outage"; error: string; ifLost?: Enqueued<M>[] }
+  /** A newer version has published it, and a process of that one will take it: it waits, and loses no try. */
+  | { kind: "newer"; error: string; ms: number; ifLost?: Enqueued<M>[] }
   /**
    * No retry can help: a person has to look, unless {@linkcode Work.judgeDead} knows better.
    *
-   * Of these three, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
+   * Of these four, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
    * nothing.
    */
   | {
@@ -81,6 +83,8 @@ export interface Failed<M> {
   message: M | null;
   error: string;
   vanished?: { what: string; id: number };
+  /** How long it waits for others, in milliseconds, where an engine's absence is not the reason. */
+  waitMs?: number;
 }
 
 /** A message as it was read, before anybody has understood it. */

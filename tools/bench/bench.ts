@@ -15,6 +15,7 @@ import { benchKpis } from "./kpis.ts";
 import { benchLanes } from "./lanes.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
+import { benchMigrations } from "./migrations.ts";
 import { benchPages } from "./pages.ts";
 import { type BenchForm, benchForms, benchProfiles } from "./profiles.ts";
 import { benchReaders } from "./readers.ts";
@@ -76,6 +77,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
   growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
+  migrations: {
+    summary: "each migration on full tables, and how long others wait meanwhile",
+    usual: false,
+    run: benchMigrations,
+  },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
   sizes: {

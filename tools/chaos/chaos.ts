@@ -33,6 +33,8 @@ import redisFailover from "./redis_failover.ts";
 import redisFlushed from "./redis_flushed.ts";
 import redisFull from "./redis_full.ts";
 import redisLost from "./redis_lost.ts";
+import releaseBefore from "./release_before.ts";
+import rollingUpgrade from "./rolling_upgrade.ts";
 import singleProcessKilled from "./single_process_killed.ts";
 import wrongClocks from "./wrong_clocks.ts";
 import zombies from "./zombies.ts";
@@ -63,6 +65,8 @@ export const scenarios: readonly Scenario[] = [
   locksLost,
   wrongClocks,
   oldDatabase,
+  releaseBefore,
+  rollingUpgrade,
 ];
 
 /** What a run of a scenario came to. */
