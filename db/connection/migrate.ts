@@ -4,11 +4,11 @@
  * @module
  */
 
-import mysql from "mysql2/promise";
+import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
 import { namesIn, readOwnText } from "../../runtime/own_files.ts";
-import { connectionOptions } from "./connection.ts";
+import { connectionWay, openConnection } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isRetryable } from "./faults.ts";
 import { readAccount } from "./grants.ts";
@@ -182,9 +182,10 @@ async function appliedVersions(connection: mysql.Connection): Promise<Set<number
 }
 
 async function createDatabase(url: string): Promise<void> {
-  const { database, ...options } = connectionOptions(url);
+  const way = connectionWay(url);
+  const { database } = way.options;
   try {
-    const connection = await mysql.createConnection(options);
+    const connection = await openConnection(way, { database: undefined });
     try {
       const [rows] = await connection.query(
         "select 1 from information_schema.schemata where schema_name = ?",
@@ -209,10 +210,10 @@ async function withConnection<T>(
   work: (connection: mysql.Connection) => Promise<T>,
 ): Promise<T> {
   // Wrong settings are no server that can't be reached.
-  const options = connectionOptions(url);
+  const way = connectionWay(url);
   let connection: mysql.Connection;
   try {
-    connection = await mysql.createConnection(options);
+    connection = await openConnection(way);
   } catch (error) {
     throw await unreachableDatabase(url, error);
   }
