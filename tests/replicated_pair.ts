@@ -23,6 +23,9 @@ export function setReadOnly(server: OwnDatabase, on: boolean): Promise<unknown> 
   return server.administer(...names.map((name) => `set global ${name} = ${on ? 1 : 0}`));
 }
 
+/** Of the account that follows, within the 32 characters that MySQL lets it have. */
+const followerPassword = crypto.randomUUID().slice(0, 30);
+
 const isMysql = Deno.env.get("TEST_ENGINE") === "mysql";
 
 function settingsOf(id: number): string[] {
@@ -52,12 +55,12 @@ export async function replicatedPair(extra: string[] = []): Promise<ReplicatedPa
       await server.administer(
         "set session sql_log_bin = 0",
         `alter user 'orders'@'%' identified by '${password}'`,
-        `create user 'follower'@'%' identified by '${password}'`,
+        `create user 'follower'@'%' identified by '${followerPassword}'`,
         "grant replication slave on *.* to 'follower'@'%'",
         ...(isMysql ? ["reset binary logs and gtids"] : ["reset master"]),
       );
     }
-    await follow(second, first, password);
+    await follow(second, first);
     await setReadOnly(second, true);
     return {
       first,
@@ -67,7 +70,7 @@ export async function replicatedPair(extra: string[] = []): Promise<ReplicatedPa
         await setReadOnly(first, true);
         await caughtUp(second, first);
         await promote(second);
-        await follow(first, second, password);
+        await follow(first, second);
       },
       promote: () => promote(second),
       caughtUp: () => caughtUp(second, first),
@@ -79,18 +82,18 @@ export async function replicatedPair(extra: string[] = []): Promise<ReplicatedPa
   }
 }
 
-async function follow(server: OwnDatabase, source: OwnDatabase, password: string): Promise<void> {
+async function follow(server: OwnDatabase, source: OwnDatabase): Promise<void> {
   await server.administer(
     ...(isMysql
       ? [
         `change replication source to source_host = '127.0.0.1', source_port = ${source.port},
-          source_user = 'follower', source_password = '${password}', source_auto_position = 1,
+          source_user = 'follower', source_password = '${followerPassword}', source_auto_position = 1,
           get_source_public_key = 1`,
         "start replica",
       ]
       : [
         `change master to master_host = '127.0.0.1', master_port = ${source.port},
-          master_user = 'follower', master_password = '${password}', master_use_gtid = slave_pos`,
+          master_user = 'follower', master_password = '${followerPassword}', master_use_gtid = slave_pos`,
         "start slave",
       ]),
   );
