@@ -88,7 +88,7 @@ async function follow(server: OwnDatabase, source: OwnDatabase): Promise<void> {
       ? [
         `change replication source to source_host = '127.0.0.1', source_port = ${source.port},
           source_user = 'follower', source_password = '${followerPassword}', source_auto_position = 1,
-          get_source_public_key = 1`,
+          get_source_public_key = 1, source_ssl = 0`,
         "start replica",
       ]
       : [
