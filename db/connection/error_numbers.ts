@@ -28,8 +28,9 @@ const table: Readonly<Record<FaultClass, readonly number[]>> = {
     // A record that has changed (MariaDB), lock wait time-out (it rolls back the statement only, so the whole is rolled
     // back here), deadlock (a failed certification of Galera says the same), locks of users and of services, NOWAIT.
     1020, 1205, 1213, 3058, 3132, 3572,
-    // A table that was altered meanwhile, a deadlock over an auto-increment counter, a branch that was rolled back.
-    1412, 1467, 1613, 1614, 4060,
+    // A table that was altered meanwhile, a deadlock over an auto-increment counter, a branch that was rolled back, a
+    // commit that failed (a transaction that gave way to another member's says so).
+    1180, 1412, 1467, 1613, 1614, 4060,
     // Group Replication: a transaction that the other members refused; one that waited for them for too long; a new
     // primary that still applies what the old one left; statements that wait while a primary is chosen.
     3101, 3781, 3797, 3798, 4094,
@@ -62,7 +63,7 @@ const table: Readonly<Record<FaultClass, readonly number[]>> = {
     1044, 1045, 1049, 1119, 1129, 1130, 1142, 1143, 1146, 1226, 1227, 1251, 1275, 1370, 1524, 1698, 1820, 1862, 1873,
     3118, 3159, 3955, 4150, 4151,
     // Commits and logs that fail, or take no such statement; a write set that is too large for its group.
-    1180, 1181, 1197, 1206, 1223, 1297, 1317, 1374, 1378, 1399, 1436, 1534, 1587, 1595, 1598, 1637, 1661, 1662, 1663,
+    1181, 1197, 1206, 1223, 1297, 1317, 1374, 1378, 1399, 1436, 1534, 1587, 1595, 1598, 1637, 1661, 1662, 1663,
     1664, 1665, 1666, 1667, 1668, 1705, 1785, 1950, 1964, 1986, 1998, 3098, 3170, 3231,
   ],
   asked: [1265, 1364, 1366, 1411, 3819, 4025],

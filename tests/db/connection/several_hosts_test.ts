@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { type Database, openDatabase, toInteger } from "../../../db/connection/database.ts";
 import { isServerFault } from "../../../db/connection/faults.ts";
 import { migrate, migrationStatus } from "../../../db/connection/migrate.ts";
+import { readHostStates } from "../../../db/connection/host_states.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
+import { judgeHosts } from "../../../domain/operation/diagnosis.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { type ReplicatedPair, replicatedPair, setReadOnly } from "../../replicated_pair.ts";
 import { ask, openApi, orderBodyOf } from "../../routes/api.ts";
@@ -102,7 +104,25 @@ Deno.test("where no host takes changes, each is named with what is wrong with it
   const { first, second, url } = pair;
   await migrate(url);
   const db = await openDatabase(url, { connections: 2 });
+  const found = async () => {
+    const { level, detail, remedy } = judgeHosts(await readHostStates(url));
+    return [
+      level,
+      detail.replaceAll("127.0.0.1:", "").replaceAll(String(first.port), "A")
+        .replaceAll(String(second.port), "B"),
+      remedy,
+    ];
+  };
   try {
+    assert.deepEqual(await readHostStates(first.url), []);
+    assert.deepEqual(await found(), ["ok", "A takes changes; B follows", ""]);
+    await setReadOnly(second, false);
+    assert.deepEqual(await found(), [
+      "problem",
+      "A takes changes; B takes changes: each by itself, so that what one takes the other lacks",
+      "type on all but the primary: SET GLOBAL read_only = 1",
+    ]);
+    await setReadOnly(second, true);
     await setReadOnly(first, true);
     await assert.rejects(
       db.transaction((tx) => tx.run("delete from schema_migrations")),
@@ -124,6 +144,11 @@ Deno.test("where no host takes changes, each is named with what is wrong with it
       ),
     );
     await first.stop();
+    assert.deepEqual(await found(), [
+      "warning",
+      "A is away (nobody listens on A); B follows",
+      "start it, or take it out of DATABASE_URL",
+    ]);
     await assert.rejects(migrate(url), new RegExp(`nobody listens on 127.0.0.1:${first.port}`));
   } finally {
     await db.close();
