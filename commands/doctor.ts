@@ -277,7 +277,8 @@ const encryptRemedy = {
 };
 
 async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
-  const { host, socket, tls } = readDatabaseUrl(url).address;
+  const { socket, tls, ...first } = readDatabaseUrl(url).address;
+  const { host } = (first.hosts ?? []).find(({ host }) => !isLoopback(host)) ?? first;
   const way = {
     host,
     isSocket: socket !== undefined,

@@ -251,7 +251,7 @@ function startRun(
   { limits }: { limits: typeof fileLimits },
   onEnd: () => void,
 ): Promise<number> {
-  const { db, log, background } = deps;
+  const { log, background } = deps;
   const accepted = Promise.withResolvers<number>();
   const work = importFile(deps, request.source, {
     name: request.name,
