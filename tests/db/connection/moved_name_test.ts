@@ -5,7 +5,7 @@ import { ownDatabase } from "../../own_engines.ts";
 
 /** Has its connection ended for each line that it reads, and asks again over another one. */
 const program = `
-  import { openDatabase } from "./db/connection/database.ts";
+  const { openDatabase } = await import(Deno.args[1]);
   const db = await openDatabase(Deno.args[0], { connections: 1 });
   console.log("open");
   for await (const _ of Deno.stdin.readable) {
@@ -46,7 +46,7 @@ Deno.test({
     const dir = await Deno.makeTempDir();
     const hosts = join(dir, "hosts");
     await Deno.writeTextFile(hosts, "127.0.0.1 moving.test\n");
-    await Deno.writeTextFile(join(dir, "program.ts"), program.replace("./", root.href));
+    await Deno.writeTextFile(join(dir, "program.ts"), program);
     const child = new Deno.Command("unshare", {
       args: [
         ...["--mount", "--map-root-user", "sh", "-c"],
@@ -54,6 +54,7 @@ Deno.test({
         ...["sh", hosts, Deno.execPath(), "run", "-q", "-A", "--no-check"],
         ...["--config", new URL("deno.json", root).pathname, join(dir, "program.ts")],
         server.url.replace("127.0.0.1", "moving.test"),
+        new URL("db/connection/database.ts", root).href,
       ],
       stdin: "piped",
       stdout: "piped",
