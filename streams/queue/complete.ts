@@ -103,7 +103,7 @@ function sortResults<T extends QueueTypes>(
       case "retry": {
         const next = decideRedelivery(entry.deliveries + 1, entry.errors + 1, maxDeliveries);
         const failed = next === "dead_letter" ? sorted.dead : sorted.failed;
-        failed.push({ entry, message, error: outcome.error });
+        failed.push({ entry, message, error: outcome.error, early: outcome.early });
         break;
       }
       case "outage":
@@ -113,7 +113,13 @@ function sortResults<T extends QueueTypes>(
         sorted.newer.push({ entry, message, error: outcome.error, waitMs: outcome.ms });
         break;
       case "dead":
-        sorted.dead.push({ entry, message, error: outcome.error, vanished: outcome.vanished });
+        sorted.dead.push({
+          entry,
+          message,
+          error: outcome.error,
+          vanished: outcome.vanished,
+          early: outcome.early,
+        });
         break;
       default:
         throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);

@@ -36,7 +36,7 @@ export type Outcome<M, E> =
   /** Committed, or found committed: take the events, enqueue what follows, acknowledge. */
   | { kind: "done"; followUps: Enqueued<M>[]; events: E[] }
   /** Failed: try again after a backoff, as often as is allowed; `unclear`: see `engine_doubt.ts`. */
-  | { kind: "retry"; error: string; unclear?: string; ifLost?: Enqueued<M>[] }
+  | { kind: "retry"; error: string; unclear?: string; early?: true; ifLost?: Enqueued<M>[] }
   /** Something that handlers need was away: it waits, and loses no try. */
   | { kind: "outage"; error: string; ifLost?: Enqueued<M>[] }
   /** A newer version has published it, and a process of that one will take it: it waits, and loses no try. */
@@ -45,11 +45,12 @@ export type Outcome<M, E> =
    * No retry can help: a person has to look, unless {@linkcode Work.judgeDead} knows better.
    *
    * Of these four, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
-   * nothing.
+   * nothing. `early` says that it was judged by rows which may be older than the message.
    */
   | {
     kind: "dead";
     error: string;
+    early?: true;
     ifLost?: Enqueued<M>[];
     /** What it is about does not exist. */
     vanished?: { what: string; id: number };
@@ -82,7 +83,10 @@ export interface Failed<M> {
   /** Null where it could not be understood. */
   message: M | null;
   error: string;
+  /** See {@linkcode Outcome}. */
   vanished?: { what: string; id: number };
+  /** Likewise. */
+  early?: true;
   /** How long it waits for others, in milliseconds, where an engine's absence is not the reason. */
   waitMs?: number;
 }
