@@ -21,6 +21,7 @@ import { auditRoutes } from "./api/operation/audit.ts";
 import { verificationRoutes } from "./api/operation/verification.ts";
 import { customerRoutes } from "./api/customers/customers.ts";
 import { deadLetterRoutes } from "./api/streams/dead_letters.ts";
+import { eventRoutes } from "./api/events/events.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
 import { healthRoutes } from "./api/operation/health.ts";
@@ -126,6 +127,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", paymentDecisionRoutes(deps));
   app.route("/", productRoutes(deps));
   app.route("/", customerRoutes(deps));
+  app.route("/", eventRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));

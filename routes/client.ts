@@ -33,6 +33,7 @@ import type {
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
 import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
+import type { eventListAnswer } from "./api/events/event_answers.ts";
 import type { kpisAnswer } from "./api/kpis/kpi_answers.ts";
 import type { orderBody } from "./api/orders/order_body.ts";
 import type {
@@ -46,6 +47,7 @@ import type {
   auditListQuery,
   daysQuery,
   deadLetterListQuery,
+  feedQuery,
   importQuery,
   leaderboardQuery,
   notificationListQuery,
@@ -176,6 +178,7 @@ export type ApiSchema = {
       200
     >;
   };
+  "/events": { $get: Route<Query<typeof feedQuery>, typeof eventListAnswer, 200> };
   "/customers/:id": {
     $get: Route<ById, typeof exportAnswer, 200>;
     $delete: Route<ById, typeof erasedAnswer, 200>;

@@ -33,6 +33,7 @@ import type {
   verificationAnswer,
   verifiedAnswer,
 } from "../operation/operation_answers.ts";
+import type { eventAnswer, eventListAnswer } from "../events/event_answers.ts";
 import type { callbackBody } from "../payments/callback_body.ts";
 import type {
   channelAnswer,
@@ -139,6 +140,44 @@ export const orderList = {
   data: [paid],
   next_cursor: "b3JkZXJzOjQy",
 } satisfies z.input<typeof orderListAnswer>;
+
+/** Events of an order, and of a product that got units. */
+const events = {
+  paid: {
+    id: "evt_o1705-order-paid",
+    type: "order.paid",
+    timestamp: "2026-01-05T10:00:03.120000Z",
+    sequence: 1_705,
+    data: {
+      order_id: 42,
+      external_order_id: "web-1",
+      customer_id: "C-1",
+      refund_id: null,
+      failure_reason: null,
+      currency: "EUR",
+      amount_cents: 2_500,
+      total_cents: 2_500,
+    },
+  },
+  received: {
+    id: "evt_s12-stock-received",
+    type: "stock.received",
+    timestamp: "2026-01-05T11:00:00.000000Z",
+    sequence: 12,
+    data: {
+      order_id: null,
+      refund_id: null,
+      item_count: 1,
+      items: [{ sku: "MUG", qty: 20, stock_qty: 48 }],
+    },
+  },
+} satisfies Record<string, z.input<typeof eventAnswer>>;
+
+/** A page of the feed. */
+export const eventList = {
+  data: [events.paid, events.received],
+  next_cursor: "ZXZlbnRzOjE3MDUuMTIuMA",
+} satisfies z.input<typeof eventListAnswer>;
 
 /** A refund of a part of an order as somebody may ask for it. */
 export const newRefund = {
@@ -708,6 +747,7 @@ export const files = {
   stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
     `event: end\ndata: ${JSON.stringify(doneImport)}\n\n`,
+  events: `id: ZXZlbnRzOjE3MDUuMTEuMA\nevent: order.paid\ndata: ${JSON.stringify(events.paid)}\n\n`,
   metrics: "# HELP orders_group_backlog Messages that wait\n# TYPE orders_group_backlog gauge\n" +
     'orders_group_backlog{group="payments"} 1942\n',
 } as const;

@@ -65,6 +65,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Imports: "Files of orders, and what became of their rows",
   Products: "What there is of each product, what became of its units, and changing them",
   Customers: "People: everything that is kept of one, and erasing it",
+  Events: "Everything that happens, by cursor, as it happens, and posted to endpoints",
   Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",

@@ -21,6 +21,7 @@ export const operationIds: Readonly<Record<string, string>> = {
   "POST /orders/{id}/payment/returned": "confirmReturnedPayment",
   "POST /orders/{id}/refunds": "requestRefund",
   "GET /orders/{id}/refunds": "listOrderRefunds",
+  "GET /events": "listEvents",
   "GET /customers/{id}": "exportCustomer",
   "DELETE /customers/{id}": "eraseCustomer",
   "GET /refunds": "listRefunds",
