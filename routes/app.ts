@@ -12,6 +12,7 @@ import { tracing } from "../streams/telemetry/tracing.ts";
 import { controlAccess, identifyCaller, neededScopes } from "./middleware/access.ts";
 import { bodyTimes } from "./middleware/body_times.ts";
 import type { Caller } from "./middleware/caller.ts";
+import { conditional } from "./middleware/conditional.ts";
 import { cors } from "./middleware/cors.ts";
 import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashboard.ts";
 import { problemPages } from "./dashboard/error_page.tsx";
@@ -97,6 +98,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(limitRate(deps));
   app.use(guard(deps));
   app.use(controlAccess(strangers.refused));
+  app.use(conditional());
   app.use(refuseUnknownQuery());
   app.use(limitBodies(deps));
   app.use(protectSessions());
