@@ -240,6 +240,13 @@ export const settingsTable = {
     meaning: "secrets that sign webhooks",
     neededWith: webhook,
   },
+  webhookPrivateAddresses: {
+    name: "WEBHOOK_PRIVATE_ADDRESSES",
+    fallback: "0",
+    kind: kinds.flag(),
+    meaning:
+      "`1` lets endpoints of `/webhook-endpoints` be plain HTTP and lead into private networks",
+  },
   notifyTimeoutMs: {
     name: "NOTIFY_TIMEOUT_MS",
     fallback: "10000",

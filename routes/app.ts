@@ -23,6 +23,7 @@ import { verificationRoutes } from "./api/operation/verification.ts";
 import { customerRoutes } from "./api/customers/customers.ts";
 import { deadLetterRoutes } from "./api/streams/dead_letters.ts";
 import { eventRoutes } from "./api/events/events.ts";
+import { endpointRoutes } from "./api/webhooks/endpoints.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
 import { healthRoutes } from "./api/operation/health.ts";
@@ -130,6 +131,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", productRoutes(deps));
   app.route("/", customerRoutes(deps));
   app.route("/", eventRoutes(deps));
+  app.route("/", endpointRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
   app.route("/", notificationRoutes(deps));

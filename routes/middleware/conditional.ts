@@ -10,7 +10,7 @@ import { trimEnd } from "../../domain/text/trim_end.ts";
 
 /** What can be asked for so: single things and lists, made whole before they are sent. */
 const paths =
-  /^\/(orders|refunds|products|imports|notifications|dead-letters|events|kpis|leaderboard|streams|audit|openapi\.json|(orders|refunds|products|imports|notifications|dead-letters)\/[^/]+|orders\/[^/]+\/refunds|products\/[^/]+\/movements)$/;
+  /^\/(orders|refunds|products|imports|notifications|dead-letters|webhook-endpoints|events|kpis|leaderboard|streams|audit|openapi\.json|(orders|refunds|products|imports|notifications|dead-letters|webhook-endpoints)\/[^/]+|orders\/[^/]+\/refunds|products\/[^/]+\/movements|webhook-endpoints\/[^/]+\/deliveries)$/;
 
 /** True for a path whose JSON has an `ETag`. */
 export function isConditional(path: string): boolean {

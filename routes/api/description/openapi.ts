@@ -103,6 +103,8 @@ async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
   } as any) as unknown as Record<string, unknown> & {
     paths: Record<string, Record<string, Operation>>;
   };
+  const { webhookDescriptions } = await import("./webhook_descriptions.ts");
+  document.webhooks = webhookDescriptions();
   for (const [method, path, operation] of operationsIn(document.paths)) {
     operation.operationId = operationIds[`${method.toUpperCase()} ${path}`] ??
       operation.operationId;

@@ -25,6 +25,7 @@ import {
   type RefundStatus,
   refundTransitions,
 } from "../../../domain/order/order.ts";
+import { deliveryStatuses } from "../../../domain/webhook/endpoint.ts";
 import { pageLimits } from "../../../domain/paging.ts";
 import { parsePlacedAt } from "../../../domain/order/placed_at.ts";
 
@@ -185,6 +186,15 @@ export const feedQuery = z.object({
       .meta({ examples: ["order.*,refund.processed"] }),
   ),
   since: boundary("Only events that happened since: not before", "00:00:00"),
+  ...page,
+});
+
+/** The query parameters of what was posted to an endpoint. */
+export const deliveryListQuery = z.object({
+  status: optionalQuery(
+    "What became of it",
+    z.enum(deliveryStatuses, `must be one of ${deliveryStatuses.join(", ")}`),
+  ),
   ...page,
 });
 
