@@ -2,7 +2,7 @@
 --
 -- Locks nothing that is there: three new tables. Expand only: a version before this one posts nothing to them and disturbs nothing.
 
--- Both secrets sign until previous_until. from_step and from_movement are where the feed stood when the endpoint was switched
+-- Both secrets, sealed where the settings have a key for it, sign until previous_until. from_step and from_movement are where the feed stood when the endpoint was switched
 -- on: what happened before is not posted.
 create table if not exists webhook_endpoints (
   id bigint unsigned not null auto_increment,
@@ -10,8 +10,8 @@ create table if not exists webhook_endpoints (
   url_hash binary(32) as (unhex(sha2(url, 256))) stored,
   description varchar(255) not null default '',
   types json not null,
-  secret varchar(128) character set ascii collate ascii_bin not null,
-  previous_secret varchar(128) character set ascii collate ascii_bin null,
+  secret varchar(255) character set ascii collate ascii_bin not null,
+  previous_secret varchar(255) character set ascii collate ascii_bin null,
   previous_until datetime(6) null,
   enabled tinyint not null default 1,
   disabled_reason varchar(255) null,

@@ -33,11 +33,12 @@ import {
   testEventPrefix,
   usualOverlapSeconds,
 } from "../domain/webhook/endpoint.ts";
+import { sealSecret } from "../domain/webhook/sealed_secret.ts";
 import { type AuditDeps, audited } from "./audited.ts";
 
 /** What managing endpoints works with. */
 export interface EndpointDeps extends AuditDeps {
-  config: Pick<Config, "webhookPrivateAddresses">;
+  config: Pick<Config, "webhookPrivateAddresses" | "webhookSecretsKey">;
 }
 
 /** An endpoint with a secret that is new. */
@@ -51,6 +52,11 @@ const deletedAtOnce = 1_000;
 
 /** Most of what was given up that is posted again by one call. */
 const maxRetried = 10_000;
+
+/** A secret as it is kept. */
+function sealed({ config }: EndpointDeps, secret: string): string {
+  return sealSecret(secret, config.webhookSecretsKey, randomBytes(12));
+}
 
 const subjectOf = (id: number | "new") => ({ kind: "webhook_endpoint", id: String(id) } as const);
 
@@ -80,7 +86,13 @@ export function addEndpoint(
           throw conflict(`Cannot add the endpoint: there are ${endpointLimits.most} already`);
         }
         const { stepId: fromStep, movementId: fromMovement } = await readFeedEnd(tx);
-        const id = await insertEndpoint(tx, { ...content, url, secret, fromStep, fromMovement });
+        const id = await insertEndpoint(tx, {
+          ...content,
+          url,
+          secret: sealed(deps, secret),
+          fromStep,
+          fromMovement,
+        });
         await note(tx, `endpoint ${id}`);
         return (await readEndpoint(tx, id))!;
       }));
@@ -166,7 +178,7 @@ export function rotateSecret(
           `Cannot replace the secret of endpoint ${id}: the one before signs until ${previousUntil}`,
         );
       }
-      await replaceSecret(tx, id, secret, overlapSeconds);
+      await replaceSecret(tx, id, sealed(deps, secret), overlapSeconds);
       await note(
         tx,
         `the one before signs for ${overlapSeconds} ${plural(overlapSeconds, "second")}`,

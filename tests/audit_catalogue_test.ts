@@ -244,6 +244,21 @@ const pageRows: Record<string, Row> = {
     path: "/dashboard/streams/orders/resume",
     form: {},
   },
+  "POST /dashboard/webhook-endpoints/:id{[0-9]{1,15}}/enabled": {
+    action: "webhook_endpoint.change",
+    path: "/dashboard/webhook-endpoints/999/enabled",
+    form: { enabled: "1" },
+  },
+  "POST /dashboard/webhook-endpoints/:id{[0-9]{1,15}}/retry": {
+    action: "webhook_endpoint.retry",
+    path: "/dashboard/webhook-endpoints/999/retry",
+    form: {},
+  },
+  "POST /dashboard/webhook-endpoints/:id{[0-9]{1,15}}/test": {
+    action: "webhook_endpoint.test",
+    path: "/dashboard/webhook-endpoints/999/test",
+    form: {},
+  },
 };
 
 /** Every command, with all the actions that it can do, or why it does none. */

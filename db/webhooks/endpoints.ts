@@ -170,7 +170,9 @@ export async function disableGone(
   );
 }
 
-/** The secrets that sign for an endpoint at this moment, the latest first; none where there is no such endpoint. */
+/**
+ * The secrets that sign for an endpoint at this moment, as they are kept, the latest first; none where there is no such endpoint.
+ */
 export async function readSigningSecrets(db: Queryable, id: number): Promise<string[]> {
   const [row] = await db.query(
     `

@@ -24,6 +24,7 @@ import type { FeedEvent } from "../../domain/feed/feed_event.ts";
 import { decideNextTry } from "../../domain/notification/delivery.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { testEventPrefix } from "../../domain/webhook/endpoint.ts";
+import { openSecret } from "../../domain/webhook/sealed_secret.ts";
 import { readEvents } from "../feed/read_feed.ts";
 import type { SendResult } from "../notifications/notification_sender.ts";
 import { postWebhook } from "../notifications/post_webhook.ts";
@@ -35,7 +36,7 @@ import { fanOutOnce } from "./fan_out.ts";
 export interface WebhookDeps {
   db: Database;
   log: Log;
-  config: Pick<Config, "webhookPrivateAddresses" | "notifyTimeoutMs">;
+  config: Pick<Config, "webhookPrivateAddresses" | "webhookSecretsKey" | "notifyTimeoutMs">;
 }
 
 /** Posts to one endpoint at once. */
@@ -196,7 +197,9 @@ async function deliverTo(
   const isTooLate = () => performance.now() - takenAt > leaseMs - config.notifyTimeoutMs - 5_000;
   let gone = false;
   try {
-    const secrets = await readSigningSecrets(db, endpoint.id);
+    const secrets = (await readSigningSecrets(db, endpoint.id)).flatMap((kept) =>
+      openSecret(kept, config.webhookSecretsKey) ?? []
+    );
     const bodies = await bodiesOf(db, endpoint, claimed);
     const inOrder = [...Map.groupBy(claimed, ({ eventId }) => subjectOf(bodies.get(eventId)))];
     await concurrently(inOrder.map(([, some]) => some), concurrency, async (some) => {
@@ -205,10 +208,14 @@ async function deliverTo(
         untried.delete(delivery.id);
         const startedAt = performance.now();
         const body = bodies.get(delivery.eventId);
-        const result = body === undefined ? vanished : await postWebhook(
-          { url: endpoint.url, secrets, timeoutMs: config.notifyTimeoutMs, fetch: post.fetch },
-          { id: delivery.eventId, body: JSON.stringify(body) },
-        );
+        const result = secrets.length === 0
+          ? unsigned
+          : body === undefined
+          ? vanished
+          : await postWebhook(
+            { url: endpoint.url, secrets, timeoutMs: config.notifyTimeoutMs, fetch: post.fetch },
+            { id: delivery.eventId, body: JSON.stringify(body) },
+          );
         if (result.gone === true && !gone) {
           gone = true;
           await switchOff(deps, endpoint);
@@ -228,6 +235,13 @@ async function deliverTo(
   }
   return turn;
 }
+
+/** What becomes of all events where nothing could be signed: nothing is posted. */
+const unsigned: SendResult = {
+  statusCode: null,
+  reply: null,
+  error: "its secret was sealed by another WEBHOOK_SECRETS_KEY",
+};
 
 /** What became of an event whose rows are gone. */
 const vanished: SendResult = {

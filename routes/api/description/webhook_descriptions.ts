@@ -58,6 +58,37 @@ const alertWebhook = z.object({
   }),
 });
 
+const notificationExample = {
+  type: "order.paid",
+  timestamp: "2026-01-05T10:00:03.120000Z",
+  data: {
+    notification_id: 17,
+    order_id: 42,
+    external_order_id: "web-1",
+    customer_id: "C-1",
+    refund_id: null,
+    status: "PAID",
+    failure_reason: null,
+    currency: "EUR",
+    amount_cents: 2_500,
+    total_cents: 2_500,
+  },
+};
+
+const alertExample = {
+  type: "alert.raised",
+  timestamp: "2026-01-05T10:00:00.000000Z",
+  data: {
+    name: "backlog",
+    severity: "warning",
+    title: "Messages wait",
+    detail: "1,942 messages wait in payments",
+    since: "2026-01-05T09:58:00.000000Z",
+    raised_at: "2026-01-05T10:00:00.000000Z",
+    resolved_at: null,
+  },
+};
+
 /** What every webhook comes with. */
 const headers = [
   ["webhook-id", "The same for every try: drop what you have handled", "evt_o1705-order-paid"],
@@ -145,22 +176,7 @@ export function webhookDescriptions(): Record<string, unknown> {
       described({
         summary: "To NOTIFY_WEBHOOK_URL: how an order or a refund ended, with its items",
         schema: notificationWebhook,
-        example: {
-          type: "order.paid",
-          timestamp: "2026-01-05T10:00:03.120000Z",
-          data: {
-            notification_id: 17,
-            order_id: 42,
-            external_order_id: "web-1",
-            customer_id: "C-1",
-            refund_id: null,
-            status: "PAID",
-            failure_reason: null,
-            currency: "EUR",
-            amount_cents: 2_500,
-            total_cents: 2_500,
-          },
-        },
+        example: notificationExample,
       }),
     ],
     [
@@ -168,19 +184,7 @@ export function webhookDescriptions(): Record<string, unknown> {
       described({
         summary: "To ALERT_WEBHOOK_URL: something is wrong, or no more",
         schema: alertWebhook,
-        example: {
-          type: "alert.raised",
-          timestamp: "2026-01-05T10:00:00.000000Z",
-          data: {
-            name: "backlog",
-            severity: "warning",
-            title: "Messages wait",
-            detail: "1,942 messages wait in payments",
-            since: "2026-01-05T09:58:00.000000Z",
-            raised_at: "2026-01-05T10:00:00.000000Z",
-            resolved_at: null,
-          },
-        },
+        example: alertExample,
       }),
     ],
   ]);

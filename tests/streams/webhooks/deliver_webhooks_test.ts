@@ -363,3 +363,23 @@ Deno.test("what is old and over is deleted, and what waits is not", async () => 
     assert.deepEqual((await rows("status")).map(({ status }) => status), ["WAITING"]);
   });
 });
+
+Deno.test("secrets are sealed in the database where there is a key, and nothing is posted by another one", async () => {
+  const deps = { ...api.deps, config: { ...api.deps.config, webhookSecretsKey: "k".repeat(32) } };
+  await withEndpoints([["order.paid"]], async ({ id, receiver }) => {
+    const { secret } = await rotateSecret(deps, id, operator, 0);
+    const [row] = await api.deps.db.query("select secret from webhook_endpoints");
+    assert.ok(!String(row!.secret).includes(secret.slice(6)));
+    await happen([await storeOrder(api.deps.db), "paid"]);
+    assert.deepEqual(await deliver(), { queued: 1, sent: 0, failed: 1 });
+    assert.equal(receiver.received.length + receiver.refused, 0);
+    assert.match(String((await rows("error"))[0]!.error), /sealed by another/);
+    await backdate();
+    await deliverWebhooksOnce(deps);
+    assert.equal(
+      receiver.refused,
+      1,
+      "it is signed by the new secret, which the receiver does not know",
+    );
+  });
+});
