@@ -241,6 +241,21 @@ export const settingsTable = {
     meaning: "secrets that sign webhooks",
     neededWith: webhook,
   },
+  webhookPrivateAddresses: {
+    name: "WEBHOOK_PRIVATE_ADDRESSES",
+    fallback: "0",
+    kind: kinds.flag(),
+    meaning:
+      "`1` lets endpoints of `/webhook-endpoints` be plain HTTP and lead into private networks",
+  },
+  webhookSecretsKey: {
+    name: "WEBHOOK_SECRETS_KEY",
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning:
+      "seals the secrets of `/webhook-endpoints` in the database; the same for all processes. Empty: they stand there as " +
+      "they are",
+  },
   notifyTimeoutMs: {
     name: "NOTIFY_TIMEOUT_MS",
     fallback: "10000",

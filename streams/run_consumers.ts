@@ -17,6 +17,7 @@ import type { ProcessDeps } from "./workflow/process_deps.ts";
 import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
+import { deliverWebhooks } from "./webhooks/deliver_webhooks.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
 import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
@@ -144,12 +145,11 @@ async function runGroups(
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const { reservationTtlSeconds } = config;
   const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds });
-  const delivering = deliverNotifications(
-    deps,
-    senders,
-    stopped,
-    options.drain ? signal : undefined,
-  );
+  const finish = options.drain ? signal : undefined;
+  const delivering = [
+    deliverNotifications(deps, senders, stopped, finish),
+    ...(wanted.includes("notifications") ? [deliverWebhooks(deps, stopped, finish)] : []),
+  ];
   // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
   keepProving(unguarded, stopped);
   void keepUp(unguarded, stopped);
@@ -157,7 +157,7 @@ async function runGroups(
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),
       sweeping,
-      delivering,
+      ...delivering,
     ]);
     if (!await orOverdue(Promise.race([all, basis.lost]), config, signal)) {
       const released = await Promise.all(running.consumers.map(releaseInHand));

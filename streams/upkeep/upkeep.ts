@@ -88,6 +88,7 @@ export async function purgeOld(
     rejects: config.keepRejectsDays,
     stock_rejects: config.keepRejectsDays,
     attempts: config.keepAttemptsDays,
+    webhooks: config.keepAttemptsDays,
     dead_letters: config.keepDeadLettersDays,
     audit: config.keepAuditDays,
   };
@@ -95,6 +96,7 @@ export async function purgeOld(
     rejects: 0,
     stock_rejects: 0,
     attempts: 0,
+    webhooks: 0,
     dead_letters: 0,
     audit: 0,
   };
