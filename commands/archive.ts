@@ -50,7 +50,6 @@ and the same command goes on.`,
     if (isRestore && options.flag("dry-run")) throw usage("--dry-run goes with --before=DATE");
     return await withContext(env, async (context) => {
       if (date !== undefined) archiveMoment(date);
-      let isStopped = false;
       await untilStopped(context, async (signal) => {
         const run = { signal, onProgress: progressLine() };
         if (date !== undefined && options.flag("dry-run")) {
@@ -72,9 +71,8 @@ and the same command goes on.`,
               (signal.aborted ? "; stopped before the end, the same command goes on" : ""),
           );
         }
-        isStopped = signal.aborted;
       });
-      return isStopped ? 1 : 0;
+      return 0;
     });
   },
 };
