@@ -169,8 +169,12 @@ export function archivedView(db: Queryable): Queryable {
   };
 }
 
+/** Whether anything is archived. */
+export async function hasArchived(db: Queryable): Promise<boolean> {
+  return (await db.query("select 1 as found from archived_orders limit 1")).length > 0;
+}
+
 /** The places where what belongs to orders is: only the live one as long as nothing is archived. */
 export async function placesOf(db: Queryable): Promise<Queryable[]> {
-  const [any] = await db.query("select 1 as found from archived_orders limit 1");
-  return any === undefined ? [db] : [db, archivedView(db)];
+  return await hasArchived(db) ? [db, archivedView(db)] : [db];
 }

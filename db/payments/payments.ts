@@ -37,13 +37,13 @@ export async function insertPayments(
       case answer.status when 'SUCCEEDED' then ? end
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
-      provider varchar(32) character set ascii path '$[1]',
-      provider_ref varchar(128) character set utf8mb4 path '$[2]',
+      provider varchar(32) character set ascii collate ascii_bin path '$[1]',
+      provider_ref varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[2]',
       amount_cents bigint path '$[3]',
       status varchar(16) character set ascii path '$[4]')) answer
     where not exists (
       select 1
-      from archived_payments
+      from archived_payments force index (payments_provider_ref)
       where archived_payments.provider = answer.provider and archived_payments.provider_ref = answer.provider_ref)`,
     [
       now,

@@ -8,7 +8,7 @@ import { archivedForm } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
-import { faultsOf, type FaultyRows, maxRows } from "./verify.ts";
+import { faultsOf, type FaultyRows, maxRows } from "./faulty_rows.ts";
 
 /** Something of an order that is where the order is not, or twice. */
 export interface PlaceFault {

@@ -6,9 +6,9 @@
  */
 
 import type { OrderStatus } from "../../domain/order/order.ts";
-import { archivedForm, isLive } from "../archive/archived_tables.ts";
+import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, toBigInteger, toInteger } from "../connection/database.ts";
-import { faultsOf, type FaultyRows, maxRows } from "./verify.ts";
+import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 
 /** An order whose total is not what its parts come to. */
 export interface TotalFault {
@@ -30,13 +30,8 @@ const bucketsAtOnce = 50;
  * Sums for each of a million orders take both engines half a minute. So those of 256 neighbours are compared first, and
  * once more with each order weighted by its place among them, so that two wrong totals don't hide each other; the orders
  * are looked at one by one only where these differ.
- *
- * @param options.isArchived whether items of archived orders are to be read as well
  */
-export async function findTotalFaults(
-  tx: Queryable,
-  { isArchived }: { isArchived: boolean },
-): Promise<FaultyRows<TotalFault>> {
+export async function findTotalFaults(tx: Queryable): Promise<FaultyRows<TotalFault>> {
   const sums = (id: string, cents: string) => `
       select cast(${id} as signed) div ${bucketSize} as bucket, sum(${cents}) as cents,
         sum(${cents} * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
@@ -54,7 +49,7 @@ export async function findTotalFaults(
     select part.bucket
     from (
       ${parts}
-      ${isArchived ? archivedForm(parts) : ""}
+      ${await hasArchived(tx) ? archivedForm(parts) : ""}
       ${sums("id", "-total_cents")}
       from orders
       group by bucket
@@ -189,7 +184,9 @@ export interface SourceFault {
  * Orders that have ended and whose payment on record is not the one that was made at their source: they are paid by
  * other money, or nobody gives back what was paid for them. What another order was paid by is not theirs to give back.
  */
-export async function findSourceFaults(tx: Queryable): Promise<FaultyRows<SourceFault>> {
+export const findSourceFaults = inEveryPlace(findSourceFaultsIn);
+
+async function findSourceFaultsIn(tx: Queryable): Promise<FaultyRows<SourceFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, source_payments.reference, payments.provider_ref,

@@ -7,21 +7,11 @@
 
 import { orderEnds, orderEventName } from "../../domain/notification/notification.ts";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
-import { archivedForm, isLive } from "../archive/archived_tables.ts";
+import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
-
-/** What a check found wrong. */
-export interface FaultyRows<T> {
-  /** The first ones, in the order of their ids. */
-  rows: T[];
-  /** How many there are in all. */
-  count: number;
-}
-
-/** FaultyRows of one kind that are told in full. */
-export const maxRows = 20;
+import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 
 /** How many rows each check looks at. */
 export interface RowCounts {
@@ -74,13 +64,9 @@ export interface StockFault {
  * The items are read in their own order and the orders looked up by id. By the index of products, which
  * the engines prefer for grouping, it takes two to four times as long (2.7 to 4.3 s against 1.1 s for a
  * million orders).
- *
- * @param options.isArchived whether archived orders hold some as well
  */
-export async function findStockFaults(
-  tx: Queryable,
-  { isArchived }: { isArchived: boolean },
-): Promise<FaultyRows<StockFault>> {
+export async function findStockFaults(tx: Queryable): Promise<FaultyRows<StockFault>> {
+  const isArchived = await hasArchived(tx);
   const everywhere = (sql: string) => summed(isArchived ? [sql, archivedForm(sql)] : [sql]);
   const rows = await tx.query(
     `
@@ -141,7 +127,9 @@ export interface MoneyFault {
 }
 
 /** `PAID` orders without a succeeded payment of their total; a second one the unique key rules out. */
-export async function findUnpaidOrders(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
+export const findUnpaidOrders = inEveryPlace(findUnpaidIn);
+
+async function findUnpaidIn(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -160,7 +148,9 @@ export async function findUnpaidOrders(tx: Queryable): Promise<FaultyRows<MoneyF
 }
 
 /** Orders that are not `PAID` and yet have a succeeded payment: money was taken for nothing. */
-export async function findPaymentsForNothing(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
+export const findPaymentsForNothing = inEveryPlace(findPaymentsForNothingIn);
+
+async function findPaymentsForNothingIn(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -184,7 +174,9 @@ export interface DisputeFault {
 }
 
 /** Payments whose status and place on the list of what is to be decided don't agree. */
-export async function findDisputeFaults(tx: Queryable): Promise<FaultyRows<DisputeFault>> {
+export const findDisputeFaults = inEveryPlace(findDisputeFaultsIn);
+
+async function findDisputeFaultsIn(tx: Queryable): Promise<FaultyRows<DisputeFault>> {
   const rows = await tx.query(
     `
     select payments.id, payments.order_id, payments.status, count(*) over () as faults
@@ -308,7 +300,9 @@ export interface RefundPartsFault {
  * Refunds of parts of an order whose parts come to another amount, are of another order, or whose units are not where
  * the refund says; and those that say that they have parts and have none.
  */
-export async function findRefundPartsFaults(tx: Queryable): Promise<FaultyRows<RefundPartsFault>> {
+export const findRefundPartsFaults = inEveryPlace(findRefundPartsFaultsIn);
+
+async function findRefundPartsFaultsIn(tx: Queryable): Promise<FaultyRows<RefundPartsFault>> {
   const rows = await tx.query(
     `
     select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, parts.cents,
@@ -362,7 +356,9 @@ export interface ReturnedFault {
 }
 
 /** Lines of which refunds that did not fail have more units than were bought. */
-export async function findReturnedFaults(tx: Queryable): Promise<FaultyRows<ReturnedFault>> {
+export const findReturnedFaults = inEveryPlace(findReturnedFaultsIn);
+
+async function findReturnedFaultsIn(tx: Queryable): Promise<FaultyRows<ReturnedFault>> {
   const rows = await tx.query(
     `
     select order_items.id, order_items.order_id, order_items.qty, returned.qty as returned_qty,
@@ -397,7 +393,9 @@ export interface GivenBackFault {
 }
 
 /** What was charged beside the items, and of which refunds that did not fail give back more. */
-export async function findGivenBackFaults(tx: Queryable): Promise<FaultyRows<GivenBackFault>> {
+export const findGivenBackFaults = inEveryPlace(findGivenBackFaultsIn);
+
+async function findGivenBackFaultsIn(tx: Queryable): Promise<FaultyRows<GivenBackFault>> {
   const rows = await tx.query(
     `
     select faulty.*, count(*) over () as faults
@@ -441,7 +439,9 @@ export interface NotificationFault {
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
  * second row of one on a channel. An order that was taken up again did fail before that.
  */
-export async function findWrongNotifications(
+export const findWrongNotifications = inEveryPlace(findWrongNotificationsIn);
+
+async function findWrongNotificationsIn(
   tx: Queryable,
 ): Promise<FaultyRows<NotificationFault>> {
   const [processed, refundFailed] = refundEventStarts();
@@ -505,7 +505,9 @@ export interface NotificationGap {
  * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
  * that was added later makes no fault of older events.
  */
-export async function findNotificationGaps(tx: Queryable): Promise<FaultyRows<NotificationGap>> {
+export const findNotificationGaps = inEveryPlace(findNotificationGapsIn);
+
+async function findNotificationGapsIn(tx: Queryable): Promise<FaultyRows<NotificationGap>> {
   const rows = await tx.query(
     `
     select gaps.order_id, gaps.event, gaps.channel, gaps.lacks_channels, count(*) over () as faults
@@ -537,11 +539,6 @@ export async function findNotificationGaps(tx: Queryable): Promise<FaultyRows<No
     channel: String(row.channel),
     lacksChannels: toInteger(row.lacks_channels) === 1,
   }));
-}
-
-/** What a statement found whose rows say in `faults` how many there are. */
-export function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): FaultyRows<T> {
-  return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
 }
 
 function toMoneyFault(row: Row): MoneyFault {

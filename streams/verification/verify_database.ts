@@ -5,7 +5,6 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { placesOf } from "../../db/archive/archived_tables.ts";
 import { findPlaceFaults, type PlaceFault } from "../../db/verification/archive_faults.ts";
 import {
   findOrderFaults,
@@ -14,8 +13,8 @@ import {
   findTotalFaults,
   type OrderFault,
 } from "../../db/verification/order_parts.ts";
+import type { FaultyRows } from "../../db/verification/faulty_rows.ts";
 import {
-  type FaultyRows,
   findDisputeFaults,
   findGivenBackFaults,
   findHandFaults,
@@ -36,17 +35,12 @@ import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
  */
 export async function verifyStock(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
-  const isArchived = (await placesOf(tx)).length > 1;
-  collect(
-    drifts,
-    await findStockFaults(tx, { isArchived }),
-    ({ productId, sku, stockQty, takenQty, heldQty }) => {
-      const subject = `product ${productId} (${sku})`;
-      return takenQty === heldQty
-        ? { subject, what: "units left", expected: "0 or more", found: stockQty }
-        : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
-    },
-  );
+  collect(drifts, await findStockFaults(tx), ({ productId, sku, stockQty, takenQty, heldQty }) => {
+    const subject = `product ${productId} (${sku})`;
+    return takenQty === heldQty
+      ? { subject, what: "units left", expected: "0 or more", found: stockQty }
+      : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
+  });
   collect(drifts, await findQueueFaults(tx), ({ orderId, sku, status }) => ({
     subject: `order ${orderId}`,
     what: `a place of a ${status} order among those that wait for ${sku}`,
@@ -59,13 +53,26 @@ export async function verifyStock(tx: Queryable): Promise<Drifts> {
 /** Orders cost what their parts do, paid ones were paid once and in full, nobody else paid, and refunds add up. */
 export async function verifyMoney(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
-  const places = await placesOf(tx);
-  await verifyOrders(tx, drifts, { isArchived: places.length > 1 });
-  if (places.length > 1) collect(drifts, await findPlaceFaults(tx), placeDrift);
-  for (const place of places) {
-    await verifyPayments(place, drifts);
-    await verifyRefundParts(place, drifts);
-  }
+  await verifyOrders(tx, drifts);
+  collect(drifts, await findPlaceFaults(tx), placeDrift);
+  collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
+    subject: `order ${orderId}`,
+    what: "amount_cents of its succeeded payment",
+    expected: totalCents,
+    found: amountOf(foundCents),
+  }));
+  collect(drifts, await findPaymentsForNothing(tx), ({ orderId, status, foundCents }) => ({
+    subject: `order ${orderId}`,
+    what: `amount_cents of a succeeded payment for a ${status} order`,
+    expected: null,
+    found: amountOf(foundCents),
+  }));
+  collect(drifts, await findDisputeFaults(tx), ({ paymentId, orderId, status }) => ({
+    subject: `payment ${paymentId} of order ${orderId}`,
+    what: "a decision that it waits for",
+    expected: status === "DISPUTED" ? "one" : null,
+    found: status === "DISPUTED" ? null : "one",
+  }));
   collect(drifts, await findHandFaults(tx), handDrift);
   collect(
     drifts,
@@ -86,30 +93,20 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
         : { subject, what: "refunded_cents", expected: amountOf(foundCents), found: refundedCents };
     },
   );
+  await verifyRefundParts(tx, drifts);
   return drifts;
 }
 
-/** Payments of one place, the live one or the archive. */
-async function verifyPayments(place: Queryable, drifts: Drifts): Promise<void> {
-  collect(drifts, await findUnpaidOrders(place), ({ orderId, totalCents, foundCents }) => ({
+/** Orders cost what their items and adjustments do, and say of themselves what their other rows say. */
+async function verifyOrders(tx: Queryable, drifts: Drifts): Promise<void> {
+  collect(drifts, await findTotalFaults(tx), ({ orderId, totalCents, partsCents }) => ({
     subject: `order ${orderId}`,
-    what: "amount_cents of its succeeded payment",
-    expected: totalCents,
-    found: amountOf(foundCents),
+    what: "total_cents, of its items and adjustments",
+    expected: amountOf(partsCents),
+    found: totalCents,
   }));
-  collect(drifts, await findPaymentsForNothing(place), ({ orderId, status, foundCents }) => ({
-    subject: `order ${orderId}`,
-    what: `amount_cents of a succeeded payment for a ${status} order`,
-    expected: null,
-    found: amountOf(foundCents),
-  }));
-  collect(drifts, await findDisputeFaults(place), ({ paymentId, orderId, status }) => ({
-    subject: `payment ${paymentId} of order ${orderId}`,
-    what: "a decision that it waits for",
-    expected: status === "DISPUTED" ? "one" : null,
-    found: status === "DISPUTED" ? null : "one",
-  }));
-  collect(drifts, await findSourceFaults(place), ({ orderId, status, reference, foundRef }) => ({
+  collect(drifts, await findOrderFaults(tx), orderDrift);
+  collect(drifts, await findSourceFaults(tx), ({ orderId, status, reference, foundRef }) => ({
     subject: `order ${orderId}`,
     what: `provider_ref of the payment of a ${status} order that was paid at its source`,
     expected: reference,
@@ -137,21 +134,6 @@ function placeDrift({ orderId, table, kind }: PlaceFault): Drift {
         found: "one",
       };
   }
-}
-
-/** Orders cost what their items and adjustments do, and say of themselves what their other rows say. */
-async function verifyOrders(
-  tx: Queryable,
-  drifts: Drifts,
-  options: { isArchived: boolean },
-): Promise<void> {
-  collect(drifts, await findTotalFaults(tx, options), ({ orderId, totalCents, partsCents }) => ({
-    subject: `order ${orderId}`,
-    what: "total_cents, of its items and adjustments",
-    expected: amountOf(partsCents),
-    found: totalCents,
-  }));
-  collect(drifts, await findOrderFaults(tx), orderDrift);
 }
 
 function orderDrift(fault: OrderFault): Drift {

@@ -5,9 +5,8 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
-import { placesOf } from "../../db/archive/archived_tables.ts";
 import { findUntoldArchived } from "../../db/verification/archive_faults.ts";
+import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
 import { pause } from "../timing/pause.ts";
 import { findHeldWork, type HeldWork, type HeldWorkDeps } from "../recovery/held_work.ts";
 import {
@@ -37,34 +36,26 @@ export const missedWork: readonly MissedWork[] = everyOpenWork.filter(
 /** Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot. */
 export async function verifyNotifications(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
-  const places = await placesOf(tx);
-  if (places.length > 1) {
-    collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
-      subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
-      what: "archived notification of its end",
-      expected: "one",
-      found: null,
-    }));
-  }
-  for (const place of places) {
-    collect(drifts, await findWrongNotifications(place), (fault) => {
-      const { orderId, refundId, status, event } = fault;
-      return {
-        subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
-        what: status === null ? "notification of no such end" : `notification of a ${status} order`,
-        expected: null,
-        found: event,
-      };
-    });
-    collect(drifts, await findNotificationGaps(place), (gap) => ({
-      subject: `order ${gap.orderId}`,
-      what: gap.lacksChannels
-        ? `notifications of ${gap.event} on other channels than ${gap.channel}`
-        : `sent or waiting notification of ${gap.event} by ${gap.channel}`,
-      expected: gap.event,
-      found: null,
-    }));
-  }
+  collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
+    subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
+    what: "archived notification of its end",
+    expected: "one",
+    found: null,
+  }));
+  collect(drifts, await findWrongNotifications(tx), ({ orderId, refundId, status, event }) => ({
+    subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
+    what: status === null ? "notification of no such end" : `notification of a ${status} order`,
+    expected: null,
+    found: event,
+  }));
+  collect(drifts, await findNotificationGaps(tx), ({ orderId, event, channel, lacksChannels }) => ({
+    subject: `order ${orderId}`,
+    what: lacksChannels
+      ? `notifications of ${event} on other channels than ${channel}`
+      : `sent or waiting notification of ${event} by ${channel}`,
+    expected: event,
+    found: null,
+  }));
   return drifts;
 }
 
