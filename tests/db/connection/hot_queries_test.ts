@@ -45,7 +45,7 @@ const batch = 100;
 const largeTable = 1_000;
 
 /** Rows that a statement of a batch may walk through: its own list of values, a few times over. */
-const maxWalked = 10 * batch;
+const maxWalked = 15 * batch;
 
 /** What the tables are called that grow with the orders. */
 const growing = [
