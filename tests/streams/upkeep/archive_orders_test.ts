@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { listNumberedTables, readDatabaseMarks } from "../../../db/recovery/database_marks.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { archiveOld } from "../../../streams/upkeep/upkeep.ts";
 import { archiveOrdersBefore, restoreAllOrders } from "../../../streams/upkeep/archive_orders.ts";
@@ -407,4 +408,71 @@ Deno.test("verify names what is in both places, or in the wrong one", async () =
     await flow.rows("delete from archived_notification_logs where order_id = ?", [id]);
     assert.deepEqual(await subjects(), [`order ${id}: archived notification of its end`]);
   });
+});
+
+Deno.test("orders are archived and brought back while they are refunded and others come, and all of it adds up", async () => {
+  await withWorkflow("archive_beside", async (flow) => {
+    const old = await flow.add(
+      Array.from({ length: 60 }, (_, at) => anOrder(`old-${at}`, [{ sku: "a", qty: 2 }])),
+      1_000,
+    );
+    await flow.drain();
+    await age(flow);
+    await addLatest(flow);
+    let isOver = false, moved = 0;
+    const archiver = async () => {
+      while (!isOver) {
+        moved += await archiveAll(flow);
+        moved += await restoreAllOrders(flow);
+      }
+    };
+    const refunder = async () => {
+      for (const [at, { orderId }] of old.entries()) {
+        const { refund: { id: refundId }, currency } = await requestRefund(
+          flow.db,
+          { orderId: orderId!, amountCents: 10 + at, reason: null, idempotencyKey: null },
+          "test",
+        );
+        await publish(flow, [{
+          message: {
+            type: "refund.process",
+            orderId: orderId!,
+            refundId,
+            amountCents: 10 + at,
+            currency,
+          },
+        }]);
+        if (at % 10 !== 0) continue;
+        await flow.add([anOrder(`new-${at}`, [{ sku: "a", qty: 1 }])]);
+        await flow.drain();
+      }
+      isOver = true;
+    };
+    await Promise.all([archiver(), archiver(), refunder()]);
+    await flow.drain();
+    assert.ok(moved > 0);
+    await assertVerified(flow);
+    await archiveAll(flow);
+    await assertVerified(flow);
+    const [sum] = await flow.rows("select sum(refunded_cents) as cents from orders");
+    assert.equal(Number(sum!.cents), old.reduce((cents, _, at) => cents + 10 + at, 0));
+  });
+});
+
+Deno.test("the highest numbers in use are those of both places", async () => {
+  const flow = await openSettled("archive_numbers");
+  try {
+    await age(flow);
+    await addLatest(flow);
+    const tables = await listNumberedTables(flow.db);
+    const { numbers } = await readDatabaseMarks(flow.db, tables);
+    await archiveAll(flow);
+    // As where nothing else is left, not even the order of the latest step.
+    await flow.rows("delete from payments");
+    const after = await readDatabaseMarks(flow.db, tables);
+    assert.equal(after.numbers.payments, (numbers.payments ?? 0) - 1);
+    assert.equal(after.numbers.order_items, numbers.order_items);
+  } finally {
+    await flow.close();
+  }
 });
