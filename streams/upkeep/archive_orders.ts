@@ -18,10 +18,10 @@ import { pause } from "../timing/pause.ts";
 const ordersAtOnce = 500;
 
 /**
- * How many times as long as a piece took is rested after it: while others work, so that it takes a twentieth of what they
+ * How many times as long as a piece took is rested after it: while others work, so that it takes a thirtieth of what they
  * could have, and while nobody does.
  */
-const restBesideOthers = 20, restAlone = 0.5;
+const restBesideOthers = 30, restAlone = 0.5;
 
 /** What a run works with. */
 export interface ArchiveDeps {
