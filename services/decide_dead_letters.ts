@@ -17,6 +17,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import { addAuditEntries } from "../db/audit/audit_log.ts";
 import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
+import { type Lane, laneOfName, lanes } from "../domain/messages/lane.ts";
 import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
 import { parseFields } from "../streams/recovery/held_work.ts";
 import type { Log } from "../domain/operation/log.ts";
@@ -46,7 +47,7 @@ export interface DecideOptions {
 const lettersPerTransaction = 200;
 
 /**
- * Publishes dead letters again, each to the stream of its group with all its tries before it, and marks
+ * Publishes dead letters again, each to its group and lane with all its tries before it, and marks
  * them as `RETRIED`.
  *
  * Two people at once retry each letter once: the second waits for the lock of the first and finds the
@@ -64,14 +65,14 @@ export function retryDeadLetters(
   const about = aboutAll("dead_letter.retry", filter, operator);
   return auditedTogether(deps, about, () =>
     decide(deps.db, filter, options, (letters) => {
-      const messages: Message[] = [];
+      const messages: Record<Lane, Message[]> = { live: [], bulk: [] };
       const kept: DeadLetterRow[] = [];
       const refused: Decided["refused"] = [];
       for (const letter of letters) {
         const message = messageOfEntry(parseFields(letter.payload));
         if (typeof message === "string") refused.push({ letter, reason: message });
         else {
-          messages.push(message);
+          messages[laneOfName(letter.messageId)].push(message);
           kept.push(letter);
         }
       }
@@ -81,7 +82,9 @@ export function retryDeadLetters(
         status: "RETRIED",
         operator,
         beforeCommit: async () => {
-          await publish(deps, messages.map((message) => ({ message })));
+          for (const lane of lanes) {
+            await publish(deps, messages[lane].map((message) => ({ message })), { lane });
+          }
         },
       };
     }));

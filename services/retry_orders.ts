@@ -80,7 +80,7 @@ export async function retryAndPublish(
 
 /**
  * Takes many orders up again, some thousand in a transaction each. What failed once more meanwhile is not taken up
- * again by the same call: each id is met once.
+ * again by the same call: each id is met once. They go by the bulk lane.
  *
  * @param operator who does it, for the timelines and the audit log
  */
@@ -94,7 +94,7 @@ export async function retryAllAndPublish(
   for (let afterId = 0;;) {
     const ids = await nextIds(deps.db, filter, afterId);
     const { orders, before, refused } = await retryTogether(deps, ids, operator);
-    await publishAfterCommit(deps, orders.map(reservationOf));
+    await publishAfterCommit(deps, orders.map(reservationOf), { lane: "bulk" });
     all.orders.push(...orders);
     all.before.push(...before);
     all.refused.push(...refused);

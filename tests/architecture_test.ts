@@ -48,7 +48,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** What the queue may know besides itself: a reader could take it and these away, and use it for something else. */
 const forQueue =
-  /^(streams\/queue\/|streams\/redis\/|streams\/timing\/|streams\/telemetry\/tracing\.ts$|config\/|domain\/errors\.ts$|domain\/text\/|domain\/messages\/retry\.ts$|domain\/operation\/log\.ts$)/;
+  /^(streams\/queue\/|streams\/redis\/|streams\/timing\/|streams\/telemetry\/tracing\.ts$|config\/|domain\/errors\.ts$|domain\/text\/|domain\/messages\/retry\.ts$|domain\/messages\/lane\.ts$|domain\/operation\/log\.ts$)/;
 
 /** Words of this shop's work, of which the queue knows none. */
 const wordsOfWork = /orders?_?id|refund|payment|gateway|provider|\bcurrenc|money|\bcents\b|kpi/i;

@@ -46,6 +46,8 @@ export function connectionOptions(url: string): mysql.ConnectionOptions {
     dateStrings: true,
     supportBigNumbers: true,
     connectTimeout: 10_000,
+    // What a transaction asks for at once goes in one packet: every statement is a text of ours with `?` for each value.
+    multipleStatements: true,
     trace: false,
   } as mysql.ConnectionOptions;
 }
@@ -83,26 +85,30 @@ export const sessionSettings = [
 ];
 
 /**
- * Has the server end this connection's transaction when its client is silent for too long. MariaDB has a
+ * How the server is told to end this connection's transaction when its client is silent for too long. MariaDB has a
  * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
  * which must not hold for those that wait in the pool.
  *
- * @returns gives the connection its usual limit back; an error of that only means that the connection is
- * of no further use, because the transaction has ended by then
+ * @returns what begins the limit, and what gives the connection its usual limit back, before whatever is asked of it next; an error
+ * of that only means that the connection is of no further use, because the transaction has ended by then
  */
-export async function limitSilence(
+export function silenceLimit(
   connection: mysql.PoolConnection,
   engine: EngineKind,
   limits: { usualSeconds: number; ownSeconds: number | undefined },
   timeout: number,
-): Promise<() => Promise<void>> {
+): { begin: string[]; end: () => void } {
   const { usualSeconds, ownSeconds } = limits;
-  if (engine === "mariadb" && ownSeconds === undefined) return () => Promise.resolve();
+  if (engine === "mariadb" && ownSeconds === undefined) {
+    return { begin: [], end: () => {} };
+  }
   const variable = engine === "mariadb" ? "idle_transaction_timeout" : "wait_timeout";
-  const set = async (value: number | "default") => {
-    await connection.query({ sql: `set session ${variable} = ${value}`, timeout });
-  };
-  await set(ownSeconds ?? usualSeconds);
+  const set = (value: number | "default") => `set session ${variable} = ${value}`;
   const usual = engine === "mariadb" ? usualSeconds : "default";
-  return () => set(usual).catch(() => connection.destroy());
+  return {
+    begin: [set(ownSeconds ?? usualSeconds)],
+    end: () => {
+      connection.query({ sql: set(usual), timeout }).catch(() => connection.destroy());
+    },
+  };
 }

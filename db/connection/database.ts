@@ -8,6 +8,7 @@ import type mysql from "mysql2/promise";
 import { connectionOptions } from "./connection.ts";
 import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
+import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
 import { sessionsOf } from "./session.ts";
 import { type TransactionOptions, transactorOf } from "./transaction.ts";
@@ -41,6 +42,12 @@ export interface Database extends Queryable {
     work: (tx: Queryable) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+  /**
+   * The same pool for work that is to leave connections to others: at most so many of its transactions run at once, and
+   * others wait in their order. Statements outside of them take a connection each as ever, so one within a
+   * transaction never waits for another transaction.
+   */
+  withTransactions(max: number): Database;
   /** The connections at this moment. */
   connections(): ConnectionCounts;
   /** Has every connection looked at before it is used for the first time, those that are open as well. */
@@ -111,13 +118,17 @@ export async function openDatabase(
 
   const guarded = guardedPool(pool, sessions.on);
   const transactor = transactorOf(sessions);
-  const databaseOn = (use: ConnectionPool["use"]): Omit<Database, "unguarded"> => ({
+  const databaseOn = (
+    use: ConnectionPool["use"],
+    begin = use,
+  ): Omit<Database, "unguarded"> => ({
     ...sessions.server,
     query: (sql, values) => use((c) => sessions.on(c).query(sql, values)),
     execute: (sql, values) => use((c) => sessions.on(c).execute(sql, values)),
     run: (sql, values) => use((c) => sessions.on(c).run(sql, values)),
     runText: (sql, values) => use((c) => sessions.on(c).runText(sql, values)),
-    transaction: (work, own = {}) => transactor.run(use, work, own),
+    transaction: (work, own = {}) => transactor.run(begin, work, own),
+    withTransactions: (max) => ({ ...databaseOn(use, limitedUse(use, max)), unguarded }),
     lastStep: transactor.lastStep,
     connections: pool.counts,
     guard: guarded.guard,

@@ -123,6 +123,11 @@ export function isUnprepared(error: unknown): boolean {
   return preparedErrors.has(driverError(error).errno ?? 0);
 }
 
+/** True where the server does not understand a statement. */
+export function isSyntaxError(error: unknown): boolean {
+  return driverError(error).errno === 1064;
+}
+
 /** True where the fault lies with the server or the way to it, and not with what was asked. */
 export function isServerFault(error: unknown): boolean {
   const { errno = 0, sqlState = "" } = driverError(error);

@@ -169,7 +169,7 @@ export async function insertOrders(
     if (more) row.push(order.payment?.status ?? "due", order.language ?? null);
     return row;
   });
-  const { insertId } = await tx.run(
+  const inserted = tx.run(
     `
     insert into orders
       (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
@@ -189,11 +189,11 @@ export async function insertOrders(
     })) j`,
     [JSON.stringify(rows)],
   );
-  const ids = await insertedIds(
-    tx,
-    insertId,
-    candidates.map(({ order }) => order.externalOrderId),
-  );
+  // Asked for with it, so that both go to the server at once.
+  const [ids] = await Promise.all([
+    insertedIds(tx, candidates.map(({ order }) => order.externalOrderId)),
+    inserted,
+  ]);
   await writeAddresses(tx, withOtherAddress, (id) => ids.get(id)!);
   return ids;
 }
@@ -225,21 +225,18 @@ async function writeAddresses(
 }
 
 /**
- * The ids of orders that were just inserted by one statement.
- *
- * @param firstId the first of them. The others nearly always follow it one by one, and a range costs a
- * quarter of a list of texts; where another writer came in between, the list is asked for what is missing.
+ * The ids of orders that were just inserted by one statement. They nearly always follow the first of them one by one, and
+ * a range costs a quarter of a list of texts; where another writer came in between, the list is asked for what is missing.
  */
 async function insertedIds(
   tx: Queryable,
-  firstId: number,
   externalIds: readonly string[],
 ): Promise<Map<string, number>> {
   const { rows } = await readPacked(
     tx,
     [{ sql: "id", kind: "number" }, { sql: "external_order_id", kind: "any text" }],
-    "from orders where id between ? and ?",
-    [firstId, firstId + externalIds.length - 1],
+    "from orders where id between last_insert_id() and last_insert_id() + ?",
+    [externalIds.length - 1],
   );
   const near = new Map(rows.map(([id, externalId]) => [externalId as string, id as number]));
   const missing = externalIds.filter((externalId) => !near.has(externalId));

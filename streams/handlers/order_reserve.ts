@@ -53,7 +53,8 @@ export async function reserveOrders(
   const token = `${deps.consumer}:${crypto.randomUUID()}`;
   for (let round = 1; outcomes.size < attempts.size; round++) {
     const waiting = [...attempts.keys()].filter((orderId) => !outcomes.has(orderId));
-    const locks = round <= lockRounds ? token : null;
+    // A live batch waits for nobody's locks but those of the database: a bulk one holds those for a moment only.
+    const locks = deps.lane === "bulk" && round <= lockRounds ? token : null;
     for (const [orderId, outcome] of await reserveRound(deps, waiting, attempts, locks)) {
       outcomes.set(orderId, outcome);
     }

@@ -231,10 +231,15 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
       currency,
     },
   }));
-  const published = await publish(deps, messages, { oncePerOrder: true, committed: true });
+  const published = await publish(deps, messages, {
+    lane: "bulk",
+    oncePerOrder: true,
+    committed: true,
+  });
   const followUps = taken.flatMap(({ followUps = [] }) => followUps);
   if (followUps.length > 0) {
-    await publish(deps, followUps.map((message) => ({ message })), { committed: true });
+    const following = followUps.map((message) => ({ message }));
+    await publish(deps, following, { lane: "bulk", committed: true });
   }
   return published;
 }

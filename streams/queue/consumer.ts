@@ -9,10 +9,12 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import { lanes } from "../../domain/messages/lane.ts";
 import { decideRedelivery } from "../../domain/messages/retry.ts";
 import { isLostGroup, maxBlockMs } from "../redis/redis.ts";
 import { isRedisAway } from "../redis/redis_away.ts";
 import { traceBatch, tracing } from "../telemetry/tracing.ts";
+import { batchSizeOf } from "./batch_size.ts";
 import { claim, claimDue, helperOf, readNew } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
@@ -23,19 +25,21 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "../timing/pause.ts";
 import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
-import { shareOutBy } from "./share_out.ts";
+import { inParts, shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
 import type { Delivery, EngineDeps, Entry, QueueTypes, Turn } from "./work.ts";
 
 /** How long a turn of a paused group waits at the most, in milliseconds. */
 const pausedTurnMs = 500;
 
-/** Creates a group and its stream from the very first message on; one that exists is left as it is. */
+/** Creates a group and its streams from the very first message on; what exists is left as it is. */
 export async function ensureGroup({ redis, keys }: QueueDeps, group: string): Promise<void> {
-  try {
-    await redis.xgroup("CREATE", keys.stream(group), group, "0", "MKSTREAM");
-  } catch (error) {
-    if (!messageOf(error).includes("BUSYGROUP")) throw error;
+  for (const lane of lanes) {
+    try {
+      await redis.xgroup("CREATE", keys.stream(group, lane), group, "0", "MKSTREAM");
+    } catch (error) {
+      if (!messageOf(error).includes("BUSYGROUP")) throw error;
+    }
   }
 }
 
@@ -49,6 +53,7 @@ export function makeConsumer<T extends QueueTypes>(
     deps,
     options,
     share: options.share ?? shareOutBy(work.handlers),
+    batchSize: batchSizeOf(deps.lane, options.batchSize),
     reclaimAt: -Infinity,
     reclaimFrom: "-",
     needsHelp: false,
@@ -76,13 +81,14 @@ export async function consumeOnce<T extends QueueTypes>(
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
-  const room = options.batchSize - entries.length;
+  const { batch: size } = consumer.batchSize;
+  const room = size - entries.length;
   if (room > 0) {
     const waits = entries.length === 0 && helps === undefined;
     const wait = waits ? Math.min(blockMs, nextDueMs) : 0;
     entries.push(...await readNew(deps, options.group, room, wait));
   }
-  consumer.needsHelp = others === 0 && entries.length >= options.batchSize;
+  consumer.needsHelp = others === 0 && entries.length >= size;
   if (consumer.needsHelp) consumer.callHelp();
   if (entries.length === 0 && helps !== undefined) return await rest(untilCalled(helps, blockMs));
   consumer.inHand = entries.map(({ id }) => id);
@@ -204,7 +210,7 @@ function whyDead({ deliveries, errors, lastError }: Entry): string {
 }
 
 async function runEntries<T extends QueueTypes>(
-  { deps, options, share, watch }: Consumer<T>,
+  { deps, options, share, batchSize, watch }: Consumer<T>,
   entries: readonly Entry[],
 ): Promise<Turn> {
   const turn: Turn = { handled: 0, retried: 0, dead: 0, delayed: 0 };
@@ -218,8 +224,9 @@ async function runEntries<T extends QueueTypes>(
     const batches = [together, ...alone.map((delivery) => [delivery])];
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      const shares = share(batch);
-      results.push(...await execute({ ...deps, stillOurs: beat.keep }, options, shares, byId));
+      const shares = share(batch).flatMap((one) => inParts(options.work, one, batchSize));
+      const own = { ...deps, stillOurs: beat.keep };
+      results.push(...await execute(own, options, shares, byId, batchSize.note));
       const ours = await sortOutLost(deps, options.work, results, beat);
       await complete(deps, options, ours, turn);
       for (const { outcome } of results) {
@@ -281,5 +288,6 @@ export async function consume<T extends QueueTypes>(
   // One that helps ends as well.
   consumer.callHelp();
   await tellWatch(consumer, { force: true });
-  await removeConsumers(deps, group, { name: deps.consumer, minIdleMs: 0 }).catch(() => {});
+  const own = { name: deps.consumer, minIdleMs: 0 };
+  await removeConsumers(deps, group, deps.lane, own).catch(() => {});
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BatchSize } from "./batch_size.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import type { ShareOut } from "./share_out.ts";
 import type { QueueTypes, Watch, Work } from "./work.ts";
@@ -18,7 +19,7 @@ export type ConsumerDeps<T extends QueueTypes> = T["deps"] & {
 export interface ConsumerOptions<T extends QueueTypes> {
   group: T["group"];
   work: Work<T>;
-  /** Most messages at once. */
+  /** Most messages at once; fewer are taken and handled together where the lanes ask for it, see `batch_size.ts`. */
   batchSize: number;
   maxDeliveries: number;
   retryBackoffMs: number;
@@ -37,6 +38,8 @@ export interface Consumer<T extends QueueTypes> {
   deps: ConsumerDeps<T>;
   options: ConsumerOptions<T>;
   share: ShareOut<T>;
+  /** How many messages it takes at once. */
+  batchSize: BatchSize;
   /** When orphaned messages were last looked for, by the monotonic clock in ms. */
   reclaimAt: number;
   /** Where the next look begins: more may be pending than one look sees. */

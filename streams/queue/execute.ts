@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import { laneName } from "../../domain/messages/lane.ts";
 import { decideRedelivery } from "../../domain/messages/retry.ts";
 import { traceIdOf, tracing } from "../telemetry/tracing.ts";
 import { isOutage, type Result } from "./complete.ts";
@@ -25,18 +26,25 @@ interface Ran<T extends QueueTypes> extends Result<T> {
   handle: Handler<T>;
 }
 
-/** Has the messages of a batch handled, each by its handler. */
+/**
+ * Has the messages of a batch handled, each by its handler.
+ *
+ * @param note is told of each share how many messages it had and how long it took, in milliseconds
+ */
 export async function execute<T extends QueueTypes>(
   deps: T["deps"],
   { group, work, maxDeliveries }: ConsumerOptions<T>,
   shares: readonly Share<T>[],
   entries: ReadonlyMap<string, Entry>,
+  note: (messages: number, ms: number) => void = () => {},
 ): Promise<Result<T>[]> {
   let trial: Promise<boolean> | undefined;
   const isWell = () => trial ??= enginesTakeWrites(deps, work.store);
   const ran: Ran<T>[] = [];
   for (const { handle, deliveries } of shares) {
+    const startedAt = performance.now();
     const outcomes = await runHalving(deps, work, { handle, deliveries }, isWell);
+    note(deliveries.length, performance.now() - startedAt);
     deliveries.forEach((delivery, index) => {
       const { id, message } = delivery;
       const outcome = outcomes[index]!;
@@ -47,7 +55,10 @@ export async function execute<T extends QueueTypes>(
     if (ran.some(({ outcome }) => outcome.kind === "done")) noteSuccess(deps.redis, group);
     return ran;
   }
-  const weighed = ran.map(({ delivery: { id }, outcome }) => ({ id, outcome }));
+  const weighed = ran.map(({ delivery: { id }, outcome }) => ({
+    id: laneName(deps.lane, id),
+    outcome,
+  }));
   const outcomes = await weighFailures(deps, group, weighed, {
     isWell,
     isLast: (index) => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Lane } from "../../domain/messages/lane.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { AnyMessage, Codec, Enqueued, Marks, QueueDeps } from "./queue.ts";
 
@@ -12,6 +13,8 @@ export interface EngineDeps extends QueueDeps {
   log: Log;
   /** Name of this consumer. */
   consumer: string;
+  /** The lane that it reads, and that what follows from its messages stays in. */
+  lane: Lane;
   /**
    * Tells whether any of some deliveries is still this consumer's, and if so keeps it so for another while. To be asked
    * before whatever can't be taken back; without it all are.
@@ -136,6 +139,8 @@ export interface Work<T extends QueueTypes> {
   /** The handler of each type, in the order in which the parts of a batch are handled. */
   handlers: Readonly<Record<string, Handler<T>>>;
   store: Store<T["deps"]>;
+  /** True for a message whose handler holds until its commit what messages of others need as well. */
+  locksWhatOthersNeed?(message: T["message"]): boolean;
   /** The longest that a message is scheduled ahead, in milliseconds. */
   maxDelayMs(deps: T["deps"]): number;
   /** Takes the events of finished messages: after their commit and before their acknowledgement, so perhaps again. */

@@ -16,12 +16,14 @@ import {
   traceField,
   traceOfEntry,
 } from "../../domain/messages/messages.ts";
+import { workOf } from "../../domain/messages/work.ts";
 import type { Codec } from "../queue/queue.ts";
 
 /** A queue is summed up in money, and an import publishes an order once. */
 export const messageCodec: Codec<Message> = {
   groups,
   groupOf: ({ type }) => groupOf[type],
+  laneOf: ({ type }) => workOf[type].lane,
   messageField,
   traceField,
   encode: encodeMessage,

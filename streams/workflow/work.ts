@@ -8,8 +8,10 @@
 
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { readLossFloors } from "../../db/recovery/database_marks.ts";
+import { type Lane, laneName } from "../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf, purposeOf } from "../../domain/messages/messages.ts";
 import { causeHash } from "../../domain/order/content_hash.ts";
+import { workOf } from "../../domain/messages/work.ts";
 import { handlers } from "../handlers/handlers.ts";
 import { watchActivity } from "../kpis/activity.ts";
 import { applyKpis } from "../kpis/kpis.ts";
@@ -26,21 +28,24 @@ export const workflow: Work<WorkflowTypes> = {
   codec: messageCodec,
   handlers,
   store,
+  // What reserves stock, and what gives it back where a charge is declined.
+  locksWhatOthersNeed: ({ type }) =>
+    workOf[type].group === "orders" || workOf[type].group === "payments",
   maxDelayMs: ({ gateway }) => maxDelayMs(gateway),
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);
   },
   judgeDead: judgeVanished,
-  keepDead: ({ db }, group, dead) =>
-    deadLetterMessages(db, dead.map((failed) => letterOf(group, failed))),
+  keepDead: ({ db, lane }, group, dead) =>
+    deadLetterMessages(db, dead.map((failed) => letterOf(group, lane, failed))),
   marks: (deps) => databaseMarksOf(deps),
   watch: watchActivity,
 };
 
-function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
+function letterOf(group: Group, lane: Lane, { entry, message, error }: Failed<Message>) {
   return {
     group,
-    messageId: entry.id,
+    messageId: laneName(lane, entry.id),
     orderId: message && orderIdOf(message),
     refundId: message && "refundId" in message ? message.refundId : null,
     amountCents: message && "amountCents" in message ? message.amountCents : 0,

@@ -13,6 +13,7 @@ import { benchErase } from "./erase.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchBatches, benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
+import { benchLanes } from "./lanes.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
 import { benchPages } from "./pages.ts";
@@ -44,6 +45,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
   steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
+  lanes: {
+    summary: "web orders beside a file that drains, and beside tokens that flood the API",
+    usual: false,
+    run: benchLanes,
+  },
   beside: { summary: "import while another process drains it", usual: false, run: benchBeside },
   readers: {
     summary: "import of one file by the own reader and by that of other files",

@@ -45,7 +45,7 @@ const scenario: Scenario = {
       );
       const half = Math.floor(good.length / 2);
       await take(stage, good.slice(0, half));
-      await client.xadd(keys.stream("orders"), "*", ...fields);
+      await client.xadd(keys.stream("orders", "bulk"), "*", ...fields);
       await take(stage, good.slice(half));
       orders.push(...good);
     }

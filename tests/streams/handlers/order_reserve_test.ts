@@ -91,7 +91,7 @@ Deno.test("reserveOrders() goes on when another owner never releases its product
         return result;
       },
     };
-    await reserveOrders({ ...flow, db }, ids.map((id) => deliveryOf(id)));
+    await reserveOrders({ ...flow, lane: "bulk", db }, ids.map((id) => deliveryOf(id)));
     assert.deepEqual(commits, [1, 0, 0, 1], "three rounds with locks, the last without");
     assert.deepEqual(await statuses(flow, ids), ["RESERVED", "RESERVED"]);
     const lock = await flow.redis.get(`${flow.keys.productLock}${product!.id}`);
@@ -122,7 +122,7 @@ Deno.test("reserveOrders() holds no product while it waits for another's", () =>
         };
       },
     });
-    await reserveOrders({ ...flow, redis }, ids.map((id) => deliveryOf(id)));
+    await reserveOrders({ ...flow, lane: "bulk", redis }, ids.map((id) => deliveryOf(id)));
     assert.deepEqual(heldWhileWaiting, [[`${flow.keys.productLock}${hot!.id}`]]);
     assert.deepEqual(await statuses(flow, ids), ["RESERVED", "RESERVED", "RESERVED"]);
   }));
