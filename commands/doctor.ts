@@ -5,6 +5,7 @@
  */
 
 import { isatty } from "node:tty";
+import { countArchived } from "../db/archive/archive.ts";
 import { readLatestLoss } from "../db/recovery/database_marks.ts";
 import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
@@ -37,7 +38,7 @@ import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
-import { counted } from "../domain/text/plural.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
@@ -132,6 +133,7 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
         await consumersBefore({ redis, keys }),
       ),
       ...await judgeErasures(db, config),
+      ...await tellArchived(db),
     ];
   } catch {
     return [];
@@ -163,6 +165,13 @@ async function judgeErasures(db: Database, { erasureSecret }: Config): Promise<F
   const detail =
     `${foreign} ids of erased people were written with another one, and no customer is created`;
   return [problem("ERASURE_SECRET", detail, "set the one that they were erased with")];
+}
+
+/** How many orders are archived; nothing where none is. */
+async function tellArchived(db: Database): Promise<Finding[]> {
+  const orders = await countArchived(db);
+  if (orders === 0) return [];
+  return [fine("archive", `${counted(orders, "order")} ${plural(orders, "is", "are")} archived`)];
 }
 
 function judgeSettings({ host, apiTokens }: Config, usesPrivateEngines: boolean): Finding {

@@ -6,6 +6,7 @@
  */
 
 import * as kinds from "./kinds.ts";
+import { maxArchiveMonths } from "../domain/operation/archive_cut.ts";
 
 /** Another setting that makes one needed. */
 export interface Requirement {
@@ -317,6 +318,13 @@ export const settingsTable = {
     fallback: "0",
     kind: kinds.integer(0, 36_500, "days"),
     meaning: "how long the audit log is kept; `0`: for ever",
+  },
+  archiveAfterMonths: {
+    name: "ARCHIVE_AFTER_MONTHS",
+    fallback: "0",
+    kind: kinds.integer(0, maxArchiveMonths, "months"),
+    meaning:
+      "how many months that are over stay before their orders are archived by themselves; `0`: never",
   },
   reservationTtlSeconds: {
     name: "RESERVATION_TTL_SECONDS",

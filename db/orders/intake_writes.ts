@@ -8,6 +8,7 @@ import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
 import type { ItemSum } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
@@ -352,7 +353,8 @@ export async function readItemSums(
 ): Promise<Map<number, ItemSum[] | undefined>> {
   const found = new Map<number, ItemSum[] | undefined>([...max.keys()].map((id) => [id, []]));
   if (max.size === 0) return found;
-  const counts = await db.query(
+  const counts = await readEverywhere(
+    db,
     `
     select order_id, count(distinct product_id, unit_price_cents) as kinds
     from order_items
@@ -367,7 +369,8 @@ export async function readItemSums(
     else few.push(id);
   }
   if (few.length === 0) return found;
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
     select order_items.order_id, products.sku, order_items.unit_price_cents,
       sum(order_items.qty) as qty

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
@@ -103,10 +104,13 @@ export async function settlePayments(
     return await settleBatch(deps, deliveries, { looksForOwners: false });
   } catch (error) {
     // A payment of another order has the name of one of these charges. That is rare, so whose it is is asked only now.
-    if (!isDuplicateKey(error)) throw error;
+    if (!isDuplicateKey(error) && !(error instanceof ArchivedPayment)) throw error;
     return await settleBatch(deps, deliveries, { looksForOwners: true });
   }
 }
+
+/** A payment of an archived order has the name of one of the charges, as a duplicate key says of other orders. */
+class ArchivedPayment extends Error {}
 
 /** @param options.looksForOwners leave out answers whose payment is on record as another order's */
 function settleBatch(
@@ -141,7 +145,7 @@ function settleBatch(
     const { paid, declined, payments, events } = settling;
     await transitionOrders(tx, "pay", paid, now);
     await transitionOrders(tx, "decline", declined, now);
-    await insertPayments(tx, payments, now);
+    if (await insertPayments(tx, payments, now) < payments.length) throw new ArchivedPayment();
     await insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now);
     await recordUnexpected(deps, tx, settling, outcomes);
     for (const { id, outcome } of settling.ended) await noteSupersededOutcome(tx, id, outcome);
@@ -388,6 +392,8 @@ async function recordUnexpected(
   settling: Settling,
   outcomes: Outcome[],
 ): Promise<void> {
+  // What stands beside a payment of years ago is a person's to decide about.
+  await restoreOrders(tx, [...new Set(settling.unexpected.map(({ message }) => message.orderId))]);
   for (const { orderId, amountCents } of settling.mended) {
     await settleDispute(tx, orderId, amountCents);
   }

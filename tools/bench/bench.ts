@@ -6,6 +6,7 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
+import { benchArchive } from "./archive.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
 import { benchErase } from "./erase.ts";
@@ -76,6 +77,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
+  archive: {
+    summary: "drain beside orders being archived, by turns with one alone",
+    usual: false,
+    run: benchArchive,
+  },
   growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
   migrations: {
     summary: "each migration on full tables, and how long others wait meanwhile",
