@@ -44,6 +44,7 @@ interface Sorted<T extends QueueTypes> {
   events: T["event"][];
   failed: Failed<T["message"]>[];
   delayed: Failed<T["message"]>[];
+  later: Failed<T["message"]>[];
   dead: Failed<T["message"]>[];
 }
 
@@ -61,7 +62,7 @@ export async function complete<T extends QueueTypes>(
   turn: Turn,
 ): Promise<void> {
   const { group, work } = options;
-  const { finished, events, failed, delayed, dead } = sortResults(options, results);
+  const { finished, events, failed, delayed, later, dead } = sortResults(options, results);
   if (events.length > 0) await work.beforeAcknowledge(deps, events);
   const marks = work.marks?.(deps);
   turn.handled += await finish(deps, work.codec, { group, finished, counter: "processed", marks });
@@ -76,6 +77,7 @@ export async function complete<T extends QueueTypes>(
     (isOutage(work.store, error) ? delayed : failed).push(...dead);
   }
   turn.retried += await delay(deps, options, failed, "error");
+  turn.retried += await delay(deps, options, later, "outage");
   turn.delayed += await delay(deps, options, delayed, "outage");
 }
 
@@ -83,7 +85,14 @@ function sortResults<T extends QueueTypes>(
   { maxDeliveries }: CompleteOptions<T>,
   results: readonly Result<T>[],
 ): Sorted<T> {
-  const sorted: Sorted<T> = { finished: [], events: [], failed: [], delayed: [], dead: [] };
+  const sorted: Sorted<T> = {
+    finished: [],
+    events: [],
+    failed: [],
+    delayed: [],
+    later: [],
+    dead: [],
+  };
   for (const { entry, message, outcome } of results) {
     switch (outcome.kind) {
       case "done":
@@ -96,6 +105,9 @@ function sortResults<T extends QueueTypes>(
         failed.push({ entry, message, error: outcome.error });
         break;
       }
+      case "later":
+        sorted.later.push({ entry, message, error: outcome.error });
+        break;
       case "outage":
         sorted.delayed.push({ entry, message, error: outcome.error });
         break;

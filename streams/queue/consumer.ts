@@ -18,6 +18,7 @@ import { batchSizeOf } from "./batch_size.ts";
 import { claim, claimDue, helperOf, readNew } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
+import { compareEntryIds } from "./entry_ids.ts";
 import { execute } from "./execute.ts";
 import { releaseOwn } from "./release.ts";
 import { isPause } from "./pause_group.ts";
@@ -81,6 +82,7 @@ export async function consumeOnce<T extends QueueTypes>(
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
+  entries.sort((a, b) => compareEntryIds(a.id, b.id));
   const { batch: size } = consumer.batchSize;
   const room = size - entries.length;
   if (room > 0) {
@@ -188,7 +190,8 @@ function sortEntries<T extends QueueTypes>(
       sorted.ended.push({ entry, message: null, outcome: { kind: "dead", error: message } });
       continue;
     }
-    const delivery = { id: entry.id, message, attempt: entry.deliveries };
+    const { id, deliveries: attempt, again } = entry;
+    const delivery = { id, message, attempt, again };
     switch (decideRedelivery(entry.deliveries, entry.errors, maxDeliveries)) {
       case "run":
         sorted.together.push(delivery);

@@ -29,6 +29,11 @@ export interface Delivery<M> {
   message: M;
   /** How often it was handed out, this time included. */
   attempt: number;
+  /**
+   * It was handed out before, even where that does not count. Those that are new stand together in the stream: whatever
+   * else stands between two of them is this consumer's as well.
+   */
+  again?: boolean;
 }
 
 /** What became of one message. */
@@ -39,10 +44,12 @@ export type Outcome<M, E> =
   | { kind: "retry"; error: string; unclear?: string; ifLost?: Enqueued<M>[] }
   /** Something that handlers need was away: it waits, and loses no try. */
   | { kind: "outage"; error: string; ifLost?: Enqueued<M>[] }
+  /** Not yet: it waits for what is to be done before, and loses no try. */
+  | { kind: "later"; error: string; ifLost?: Enqueued<M>[] }
   /**
    * No retry can help: a person has to look, unless {@linkcode Work.judgeDead} knows better.
    *
-   * Of these three, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
+   * Of these four, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
    * nothing.
    */
   | {
@@ -64,7 +71,8 @@ export interface QueueTypes {
 }
 
 /**
- * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order.
+ * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order. The older
+ * message comes first.
  *
  * Running it again for the same messages has no second effect and returns the same outcomes. What it
  * throws means that nothing was committed: the batch is then halved until the culprit stands alone.
@@ -90,6 +98,8 @@ export interface Entry {
   deliveries: number;
   errors: number;
   lastError: string;
+  /** It was handed out before. */
+  again: boolean;
 }
 
 /** What a turn did, for those who watch. */
