@@ -152,8 +152,9 @@ for position, column in ipairs(columns) do
   end
   for unit, sum in pairs(weight_in) do add_weight(weights, unit, sum, 1) end
 end
--- An empty queue weighs nothing: what crashes and losses left over in the sums is put right.
-if acknowledged > 0 and call('XLEN', stream) == 0 and call('ZCARD', KEYS[2]) == 0 then
+-- An empty queue weighs nothing: what crashes and losses left over in the sums is put right, by one that lost its
+-- messages as well.
+if #ids > 0 and call('XLEN', stream) == 0 and call('ZCARD', KEYS[2]) == 0 then
   for _, unit in ipairs(call('HKEYS', KEYS[3])) do call('HSET', KEYS[3], unit, 0) end
 end
 for position = 9, #ARGV, 2 do

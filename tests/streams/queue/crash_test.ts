@@ -137,9 +137,9 @@ const liveScenarios: Scenario[] = [
     name: "waiting for stock",
     group: "orders",
     waits: true,
-    prepare: async (flow, run) => {
+    prepare: async (flow, run, lane) => {
       const orderId = await aShortOrder(flow, run);
-      await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2);
+      await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2, lane);
       await publishStockArrived(flow, [await productOf(flow, run)]);
       return [orderId];
     },
@@ -360,7 +360,7 @@ const liveScenarios: Scenario[] = [
       const ids = await threeOrders(flow, run, lane);
       await publish(flow, [{
         message: { type: "order.reserve", orderId: 888_888 + run, amountCents: 7, currency: "EUR" },
-      }]);
+      }], { lane });
       return ids;
     },
     share: (deliveries) =>
@@ -380,13 +380,21 @@ const liveScenarios: Scenario[] = [
 
 /** The same in the bulk lane: turns that write to the streams in each of the ways that there are. */
 const bulkScenarios = liveScenarios.filter(({ name }) =>
-  ["reserving", "charging", "settling", "telling", "failing, parking and burying"].includes(name)
+  [
+    "reserving",
+    "waiting for stock",
+    "charging",
+    "settling",
+    "telling",
+    "failing, parking and burying",
+  ].includes(name)
 ).map((scenario) => ({ ...scenario, name: `${scenario.name} in bulk`, lane: "bulk" as const }));
 
 const scenarios: Scenario[] = [...liveScenarios, ...bulkScenarios];
 
 for (const scenario of scenarios) {
   const { name, group, share, maxDeliveries = 5, lane = "live" } = scenario;
+  const otherLane = lane === "live" ? "bulk" : "live";
   Deno.test(`a crash at any moment of ${name} leaves one effect`, async () => {
     const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`, {
       gateway: simulatedGateway({ delayMs: scenario.answersLater === true ? 60_000 : 0 }),
@@ -417,7 +425,7 @@ for (const scenario of scenarios) {
           heir.reclaimAt = -Infinity;
           await consumeOnce(heir);
           for (const other of groupsInSearchOrder) {
-            if (other !== group) await flow.turn(other);
+            await flow.turn(other, other === group ? otherLane : undefined);
           }
         }
         await orphan(flow, group, undefined, lane);

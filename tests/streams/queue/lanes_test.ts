@@ -16,6 +16,7 @@ import { verify } from "../../../streams/verification/verify.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { shareOut } from "./share_out.ts";
 import { anOperator } from "../../operator.ts";
+import { settleAll, withProvider } from "../../provider.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";
 
@@ -89,6 +90,21 @@ Deno.test("what follows from a message stays in its lane, at once, scheduled and
     await flow.drain();
     await assertConsistent(flow);
   }, { gateway: simulatedGateway({ delayMs: 60_000 }) }));
+
+Deno.test("what a provider answers later goes by the lane in which it is waited for", () =>
+  withProvider("lane_answers", { delayMs: 50 }, async (provided) => {
+    const { flow, provider } = provided;
+    await flow.add(some(1, "live"));
+    await flow.add(some(2, "bulk"), 50, "bulk");
+    await flow.turn("orders");
+    await flow.turn("payments");
+    await provider.settled();
+    const scheduled = { "scheduled:payments": 1, "scheduled:payments:bulk": 2 };
+    assert.deepEqual(await waiting(flow), { "payments": 1, "payments:bulk": 2, ...scheduled });
+    await makeDue(flow);
+    await settleAll(provided);
+    await assertConsistent(flow);
+  }));
 
 Deno.test("a live message is handled while a bulk batch is in hand", () =>
   withWorkflow("lane_beside", async (flow) => {
