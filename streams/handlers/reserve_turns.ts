@@ -193,23 +193,55 @@ async function decideAhead(
   });
   const tries = await countTry(deps, ahead, 1);
   const tried = ahead.filter((_, at) => tries[at] === 1);
-  let decided: ReadonlySet<number> = new Set();
+  const suspects = ahead.filter((_, at) => tries[at] !== 1);
+  const known: Known = { decided: new Set(), failed: new Set() };
   try {
-    const suspects = ahead.filter((_, at) => tries[at] !== 1);
-    if (tried.length > 0) decided = await decide(tried, [...passedOver, ...suspects]);
-  } catch (error) {
-    if (isOutage(store, error)) throw error;
-    log.warn("orders ahead not decided", { orders: tried.length, error: messageOf(error) });
+    await decideHalving(deps, tried, [...passedOver, ...suspects], decide, known);
   } finally {
     await countTry(deps, tried, -1);
   }
+  const { decided, failed } = known;
   const left = ahead.filter(({ orderId }) => !decided.has(orderId));
-  log.info("orders ahead decided", { lane, orders: ahead.length - left.length, left: left.length });
-  const mayStillBe = tried.some(({ orderId }) => !decided.has(orderId));
-  if (mayStillBe && !isLast) return null;
+  log.info("orders ahead decided", { lane, orders: decided.size, left: left.length });
+  const isLocked = tried.some(({ orderId }) => !decided.has(orderId) && !failed.has(orderId));
+  if (isLocked && !isLast) return null;
   const last = entries.at(-1)?.[0] ?? before;
   await passTurn(deps, last, left, []);
   return last;
+}
+
+/** What is known of orders that were tried. */
+interface Known {
+  decided: Set<number>;
+  /** Those that failed alone. */
+  failed: Set<number>;
+}
+
+/** Decides, and halves what fails, so that one that fails by itself leaves no other undecided. */
+async function decideHalving(
+  deps: TurnDeps,
+  messages: readonly Undecided[],
+  passedOver: readonly Undecided[],
+  decide: Decide,
+  known: Known,
+): Promise<void> {
+  if (messages.length === 0) return;
+  try {
+    for (const orderId of await decide(messages, passedOver)) known.decided.add(orderId);
+  } catch (error) {
+    if (isOutage(store, error)) throw error;
+    if (messages.length === 1) {
+      const [{ orderId }] = messages as [Undecided];
+      deps.log.warn("order ahead failed", { order_id: orderId, error: messageOf(error) });
+      known.failed.add(orderId);
+      return;
+    }
+    const middle = Math.ceil(messages.length / 2);
+    const first = messages.slice(0, middle);
+    await decideHalving(deps, first, passedOver, decide, known);
+    const open = first.filter(({ orderId }) => !known.decided.has(orderId));
+    await decideHalving(deps, messages.slice(middle), [...passedOver, ...open], decide, known);
+  }
 }
 
 /** @returns for each 1 where it may be tried */
