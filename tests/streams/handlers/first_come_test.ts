@@ -68,6 +68,35 @@ for (const count of [1, 2, 4]) {
     }));
 }
 
+Deno.test("a batch waits for one that was taken before it, which has not begun yet", () =>
+  withWorkflow("first_come_waits", async (flow) => {
+    const ids = await addIds(flow, one("hot", 20), 15);
+    const begun = Promise.withResolvers<void>(), held = Promise.withResolvers<void>();
+    const db: Database = {
+      ...flow.db,
+      transaction: async (work, options) => {
+        begun.resolve();
+        await held.promise;
+        return await flow.db.transaction(work, options);
+      },
+    };
+    const first = consumeOnce(consumersOf(flow, 1, { db })[0]!);
+    await begun.promise;
+    let looks = 0;
+    const redis = new Proxy(flow.redis, {
+      get(target, name) {
+        // It looks, finds somebody ahead, and looks again.
+        if (name === "script_turn_look" && ++looks === 3) held.resolve();
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const [, second] = consumersOf(flow, 2, { redis });
+    assert.equal((await consumeOnce(second!)).handled, 10);
+    assert.equal((await first).handled, 10);
+    assert.deepEqual(await served(flow, ids), firstOf(15, 20));
+  }));
+
 Deno.test("the first come get the units where their consumer dies at any moment, and nobody waits for its takeover", () =>
   withWorkflow("first_come_crash", async (flow) => {
     for (let moment = 0, dead = true; dead; moment++) {
