@@ -39,12 +39,12 @@ interface Sale {
 /** Measures sales from a file and over HTTP, drained by one, two and four processes. */
 export async function benchFlash(stage: Stage): Promise<Figure[]> {
   const figures: Figure[] = [];
-  for (const [name, bring] of [["from a file", importAll], ["over HTTP", postAll]] as const) {
+  for (const { name, bring, readLines } of ways) {
     const sales = new Map<number, Sale[]>(processCounts.map((processes) => [processes, []]));
     for (let run = 1; run <= stage.runs; run++) {
       for (const processes of processCounts) {
         stage.log(`flash sale ${name}, ${processes} processes, run ${run} of ${stage.runs}`);
-        sales.get(processes)!.push(await sell(stage, bring, processes));
+        sales.get(processes)!.push(await sell(stage, processes, bring, readLines));
       }
     }
     const ratesOf = (processes: number) =>
@@ -71,7 +71,15 @@ export async function benchFlash(stage: Stage): Promise<Figure[]> {
 
 type Bring = (stage: Stage, deployment: Deployment, units: number) => Promise<void>;
 
-async function sell(stage: Stage, bring: Bring, processes: number): Promise<Sale> {
+/** The orders as they came: those of each line are to be served in its order. */
+type ReadLines = (deployment: Deployment) => Promise<number[][]>;
+
+async function sell(
+  stage: Stage,
+  processes: number,
+  bring: Bring,
+  readLines: ReadLines,
+): Promise<Sale> {
   const deployment = await openDeployment(stage);
   const units = Math.ceil(stage.orders / ordersToUnit);
   await bring(stage, deployment, units);
@@ -91,8 +99,8 @@ async function sell(stage: Stage, bring: Bring, processes: number): Promise<Sale
 }
 
 /** The orders of each lane as they stand in its stream. */
-async function readLines({ redis, keys }: Deployment): Promise<number[][]> {
-  return await Promise.all(lanes.map(async (lane) => {
+const readStreams: ReadLines = ({ redis, keys }) =>
+  Promise.all(lanes.map(async (lane) => {
     const line: number[] = [];
     for (let from = "-";;) {
       const stream = keys.stream("orders", lane);
@@ -105,7 +113,12 @@ async function readLines({ redis, keys }: Deployment): Promise<number[][]> {
       if (entries.length < entriesPerPage) return line;
     }
   }));
-}
+
+/** The orders as they stand in the file. */
+const readFile: ReadLines = async ({ db }) => {
+  const rows = await db.query("select id from orders order by external_order_id");
+  return [rows.map(({ id }) => toInteger(id))];
+};
 
 function flashOrder(number: number, orders: number): IncomingOrder {
   const order = syntheticOrder(number, { orders, declinedShare: 0 });
@@ -142,6 +155,11 @@ const postAll: Bring = async ({ orders }, deployment, units) => {
     await server.stop();
   }
 };
+
+const ways: readonly { name: string; bring: Bring; readLines: ReadLines }[] = [
+  { name: "from a file", bring: importAll, readLines: readFile },
+  { name: "over HTTP", bring: postAll, readLines: readStreams },
+];
 
 function bodyOf({ externalOrderId, placedAt, currency, customer, items }: IncomingOrder) {
   return {
