@@ -33,7 +33,7 @@ interface Sale {
   /** Units that were promised and are not there. */
   oversold: number;
   /** Orders that got a unit although one before them in their lane got none. */
-  violations: number;
+  outOfTurn: number;
 }
 
 /** Measures sales from a file and over HTTP, drained by one, two and four processes. */
@@ -59,12 +59,16 @@ export async function benchFlash(stage: Stage): Promise<Figure[]> {
         const alone = ratesOf(1);
         figures.push(figure(scenario, "× one process", rates.map((rate, at) => rate / alone[at]!)));
       }
-      const own = sales.get(processes)!;
-      figures.push(
-        figure(scenario, "oversold", own.map(({ oversold }) => oversold)),
-        figure(scenario, "out of turn", own.map(({ violations }) => violations)),
-      );
     }
+    const sums = (what: "oversold" | "outOfTurn") =>
+      Array.from(
+        { length: stage.runs },
+        (_, run) => processCounts.reduce((sum, count) => sum + sales.get(count)![run]![what], 0),
+      );
+    figures.push(
+      figure(`flash sale ${name}`, "oversold", sums("oversold")),
+      figure(`flash sale ${name}`, "out of turn", sums("outOfTurn")),
+    );
   }
   return figures;
 }
@@ -90,12 +94,12 @@ async function sell(
   );
   const served = new Set(rows.map(({ id }) => toInteger(id)));
   await deployment.close();
-  let violations = 0;
+  let outOfTurn = 0;
   for (const line of lines) {
     const end = line.findIndex((id) => !served.has(id));
-    if (end >= 0) violations += line.slice(end).filter((id) => served.has(id)).length;
+    if (end >= 0) outOfTurn += line.slice(end).filter((id) => served.has(id)).length;
   }
-  return { drain, oversold: Math.max(0, served.size - units), violations };
+  return { drain, oversold: Math.max(0, served.size - units), outOfTurn };
 }
 
 /** The orders of each lane as they stand in its stream. */

@@ -20,7 +20,8 @@ const waveOrders = 400;
 
 const scenario: Scenario = {
   name: "turns_lost",
-  summary: "whose turn it is gets lost in mid-transaction while four consumers want the same product",
+  summary:
+    "whose turn it is gets lost in mid-transaction while four consumers want the same product",
   stage: { env: { BATCH_SIZE: "20" } },
   async run(stage) {
     const { client, keys, figures, db } = stage;

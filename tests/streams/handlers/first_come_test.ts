@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Database, Queryable } from "../../../db/connection/database.ts";
+import type { Database } from "../../../db/connection/database.ts";
 import { decideReservations } from "../../../domain/order/reserve.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue, orphan } from "../consistent.ts";
+import { failingFor } from "../failing_database.ts";
 import { fateAfter, mortal } from "../queue/crash.ts";
 
 const options = { batchSize: 10, maxDeliveries: 50, retryBackoffMs: 1_000, takeoverMs: 10_000 };
@@ -120,6 +121,49 @@ Deno.test("the first come get the units where their consumer dies at any moment,
     }
   }));
 
+Deno.test("who decides for the dead tries as often as they did, and leaves alone what is suspected of having killed them", () =>
+  withWorkflow("first_come_suspect", async (flow) => {
+    const { redis, keys } = flow;
+    const ids = await addIds(flow, one("hot", 20), 15);
+    const stream = keys.stream("orders", "bulk");
+    await redis.xreadgroup("GROUP", "orders", "dead", "COUNT", 10, "STREAMS", stream, ">");
+    const pending = async () =>
+      await redis.xpending(stream, "orders", "-", "+", 10, "dead") as [
+        string,
+        string,
+        number,
+        number,
+      ][];
+    const [suspect] = (await pending())[3]!;
+    const tries = ["IDLE", 0, "RETRYCOUNT", 4, "JUSTID"];
+    await redis.call("XCLAIM", stream, "orders", "dead", 0, suspect, ...tries);
+    const seen: number[][] = [];
+    const deliveries = async () => (await pending()).map(([, , , count]) => count);
+    const db: Database = {
+      ...flow.db,
+      transaction: async (work, options) => {
+        seen.push(await deliveries());
+        return await flow.db.transaction(work, options);
+      },
+    };
+    const [heir] = consumersOf(flow, 1, { db });
+    await consumeOnce(heir!);
+    assert.deepEqual(seen[0], [2, 2, 2, 4, 2, 2, 2, 2, 2, 2], "while it is tried");
+    assert.deepEqual(await deliveries(), [1, 1, 1, 4, 1, 1, 1, 1, 1, 1], "afterwards");
+    const statuses = await Promise.all(ids.map(async (id) => (await flow.order(id)).status));
+    const reserved = (count: number) => Array(count).fill("RESERVED");
+    const expected = [
+      ...reserved(3),
+      "PENDING",
+      ...reserved(11),
+      "PENDING",
+      ...Array(4).fill("PENDING"),
+    ];
+    assert.deepEqual(statuses, expected, "a unit is left to the suspect");
+    await reserveAll(flow, [heir!]);
+    assert.deepEqual(await served(flow, ids), firstOf(15, 20));
+  }));
+
 Deno.test("one that is tried again keeps its place, and holds up nobody who gets his units in any case", () =>
   withWorkflow("first_come_retry", async (flow) => {
     const unlucky = new Set<number>();
@@ -153,26 +197,6 @@ Deno.test("a basket of which something is sold out takes nothing else, and block
     await reserveAll(flow, consumersOf(flow, 2));
     assert.deepEqual(await served(flow, ids), [true, true, false, false, true]);
   }));
-
-/** A database that fails whoever locks certain orders. */
-function failingFor(db: Database, unlucky: ReadonlySet<number>): Database {
-  const failing = (tx: Queryable): Queryable => ({
-    engine: tx.engine,
-    execute: tx.execute,
-    run: tx.run,
-    runText: tx.runText,
-    query: (sql, values) => {
-      const [ids] = (values ?? []) as unknown[];
-      const isUnlucky = sql.includes("from orders") && sql.includes("for update") &&
-        Array.isArray(ids) && ids.some((id) => unlucky.has(id));
-      return isUnlucky ? Promise.reject(new Error("unlucky")) : tx.query(sql, values);
-    },
-  });
-  return {
-    ...db,
-    transaction: (work, options) => db.transaction((tx) => work(failing(tx)), options),
-  };
-}
 
 /** Products that the orders of a run fight for, and units of each. */
 const products = 3, units = 15;
