@@ -14,6 +14,7 @@ import type { ReserveMessage } from "../../domain/messages/messages.ts";
 import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
+import { AheadInVain, holdToAhead, reserveAhead } from "../stock/reserve_ahead.ts";
 import { decideInQueues, writeQueues } from "../stock/stock_queue.ts";
 import {
   type Delivery,
@@ -69,17 +70,44 @@ async function reserveRound(
   attempts: ReadonlyMap<number, number>,
   lockToken: string | null,
 ): Promise<Map<number, Outcome>> {
+  try {
+    return await reserveOnce(deps, orderIds, attempts, { lockToken, triesAhead: true });
+  } catch (error) {
+    if (!(error instanceof AheadInVain)) throw error;
+    return await reserveOnce(deps, orderIds, attempts, { lockToken, triesAhead: false });
+  }
+}
+
+async function reserveOnce(
+  deps: HandlerDeps,
+  orderIds: readonly number[],
+  attempts: ReadonlyMap<number, number>,
+  { lockToken, triesAhead }: { lockToken: string | null; triesAhead: boolean },
+): Promise<Map<number, Outcome>> {
   const locked = new Set<number>();
   try {
     return await deps.db.transaction(async (tx) => {
       const { orders, now } = await lockOrders(tx, orderIds);
       const requests = await readRequests(tx, orderIds, orders);
-      const free = await withFreeProducts(deps, requests, lockToken, locked);
+      const ahead = triesAhead
+        ? await reserveAhead(deps, tx, requests, { now, attempts })
+        : new Set<number>();
+      const free = ahead.size > 0
+        ? requests
+        : await withFreeProducts(deps, requests, lockToken, locked);
       const stock = await lockStock(
         tx,
         free.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
       );
-      return await decideAndWrite(deps, tx, { orderIds, orders, free, stock, now, attempts });
+      return await decideAndWrite(deps, tx, {
+        orderIds,
+        orders,
+        free,
+        ahead,
+        stock,
+        now,
+        attempts,
+      });
     });
   } finally {
     if (lockToken !== null && locked.size > 0) await releaseLocks(deps, lockToken, [...locked]);
@@ -126,6 +154,8 @@ interface Round {
   orderIds: readonly number[];
   orders: ReadonlyMap<number, OrderFacts>;
   free: readonly ReserveRequest[];
+  /** Those of whom it is written already that they are reserved. */
+  ahead: ReadonlySet<number>;
   stock: Map<number, number>;
   now: string;
   attempts: ReadonlyMap<number, number>;
@@ -134,9 +164,10 @@ interface Round {
 async function decideAndWrite(
   deps: HandlerDeps,
   tx: Queryable,
-  { orderIds, orders, free, stock, now, attempts }: Round,
+  { orderIds, orders, free, ahead, stock, now, attempts }: Round,
 ): Promise<Map<number, Outcome>> {
   const decided = await decideInQueues(tx, free, stock, deps.onShortage ?? "fail");
+  holdToAhead(ahead, free, decided.decisions);
   const outcomes = new Map<number, Outcome>();
   for (const id of orderIds) if (!orders.has(id)) outcomes.set(id, vanished("order", id));
 
@@ -157,7 +188,7 @@ async function decideAndWrite(
     switch (decision.kind) {
       case "reserve":
         reserved.push(order.id);
-        events.push({ orderId: order.id, event: "reserved", attempt });
+        if (!ahead.has(order.id)) events.push({ orderId: order.id, event: "reserved", attempt });
         outcomes.set(order.id, doneWith(charge));
         break;
       case "already_reserved":
@@ -183,7 +214,7 @@ async function decideAndWrite(
 
   if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
   const arrived = await writeQueues(tx, free, decided, stock);
-  await transitionOrders(tx, "reserve", reserved, now);
+  await transitionOrders(tx, "reserve", reserved.filter((id) => !ahead.has(id)), now);
   await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
   for (const [id, effects] of await effectsOfEnded(deps, tx, ended, { before, now })) {

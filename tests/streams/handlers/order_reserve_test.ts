@@ -79,7 +79,7 @@ Deno.test("reserveOrders() goes on when another owner never releases its product
     const ids = (await flow.add([
       anOrder("1", [{ sku: "a", qty: 1 }]),
       anOrder("2", [{ sku: "b", qty: 1 }]),
-    ])).map(({ orderId }) => orderId!);
+    ], 1)).map(({ orderId }) => orderId!);
     const [product] = await flow.rows("select id from products where sku = 'a'");
     await acquireLocks(flow, "stuck", [[Number(product!.id)]]);
     const commits: number[] = [];
@@ -104,7 +104,7 @@ Deno.test("reserveOrders() holds no product while it waits for another's", () =>
       anOrder("1", [{ sku: "free", qty: 1 }]),
       anOrder("2", [{ sku: "hot", qty: 1 }]),
       anOrder("3", [{ sku: "hot", qty: 1 }]),
-    ])).map(({ orderId }) => orderId!);
+    ], 2)).map(({ orderId }) => orderId!);
     const [hot] = await flow.rows("select id from products where sku = 'hot'");
     await acquireLocks(flow, "other", [[Number(hot!.id)]]);
     const heldWhileWaiting: string[][] = [];
