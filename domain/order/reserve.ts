@@ -206,3 +206,23 @@ export function sumNeeds(items: Iterable<ItemNeed>): ItemNeed[] {
     .map(([productId, qty]) => ({ productId, qty }))
     .sort((a, b) => a.productId - b.productId);
 }
+
+/**
+ * Whether there are units for all that these orders need twice over: others take some before it is decided.
+ *
+ * @param stock units left by product id
+ */
+export function hasPlenty(
+  requests: readonly ReserveRequest[],
+  stock: ReadonlyMap<number, number>,
+): boolean {
+  const left = new Map(stock);
+  for (const { needs } of requests) {
+    for (const { productId, qty } of needs) {
+      const rest = (left.get(productId) ?? 0) - 2 * qty;
+      if (rest < 0) return false;
+      left.set(productId, rest);
+    }
+  }
+  return true;
+}

@@ -16,6 +16,7 @@ import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { findOpen, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import { isOutage } from "../queue/complete.ts";
 import { compareEntryIds } from "../queue/entry_ids.ts";
+import { AheadInVain, holdToAhead, reserveAhead } from "../stock/reserve_ahead.ts";
 import { decideInQueues, writeQueues } from "../stock/stock_queue.ts";
 import {
   type Delivery,
@@ -49,7 +50,7 @@ export async function reserveOrders(
   const arrived: Message[] = [];
   const decideAhead: Decide = async (messages, passedOver) => {
     const line = messages.map((message) => ({ ...message, attempt: 1 }));
-    const round = await reserveRound(deps, line, passedOver, { skipLocked: true });
+    const round = await reserveRound(deps, line, { passedOver, skipLocked: true });
     arrived.push(...round.arrived);
     return new Set([...round.outcomes].flatMap(([id, { kind }]) => kind === "later" ? [] : id));
   };
@@ -95,7 +96,7 @@ async function reserveOwn(
 ): Promise<Reserved> {
   let round: Reserved;
   try {
-    round = await reserveRound(deps, own, passedOver);
+    round = await reserveRound(deps, own, { passedOver });
   } catch (error) {
     // Of one alone that fails it is known which one it is: those behind it need not find out.
     if (own.length === 1 && !isOutage(store, error)) await passTurn(deps, lastId, own, []);
@@ -107,17 +108,36 @@ async function reserveOwn(
   return round;
 }
 
+/** How a round is decided. */
+interface RoundOptions {
+  passedOver: readonly Undecided[];
+  /** Stop before the first order that another transaction has locked; it and the rest have no outcome. */
+  skipLocked?: boolean;
+}
+
 /**
- * Decides about orders in one transaction.
+ * Decides about orders in one transaction; in a second one, where there turn out to be fewer units than it seemed.
  *
  * @param line in their turn
- * @param options.skipLocked stop before the first one that another transaction has locked; it and the rest have no outcome
  */
-function reserveRound(
+async function reserveRound(
   deps: HandlerDeps,
   line: readonly InLine[],
-  passedOver: readonly Undecided[],
-  { skipLocked = false }: { skipLocked?: boolean } = {},
+  options: RoundOptions,
+): Promise<Reserved> {
+  const triesAhead = options.passedOver.length === 0 && !options.skipLocked;
+  try {
+    return await reserveOnce(deps, line, { ...options, triesAhead });
+  } catch (error) {
+    if (!(error instanceof AheadInVain)) throw error;
+    return await reserveOnce(deps, line, { ...options, triesAhead: false });
+  }
+}
+
+function reserveOnce(
+  deps: HandlerDeps,
+  line: readonly InLine[],
+  { passedOver, skipLocked = false, triesAhead }: RoundOptions & { triesAhead: boolean },
 ): Promise<Reserved> {
   return deps.db.transaction(async (tx) => {
     const { orders, now } = await lockOrders(tx, line.map(({ orderId }) => orderId), {
@@ -125,15 +145,18 @@ function reserveRound(
     });
     const reached = skipLocked ? await untilLocked(tx, line, orders) : line;
     const orderIds = reached.map(({ orderId }) => orderId);
+    const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
     const requests = await readRequests(tx, orderIds, orders);
+    const ahead = triesAhead
+      ? await reserveAhead(deps, tx, requests, { now, attempts })
+      : new Set<number>();
     const stock = await lockStock(
       tx,
       requests.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
     );
     const open = await findWaiting(tx, { line: reached, requests, stock, passedOver });
     const free = requests.filter(({ order }) => !open.has(order.id));
-    const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
-    const round = { orderIds, orders, free, stock, now, attempts };
+    const round = { orderIds, orders, free, ahead, stock, now, attempts };
     const { outcomes, arrived } = await decideAndWrite(deps, tx, round);
     for (const id of open) outcomes.set(id, { kind: "later", error: notYet });
     return { outcomes, arrived };
@@ -205,6 +228,8 @@ interface Round {
   orderIds: readonly number[];
   orders: ReadonlyMap<number, OrderFacts>;
   free: readonly ReserveRequest[];
+  /** Those of whom it is written already that they are reserved. */
+  ahead: ReadonlySet<number>;
   stock: Map<number, number>;
   now: string;
   attempts: ReadonlyMap<number, number>;
@@ -213,9 +238,10 @@ interface Round {
 async function decideAndWrite(
   deps: HandlerDeps,
   tx: Queryable,
-  { orderIds, orders, free, stock, now, attempts }: Round,
+  { orderIds, orders, free, ahead, stock, now, attempts }: Round,
 ): Promise<Reserved> {
   const decided = await decideInQueues(tx, free, stock, deps.onShortage ?? "fail");
+  holdToAhead(ahead, free, decided.decisions);
   const outcomes = new Map<number, Outcome>();
   for (const id of orderIds) if (!orders.has(id)) outcomes.set(id, vanished("order", id));
 
@@ -236,7 +262,7 @@ async function decideAndWrite(
     switch (decision.kind) {
       case "reserve":
         reserved.push(order.id);
-        events.push({ orderId: order.id, event: "reserved", attempt });
+        if (!ahead.has(order.id)) events.push({ orderId: order.id, event: "reserved", attempt });
         outcomes.set(order.id, doneWith(charge));
         break;
       case "already_reserved":
@@ -262,7 +288,7 @@ async function decideAndWrite(
 
   if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
   const arrived = await writeQueues(tx, free, decided, stock);
-  await transitionOrders(tx, "reserve", reserved, now);
+  await transitionOrders(tx, "reserve", reserved.filter((id) => !ahead.has(id)), now);
   await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
   for (const [id, effects] of await effectsOfEnded(deps, tx, ended, { before, now })) {

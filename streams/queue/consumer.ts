@@ -26,7 +26,7 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "../timing/pause.ts";
 import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
-import { inParts, shareOutBy } from "./share_out.ts";
+import { shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
 import type { Delivery, EngineDeps, Entry, QueueTypes, Turn } from "./work.ts";
 
@@ -83,7 +83,7 @@ export async function consumeOnce<T extends QueueTypes>(
   }
   const { entries, nextDueMs, others } = await claim(consumer);
   entries.sort((a, b) => compareEntryIds(a.id, b.id));
-  const { batch: size } = consumer.batchSize;
+  const { batchSize: size } = consumer;
   const room = size - entries.length;
   if (room > 0) {
     const waits = entries.length === 0 && helps === undefined;
@@ -213,7 +213,7 @@ function whyDead({ deliveries, errors, lastError }: Entry): string {
 }
 
 async function runEntries<T extends QueueTypes>(
-  { deps, options, share, batchSize, watch }: Consumer<T>,
+  { deps, options, share, watch }: Consumer<T>,
   entries: readonly Entry[],
 ): Promise<Turn> {
   const turn: Turn = { handled: 0, retried: 0, dead: 0, delayed: 0 };
@@ -227,9 +227,8 @@ async function runEntries<T extends QueueTypes>(
     const batches = [together, ...alone.map((delivery) => [delivery])];
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      const shares = share(batch).flatMap((one) => inParts(options.work, one, batchSize));
       const own = { ...deps, stillOurs: beat.keep };
-      results.push(...await execute(own, options, shares, byId, batchSize.note));
+      results.push(...await execute(own, options, share(batch), byId));
       const ours = await sortOutLost(deps, options.work, results, beat);
       await complete(deps, options, ours, turn);
       for (const { outcome } of results) {

@@ -149,8 +149,6 @@ export interface Work<T extends QueueTypes> {
   /** The handler of each type, in the order in which the parts of a batch are handled. */
   handlers: Readonly<Record<string, Handler<T>>>;
   store: Store<T["deps"]>;
-  /** True for a message whose handler holds until its commit what messages of others need as well. */
-  locksWhatOthersNeed?(message: T["message"]): boolean;
   /** The longest that a message is scheduled ahead, in milliseconds. */
   maxDelayMs(deps: T["deps"]): number;
   /** Takes the events of finished messages: after their commit and before their acknowledgement, so perhaps again. */

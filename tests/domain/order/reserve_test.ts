@@ -4,6 +4,7 @@ import { type ItemNeed, type OrderStatus, orderTransitions } from "../../../doma
 import {
   decideReservations,
   findOpen,
+  hasPlenty,
   type ReserveDecision,
   sumNeeds,
 } from "../../../domain/order/reserve.ts";
@@ -147,6 +148,34 @@ Deno.test("sumNeeds() adds up the items of a product and sorts by product", () =
         const own = items.filter((item) => item.productId === productId);
         assert.equal(qty, own.reduce((sum, item) => sum + item.qty, 0));
       }
+    },
+  ));
+});
+
+Deno.test("hasPlenty() is true where all would get their units twice, and only there", () => {
+  fc.assert(fc.property(
+    fc.array(
+      fc.array(
+        fc.record({
+          productId: fc.integer({ min: 1, max: 3 }),
+          qty: fc.integer({ min: 1, max: 4 }),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+      { maxLength: 5 },
+    ),
+    fc.array(fc.nat(30), { minLength: 2, maxLength: 3 }),
+    (orders, units) => {
+      const stock = new Map(units.map((qty, index) => [index + 1, qty]));
+      const requests = orders.map((items, index) => ({
+        order: orderIn("PENDING", { id: index + 1 }),
+        needs: sumNeeds(items),
+      }));
+      const before = [...stock];
+      const plenty = hasPlenty(requests, stock);
+      assert.deepEqual([...stock], before);
+      const twice = decideReservations([...requests, ...requests], new Map(stock));
+      assert.equal(plenty, twice.every(({ kind }) => kind === "reserve"));
     },
   ));
 });

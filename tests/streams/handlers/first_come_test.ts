@@ -234,7 +234,7 @@ Deno.test("whatever happens, the orders of a lane end as if they had come one af
         const db = failingFor(flow.db, unlucky);
         const small = { batchSize: 5 };
         const consumers = consumersOf(flow, 4, { db });
-        for (const consumer of consumers) consumer.batchSize.batch = small.batchSize;
+        for (const consumer of consumers) consumer.batchSize = small.batchSize;
         for (const one of steps) {
           switch (one.do) {
             case "add": {
