@@ -46,8 +46,10 @@ export interface Database extends Queryable {
    * The same pool for work that is to leave connections to others: at most so many of its transactions run at once, and
    * others wait in their order. Statements outside of them take a connection each as ever, so one within a
    * transaction never waits for another transaction.
+   *
+   * @param max see {@linkcode limitedUse}
    */
-  withTransactions(max: number): Database;
+  withTransactions(max: () => number): Database;
   /** The connections at this moment. */
   connections(): ConnectionCounts;
   /** Has every connection looked at before it is used for the first time, those that are open as well. */

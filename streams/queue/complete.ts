@@ -45,6 +45,7 @@ interface Sorted<T extends QueueTypes> {
   failed: Failed<T["message"]>[];
   delayed: Failed<T["message"]>[];
   newer: Failed<T["message"]>[];
+  later: Failed<T["message"]>[];
   dead: Failed<T["message"]>[];
 }
 
@@ -62,7 +63,10 @@ export async function complete<T extends QueueTypes>(
   turn: Turn,
 ): Promise<void> {
   const { group, work } = options;
-  const { finished, events, failed, delayed, newer, dead } = sortResults(options, results);
+  const { finished, events, failed, delayed, newer, later, dead } = sortResults(
+    options,
+    results,
+  );
   if (events.length > 0) await work.beforeAcknowledge(deps, events);
   const marks = work.marks?.(deps);
   turn.handled += await finish(deps, work.codec, { group, finished, counter: "processed", marks });
@@ -77,6 +81,7 @@ export async function complete<T extends QueueTypes>(
     (isOutage(work.store, error) ? delayed : failed).push(...dead);
   }
   turn.retried += await delay(deps, options, failed, "error");
+  turn.retried += await delay(deps, options, later, "outage");
   turn.delayed += await delay(deps, options, delayed, "outage");
   // No reason to rest: what else there is can be done.
   await delay(deps, options, newer, "outage");
@@ -92,6 +97,7 @@ function sortResults<T extends QueueTypes>(
     failed: [],
     delayed: [],
     newer: [],
+    later: [],
     dead: [],
   };
   for (const { entry, message, outcome } of results) {
@@ -106,6 +112,9 @@ function sortResults<T extends QueueTypes>(
         failed.push({ entry, message, error: outcome.error, early: outcome.early });
         break;
       }
+      case "later":
+        sorted.later.push({ entry, message, error: outcome.error });
+        break;
       case "outage":
         sorted.delayed.push({ entry, message, error: outcome.error });
         break;

@@ -29,6 +29,11 @@ export interface Delivery<M> {
   message: M;
   /** How often it was handed out, this time included. */
   attempt: number;
+  /**
+   * It was handed out before, even where that does not count. Those that are new stand together in the stream: whatever
+   * else stands between two of them is this consumer's as well.
+   */
+  again?: boolean;
 }
 
 /** What became of one message. */
@@ -41,10 +46,12 @@ export type Outcome<M, E> =
   | { kind: "outage"; error: string; ifLost?: Enqueued<M>[] }
   /** A newer version has published it, and a process of that one will take it: it waits, and loses no try. */
   | { kind: "newer"; error: string; ms: number; ifLost?: Enqueued<M>[] }
+  /** Not yet: it waits for what is to be done before, and loses no try. */
+  | { kind: "later"; error: string; ifLost?: Enqueued<M>[] }
   /**
    * No retry can help: a person has to look, unless {@linkcode Work.judgeDead} knows better.
    *
-   * Of these four, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
+   * Of these five, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
    * nothing. `early` says that it was judged by rows which may be older than the message.
    */
   | {
@@ -67,7 +74,8 @@ export interface QueueTypes {
 }
 
 /**
- * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order.
+ * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order. The older
+ * message comes first.
  *
  * Running it again for the same messages has no second effect and returns the same outcomes. What it
  * throws means that nothing was committed: the batch is then halved until the culprit stands alone.
@@ -98,6 +106,8 @@ export interface Entry {
   deliveries: number;
   errors: number;
   lastError: string;
+  /** It was handed out before. */
+  again: boolean;
 }
 
 /** What a turn did, for those who watch. */
@@ -147,8 +157,6 @@ export interface Work<T extends QueueTypes> {
   /** The handler of each type, in the order in which the parts of a batch are handled. */
   handlers: Readonly<Record<string, Handler<T>>>;
   store: Store<T["deps"]>;
-  /** True for a message whose handler holds until its commit what messages of others need as well. */
-  locksWhatOthersNeed?(message: T["message"]): boolean;
   /** The longest that a message is scheduled ahead, in milliseconds. */
   maxDelayMs(deps: T["deps"]): number;
   /** Takes the events of finished messages: after their commit and before their acknowledgement, so perhaps again. */

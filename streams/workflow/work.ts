@@ -11,7 +11,6 @@ import { readLossFloors } from "../../db/recovery/database_marks.ts";
 import { type Lane, laneName } from "../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf, purposeOf } from "../../domain/messages/messages.ts";
 import { causeHash } from "../../domain/order/content_hash.ts";
-import { workOf } from "../../domain/messages/work.ts";
 import { handlers } from "../handlers/handlers.ts";
 import { watchActivity } from "../kpis/activity.ts";
 import { applyKpis } from "../kpis/kpis.ts";
@@ -28,9 +27,6 @@ export const workflow: Work<WorkflowTypes> = {
   codec: messageCodec,
   handlers,
   store,
-  // What reserves stock, and what gives it back where a charge is declined.
-  locksWhatOthersNeed: ({ type }) =>
-    workOf[type].group === "orders" || workOf[type].group === "payments",
   maxDelayMs: ({ gateway }) => maxDelayMs(gateway),
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);

@@ -9,6 +9,7 @@ import type { EngineName } from "../engines/programs.ts";
 import { benchArchive } from "./archive.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
+import { benchFlash } from "./flash.ts";
 import { benchErase } from "./erase.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchBatches, benchIntake } from "./intake.ts";
@@ -50,6 +51,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "web orders beside a file that drains, and beside tokens that flood the API",
     usual: false,
     run: benchLanes,
+  },
+  flash: {
+    summary:
+      "everybody wants one product, from a file and over HTTP, drained by 1, 2 and 4 processes",
+    usual: false,
+    run: benchFlash,
   },
   beside: { summary: "import while another process drains it", usual: false, run: benchBeside },
   readers: {
