@@ -5,11 +5,11 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import mysql from "mysql2/promise";
+import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
 import type { MigrationHeader } from "../../domain/operation/migration_header.ts";
-import { connectionOptions } from "./connection.ts";
+import { connectionWay, openConnection } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isFatal, isRetryable } from "./faults.ts";
 import { readAccount } from "./grants.ts";
@@ -91,7 +91,7 @@ export async function migrate(
     } catch (error) {
       throw await failed(connection, "Cannot migrate", error);
     }
-    const another = () => mysql.createConnection(connectionOptions(url));
+    const another = () => openConnection(connectionWay(url));
     return await withMigrationLease(connection, another, async (lease) => {
       const applied: string[] = [];
       const all = await statusOn(connection, folder);
@@ -311,9 +311,10 @@ async function appliedVersions(connection: mysql.Connection): Promise<Set<number
 }
 
 async function createDatabase(url: string): Promise<void> {
-  const { database, ...options } = connectionOptions(url);
+  const way = connectionWay(url);
+  const { database } = way.options;
   try {
-    const connection = await mysql.createConnection(options);
+    const connection = await openConnection(way, { database: undefined });
     try {
       const [rows] = await connection.query(
         "select 1 from information_schema.schemata where schema_name = ?",
@@ -338,10 +339,10 @@ async function withConnection<T>(
   work: (connection: mysql.Connection) => Promise<T>,
 ): Promise<T> {
   // Wrong settings are no server that can't be reached.
-  const options = connectionOptions(url);
+  const way = connectionWay(url);
   let connection: mysql.Connection;
   try {
-    connection = await mysql.createConnection(options);
+    connection = await openConnection(way);
   } catch (error) {
     throw await unreachableDatabase(url, error);
   }

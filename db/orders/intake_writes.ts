@@ -8,6 +8,7 @@ import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
 import type { ItemSum } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
@@ -16,19 +17,31 @@ import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
-  order: IncomingOrder;
+  readonly order: IncomingOrder;
   /** Of its content, in hexadecimal. */
-  hash: string;
-  totalCents: number;
+  readonly hash: string;
+  readonly totalCents: number;
 }
 
 /** An order as it is to be written. */
 export function orderToWrite(order: IncomingOrder): OrderToWrite {
-  return {
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  };
+  return new HashedOrder(order);
+}
+
+/** Its hash is made when it is asked for: of an order that is not known, a trial needs none. */
+class HashedOrder implements OrderToWrite {
+  readonly order: IncomingOrder;
+  readonly totalCents: number;
+  #hash: string | undefined;
+
+  constructor(order: IncomingOrder) {
+    this.order = order;
+    this.totalCents = orderTotalOf(order);
+  }
+
+  get hash(): string {
+    return this.#hash ??= orderContentHash(contentOf(this.order));
+  }
 }
 
 /** An order as the database has it. */
@@ -340,7 +353,8 @@ export async function readItemSums(
 ): Promise<Map<number, ItemSum[] | undefined>> {
   const found = new Map<number, ItemSum[] | undefined>([...max.keys()].map((id) => [id, []]));
   if (max.size === 0) return found;
-  const counts = await db.query(
+  const counts = await readEverywhere(
+    db,
     `
     select order_id, count(distinct product_id, unit_price_cents) as kinds
     from order_items
@@ -355,7 +369,8 @@ export async function readItemSums(
     else few.push(id);
   }
   if (few.length === 0) return found;
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
     select order_items.order_id, products.sku, order_items.unit_price_cents,
       sum(order_items.qty) as qty

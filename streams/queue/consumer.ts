@@ -18,6 +18,7 @@ import { batchSizeOf } from "./batch_size.ts";
 import { claim, claimDue, helperOf, readNew } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
+import { compareEntryIds } from "./entry_ids.ts";
 import { execute } from "./execute.ts";
 import { releaseOwn } from "./release.ts";
 import { isPause } from "./pause_group.ts";
@@ -25,7 +26,7 @@ import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "../timing/pause.ts";
 import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
-import { inParts, shareOutBy } from "./share_out.ts";
+import { shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
 import type { Delivery, EngineDeps, Entry, Outcome, QueueTypes, Turn } from "./work.ts";
 
@@ -87,7 +88,8 @@ export async function consumeOnce<T extends QueueTypes>(
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
-  const { batch: size } = consumer.batchSize;
+  entries.sort((a, b) => compareEntryIds(a.id, b.id));
+  const { batchSize: size } = consumer;
   const room = size - entries.length;
   if (room > 0) {
     const waits = entries.length === 0 && helps === undefined;
@@ -198,7 +200,8 @@ function sortEntries<T extends QueueTypes>(
       sorted.ended.push({ entry, message: null, outcome });
       continue;
     }
-    const delivery = { id: entry.id, message, attempt: entry.deliveries };
+    const { id, deliveries: attempt, again } = entry;
+    const delivery = { id, message, attempt, again };
     switch (decideRedelivery(entry.deliveries, entry.errors, maxDeliveries)) {
       case "run":
         sorted.together.push(delivery);
@@ -235,7 +238,7 @@ function whyDead({ deliveries, errors, lastError }: Entry): string {
 }
 
 async function runEntries<T extends QueueTypes>(
-  { deps, options, share, batchSize, watch }: Consumer<T>,
+  { deps, options, share, watch }: Consumer<T>,
   entries: readonly Entry[],
 ): Promise<Turn> {
   const turn: Turn = { handled: 0, retried: 0, dead: 0, delayed: 0 };
@@ -249,9 +252,8 @@ async function runEntries<T extends QueueTypes>(
     const batches = [together, ...alone.map((delivery) => [delivery])];
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      const shares = share(batch).flatMap((one) => inParts(options.work, one, batchSize));
       const own = { ...deps, stillOurs: beat.keep };
-      results.push(...await execute(own, options, shares, byId, batchSize.note));
+      results.push(...await execute(own, options, share(batch), byId));
       const ours = await sortOutLost(deps, options.work, results, beat);
       await complete(deps, options, ours, turn);
       for (const { outcome } of results) {

@@ -6,8 +6,10 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
+import { benchArchive } from "./archive.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
+import { benchFlash } from "./flash.ts";
 import { benchErase } from "./erase.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchBatches, benchIntake } from "./intake.ts";
@@ -50,6 +52,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     usual: false,
     run: benchLanes,
   },
+  flash: {
+    summary:
+      "everybody wants one product, from a file and over HTTP, drained by 1, 2 and 4 processes",
+    usual: false,
+    run: benchFlash,
+  },
   beside: { summary: "import while another process drains it", usual: false, run: benchBeside },
   readers: {
     summary: "import of one file by the own reader and by that of other files",
@@ -76,6 +84,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
+  archive: {
+    summary: "drain beside orders being archived, by turns with one alone",
+    usual: false,
+    run: benchArchive,
+  },
   growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
   migrations: {
     summary: "each migration on full tables, and how long others wait meanwhile",

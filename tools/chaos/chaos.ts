@@ -25,7 +25,7 @@ import importerKilled from "./importer_killed.ts";
 import killerMessage from "./killer_message.ts";
 import lateAnswers from "./late_answers.ts";
 import lockStorm from "./lock_storm.ts";
-import locksLost from "./locks_lost.ts";
+import turnsLost from "./turns_lost.ts";
 import messagesDoubled from "./messages_doubled.ts";
 import oldDatabase from "./old_database.ts";
 import poison from "./poison.ts";
@@ -62,7 +62,7 @@ export const scenarios: readonly Scenario[] = [
   lateAnswers,
   poison,
   killerMessage,
-  locksLost,
+  turnsLost,
   wrongClocks,
   oldDatabase,
   releaseBefore,

@@ -13,6 +13,7 @@ import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { reclaim } from "../../../streams/queue/claim.ts";
 import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, withWorkflow, type Workflow } from "../../workflow.ts";
+import { failingFor } from "../failing_database.ts";
 import { assertConsistent, makeDue, orphan, pendingOf } from "../consistent.ts";
 
 const nothing = { handled: 0, retried: 0, dead: 0, delayed: 0 };
@@ -124,8 +125,8 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
   withWorkflow("consumer_halving", async (flow) => {
     const ids = await addMany(flow, 300, "sku");
     const culprit = ids[137]!;
-    const share = failing(culprit, new Error("it explodes"));
-    const consumer = flow.consumerOf("orders", { share, maxDeliveries: 4 });
+    const consumer = flow.consumerOf("orders", { maxDeliveries: 4 });
+    consumer.deps.db = failingFor(flow.db, new Set([culprit]), new Error("it explodes"));
     assert.deepEqual(await consumeOnce(consumer), {
       handled: 299,
       retried: 1,
