@@ -263,6 +263,7 @@ const pageRows: Record<string, Row> = {
 
 /** Every command, with all the actions that it can do, or why it does none. */
 const commandRows: Record<string, AuditAction[] | string> = {
+  archive: ["order.archive", "order.restore"],
   customer: ["customer.export", "customer.erase"],
   consume: "works on what was asked for; timelines name the consumer",
   dead: ["dead_letter.retry", "dead_letter.discard"],

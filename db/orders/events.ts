@@ -7,6 +7,7 @@
 import { bringerOf } from "../../domain/order/bringer.ts";
 import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** One step in an order's life. */
@@ -72,13 +73,14 @@ export async function readBringers(
 ): Promise<Map<number, string>> {
   const bringers = new Map<number, string>();
   if (orderIds.length === 0) return bringers;
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
-    select order_id, actor
+    select id, order_id, actor
     from order_events force index (order_events_order)
-    where order_id in (?) and event = 'created'
-    order by id desc`,
+    where order_id in (?) and event = 'created'`,
     [[...orderIds]],
+    "order by id desc",
   );
   // The first step of each comes last.
   for (const row of rows) bringers.set(toInteger(row.order_id), bringerOf(String(row.actor)));
@@ -87,14 +89,14 @@ export async function readBringers(
 
 /** Who brought an order, by its timeline; null where that does not say. */
 export async function readBringer(db: Queryable, orderId: number): Promise<string | null> {
-  const [row] = await db.execute(
+  const [row] = await readEverywhere(
+    db,
     `
-    select actor
+    select id, actor
     from order_events force index (order_events_order)
-    where order_id = ? and event = 'created'
-    order by id
-    limit 1`,
+    where order_id = ? and event = 'created'`,
     [orderId],
+    "order by id limit 1",
   );
   return row === undefined ? null : bringerOf(String(row.actor));
 }

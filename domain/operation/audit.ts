@@ -43,6 +43,8 @@ export const auditActions = {
   "order.edit": "Change orders",
   "order.cancel": "Cancel an order",
   "order.retry": "Take an order up again",
+  "order.archive": "Archive orders",
+  "order.restore": "Bring archived orders back",
   "payment.accept": "Accept a payment",
   "payment.give_back": "Give a payment back",
   "payment.dismiss": "Dismiss a payment",
