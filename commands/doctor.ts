@@ -15,6 +15,7 @@ import { countForeignKeys } from "../db/customers/erased_keys.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { erasureKeyOf } from "../domain/customer/erasure_key.ts";
 import { readGrants } from "../db/connection/grants.ts";
+import { readHostStates } from "../db/connection/host_states.ts";
 import { canWrite } from "../db/connection/ping.ts";
 import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
 import { type Config, isLoopback } from "../config/config.ts";
@@ -26,6 +27,7 @@ import {
   judgeDatabase,
   judgeDatabaseAge,
   judgeEncryption,
+  judgeHosts,
   judgeRedis,
   judgeVersion,
   judgeWriting,
@@ -219,9 +221,11 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
     const askedMs = Date.now();
     const facts = await readServerFacts(db);
     const rights = await judgeRights(config, db);
+    const hosts = await readHostStates(config.databaseUrl);
     const findings = [
       judgeVersion(facts.engine, facts.version),
       await judgeDatabaseWay(config.databaseUrl, db),
+      ...hosts.length === 0 ? [] : [judgeHosts(hosts)],
       rights,
       ...judgeDatabase(facts, config.databaseConnections),
       judgeClock("database", facts.nowMs, askedMs, Date.now()),
@@ -282,7 +286,8 @@ const encryptRemedy = {
 };
 
 async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
-  const { host, socket, tls } = readDatabaseUrl(url).address;
+  const { socket, tls, ...first } = readDatabaseUrl(url).address;
+  const { host } = (first.hosts ?? []).find(({ host }) => !isLoopback(host)) ?? first;
   const way = {
     host,
     isSocket: socket !== undefined,

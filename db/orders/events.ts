@@ -5,6 +5,7 @@
  */
 
 import { bringerOf } from "../../domain/order/bringer.ts";
+import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
@@ -13,36 +14,7 @@ import { type Queryable, toInteger } from "../connection/database.ts";
 export interface OrderEventRow {
   orderId: number;
   refundId?: number;
-  event:
-    | "created"
-    | "updated"
-    | "edited"
-    | "reserved"
-    | "backordered"
-    | "retried"
-    | "paid"
-    | "failed"
-    | "cancelled"
-    | "payment_late"
-    | "payment_disputed"
-    | "payment_second"
-    | "payment_superseded"
-    | "payment_accepted"
-    | "payment_given_back"
-    | "payment_dismissed"
-    | "payment_reversed"
-    | "payment_by_hand"
-    | "payment_returned"
-    | "payment_given_twice"
-    | "refund_requested"
-    | "refund_by_hand"
-    | "refund_completed"
-    | "refund_refused"
-    | "refund_processed"
-    | "refund_given_twice"
-    | "given_twice_dismissed"
-    | "refund_failed"
-    | "customer_erased";
+  event: TimelineStep;
   /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */
   detail?: string;
   /** Delivery count of the message behind it. */

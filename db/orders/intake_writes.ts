@@ -17,19 +17,31 @@ import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
-  order: IncomingOrder;
+  readonly order: IncomingOrder;
   /** Of its content, in hexadecimal. */
-  hash: string;
-  totalCents: number;
+  readonly hash: string;
+  readonly totalCents: number;
 }
 
 /** An order as it is to be written. */
 export function orderToWrite(order: IncomingOrder): OrderToWrite {
-  return {
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  };
+  return new HashedOrder(order);
+}
+
+/** Its hash is made when it is asked for: of an order that is not known, a trial needs none. */
+class HashedOrder implements OrderToWrite {
+  readonly order: IncomingOrder;
+  readonly totalCents: number;
+  #hash: string | undefined;
+
+  constructor(order: IncomingOrder) {
+    this.order = order;
+    this.totalCents = orderTotalOf(order);
+  }
+
+  get hash(): string {
+    return this.#hash ??= orderContentHash(contentOf(this.order));
+  }
 }
 
 /** An order as the database has it. */

@@ -108,10 +108,15 @@ const disorderSeconds = 120;
  * have no index by time, so the place is found by halving.
  *
  * @param since UTC
+ * @param table whose steps are meant: those of orders, or the movements of products
  * @returns an id after which to read; 0 for the beginning
  */
-export async function findStepBefore(db: Queryable, since: string): Promise<number> {
-  const [top] = await db.execute("select coalesce(max(id), 0) as id from order_events");
+export async function findStepBefore(
+  db: Queryable,
+  since: string,
+  table: "order_events" | "stock_movements" = "order_events",
+): Promise<number> {
+  const [top] = await db.execute(`select coalesce(max(id), 0) as id from ${table}`);
   let low = 0;
   let high = toInteger(top!.id);
   while (low < high) {
@@ -119,7 +124,7 @@ export async function findStepBefore(db: Queryable, since: string): Promise<numb
     const [next] = await db.execute(
       `
       select id, created_at < cast(? as datetime(6)) - interval ${disorderSeconds} second as is_before
-      from order_events
+      from ${table}
       where id > ?
       order by id
       limit 1`,

@@ -189,7 +189,11 @@ function readSources(
   );
 }
 
-/** @returns the outcome, which {@linkcode recordUnexpected} may still add to */
+/**
+ * An answer may be about a charge of an edit that this server does not know yet.
+ *
+ * @returns the outcome, which {@linkcode recordUnexpected} may still add to
+ */
 function settleOne(
   deps: HandlerDeps,
   settling: Settling,
@@ -203,7 +207,11 @@ function settleOne(
   const superseded = supersededBy(settling.superseded.get(orderId), message);
   if (superseded !== undefined) return endSuperseded(deps, settling, superseded, message, index);
   if (key !== undefined && !settling.keysOf.get(orderId)?.includes(key)) {
-    return { kind: "dead", error: `the answer to charge ${key} is not about order ${orderId}` };
+    return {
+      kind: "dead",
+      error: `the answer to charge ${key} is not about order ${orderId}`,
+      early: true,
+    };
   }
   const before = recorded.get(orderId) ?? null;
   const source = settling.sources.get(orderId);
@@ -239,7 +247,11 @@ function settleOne(
       settling.unexpected.push({ kind: "second", message, index });
       break;
     case "too_early":
-      return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+      return {
+        kind: "retry",
+        error: `order ${orderId} was paid before it was reserved`,
+        early: true,
+      };
     case "source_first":
       return {
         kind: "retry",
@@ -248,7 +260,7 @@ function settleOne(
     case "taken_back":
       return { kind: "dead", error: takenBack(message, before!) };
     case "wrong_amount":
-      return { kind: "dead", error: wrongAmount(order, message, before) };
+      return { kind: "dead", error: wrongAmount(order, message, before), early: true };
   }
   return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
 }

@@ -28,14 +28,14 @@ export function helperOf(consumer: string): string {
 export async function claim<T extends QueueTypes>(
   consumer: Consumer<T>,
 ): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
-  const { deps, options: { group, work, takeoverMs } } = consumer;
-  const size = consumer.batchSize.batch;
+  const { deps, options: { group, work, takeoverMs, live } } = consumer;
+  const size = consumer.batchSize;
   const [[, nextScheduledMs], due] = await Promise.all([
     promote(deps, work.codec, { group, most: size, maxMs: work.maxDelayMs(deps) }),
     claimDue(consumer, size),
   ]);
   const [nextDelayedMs, others, liveAgeMs, ...delayed] = due;
-  consumer.batchSize.sawLive(liveAgeMs);
+  live?.saw(liveAgeMs);
   const entries = delayed.map(toEntry);
   // Looking for orphans costs a scan of what is pending: a few times in a reclaim time is enough.
   const now = performance.now();
@@ -144,7 +144,7 @@ type RawEntry = [
 ];
 
 function toEntry([id, deliveries, errors, lastError, fields]: RawEntry): Entry {
-  return { id, deliveries, errors, lastError, fields };
+  return { id, deliveries, errors, lastError, fields, again: true };
 }
 
 /** Reads messages that nobody had yet. */
@@ -186,5 +186,6 @@ export async function readNew<T extends QueueTypes>(
     deliveries: 1,
     errors: 0,
     lastError: "",
+    again: false,
   }));
 }

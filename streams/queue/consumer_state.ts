@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { BatchSize } from "./batch_size.ts";
+import type { LiveWatch } from "./live_watch.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import type { ShareOut } from "./share_out.ts";
 import type { QueueTypes, Watch, Work } from "./work.ts";
@@ -19,7 +19,7 @@ export type ConsumerDeps<T extends QueueTypes> = T["deps"] & {
 export interface ConsumerOptions<T extends QueueTypes> {
   group: T["group"];
   work: Work<T>;
-  /** Most messages at once; fewer are taken and handled together where the lanes ask for it, see `batch_size.ts`. */
+  /** Most messages at once; fewer in the live lane, see `batch_size.ts`. */
   batchSize: number;
   maxDeliveries: number;
   retryBackoffMs: number;
@@ -29,6 +29,8 @@ export interface ConsumerOptions<T extends QueueTypes> {
   share?: ShareOut<T>;
   /** The consumer of the same process that this one helps: it works only while that one needs it. */
   helps?: Consumer<T>;
+  /** Is told when the group got live messages. */
+  live?: LiveWatch;
   /** Nothing is taken while it is shut. */
   gate?: { isShut: boolean };
 }
@@ -39,7 +41,7 @@ export interface Consumer<T extends QueueTypes> {
   options: ConsumerOptions<T>;
   share: ShareOut<T>;
   /** How many messages it takes at once. */
-  batchSize: BatchSize;
+  batchSize: number;
   /** When orphaned messages were last looked for, by the monotonic clock in ms. */
   reclaimAt: number;
   /** Where the next look begins: more may be pending than one look sees. */

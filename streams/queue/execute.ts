@@ -26,25 +26,18 @@ interface Ran<T extends QueueTypes> extends Result<T> {
   handle: Handler<T>;
 }
 
-/**
- * Has the messages of a batch handled, each by its handler.
- *
- * @param note is told of each share how many messages it had and how long it took, in milliseconds
- */
+/** Has the messages of a batch handled, each by its handler. */
 export async function execute<T extends QueueTypes>(
   deps: T["deps"],
   { group, work, maxDeliveries }: ConsumerOptions<T>,
   shares: readonly Share<T>[],
   entries: ReadonlyMap<string, Entry>,
-  note: (messages: number, ms: number) => void = () => {},
 ): Promise<Result<T>[]> {
   let trial: Promise<boolean> | undefined;
   const isWell = () => trial ??= enginesTakeWrites(deps, work.store);
   const ran: Ran<T>[] = [];
   for (const { handle, deliveries } of shares) {
-    const startedAt = performance.now();
     const outcomes = await runHalving(deps, work, { handle, deliveries }, isWell);
-    note(deliveries.length, performance.now() - startedAt);
     deliveries.forEach((delivery, index) => {
       const { id, message } = delivery;
       const outcome = outcomes[index]!;

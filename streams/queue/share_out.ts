@@ -4,8 +4,7 @@
  * @module
  */
 
-import type { BatchSize } from "./batch_size.ts";
-import type { Delivery, Handler, QueueTypes, Work } from "./work.ts";
+import type { Delivery, Handler, QueueTypes } from "./work.ts";
 
 /** The messages of a batch that one handler takes. */
 export interface Share<T extends QueueTypes> {
@@ -41,21 +40,4 @@ export function shareOutBy<T extends QueueTypes>(
       return own === undefined ? [] : [{ handle, deliveries: own }];
     });
   };
-}
-
-/** A handler's messages, in parts where live messages may wait for what it locks, see `batch_size.ts`. */
-export function inParts<T extends QueueTypes>(
-  { locksWhatOthersNeed }: Pick<Work<T>, "locksWhatOthersNeed">,
-  { handle, deliveries }: Share<T>,
-  size: BatchSize,
-): Share<T>[] {
-  const part = size.part();
-  if (deliveries.length <= part || !locksWhatOthersNeed?.(deliveries[0]!.message)) {
-    return [{ handle, deliveries }];
-  }
-  const parts: Share<T>[] = [];
-  for (let from = 0; from < deliveries.length; from += part) {
-    parts.push({ handle, deliveries: deliveries.slice(from, from + part) });
-  }
-  return parts;
 }
