@@ -4,6 +4,7 @@
  * @module
  */
 
+import { restoreOrders } from "../db/archive/archive.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   type DeadLetterFilter,
@@ -194,6 +195,7 @@ async function decide(
       );
       const decision = choose(letters);
       const ids = decision.kept.map(({ id }) => id);
+      await restoreOrders(tx, decision.kept.flatMap(({ orderId }) => orderId ?? []));
       await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);
       await addAuditEntries(tx, entriesOf(decision));
       if (ids.length > 0) await inTransaction?.(tx);

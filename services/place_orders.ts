@@ -34,13 +34,19 @@ export type PlacedOrder =
   | { outcome: "conflict"; paymentOf?: string }
   | { outcome: "unknown_sku"; skus: string[] };
 
+/** An order that is new. */
+export interface InsertedOrder<B extends BroughtOrder> {
+  brought: B;
+  order: OrderSummary;
+}
+
 /** What belongs to placing orders. */
 export interface PlaceOptions<B extends BroughtOrder> {
   /**
    * Is told the orders that are new, in the transaction that inserts them: what it writes is there with the
    * orders or not at all.
    */
-  inTransaction?: (tx: Queryable, inserted: readonly { brought: B; id: number }[]) => Promise<void>;
+  inTransaction?: (tx: Queryable, inserted: readonly InsertedOrder<B>[]) => Promise<void>;
   /** Where all of them go; left out for orders that are waited for, see {@linkcode chooseLanes}. */
   lane?: Lane;
 }
@@ -70,6 +76,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   const broughtOf = new Map(brought.map((one) => [one.order, one]));
   // Beside the transaction; a Redis that is away says nothing about lanes, and is waited for when it gets the messages.
   const choosing = lanesOf(deps, [...broughtOf.values()], options.lane);
+  const summaries = new Map<number, OrderSummary>();
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
@@ -78,7 +85,12 @@ export async function placeAndPublish<B extends BroughtOrder>(
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
     inTransaction: async (tx, inserted) => {
-      const added = [...inserted].map(([order, id]) => ({ brought: broughtOf.get(order)!, id }));
+      const found = await readOrderSummaries(tx, [...inserted.values()]);
+      for (const [id, order] of found) summaries.set(id, order);
+      const added = [...inserted].map(([order, id]) => ({
+        brought: broughtOf.get(order)!,
+        order: found.get(id)!,
+      }));
       await options.inTransaction?.(tx, added);
     },
   });
@@ -91,12 +103,16 @@ export async function placeAndPublish<B extends BroughtOrder>(
     messages[laneOf[index]!].push({ type: "order.reserve", orderId, amountCents, currency });
   }
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
-  const [summaries] = await Promise.all([
-    readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? [])),
+  const known = taken.flatMap(({ orderId }) =>
+    orderId === null || summaries.has(orderId) ? [] : orderId
+  );
+  const [found] = await Promise.all([
+    readOrderSummaries(db, known),
     ...lanes.filter((lane) => messages[lane].length > 0).map((lane) =>
       publishAfterCommit(deps, messages[lane], { lane, oncePerOrder: true, traceparents })
     ),
   ]);
+  for (const [id, order] of found) summaries.set(id, order);
   return taken.map(({ outcome, orderId, paymentOf, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome, paymentOf };
     if (outcome === "unknown_sku") return { outcome, skus };

@@ -5,6 +5,7 @@
  */
 
 import { readErasedOrders } from "../db/customers/erased_keys.ts";
+import { restoreOrders } from "../db/archive/archive.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
@@ -132,6 +133,7 @@ function retryTogether(
   return auditedTogether(deps, about, () =>
     deps.db.transaction(async (tx) => {
       const { orders, now } = await lockOrders(tx, ids);
+      await restoreOrders(tx, ids);
       const givingBack = await readGivingBack(tx, ids);
       const erased = await readErasedOrders(tx, ids);
       const result: Retried = { orders: [], before: [], refused: [] };

@@ -9,7 +9,7 @@ import type { Config } from "../config/config.ts";
 import type { Database } from "../db/connection/database.ts";
 import { messageOf } from "../domain/errors.ts";
 import { type Lane, lanes } from "../domain/messages/lane.ts";
-import { type Group, groups } from "../domain/messages/messages.ts";
+import { type Group, groups, isOfNewerVersion } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
 import { newConsumerName } from "./workflow/living_consumers.ts";
@@ -18,6 +18,7 @@ import { type LiveWatch, watchLive } from "./queue/live_watch.ts";
 import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
+import { deliverWebhooks } from "./webhooks/deliver_webhooks.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
 import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
@@ -153,12 +154,11 @@ async function runGroups(
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const { reservationTtlSeconds } = config;
   const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds });
-  const delivering = deliverNotifications(
-    deps,
-    senders,
-    stopped,
-    options.drain ? signal : undefined,
-  );
+  const finish = options.drain ? signal : undefined;
+  const delivering = [
+    deliverNotifications(deps, senders, stopped, finish),
+    ...(wanted.includes("notifications") ? [deliverWebhooks(deps, stopped, finish)] : []),
+  ];
   // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
   keepProving(unguarded, stopped);
   void keepUp(unguarded, stopped);
@@ -166,7 +166,7 @@ async function runGroups(
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),
       sweeping,
-      delivering,
+      ...delivering,
     ]);
     if (!await orOverdue(Promise.race([all, basis.lost]), config, signal)) {
       const released = await Promise.all(running.consumers.map(releaseInHand));
@@ -297,8 +297,12 @@ function overdue(signal: AbortSignal, ms: number): Promise<void> {
   });
 }
 
+/** Entries of a group that are looked at one by one: a few may be a newer version's, which this one can do nothing about. */
+const maxNewer = 100;
+
 /**
- * True when both lanes of the groups have nothing unread, pending, scheduled or delayed, all seen at one moment.
+ * True when both lanes of the groups have nothing unread, pending, scheduled or delayed, all seen at one moment, but for a
+ * few messages that only a newer version understands.
  */
 export async function isDrained(
   { redis, keys }: Pick<ProcessDeps, "redis" | "keys">,
@@ -307,12 +311,19 @@ export async function isDrained(
   const transaction = redis.multi();
   for (const group of wanted) {
     for (const lane of lanes) {
-      transaction.xlen(keys.stream(group, lane));
       transaction.zcard(keys.scheduled(group, lane));
+      transaction.xlen(keys.stream(group, lane));
+      transaction.xrange(keys.stream(group, lane), "-", "+", "COUNT", maxNewer);
     }
   }
   const replies = await transaction.exec() ?? [];
-  return replies.every(([error, count]) => error === null && count === 0);
+  return wanted.flatMap(() => lanes).every((_, at) => {
+    const [scheduled, length, entries] = replies.slice(3 * at, 3 * at + 3);
+    if (!scheduled || !length || !entries || scheduled[0] || length[0] || entries[0]) return false;
+    const read = entries[1] as [id: string, fields: string[]][];
+    return scheduled[1] === 0 && length[1] === read.length &&
+      read.every(([, fields]) => isOfNewerVersion(fields));
+  });
 }
 
 /** Wakes a blocked read when the signal aborts, so that a stop need not wait for it. */

@@ -54,7 +54,7 @@ const forQueue =
 const wordsOfWork = /orders?_?id|refund|payment|gateway|provider|\bcurrenc|money|\bcents\b|kpi/i;
 
 /** In the handlers' folder, besides handlers: the table, and what one of them alone uses. */
-const besideHandlers = ["streams/handlers/handlers.ts", "streams/handlers/product_locks.ts"];
+const besideHandlers = ["streams/handlers/handlers.ts", "streams/handlers/reserve_turns.ts"];
 
 /** What takes messages out of the streams is not the API's business, which looks at queues and pauses them. */
 const notForRoutes =

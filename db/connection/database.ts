@@ -5,8 +5,8 @@
  */
 
 import type mysql from "mysql2/promise";
-import { connectionOptions } from "./connection.ts";
-import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
+import { connectionWay } from "./connection.ts";
+import { type ConnectionGuard, type Gate, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
 import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
@@ -15,7 +15,7 @@ import { type TransactionOptions, transactorOf } from "./transaction.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
-export type { ConnectionGuard } from "./connection_guard.ts";
+export type { ConnectionGuard, Gate } from "./connection_guard.ts";
 export type { ConnectionCounts } from "./connection_pool.ts";
 export type { Queryable, Row, Value } from "./queryable.ts";
 export { type TransactionOptions, transactionTries } from "./transaction.ts";
@@ -56,7 +56,9 @@ export interface Database extends Queryable {
   guard(guard: ConnectionGuard): void;
   /** Has the guard, where there is one, look at every connection again before it is used. */
   lookAgain(): void;
-  /** The same pool without its guard: for whoever makes good what the guard has found. */
+  /** Asks before every statement and transaction whether this process may work at all. */
+  gate(gate: Gate): void;
+  /** The same pool without its guard and gate: for whoever makes good what the guard has found. */
   unguarded: Database;
   /**
    * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
@@ -97,7 +99,7 @@ const preparedStatements = 200;
 /**
  * Opens a pool and finds out which engine it talks to.
  *
- * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
+ * @param url `mysql://user:pass@host:3306/name`, with hosts and parameters as `DATABASE_URL`
  * @param options.connections most connections at once
  * @throws {EngineFault} `unavailable` when the server can't be reached or refuses the login
  * @throws {WorkflowError} `bad_settings` for a parameter of the URL that is not as it should be
@@ -110,7 +112,7 @@ export async function openDatabase(
     statementMs: options.maxStatementMs ?? maxStatementMs,
     idleSeconds: options.idleTransactionSeconds ?? idleTransactionSeconds,
   });
-  const pool = openPool(poolOptions(url, options), sessions.prepare, options.lookMs);
+  const pool = openPool(poolWay(url, options), sessions.prepare, options.lookMs);
   try {
     await pool.use(() => Promise.resolve());
   } catch (error) {
@@ -135,6 +137,7 @@ export async function openDatabase(
     connections: pool.counts,
     guard: guarded.guard,
     lookAgain: guarded.lookAgain,
+    gate: guarded.gate,
     close: pool.close,
   });
   const unguarded = databaseOn(pool.use) as Database;
@@ -142,14 +145,16 @@ export async function openDatabase(
   return { ...databaseOn(guarded.use), unguarded };
 }
 
-function poolOptions(url: string, { name, connections = 10 }: DatabaseOptions): mysql.PoolOptions {
-  return {
-    ...connectionOptions(url),
+function poolWay(url: string, { name, connections = 10 }: DatabaseOptions) {
+  const { options, choice } = connectionWay(url);
+  const own: mysql.PoolOptions = {
+    ...options,
     ...(name === undefined ? {} : { database: name }),
     connectionLimit: connections,
     maxIdle: connections,
     maxPreparedStatements: preparedStatements,
   };
+  return { options: own, choice };
 }
 
 /**

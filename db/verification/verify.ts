@@ -7,20 +7,11 @@
 
 import { orderEnds, orderEventName } from "../../domain/notification/notification.ts";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
+import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
-
-/** What a check found wrong. */
-export interface FaultyRows<T> {
-  /** The first ones, in the order of their ids. */
-  rows: T[];
-  /** How many there are in all. */
-  count: number;
-}
-
-/** FaultyRows of one kind that are told in full. */
-export const maxRows = 20;
+import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 
 /** How many rows each check looks at. */
 export interface RowCounts {
@@ -75,26 +66,16 @@ export interface StockFault {
  * million orders).
  */
 export async function findStockFaults(tx: Queryable): Promise<FaultyRows<StockFault>> {
+  const isArchived = await hasArchived(tx);
+  const everywhere = (sql: string) => summed(isArchived ? [sql, archivedForm(sql)] : [sql]);
   const rows = await tx.query(
     `
     select products.id, products.sku, products.stock_qty,
       products.received_qty - products.stock_qty as taken_qty,
       coalesce(held.qty, 0) - coalesce(back.qty, 0) as held_qty, count(*) over () as faults
     from products
-    left join (
-      select order_items.product_id, sum(order_items.qty) as qty
-      from order_items ignore index (order_items_product, order_items_order)
-      straight_join orders on orders.id = order_items.order_id
-      where orders.status in ('RESERVED', 'PAID')
-      group by order_items.product_id
-    ) held on held.product_id = products.id
-    left join (
-      select order_items.product_id, sum(refund_lines.qty) as qty
-      from refund_lines
-      straight_join order_items on order_items.id = refund_lines.order_item_id
-      where refund_lines.restocked = 1
-      group by order_items.product_id
-    ) back on back.product_id = products.id
+    left join (${everywhere(heldUnits)}) held on held.product_id = products.id
+    left join (${everywhere(returnedUnits)}) back on back.product_id = products.id
     where products.received_qty - products.stock_qty <> coalesce(held.qty, 0) - coalesce(back.qty, 0)
       or products.stock_qty < 0
     order by products.id
@@ -110,6 +91,31 @@ export async function findStockFaults(tx: Queryable): Promise<FaultyRows<StockFa
   }));
 }
 
+/** Units by product, of several parts that each are such a sum. */
+function summed(parts: readonly string[]): string {
+  if (parts.length === 1) return parts[0]!;
+  return `
+      select part.product_id, sum(part.qty) as qty
+      from (${parts.map((part) => `(${part})`).join(" union all ")}) part
+      group by part.product_id`;
+}
+
+/** Units that reserved and paid orders hold, by product. */
+const heldUnits = `
+      select order_items.product_id, sum(order_items.qty) as qty
+      from order_items ignore index (order_items_product, order_items_order)
+      straight_join orders on orders.id = order_items.order_id
+      where orders.status in ('RESERVED', 'PAID')
+      group by order_items.product_id`;
+
+/** Units that refunds have put back, by product. */
+const returnedUnits = `
+      select order_items.product_id, sum(refund_lines.qty) as qty
+      from refund_lines
+      straight_join order_items on order_items.id = refund_lines.order_item_id
+      where refund_lines.restocked = 1
+      group by order_items.product_id`;
+
 /** An order whose money does not add up. */
 export interface MoneyFault {
   orderId: number;
@@ -121,7 +127,9 @@ export interface MoneyFault {
 }
 
 /** `PAID` orders without a succeeded payment of their total; a second one the unique key rules out. */
-export async function findUnpaidOrders(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
+export const findUnpaidOrders = inEveryPlace(findUnpaidIn);
+
+async function findUnpaidIn(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -131,6 +139,7 @@ export async function findUnpaidOrders(tx: Queryable): Promise<FaultyRows<MoneyF
     where orders.status = 'PAID'
       and (payments.id is null or payments.amount_cents <> orders.total_cents
         or payments.currency <> orders.currency)
+      and ${isLive("orders.id")}
     order by orders.id
     limit ?`,
     [maxRows],
@@ -139,7 +148,9 @@ export async function findUnpaidOrders(tx: Queryable): Promise<FaultyRows<MoneyF
 }
 
 /** Orders that are not `PAID` and yet have a succeeded payment: money was taken for nothing. */
-export async function findPaymentsForNothing(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
+export const findPaymentsForNothing = inEveryPlace(findPaymentsForNothingIn);
+
+async function findPaymentsForNothingIn(tx: Queryable): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -163,7 +174,9 @@ export interface DisputeFault {
 }
 
 /** Payments whose status and place on the list of what is to be decided don't agree. */
-export async function findDisputeFaults(tx: Queryable): Promise<FaultyRows<DisputeFault>> {
+export const findDisputeFaults = inEveryPlace(findDisputeFaultsIn);
+
+async function findDisputeFaultsIn(tx: Queryable): Promise<FaultyRows<DisputeFault>> {
   const rows = await tx.query(
     `
     select payments.id, payments.order_id, payments.status, count(*) over () as faults
@@ -287,7 +300,9 @@ export interface RefundPartsFault {
  * Refunds of parts of an order whose parts come to another amount, are of another order, or whose units are not where
  * the refund says; and those that say that they have parts and have none.
  */
-export async function findRefundPartsFaults(tx: Queryable): Promise<FaultyRows<RefundPartsFault>> {
+export const findRefundPartsFaults = inEveryPlace(findRefundPartsFaultsIn);
+
+async function findRefundPartsFaultsIn(tx: Queryable): Promise<FaultyRows<RefundPartsFault>> {
   const rows = await tx.query(
     `
     select refunds.id, refunds.order_id, refunds.status, refunds.amount_cents, parts.cents,
@@ -314,8 +329,9 @@ export async function findRefundPartsFaults(tx: Queryable): Promise<FaultyRows<R
       group by part.refund_id
     ) parts
     straight_join refunds on refunds.id = parts.refund_id
-    where parts.cents <> refunds.amount_cents or refunds.itemized = 0 or parts.foreign_lines > 0
-      or parts.wrong_units > 0
+    where (parts.cents <> refunds.amount_cents or refunds.itemized = 0 or parts.foreign_lines > 0
+        or parts.wrong_units > 0)
+      and ${isLive("refunds.order_id")}
     order by refunds.id
     limit ?`,
     [maxRows],
@@ -340,7 +356,9 @@ export interface ReturnedFault {
 }
 
 /** Lines of which refunds that did not fail have more units than were bought. */
-export async function findReturnedFaults(tx: Queryable): Promise<FaultyRows<ReturnedFault>> {
+export const findReturnedFaults = inEveryPlace(findReturnedFaultsIn);
+
+async function findReturnedFaultsIn(tx: Queryable): Promise<FaultyRows<ReturnedFault>> {
   const rows = await tx.query(
     `
     select order_items.id, order_items.order_id, order_items.qty, returned.qty as returned_qty,
@@ -375,7 +393,9 @@ export interface GivenBackFault {
 }
 
 /** What was charged beside the items, and of which refunds that did not fail give back more. */
-export async function findGivenBackFaults(tx: Queryable): Promise<FaultyRows<GivenBackFault>> {
+export const findGivenBackFaults = inEveryPlace(findGivenBackFaultsIn);
+
+async function findGivenBackFaultsIn(tx: Queryable): Promise<FaultyRows<GivenBackFault>> {
   const rows = await tx.query(
     `
     select faulty.*, count(*) over () as faults
@@ -419,7 +439,9 @@ export interface NotificationFault {
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
  * second row of one on a channel. An order that was taken up again did fail before that.
  */
-export async function findWrongNotifications(
+export const findWrongNotifications = inEveryPlace(findWrongNotificationsIn);
+
+async function findWrongNotificationsIn(
   tx: Queryable,
 ): Promise<FaultyRows<NotificationFault>> {
   const [processed, refundFailed] = refundEventStarts();
@@ -483,7 +505,9 @@ export interface NotificationGap {
  * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
  * that was added later makes no fault of older events.
  */
-export async function findNotificationGaps(tx: Queryable): Promise<FaultyRows<NotificationGap>> {
+export const findNotificationGaps = inEveryPlace(findNotificationGapsIn);
+
+async function findNotificationGapsIn(tx: Queryable): Promise<FaultyRows<NotificationGap>> {
   const rows = await tx.query(
     `
     select gaps.order_id, gaps.event, gaps.channel, gaps.lacks_channels, count(*) over () as faults
@@ -515,11 +539,6 @@ export async function findNotificationGaps(tx: Queryable): Promise<FaultyRows<No
     channel: String(row.channel),
     lacksChannels: toInteger(row.lacks_channels) === 1,
   }));
-}
-
-/** What a statement found whose rows say in `faults` how many there are. */
-export function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): FaultyRows<T> {
-  return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
 }
 
 function toMoneyFault(row: Row): MoneyFault {

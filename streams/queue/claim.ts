@@ -144,7 +144,7 @@ type RawEntry = [
 ];
 
 function toEntry([id, deliveries, errors, lastError, fields]: RawEntry): Entry {
-  return { id, deliveries, errors, lastError, fields };
+  return { id, deliveries, errors, lastError, fields, again: true };
 }
 
 /** Reads messages that nobody had yet. */
@@ -186,5 +186,6 @@ export async function readNew<T extends QueueTypes>(
     deliveries: 1,
     errors: 0,
     lastError: "",
+    again: false,
   }));
 }

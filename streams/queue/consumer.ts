@@ -18,6 +18,7 @@ import { batchSizeOf } from "./batch_size.ts";
 import { claim, claimDue, helperOf, readNew } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
+import { compareEntryIds } from "./entry_ids.ts";
 import { execute } from "./execute.ts";
 import { releaseOwn } from "./release.ts";
 import { isPause } from "./pause_group.ts";
@@ -27,10 +28,16 @@ import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 import { shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
-import type { Delivery, EngineDeps, Entry, QueueTypes, Turn } from "./work.ts";
+import type { Delivery, EngineDeps, Entry, Outcome, QueueTypes, Turn } from "./work.ts";
 
 /** How long a turn of a paused group waits at the most, in milliseconds. */
 const pausedTurnMs = 500;
+
+/** So long a message waits for a process that knows its type, in milliseconds: an upgrade takes no longer than a day. */
+const maxNewerMs = 86_400_000;
+
+/** Shortest and longest pause between two looks at such a message, in milliseconds: as long it waits for that process. */
+const minNewerWaitMs = 1_000, maxNewerWaitMs = 15_000;
 
 /** Creates a group and its streams from the very first message on; what exists is left as it is. */
 export async function ensureGroup({ redis, keys }: QueueDeps, group: string): Promise<void> {
@@ -81,6 +88,7 @@ export async function consumeOnce<T extends QueueTypes>(
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
+  entries.sort((a, b) => compareEntryIds(a.id, b.id));
   const { batchSize: size } = consumer;
   const room = size - entries.length;
   if (room > 0) {
@@ -185,10 +193,15 @@ function sortEntries<T extends QueueTypes>(
   for (const entry of entries) {
     const message = codec.read(entry.fields);
     if (typeof message === "string") {
-      sorted.ended.push({ entry, message: null, outcome: { kind: "dead", error: message } });
+      const waitMs = waitForNewer(codec, entry);
+      const outcome: Outcome<T["message"], T["event"]> = waitMs === undefined
+        ? { kind: "dead", error: message }
+        : { kind: "newer", error: message, ms: waitMs };
+      sorted.ended.push({ entry, message: null, outcome });
       continue;
     }
-    const delivery = { id: entry.id, message, attempt: entry.deliveries };
+    const { id, deliveries: attempt, again } = entry;
+    const delivery = { id, message, attempt, again };
     switch (decideRedelivery(entry.deliveries, entry.errors, maxDeliveries)) {
       case "run":
         sorted.together.push(delivery);
@@ -201,6 +214,21 @@ function sortEntries<T extends QueueTypes>(
     }
   }
   return sorted;
+}
+
+/**
+ * How long an entry that nobody here understands waits for a process of a newer version, in milliseconds: half as long as it
+ * has waited already, so that the processes of this version are not kept busy by it. Undefined where no version can be
+ * meant, or none has come within {@linkcode maxNewerMs}.
+ */
+function waitForNewer(
+  codec: { isOfNewerVersion?(fields: readonly string[]): boolean },
+  { id, fields }: Entry,
+): number | undefined {
+  if (codec.isOfNewerVersion?.(fields) !== true) return undefined;
+  const ageMs = Date.now() - Number(id.split("-")[0]);
+  if (ageMs >= maxNewerMs) return undefined;
+  return Math.min(Math.max(ageMs / 2, minNewerWaitMs), maxNewerWaitMs);
 }
 
 function whyDead({ deliveries, errors, lastError }: Entry): string {

@@ -38,9 +38,9 @@ export async function delay<M>(
   why: "error" | "outage",
 ): Promise<number> {
   if (messages.length === 0) return 0;
-  const delayed = messages.map(({ entry, error }) => [
+  const delayed = messages.map(({ entry, error, waitMs = outagePauseMs }) => [
     entry.id,
-    why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : outagePauseMs,
+    why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : waitMs,
     why === "error" ? 1 : 0,
     cutText(error, maxErrorText),
   ]);

@@ -84,6 +84,11 @@ export interface Codec<M extends AnyMessage> {
   decode(text: string): M | string;
   /** The same of the fields of a stream entry. */
   read(fields: readonly string[]): M | string;
+  /**
+   * Whether an entry that nobody understands is of a version that is newer than this one: it waits for a process of that
+   * version instead of ending as a dead letter.
+   */
+  isOfNewerVersion?(fields: readonly string[]): boolean;
   /** The trace of a stream entry, a W3C `traceparent`. */
   traceOf(fields: readonly string[]): string | undefined;
   /** See {@linkcode Weight}. */

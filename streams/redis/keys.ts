@@ -86,8 +86,10 @@ export interface Keys {
   alertPost: string;
   /** Prefix of the bitmaps by order id: set where the order was published by an import or the API. */
   publishedOnce: string;
-  /** Prefix of product locks: the database id of the product follows. */
-  productLock: string;
+  /** Id of a message of a lane: all up to it are decided, see streams/handlers/reserve_turns.ts. */
+  turn(group: Group, lane?: Lane): string;
+  /** Hash: message id → order id, of those before it that are not decided and were passed over. */
+  passedOver(group: Group, lane?: Lane): string;
   /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
   expiryMark: string;
   /** Why the payment provider can't be asked at the moment; expires by itself. */
@@ -178,7 +180,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
-    productLock: `${prefix}lock:product:`,
+    turn: inLane("turn:"),
+    passedOver: inLane("passed-over:"),
     expiryMark: `${prefix}expiry:`,
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,

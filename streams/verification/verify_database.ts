@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { findPlaceFaults, type PlaceFault } from "../../db/verification/archive_faults.ts";
 import {
   findOrderFaults,
   findQueueFaults,
@@ -12,8 +13,8 @@ import {
   findTotalFaults,
   type OrderFault,
 } from "../../db/verification/order_parts.ts";
+import type { FaultyRows } from "../../db/verification/faulty_rows.ts";
 import {
-  type FaultyRows,
   findDisputeFaults,
   findGivenBackFaults,
   findHandFaults,
@@ -53,6 +54,7 @@ export async function verifyStock(tx: Queryable): Promise<Drifts> {
 export async function verifyMoney(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
   await verifyOrders(tx, drifts);
+  collect(drifts, await findPlaceFaults(tx), placeDrift);
   collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
     subject: `order ${orderId}`,
     what: "amount_cents of its succeeded payment",
@@ -110,6 +112,28 @@ async function verifyOrders(tx: Queryable, drifts: Drifts): Promise<void> {
     expected: reference,
     found: foundRef,
   }));
+}
+
+function placeDrift({ orderId, table, kind }: PlaceFault): Drift {
+  const subject = `order ${orderId}`;
+  switch (kind) {
+    case "live":
+      return {
+        subject,
+        what: `${table} of an archived order`,
+        expected: "archived",
+        found: "live",
+      };
+    case "archived":
+      return { subject, what: `${table} of a live order`, expected: "live", found: "archived" };
+    case "twice":
+      return {
+        subject,
+        what: "its payment, as that of an archived order",
+        expected: null,
+        found: "one",
+      };
+  }
 }
 
 function orderDrift(fault: OrderFault): Drift {

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { findUntoldArchived } from "../../db/verification/archive_faults.ts";
 import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
 import { pause } from "../timing/pause.ts";
 import { findHeldWork, type HeldWork, type HeldWorkDeps } from "../recovery/held_work.ts";
@@ -35,6 +36,12 @@ export const missedWork: readonly MissedWork[] = everyOpenWork.filter(
 /** Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot. */
 export async function verifyNotifications(tx: Queryable): Promise<Drifts> {
   const drifts = noDrifts();
+  collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
+    subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
+    what: "archived notification of its end",
+    expected: "one",
+    found: null,
+  }));
   collect(drifts, await findWrongNotifications(tx), ({ orderId, refundId, status, event }) => ({
     subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
     what: status === null ? "notification of no such end" : `notification of a ${status} order`,

@@ -57,25 +57,26 @@ function letterOf(group: Group, lane: Lane, { entry, message, error }: Failed<Me
 /**
  * Drops messages about orders and refunds that the database lost when it was restored: whoever published them had
  * committed before and did not know it yet. There is nothing for a person to decide. While rows are gone right now,
- * they wait, and so do messages that are so young that their rows may still be on their way to this server.
+ * they wait, and so do messages that are so young that their rows, or a newer state of them, may still be on their way
+ * to this server.
  */
 async function judgeVanished(
   deps: HandlerDeps,
   group: Group,
   dead: readonly Failed<Message>[],
 ): Promise<readonly Verdict[]> {
-  if (dead.every(({ vanished }) => vanished === undefined)) return [];
+  if (dead.every(({ vanished, early }) => vanished === undefined && !early)) return [];
   const { db, log } = deps;
   if (await lookAtDatabase(deps, db) !== null) {
     db.lookAgain();
-    return dead.map(({ vanished }) => vanished === undefined ? "keep" : "wait");
+    return dead.map(({ vanished, early }) => vanished === undefined && !early ? "keep" : "wait");
   }
   const floors = new Map(Object.entries(await readLossFloors(db)));
   const [seconds] = await deps.redis.time();
   const oldestMs = Number(seconds) * 1_000 - deps.missingRowMs;
-  return dead.map(({ entry: { id }, message, error, vanished }) => {
-    if (vanished === undefined) return "keep";
-    if (vanished.id > (floors.get(vanished.what) ?? 0)) {
+  return dead.map(({ entry: { id }, message, error, vanished, early = false }) => {
+    if (vanished === undefined && !early) return "keep";
+    if (vanished === undefined || vanished.id > (floors.get(vanished.what) ?? 0)) {
       return Number(id.split("-")[0]) > oldestMs ? "wait" : "keep";
     }
     const order_id = message && orderIdOf(message);

@@ -209,8 +209,6 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
       }
       await orphan(flow, group, undefined, lane);
       consumerOf(shop, group, lane).reclaimAt = -Infinity;
-      // Now and then the product locks of the dead one hold still.
-      if (mishap.moment % 10 !== 0) await expireLocks(shop);
       return;
     }
     case "redeliver": {
@@ -314,12 +312,6 @@ async function hurry(shop: Shop, all: boolean): Promise<void> {
       consumerOf(shop, group, lane).reclaimAt = -Infinity;
     }
   }
-  if (all) await expireLocks(shop);
-}
-
-async function expireLocks({ flow: { redis, keys } }: Shop): Promise<void> {
-  const locks = await redis.keys(`${keys.productLock}*`);
-  if (locks.length > 0) await redis.del(...locks);
 }
 
 /** An order as its row says. */

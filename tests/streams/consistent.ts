@@ -214,7 +214,7 @@ export async function messagesOf(flow: Workflow): Promise<Message[]> {
 }
 
 /** Lets the time come for whatever is delayed or scheduled. */
-export async function makeDue({ redis, keys }: Workflow): Promise<void> {
+export async function makeDue({ redis, keys }: Pick<Workflow, "redis" | "keys">): Promise<void> {
   for (const [group, lane] of queues) {
     for (const key of [keys.retries(group, lane), keys.scheduled(group, lane)]) {
       for (const member of await redis.zrange(key, "0", "-1")) await redis.zadd(key, 0, member);

@@ -392,12 +392,6 @@ const bulkScenarios = liveScenarios.filter(({ name }) =>
 
 const scenarios: Scenario[] = [...liveScenarios, ...bulkScenarios];
 
-/** Product locks that a crash left end after some seconds. */
-async function expireLocks({ redis, keys }: Workflow): Promise<void> {
-  const locks = await redis.keys(`${keys.productLock}*`);
-  if (locks.length > 0) await redis.del(...locks);
-}
-
 for (const scenario of scenarios) {
   const { name, group, share, maxDeliveries = 5, lane = "live" } = scenario;
   const otherLane = lane === "live" ? "bulk" : "live";
@@ -412,7 +406,6 @@ for (const scenario of scenarios) {
       for (let moment = 0, dead = true; dead; moment++) {
         assert.ok(moment < maxMoments, "the turn ends");
         const ids = await scenario.prepare(flow, moment, lane);
-        await expireLocks(flow);
         const fate = fateAfter(moment);
         const doomed = makeConsumer(mortal({ ...flow, lane }, fate, "doomed"), {
           group,
@@ -423,9 +416,7 @@ for (const scenario of scenarios) {
         dead = fate.dead;
         if (!dead) assert.ok(moment > 8, `${moment} moments make no turn`);
 
-        // What failed by itself and what the dead one held comes to another, now and then while the
-        // product locks of the dead one hold still.
-        if (moment % 5 !== 0) await expireLocks(flow);
+        // What failed by itself and what the dead one held comes to another.
         const heir = flow.consumerOf(group, { share, maxDeliveries }, "heir", lane);
         for (let turn = 0; (await messagesOf(flow)).length > 0; turn++) {
           assert.ok(turn < 20, `the streams drain after a crash at moment ${moment}`);

@@ -140,14 +140,21 @@ Deno.test("a live message is handled while a bulk batch is in hand", () =>
     await assertConsistent(flow);
   }));
 
-Deno.test("a live reservation waits for nobody's product locks", () =>
-  withWorkflow("lane_locks", async (flow) => {
+Deno.test("a live reservation waits for no order of the bulk lane", () =>
+  withWorkflow("lane_turns", async (flow) => {
+    await flow.add(some(1, "file"), 50, "bulk");
+    const { redis, keys } = flow;
+    await redis.xreadgroup(
+      "GROUP",
+      "orders",
+      "stuck",
+      "STREAMS",
+      keys.stream("orders", "bulk"),
+      ">",
+    );
     const [order] = await flow.add(some(1, "hot"));
-    const [product] = await flow.rows("select id from products where sku = 'hot'");
-    await flow.redis.set(`${flow.keys.productLock}${product!.id}`, "a bulk batch", "PX", 60_000);
     await flow.turn("orders", "live");
     assert.equal((await flow.order(order!.orderId!)).status, "RESERVED");
-    assert.equal(await flow.redis.get(`${flow.keys.productLock}${product!.id}`), "a bulk batch");
   }));
 
 Deno.test("a flood of live messages leaves the bulk lane its share", () =>
