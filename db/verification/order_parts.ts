@@ -1,12 +1,14 @@
 /**
  * The statements that show whether what belongs to orders agrees with them: the parts of their totals, payments at their
- * source, shortages and retries. They read whole tables once each; to be run in one snapshot.
+ * source, shortages and retries. Each reads whole tables once, or only what belongs to the orders of a scope; to be run in
+ * one snapshot.
  *
  * @module
  */
 
 import type { OrderStatus } from "../../domain/order/order.ts";
 import { type Queryable, toBigInteger, toInteger } from "../connection/database.ts";
+import { andWithin, type Scope, within } from "./scope.ts";
 import { faultsOf, type FaultyRows, maxRows } from "./verify.ts";
 
 /** An order whose total is not what its parts come to. */
@@ -30,7 +32,11 @@ const bucketsAtOnce = 50;
  * once more with each order weighted by its place among them, so that two wrong totals don't hide each other; the orders
  * are looked at one by one only where these differ.
  */
-export async function findTotalFaults(tx: Queryable): Promise<FaultyRows<TotalFault>> {
+export async function findTotalFaults(
+  tx: Queryable,
+  scope: Scope,
+): Promise<FaultyRows<TotalFault>> {
+  if (scope !== null) return await findTotalFaultsIn(tx, within("orders.id", scope));
   const sums = (id: string, cents: string) => `
       select cast(${id} as signed) div ${bucketSize} as bucket, sum(${cents}) as cents,
         sum(${cents} * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
@@ -56,7 +62,10 @@ export async function findTotalFaults(tx: Queryable): Promise<FaultyRows<TotalFa
   const all: FaultyRows<TotalFault> = { rows: [], count: 0 };
   for (let from = 0; from < buckets.length; from += bucketsAtOnce) {
     const part = buckets.slice(from, from + bucketsAtOnce).map(({ bucket }) => toInteger(bucket));
-    const { rows, count } = await findTotalFaultsIn(tx, part);
+    const ranges = part.map((bucket) =>
+      `orders.id between ${bucket * bucketSize} and ${(bucket + 1) * bucketSize - 1}`
+    );
+    const { rows, count } = await findTotalFaultsIn(tx, ranges.join(" or "));
     all.rows.push(...rows.slice(0, maxRows - all.rows.length));
     all.count += count;
   }
@@ -65,7 +74,7 @@ export async function findTotalFaults(tx: Queryable): Promise<FaultyRows<TotalFa
 
 async function findTotalFaultsIn(
   tx: Queryable,
-  buckets: readonly number[],
+  condition: string,
 ): Promise<FaultyRows<TotalFault>> {
   const rows = await tx.query(
     `
@@ -79,15 +88,12 @@ async function findTotalFaultsIn(
           from order_adjustments force index (order_adjustments_order)
           where order_adjustments.order_id = orders.id and order_adjustments.included = 0), 0) as cents
       from orders force index (primary)
-      where ${buckets.map(() => "orders.id between ? and ?").join(" or ")}
+      where ${condition}
     ) faulty
     where faulty.cents <> faulty.total_cents
     order by faulty.id
     limit ?`,
-    [
-      ...buckets.flatMap((bucket) => [bucket * bucketSize, (bucket + 1) * bucketSize - 1]),
-      maxRows,
-    ],
+    [maxRows],
   );
   return faultsOf(rows, (row) => ({
     orderId: toInteger(row.id),
@@ -121,7 +127,10 @@ export interface OrderFault {
 }
 
 /** Orders that say something of themselves which their rows in other tables don't; only the first fault of each. */
-export async function findOrderFaults(tx: Queryable): Promise<FaultyRows<OrderFault>> {
+export async function findOrderFaults(
+  tx: Queryable,
+  scope: Scope,
+): Promise<FaultyRows<OrderFault>> {
   const rows = await tx.query(
     `
     select faulty.*, count(*) over () as faults
@@ -141,13 +150,16 @@ export async function findOrderFaults(tx: Queryable): Promise<FaultyRows<OrderFa
       left join (
         select order_id, count(*) as times, max(id) as last_id
         from order_retries
+        where ${within("order_id", scope)}
         group by order_id
       ) retried on retried.order_id = orders.id
       left join (
         select order_id, max(revision) as revision
         from superseded_charges
+        where ${within("order_id", scope)}
         group by order_id
       ) edited on edited.order_id = orders.id
+      where ${within("orders.id", scope)}
     ) faulty
     where faulty.kind is not null
     order by faulty.id
@@ -178,7 +190,10 @@ export interface SourceFault {
  * Orders that have ended and whose payment on record is not the one that was made at their source: they are paid by
  * other money, or nobody gives back what was paid for them. What another order was paid by is not theirs to give back.
  */
-export async function findSourceFaults(tx: Queryable): Promise<FaultyRows<SourceFault>> {
+export async function findSourceFaults(
+  tx: Queryable,
+  scope: Scope,
+): Promise<FaultyRows<SourceFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, source_payments.reference, payments.provider_ref,
@@ -192,7 +207,9 @@ export async function findSourceFaults(tx: Queryable): Promise<FaultyRows<Source
     where orders.settled_at is not null and orders.total_cents > 0
       and (payments.id is null or payments.provider <> source_payments.provider
         or payments.provider_ref <> source_payments.reference)
-      and (orders.status = 'PAID' or owned.id is null or owned.order_id = orders.id)
+      and (orders.status = 'PAID' or owned.id is null or owned.order_id = orders.id)${
+      andWithin("source_payments.order_id", scope)
+    }
     order by orders.id
     limit ?`,
     [maxRows],

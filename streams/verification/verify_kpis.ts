@@ -5,17 +5,20 @@
  */
 
 import type { Database } from "../../db/connection/database.ts";
-import { type CustomerSum, sumCustomers, sumQuarters } from "../../db/verification/kpi_sums.ts";
+import { type CustomerSum, sumCustomers } from "../../db/verification/kpi_sums.ts";
 import { highestRetryId } from "../../db/orders/retries.ts";
 import { highestIds } from "../../db/recovery/recovery.ts";
+import { type IdTable, nextId } from "../../db/verification/next_id.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
 import { kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "../recovery/held_work.ts";
-import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "../kpis/kpi_counted.ts";
-import { figuresOf, hasEvents, signOf, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
+import { type CountedMarks, isCounted, type Segments } from "../kpis/kpi_counted.ts";
+import { figuresOf, hasEvents, signOf, subtractEvents } from "../kpis/kpi_figures.ts";
+import { onceSegmentSize } from "../redis/keys.ts";
+import { type Books, wholeBooks } from "./books.ts";
 import { customerIdOf, isScoreOf, type KpiMismatches, type Place } from "./kpi_mismatches.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
@@ -54,6 +57,7 @@ export async function verifyKpis(
   deps: VerifyKpisDeps,
   mismatches: KpiMismatches,
   settleMs: number,
+  books: Books = wholeBooks,
 ): Promise<Drifts> {
   const drifts = noDrifts();
   addDrifts(drifts, mismatches.strange);
@@ -62,7 +66,8 @@ export async function verifyKpis(
   await untilRebuilt(deps);
   let days = mismatches.days;
   for (let from = 0; days.length > 0 || from < places.length; from += placesPerLook) {
-    await lookClosely(deps, days, places.slice(from, from + placesPerLook), settleMs, drifts);
+    const some = places.slice(from, from + placesPerLook);
+    await lookClosely(deps, { days, places: some, books }, settleMs, drifts);
     days = [];
     if (drifts.count >= enoughDrifts) break;
   }
@@ -78,18 +83,21 @@ async function untilRebuilt({ redis, keys }: VerifyKpisDeps): Promise<void> {
 
 async function lookClosely(
   deps: VerifyKpisDeps,
-  days: readonly string[],
-  places: readonly Place[],
+  { days, places, books }: {
+    days: readonly string[];
+    places: readonly Place[];
+    books: Books;
+  },
   settleMs: number,
   drifts: Drifts,
 ): Promise<void> {
   const limits = { ...await highestIds(deps.db), retryId: await highestRetryId(deps.db) };
-  const stored = await readStored(deps, days, places, limits);
+  const stored = await readStored(deps, days, places);
   const customerIds = [...new Set(places.flatMap(({ member }) => customerIdOf(member) ?? []))];
   const database = await readSnapshot(deps.db, async (tx) => ({
-    days: sumDays(days.length === 0 ? [] : await sumQuarters(tx), deps.kpiDay),
+    days: days.length === 0 ? new Map() : await books.sumDays(tx, deps.kpiDay),
     customers: customerIds.length === 0 ? [] : await sumCustomers(tx, { ids: customerIds }),
-    uncounted: await findUncounted(tx, stored.marks, deps.kpiDay),
+    uncounted: await books.uncounted(tx, stored.marks, deps.kpiDay),
   }));
   const lost = new Set(await findLost(deps, database.uncounted, limits, settleMs));
   const onTheirWay = database.uncounted.filter((event) => !lost.has(event));
@@ -152,11 +160,13 @@ interface Stored {
 }
 
 async function readStored(
-  { redis, keys }: VerifyKpisDeps,
+  { db, redis, keys }: VerifyKpisDeps,
   days: readonly string[],
   places: readonly Place[],
-  limits: Limits,
 ): Promise<Stored> {
+  const orders = await segmentsOf(db, "orders");
+  const refunds = await segmentsOf(db, "refunds");
+  const retries = await segmentsOf(db, "order_retries");
   const transaction = redis.multi();
   for (const name of days) {
     const [day, currency] = name.split(":") as [string, string];
@@ -166,16 +176,14 @@ async function readStored(
   for (const { currency, member } of places) {
     transaction.zscore(keys.leaderboard(currency), member);
   }
-  const marks: [highestId: number, keyOf: (segment: number) => string][] = [
-    [limits.orderId, keys.countedOrders],
-    [limits.refundId, keys.countedRefunds],
-    [limits.retryId, keys.countedAgain],
-    [limits.retryId, keys.uncounted],
+  const bitmaps: [segments: readonly number[], keyOf: (segment: number) => string][] = [
+    [orders, keys.countedOrders],
+    [refunds, keys.countedRefunds],
+    [retries, keys.countedAgain],
+    [retries, keys.uncounted],
   ];
-  for (const [highestId, keyOf] of marks) {
-    for (let segment = 0; segment < segmentsFor(highestId); segment++) {
-      transaction.getBuffer(keyOf(segment));
-    }
+  for (const [segments, keyOf] of bitmaps) {
+    for (const segment of segments) transaction.getBuffer(keyOf(segment));
   }
   const replies = (await transaction.exec() ?? []).map(([error, reply]) => {
     if (error !== null) throw error;
@@ -183,15 +191,40 @@ async function readStored(
   });
   const dayReplies = replies.splice(0, 2 * days.length);
   const scores = replies.splice(0, places.length) as (string | null)[];
-  const [orders, refunds, again, undone] = marks.map(([highestId]) =>
-    replies.splice(0, segmentsFor(highestId)) as (Uint8Array | null)[]
-  );
+  const take = (segments: readonly number[]): Segments => {
+    const bitmaps = replies.splice(0, segments.length) as (Uint8Array | null)[];
+    return new Map(segments.flatMap((segment, index) => {
+      const bitmap = bitmaps[index];
+      return bitmap ? [[segment, bitmap]] : [];
+    }));
+  };
   return {
     figures: dayReplies.filter((_, index) => index % 2 === 0).flat() as (string | null)[],
     listed: dayReplies.filter((_, index) => index % 2 === 1) as (string | null)[],
     scores,
-    marks: { orders: orders!, refunds: refunds!, again: again!, undone: undone! },
+    marks: {
+      orders: take(orders),
+      refunds: take(refunds),
+      again: take(retries),
+      undone: take(retries),
+    },
   };
+}
+
+/**
+ * The segments that hold ids of a table, and one more: ids go on growing while they are read. A gap is skipped, however
+ * wide it is.
+ */
+async function segmentsOf(db: Database, table: IdTable): Promise<number[]> {
+  const segments: number[] = [];
+  for (let from = 0;;) {
+    const id = await nextId(db, table, from);
+    if (id === null) break;
+    const segment = Math.floor(id / onceSegmentSize);
+    segments.push(segment);
+    from = (segment + 1) * onceSegmentSize;
+  }
+  return [...segments, (segments.at(-1) ?? -1) + 1];
 }
 
 /** Which of these are neither counted by now nor held by a stream, although there was time enough. */
@@ -202,7 +235,7 @@ async function findLost(
   settleMs: number,
 ): Promise<KpiEvent[]> {
   const until = performance.now() + settleMs;
-  let rest = await stillUncounted(deps, uncounted, limits);
+  let rest = await stillUncounted(deps, uncounted);
   while (rest.length > 0) {
     const held = await findHeldWork(deps, limits);
     rest = rest.filter((event) =>
@@ -211,7 +244,7 @@ async function findLost(
         : !held.moves("order_count", event.orderId)
     );
     // Counting comes before acknowledging: what was finished during the search has its mark now.
-    rest = await stillUncounted(deps, rest, limits);
+    rest = await stillUncounted(deps, rest);
     if (performance.now() >= until) break;
     if (rest.length > 0) await pause(lookAgainMs);
   }
@@ -221,10 +254,9 @@ async function findLost(
 async function stillUncounted(
   deps: VerifyKpisDeps,
   events: readonly KpiEvent[],
-  limits: Limits,
 ): Promise<KpiEvent[]> {
   if (events.length === 0) return [];
-  const { marks } = await readStored(deps, [], [], limits);
+  const { marks } = await readStored(deps, [], []);
   return events.filter((event) => !isCounted(marks, event));
 }
 

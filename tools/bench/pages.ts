@@ -29,6 +29,9 @@ const orders = 1_000_000;
 /** Orders that went all the way through the product; the others are copies of them. */
 const originals = 20_000;
 
+/** Days between one copy and the next: what was settled is spread over a year. */
+const daysApart = 7;
+
 /** One in so many paid orders is refunded. */
 const refundedEvery = 40;
 
@@ -52,7 +55,9 @@ export async function benchPages(stage: Stage): Promise<Figure[]> {
   stage.log(`their copies, up to ${orders} orders`);
   const found = await readOriginals(deployment.db);
   const copies = orders / originals - 1;
-  for (let copy = 1; copy <= copies; copy++) await copyOrders(deployment.db, found, copy);
+  for (let copy = 1; copy <= copies; copy++) {
+    await copyOrders(deployment.db, found, copy, copy * daysApart);
+  }
   await takeStock(deployment.db, copies);
   stage.log("figures and proof");
   await finishOrders(stage, deployment);
