@@ -72,6 +72,10 @@ export interface Keys {
   alertsLease: string;
   /** Held by the process that deletes what is too old and goes on with erasures. */
   upkeepLease: string;
+  /** Held by the process that seals, or looks at what is sealed. */
+  sealingLease: string;
+  /** Set while it is not looked for what can be sealed; expires by itself. */
+  sealingRest: string;
   /** Set while nothing is looked for that is too old; expires by itself. */
   purgeRest: string;
   /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
@@ -166,6 +170,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     alertsLease: `${prefix}lock:alerts`,
     upkeepLease: `${prefix}lock:upkeep`,
     purgeRest: `${prefix}purge-rest`,
+    sealingLease: `${prefix}lock:seal`,
+    sealingRest: `${prefix}seal-rest`,
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
