@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { Locator, Page } from "playwright-core";
+import { createImport } from "../../db/imports/imports.ts";
 import { assertAccessible, assertFits, browserPath, openTab, startBrowser } from "./browser.ts";
 import { type Service, startService } from "./service.ts";
 
@@ -306,6 +307,29 @@ test("a file is dropped, and one that can't be read says why without losing the 
   await press(page, button(page, "Preview"));
   await page.getByText(/PDF/).first().waitFor();
   await assertGood(page, "refused");
+});
+
+test("who follows a link while an import ends gets where it leads", async (page) => {
+  const { db } = service.deps;
+  const id = await createImport(db, "under_way.csv");
+  await page.goto(`/dashboard/imports/${id}`);
+  await page.locator("#live-state.on").waitFor();
+  await page.evaluate(`new MutationObserver((_, seen) => {
+    if (document.querySelector("[data-over]") === null) return;
+    console.log("over");
+    seen.disconnect();
+  }).observe(document.body, { attributes: true, childList: true, subtree: true })`);
+  const over = page.waitForEvent("console", (message) => message.text() === "over");
+  const ended = Promise.withResolvers<void>();
+  await page.route("**/dashboard", async (route) => {
+    await ended.promise;
+    await route.continue();
+  });
+  await page.getByRole("link", { name: "Overview" }).click({ noWaitAfter: true });
+  await db.run("update imports set status = 'DONE', finished_at = updated_at where id = ?", [id]);
+  await over;
+  ended.resolve();
+  await page.waitForURL("**/dashboard");
 });
 
 test("the same works without scripts, where the file is chosen again", async (page) => {

@@ -5,6 +5,18 @@
 (() => {
   document.documentElement.classList.add("js");
 
+  // Loading a page anew would take back who is on the way to another one: a link that was followed wins.
+  let left;
+  addEventListener("beforeunload", () => left = Date.now());
+  let soon;
+  const reload = () => {
+    clearTimeout(soon);
+    // Whoever is still here after that has saved a file.
+    const rest = left === undefined ? 0 : left + 5_000 - Date.now();
+    if (rest > 0) soon = setTimeout(reload, rest);
+    else location.reload();
+  };
+
   // What is replaced between the press and the release of a button loses the click: it waits so long.
   let pressed = false;
   const waiting = new Map();
@@ -34,7 +46,7 @@
       },
     });
     // What is over offers other things to do than what is going on.
-    if (region.querySelector("[data-over]") !== null) location.reload();
+    if (region.querySelector("[data-over]") !== null) reload();
   };
 
   const follow = (url) => {
