@@ -82,9 +82,9 @@ export interface StockFault {
  * Products that lack another number of units than `RESERVED` and `PAID` orders hold, less those that refunds have put
  * back, or have less than none.
  *
- * The items are read in their own order and the orders looked up by id. By the index of products, which
- * the engines prefer for grouping, it takes two to four times as long (2.7 to 4.3 s against 1.1 s for a
- * million orders).
+ * All items are added up in their own order, and those of orders that hold nothing, which are few in most shops, taken
+ * away: looking up the order of each item takes twice as long. By the index of products, which the engines prefer for
+ * grouping, it takes four times as long.
  */
 export async function findStockFaults(
   tx: Queryable,
@@ -129,16 +129,23 @@ function summed(parts: readonly string[]): string {
 
 /** Units that the reserved and paid orders of a scope hold, by product. */
 export function heldUnits(scope: Scope): string {
-  const tables = scope === null
-    ? `order_items ignore index (order_items_product, order_items_order)
-      straight_join orders on orders.id = order_items.order_id`
-    : `orders force index (primary)
-      straight_join order_items force index (order_items_order) on order_items.order_id = orders.id`;
-  return `
+  const ofOrders = (condition: string) => `
       select order_items.product_id, sum(order_items.qty) as qty
-      from ${tables}
-      where orders.status in ('RESERVED', 'PAID')${andWithin("orders.id", scope)}
+      from orders force index (primary)
+      straight_join order_items force index (order_items_order) on order_items.order_id = orders.id
+      where orders.status ${condition} ('RESERVED', 'PAID')${andWithin("orders.id", scope)}
       group by order_items.product_id`;
+  if (scope !== null) return ofOrders("in");
+  return `
+      select part.product_id, sum(part.qty) as qty
+      from (
+        select product_id, sum(qty) as qty
+        from order_items ignore index (order_items_product, order_items_order)
+        group by product_id
+        union all
+        select lost.product_id, -lost.qty from (${ofOrders("not in")}) lost
+      ) part
+      group by part.product_id`;
 }
 
 /** Units that the refunds of a scope have put back, by product. */
@@ -201,6 +208,53 @@ export async function findPaymentsForNothing(
     [maxRows],
   );
   return faultsOf(rows, toMoneyFault);
+}
+
+/** Orders whose sums are compared together: the product with a total stays within 63 bits. */
+const bucketSize = 256;
+
+/** Scopes of one statement: buckets beyond are looked at as one range. */
+const maxBuckets = 500;
+
+/**
+ * Where to look for `PAID` orders and payments that don't agree: sums of 256 neighbours are compared first, and once more
+ * with each order weighted by its place among them, so that two faults don't hide each other. Joining ten million of both
+ * takes five times as long.
+ *
+ * @returns scopes of the orders to look at one by one
+ */
+export async function findUnevenPayments(tx: Queryable): Promise<Scope[]> {
+  const sums = (id: string, cents: string, sign: "" | "-") => `
+      select cast(${id} as signed) div ${bucketSize} as bucket, ${sign}count(*) as n, ${sign}sum(${cents}) as cents,
+        ${sign}sum((${cents} + 1) * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
+  const rows = await tx.query(`
+    select part.bucket
+    from (
+      ${sums("id", "total_cents", "")}
+      from orders
+      where status = 'PAID'
+      group by bucket
+      union all
+      ${sums("order_id", "amount_cents", "-")}
+      from payments
+      where status = 'SUCCEEDED'
+      group by bucket
+    ) part
+    group by part.bucket
+    having sum(part.n) <> 0 or sum(part.cents) <> 0 or sum(part.weighted) <> 0
+    union
+    select payments.order_id div ${bucketSize}
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.currency is not null and payments.currency <> orders.currency
+    order by bucket`);
+  const buckets = rows.map((row) => toInteger(row.bucket));
+  const scopes = buckets.slice(0, maxBuckets).map((bucket): Scope => ({
+    after: bucket * bucketSize - 1,
+    upTo: (bucket + 1) * bucketSize - 1,
+  }));
+  const [next] = buckets.slice(maxBuckets);
+  return next === undefined ? scopes : [...scopes, { after: next * bucketSize - 1 }];
 }
 
 /** A payment that is in dispute and waits for nobody, or is not in dispute and waits for somebody. */

@@ -95,6 +95,20 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   );
 }
 
+/**
+ * Runs `work` while this process holds the mark of a rebuild; see {@linkcode rebuildKpis} for what is done live meanwhile.
+ *
+ * @param work is given the token of the mark
+ * @throws {WorkflowError} `unavailable` where another rebuild does not end
+ */
+export async function holdRebuild<T>(
+  deps: RebuildDeps,
+  work: (token: string) => Promise<T>,
+): Promise<T> {
+  const mark = await takeMark(deps);
+  return await underLease(deps.redis, mark, () => work(mark.value));
+}
+
 async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
   const until = performance.now() + maxWaitMs;
   for (;;) {

@@ -107,17 +107,21 @@ export async function verify(
   const books = options.incremental ? recentBooks : wholeBooks;
   // What came later is not looked at, so these are read before all else.
   const limits = await highestIds(deps.db);
-  const [found, figures] = await Promise.all([
-    readSnapshot(deps.db, (tx) => readBooks(tx, options.incremental ?? false)),
-    readSnapshot(deps.db, async (tx) => ({
-      suspects: await findKpiMismatches(tx, deps, books),
-      facts: await readSealFacts(tx),
-    })),
+  const recent = options.incremental ? await readSnapshot(deps.db, readRecent) : null;
+  const [found, told] = await Promise.all([
+    readSnapshot(deps.db, (tx) => readBooks(tx, recent !== null)),
+    (async () => {
+      const read = await readSnapshot(deps.db, async (tx) => ({
+        notices: await verifyNotifications(tx, recent?.checkedOrders),
+        suspects: await findKpiMismatches(tx, deps, books),
+        facts: await readSealFacts(tx),
+      }));
+      return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, recent) };
+    })(),
   ]);
-  const { suspects, facts } = figures;
+  const { suspects, facts, orphans: { notifications, homes } } = told;
+  addDrifts(notifications, told.notices);
   const kpis = await verifyKpis(deps, suspects, patienceMs, books);
-  const { notifications, homes } = await verifyOrphans(deps, limits, patienceMs, found.recent);
-  addDrifts(notifications, found.notices);
 
   const { counts } = found;
   const lookedAt = (name: OpenCheck) =>
@@ -153,11 +157,9 @@ async function readBooks(tx: Queryable, incremental: boolean) {
   const money = await verifyMoney(tx, checked);
   for (const drifts of await brokenSeals(tx)) addDrifts(money, drifts);
   return {
-    recent,
     counts: await countRows(tx, recent?.unsealed ?? everything),
     stock: await verifyStock(tx, recent?.unsealed ?? everything),
     money,
-    notices: await verifyNotifications(tx, checked.orders),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   findRefundPartsFaults,
   findReturnedFaults,
   findStockFaults,
+  findUnevenPayments,
   findUnpaidOrders,
   type HandFault,
 } from "../../db/verification/verify.ts";
@@ -68,6 +69,14 @@ export async function verifyMoney(tx: Queryable, scopes: Scopes = everything): P
  */
 async function verifyOrders(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   await verifyParts(tx, scope, drifts);
+  for (const uneven of scope === null ? await findUnevenPayments(tx) : [scope]) {
+    await verifyPayments(tx, uneven, drifts);
+  }
+  await verifyRefunded(tx, scope, drifts);
+}
+
+/** Paid orders were paid once and in full, and nobody else paid. */
+async function verifyPayments(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   collect(drifts, await findUnpaidOrders(tx, scope), ({ orderId, totalCents, foundCents }) => ({
     subject: `order ${orderId}`,
     what: "amount_cents of its succeeded payment",
@@ -80,6 +89,10 @@ async function verifyOrders(tx: Queryable, scope: Scope, drifts: Drifts): Promis
     expected: null,
     found: amountOf(foundCents),
   }));
+}
+
+/** What is in dispute is on the list of what is to be decided, and what went back is what refunds come to. */
+async function verifyRefunded(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   collect(drifts, await findDisputeFaults(tx, scope), ({ paymentId, orderId, status }) => ({
     subject: `payment ${paymentId} of order ${orderId}`,
     what: "a decision that it waits for",

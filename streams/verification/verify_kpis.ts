@@ -11,7 +11,7 @@ import { highestIds } from "../../db/recovery/recovery.ts";
 import { type IdTable, nextId } from "../../db/verification/next_id.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
-import { kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
+import { type KpiFigure, kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "../recovery/held_work.ts";
@@ -83,14 +83,61 @@ async function untilRebuilt({ redis, keys }: VerifyKpisDeps): Promise<void> {
 
 async function lookClosely(
   deps: VerifyKpisDeps,
+  looked: { days: readonly string[]; places: readonly Place[]; books: Books },
+  settleMs: number,
+  drifts: Drifts,
+): Promise<void> {
+  const found = await compareClosely(deps, looked, settleMs);
+  for (const { day, currency, figure, expected, stored } of found.figures) {
+    addDrift(drifts, {
+      subject: deps.keys.kpiFigure(day, currency, figure),
+      what: "value",
+      expected: exactAmount(expected),
+      found: stored,
+    });
+  }
+  for (const name of found.unlisted) {
+    const subject = deps.keys.kpiIndex;
+    addDrift(drifts, { subject, what: "member", expected: name, found: null });
+  }
+  for (const { currency, member, expected, stored } of found.places) {
+    addDrift(drifts, {
+      subject: deps.keys.leaderboard(currency),
+      what: `score of customer ${member}`,
+      expected: expected === null ? null : exactAmount(expected),
+      found: stored,
+    });
+  }
+}
+
+/** What differs, as of one moment. */
+export interface Differences {
+  figures: {
+    day: string;
+    currency: string;
+    figure: KpiFigure;
+    expected: bigint;
+    /** As Redis has it, `0` for none. */
+    stored: string;
+  }[];
+  /** Days with figures of another currency that are not in the index: `YYYY-MM-DD:CUR`. */
+  unlisted: string[];
+  /** expected is null for who should have no place, stored for who has none. */
+  places: (Place & { expected: bigint | null; stored: string | null })[];
+  /** What nobody has counted and no stream holds. */
+  lost: KpiEvent[];
+}
+
+/** Compares figures and places with the database, less what is on its way; see {@linkcode verifyKpis}. */
+export async function compareClosely(
+  deps: VerifyKpisDeps,
   { days, places, books }: {
     days: readonly string[];
     places: readonly Place[];
     books: Books;
   },
   settleMs: number,
-  drifts: Drifts,
-): Promise<void> {
+): Promise<Differences> {
   const limits = { ...await highestIds(deps.db), retryId: await highestRetryId(deps.db) };
   const stored = await readStored(deps, days, places);
   const customerIds = [...new Set(places.flatMap(({ member }) => customerIdOf(member) ?? []))];
@@ -104,6 +151,7 @@ async function lookClosely(
   subtractEvents(database.days, onTheirWay);
   const customers = withoutEvents(database.customers, onTheirWay);
 
+  const differences: Differences = { figures: [], unlisted: [], places: [], lost: [...lost] };
   days.forEach((name, index) => {
     const sum = database.days.get(name);
     const expected = figuresOf(sum);
@@ -111,20 +159,16 @@ async function lookClosely(
     kpiFigureNames.forEach((figure, offset) => {
       const found = stored.figures[index * kpiFigureNames.length + offset] ?? "0";
       if (found === `${expected[figure]}`) return;
-      addDrift(drifts, {
-        subject: deps.keys.kpiFigure(day, currency, figure),
-        what: "value",
-        expected: exactAmount(expected[figure]),
-        found,
+      differences.figures.push({
+        day,
+        currency,
+        figure,
+        expected: expected[figure],
+        stored: found,
       });
     });
     if (hasEvents(sum) && currency !== deps.baseCurrency && stored.listed[index] === null) {
-      addDrift(drifts, {
-        subject: deps.keys.kpiIndex,
-        what: "member",
-        expected: name,
-        found: null,
-      });
+      differences.unlisted.push(name);
     }
   });
   places.forEach(({ currency, member }, index) => {
@@ -132,13 +176,10 @@ async function lookClosely(
     const isOn = sum !== undefined && sum.events > 0;
     const found = stored.scores[index] ?? null;
     if (isOn ? isScoreOf(sum, found === null ? null : Number(found)) : found === null) return;
-    addDrift(drifts, {
-      subject: deps.keys.leaderboard(currency),
-      what: `score of customer ${member}`,
-      expected: isOn ? exactAmount(sum.cents) : null,
-      found,
-    });
+    const expected = isOn ? sum.cents : null;
+    differences.places.push({ currency, member, expected, stored: found });
   });
+  return differences;
 }
 
 /** The highest ids that matter. */

@@ -24,6 +24,7 @@ import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
 import { benchUploads } from "./uploads.ts";
+import { benchYears } from "./years.ts";
 import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
 
 interface Scenario {
@@ -71,6 +72,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
   growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
+  years: {
+    summary: "proofs, figures, start and pages with --orders=10000000 in the tables",
+    usual: false,
+    run: benchYears,
+  },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
   sizes: {
     summary: "a million orders: memory, and what one more costs; makes the chart",

@@ -9,7 +9,16 @@ import { sealLate, sealNext } from "../../../streams/seals/seal.ts";
 import { verify, type VerifyReport } from "../../../streams/verification/verify.ts";
 import { backdate } from "../../backdated.ts";
 import { anOperator } from "../../operator.ts";
-import { askRefund, driftOf, type SettledWorkflow, withSettled } from "../../settled_workflow.ts";
+import { mendFigures } from "../../../streams/verification/mend_figures.ts";
+import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
+import { scanKeys } from "../../../streams/redis/scan_keys.ts";
+import {
+  askRefund,
+  driftOf,
+  dumpFigures,
+  type SettledWorkflow,
+  withSettled,
+} from "../../settled_workflow.ts";
 import { anOrder, type Workflow } from "../../workflow.ts";
 
 /** Seals until nothing is left to do at once. */
@@ -253,6 +262,59 @@ Deno.test("an order with an id of a hundred thousand millions costs the proofs n
     assert.equal(await sealAll(flow), 6);
     await expectSound(flow);
   }));
+
+Deno.test("mendFigures() sets right what is lost of today alone, while orders go on being counted", () =>
+  withSealed("seal_mend", async (flow) => {
+    const today = anOrder("today", [{ sku: "a", qty: 1, unitPriceCents: 700 }]);
+    await flow.add([
+      today,
+      anOrder("dollars of today", [{ sku: "b", qty: 1, unitPriceCents: 500 }], {
+        currency: "USD",
+      }),
+    ]);
+    await flow.drain();
+    const before = await figures(flow);
+    const { redis, keys } = flow;
+    const day = flow.kpiDay(new Date().toISOString());
+    // Its figures and some places are gone.
+    for (const key of await scanKeys(redis, `${keys.kpi}${day}`)) await redis.del(key);
+    await redis.zrem(keys.kpiIndex, `${day}:USD`);
+    await redis.del(keys.leaderboard("USD"));
+    assert.ok((await mendFigures(flow)).figures > 5);
+    assert.deepEqual(await figures(flow), before);
+    await expectSound(flow);
+    // Redis is as it was before the day began: figures, places and marks.
+    await rebuildKpis({ ...flow, db: withoutToday(flow.db) });
+    assert.notDeepEqual(await figures(flow), before);
+    assert.equal((await mendFigures(flow)).events, 2);
+    assert.deepEqual(await figures(flow), before);
+    assert.deepEqual(
+      await mendFigures(flow).then(({ figures, places, events }) => [figures, places, events]),
+      [0, 0, 0],
+    );
+    assert.deepEqual(await scanKeys(redis, keys.kpiShadow), new Set());
+    assert.equal(await redis.exists(keys.kpiRebuild), 0);
+    await expectSound(flow);
+  }));
+
+/** Every figure but those that are zero: one that is missing says the same. */
+async function figures(flow: Workflow) {
+  return Object.fromEntries(
+    Object.entries(await dumpFigures(flow)).filter(([, value]) => value !== "0"),
+  );
+}
+
+/** A database that knows nothing of today's orders. */
+function withoutToday(db: Database): Database {
+  return {
+    ...db,
+    query: (sql, values) =>
+      db.query(
+        sql.replace("where id > ? and", "where created_at < current_date and id > ? and"),
+        values,
+      ),
+  };
+}
 
 /** A database whose transactions break off at their n-th statement. */
 function breaking(db: Database, at: number): { db: Database; broke: () => boolean } {
