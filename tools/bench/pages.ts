@@ -159,10 +159,7 @@ export async function storeDeadLetters({ db }: Deployment): Promise<void> {
 }
 
 /** Every page, and every way to look for something, by name. */
-async function pagesOf(
-  { db }: Deployment,
-  orders: number,
-): Promise<[name: string, path: string][]> {
+async function pagesOf({ db }: Deployment, orders: number): Promise<[string, string][]> {
   const [order] = await db.query(
     `
     select orders.id, orders.external_order_id, customers.external_id,
