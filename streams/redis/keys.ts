@@ -54,6 +54,8 @@ export interface Keys {
   activityTotals(group: Group): string;
   /** The last report of the proof, as JSON. */
   proof: string;
+  /** The last report of a proof that looked at everything, as JSON. */
+  wholeProof: string;
   /** Held by the process that is proving. */
   verificationLease: string;
   /** Set while no new proof is due; expires by itself. */
@@ -160,6 +162,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     activity: (group, period) => `${prefix}activity:${group}:${period}`,
     activityTotals: (group) => `${prefix}activity-totals:${group}`,
     proof: `${prefix}proof`,
+    wholeProof: `${prefix}proof-whole`,
     verificationLease: `${prefix}lock:proof`,
     verificationRest: `${prefix}proof-rest`,
     verificationFailures: `${prefix}proof-failures`,
