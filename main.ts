@@ -30,6 +30,7 @@ const commands = [
   "dead",
   "stock",
   "customer",
+  "archive",
   "gateway",
   "token",
   "migrate",

@@ -40,11 +40,12 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
           batchSize: batch ?? context.config.batchSize,
           drain: options.flag("drain"),
           onTurn: (_, turn) => handled += turn.handled,
-        }, signal);
+        }, AbortSignal.any([signal, context.outdated]));
       });
       context.log.info("messages handled", { handled });
+      context.outdated.throwIfAborted();
       return 0;
-    }, { migrates: true });
+    }, { migrates: true, name: "consume" });
   },
 };
 

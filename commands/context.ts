@@ -16,12 +16,21 @@ import { traceEngines } from "../streams/telemetry/engine_spans.ts";
 import { keysFor } from "../streams/redis/keys.ts";
 import { openRedis } from "../streams/redis/redis.ts";
 import { traceId, tracing } from "../streams/telemetry/tracing.ts";
+import { type SchemaWatch, watchSchema } from "../streams/workflow/schema_watch.ts";
 import type { ProcessDeps } from "../streams/workflow/process_deps.ts";
 import { typed } from "../runtime/typed.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 
 /** What a command works with. */
-export type Context = ProcessDeps;
+export interface Context extends ProcessDeps {
+  /**
+   * Aborts once the database has moved on beyond what this process knows, which is its reason: it takes no work from
+   * then on, and nobody gets a connection to the database.
+   */
+  outdated: AbortSignal;
+  /** Whoever migrates need not wait for this process from then on. */
+  leaveSchema(): Promise<void>;
+}
 
 /** How a command opens its context. */
 export interface ContextOptions {
@@ -35,14 +44,16 @@ export interface ContextOptions {
   quietly?: boolean;
   /** The command listens for others, which it must not do in front of private engines. */
   serves?: boolean;
+  /** What the command is called, for whoever migrates beside it. */
+  name?: string;
 }
 
 /**
  * Reads the settings, opens the engines, runs `work` and closes everything. Pending migrations are applied
  * where the command may, else they end it.
  *
- * @throws {WorkflowError} `bad_settings`, or `unavailable` when an engine can't be reached or migrations
- * are pending
+ * @throws {WorkflowError} `bad_settings`, or `unavailable` when an engine can't be reached, migrations
+ * are pending, or this version is too old for the database
  */
 export async function withContext<T>(
   env: Record<string, string | undefined>,
@@ -53,7 +64,7 @@ export async function withContext<T>(
   // Private engines are nobody else's: there is no process of another version beside this one.
   const context = await openContext(
     config,
-    namesNoEngine(env) ? { migrates: true, quietly: true } : options,
+    namesNoEngine(env) ? { ...options, migrates: true, quietly: true } : options,
   );
   try {
     return await work(context);
@@ -65,7 +76,7 @@ export async function withContext<T>(
 /** See {@linkcode withContext}. */
 export async function openContext(
   config: Config,
-  { migrates = false, quietly = false }: ContextOptions = {},
+  { migrates = false, quietly = false, name = "command" }: ContextOptions = {},
 ): Promise<Context> {
   const log = openLog(config);
   if (migrates && config.autoMigrate) {
@@ -80,9 +91,13 @@ export async function openContext(
     idleTransactionSeconds: Math.max(minIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
   });
   if (tracing) traceEngines(db.engine);
+  let schema: SchemaWatch | undefined;
   try {
+    schema = await watchSchema({ db, log }, name, { reads: !migrates });
     const redis = await openRedis(config.redisUrl);
     return {
+      outdated: schema.outdated,
+      leaveSchema: schema.stop,
       config,
       db,
       redis,
@@ -92,6 +107,7 @@ export async function openContext(
       kpiDay: kpiDayIn(config.kpiTimezone),
     };
   } catch (error) {
+    await schema?.stop();
     await db.close();
     throw error;
   }
@@ -112,7 +128,8 @@ async function refusePending(databaseUrl: string): Promise<void> {
 const minIdleSeconds = 5;
 
 /** Closes what {@linkcode openContext} opened. */
-async function closeContext({ db, redis }: Context): Promise<void> {
+async function closeContext({ db, redis, leaveSchema }: Context): Promise<void> {
+  await leaveSchema();
   redis.disconnect();
   await db.close();
 }

@@ -33,6 +33,7 @@ import { formatKpis } from "./kpis.ts";
 import { countReasons, reasonLines, type RejectReasons } from "./reject_reasons.ts";
 import { operatorIn } from "./operator.ts";
 import { printError } from "./print.ts";
+import { whileCurrent } from "./service.ts";
 import { untilStopped } from "./signals.ts";
 import { openSourceFile, type SourceFile } from "./source_file.ts";
 import { formatTable, indent, right, terminalColumns } from "./table.ts";
@@ -88,7 +89,7 @@ engines). Where port 8000 is taken and PORT is not set, another one is used.`,
           if (!signal.aborted && !options.flag("exit")) await serveOn(context, signal);
         });
         return code;
-      }, { migrates: true });
+      }, { migrates: true, name: "demo" });
     } finally {
       await share?.withdraw();
       await engines?.stop();
@@ -240,10 +241,11 @@ async function showResults(context: Context): Promise<number> {
 }
 
 async function serveOn(context: Context, signal: AbortSignal): Promise<void> {
-  const consumers = runConsumers(
+  const { batchSize } = context.config;
+  const consumers = whileCurrent(
     context,
-    { groups: [], batchSize: context.config.batchSize, drain: false },
     signal,
+    (signal) => runConsumers(context, { groups: [], batchSize, drain: false }, signal),
   );
   const serving = serveHttp(context, signal, {
     command: "demo",

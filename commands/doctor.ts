@@ -5,6 +5,7 @@
  */
 
 import { isatty } from "node:tty";
+import { countArchived } from "../db/archive/archive.ts";
 import { readLatestLoss } from "../db/recovery/database_marks.ts";
 import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
@@ -14,6 +15,7 @@ import { countForeignKeys } from "../db/customers/erased_keys.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { erasureKeyOf } from "../domain/customer/erasure_key.ts";
 import { readGrants } from "../db/connection/grants.ts";
+import { readHostStates } from "../db/connection/host_states.ts";
 import { canWrite } from "../db/connection/ping.ts";
 import { readEncryption, readServerFacts } from "../db/connection/server_facts.ts";
 import { type Config, isLoopback } from "../config/config.ts";
@@ -25,6 +27,7 @@ import {
   judgeDatabase,
   judgeDatabaseAge,
   judgeEncryption,
+  judgeHosts,
   judgeRedis,
   judgeVersion,
   judgeWriting,
@@ -35,7 +38,7 @@ import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
-import { counted } from "../domain/text/plural.ts";
+import { counted, plural } from "../domain/text/plural.ts";
 import { describeCount } from "../domain/bounded_count.ts";
 import { lookAtDatabase } from "../streams/recovery/database_age.ts";
 import { olderConsumers } from "../streams/payments/end_old_keys.ts";
@@ -130,6 +133,7 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
         await consumersBefore({ redis, keys }),
       ),
       ...await judgeErasures(db, config),
+      ...await tellArchived(db),
     ];
   } catch {
     return [];
@@ -161,6 +165,13 @@ async function judgeErasures(db: Database, { erasureSecret }: Config): Promise<F
   const detail =
     `${foreign} ids of erased people were written with another one, and no customer is created`;
   return [problem("ERASURE_SECRET", detail, "set the one that they were erased with")];
+}
+
+/** How many orders are archived; nothing where none is. */
+async function tellArchived(db: Database): Promise<Finding[]> {
+  const orders = await countArchived(db);
+  if (orders === 0) return [];
+  return [fine("archive", `${counted(orders, "order")} ${plural(orders, "is", "are")} archived`)];
 }
 
 function judgeSettings({ host, apiTokens }: Config, usesPrivateEngines: boolean): Finding {
@@ -210,9 +221,11 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
     const askedMs = Date.now();
     const facts = await readServerFacts(db);
     const rights = await judgeRights(config, db);
+    const hosts = await readHostStates(config.databaseUrl);
     const findings = [
       judgeVersion(facts.engine, facts.version),
       await judgeDatabaseWay(config.databaseUrl, db),
+      ...hosts.length === 0 ? [] : [judgeHosts(hosts)],
       rights,
       ...judgeDatabase(facts, config.databaseConnections),
       judgeClock("database", facts.nowMs, askedMs, Date.now()),
@@ -273,7 +286,8 @@ const encryptRemedy = {
 };
 
 async function judgeDatabaseWay(url: string, db: Database): Promise<Finding> {
-  const { host, socket, tls } = readDatabaseUrl(url).address;
+  const { socket, tls, ...first } = readDatabaseUrl(url).address;
+  const { host } = (first.hosts ?? []).find(({ host }) => !isLoopback(host)) ?? first;
   const way = {
     host,
     isSocket: socket !== undefined,

@@ -119,7 +119,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
         bar?.clear();
       }
       // What changes nothing leaves the schema as it is, too.
-    }, { migrates: writes });
+    }, { migrates: writes, name: "import" });
   },
 };
 

@@ -71,6 +71,10 @@ export function importProgressLine(
     const spinner = "|/-\\"[Math.floor(elapsedMs / redrawMs) % 4];
     return [`Reading   ${spinner}`, ...parts].join("  ");
   }
+  if (progress.waitingFor !== undefined) {
+    const word = `Waiting for ${progress.waitingFor}`;
+    return [word, `${Math.floor(Math.min(done, 1) * 100)}% done`, counted(rows, "row")].join("  ");
+  }
   const share = Math.min(done, 1);
   const filled = Math.floor(share * barWidth);
   const bar = "█".repeat(filled) + "░".repeat(barWidth - filled);

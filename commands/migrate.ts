@@ -4,7 +4,8 @@
  * @module
  */
 
-import { migrate, migrationStatus } from "../db/connection/migrate.ts";
+import { migrate, migrationStatus, planMigrations } from "../db/connection/migrate.ts";
+import { formatVersion } from "../domain/operation/migration_header.ts";
 import { type Command, readOptions } from "./command.ts";
 import { readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
@@ -13,14 +14,16 @@ import { formatTable } from "./table.ts";
 const command: Command = {
   summary: "Applies pending database migrations, or lists all of them.",
   help: `
-Usage: deno task migrate [--status]
+Usage: deno task migrate [--status | --plan]
 
   --status  list the migrations and change nothing
+  --plan    for each pending one: the oldest version that may work beside it, what it locks, how
+            long it takes with ten million orders, and which processes stop for it; changes nothing
 
 The database is created if it is missing and the user may do so. Several processes at once wait for each
 other.`,
   async run(args, env) {
-    const options = readOptions(args, { boolean: ["status"] });
+    const options = readOptions(args, { boolean: ["status", "plan"] });
     const { databaseUrl } = await readSettings(env);
     if (options.flag("status")) {
       const all = await migrationStatus(databaseUrl);
@@ -28,6 +31,10 @@ other.`,
         [{ heading: "migration" }, { heading: "state" }],
         all.map(({ name, applied }) => [name, applied ? "applied" : "pending"]),
       ));
+      return 0;
+    }
+    if (options.flag("plan")) {
+      print(await describePlan(databaseUrl));
       return 0;
     }
     const { all, applied } = await migrate(databaseUrl);
@@ -40,3 +47,18 @@ other.`,
 };
 
 export default command;
+
+/** What would be done, a paragraph for each migration. */
+async function describePlan(databaseUrl: string): Promise<string> {
+  const planned = await planMigrations(databaseUrl);
+  if (planned.length === 0) return "Nothing to do";
+  return planned.map(({ name, header, stops }) =>
+    [
+      name,
+      `  oldest version beside it: one that knows ${formatVersion(header.oldestBeside)}`,
+      `  locks: ${header.locks}`,
+      `  at ten million orders: ${header.atTenMillion}`,
+      ...stops.map((process) => `  stops: ${process}`),
+    ].join("\n")
+  ).join("\n\n");
+}

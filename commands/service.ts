@@ -22,6 +22,7 @@ import { untilStopped } from "./signals.ts";
 export async function serveUntilStopped(
   env: Record<string, string | undefined>,
   work: (context: Context, signal: AbortSignal) => Promise<void>,
+  name = "serve",
 ): Promise<number> {
   return await withContext(env, async (context) => {
     await refuseDanger(context);
@@ -33,5 +34,25 @@ export async function serveUntilStopped(
       await work(context, signal);
     });
     return 0;
-  }, { migrates: true, serves: true });
+  }, { migrates: true, serves: true, name });
+}
+
+/**
+ * Runs consumers beside a server. Those of a process that has become too old for the database end, and the server goes on
+ * saying so until it is stopped.
+ *
+ * @param work starts them; they end with its signal
+ */
+export async function whileCurrent(
+  { outdated }: Pick<Context, "outdated">,
+  stopped: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  try {
+    await work(AbortSignal.any([stopped, outdated]));
+  } catch (error) {
+    if (!outdated.aborted) throw error;
+  }
+  if (!outdated.aborted || stopped.aborted) return;
+  await new Promise((resolve) => stopped.addEventListener("abort", resolve, { once: true }));
 }

@@ -7,7 +7,7 @@
 import { serveHttp } from "../routes/server.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { type Command, readOptions } from "./command.ts";
-import { serveUntilStopped } from "./service.ts";
+import { serveUntilStopped, whileCurrent } from "./service.ts";
 
 const command: Command = {
   summary: "Serves the HTTP API and runs all consumer groups, in one process.",
@@ -22,15 +22,16 @@ after the work in hand, a second one at once.`,
     return await serveUntilStopped(env, async (context, signal) => {
       const stop = new AbortController();
       const stopped = AbortSignal.any([signal, stop.signal]);
-      const consumers = runConsumers(
+      const { batchSize } = context.config;
+      const consumers = whileCurrent(
         context,
-        { groups: [], batchSize: context.config.batchSize, drain: false },
         stopped,
+        (signal) => runConsumers(context, { groups: [], batchSize, drain: false }, signal),
       );
       // Whichever part fails takes the other along: half a process looks alive and is not.
       const parts = [serveHttp(context, stopped), consumers];
       await Promise.all(parts.map((part) => part.finally(() => stop.abort())));
-    });
+    }, "start");
   },
 };
 

@@ -30,11 +30,17 @@ export interface TlsChoice {
   key?: string;
 }
 
-/** Where the database is. */
-export interface DatabaseAddress {
+/** A server of the database. */
+export interface DatabaseHost {
   /** A name or an address, IPv6 without brackets. */
   host: string;
   port: number;
+}
+
+/** Where the database is. */
+export interface DatabaseAddress extends DatabaseHost {
+  /** Where several hosts are named, all of them, the one above first: that which can be written to is used. */
+  hosts?: readonly DatabaseHost[];
   /** Path of a Unix socket, which is used instead of host and port. */
   socket?: string;
   /** Name of the user. */
@@ -76,24 +82,49 @@ const tlsParameters = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"];
 const databaseParameters = ["socket", ...tlsParameters];
 const redisParameters = ["db", ...tlsParameters];
 
+/** The port of a database where none is named. */
+const databasePort = 3306;
+
+/**
+ * Takes a URL of several hosts apart, which no standard knows: those hosts, and the same URL with any one of them.
+ *
+ * @param text such as `mysql://user:pass@a:3306,b:3306/name`
+ * @returns of a text that is no such URL itself, as the only one
+ */
+export function splitHosts(text: string): { hosts: string[]; withHost: (host: string) => string } {
+  const [, before, authority, after] = /^([a-z]+:\/\/(?:[^/?#]*@)?)([^/?#@]+)([^]*)$/i.exec(text) ??
+    [];
+  if (authority === undefined) return { hosts: [""], withHost: () => text };
+  return {
+    hosts: authority.split(",").map((host) => host.trim()),
+    withHost: (host) => `${before}${host}${after}`,
+  };
+}
+
 /**
  * Reads a database's URL.
  *
- * @param text `mysql://user:pass@host:3306/name?ssl-mode=verify-identity&ssl-ca=/path`
+ * @param text `mysql://user:pass@host:3306/name?ssl-mode=verify-identity&ssl-ca=/path`, with several hosts where there
+ * are several: `mysql://user:pass@a:3306,b:3306/name`
  */
 export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
-  const url = URL.parse(text);
+  const { hosts, withHost } = splitHosts(text);
+  const url = URL.parse(withHost(hosts[0]!));
   if (url === null) return { address: nowhere, faults: ["is no URL"] };
   const faults: string[] = [];
+  const several = hosts.length === 1 ? [] : readHosts(hosts, faults);
   const parameters = readParameters(url, databaseParameters, faults);
   const socket = parameters.get("socket");
   const tls = readTls(parameters, faults);
   if (socket !== undefined && tls !== null) {
     faults.push(`has ssl-mode=${tls.mode} beside a Unix socket, which needs no encryption`);
   }
+  if (socket !== undefined && several.length > 0) {
+    faults.push("has several hosts beside a Unix socket, which leads to one alone");
+  }
   const address = {
-    host: hostOf(url) || "127.0.0.1",
-    port: Number(url.port || 3306),
+    ...databaseHostOf(url),
+    ...(several.length === 0 ? {} : { hosts: several }),
     ...(socket === undefined ? {} : { socket }),
     user: decode(url.username, "user name", faults),
     password: decode(url.password, "password", faults),
@@ -101,6 +132,27 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
     tls,
   };
   return { address, faults };
+}
+
+function databaseHostOf(url: URL): DatabaseHost {
+  return { host: hostOf(url) || "127.0.0.1", port: Number(url.port || databasePort) };
+}
+
+/** Several hosts, each of which has to be named, and only once. */
+function readHosts(names: readonly string[], faults: string[]): DatabaseHost[] {
+  const seen = new Set<string>();
+  return names.flatMap((name) => {
+    const url = URL.parse(`mysql://${name}/`);
+    if (url === null || url.hostname === "") {
+      faults.push(`has "${name}" among its hosts, which is none; write a:3306,b:3306`);
+      return [];
+    }
+    const host = databaseHostOf(url);
+    const text = `${host.host}:${host.port}`;
+    if (seen.has(text)) faults.push(`names the host ${text} twice`);
+    seen.add(text);
+    return [host];
+  });
 }
 
 const nowhere: DatabaseAddress & RedisAddress = {

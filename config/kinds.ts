@@ -18,7 +18,7 @@ import {
 import { parseSender } from "../domain/notification/mail_address.ts";
 import { parseApiTokens } from "../domain/operation/api_token.ts";
 import { parseNetwork } from "../domain/operation/network.ts";
-import { readDatabaseUrl, readRedisUrls } from "./engine_url.ts";
+import { readDatabaseUrl, readRedisUrls, splitHosts } from "./engine_url.ts";
 import { isWebhookSecret } from "./webhook_secret.ts";
 
 type Complain = (fault: string) => void;
@@ -131,8 +131,10 @@ export function smtpUrl() {
 /** Where the database is; its parameters are checked, too, see `engine_url.ts`. */
 export function databaseUrl() {
   return checkedBy("`mysql://…`, `mariadb://…`", (text) => {
-    const faults = urlFaults(text, ["mysql:", "mariadb:"]);
-    const url = URL.parse(text);
+    const { hosts, withHost } = splitHosts(text);
+    const first = withHost(hosts[0]!);
+    const faults = urlFaults(first, ["mysql:", "mariadb:"]);
+    const url = URL.parse(first);
     if (url === null) return faults;
     faults.push(...readDatabaseUrl(text).faults);
     if (!/^[^/]+$/.test(url.pathname.slice(1))) {

@@ -6,6 +6,7 @@
  */
 
 import * as kinds from "./kinds.ts";
+import { maxArchiveMonths } from "../domain/operation/archive_cut.ts";
 
 /** Another setting that makes one needed. */
 export interface Requirement {
@@ -48,7 +49,8 @@ export const settingsTable = {
     name: "DATABASE_URL",
     kind: kinds.databaseUrl(),
     meaning:
-      "the database, `mysql://user:pass@host:3306/name`; `?socket=/path` for a Unix socket; " +
+      "the database, `mysql://user:pass@host:3306/name`; several hosts (`a:3306,b:3306`) of which the one that takes changes " +
+      "is used; `?socket=/path` for a Unix socket; " +
       "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt ([how](operating.md#the-way-to-the-engines))",
   },
   redisUrl: {
@@ -240,6 +242,21 @@ export const settingsTable = {
     meaning: "secrets that sign webhooks",
     neededWith: webhook,
   },
+  webhookPrivateAddresses: {
+    name: "WEBHOOK_PRIVATE_ADDRESSES",
+    fallback: "0",
+    kind: kinds.flag(),
+    meaning:
+      "`1` lets endpoints of `/webhook-endpoints` be plain HTTP and lead into private networks",
+  },
+  webhookSecretsKey: {
+    name: "WEBHOOK_SECRETS_KEY",
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning:
+      "seals the secrets of `/webhook-endpoints` in the database; the same for all processes. Empty: they stand there as " +
+      "they are",
+  },
   notifyTimeoutMs: {
     name: "NOTIFY_TIMEOUT_MS",
     fallback: "10000",
@@ -302,6 +319,13 @@ export const settingsTable = {
     kind: kinds.integer(0, 36_500, "days"),
     meaning: "how long the audit log is kept; `0`: for ever",
   },
+  archiveAfterMonths: {
+    name: "ARCHIVE_AFTER_MONTHS",
+    fallback: "0",
+    kind: kinds.integer(0, maxArchiveMonths, "months"),
+    meaning:
+      "how many months that are over stay before their orders are archived by themselves; `0`: never",
+  },
   reservationTtlSeconds: {
     name: "RESERVATION_TTL_SECONDS",
     fallback: "900",
@@ -331,6 +355,13 @@ export const settingsTable = {
     fallback: "16",
     kind: kinds.integer(1, 200),
     meaning: "connections that a process opens at most",
+  },
+  importWaitSeconds: {
+    name: "IMPORT_WAIT_SECONDS",
+    fallback: "120",
+    kind: kinds.integer(0, 3_600, "s"),
+    meaning:
+      "how long an import that has begun waits for an engine that is away, as during a failover, before it fails",
   },
   autoMigrate: {
     name: "AUTO_MIGRATE",

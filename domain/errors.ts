@@ -37,6 +37,7 @@ export type ErrorCode =
   | "import_not_cancellable"
   | "notification_not_replayable"
   | "channel_not_configured"
+  | "webhook_endpoint_conflict"
   | "idempotency_key_in_use"
   | "idempotency_key_reused"
   | "unavailable";

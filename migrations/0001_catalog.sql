@@ -1,3 +1,7 @@
+-- oldest-beside: 0000
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- Who buys and what is sold. Ids that come from shops compare byte by byte (utf8mb4_bin): "a1" and
 -- "A1" are two orders, and no collation rule of one engine may decide otherwise.
 --

@@ -1,3 +1,7 @@
+-- oldest-beside: 0000
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- content_hash is over what an order says (customer id, currency, placed_at, items), so that the same
 -- order sent again is recognised without reading its items.
 --

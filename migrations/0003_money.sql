@@ -1,3 +1,7 @@
+-- oldest-beside: 0000
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- One payment row an order: the unique key is what makes a second charge for an order impossible to
 -- record, whoever delivers a message twice.
 create table if not exists payments (

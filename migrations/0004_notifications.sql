@@ -1,3 +1,7 @@
+-- oldest-beside: 0000
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- The history of what customers were told. event names one happening (order.paid, order.failed,
 -- order.cancelled, refund.processed:17), so the unique key is the once-key of every notification.
 create table if not exists notification_logs (

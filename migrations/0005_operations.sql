@@ -1,3 +1,7 @@
+-- oldest-beside: 0000
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- A message that could not be handled. The unique key makes burying it twice one row. No foreign key:
 -- a message may name an order that does not exist, which is one way to end here.
 create table if not exists dead_letters (

@@ -1,3 +1,7 @@
+-- oldest-beside: 0000
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- Keys that callers send to make repeating safe. A row is claimed when a request begins, and gets its answer in
 -- the transaction of the change itself: both are there or neither. claim tells requests apart that came with
 -- one key; whoever no longer holds it must not commit. A claim that was not held on to (claimed_until) belonged

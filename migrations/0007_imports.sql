@@ -1,3 +1,7 @@
+-- oldest-beside: 0006
+-- locks: imports (a small table)
+-- at ten million orders: at once
+--
 -- Imports that come over HTTP: who sent them, trial runs, cancelling, and the rows that were not taken. The
 -- columns and the new status come in one statement, which is left out where it has run before.
 set @statement = (

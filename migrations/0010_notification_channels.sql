@@ -1,3 +1,7 @@
+-- oldest-beside: 0009
+-- locks: nothing
+-- at ten million orders: at once: a column without a copy, and new tables
+--
 -- On how many channels an event was told. All rows of an event are written by one statement, so that a row of
 -- which fewer brothers are there than it names proves that one was lost.
 set @statement = if(

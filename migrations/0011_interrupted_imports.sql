@@ -1,3 +1,7 @@
+-- oldest-beside: 0009
+-- locks: imports (a small table)
+-- at ten million orders: at once
+--
 -- A run of the importer whose process died is marked so; until now readers told it by its silence alone. The
 -- constraint is changed in one statement, which is left out where it has run before.
 set @statement = (

@@ -1,3 +1,7 @@
+-- oldest-beside: 0009
+-- locks: imports (a small table)
+-- at ten million orders: at once
+--
 -- Who wanted an import to end. Left out where it has run before.
 set @statement = (
   select if(count(*) > 0, 'do 0', '

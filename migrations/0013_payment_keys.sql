@@ -1,3 +1,8 @@
+-- oldest-beside: 0009
+-- locks: refunds (writes wait while it gets its index)
+-- at ten million orders: 1.4 s, writes wait for 1.3 s (MariaDB); 18 s and 3 s (MySQL), with every twentieth order
+--   refunded (measured with a million, 2026-11-27, times ten)
+--
 -- What the payment provider knows charges and refunds by. Row ids are given anew after a restored dump or a
 -- failover that lost the last commits, so no key may be made of them: keys are made of this database's own
 -- name, which is drawn once and lives on in every dump, and of what the shop and the client call things.

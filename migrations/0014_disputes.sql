@@ -1,3 +1,8 @@
+-- oldest-beside: 0009
+-- locks: payments (writes wait while it is written anew), on MySQL orders as well
+-- at ten million orders: 33 s, writes wait for up to 32 s (MariaDB); 1,514 s and 1,510 s (MySQL) (measured with a
+--   million, 2026-11-27, times ten)
+--
 -- Money that fits no order as it stands: taken in another amount or currency than was asked for, or a second
 -- time. It stands in payments as it was taken, DISPUTED, until a person decides.
 --

@@ -1,3 +1,7 @@
+-- oldest-beside: 0009
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- How far the books are, so that an older database can be told from the one that Redis knows. ticks grows while
 -- work goes on and is then written to Redis; ticked_at is when. After a loss the numbers up to the floors count
 -- as used whether or not rows have them: Redis, clients or the payment provider may know of rows that are gone.

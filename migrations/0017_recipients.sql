@@ -1,3 +1,8 @@
+-- oldest-beside: 0009
+-- locks: customers and, on MariaDB, orders (writes wait while they are written anew)
+-- at ten million orders: 63 s, writes wait for up to 34 s (MariaDB); 582 s and 407 s (MySQL) (measured with a million,
+--   2026-11-27, times ten)
+--
 -- The name and the address that an order was placed with: its messages go there, whatever other orders say of
 -- the same customer. Most orders name what their customer was first known by, which never changes: then the
 -- order's columns are null. So the index of addresses has only the others to keep up; with every order's address

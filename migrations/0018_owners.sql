@@ -1,3 +1,8 @@
+-- oldest-beside: 0009
+-- locks: refunds and order_events (writes wait while refunds are looked through)
+-- at ten million orders: 30 s, writes wait for up to 28 s (MariaDB); 38 s and 26 s (MySQL), with every twentieth order
+--   refunded (measured with a million, 2026-11-27, times ten)
+--
 -- A refund's key belongs to who sent it, for a day, as all other keys do; until now one key was everybody's and for
 -- ever. key_owner is null where the key is free again: what the row says of its key stays for those who look
 -- for it. A younger row without an owner was written by a process of the version before. In one statement, which

@@ -1,3 +1,7 @@
+-- oldest-beside: 0009
+-- locks: imports (a small table)
+-- at ten million orders: at once
+--
 -- Why rows of an import were not taken: the most frequent reasons as JSON, so that a trial run, which keeps no rejects,
 -- can tell them. Left out where it has run before.
 set @statement = (

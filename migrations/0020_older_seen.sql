@@ -1,3 +1,7 @@
+-- oldest-beside: 0009
+-- locks: installation (one row)
+-- at ten million orders: at once
+--
 -- When a process was last seen alive that charges under keys made of row ids although their time is over: one that
 -- stood still, or was started again. What was reserved until then may have been charged by it. Left out where it
 -- has run before.

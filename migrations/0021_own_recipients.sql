@@ -1,3 +1,8 @@
+-- oldest-beside: 0020
+-- locks: 5,000 orders at a time (writes to them wait)
+-- at ten million orders: 125 s, writes wait for up to 0.1 s (MariaDB); 790 s and 1.4 s (MySQL) (measured with a
+--   million, 2026-11-27, times ten)
+--
 -- Every order keeps the name and address that it was placed with in its own row, for whoever reads the table. Null
 -- stands for what its customer was first known by, in rows of a version before; an address that is null where the
 -- name is not stands for none.

@@ -1,3 +1,8 @@
+-- oldest-beside: 0020
+-- locks: on MariaDB orders and refunds (writes wait while they are written anew)
+-- at ten million orders: 21 s, writes wait for up to 20 s (MariaDB); 1 s and 0.2 s (MySQL) (measured with a million,
+--   2026-11-27, times ten)
+--
 -- What the customer agreed to pay, beside the items: signed amounts of the order as a whole, in minor units. A tax
 -- that the prices contain is included, and adds nothing to the total.
 --

@@ -1,3 +1,7 @@
+-- oldest-beside: 0020
+-- locks: imports (a small table)
+-- at ten million orders: at once
+--
 -- By which profile a file was read, and the plan that its preview ended with: what tells afterwards why an order was
 -- booked as it was. Left out where it has run before.
 set @statement = (

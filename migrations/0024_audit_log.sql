@@ -1,3 +1,7 @@
+-- oldest-beside: 0020
+-- locks: dead_letters (a small table)
+-- at ten million orders: at once
+--
 -- What operators did and tried to do: one row an action, whether by the dashboard, over HTTP or by a command. Rows are
 -- written in the transaction of the action and never changed; an account that may only select and insert here is enough.
 -- Who did it is the name of a token or of a user of commands, never a secret, and what it was about is an id of ours:

@@ -1,3 +1,7 @@
+-- oldest-beside: 0020
+-- locks: nothing
+-- at ten million orders: at once: a new table
+--
 -- Money that went back twice: a person gave a refund back, or the payment of an order that came to nothing, while its
 -- provider did. It is booked once, and somebody has to get one of both back. ended_as says how that came out, null while
 -- nobody has said so. Rows stay, so that a message which comes again tells nobody twice.

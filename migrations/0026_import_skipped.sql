@@ -1,3 +1,7 @@
+-- oldest-beside: 0020
+-- locks: imports (a small table)
+-- at ten million orders: at once
+--
 -- How many orders of a file were passed over because their source says that they are over and done with. Left out where it
 -- has run before.
 set @statement = (

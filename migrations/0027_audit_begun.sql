@@ -1,3 +1,7 @@
+-- oldest-beside: 0020
+-- locks: audit_log (a small table)
+-- at ten million orders: at once
+--
 -- What happens outside the database, such as a pause, is told of before it is done: begun, and then what came of it.
 -- Left out where it has run before.
 set @statement = (

@@ -1,3 +1,7 @@
+-- oldest-beside: 0028
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- People whose data were erased, and those whose erasure is not done yet.
 --
 -- Locks nothing that is there: two new tables. Expand only; a version before this one takes orders of erased people under

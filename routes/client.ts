@@ -33,6 +33,17 @@ import type {
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
 import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
+import type {
+  deliveryListAnswer,
+  endpointAnswer,
+  endpointDetailAnswer,
+  endpointListAnswer,
+  retriedAnswer,
+  secretAnswer,
+  testAnswer,
+} from "./api/webhooks/endpoint_answers.ts";
+import type { endpointBody, endpointChange, secretBody } from "./api/webhooks/endpoint_body.ts";
+import type { eventListAnswer } from "./api/events/event_answers.ts";
 import type { kpisAnswer } from "./api/kpis/kpi_answers.ts";
 import type { orderBody } from "./api/orders/order_body.ts";
 import type {
@@ -46,6 +57,8 @@ import type {
   auditListQuery,
   daysQuery,
   deadLetterListQuery,
+  deliveryListQuery,
+  feedQuery,
   importQuery,
   leaderboardQuery,
   notificationListQuery,
@@ -67,6 +80,13 @@ import type { productBody, stockBody } from "./api/products/product_body.ts";
 import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
+export type {
+  FeedEvent,
+  OrderEvent,
+  OrderEventData,
+  StockEvent,
+  StockEventData,
+} from "../domain/feed/feed_event.ts";
 export type {
   AlertWebhook,
   NotificationWebhook,
@@ -176,6 +196,24 @@ export type ApiSchema = {
       200
     >;
   };
+  "/webhook-endpoints": {
+    $get: Route<Query<typeof pageQuery>, typeof endpointListAnswer, 200>;
+    $post: Route<{ json: z.input<typeof endpointBody> }, typeof secretAnswer, 201>;
+  };
+  "/webhook-endpoints/:id": {
+    $get: Route<ById, typeof endpointDetailAnswer, 200>;
+    $patch: Route<ById & { json: z.input<typeof endpointChange> }, typeof endpointAnswer, 200>;
+    $delete: Route<ById, typeof endpointAnswer, 200>;
+  };
+  "/webhook-endpoints/:id/secret": {
+    $post: Route<ById & { json?: z.input<typeof secretBody> }, typeof secretAnswer, 200>;
+  };
+  "/webhook-endpoints/:id/test": { $post: Route<ById & Keyed, typeof testAnswer, 202> };
+  "/webhook-endpoints/:id/retry": { $post: Route<ById & Keyed, typeof retriedAnswer, 202> };
+  "/webhook-endpoints/:id/deliveries": {
+    $get: Route<ById & Query<typeof deliveryListQuery>, typeof deliveryListAnswer, 200>;
+  };
+  "/events": { $get: Route<Query<typeof feedQuery>, typeof eventListAnswer, 200> };
   "/customers/:id": {
     $get: Route<ById, typeof exportAnswer, 200>;
     $delete: Route<ById, typeof erasedAnswer, 200>;

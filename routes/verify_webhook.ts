@@ -27,29 +27,30 @@ export interface VerifyOptions {
 }
 
 /** A webhook that is ours. */
-export interface VerifiedWebhook {
+export interface VerifiedWebhook<Event = Webhook> {
   /** `webhook-id`: the same for every try of the same event, so whoever has seen it needs to do nothing. */
   id: string;
   /** When this try was sent. */
   sentAt: Date;
   /** What happened. */
-  event: Webhook;
+  event: Event;
 }
 
 /**
- * Looks whether a webhook was signed with one of the secrets, after Standard Webhooks, and reads it.
+ * Looks whether a webhook was signed with one of the secrets, after Standard Webhooks, and reads it. What comes to an endpoint of
+ * `/webhook-endpoints` is an event of the feed: `verifyWebhook<FeedEvent>(…)`.
  *
  * @param body as it came, byte for byte: what was parsed and written again has another signature
- * @param secrets one, or several while they are being replaced, as they stand in NOTIFY_WEBHOOK_SECRETS: `whsec_…`
+ * @param secrets one, or several while they are being replaced, as they stand in NOTIFY_WEBHOOK_SECRETS or as the endpoint's was shown: `whsec_…`
  * @throws {WebhookVerificationError} for what is not ours or is too old: answer it with 400 or 401
  * @throws {TypeError} for a secret that is none: a fault of the receiver's own settings
  */
-export async function verifyWebhook(
+export async function verifyWebhook<Event = Webhook>(
   body: string | Uint8Array,
   headers: WebhookHeaders,
   secrets: string | readonly string[],
   options: VerifyOptions = {},
-): Promise<VerifiedWebhook> {
+): Promise<VerifiedWebhook<Event>> {
   const { toleranceSeconds = 300, nowMs = Date.now() } = options;
   const id = headerOf(headers, "webhook-id");
   const timestamp = headerOf(headers, "webhook-timestamp");
@@ -67,7 +68,7 @@ export async function verifyWebhook(
   signed.set(bytes, head.length);
   for (const secret of typeof secrets === "string" ? [secrets] : secrets) {
     if (!await isSignedWith(secret, signed, signatures)) continue;
-    const event = JSON.parse(new TextDecoder().decode(bytes)) as Webhook;
+    const event = JSON.parse(new TextDecoder().decode(bytes)) as Event;
     return { id, sentAt: new Date(seconds * 1_000), event };
   }
   throw refusal("no signature is of a secret that is known");

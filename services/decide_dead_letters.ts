@@ -4,6 +4,7 @@
  * @module
  */
 
+import { restoreOrders } from "../db/archive/archive.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   type DeadLetterFilter,
@@ -16,6 +17,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import { addAuditEntries } from "../db/audit/audit_log.ts";
 import type { AuditEntry, Operator } from "../domain/operation/audit.ts";
+import { type Lane, laneOfName, lanes } from "../domain/messages/lane.ts";
 import { type Message, messageOfEntry } from "../domain/messages/messages.ts";
 import { parseFields } from "../streams/recovery/held_work.ts";
 import type { Log } from "../domain/operation/log.ts";
@@ -45,7 +47,7 @@ export interface DecideOptions {
 const lettersPerTransaction = 200;
 
 /**
- * Publishes dead letters again, each to the stream of its group with all its tries before it, and marks
+ * Publishes dead letters again, each to its group and lane with all its tries before it, and marks
  * them as `RETRIED`.
  *
  * Two people at once retry each letter once: the second waits for the lock of the first and finds the
@@ -63,14 +65,14 @@ export function retryDeadLetters(
   const about = aboutAll("dead_letter.retry", filter, operator);
   return auditedTogether(deps, about, () =>
     decide(deps.db, filter, options, (letters) => {
-      const messages: Message[] = [];
+      const messages: Record<Lane, Message[]> = { live: [], bulk: [] };
       const kept: DeadLetterRow[] = [];
       const refused: Decided["refused"] = [];
       for (const letter of letters) {
         const message = messageOfEntry(parseFields(letter.payload));
         if (typeof message === "string") refused.push({ letter, reason: message });
         else {
-          messages.push(message);
+          messages[laneOfName(letter.messageId)].push(message);
           kept.push(letter);
         }
       }
@@ -80,7 +82,9 @@ export function retryDeadLetters(
         status: "RETRIED",
         operator,
         beforeCommit: async () => {
-          await publish(deps, messages.map((message) => ({ message })));
+          for (const lane of lanes) {
+            await publish(deps, messages[lane].map((message) => ({ message })), { lane });
+          }
         },
       };
     }));
@@ -191,6 +195,7 @@ async function decide(
       );
       const decision = choose(letters);
       const ids = decision.kept.map(({ id }) => id);
+      await restoreOrders(tx, decision.kept.flatMap(({ orderId }) => orderId ?? []));
       await resolveDeadLetters(tx, ids, decision.status, decision.operator.actor);
       await addAuditEntries(tx, entriesOf(decision));
       if (ids.length > 0) await inTransaction?.(tx);

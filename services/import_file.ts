@@ -6,7 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import { addAuditEntries } from "../db/audit/audit_log.ts";
-import type { Queryable } from "../db/connection/database.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
 import { lockOutErasures } from "../db/customers/erasures.ts";
 import { createImport } from "../db/imports/imports.ts";
 import {
@@ -23,14 +23,19 @@ import type { ServiceDeps } from "./publish_after_commit.ts";
 
 /** What an import works with. */
 export interface FileImportDeps extends ServiceDeps {
-  config: Pick<Config, "initialStock" | "unknownSku"> & Partial<Pick<Config, "erasureSecret">>;
+  config:
+    & Pick<Config, "initialStock" | "unknownSku">
+    & Partial<Pick<Config, "erasureSecret" | "importWaitSeconds">>;
 }
 
 /**
  * How a file is imported; `initialStock` is the setting where it is not said, and `unknownSku` is always the setting.
  */
 export type ImportFileOptions =
-  & Omit<ImportOptions, "initialStock" | "unknownSku" | "erasureSecret" | "edit" | "onEdited">
+  & Omit<
+    ImportOptions,
+    "initialStock" | "unknownSku" | "erasureSecret" | "waitMs" | "edit" | "onEdited"
+  >
   & {
     initialStock?: number;
     /** Whoever starts it, for the audit log. */
@@ -99,11 +104,11 @@ export function importFile(
   source: ReadableStream<Uint8Array>,
   { operator, ...options }: ImportFileOptions,
 ): Promise<ImportReport> {
-  const { unknownSku, erasureSecret } = deps.config;
+  const { unknownSku, erasureSecret, importWaitSeconds = 0 } = deps.config;
   const initialStock = options.initialStock ?? deps.config.initialStock;
   const { dryRun = false } = options;
-  const begin = (form: ImportedForm) =>
-    deps.db.transaction((tx) => beginImport(tx, operator, { ...options, ...form }), {
+  const begin = (form: ImportedForm, db: Database) =>
+    db.transaction((tx) => beginImport(tx, operator, { ...options, ...form }), {
       repeatable: false,
     });
   return importOrders(deps, source, {
@@ -113,6 +118,7 @@ export function importFile(
     initialStock,
     unknownSku,
     erasureSecret,
+    waitMs: importWaitSeconds * 1_000,
     edit: editorOf(deps, initialStock),
   });
 }

@@ -126,7 +126,9 @@ export interface ImportRuns {
 
 /** What runs of imports work with. */
 export interface ImportRunsDeps extends FileImportDeps {
-  config: Pick<Config, "apiTokens" | "initialStock" | "unknownSku" | "erasureSecret">;
+  config:
+    & Pick<Config, "apiTokens" | "initialStock" | "unknownSku" | "erasureSecret">
+    & Partial<Pick<Config, "importWaitSeconds">>;
 }
 
 /** An import that runs in this process. */
@@ -249,7 +251,7 @@ function startRun(
   { limits }: { limits: typeof fileLimits },
   onEnd: () => void,
 ): Promise<number> {
-  const { db, log, background } = deps;
+  const { log, background } = deps;
   const accepted = Promise.withResolvers<number>();
   const work = importFile(deps, request.source, {
     name: request.name,
@@ -274,7 +276,7 @@ function startRun(
       return id;
     },
     // A trial leaves nothing but its own row, which tells why rows would not be taken.
-    openRejects: request.dryRun ? undefined : (form) => openStoredRejects(db, run.id!, form),
+    openRejects: request.dryRun ? undefined : (form, db) => openStoredRejects(db, run.id!, form),
   });
   const ended = work.then(
     ({ orders, seconds }) => log.info("import finished", { import: run.id, orders, seconds }),

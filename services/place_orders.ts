@@ -9,9 +9,12 @@ import type { Config } from "../config/config.ts";
 import type { Queryable } from "../db/connection/database.ts";
 import { takeOrders } from "../streams/intake/take_orders.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
+import { type Lane, lanes } from "../domain/messages/lane.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { tracing } from "../streams/telemetry/tracing.ts";
+import { withDeadline } from "../streams/timing/deadline.ts";
+import { chooseLanes } from "../streams/workflow/choose_lanes.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
 /** An order that somebody brings. */
@@ -31,18 +34,31 @@ export type PlacedOrder =
   | { outcome: "conflict"; paymentOf?: string }
   | { outcome: "unknown_sku"; skus: string[] };
 
+/** An order that is new. */
+export interface InsertedOrder<B extends BroughtOrder> {
+  brought: B;
+  order: OrderSummary;
+}
+
 /** What belongs to placing orders. */
 export interface PlaceOptions<B extends BroughtOrder> {
   /**
    * Is told the orders that are new, in the transaction that inserts them: what it writes is there with the
    * orders or not at all.
    */
-  inTransaction?: (tx: Queryable, inserted: readonly { brought: B; id: number }[]) => Promise<void>;
+  inTransaction?: (tx: Queryable, inserted: readonly InsertedOrder<B>[]) => Promise<void>;
+  /** Where all of them go; left out for orders that are waited for, see {@linkcode chooseLanes}. */
+  lane?: Lane;
 }
+
+/** Longest wait for the lanes of orders, in milliseconds. */
+const maxChoiceMs = 500;
 
 /**
  * Takes orders, many in one transaction, and publishes those that wait for their stock, new or not: whoever
  * sends an order again has it published where that was missed.
+ *
+ * They go by the live lane, unless it is crowded and whoever brings them has its share of it already, or another lane is named.
  *
  * A crash after the commit leaves an order that no stream knows: the sweep publishes it, and so does the
  * same order sent again. Safe to repeat.
@@ -58,6 +74,9 @@ export async function placeAndPublish<B extends BroughtOrder>(
 ): Promise<PlacedOrder[]> {
   const { db, config } = deps;
   const broughtOf = new Map(brought.map((one) => [one.order, one]));
+  // Beside the transaction; a Redis that is away says nothing about lanes, and is waited for when it gets the messages.
+  const choosing = lanesOf(deps, [...broughtOf.values()], options.lane);
+  const summaries = new Map<number, OrderSummary>();
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
@@ -66,26 +85,51 @@ export async function placeAndPublish<B extends BroughtOrder>(
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
     inTransaction: async (tx, inserted) => {
-      const added = [...inserted].map(([order, id]) => ({ brought: broughtOf.get(order)!, id }));
+      const found = await readOrderSummaries(tx, [...inserted.values()]);
+      for (const [id, order] of found) summaries.set(id, order);
+      const added = [...inserted].map(([order, id]) => ({
+        brought: broughtOf.get(order)!,
+        order: found.get(id)!,
+      }));
       await options.inTransaction?.(tx, added);
     },
   });
-  const messages = taken.flatMap((order): Message[] => {
+  const messages: Record<Lane, Message[]> = { live: [], bulk: [] };
+  const laneOf = await choosing;
+  for (const [index, order] of taken.entries()) {
     const { orderId, outcome, status, totalCents: amountCents, currency } = order;
     const waits = outcome === "new" || (outcome === "unchanged" && status === "PENDING");
-    if (!waits || orderId === null) return [];
-    return [{ type: "order.reserve", orderId, amountCents, currency }];
-  });
+    if (!waits || orderId === null) continue;
+    messages[laneOf[index]!].push({ type: "order.reserve", orderId, amountCents, currency });
+  }
   const traceparents = tracing ? traceparentsOf(taken, [...broughtOf.values()]) : undefined;
-  const [summaries] = await Promise.all([
-    readOrderSummaries(db, taken.flatMap(({ orderId }) => orderId ?? [])),
-    publishAfterCommit(deps, messages, { oncePerOrder: true, traceparents }),
+  const known = taken.flatMap(({ orderId }) =>
+    orderId === null || summaries.has(orderId) ? [] : orderId
+  );
+  const [found] = await Promise.all([
+    readOrderSummaries(db, known),
+    ...lanes.filter((lane) => messages[lane].length > 0).map((lane) =>
+      publishAfterCommit(deps, messages[lane], { lane, oncePerOrder: true, traceparents })
+    ),
   ]);
+  for (const [id, order] of found) summaries.set(id, order);
   return taken.map(({ outcome, orderId, paymentOf, unknownSkus: skus = [] }): PlacedOrder => {
     if (outcome === "conflict") return { outcome, paymentOf };
     if (outcome === "unknown_sku") return { outcome, skus };
     return { outcome: outcome === "new" ? "new" : "unchanged", order: summaries.get(orderId!)! };
   });
+}
+
+/** The lane of each order. */
+async function lanesOf(
+  deps: ServiceDeps,
+  brought: readonly BroughtOrder[],
+  lane: Lane | undefined,
+): Promise<Lane[]> {
+  if (lane !== undefined) return brought.map(() => lane);
+  const chosen = chooseLanes(deps, brought.map(({ actor }) => actor));
+  return await withDeadline(maxChoiceMs, "Redis", chosen)
+    .catch(() => brought.map((): Lane => "live"));
 }
 
 /** By order, the trace that brought it. */

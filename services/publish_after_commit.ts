@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../domain/errors.ts";
+import type { Lane } from "../domain/messages/lane.ts";
 import { type Message, orderIdOf } from "../domain/messages/messages.ts";
 import type { Log } from "../domain/operation/log.ts";
 import type { Database } from "../db/connection/database.ts";
@@ -30,13 +31,14 @@ const maxWaitMs = 2_000;
  * Publishes messages about what has been committed. Redis being away is no error to the caller: the database
  * holds the work, this process publishes it when Redis is back, and the sweep what nobody knows of.
  *
+ * @param options.lane see `publish`
  * @param options.oncePerOrder skip orders that were published before
  * @param options.traceparents by order, the traces that the messages belong to; by default the running one
  */
 export async function publishAfterCommit(
   deps: Omit<ServiceDeps, "db">,
   messages: readonly Message[],
-  options: { oncePerOrder?: boolean; traceparents?: ReadonlyMap<number, string> } = {},
+  options: { lane?: Lane; oncePerOrder?: boolean; traceparents?: ReadonlyMap<number, string> } = {},
 ): Promise<void> {
   if (messages.length === 0) return;
   const { traceparents } = options;
@@ -53,8 +55,8 @@ export async function publishAfterCommit(
       error: messageOf(error),
     });
     const { background, stopping: signal } = deps;
-    const { oncePerOrder } = options;
-    const paid = publishWhenBack(deps, enqueued, { oncePerOrder, signal });
+    const { lane, oncePerOrder } = options;
+    const paid = publishWhenBack(deps, enqueued, { lane, oncePerOrder, signal });
     background?.add(paid);
     paid.finally(() => background?.delete(paid));
   }

@@ -4,8 +4,11 @@
  * @module
  */
 
+import { restoreOrders } from "../db/archive/archive.ts";
 import type { Queryable } from "../db/connection/database.ts";
 import { replayDelivery } from "../db/notifications/notification_deliveries.ts";
+import { readNotification } from "../db/notifications/notification_queries.ts";
+import { lockOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { audited, type NoteDone } from "./audited.ts";
@@ -33,6 +36,12 @@ export function replayNotification<T>(
     );
   const replay = (note: NoteDone) =>
     db.transaction(async (tx) => {
+      const known = await readNotification(tx, id);
+      if (known !== undefined) {
+        // Locked, so that it is not archived before it stands on the list of what is to be sent.
+        await lockOrders(tx, [known.orderId]);
+        await restoreOrders(tx, [known.orderId]);
+      }
       const { kind } = await replayDelivery(tx, id, operator.actor);
       switch (kind) {
         case "queued":

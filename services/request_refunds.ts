@@ -5,6 +5,7 @@
  */
 
 import { type Database, type Queryable, transactionTries } from "../db/connection/database.ts";
+import { restoreOrders } from "../db/archive/archive.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/orders/events.ts";
 import { lockOrders, readCharges } from "../db/orders/orders.ts";
@@ -270,6 +271,7 @@ async function takeInTransaction(
   const accepted = decisions.flatMap((decision, index): Accepted[] =>
     decision.kind === "accept" ? [{ ...decision, index }] : []
   );
+  await restoreOrders(tx, [...new Set(accepted.map(({ index }) => requests[index]!.orderId))]);
   const currencyOf = (orderId: number) => orders.get(orderId)!.currency;
   const rows = await writeAccepted(tx, requests, accepted, { actor, currencyOf });
   const rowOf = new Map(accepted.map(({ index }, position) => [index, rows[position]!]));

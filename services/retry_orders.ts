@@ -5,6 +5,7 @@
  */
 
 import { readErasedOrders } from "../db/customers/erased_keys.ts";
+import { restoreOrders } from "../db/archive/archive.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readBringer } from "../db/orders/events.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
@@ -79,7 +80,7 @@ export async function retryAndPublish(
 
 /**
  * Takes many orders up again, some thousand in a transaction each. What failed once more meanwhile is not taken up
- * again by the same call: each id is met once.
+ * again by the same call: each id is met once. They go by the bulk lane.
  *
  * @param operator who does it, for the timelines and the audit log
  */
@@ -93,7 +94,7 @@ export async function retryAllAndPublish(
   for (let afterId = 0;;) {
     const ids = await nextIds(deps.db, filter, afterId);
     const { orders, before, refused } = await retryTogether(deps, ids, operator);
-    await publishAfterCommit(deps, orders.map(reservationOf));
+    await publishAfterCommit(deps, orders.map(reservationOf), { lane: "bulk" });
     all.orders.push(...orders);
     all.before.push(...before);
     all.refused.push(...refused);
@@ -132,6 +133,7 @@ function retryTogether(
   return auditedTogether(deps, about, () =>
     deps.db.transaction(async (tx) => {
       const { orders, now } = await lockOrders(tx, ids);
+      await restoreOrders(tx, ids);
       const givingBack = await readGivingBack(tx, ids);
       const erased = await readErasedOrders(tx, ids);
       const result: Retried = { orders: [], before: [], refused: [] };

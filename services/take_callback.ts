@@ -8,6 +8,8 @@ import type { ChargeFacts } from "../db/orders/orders.ts";
 import { readOrderOfChargeKey } from "../db/payments/charge_keys.ts";
 import { mayOlderRead } from "../db/payments/installation.ts";
 import { WorkflowError } from "../domain/errors.ts";
+import type { Lane } from "../domain/messages/lane.ts";
+import { encodeMessage } from "../domain/messages/messages.ts";
 import { orderOfOldKey } from "../domain/payment/payment_key.ts";
 import { httpGatewayName } from "../streams/payments/http_gateway.ts";
 import { publish } from "../streams/workflow/publish.ts";
@@ -47,7 +49,8 @@ export async function takeCallback(
   const { db, redis, keys } = deps;
   const seenKey = `${keys.callback}${callback.id}`;
   if (await redis.exists(seenKey) === 1) return "duplicate";
-  const { id: orderId, superseded } = await findOrder(deps, callback);
+  const order = await findOrder(deps, callback);
+  const { id: orderId, superseded } = order;
   // Processes of the version before would read a key as part of the provider's name, and nobody could give that money
   // back. What was edited has to be told apart all the same.
   const tellsKey = superseded.length > 0 || !await mayOlderRead(db);
@@ -62,10 +65,20 @@ export async function takeCallback(
       ...(tellsKey ? { key: callback.idempotencyKey } : {}),
       providerRef: callback.providerRef,
     },
-  }]);
+  }], { lane: await laneOf(deps, order) });
   // Only now: an answer that was marked and not published would be lost.
   await redis.set(seenKey, "1", "EX", rememberSeconds);
   return "taken";
+}
+
+/** The lane in which the answer is waited for: answers to a file's charges are as many as its orders. */
+async function laneOf(
+  { redis, keys }: Pick<ServiceDeps, "redis" | "keys">,
+  { id: orderId, totalCents: amountCents, currency }: ChargeFacts,
+): Promise<Lane> {
+  const asksAgain = encodeMessage({ type: "payment.charge", orderId, amountCents, currency });
+  const dueAt = await redis.zscore(keys.scheduled("payments", "bulk"), asksAgain);
+  return dueAt === null ? "live" : "bulk";
 }
 
 async function findOrder(

@@ -6,15 +6,19 @@
 
 import { hostname } from "node:os";
 import type { Config } from "../config/config.ts";
+import type { Database } from "../db/connection/database.ts";
 import { messageOf } from "../domain/errors.ts";
-import { type Group, groups } from "../domain/messages/messages.ts";
+import { type Lane, lanes } from "../domain/messages/lane.ts";
+import { type Group, groups, isOfNewerVersion } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
 import { newConsumerName } from "./workflow/living_consumers.ts";
 import type { ProcessDeps } from "./workflow/process_deps.ts";
+import { type LiveWatch, watchLive } from "./queue/live_watch.ts";
 import { releaseInHand } from "./queue/release.ts";
 import { helperOf } from "./queue/claim.ts";
 import type { Turn } from "./queue/work.ts";
+import { deliverWebhooks } from "./webhooks/deliver_webhooks.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
 import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
 import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
@@ -43,14 +47,29 @@ export interface ConsumersOptions {
 /** Part of the shutdown time that work in hand may take; the rest is for releasing it. */
 const graceShare = 0.8;
 
+/** Connections to the database that the bulk lane leaves to others, where a process has as many and some to spare. */
+const leftByBulk = 6;
+
+/**
+ * Transactions that the bulk lane runs at once at the most. One while live messages come: its statements are large, and
+ * for a processor of the database a small one waits as long as there are others, and for rows until the commit.
+ */
+function bulkTransactions(connections: number, live: LiveWatch): () => number {
+  const max = Math.max(1, connections - Math.min(leftByBulk, Math.floor(connections / 2)));
+  return () => live.comes() ? 1 : max;
+}
+
 /** Longest wait for a message while draining: how late the end is noticed. */
 const drainBlockMs = 50;
 
 /**
- * Runs a consumer of each group with a connection of its own for blocking reads, one that helps it, and
- * the sweep that finds lost work. A batch is a chain of a dozen round trips, and while one waits for its
+ * Runs a consumer of each group and lane with a connection of its own for blocking reads, one that helps that of the
+ * bulk lane, and the sweep that finds lost work. A batch is a chain of a dozen round trips, and while one waits for its
  * commit the other works: under a backlog two drain a tenth more than one. More than two wait for each
  * other's products, so one helps only where no other process serves the group.
+ *
+ * Those of the bulk lane leave connections to the database to those of the live one and to whoever else is there, and
+ * all but one while live messages come.
  *
  * Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,
@@ -77,12 +96,15 @@ export async function runConsumers(
 /** The consumers of this process. */
 interface Running {
   deps: ProcessDeps;
+  /** The database as each lane is given it. */
+  databases: Record<Lane, Database>;
   options: ConsumersOptions;
   groups: readonly Group[];
   /** Name of the consumers that help nobody. */
   name: string;
   gateway: ConsumerDeps["gateway"];
   consumers: Consumer[];
+  live: LiveWatch;
   gate: PaymentsGate;
   /** Ends them all. */
   stop: AbortController;
@@ -113,13 +135,19 @@ async function runGroups(
   const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
   const gate: PaymentsGate = { isShut: false };
+  const live = watchLive();
   const running: Running = {
     deps,
+    databases: {
+      live: deps.db,
+      bulk: deps.db.withTransactions(bulkTransactions(config.databaseConnections, live)),
+    },
     options,
     groups: wanted,
     name,
     gateway,
     consumers: [],
+    live,
     gate,
     stop,
     stopped,
@@ -127,12 +155,11 @@ async function runGroups(
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const { reservationTtlSeconds } = config;
   const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds });
-  const delivering = deliverNotifications(
-    deps,
-    senders,
-    stopped,
-    options.drain ? signal : undefined,
-  );
+  const finish = options.drain ? signal : undefined;
+  const delivering = [
+    deliverNotifications(deps, senders, stopped, finish),
+    ...(wanted.includes("notifications") ? [deliverWebhooks(deps, stopped, finish)] : []),
+  ];
   // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
   keepProving(unguarded, stopped);
   void keepUp(unguarded, stopped);
@@ -141,7 +168,7 @@ async function runGroups(
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),
       sweeping,
-      delivering,
+      ...delivering,
     ]);
     if (!await orOverdue(Promise.race([all, basis.lost]), config, signal)) {
       const released = await Promise.all(running.consumers.map(releaseInHand));
@@ -167,23 +194,32 @@ async function orOverdue(
   ]);
 }
 
-/** Runs the consumer of a group and the one that helps it, until they are to end. */
+/** Runs the consumers of a group until they are to end. */
 async function runGroup(running: Running, group: Group): Promise<void> {
-  const { deps, name, gate, stopped } = running;
+  const { deps, gate, stopped } = running;
+  if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
+  const ended = new AbortController();
+  await Promise.all([
+    Promise.all(lanes.map((lane) => runLane(running, group, lane))).finally(() => ended.abort()),
+    ...(group === "payments"
+      ? [keepOldKeysAway(deps, gate, AbortSignal.any([stopped, ended.signal]))]
+      : []),
+  ]);
+}
+
+/** Runs the consumer of one lane, and the one that helps it. A live batch is too small for help to be of use. */
+async function runLane(running: Running, group: Group, lane: Lane): Promise<void> {
+  const { deps, name, stopped } = running;
   const blocking = await openBlockingRedis(deps.config.redisUrl);
   const unblock = wakeOnAbort(deps.redis, blocking, stopped);
   try {
-    if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
-    const first = consumerOf(running, group, { blocking, name });
-    const second = consumerOf(running, group, { blocking, name: helperOf(name), helps: first });
-    const ended = new AbortController();
-    await Promise.all([
-      Promise.all([run(running, group, first), run(running, group, second)])
-        .finally(() => ended.abort()),
-      ...(group === "payments"
-        ? [keepOldKeysAway(deps, gate, AbortSignal.any([stopped, ended.signal]))]
-        : []),
-    ]);
+    const first = consumerOf(running, group, { lane, blocking, name });
+    const all = [first];
+    if (lane === "bulk") {
+      const helper = { lane, blocking, name: helperOf(name), helps: first };
+      all.push(consumerOf(running, group, helper));
+    }
+    await Promise.all(all.map((consumer) => run(running, group, consumer)));
   } finally {
     unblock();
     blocking.disconnect();
@@ -191,13 +227,20 @@ async function runGroup(running: Running, group: Group): Promise<void> {
 }
 
 function consumerOf(
-  { deps, options, gateway, gate }: Running,
+  { deps, databases, options, gateway, live, gate }: Running,
   group: Group,
-  { blocking, name, helps }: { blocking: RedisClient; name: string; helps?: Consumer },
+  { lane, blocking, name, helps }: {
+    lane: Lane;
+    blocking: RedisClient;
+    name: string;
+    helps?: Consumer;
+  },
 ): Consumer {
   const { config } = deps;
   const own: ConsumerDeps = {
     ...deps,
+    db: databases[lane],
+    lane,
     blocking,
     gateway,
     consumer: name,
@@ -213,6 +256,7 @@ function consumerOf(
     retryBackoffMs: config.retryBackoffMs,
     takeoverMs: config.takeoverMs,
     helps,
+    live,
     ...(group === "payments" ? { gate } : {}),
   });
 }
@@ -255,8 +299,12 @@ function overdue(signal: AbortSignal, ms: number): Promise<void> {
   });
 }
 
+/** Entries of a group that are looked at one by one: a few may be a newer version's, which this one can do nothing about. */
+const maxNewer = 100;
+
 /**
- * True when the groups have nothing unread, pending, scheduled or delayed, all seen at one moment.
+ * True when both lanes of the groups have nothing unread, pending, scheduled or delayed, all seen at one moment, but for a
+ * few messages that only a newer version understands.
  */
 export async function isDrained(
   { redis, keys }: Pick<ProcessDeps, "redis" | "keys">,
@@ -264,11 +312,20 @@ export async function isDrained(
 ): Promise<boolean> {
   const transaction = redis.multi();
   for (const group of wanted) {
-    transaction.xlen(keys.stream(group));
-    transaction.zcard(keys.scheduled(group));
+    for (const lane of lanes) {
+      transaction.zcard(keys.scheduled(group, lane));
+      transaction.xlen(keys.stream(group, lane));
+      transaction.xrange(keys.stream(group, lane), "-", "+", "COUNT", maxNewer);
+    }
   }
   const replies = await transaction.exec() ?? [];
-  return replies.every(([error, count]) => error === null && count === 0);
+  return wanted.flatMap(() => lanes).every((_, at) => {
+    const [scheduled, length, entries] = replies.slice(3 * at, 3 * at + 3);
+    if (!scheduled || !length || !entries || scheduled[0] || length[0] || entries[0]) return false;
+    const read = entries[1] as [id: string, fields: string[]][];
+    return scheduled[1] === 0 && length[1] === read.length &&
+      read.every(([, fields]) => isOfNewerVersion(fields));
+  });
 }
 
 /** Wakes a blocked read when the signal aborts, so that a stop need not wait for it. */

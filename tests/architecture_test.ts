@@ -48,13 +48,13 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 
 /** What the queue may know besides itself: a reader could take it and these away, and use it for something else. */
 const forQueue =
-  /^(streams\/queue\/|streams\/redis\/|streams\/timing\/|streams\/telemetry\/tracing\.ts$|config\/|domain\/errors\.ts$|domain\/text\/|domain\/messages\/retry\.ts$|domain\/operation\/log\.ts$)/;
+  /^(streams\/queue\/|streams\/redis\/|streams\/timing\/|streams\/telemetry\/tracing\.ts$|config\/|domain\/errors\.ts$|domain\/text\/|domain\/messages\/retry\.ts$|domain\/messages\/lane\.ts$|domain\/operation\/log\.ts$)/;
 
 /** Words of this shop's work, of which the queue knows none. */
 const wordsOfWork = /orders?_?id|refund|payment|gateway|provider|\bcurrenc|money|\bcents\b|kpi/i;
 
 /** In the handlers' folder, besides handlers: the table, and what one of them alone uses. */
-const besideHandlers = ["streams/handlers/handlers.ts", "streams/handlers/product_locks.ts"];
+const besideHandlers = ["streams/handlers/handlers.ts", "streams/handlers/reserve_turns.ts"];
 
 /** What takes messages out of the streams is not the API's business, which looks at queues and pauses them. */
 const notForRoutes =

@@ -93,6 +93,32 @@ const apiRows: Record<string, Row> = {
     action: "webhook.enable",
     path: "/notifications/channels/webhook/enable",
   },
+  "POST /webhook-endpoints": {
+    action: "webhook_endpoint.add",
+    path: "/webhook-endpoints",
+    json: { url: "https://shop.example/hooks", types: ["*"] },
+  },
+  "PATCH /webhook-endpoints/:id": {
+    action: "webhook_endpoint.change",
+    path: "/webhook-endpoints/999",
+    json: { enabled: false },
+  },
+  "DELETE /webhook-endpoints/:id": {
+    action: "webhook_endpoint.remove",
+    path: "/webhook-endpoints/999",
+  },
+  "POST /webhook-endpoints/:id/secret": {
+    action: "webhook_endpoint.rotate",
+    path: "/webhook-endpoints/999/secret",
+  },
+  "POST /webhook-endpoints/:id/test": {
+    action: "webhook_endpoint.test",
+    path: "/webhook-endpoints/999/test",
+  },
+  "POST /webhook-endpoints/:id/retry": {
+    action: "webhook_endpoint.retry",
+    path: "/webhook-endpoints/999/retry",
+  },
   "POST /payments/callback": { why: "the payment provider's word, signed by it; no operator" },
   "POST /streams/:group/pause": { action: "group.pause", path: "/streams/orders/pause" },
   "POST /streams/:group/resume": { action: "group.resume", path: "/streams/orders/resume" },
@@ -218,10 +244,26 @@ const pageRows: Record<string, Row> = {
     path: "/dashboard/streams/orders/resume",
     form: {},
   },
+  "POST /dashboard/webhook-endpoints/:id{[0-9]{1,15}}/enabled": {
+    action: "webhook_endpoint.change",
+    path: "/dashboard/webhook-endpoints/999/enabled",
+    form: { enabled: "1" },
+  },
+  "POST /dashboard/webhook-endpoints/:id{[0-9]{1,15}}/retry": {
+    action: "webhook_endpoint.retry",
+    path: "/dashboard/webhook-endpoints/999/retry",
+    form: {},
+  },
+  "POST /dashboard/webhook-endpoints/:id{[0-9]{1,15}}/test": {
+    action: "webhook_endpoint.test",
+    path: "/dashboard/webhook-endpoints/999/test",
+    form: {},
+  },
 };
 
 /** Every command, with all the actions that it can do, or why it does none. */
 const commandRows: Record<string, AuditAction[] | string> = {
+  archive: ["order.archive", "order.restore"],
   customer: ["customer.export", "customer.erase"],
   consume: "works on what was asked for; timelines name the consumer",
   dead: ["dead_letter.retry", "dead_letter.discard"],

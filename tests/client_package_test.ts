@@ -150,6 +150,7 @@ Deno.test({
       "README.md",
       "client.d.ts",
       "client.js",
+      "events.d.ts",
       "package.json",
       "types.d.ts",
       "verify_webhook.d.ts",

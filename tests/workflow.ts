@@ -9,6 +9,7 @@ import { type TakenOrder, takeOrders } from "../streams/intake/take_orders.ts";
 import { migrate } from "../db/connection/migrate.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";
+import { type Lane, lanes } from "../domain/messages/lane.ts";
 import { silentLog } from "../domain/operation/log.ts";
 import { type Group, groups } from "../domain/messages/messages.ts";
 import type { NotificationChannel } from "../domain/notification/notification.ts";
@@ -48,14 +49,19 @@ export interface WorkflowOptions {
 /** The workflow, one consumer a group. */
 export interface Workflow extends ConsumerDeps {
   test: TestContext;
-  /** Another consumer of a group, under a name of its own if given. */
-  consumerOf(group: Group, options?: Partial<ConsumerOptions>, name?: string): Consumer;
-  /** One turn of a group's consumer. */
-  turn(group: Group): Promise<Turn>;
+  /** Another consumer of a group, under a name of its own if given, of the live lane unless told otherwise. */
+  consumerOf(
+    group: Group,
+    options?: Partial<ConsumerOptions>,
+    name?: string,
+    lane?: Lane,
+  ): Consumer;
+  /** One turn of the consumer of each of a group's lanes, the live one first, or of one lane. */
+  turn(group: Group, lane?: Lane): Promise<Turn>;
   /** Turns of all groups until nothing is unread, pending or scheduled. Nothing may be delayed. */
   drain(): Promise<void>;
   /** Takes orders into the database and publishes them. */
-  add(orders: IncomingOrder[], initialStock?: number): Promise<TakenOrder[]>;
+  add(orders: IncomingOrder[], initialStock?: number, lane?: Lane): Promise<TakenOrder[]>;
   /** One order as it stands. */
   order(id: number): Promise<OrderFacts>;
   /** Units left of a product. */
@@ -93,9 +99,10 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     notifyChannels: options.notifyChannels,
     onShortage: options.onShortage,
     consumer: "test",
+    lane: "live",
   };
-  const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test") =>
-    makeConsumer({ ...deps, consumer: name }, {
+  const consumerOf: Workflow["consumerOf"] = (group, own = {}, name = "test", lane = "live") =>
+    makeConsumer({ ...deps, consumer: name, lane }, {
       group,
       batchSize: 500,
       maxDeliveries: 5,
@@ -104,9 +111,21 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
       ...options.consumer,
       ...own,
     });
-  const consumers = new Map(groups.map((group) => [group, consumerOf(group)]));
+  const consumers = Object.fromEntries(
+    lanes.map((lane) => [
+      lane,
+      new Map(groups.map((group) => [group, consumerOf(group, {}, "test", lane)])),
+    ]),
+  ) as Record<Lane, Map<Group, Consumer>>;
   for (const group of groups) await ensureGroup(deps, group);
-  const turn = (group: Group) => consumeOnce(consumers.get(group)!);
+  const turn = async (group: Group, lane?: Lane): Promise<Turn> => {
+    const sum: Turn = { handled: 0, retried: 0, dead: 0, delayed: 0 };
+    for (const one of lane === undefined ? lanes : [lane]) {
+      const turn = await consumeOnce(consumers[one].get(group)!);
+      for (const what of Object.keys(sum) as (keyof Turn)[]) sum[what] += turn[what];
+    }
+    return sum;
+  };
 
   return {
     ...deps,
@@ -119,7 +138,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
         for (const group of groups) await turn(group);
       }
     },
-    add: async (orders, initialStock = 50) => {
+    add: async (orders, initialStock = 50, lane = "live") => {
       const taken = await takeOrders(db, orders, {
         initialStock,
         onPendingChange: "update",
@@ -135,7 +154,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
             currency: order.currency,
           },
         })),
-        { oncePerOrder: true, committed: true },
+        { lane, oncePerOrder: true, committed: true },
       );
       return taken;
     },

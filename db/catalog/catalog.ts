@@ -130,7 +130,9 @@ export function completeCatalog(
   orders: readonly IncomingOrder[],
   options: CompleteOptions,
 ): Promise<void> {
-  return complete(db, (create) => db.transaction(create), { catalog, orders, options });
+  const within = <T>(create: (tx: Queryable) => Promise<T>) =>
+    db.transaction(create, { asksOnce: true });
+  return complete(db, within, { catalog, orders, options });
 }
 
 /**
@@ -179,12 +181,79 @@ export interface CompleteOptions {
   actor: string;
   /** Of the settings; by it people are known again who were erased. */
   erasureSecret?: string;
+  /** What was looked for just now and is not looked for again. */
+  absent?: AbsentKeys;
+}
+
+/** What was looked for a moment ago and is not there. */
+export interface AbsentKeys {
+  customers: ReadonlySet<string>;
+  products: ReadonlySet<string>;
+}
+
+/**
+ * Makes the catalogue know those customers and products of the orders that there are; creates nothing.
+ *
+ * @returns the others
+ */
+export async function lookUpCatalog(
+  db: Queryable,
+  catalog: Catalog,
+  orders: readonly IncomingOrder[],
+): Promise<AbsentKeys> {
+  const { customers, products } = unknownIn(catalog, orders);
+  const [absentCustomers, absentProducts] = await Promise.all([
+    lookUp(db, catalog, catalogCustomers, [...customers.keys()]),
+    lookUp(db, catalog, catalogProducts, [...products.keys()]),
+  ]);
+  return { customers: new Set(absentCustomers), products: new Set(absentProducts) };
+}
+
+/** One of the two kinds of rows that a catalogue has. */
+interface CatalogPart<T> {
+  known(catalog: Catalog): Map<string, CatalogEntry<T>>;
+  find(db: Queryable, keys: string[]): Promise<FoundEntries<T>>;
+}
+
+const catalogCustomers: CatalogPart<CustomerText> = {
+  known: ({ customers }) => customers,
+  find: findCustomers,
+};
+
+const catalogProducts: CatalogPart<ProductText> = {
+  known: ({ products }) => products,
+  find: async (db, keys) => ({ found: await findProducts(db, keys) }),
+};
+
+/** @returns the keys that are not there */
+async function lookUp<T>(
+  db: Queryable,
+  catalog: Catalog,
+  part: CatalogPart<T>,
+  keys: string[],
+): Promise<string[]> {
+  if (keys.length === 0) return [];
+  return learn(catalog, part, keys, await part.find(db, keys));
+}
+
+/** @returns the keys that were not found */
+function learn<T>(
+  catalog: Catalog,
+  part: CatalogPart<T>,
+  keys: readonly string[],
+  { found, erasures }: FoundEntries<T>,
+): string[] {
+  // In one step with what was read: see `refreshCatalog`.
+  if (erasures !== undefined) noteErasures(catalog, erasures);
+  const known = part.known(catalog);
+  for (const [key, entry] of found) if (!known.has(key)) known.set(key, entry);
+  return keys.filter((key) => !found.has(key));
 }
 
 /** @param within runs what creates rows in a transaction */
 async function complete(
   db: Queryable,
-  within: (create: (tx: Queryable) => Promise<unknown>) => Promise<unknown>,
+  within: <T>(create: (tx: Queryable) => Promise<T>) => Promise<T>,
   { catalog, orders, options }: {
     catalog: Catalog;
     orders: readonly IncomingOrder[];
@@ -193,46 +262,48 @@ async function complete(
 ): Promise<void> {
   catalog.erasureSecret = options.erasureSecret ?? catalog.erasureSecret;
   const { customers, products } = unknownIn(catalog, orders);
-  const completeOne = async <T>(
-    known: Map<string, CatalogEntry<T>>,
-    named: Map<string, Described<T>>,
-    find: (db: Queryable, keys: string[]) => Promise<FoundEntries<T>>,
-    create: (tx: Queryable, rows: [string, Described<T>][]) => Promise<unknown>,
-    mayCreate: (missing: string[]) => Promise<string[]> = (missing) => Promise.resolve(missing),
+  const { initialStock, absent, actor } = options;
+  const missingOf = async <T>(
+    part: CatalogPart<T>,
+    named: ReadonlyMap<string, Described<T>>,
+    isAbsent: ReadonlySet<string> | undefined,
   ) => {
-    const learn = async (keys: string[]): Promise<string[]> => {
-      if (keys.length === 0) return [];
-      const { found, erasures } = await find(db, keys);
-      // In one step with what was read: see `refreshCatalog`.
-      if (erasures !== undefined) noteErasures(catalog, erasures);
-      for (const [key, entry] of found) if (!known.has(key)) known.set(key, entry);
-      return keys.filter((key) => !found.has(key));
-    };
-    const unknown = await learn([...named.keys()]);
-    if (unknown.length === 0 || options.initialStock === undefined) return;
-    const missing = await mayCreate(unknown);
-    if (missing.length === 0) return;
-    const rows = missing.sort().map((key): [string, Described<T>] => [key, named.get(key)!]);
-    await within((tx) => create(tx, rows));
-    await learn(missing);
+    const keys = [...named.keys()];
+    if (isAbsent === undefined) return await lookUp(db, catalog, part, keys);
+    const others = keys.filter((key) => !isAbsent.has(key));
+    const notFound = await lookUp(db, catalog, part, others);
+    return [...keys.filter((key) => isAbsent.has(key)), ...notFound];
   };
-  await completeOne(
-    catalog.customers,
-    customers,
-    findCustomers,
-    createCustomers,
-    (missing) => withoutErased(db, catalog, missing, orders),
-  );
-  await completeOne(
-    catalog.products,
-    products,
-    async (db, keys) => ({ found: await findProducts(db, keys) }),
-    async (tx, rows) => {
-      const units = options.initialStock ?? 0;
-      await createProducts(tx, rows, units);
-      if (units > 0) await addFirstStock(tx, rows.map(([sku]) => sku), units, options.actor);
-    },
-  );
+  const createAll = async <T>(
+    part: CatalogPart<T>,
+    named: ReadonlyMap<string, Described<T>>,
+    missing: string[],
+    create: (tx: Queryable, rows: [string, Described<T>][]) => Promise<unknown>,
+  ) => {
+    if (missing.length === 0) return;
+    const keys = missing.sort();
+    const rows = keys.map((key): [string, Described<T>] => [key, named.get(key)!]);
+    // It is true once the transaction is committed.
+    const found = await within(async (tx) =>
+      (await Promise.all([create(tx, rows), part.find(tx, keys)]))[1]
+    );
+    learn(catalog, part, keys, found);
+  };
+  const [newCustomers, newProducts] = await Promise.all([
+    missingOf(catalogCustomers, customers, absent?.customers),
+    missingOf(catalogProducts, products, absent?.products),
+  ]);
+  if (initialStock === undefined) return;
+  if (newCustomers.length > 0) {
+    const created = await withoutErased(db, catalog, newCustomers, orders);
+    await createAll(catalogCustomers, customers, created, createCustomers);
+  }
+  await createAll(catalogProducts, products, newProducts, (tx, rows) =>
+    Promise.all([
+      createProducts(tx, rows, initialStock),
+      initialStock > 0 &&
+      addFirstStock(tx, rows.map(([sku]) => sku), initialStock, actor),
+    ]));
 }
 
 /**
@@ -262,15 +333,11 @@ async function withoutErased(
 /** Makes the catalogue know every product of the orders that there is; creates nothing. */
 export async function learnProducts(
   db: Queryable,
-  { products }: Catalog,
+  catalog: Catalog,
   orders: readonly IncomingOrder[],
 ): Promise<void> {
-  const skus = orders.flatMap(({ items }) => items.map(({ sku }) => sku));
-  const unknown = [...new Set(skus)].filter((sku) => !products.has(sku));
-  if (unknown.length === 0) return;
-  for (const [sku, entry] of await findProducts(db, unknown)) {
-    if (!products.has(sku)) products.set(sku, entry);
-  }
+  const { products } = unknownIn(catalog, orders);
+  await lookUp(db, catalog, catalogProducts, [...products.keys()]);
 }
 
 /** Notes what orders say of customers and products that the catalogue knows; writes nothing. */

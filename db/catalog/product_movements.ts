@@ -6,6 +6,7 @@
  */
 
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 
 /** A step in a product's timeline. */
 export interface ProductMovement {
@@ -130,7 +131,8 @@ async function readItems(
   beforeId: number,
   limit: number,
 ): Promise<Source[]> {
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
     select order_items.id, order_items.order_id, order_items.qty, order_items.created_at,
       orders.status, orders.reserved_at, orders.settled_at
@@ -140,6 +142,7 @@ async function readItems(
     order by order_items.id desc
     limit ?`,
     [productId, beforeId, limit],
+    `order by id desc limit ${Number(limit)}`,
   );
   const actors = await readActors(db, [...new Set(rows.map((row) => toInteger(row.order_id)))]);
   return rows.map((row) => ({
@@ -156,13 +159,14 @@ type Actors = Partial<Record<"reserved" | "failed" | "cancelled", string>>;
 async function readActors(db: Queryable, orderIds: number[]): Promise<Map<number, Actors>> {
   const actors = new Map<number, Actors>();
   if (orderIds.length === 0) return actors;
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
-    select order_id, event, actor
+    select id, order_id, event, actor
     from order_events force index (order_events_order)
-    where order_id in (?) and event in ('reserved', 'failed', 'cancelled')
-    order by id`,
+    where order_id in (?) and event in ('reserved', 'failed', 'cancelled')`,
     [orderIds],
+    "order by id",
   );
   for (const row of rows) {
     const orderId = toInteger(row.order_id);

@@ -58,7 +58,8 @@ export async function readBoundedPage<Item extends { id: number }>(
     return row === undefined ? undefined : toInteger(row.id);
   };
   const { limit } = request;
-  const top = await highestBelow(request.beforeId ?? Number.MAX_SAFE_INTEGER);
+  const below = request.beforeId ?? Number.MAX_SAFE_INTEGER;
+  const top = isIndexed ? below - 1 : await highestBelow(below);
   if (top === undefined) return { items: [], nextBeforeId: undefined };
   const min = isIndexed ? 0 : Math.max(0, top + 1 - (request.maxWalked ?? maxWalked));
   const found = await read({ top, least: min, limit: limit + 1 });

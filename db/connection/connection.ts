@@ -4,10 +4,11 @@
  * @module
  */
 
-import type mysql from "mysql2/promise";
 import { connect, type Socket } from "node:net";
-import { readDatabaseUrl } from "../../config/engine_url.ts";
+import mysql from "mysql2/promise";
+import { type DatabaseHost, readDatabaseUrl, splitHosts } from "../../config/engine_url.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { type HostChoice, hostChoice, refuseReadOnly, toWritableHost } from "./host_choice.ts";
 import { readTlsFiles } from "./tls_files.ts";
 
 /** The two families of servers that are supported. */
@@ -16,27 +17,45 @@ export type EngineKind = "mysql" | "mariadb";
 /** Seconds that a statement waits for another's row lock before the transaction is tried again. */
 const lockWaitSeconds = 5;
 
+/** How long a connection may take until its server says its first word. */
+const connectMs = 10_000;
+
+/** The same where there are others to go on to. */
+const connectMsOfSeveral = 3_000;
+
 /** Silence of a connection after which the operating system asks whether the other side still exists. */
 const keepAliveMs = 10_000;
 
+/** What leads to a database. */
+export interface ConnectionWay {
+  /** Of the driver. */
+  options: mysql.ConnectionOptions;
+  /** Where the URL names several hosts. */
+  choice: HostChoice | undefined;
+}
+
 /**
- * Options of the driver for a URL.
+ * Options of the driver for a URL; of several hosts the first.
  *
  * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
  * @throws {WorkflowError} `bad_settings` for a parameter or a file that is not as it should be
  */
 export function connectionOptions(url: string): mysql.ConnectionOptions {
-  const { address: { host, port, socket, user, password, name, tls }, faults } = readDatabaseUrl(
-    url,
-  );
+  return connectionWay(url).options;
+}
+
+/** See {@linkcode connectionOptions}; of several hosts that which was chosen when a connection is opened. */
+export function connectionWay(url: string): ConnectionWay {
+  const { address: { host, port, hosts, socket, user, password, name, tls }, faults } =
+    readDatabaseUrl(url);
   if (faults.length > 0) {
     const lines = faults.map((fault) => `DATABASE_URL ${fault}`);
     throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`);
   }
-  return {
-    ...(socket === undefined
-      ? { host, port, stream: () => connectTo(host, port) }
-      : { socketPath: socket }),
+  const choice = hosts === undefined ? undefined : hostChoice(hosts);
+  const chosen = choice === undefined ? () => ({ host, port }) : choice.current;
+  const options = {
+    ...(socket === undefined ? { host, port, ...streamTo(chosen) } : { socketPath: socket }),
     user,
     password,
     database: name,
@@ -45,17 +64,58 @@ export function connectionOptions(url: string): mysql.ConnectionOptions {
     timezone: "Z",
     dateStrings: true,
     supportBigNumbers: true,
-    connectTimeout: 10_000,
+    // What a transaction asks for at once goes in one packet: every statement is a text of ours with `?` for each value.
+    multipleStatements: true,
+    connectTimeout: choice === undefined ? connectMs : connectMsOfSeveral,
     trace: false,
   } as mysql.ConnectionOptions;
+  return { options, choice };
+}
+
+/**
+ * Opens one connection that belongs to no pool; of several hosts to the one that takes changes.
+ *
+ * @param own options beside those of the URL
+ */
+export async function openConnection(
+  { options, choice }: ConnectionWay,
+  own: mysql.ConnectionOptions = {},
+): Promise<mysql.Connection> {
+  const open = () => mysql.createConnection({ ...options, ...own });
+  if (choice === undefined) return await open();
+  return await toWritableHost(choice, async () => {
+    const connection = await open();
+    try {
+      await refuseReadOnly(connection);
+      return connection;
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  });
+}
+
+/** Option of the driver by which a connection is opened to a host, which is looked up in that moment. */
+export function streamTo(host: DatabaseHost | (() => DatabaseHost)): mysql.ConnectionOptions {
+  const chosen = typeof host === "function" ? host : () => host;
+  const stream = ({ config }: { config?: DatabaseHost }) => connectTo(chosen(), config);
+  return { stream };
+}
+
+/** The host that a connection was opened to, one of several. */
+export function hostOf(connection: mysql.PoolConnection): DatabaseHost {
+  return (connection.connection as unknown as { config: DatabaseHost }).config;
 }
 
 /**
  * What the driver does itself where it is not told of a host by address: it gives TLS the name of the host
  * for the look at the certificate, but of an address nothing, and then the certificate is held against
- * `localhost`. TLS asks the socket for what it was not told.
+ * `localhost`. TLS asks the socket for what it was not told. A name is looked up for every connection anew.
+ *
+ * @param config the connection's own, which is told where it leads to
  */
-function connectTo(host: string, port: number): Socket {
+function connectTo({ host, port }: DatabaseHost, config: DatabaseHost | undefined): Socket {
+  if (config !== undefined) Object.assign(config, { host, port });
   const socket = connect(port, host);
   socket.on("connect", () => socket.setKeepAlive(true, keepAliveMs));
   socket.setNoDelay(true);
@@ -64,10 +124,11 @@ function connectTo(host: string, port: number): Socket {
 
 /** A URL fit for logs: without password. */
 export function withoutSecrets(url: string): string {
-  const parsed = URL.parse(url);
+  const { hosts, withHost } = splitHosts(url);
+  const parsed = URL.parse(withHost(hosts[0]!));
   if (parsed === null) return "(not a URL)";
   if (parsed.password !== "") parsed.password = "***";
-  return parsed.href;
+  return hosts.length === 1 ? parsed.href : splitHosts(parsed.href).withHost(hosts.join(","));
 }
 
 /** Bytes of rows that are read as one text, see `packed_rows.ts`: far more than a batch needs. */
@@ -83,26 +144,30 @@ export const sessionSettings = [
 ];
 
 /**
- * Has the server end this connection's transaction when its client is silent for too long. MariaDB has a
+ * How the server is told to end this connection's transaction when its client is silent for too long. MariaDB has a
  * limit for transactions alone, which every connection is told first; MySQL has only one for connections,
  * which must not hold for those that wait in the pool.
  *
- * @returns gives the connection its usual limit back; an error of that only means that the connection is
- * of no further use, because the transaction has ended by then
+ * @returns what begins the limit, and what gives the connection its usual limit back, before whatever is asked of it next; an error
+ * of that only means that the connection is of no further use, because the transaction has ended by then
  */
-export async function limitSilence(
+export function silenceLimit(
   connection: mysql.PoolConnection,
   engine: EngineKind,
   limits: { usualSeconds: number; ownSeconds: number | undefined },
   timeout: number,
-): Promise<() => Promise<void>> {
+): { begin: string[]; end: () => void } {
   const { usualSeconds, ownSeconds } = limits;
-  if (engine === "mariadb" && ownSeconds === undefined) return () => Promise.resolve();
+  if (engine === "mariadb" && ownSeconds === undefined) {
+    return { begin: [], end: () => {} };
+  }
   const variable = engine === "mariadb" ? "idle_transaction_timeout" : "wait_timeout";
-  const set = async (value: number | "default") => {
-    await connection.query({ sql: `set session ${variable} = ${value}`, timeout });
-  };
-  await set(ownSeconds ?? usualSeconds);
+  const set = (value: number | "default") => `set session ${variable} = ${value}`;
   const usual = engine === "mariadb" ? usualSeconds : "default";
-  return () => set(usual).catch(() => connection.destroy());
+  return {
+    begin: [set(ownSeconds ?? usualSeconds)],
+    end: () => {
+      connection.query({ sql: set(usual), timeout }).catch(() => connection.destroy());
+    },
+  };
 }

@@ -29,7 +29,17 @@ export interface GuardedPool extends Pick<ConnectionPool, "use"> {
   guard(guard: ConnectionGuard): void;
   /** Has the guard, where there is one, look at every connection again before it is used. */
   lookAgain(): void;
+  /** Asks before each use whether this process may work at all. */
+  gate(gate: Gate): void;
 }
+
+/**
+ * Whether this process may work on the database: nothing where it may, else what somebody who wants a connection waits
+ * for. Asked for every statement, so it looks at no engine as a rule.
+ *
+ * @throws, or its promise does, where it may not
+ */
+export type Gate = () => Promise<void> | undefined;
 
 /**
  * Lends connections that the guard, where there is one, has let pass; until one does, callers wait.
@@ -41,6 +51,7 @@ export function guardedPool(
   on: (connection: mysql.PoolConnection) => Queryable,
 ): GuardedPool {
   let guard: ConnectionGuard | undefined;
+  let gate: Gate | undefined;
   let guarded = new WeakSet<object>();
   const passes = async (connection: mysql.PoolConnection): Promise<boolean> => {
     const { connection: own } = connection;
@@ -53,6 +64,8 @@ export function guardedPool(
   return {
     async use(work) {
       for (;;) {
+        const asked = gate?.();
+        if (asked !== undefined) await asked;
         const done = await pool.use(async (connection) =>
           await passes(connection) ? { result: await work(connection) } : null
         );
@@ -66,6 +79,9 @@ export function guardedPool(
     },
     lookAgain() {
       guarded = new WeakSet();
+    },
+    gate(own) {
+      gate = own;
     },
   };
 }

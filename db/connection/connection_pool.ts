@@ -7,7 +7,9 @@
 import mysql from "mysql2/promise";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDenied } from "../../domain/operation/engine_fault.ts";
+import { type ConnectionWay, hostOf, streamTo } from "./connection.ts";
 import { readAccount } from "./grants.ts";
+import { type HostChoice, isSameHost, refuseReadOnly, toWritableHost } from "./host_choice.ts";
 import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
 
@@ -21,7 +23,7 @@ export interface ConnectionCounts {
   waiting: number;
 }
 
-/** Connections to one address. */
+/** Connections to one address, or to the one of several hosts that takes changes. */
 export interface ConnectionPool {
   /**
    * Lends a connection for as long as `work` takes. One that died, or that leads to a server that is not the
@@ -60,22 +62,25 @@ interface Lists {
  * @param lookMs how often connections are looked at whose statements are not answered
  */
 export function openPool(
-  options: mysql.PoolOptions,
+  way: ConnectionWay & { options: mysql.PoolOptions },
   prepare: (connection: mysql.PoolConnection) => Promise<void>,
   lookMs = 1_000,
 ): ConnectionPool {
-  const pool = mysql.createPool(options);
+  const { choice } = way;
+  const pool = mysql.createPool(way.options);
   const lists = pool.pool as unknown as Lists;
   const lent = new Set<mysql.PoolConnection>();
   const generations = generationsOf(lists);
   const unwatch = watchSilentConnections({
     lent,
-    ask: () => askForConnections(options),
+    ask: () => askForConnections(way),
+    isReplaced: () => choice === undefined ? Promise.resolve(false) : isReplaced(way, choice),
+    isLeft: (host) => choice !== undefined && !isSameHost(choice.current(), host),
     onDead: generations.renew,
   }, lookMs);
   let closed: Promise<void> | undefined;
   return {
-    use: lender(pool, { lent, generations, prepare }),
+    use: lender(pool, { lent, generations, prepare, choice }),
     counts: () => countsOf(lists),
     close: () => {
       unwatch();
@@ -114,41 +119,73 @@ function generationsOf({ _freeConnections: free }: Lists): Generations {
   };
 }
 
+/** What connections are lent by. */
+interface Lending {
+  lent: Set<mysql.PoolConnection>;
+  generations: Generations;
+  prepare: (connection: mysql.PoolConnection) => Promise<void>;
+  choice: HostChoice | undefined;
+}
+
 /** Lends connections, each prepared before its first use. */
-function lender(
-  pool: mysql.Pool,
-  { lent, generations, prepare }: {
-    lent: Set<mysql.PoolConnection>;
-    generations: Generations;
-    prepare: (connection: mysql.PoolConnection) => Promise<void>;
-  },
-): ConnectionPool["use"] {
-  return async (work) => {
+function lender(pool: mysql.Pool, lending: Lending): ConnectionPool["use"] {
+  const { lent, generations, choice } = lending;
+  const take = async () => {
     const connection = await pool.getConnection();
-    const itself = connection.connection;
     lent.add(connection);
+    if (generations.of(connection.connection) === undefined) {
+      await prepareNew(connection, lending);
+    }
+    return connection;
+  };
+  return async (work) => {
+    const connection = choice === undefined ? await take() : await toWritableHost(choice, take);
     let broken = true;
     try {
-      if (generations.of(itself) === undefined) {
-        const opened = generations.current();
-        await prepare(connection);
-        generations.note(itself, opened);
-      }
       const result = await work(connection);
       broken = false;
       return result;
     } catch (error) {
       broken = isFatal(error) || isWrongServer(error) || isOverTimeLimit(error);
-      const isCurrent = (generations.of(itself) ?? generations.current()) === generations.current();
-      if (isCurrent && (isWrongServer(error) || hangs(error))) generations.renew();
-      if (isDenied(error)) error.account = await readAccount(connection).catch(() => undefined);
+      await noteFault(connection, error, lending);
       throw error;
     } finally {
       lent.delete(connection);
+      const itself = connection.connection;
       if (broken || generations.of(itself) !== generations.current()) connection.destroy();
       else connection.release();
     }
   };
+}
+
+/** @throws what preparing throws; the connection is gone then */
+async function prepareNew(connection: mysql.PoolConnection, lending: Lending): Promise<void> {
+  const { lent, generations, prepare, choice } = lending;
+  const opened = generations.current();
+  try {
+    if (choice !== undefined) await refuseReadOnly(connection);
+    await prepare(connection);
+    generations.note(connection.connection, opened);
+  } catch (error) {
+    await noteFault(connection, error, lending);
+    lent.delete(connection);
+    connection.destroy();
+    throw error;
+  }
+}
+
+/** Has other connections opened anew where an error says that the server is another one by now. */
+async function noteFault(
+  connection: mysql.PoolConnection,
+  error: unknown,
+  { generations, choice }: Lending,
+): Promise<void> {
+  const opened = generations.of(connection.connection) ?? generations.current();
+  if (opened === generations.current() && (isWrongServer(error) || hangs(error))) {
+    generations.renew();
+  }
+  if (isWrongServer(error)) choice?.leave(hostOf(connection));
+  if (isDenied(error)) error.account = await readAccount(connection).catch(() => undefined);
 }
 
 function countsOf(
@@ -172,11 +209,9 @@ const maxAskMs = 3_000;
 
 /** See {@linkcode SilenceWatch}. */
 async function askForConnections(
-  { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
+  { options }: ConnectionWay,
 ): Promise<ReadonlyMap<number, string> | null> {
-  const connection = await mysql.createConnection({ ...options, connectTimeout: maxAskMs });
-  // One that is cut off while nothing is asked of it says so here, and is of no interest.
-  connection.on("error", () => {});
+  const connection = await openAlone(options);
   try {
     const [rows] = await connection.query({ sql: "show processlist", timeout: maxAskMs });
     const known = new Map(
@@ -186,4 +221,30 @@ async function askForConnections(
   } finally {
     connection.destroy();
   }
+}
+
+/** See {@linkcode SilenceWatch}. */
+async function isReplaced({ options }: ConnectionWay, choice: HostChoice): Promise<boolean> {
+  const silent = choice.current();
+  for (const host of choice.hosts.filter((one) => !isSameHost(one, silent))) {
+    try {
+      const connection = await openAlone({ ...options, ...streamTo(host) });
+      await refuseReadOnly(connection).finally(() => connection.destroy());
+      choice.choose(host);
+      return true;
+    } catch {
+      // It is no successor, or not yet.
+    }
+  }
+  return false;
+}
+
+/** Opens a connection that only asks. */
+async function openAlone(
+  { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
+): Promise<mysql.Connection> {
+  const connection = await mysql.createConnection({ ...options, connectTimeout: maxAskMs });
+  // One that is cut off while nothing is asked of it says so here, and is of no interest.
+  connection.on("error", () => {});
+  return connection;
 }

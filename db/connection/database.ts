@@ -5,16 +5,17 @@
  */
 
 import type mysql from "mysql2/promise";
-import { connectionOptions } from "./connection.ts";
-import { type ConnectionGuard, guardedPool } from "./connection_guard.ts";
+import { connectionWay } from "./connection.ts";
+import { type ConnectionGuard, type Gate, guardedPool } from "./connection_guard.ts";
 import { type ConnectionCounts, type ConnectionPool, openPool } from "./connection_pool.ts";
+import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
 import { sessionsOf } from "./session.ts";
 import { type TransactionOptions, transactorOf } from "./transaction.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
-export type { ConnectionGuard } from "./connection_guard.ts";
+export type { ConnectionGuard, Gate } from "./connection_guard.ts";
 export type { ConnectionCounts } from "./connection_pool.ts";
 export type { Queryable, Row, Value } from "./queryable.ts";
 export { type TransactionOptions, transactionTries } from "./transaction.ts";
@@ -41,13 +42,23 @@ export interface Database extends Queryable {
     work: (tx: Queryable) => Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
+  /**
+   * The same pool for work that is to leave connections to others: at most so many of its transactions run at once, and
+   * others wait in their order. Statements outside of them take a connection each as ever, so one within a
+   * transaction never waits for another transaction.
+   *
+   * @param max see {@linkcode limitedUse}
+   */
+  withTransactions(max: () => number): Database;
   /** The connections at this moment. */
   connections(): ConnectionCounts;
   /** Has every connection looked at before it is used for the first time, those that are open as well. */
   guard(guard: ConnectionGuard): void;
   /** Has the guard, where there is one, look at every connection again before it is used. */
   lookAgain(): void;
-  /** The same pool without its guard: for whoever makes good what the guard has found. */
+  /** Asks before every statement and transaction whether this process may work at all. */
+  gate(gate: Gate): void;
+  /** The same pool without its guard and gate: for whoever makes good what the guard has found. */
   unguarded: Database;
   /**
    * Ends all connections. Statements that still run are abandoned, and a server that hangs is not waited
@@ -88,7 +99,7 @@ const preparedStatements = 200;
 /**
  * Opens a pool and finds out which engine it talks to.
  *
- * @param url `mysql://user:pass@host:3306/name`, with parameters as `DATABASE_URL`
+ * @param url `mysql://user:pass@host:3306/name`, with hosts and parameters as `DATABASE_URL`
  * @param options.connections most connections at once
  * @throws {EngineFault} `unavailable` when the server can't be reached or refuses the login
  * @throws {WorkflowError} `bad_settings` for a parameter of the URL that is not as it should be
@@ -101,7 +112,7 @@ export async function openDatabase(
     statementMs: options.maxStatementMs ?? maxStatementMs,
     idleSeconds: options.idleTransactionSeconds ?? idleTransactionSeconds,
   });
-  const pool = openPool(poolOptions(url, options), sessions.prepare, options.lookMs);
+  const pool = openPool(poolWay(url, options), sessions.prepare, options.lookMs);
   try {
     await pool.use(() => Promise.resolve());
   } catch (error) {
@@ -111,17 +122,22 @@ export async function openDatabase(
 
   const guarded = guardedPool(pool, sessions.on);
   const transactor = transactorOf(sessions);
-  const databaseOn = (use: ConnectionPool["use"]): Omit<Database, "unguarded"> => ({
+  const databaseOn = (
+    use: ConnectionPool["use"],
+    begin = use,
+  ): Omit<Database, "unguarded"> => ({
     ...sessions.server,
     query: (sql, values) => use((c) => sessions.on(c).query(sql, values)),
     execute: (sql, values) => use((c) => sessions.on(c).execute(sql, values)),
     run: (sql, values) => use((c) => sessions.on(c).run(sql, values)),
     runText: (sql, values) => use((c) => sessions.on(c).runText(sql, values)),
-    transaction: (work, own = {}) => transactor.run(use, work, own),
+    transaction: (work, own = {}) => transactor.run(begin, work, own),
+    withTransactions: (max) => ({ ...databaseOn(use, limitedUse(use, max)), unguarded }),
     lastStep: transactor.lastStep,
     connections: pool.counts,
     guard: guarded.guard,
     lookAgain: guarded.lookAgain,
+    gate: guarded.gate,
     close: pool.close,
   });
   const unguarded = databaseOn(pool.use) as Database;
@@ -129,14 +145,16 @@ export async function openDatabase(
   return { ...databaseOn(guarded.use), unguarded };
 }
 
-function poolOptions(url: string, { name, connections = 10 }: DatabaseOptions): mysql.PoolOptions {
-  return {
-    ...connectionOptions(url),
+function poolWay(url: string, { name, connections = 10 }: DatabaseOptions) {
+  const { options, choice } = connectionWay(url);
+  const own: mysql.PoolOptions = {
+    ...options,
     ...(name === undefined ? {} : { database: name }),
     connectionLimit: connections,
     maxIdle: connections,
     maxPreparedStatements: preparedStatements,
   };
+  return { options: own, choice };
 }
 
 /**

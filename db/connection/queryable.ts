@@ -6,7 +6,7 @@
 
 import type mysql from "mysql2/promise";
 import type { EngineKind } from "./connection.ts";
-import { isUnprepared } from "./faults.ts";
+import type { Send } from "./statements.ts";
 
 /** A row as the driver gives it: DECIMAL as text, BIGINT as a number while that is exact, else text. */
 export type Row = Record<string, string | number | null | Uint8Array>;
@@ -37,55 +37,20 @@ export interface Queryable {
   lastStep?(): number;
 }
 
-/** Whether statements are prepared; shared by the connections of a pool. */
-export interface Preparation {
-  /** True while statements go as text, because the server could not prepare one lately. */
-  isOff(): boolean;
-  /** Is told that the server could not. */
-  turnOff(): void;
-}
-
-/** How long statements go as text after one that could not be prepared, in milliseconds. */
-const textMs = 60_000;
-
-/** Statements are prepared until the server has no room for one: every client shares its limit. */
-export function preparation(now: () => number = () => performance.now()): Preparation {
-  let offUntil = -Infinity;
-  return { isOff: () => now() < offUntil, turnOff: () => offUntil = now() + textMs };
-}
-
-/**
- * Runs statements on one connection. One that can't be prepared was not run, and is sent as text.
- *
- * @param timeout milliseconds after which a statement that is not answered has failed
- */
-export function queryable(
-  connection: mysql.PoolConnection,
-  engine: EngineKind,
-  timeout: number,
-  prepared: Preparation,
-): Queryable {
+/** What runs the statements that are sent by `send`. */
+export function queryable(send: Send, engine: EngineKind): Queryable {
   const changed = (result: unknown) => {
     const header = result as mysql.ResultSetHeader;
     return { affectedRows: header.affectedRows, insertId: header.insertId };
   };
-  const text = async (sql: string, values: (Value | Value[])[]): Promise<unknown> =>
-    (await connection.query({ sql, timeout }, values))[0];
-  const execute = async (sql: string, values: Value[]): Promise<unknown> => {
-    if (prepared.isOff()) return await text(sql, values);
-    try {
-      return (await connection.execute({ sql, timeout }, values))[0];
-    } catch (error) {
-      if (!isUnprepared(error)) throw error;
-      prepared.turnOff();
-      return await text(sql, values);
-    }
-  };
+  const text = (sql: string, values: (Value | Value[])[]) =>
+    send({ sql, values, isPrepared: false });
+  const prepared = (sql: string, values: Value[]) => send({ sql, values, isPrepared: true });
   return {
     engine,
     query: async (sql, values = []) => await text(sql, values) as Row[],
-    execute: async (sql, values = []) => await execute(sql, values) as Row[],
-    run: async (sql, values = []) => changed(await execute(sql, values)),
+    execute: async (sql, values = []) => await prepared(sql, values) as Row[],
+    run: async (sql, values = []) => changed(await prepared(sql, values)),
     runText: async (sql, values = []) => changed(await text(sql, values)),
   };
 }

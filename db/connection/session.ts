@@ -6,7 +6,15 @@
 
 import type mysql from "mysql2/promise";
 import { type EngineKind, sessionSettings } from "./connection.ts";
-import { preparation, type Queryable, queryable, type Row } from "./queryable.ts";
+import { type Queryable, queryable, type Row } from "./queryable.ts";
+import {
+  sendEach,
+  sendTogether,
+  type TransactionEnds,
+  type TransactionStatements,
+  usage,
+  type Ways,
+} from "./statements.ts";
 
 /** How long sessions wait. */
 export interface SessionLimits {
@@ -25,13 +33,19 @@ export interface DatabaseSessions {
   prepare(connection: mysql.PoolConnection): Promise<void>;
   /** Statements on one connection. */
   on(connection: mysql.PoolConnection, timeout?: number): Queryable;
+  /** Statements of a transaction on one connection. */
+  within(
+    connection: mysql.PoolConnection,
+    ends: TransactionEnds,
+    timeout: number,
+  ): { tx: Queryable } & Omit<TransactionStatements, "send">;
 }
 
 /** Makes what connections are told, and remembers what the server said of itself. */
 export function sessionsOf(limits: SessionLimits): DatabaseSessions {
   const { statementMs, idleSeconds } = limits;
   const server: DatabaseSessions["server"] = { engine: "mysql", version: "" };
-  const prepared = preparation();
+  const ways: Ways = { prepared: usage(), together: usage() };
   return {
     limits,
     server,
@@ -50,6 +64,10 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
       }
     },
     on: (connection, timeout = statementMs) =>
-      queryable(connection, server.engine, timeout, prepared),
+      queryable(sendEach(connection, timeout, ways), server.engine),
+    within: (connection, ends, timeout) => {
+      const { send, ...state } = sendTogether(connection, timeout, ways, ends);
+      return { tx: queryable(send, server.engine), ...state };
+    },
   };
 }

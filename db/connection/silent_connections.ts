@@ -10,6 +10,7 @@
  */
 
 import type mysql from "mysql2/promise";
+import type { DatabaseHost } from "../../config/engine_url.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Looks at a connection before the server is asked about it. */
@@ -18,6 +19,8 @@ const looks = 6;
 /** What is read of a connection; the driver has no other word for it. */
 interface Inner {
   threadId: number | null;
+  /** Of several hosts, the one that it was opened to. */
+  config: DatabaseHost;
   /** The statement that is not answered yet. */
   _command: unknown;
   stream: { bytesRead: number; destroy(error: Error): void };
@@ -32,6 +35,13 @@ export interface SilenceWatch {
    * among them: something between has ids of its own.
    */
   ask(): Promise<ReadonlyMap<number, string> | null>;
+  /**
+   * Of several hosts, whether another one takes changes while that which was asked does not answer: from then on it is
+   * the one that is used.
+   */
+  isReplaced(): Promise<boolean>;
+  /** Whether a host is not the one that is used any more. */
+  isLeft(host: DatabaseHost): boolean;
   /** Is told when connections were found dead. */
   onDead(): void;
 }
@@ -59,10 +69,14 @@ export function watchSilentConnections(watch: SilenceWatch, lookMs: number): () 
     return waiting.filter((inner) => seen.get(inner)!.silent >= looks);
   };
   const decide = async (suspects: Inner[]): Promise<void> => {
-    const known = await watch.ask();
-    if (known === null) return;
-    const isIdle = ({ threadId }: Inner) => (known.get(threadId ?? 0) ?? "Sleep") === "Sleep";
-    const idle = suspects.filter(isIdle);
+    const known = await watch.ask().catch(async (error) => {
+      if (await watch.isReplaced()) return null;
+      throw error;
+    });
+    const isIdle = ({ threadId }: Inner) =>
+      known !== null && (known.get(threadId ?? 0) ?? "Sleep") === "Sleep";
+    const idle = suspects.filter((inner) => watch.isLeft(inner.config) || isIdle(inner));
+    if (idle.length === 0) return;
     // An answer that was on its way is there by now.
     await sleep(lookMs);
     const dead = idle.filter((inner) => {

@@ -6,11 +6,12 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import { limitSilence } from "./connection.ts";
+import { silenceLimit } from "./connection.ts";
 import type { ConnectionPool } from "./connection_pool.ts";
 import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
 import type { Queryable } from "./queryable.ts";
 import type { DatabaseSessions } from "./session.ts";
+import { NotTogether } from "./statements.ts";
 
 /** How a transaction differs from others. */
 export interface TransactionOptions {
@@ -19,6 +20,11 @@ export interface TransactionOptions {
    * then an error, `unavailable`, and not a reason to try again. Default true.
    */
   repeatable?: boolean;
+  /**
+   * True for work that asks for all its statements at once: the commit goes to the server with them, where they are short. It must be
+   * repeatable.
+   */
+  asksOnce?: boolean;
   /** Another limit than the pool's, see `DatabaseOptions`. */
   maxStatementMs?: number;
   /** Likewise. */
@@ -50,7 +56,7 @@ export interface Transactor {
 }
 
 /** Makes what runs the transactions of one pool. */
-export function transactorOf({ server, limits, on }: DatabaseSessions): Transactor {
+export function transactorOf({ server, limits, within }: DatabaseSessions): Transactor {
   let lastStep = 0;
   const runOnce = <T>(
     use: ConnectionPool["use"],
@@ -64,21 +70,29 @@ export function transactorOf({ server, limits, on }: DatabaseSessions): Transact
         usualSeconds: limits.idleSeconds,
         ownSeconds: options.idleTransactionSeconds,
       };
-      const endLimit = await limitSilence(connection, server.engine, silence, timeout);
-      await connection.query({ sql: "start transaction", timeout });
+      const { begin, end } = silenceLimit(connection, server.engine, silence, timeout);
+      const own = within(
+        connection,
+        {
+          begin: [...begin, "start transaction"],
+          ...(options.asksOnce === true ? { commit: "commit" } : {}),
+        },
+        timeout,
+      );
       try {
         let step = 0;
         const noteStep = (id: number) => step = Math.max(step, id);
-        const result = await work({ ...on(connection, timeout), noteStep });
+        const result = await work({ ...own.tx, noteStep });
+        if (!own.hasBegun()) return result;
         committing();
-        await connection.query({ sql: "commit", timeout });
+        if (!own.hasEnded()) await connection.query({ sql: "commit", timeout });
         lastStep = Math.max(lastStep, step);
-        await endLimit();
+        end();
         return result;
       } catch (error) {
-        if (!isFatal(error) && !isWrongServer(error)) {
+        if (own.hasBegun() && !isFatal(error) && !isWrongServer(error)) {
           await connection.query({ sql: "rollback", timeout });
-          await endLimit();
+          end();
         }
         throw error;
       }
@@ -103,6 +117,7 @@ export function transactorOf({ server, limits, on }: DatabaseSessions): Transact
 /** How often a transaction is tried in all that ended like this. */
 function triesAfter(error: unknown): number {
   if (isWrongServer(error)) return wrongServerTries;
+  if (error instanceof NotTogether) return transactionTries;
   return isRetryable(error) && !hangs(error) ? transactionTries : 1;
 }
 

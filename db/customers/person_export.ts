@@ -5,6 +5,7 @@
  */
 
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 
 /** Rows of what belongs to orders, by their order. */
 export type RowsOfOrder = Map<number, Record<string, unknown>[]>;
@@ -36,50 +37,43 @@ export interface ExportedOrder {
 /** What belongs to orders: the columns that are given away, from where. */
 const parts = {
   items: `
-    select order_items.order_id, products.sku, products.name, order_items.unit_price_cents, order_items.qty,
+    select order_items.id as sort_id, order_items.order_id, products.sku, products.name, order_items.unit_price_cents, order_items.qty,
       order_items.subtotal_cents
     from order_items force index (order_items_order)
     straight_join products on products.id = order_items.product_id
-    where order_items.order_id in (?)
-    order by order_items.id`,
+    where order_items.order_id in (?)`,
   adjustments: `
-    select order_id, kind, label, amount_cents, included
+    select id as sort_id, order_id, kind, label, amount_cents, included
     from order_adjustments force index (order_adjustments_order)
-    where order_id in (?)
-    order by id`,
+    where order_id in (?)`,
   payments: `
-    select order_id, provider, provider_ref, amount_cents, currency, status, paid_at
+    select id as sort_id, order_id, provider, provider_ref, amount_cents, currency, status, paid_at
     from payments force index (payments_order_once)
-    where order_id in (?)
-    order by id`,
+    where order_id in (?)`,
   source_payments: `
-    select order_id, provider, reference, paid_at
+    select 0 as sort_id, order_id, provider, reference, paid_at
     from source_payments
     where order_id in (?)`,
   refunds: `
-    select order_id, id, amount_cents, reason, status, failure_reason, created_at, processed_at
+    select id as sort_id, order_id, id, amount_cents, reason, status, failure_reason, created_at, processed_at
     from refunds force index (refunds_order)
-    where order_id in (?)
-    order by id`,
+    where order_id in (?)`,
   notifications: `
-    select order_id, id, event, channel, status, error, sent_at, created_at
+    select id as sort_id, order_id, id, event, channel, status, error, sent_at, created_at
     from notification_logs force index (notification_logs_once)
-    where order_id in (?)
-    order by id`,
+    where order_id in (?)`,
   attempts: `
-    select notification_logs.order_id, notification_attempts.notification_log_id as notification_id,
+    select notification_attempts.id as sort_id, notification_logs.order_id, notification_attempts.notification_log_id as notification_id,
       notification_attempts.attempted_at, notification_attempts.success, notification_attempts.status_code,
       notification_attempts.reply, notification_attempts.error
     from notification_logs force index (notification_logs_once)
     straight_join notification_attempts force index (notification_attempts_log)
       on notification_attempts.notification_log_id = notification_logs.id
-    where notification_logs.order_id in (?) and notification_logs.channel <> 'log'
-    order by notification_attempts.id`,
+    where notification_logs.order_id in (?) and notification_logs.channel <> 'log'`,
   timeline: `
-    select order_id, created_at as at, event, detail, refund_id
+    select id as sort_id, order_id, created_at as at, event, detail, refund_id
     from order_events force index (order_events_order)
-    where order_id in (?)
-    order by id`,
+    where order_id in (?)`,
 } as const;
 
 const partNames = Object.keys(parts) as (keyof typeof parts)[];
@@ -104,14 +98,14 @@ export async function readExportedOrders(
   );
   const of = new Map<string, Map<number, Record<string, unknown>[]>>();
   for (const name of partNames) {
-    const rows = await db.query(parts[name], [[...orderIds]]);
+    const rows = await readEverywhere(db, parts[name], [[...orderIds]], "order by sort_id");
     of.set(name, Map.groupBy(rows.map(exported), (row) => row.order_id as number));
   }
   return orders.map((order) => {
     const id = toInteger(order.id);
     const belonging = partNames.map((name) => {
       const rows = of.get(name)!.get(id) ?? [];
-      return [name, rows.map(({ order_id: _, ...row }) => row)];
+      return [name, rows.map(({ order_id: _, sort_id: _id, ...row }) => row)];
     });
     return { ...exported(order), ...Object.fromEntries(belonging) } as ExportedOrder;
   });

@@ -17,7 +17,7 @@ import {
 /** What a dead letter says of its message. */
 interface DeadMessage {
   group: Group;
-  /** Id of the stream entry. */
+  /** Id of the stream entry, after its lane where that is not the live one: see `laneName`. */
   messageId: string;
   /** Null where the message does not say. */
   orderId: number | null;

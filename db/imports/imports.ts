@@ -315,11 +315,12 @@ export async function addRejects(
   piece: number,
   csv: string,
 ): Promise<void> {
-  await db.run("insert into import_rejects (import_id, piece, csv) values (?, ?, ?)", [
-    importId,
-    piece,
-    csv,
-  ]);
+  await db.run(
+    `
+    insert into import_rejects (import_id, piece, csv) values (?, ?, ?)
+    on duplicate key update csv = values(csv)`,
+    [importId, piece, csv],
+  );
 }
 
 /** A piece of a run's rejects file; undefined after the last. */

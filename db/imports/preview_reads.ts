@@ -62,7 +62,8 @@ export async function readStoredOrders(
     `
     select orders.id, currency, total_cents, payment_status, coalesce(recipient_name, first_name) as name,
       ${recipientEmail} as email,
-      (select coalesce(sum(qty), 0) from order_items where order_id = orders.id) as units
+      (select coalesce(sum(qty), 0) from order_items where order_id = orders.id)
+        + (select coalesce(sum(qty), 0) from archived_order_items where order_id = orders.id) as units
     from orders
     straight_join customers on customers.id = orders.customer_id
     where orders.id in (?)`,

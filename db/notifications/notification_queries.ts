@@ -12,6 +12,7 @@ import {
   type OutwardChannel,
   outwardChannels,
 } from "../../domain/notification/notification.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type BoundedPageRequest, readBoundedPage } from "../connection/bounded_page.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 
@@ -73,7 +74,8 @@ export interface ListedNotifications {
 
 /**
  * Notifications from the newest down. Those of an order have an index, and those that are not sent the work list;
- * any other walks down the primary key, a bounded piece for a page.
+ * any other walks down the primary key, a bounded piece for a page. Those of archived orders are in the lists of their
+ * orders alone.
  */
 export async function listNotifications(
   db: Queryable,
@@ -107,17 +109,18 @@ export async function listNotifications(
     { table, id, isIndexed: isOfOrder },
     request,
     async ({ top, least: min, limit }) => {
-      const rows = await db.query(
-        `
+      const sql = `
         select ${columns}
         from ${tables}
         where ${table}.${id} <= ? and ${table}.${id} >= ? ${
-          given.map(([sql]) => `and ${sql}`).join(" ")
-        }
+        given.map(([sql]) => `and ${sql}`).join(" ")
+      }
         order by ${table}.${id} desc
-        limit ?`,
-        [top, min, ...given.map(([, value]) => value!), limit],
-      );
+        limit ?`;
+      const values = [top, min, ...given.map(([, value]) => value!), limit];
+      const rows = isOfOrder
+        ? await readEverywhere(db, sql, values, "order by id desc")
+        : await db.query(sql, values);
       return rows.map(toListed);
     },
   );
@@ -130,7 +133,8 @@ export async function readNotificationsOf(
   orderId: number,
   limit: number,
 ): Promise<ListedNotification[]> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     `
     select ${columns}
     from notification_logs force index (notification_logs_once)
@@ -140,6 +144,7 @@ export async function readNotificationsOf(
     order by notification_logs.id
     limit ${limit}`,
     [orderId],
+    "order by id",
   );
   return rows.map(toListed);
 }
@@ -149,7 +154,8 @@ export async function readNotification(
   db: Queryable,
   id: number,
 ): Promise<ListedNotification | undefined> {
-  const [row] = await db.execute(
+  const [row] = await readEverywhere(
+    db,
     `
     select ${columns}
     from notification_logs
@@ -163,14 +169,16 @@ export async function readNotification(
 
 /** The latest tries of a notification, the first of them first. */
 export async function readAttempts(db: Queryable, id: number): Promise<ListedAttempt[]> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     `
-    select attempted_at, duration_ms, success, status_code, reply, error
+    select id, attempted_at, duration_ms, success, status_code, reply, error
     from notification_attempts
     where notification_log_id = ?
     order by id desc
     limit ${maxAttempts}`,
     [id],
+    "order by id desc",
   );
   return rows.reverse().map((row) => ({
     at: toIsoTime(row.attempted_at)!,

@@ -10,6 +10,8 @@ import {
   orderEnds,
   orderEventName,
 } from "../../domain/notification/notification.ts";
+import { archivableDays } from "../../domain/operation/archive_cut.ts";
+import { isLive } from "../archive/archived_tables.ts";
 import type { Queryable } from "../connection/database.ts";
 
 /** The name of the event that ended an order, of a row of `orders`: {@linkcode orderEventName} in SQL. */
@@ -72,12 +74,19 @@ export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): 
       ${payloadOf(orderEndEvent, "orders.total_cents")},
       1, current_timestamp(6)
     from orders force index (primary)
-    where orders.id in (?) and orders.status in (?)
+    where orders.id in (?) and orders.status in (?) and ${isNotArchived}
     on duplicate key update id = notification_logs.id`,
     [orderIds.toSorted((a, b) => a - b), orderEnds.map(([status]) => status)],
   );
   return affectedRows;
 }
+
+/**
+ * What is archived has been told, and its history is elsewhere: nothing is told again where a message comes again after
+ * years. What ended lately is not archived, so for nearly all that is told this is one comparison.
+ */
+const isNotArchived = `(orders.settled_at >= current_timestamp(6) - interval ${archivableDays} day
+      or ${isLive("orders.id")})`;
 
 /** Fields of every payload. */
 const factsOf = (event: string, amountCents: string) =>
@@ -121,6 +130,7 @@ async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[
       ${payload},
       1, current_timestamp(6)
     from ${notices}
+    where ${isNotArchived}
     on duplicate key update id = notification_logs.id`,
     [asJson(sorted)],
   );
@@ -152,6 +162,7 @@ async function insertForChannels(
     from ${notices}
     straight_join json_table(?, '$[*]' columns (
       channel varchar(16) character set ascii path '$')) told on true
+    where ${isNotArchived}
     on duplicate key update id = notification_logs.id`,
     [channels.length, asJson(sorted), JSON.stringify(channels)],
   );

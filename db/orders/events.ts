@@ -5,43 +5,16 @@
  */
 
 import { bringerOf } from "../../domain/order/bringer.ts";
+import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** One step in an order's life. */
 export interface OrderEventRow {
   orderId: number;
   refundId?: number;
-  event:
-    | "created"
-    | "updated"
-    | "edited"
-    | "reserved"
-    | "backordered"
-    | "retried"
-    | "paid"
-    | "failed"
-    | "cancelled"
-    | "payment_late"
-    | "payment_disputed"
-    | "payment_second"
-    | "payment_superseded"
-    | "payment_accepted"
-    | "payment_given_back"
-    | "payment_dismissed"
-    | "payment_reversed"
-    | "payment_by_hand"
-    | "payment_returned"
-    | "payment_given_twice"
-    | "refund_requested"
-    | "refund_by_hand"
-    | "refund_completed"
-    | "refund_refused"
-    | "refund_processed"
-    | "refund_given_twice"
-    | "given_twice_dismissed"
-    | "refund_failed"
-    | "customer_erased";
+  event: TimelineStep;
   /** A reason or an amount, for people; cut to {@linkcode maxDetailLength} characters. */
   detail?: string;
   /** Delivery count of the message behind it. */
@@ -100,13 +73,14 @@ export async function readBringers(
 ): Promise<Map<number, string>> {
   const bringers = new Map<number, string>();
   if (orderIds.length === 0) return bringers;
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
-    select order_id, actor
+    select id, order_id, actor
     from order_events force index (order_events_order)
-    where order_id in (?) and event = 'created'
-    order by id desc`,
+    where order_id in (?) and event = 'created'`,
     [[...orderIds]],
+    "order by id desc",
   );
   // The first step of each comes last.
   for (const row of rows) bringers.set(toInteger(row.order_id), bringerOf(String(row.actor)));
@@ -115,14 +89,14 @@ export async function readBringers(
 
 /** Who brought an order, by its timeline; null where that does not say. */
 export async function readBringer(db: Queryable, orderId: number): Promise<string | null> {
-  const [row] = await db.execute(
+  const [row] = await readEverywhere(
+    db,
     `
-    select actor
+    select id, actor
     from order_events force index (order_events_order)
-    where order_id = ? and event = 'created'
-    order by id
-    limit 1`,
+    where order_id = ? and event = 'created'`,
     [orderId],
+    "order by id limit 1",
   );
   return row === undefined ? null : bringerOf(String(row.actor));
 }

@@ -8,6 +8,7 @@ import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
 import type { ItemSum } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
@@ -16,19 +17,31 @@ import { readPacked } from "../connection/packed_rows.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
-  order: IncomingOrder;
+  readonly order: IncomingOrder;
   /** Of its content, in hexadecimal. */
-  hash: string;
-  totalCents: number;
+  readonly hash: string;
+  readonly totalCents: number;
 }
 
 /** An order as it is to be written. */
 export function orderToWrite(order: IncomingOrder): OrderToWrite {
-  return {
-    order,
-    hash: orderContentHash(contentOf(order)),
-    totalCents: orderTotalOf(order),
-  };
+  return new HashedOrder(order);
+}
+
+/** Its hash is made when it is asked for: of an order that is not known, a trial needs none. */
+class HashedOrder implements OrderToWrite {
+  readonly order: IncomingOrder;
+  readonly totalCents: number;
+  #hash: string | undefined;
+
+  constructor(order: IncomingOrder) {
+    this.order = order;
+    this.totalCents = orderTotalOf(order);
+  }
+
+  get hash(): string {
+    return this.#hash ??= orderContentHash(contentOf(this.order));
+  }
 }
 
 /** An order as the database has it. */
@@ -168,7 +181,7 @@ export async function insertOrders(
     if (more) row.push(order.payment?.status ?? "due", order.language ?? null);
     return row;
   });
-  const { insertId } = await tx.run(
+  const inserted = tx.run(
     `
     insert into orders
       (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
@@ -188,11 +201,11 @@ export async function insertOrders(
     })) j`,
     [JSON.stringify(rows)],
   );
-  const ids = await insertedIds(
-    tx,
-    insertId,
-    candidates.map(({ order }) => order.externalOrderId),
-  );
+  // Asked for with it, so that both go to the server at once.
+  const [ids] = await Promise.all([
+    insertedIds(tx, candidates.map(({ order }) => order.externalOrderId)),
+    inserted,
+  ]);
   await writeAddresses(tx, withOtherAddress, (id) => ids.get(id)!);
   return ids;
 }
@@ -224,21 +237,18 @@ async function writeAddresses(
 }
 
 /**
- * The ids of orders that were just inserted by one statement.
- *
- * @param firstId the first of them. The others nearly always follow it one by one, and a range costs a
- * quarter of a list of texts; where another writer came in between, the list is asked for what is missing.
+ * The ids of orders that were just inserted by one statement. They nearly always follow the first of them one by one, and
+ * a range costs a quarter of a list of texts; where another writer came in between, the list is asked for what is missing.
  */
 async function insertedIds(
   tx: Queryable,
-  firstId: number,
   externalIds: readonly string[],
 ): Promise<Map<string, number>> {
   const { rows } = await readPacked(
     tx,
     [{ sql: "id", kind: "number" }, { sql: "external_order_id", kind: "any text" }],
-    "from orders where id between ? and ?",
-    [firstId, firstId + externalIds.length - 1],
+    "from orders where id between last_insert_id() and last_insert_id() + ?",
+    [externalIds.length - 1],
   );
   const near = new Map(rows.map(([id, externalId]) => [externalId as string, id as number]));
   const missing = externalIds.filter((externalId) => !near.has(externalId));
@@ -343,7 +353,8 @@ export async function readItemSums(
 ): Promise<Map<number, ItemSum[] | undefined>> {
   const found = new Map<number, ItemSum[] | undefined>([...max.keys()].map((id) => [id, []]));
   if (max.size === 0) return found;
-  const counts = await db.query(
+  const counts = await readEverywhere(
+    db,
     `
     select order_id, count(distinct product_id, unit_price_cents) as kinds
     from order_items
@@ -358,7 +369,8 @@ export async function readItemSums(
     else few.push(id);
   }
   if (few.length === 0) return found;
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
     select order_items.order_id, products.sku, order_items.unit_price_cents,
       sum(order_items.qty) as qty

@@ -10,7 +10,8 @@
  * @module
  */
 
-import { type Queryable, toInteger } from "../connection/database.ts";
+import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 
 /**
  * How old a step must be to be read, in milliseconds. Between taking an id and writing the row, which the lock waits for,
@@ -51,11 +52,52 @@ export async function readOrderChanges(
     [since, afterId, limit],
   );
   const end = rows.findIndex((row) => toInteger(row.is_settled) === 0);
-  return rows.slice(0, end < 0 ? rows.length : end).map((row) => ({
+  const settled = rows.slice(0, end < 0 ? rows.length : end);
+  const last = end < 0 ? rows.at(-1) : rows[end];
+  // No step is archived beyond the latest that is not.
+  const changes = last === undefined ? [] : await withArchived(db, settled, {
+    afterId,
+    since,
+    upToId: toInteger(last.id) - (end < 0 ? 0 : 1),
+    limit,
+  });
+  return changes.map((row) => ({
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),
     isSince: toInteger(row.is_since) === 1,
   }));
+}
+
+/**
+ * The same steps with those up to an id that are archived: most who ask have read past these, and then it costs a look-up.
+ * Both places are read by one statement, because a step may be moved meanwhile.
+ */
+async function withArchived(
+  db: Queryable,
+  rows: Row[],
+  { afterId, since, upToId, limit }: {
+    afterId: number;
+    since: string;
+    upToId: number;
+    limit: number;
+  },
+): Promise<Row[]> {
+  const [archived] = await db.query(
+    "select id from archived_order_events where id > ? and id <= ? order by id limit 1",
+    [afterId, upToId],
+  );
+  if (archived === undefined) return rows;
+  return await readEverywhere(
+    db,
+    `
+    select id, order_id, created_at >= ? as is_since
+    from order_events force index (primary)
+    where id > ? and id <= ?
+    order by id
+    limit ?`,
+    [since, afterId, upToId, limit],
+    `order by id limit ${Number(limit)}`,
+  );
 }
 
 /** How much longer than this no statement takes: so far the times of steps may go back while their ids go up, in seconds. */
@@ -66,10 +108,15 @@ const disorderSeconds = 120;
  * have no index by time, so the place is found by halving.
  *
  * @param since UTC
+ * @param table whose steps are meant: those of orders, or the movements of products
  * @returns an id after which to read; 0 for the beginning
  */
-export async function findStepBefore(db: Queryable, since: string): Promise<number> {
-  const [top] = await db.execute("select coalesce(max(id), 0) as id from order_events");
+export async function findStepBefore(
+  db: Queryable,
+  since: string,
+  table: "order_events" | "stock_movements" = "order_events",
+): Promise<number> {
+  const [top] = await db.execute(`select coalesce(max(id), 0) as id from ${table}`);
   let low = 0;
   let high = toInteger(top!.id);
   while (low < high) {
@@ -77,7 +124,7 @@ export async function findStepBefore(db: Queryable, since: string): Promise<numb
     const [next] = await db.execute(
       `
       select id, created_at < cast(? as datetime(6)) - interval ${disorderSeconds} second as is_before
-      from order_events
+      from ${table}
       where id > ?
       order by id
       limit 1`,

@@ -35,7 +35,7 @@ export async function writeContents(
   replacedIds: readonly number[],
   catalog: Catalog,
 ): Promise<void> {
-  await deleteItems(tx, replacedIds);
+  if (replacedIds.length > 0) await deleteItems(tx, replacedIds);
   await insertItems(
     tx,
     orders.flatMap(({ orderId, order }) =>

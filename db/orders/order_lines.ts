@@ -6,6 +6,7 @@
 
 import { adjustmentsCentsOf, type RecordedKind } from "../../domain/order/adjustment.ts";
 import type { AdjustmentLine, OrderLine, OrderLines } from "../../domain/order/order_lines.ts";
+import { archivedForm, readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 
 const itemColumns = `
@@ -16,14 +17,15 @@ const adjustmentColumns = "id, order_id, kind, label, amount_cents, included";
 
 /** All items of an order, in the order of their rows. */
 export async function readOrderItems(db: Queryable, orderId: number): Promise<OrderLine[]> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     `
     select ${itemColumns}
     from order_items
     straight_join products on products.id = order_items.product_id
-    where order_items.order_id = ?
-    order by order_items.id`,
+    where order_items.order_id = ?`,
     [orderId],
+    "order by id",
   );
   return rows.map(toOrderLine);
 }
@@ -34,7 +36,8 @@ export async function readOrderAdjustments(
   orderId: number,
   limit: number,
 ): Promise<AdjustmentLine[]> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     `
     select ${adjustmentColumns}
     from order_adjustments force index (order_adjustments_order)
@@ -42,6 +45,7 @@ export async function readOrderAdjustments(
     order by id
     limit ${limit}`,
     [orderId],
+    `order by id limit ${limit}`,
   );
   return rows.map(toAdjustmentLine);
 }
@@ -62,21 +66,23 @@ export async function readOrderLines(
   const [orders, items, adjustments] = await Promise.all([
     db.query(
       `
-      select orders.id, orders.total_cents,
-        (select count(*) from order_items force index (order_items_order)
-         where order_items.order_id = orders.id) as item_count
+      select orders.id, orders.total_cents, ${itemCount} + ${archivedForm(itemCount)} as item_count
       from orders
       where orders.id in (?)`,
       [ids],
     ),
-    db.query(ids.map(() => firstItems).join(" union all "), ids.flatMap((id) => [id, limit])),
     db.query(
+      ids.map(() => `${firstItems} union all ${archivedForm(firstItems)}`).join(" union all "),
+      ids.flatMap((id) => [id, limit, id, limit]),
+    ),
+    readEverywhere(
+      db,
       `
       select ${adjustmentColumns}
       from order_adjustments force index (order_adjustments_order)
-      where order_id in (?)
-      order by id`,
+      where order_id in (?)`,
       [ids],
+      "order by id",
     ),
   ]);
   const itemsOf = Map.groupBy(items, (row) => toInteger(row.order_id));
@@ -108,6 +114,9 @@ const firstItems = `
   order by order_items.id
   limit ?)`;
 
+const itemCount = `(select count(*) from order_items force index (order_items_order)
+         where order_items.order_id = orders.id)`;
+
 /** What adjustments of one kind add up to. */
 export interface AdjustmentSum {
   kind: RecordedKind;
@@ -121,7 +130,8 @@ export async function readAdjustmentSums(
   orderIds: readonly number[],
 ): Promise<Map<number, AdjustmentSum[]>> {
   if (orderIds.length === 0) return new Map();
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
     select order_id, kind, included, sum(amount_cents) as amount_cents
     from order_adjustments force index (order_adjustments_order)

@@ -7,6 +7,7 @@
 import type { FailureReason, OrderStatus } from "../../domain/order/order.ts";
 import type { AdjustmentLine, OrderLine } from "../../domain/order/order_lines.ts";
 import type { PaymentStatus } from "../../domain/order/source_payment.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import {
   type Database,
   type Queryable,
@@ -240,7 +241,8 @@ async function readOrderPayments(
   orderId: number,
   currency: string,
 ): Promise<{ payment: OrderPayment; isSurplus: boolean }[]> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     `
     select id, provider, provider_ref, amount_cents, currency, status, surplus, paid_at
     from payments
@@ -248,6 +250,7 @@ async function readOrderPayments(
     order by surplus
     limit ${maxInDetail}`,
     [orderId],
+    "order by surplus",
   );
   return rows.map((row) => ({
     isSurplus: toInteger(row.surplus) > 0,
@@ -264,14 +267,16 @@ async function readOrderPayments(
 }
 
 async function readTimeline(db: Queryable, orderId: number): Promise<OrderStep[]> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     `
-    select created_at, event, detail, refund_id, actor, attempt
+    select id, created_at, event, detail, refund_id, actor, attempt
     from order_events
     where order_id = ?
     order by id
     limit ${maxInDetail}`,
     [orderId],
+    "order by id",
   );
   return rows.map((row) => ({
     at: toIsoTime(row.created_at)!,

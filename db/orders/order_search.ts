@@ -5,6 +5,7 @@
  */
 
 import type { FailureReason, OrderStatus } from "../../domain/order/order.ts";
+import { archivedForm } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { type OrderSummary, readOrderSummaries } from "./order_queries.ts";
 
@@ -251,6 +252,19 @@ function wayOfRecipient(email: string): Way {
   };
 }
 
+/** @param form where the items are: as they are called there */
+function wayOfProduct(productId: number, form: (sql: string) => string): Way {
+  return {
+    ...primaryKey,
+    from: form("order_items force index (order_items_product)"),
+    id: form("order_items.order_id"),
+    where: form("and order_items.product_id = ?"),
+    values: [productId],
+    join: form("straight_join orders on orders.id = order_items.order_id"),
+    once: "distinct",
+  };
+}
+
 /** Every index that a word may be in. */
 async function waysOfWord(
   db: Queryable,
@@ -275,15 +289,10 @@ async function waysOfWord(
       .map(wayOfCustomer),
     ...firstKnown.ways,
     ...emails.slice(0, maxAddresses).map(wayOfRecipient),
-    ...products.map((row): Way => ({
-      ...primaryKey,
-      from: "order_items force index (order_items_product)",
-      id: "order_items.order_id",
-      where: "and order_items.product_id = ?",
-      values: [toInteger(row.id)],
-      join: "straight_join orders on orders.id = order_items.order_id",
-      once: "distinct",
-    })),
+    ...products.flatMap((row) => [
+      wayOfProduct(toInteger(row.id), (sql) => sql),
+      wayOfProduct(toInteger(row.id), archivedForm),
+    ]),
   ];
   return {
     ways,
@@ -445,8 +454,10 @@ function conditionsOf(search: OrderSearch, isWayless = false): Conditions {
   const isShort =
     "exists (select 1 from order_shortages where order_shortages.order_id = orders.id " +
     "and order_shortages.product_id = ?)";
-  const isImported = "exists (select 1 from order_events force index (order_events_order) " +
-    "where order_events.order_id = orders.id and order_events.event = 'created' and order_events.actor = ?)";
+  const creator = "(select order_events.actor from order_events force index (order_events_order) " +
+    "where order_events.order_id = orders.id and order_events.event = 'created' " +
+    "order by order_events.id limit 1)";
+  const isImported = `? = coalesce(${creator}, ${archivedForm(creator)})`;
   const conditions: [sql: string, value: string | number | undefined][] = [
     ["orders.status = ?", search.status],
     ["orders.failure_reason = ?", search.failureReason],

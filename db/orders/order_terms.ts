@@ -8,6 +8,7 @@ import { adjustmentKinds } from "../../domain/order/adjustment.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import type { KnownTerms } from "../../domain/order/intake.ts";
 import type { PaidAtSource } from "../../domain/order/source_payment.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** What came with orders, by their ids. What was accepted of a disputed payment did not come with its order. */
@@ -16,7 +17,8 @@ export async function readOrderTerms(
   orderIds: readonly number[],
 ): Promise<Map<number, KnownTerms>> {
   if (orderIds.length === 0) return new Map();
-  const adjustments = await db.query(
+  const adjustments = await readEverywhere(
+    db,
     `
     select order_id, kind, amount_cents, included
     from order_adjustments force index (order_adjustments_order)

@@ -57,8 +57,13 @@ const packedOrder: readonly PackedColumn[] = [
  * Locks orders until the transaction ends, in the order of their ids as every writer does.
  *
  * @param ids in any order
+ * @param options.skipLocked leave out those that another transaction has locked, instead of waiting for it
  */
-export async function lockOrders(tx: Queryable, ids: readonly number[]): Promise<LockedOrders> {
+export async function lockOrders(
+  tx: Queryable,
+  ids: readonly number[],
+  { skipLocked = false }: { skipLocked?: boolean } = {},
+): Promise<LockedOrders> {
   if (ids.length === 0) return { orders: new Map(), now: "" };
   const { rows, now } = await readPacked(
     tx,
@@ -66,7 +71,7 @@ export async function lockOrders(tx: Queryable, ids: readonly number[]): Promise
     `
     from orders force index (primary)
     where id in (?)
-    for update`,
+    for update${skipLocked ? " skip locked" : ""}`,
     [sorted(ids)],
   );
   return { orders: ordersOf(rows), now };

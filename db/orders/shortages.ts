@@ -328,6 +328,10 @@ const isShort = `orders.status = 'FAILED' and orders.failure_reason = '${retried
         select 1 from payments where payments.order_id = orders.id and payments.status <> 'DECLINED'
       )
       and not exists (
+        select 1 from archived_payments
+        where archived_payments.order_id = orders.id and archived_payments.status <> 'DECLINED'
+      )
+      and not exists (
         select 1 from refunds where refunds.order_id = orders.id and refunds.status <> 'FAILED'
       )`;
 

@@ -6,6 +6,7 @@
 
 import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type RecordedPayment, type TakenMoney, toPayment } from "./payments.ts";
 
 /**
@@ -201,9 +202,10 @@ export async function readAcceptedDifferences(
   orderIds: readonly number[],
 ): Promise<Map<number, number>> {
   if (orderIds.length === 0) return new Map();
-  const any = await db.query("select id from order_adjustments limit 1");
+  const any = await readEverywhere(db, "select id from order_adjustments limit 1", []);
   if (any.length === 0) return new Map();
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `
     select order_id, sum(amount_cents) as cents
     from order_adjustments force index (order_adjustments_order)

@@ -5,6 +5,7 @@
  */
 
 import { noProvider } from "../../domain/order/order.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 
 /** What the gateway said of an order's money. */
@@ -20,24 +21,30 @@ export interface PaymentRow {
  * Records answers of orders that are settled by them. The unique key on the order is the once-key.
  *
  * @param now the database's clock, UTC
+ * @returns how many were recorded: those are left out whose provider's name is that of an archived payment
+ * @throws a duplicate key where it is that of another one
  */
 export async function insertPayments(
   tx: Queryable,
   payments: readonly PaymentRow[],
   now: string,
-): Promise<void> {
-  if (payments.length === 0) return;
-  await tx.run(
+): Promise<number> {
+  if (payments.length === 0) return 0;
+  const { affectedRows } = await tx.run(
     `
     insert into payments (order_id, provider, provider_ref, amount_cents, status, paid_at)
     select answer.order_id, answer.provider, answer.provider_ref, answer.amount_cents, answer.status,
       case answer.status when 'SUCCEEDED' then ? end
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
-      provider varchar(32) character set ascii path '$[1]',
-      provider_ref varchar(128) character set utf8mb4 path '$[2]',
+      provider varchar(32) character set ascii collate ascii_bin path '$[1]',
+      provider_ref varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[2]',
       amount_cents bigint path '$[3]',
-      status varchar(16) character set ascii path '$[4]')) answer`,
+      status varchar(16) character set ascii path '$[4]')) answer
+    where not exists (
+      select 1
+      from archived_payments force index (payments_provider_ref)
+      where archived_payments.provider = answer.provider and archived_payments.provider_ref = answer.provider_ref)`,
     [
       now,
       JSON.stringify(
@@ -51,6 +58,7 @@ export async function insertPayments(
       ),
     ],
   );
+  return affectedRows;
 }
 
 /**
@@ -129,7 +137,8 @@ export async function readPayments(
   orderIds: readonly number[],
 ): Promise<Map<number, RecordedPayment>> {
   if (orderIds.length === 0) return new Map();
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     `select ${columns} from payments where order_id in (?) and surplus = 0`,
     [[...orderIds]],
   );
@@ -142,7 +151,8 @@ export async function readPaidOrders(
   orderIds: readonly number[],
 ): Promise<Set<number>> {
   if (orderIds.length === 0) return new Set();
-  const rows = await db.query(
+  const rows = await readEverywhere(
+    db,
     "select distinct order_id from payments where order_id in (?)",
     [[...orderIds]],
   );
@@ -151,9 +161,11 @@ export async function readPaidOrders(
 
 /** All payments of an order, the one that settles it first; further ones by the time they came. */
 export async function readPaymentsOf(db: Queryable, orderId: number): Promise<RecordedPayment[]> {
-  const rows = await db.execute(
-    `select ${columns} from payments where order_id = ? order by surplus`,
+  const rows = await readEverywhere(
+    db,
+    `select ${columns} from payments where order_id = ?`,
     [orderId],
+    "order by surplus",
   );
   return rows.map(toPayment);
 }
@@ -163,7 +175,8 @@ export async function readOwner(
   db: Queryable,
   { provider, providerRef }: Pick<TakenMoney, "provider" | "providerRef">,
 ): Promise<number | undefined> {
-  const rows = await db.execute(
+  const rows = await readEverywhere(
+    db,
     "select order_id from payments where provider = ? and provider_ref = ?",
     [provider, providerRef],
   );
@@ -247,7 +260,12 @@ export async function repairProviders(db: Queryable): Promise<void> {
  */
 export async function listProviders(db: Queryable): Promise<string[]> {
   const names = new Set<string>();
-  for (const table of ["payments force index (payments_provider_ref)", "charge_keys"]) {
+  const tables = [
+    "payments force index (payments_provider_ref)",
+    "archived_payments force index (payments_provider_ref)",
+    "charge_keys",
+  ];
+  for (const table of tables) {
     for (let last = ""; names.size < maxProviders;) {
       const [row] = await db.query(
         `select provider from ${table} where provider > ? order by provider limit 1`,

@@ -5,6 +5,7 @@
  */
 
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 
 /** A payment as the order's source tells it. */
 export interface SourcePayment {
@@ -25,10 +26,12 @@ export async function readSourcePayments(
   const rows = await db.query(
     `
     select source_payments.order_id, source_payments.provider, source_payments.reference,
-      payments.order_id as owner_id
+      coalesce(payments.order_id, archived_payments.order_id) as owner_id
     from source_payments
     left join payments on payments.provider = source_payments.provider
       and payments.provider_ref = source_payments.reference
+    left join archived_payments on archived_payments.provider = source_payments.provider
+      and archived_payments.provider_ref = source_payments.reference
     where source_payments.order_id in (?)`,
     [[...orderIds]],
   );
@@ -81,7 +84,8 @@ export async function readSourceProviders(
 ): Promise<Set<string>> {
   const only = new Set<string>();
   for (const provider of providers) {
-    const [charged] = await db.query(
+    const [charged] = await readEverywhere(
+      db,
       `
       select 1 as charged
       from payments force index (payments_provider_ref)

@@ -11,6 +11,7 @@ import {
   markedTables,
   type RecordedLoss,
 } from "../../domain/operation/database_age.ts";
+import { archivedForm } from "../archive/archived_tables.ts";
 import { type Database, type Queryable, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** A database is told to wait no longer than this, in seconds, for statements that use a table. */
@@ -36,17 +37,21 @@ export async function readDatabaseMarks(
   tables: ReadonlyMap<string, string> = new Map(),
 ): Promise<DatabaseMarks & { losses: number }> {
   const others = [...tables].filter(([name]) => !isMarked(name));
+  // Numbers of what is archived are in use, and will be in the live table again.
+  const highest = (name: string, id: string) => {
+    const max = (table: string) => `(select coalesce(max(${id}), 0) from ${table})`;
+    const archived = archivedForm(name);
+    return archived === name ? max(name) : `greatest(${max(name)}, ${max(archived)})`;
+  };
   const [row] = await db.query(
     `
     select ticks, ticked_at, losses,
       ${
-      markedTables.map((table) =>
-        `greatest(${table}_floor, (select coalesce(max(id), 0) from ${table})) as ${table}`
-      ).join(",\n      ")
-    }${others.map(() => ",\n      (select coalesce(max(??), 0) from ??) as ??").join("")}
+      markedTables.map((table) => `greatest(${table}_floor, ${highest(table, "id")}) as ${table}`)
+        .join(",\n      ")
+    }${others.map(([name, id]) => `,\n      ${highest(name, id)} as ${name}`).join("")}
     from books_marks
     where id = 1`,
-    others.flatMap(([name, id]) => [id, name, name]),
   );
   return {
     ticks: toInteger(row?.ticks),

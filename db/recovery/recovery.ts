@@ -10,7 +10,9 @@
  */
 
 import { orderEventName, refundEventName } from "../../domain/notification/notification.ts";
+import { archivableDays } from "../../domain/operation/archive_cut.ts";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
+import { isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { type RecordedPayment, toPayment } from "../payments/payments.ts";
@@ -124,8 +126,8 @@ export async function listOpenReversals(db: Queryable, page: PageRequest): Promi
   }));
 }
 
-/** Days for which an order that ended without a payment is asked about. */
-const askedDays = 30;
+/** Days for which an order that ended without a payment is asked about: so long none is archived. */
+const askedDays = archivableDays;
 
 /**
  * A page of the orders that ended within {@linkcode askedDays} days after a reservation, and not by an answer of
@@ -154,7 +156,10 @@ export async function listUnansweredOrders(db: Queryable, page: PageRequest): Pr
   return rows.map(toOpenOrder);
 }
 
-/** A page of the settled orders without a row in the history of notices, on any channel. Reads the whole table. */
+/**
+ * A page of the settled orders without a row in the history of notices, on any channel; archived ones have theirs. Reads the
+ * whole table.
+ */
 export async function listUnnotifiedOrders(db: Queryable, page: PageRequest): Promise<OpenOrder[]> {
   const rows = await db.query(
     `
@@ -164,6 +169,7 @@ export async function listUnnotifiedOrders(db: Queryable, page: PageRequest): Pr
       and notification_logs.event = ${orderEndEvent}
     where orders.settled_at is not null and orders.id > ? ${pageConditions("orders", page)}
       and notification_logs.id is null
+      and ${isLive("orders.id")}
     order by orders.id
     limit ?`,
     [page.afterId, page.limit],
@@ -185,6 +191,7 @@ export async function listUnnotifiedRefunds(
       and notification_logs.event = concat(case refunds.status when 'PROCESSED' then ? else ? end, refunds.id)
     where refunds.status <> 'REQUESTED' and refunds.id > ? ${pageConditions("refunds", page)}
       and notification_logs.id is null
+      and ${isLive("refunds.order_id")}
     order by refunds.id
     limit ?`,
     [...refundEventStarts(), page.afterId, page.limit],

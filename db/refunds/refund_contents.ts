@@ -12,6 +12,7 @@ import type {
 } from "../../domain/refund/refund_items.ts";
 import type { RefundableKind, SharedAdjustment, SharedItem } from "../../domain/refund/shares.ts";
 import type { RefundLines } from "../../domain/notification/content.ts";
+import { archivedForm, readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import type { RefundRow } from "./refund_rows.ts";
 
@@ -53,16 +54,17 @@ export async function readRefundContents(
   const contents = new Map<number, RefundContents>(
     refundIds.map((id) => [id, { lines: [], adjustments: [] }]),
   );
-  const lines = await db.query(
+  const lines = await readEverywhere(
+    db,
     `
-    select refund_lines.refund_id, refund_lines.order_item_id, products.sku, refund_lines.qty,
+    select refund_lines.id, refund_lines.refund_id, refund_lines.order_item_id, products.sku, refund_lines.qty,
       refund_lines.amount_cents, refund_lines.restock, refund_lines.restocked
     from refund_lines force index (refund_lines_refund)
     straight_join order_items on order_items.id = refund_lines.order_item_id
     straight_join products on products.id = order_items.product_id
-    where refund_lines.refund_id in (?)
-    order by refund_lines.id`,
+    where refund_lines.refund_id in (?)`,
     [[...refundIds]],
+    "order by id",
   );
   for (const row of lines) {
     contents.get(toInteger(row.refund_id))!.lines.push({
@@ -74,13 +76,14 @@ export async function readRefundContents(
       restocked: toInteger(row.restocked) === 1,
     });
   }
-  const adjustments = await db.query(
+  const adjustments = await readEverywhere(
+    db,
     `
-    select refund_id, kind, amount_cents
+    select id, refund_id, kind, amount_cents
     from refund_adjustments force index (refund_adjustments_refund)
-    where refund_id in (?)
-    order by id`,
+    where refund_id in (?)`,
     [[...refundIds]],
+    "order by id",
   );
   for (const row of adjustments) {
     contents.get(toInteger(row.refund_id))!.adjustments.push({
@@ -105,7 +108,8 @@ export async function readRefundLines(
   const ids = [...new Set(refundIds)];
   if (ids.length === 0) return new Map();
   const [counts, lines, adjustments] = await Promise.all([
-    db.query(
+    readEverywhere(
+      db,
       `
       select refund_id, count(*) as line_count
       from refund_lines force index (refund_lines_refund)
@@ -113,14 +117,18 @@ export async function readRefundLines(
       group by refund_id`,
       [ids],
     ),
-    db.query(ids.map(() => firstLines).join(" union all "), ids.flatMap((id) => [id, limit])),
     db.query(
+      ids.map(() => `${firstLines} union all ${archivedForm(firstLines)}`).join(" union all "),
+      ids.flatMap((id) => [id, limit, id, limit]),
+    ),
+    readEverywhere(
+      db,
       `
-      select refund_id, kind, amount_cents
+      select id, refund_id, kind, amount_cents
       from refund_adjustments force index (refund_adjustments_refund)
-      where refund_id in (?)
-      order by id`,
+      where refund_id in (?)`,
       [ids],
+      "order by id",
     ),
   ]);
   const countOf = new Map(
@@ -232,15 +240,16 @@ async function readSharedItems(
   tx: Queryable,
   orderIds: readonly number[],
 ): Promise<Map<number, SharedItem[]>> {
-  const rows = await tx.query(
+  const rows = await readEverywhere(
+    tx,
     `
     select order_items.order_id, order_items.id, products.sku, order_items.qty,
       order_items.subtotal_cents
     from order_items force index (order_items_order)
     straight_join products on products.id = order_items.product_id
-    where order_items.order_id in (?)
-    order by order_items.id`,
+    where order_items.order_id in (?)`,
     [[...orderIds]],
+    "order by id",
   );
   const byOrder = Map.groupBy(rows, (row) => toInteger(row.order_id));
   return new Map([...byOrder].map(([orderId, rows]) => [
@@ -258,13 +267,14 @@ async function readSharedAdjustments(
   tx: Queryable,
   orderIds: readonly number[],
 ): Promise<Map<number, SharedAdjustment[]>> {
-  const rows = await tx.query(
+  const rows = await readEverywhere(
+    tx,
     `
-    select order_id, kind, amount_cents, included
+    select id, order_id, kind, amount_cents, included
     from order_adjustments force index (order_adjustments_order)
-    where order_id in (?)
-    order by id`,
+    where order_id in (?)`,
     [[...orderIds]],
+    "order by id",
   );
   const byOrder = Map.groupBy(rows, (row) => toInteger(row.order_id));
   return new Map([...byOrder].map(([orderId, rows]) => [
@@ -281,7 +291,8 @@ async function readReturned(
   tx: Queryable,
   orderIds: readonly number[],
 ): Promise<Map<number, Map<number, { qty: number; amountCents: number }>>> {
-  const rows = await tx.query(
+  const rows = await readEverywhere(
+    tx,
     `
     select refunds.order_id, refund_lines.order_item_id, sum(refund_lines.qty) as qty,
       sum(refund_lines.amount_cents) as amount_cents
@@ -306,7 +317,8 @@ async function readGivenBack(
   tx: Queryable,
   orderIds: readonly number[],
 ): Promise<Map<number, Map<string, number>>> {
-  const rows = await tx.query(
+  const rows = await readEverywhere(
+    tx,
     `
     select refunds.order_id, refund_adjustments.kind,
       sum(refund_adjustments.amount_cents) as amount_cents

@@ -43,6 +43,16 @@ const purges = {
       left join notification_deliveries
         on notification_deliveries.notification_log_id = notification_attempts.notification_log_id`,
   },
+  webhooks: {
+    // What was given up as well: by then nobody waits for it, and the feed has it.
+    pages: `select id, created_at < ? as is_old, status <> 'WAITING' as is_over
+      from webhook_deliveries`,
+  },
+  archived_attempts: {
+    // Nothing that is archived waits to be sent.
+    pages:
+      "select id, attempted_at < ? as is_old, 1 as is_over from archived_notification_attempts",
+  },
   dead_letters: {
     // Of an order that is not settled, or whose money is not, nothing is deleted.
     pages: `select dead_letters.id, dead_letters.resolved_at < ? as is_old,
@@ -65,12 +75,19 @@ const tables: Readonly<Record<PurgeKind, string>> = {
   rejects: "imports",
   stock_rejects: "stock_files",
   attempts: "notification_attempts",
+  webhooks: "webhook_deliveries",
+  archived_attempts: "archived_notification_attempts",
   dead_letters: "dead_letters",
   audit: "audit_log",
 };
 
 /** Kinds whose rows get old in the order of their ids: behind a page of young ones there are no old ones. */
-const inOrderOfAge: ReadonlySet<PurgeKind> = new Set(["attempts", "audit"]);
+const inOrderOfAge: ReadonlySet<PurgeKind> = new Set([
+  "attempts",
+  "archived_attempts",
+  "webhooks",
+  "audit",
+]);
 
 /** All kinds. */
 export const purgeKinds = Object.keys(purges) as PurgeKind[];
@@ -117,6 +134,14 @@ async function deleteOf(
       return await deleteIn(db, "delete from stock_file_rejects where stock_file_id in (?)", ids);
     case "attempts":
       return await deleteIn(db, "delete from notification_attempts where id in (?)", ids);
+    case "webhooks":
+      return await deleteIn(
+        db,
+        "delete from webhook_deliveries where id in (?) and status <> 'WAITING'",
+        ids,
+      );
+    case "archived_attempts":
+      return await deleteIn(db, "delete from archived_notification_attempts where id in (?)", ids);
     case "dead_letters":
       // Whoever decided about one meanwhile has decided about another state.
       return await deleteIn(

@@ -7,9 +7,10 @@
  */
 
 import type { OrderStatus } from "../../domain/order/order.ts";
+import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, toBigInteger, toInteger } from "../connection/database.ts";
+import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 import { andWithin, type Scope, within } from "./scope.ts";
-import { faultsOf, type FaultyRows, maxRows } from "./verify.ts";
 
 /** An order whose total is not what its parts come to. */
 export interface TotalFault {
@@ -40,9 +41,7 @@ export async function findTotalFaults(
   const sums = (id: string, cents: string) => `
       select cast(${id} as signed) div ${bucketSize} as bucket, sum(${cents}) as cents,
         sum(${cents} * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
-  const buckets = await tx.query(`
-    select part.bucket
-    from (
+  const parts = `
       ${sums("order_id", "subtotal_cents")}
       from order_items ignore index (order_items_product, order_items_order)
       group by bucket
@@ -51,7 +50,12 @@ export async function findTotalFaults(
       from order_adjustments
       where included = 0
       group by bucket
-      union all
+      union all`;
+  const buckets = await tx.query(`
+    select part.bucket
+    from (
+      ${parts}
+      ${await hasArchived(tx) ? archivedForm(parts) : ""}
       ${sums("id", "-total_cents")}
       from orders
       group by bucket
@@ -72,6 +76,14 @@ export async function findTotalFaults(
   return all;
 }
 
+const partsCents = `coalesce((
+          select sum(order_items.subtotal_cents)
+          from order_items force index (order_items_order)
+          where order_items.order_id = orders.id), 0) + coalesce((
+          select sum(order_adjustments.amount_cents)
+          from order_adjustments force index (order_adjustments_order)
+          where order_adjustments.order_id = orders.id and order_adjustments.included = 0), 0)`;
+
 async function findTotalFaultsIn(
   tx: Queryable,
   condition: string,
@@ -80,13 +92,7 @@ async function findTotalFaultsIn(
     `
     select faulty.*, count(*) over () as faults
     from (
-      select orders.id, orders.total_cents, coalesce((
-          select sum(order_items.subtotal_cents)
-          from order_items force index (order_items_order)
-          where order_items.order_id = orders.id), 0) + coalesce((
-          select sum(order_adjustments.amount_cents)
-          from order_adjustments force index (order_adjustments_order)
-          where order_adjustments.order_id = orders.id and order_adjustments.included = 0), 0) as cents
+      select orders.id, orders.total_cents, ${partsCents} + ${archivedForm(partsCents)} as cents
       from orders force index (primary)
       where ${condition}
     ) faulty
@@ -190,10 +196,9 @@ export interface SourceFault {
  * Orders that have ended and whose payment on record is not the one that was made at their source: they are paid by
  * other money, or nobody gives back what was paid for them. What another order was paid by is not theirs to give back.
  */
-export async function findSourceFaults(
-  tx: Queryable,
-  scope: Scope,
-): Promise<FaultyRows<SourceFault>> {
+export const findSourceFaults = inEveryPlace(findSourceFaultsIn);
+
+async function findSourceFaultsIn(tx: Queryable, scope: Scope): Promise<FaultyRows<SourceFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, source_payments.reference, payments.provider_ref,
@@ -204,12 +209,13 @@ export async function findSourceFaults(
       and payments.status in ('SUCCEEDED', 'REVERSING', 'REVERSED')
     left join payments owned on owned.provider = source_payments.provider
       and owned.provider_ref = source_payments.reference
+    left join archived_payments archived_owned on archived_owned.provider = source_payments.provider
+      and archived_owned.provider_ref = source_payments.reference
     where orders.settled_at is not null and orders.total_cents > 0
       and (payments.id is null or payments.provider <> source_payments.provider
         or payments.provider_ref <> source_payments.reference)
-      and (orders.status = 'PAID' or owned.id is null or owned.order_id = orders.id)${
-      andWithin("source_payments.order_id", scope)
-    }
+      and (orders.status = 'PAID' or coalesce(owned.id, archived_owned.id) is null or owned.order_id = orders.id)
+      and ${isLive("orders.id")}${andWithin("source_payments.order_id", scope)}
     order by orders.id
     limit ?`,
     [maxRows],

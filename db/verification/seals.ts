@@ -6,9 +6,10 @@
 
 import type { KpiKind } from "../../domain/kpi/kpi_table.ts";
 import { retriedReason } from "../../domain/order/order.ts";
+import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { andWithin, type Scope, within } from "./scope.ts";
-import { heldUnits, returnedUnits } from "./verify.ts";
+import { heldUnits, returnedUnits, summed } from "./verify.ts";
 
 /** What is sealed. */
 export type SealKind = "order" | "refund";
@@ -129,7 +130,17 @@ export async function readOrderCandidates(
 ): Promise<SealCandidate[]> {
   const page = `
       select id from orders where ${within("id", scope)} order by id limit ${Number(limit)}`;
-  const ofOrders = (table: string, columns: string, condition = "true") => `
+  const isArchived = await hasArchived(tx);
+  const ofOrders = (table: string, columns: string, condition = "true") => {
+    const live = liveOf(table, columns, condition);
+    return isArchived
+      ? `
+      select part.order_id, sum(part.checksum) as checksum
+      from (${live} union all ${archivedForm(live)}) part
+      group by part.order_id`
+      : live;
+  };
+  const liveOf = (table: string, columns: string, condition: string) => `
       select ${table}.order_id, sum(crc32(concat_ws('|', ${columns}))) as checksum
       from (${page}) page
       straight_join ${table} on ${table}.order_id = page.id
@@ -427,10 +438,11 @@ export async function addSealedUnits(
 ): Promise<void> {
   if (ids.length === 0) return;
   const units = kind === "order" ? heldUnits({ ids }) : returnedUnits({ ids });
+  const everywhere = await hasArchived(tx) ? summed([units, archivedForm(units)]) : units;
   await tx.runText(`
     insert into sealed_units (product_id, qty)
     select moved.product_id, moved.qty * ${kind === "order" ? 1 : -1}
-    from (${units}) moved
+    from (${everywhere}) moved
     order by moved.product_id
     on duplicate key update qty = sealed_units.qty + values(qty)`);
 }

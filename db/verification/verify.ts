@@ -7,21 +7,12 @@
 
 import { orderEnds, orderEventName } from "../../domain/notification/notification.ts";
 import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
+import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { andWithin, type Scope, type Scopes, within } from "./scope.ts";
-
-/** What a check found wrong. */
-export interface FaultyRows<T> {
-  /** The first ones, in the order of their ids. */
-  rows: T[];
-  /** How many there are in all. */
-  count: number;
-}
-
-/** FaultyRows of one kind that are told in full. */
-export const maxRows = 20;
+import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 
 /** How many rows each check looks at. */
 export interface RowCounts {
@@ -91,6 +82,9 @@ export async function findStockFaults(
   scopes: Scopes,
 ): Promise<FaultyRows<StockFault>> {
   const isWhole = scopes.orders.includes(null);
+  const isArchived = await hasArchived(tx);
+  const everywhere = (parts: readonly string[]) =>
+    summed(isArchived ? [...parts, ...parts.map(archivedForm)] : parts);
   const rows = await tx.query(
     `
     select products.id, products.sku, products.stock_qty,
@@ -100,8 +94,10 @@ export async function findStockFaults(
     } as held_qty, count(*) over () as faults
     from products
     ${isWhole ? "" : "left join sealed_units on sealed_units.product_id = products.id"}
-    left join (${summed(scopes.orders.map(heldUnits))}) held on held.product_id = products.id
-    left join (${summed(scopes.refunds.map(returnedUnits))}) back on back.product_id = products.id
+    left join (${everywhere(scopes.orders.map(heldUnits))}) held on held.product_id = products.id
+    left join (${
+      everywhere(scopes.refunds.map(returnedUnits))
+    }) back on back.product_id = products.id
     where products.received_qty - products.stock_qty <> coalesce(held.qty, 0) - coalesce(back.qty, 0)${
       isWhole ? "" : " + coalesce(sealed_units.qty, 0)"
     }
@@ -120,10 +116,11 @@ export async function findStockFaults(
 }
 
 /** Units by product, of several parts that each are such a sum. */
-function summed(parts: readonly string[]): string {
+export function summed(parts: readonly string[]): string {
   if (parts.length === 1) return parts[0]!;
-  return `select part.product_id, sum(part.qty) as qty
-      from (${parts.join(" union all ")}) part
+  return `
+      select part.product_id, sum(part.qty) as qty
+      from (${parts.map((part) => `(${part})`).join(" union all ")}) part
       group by part.product_id`;
 }
 
@@ -169,10 +166,9 @@ export interface MoneyFault {
 }
 
 /** `PAID` orders without a succeeded payment of their total; a second one the unique key rules out. */
-export async function findUnpaidOrders(
-  tx: Queryable,
-  scope: Scope,
-): Promise<FaultyRows<MoneyFault>> {
+export const findUnpaidOrders = inEveryPlace(findUnpaidIn);
+
+async function findUnpaidIn(tx: Queryable, scope: Scope): Promise<FaultyRows<MoneyFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, orders.total_cents, orders.refunded_cents,
@@ -182,6 +178,7 @@ export async function findUnpaidOrders(
     where orders.status = 'PAID'${andWithin("orders.id", scope)}
       and (payments.id is null or payments.amount_cents <> orders.total_cents
         or payments.currency <> orders.currency)
+      and ${isLive("orders.id")}
     order by orders.id
     limit ?`,
     [maxRows],
@@ -190,7 +187,9 @@ export async function findUnpaidOrders(
 }
 
 /** Orders that are not `PAID` and yet have a succeeded payment: money was taken for nothing. */
-export async function findPaymentsForNothing(
+export const findPaymentsForNothing = inEveryPlace(findPaymentsForNothingIn);
+
+async function findPaymentsForNothingIn(
   tx: Queryable,
   scope: Scope,
 ): Promise<FaultyRows<MoneyFault>> {
@@ -227,6 +226,19 @@ export async function findUnevenPayments(tx: Queryable): Promise<Scope[]> {
   const sums = (id: string, cents: string, sign: "" | "-") => `
       select cast(${id} as signed) div ${bucketSize} as bucket, ${sign}count(*) as n, ${sign}sum(${cents}) as cents,
         ${sign}sum((${cents} + 1) * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
+  const payments = `
+      ${sums("order_id", "amount_cents", "-")}
+      from payments
+      where status = 'SUCCEEDED'
+      group by bucket`;
+  const inAnother = `
+    select payments.order_id div ${bucketSize}
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.currency is not null and payments.currency <> orders.currency`;
+  const everywhere = await hasArchived(tx)
+    ? (sql: string, between: string) => `${sql} ${between} ${archivedForm(sql)}`
+    : (sql: string) => sql;
   const rows = await tx.query(`
     select part.bucket
     from (
@@ -235,18 +247,12 @@ export async function findUnevenPayments(tx: Queryable): Promise<Scope[]> {
       where status = 'PAID'
       group by bucket
       union all
-      ${sums("order_id", "amount_cents", "-")}
-      from payments
-      where status = 'SUCCEEDED'
-      group by bucket
+      ${everywhere(payments, "union all")}
     ) part
     group by part.bucket
     having sum(part.n) <> 0 or sum(part.cents) <> 0 or sum(part.weighted) <> 0
     union
-    select payments.order_id div ${bucketSize}
-    from payments
-    straight_join orders on orders.id = payments.order_id
-    where payments.currency is not null and payments.currency <> orders.currency
+    ${everywhere(inAnother, "union")}
     order by bucket`);
   const buckets = rows.map((row) => toInteger(row.bucket));
   const scopes = buckets.slice(0, maxBuckets).map((bucket): Scope => ({
@@ -266,10 +272,9 @@ export interface DisputeFault {
 }
 
 /** Payments whose status and place on the list of what is to be decided don't agree. */
-export async function findDisputeFaults(
-  tx: Queryable,
-  scope: Scope,
-): Promise<FaultyRows<DisputeFault>> {
+export const findDisputeFaults = inEveryPlace(findDisputeFaultsIn);
+
+async function findDisputeFaultsIn(tx: Queryable, scope: Scope): Promise<FaultyRows<DisputeFault>> {
   const rows = await tx.query(
     `
     select payments.id, payments.order_id, payments.status, count(*) over () as faults
@@ -400,7 +405,9 @@ export interface RefundPartsFault {
  * Refunds of parts of an order whose parts come to another amount, are of another order, or whose units are not where
  * the refund says; and those that say that they have parts and have none.
  */
-export async function findRefundPartsFaults(
+export const findRefundPartsFaults = inEveryPlace(findRefundPartsFaultsIn);
+
+async function findRefundPartsFaultsIn(
   tx: Queryable,
   scope: Scope,
 ): Promise<FaultyRows<RefundPartsFault>> {
@@ -432,8 +439,9 @@ export async function findRefundPartsFaults(
       group by part.refund_id
     ) parts
     straight_join refunds on refunds.id = parts.refund_id
-    where parts.cents <> refunds.amount_cents or refunds.itemized = 0 or parts.foreign_lines > 0
-      or parts.wrong_units > 0
+    where (parts.cents <> refunds.amount_cents or refunds.itemized = 0 or parts.foreign_lines > 0
+        or parts.wrong_units > 0)
+      and ${isLive("refunds.order_id")}
     order by refunds.id
     limit ?`,
     [maxRows],
@@ -458,7 +466,9 @@ export interface ReturnedFault {
 }
 
 /** Lines of which refunds that did not fail have more units than were bought. */
-export async function findReturnedFaults(
+export const findReturnedFaults = inEveryPlace(findReturnedFaultsIn);
+
+async function findReturnedFaultsIn(
   tx: Queryable,
   scope: Scope,
 ): Promise<FaultyRows<ReturnedFault>> {
@@ -500,7 +510,9 @@ export interface GivenBackFault {
 }
 
 /** What was charged beside the items, and of which refunds that did not fail give back more. */
-export async function findGivenBackFaults(
+export const findGivenBackFaults = inEveryPlace(findGivenBackFaultsIn);
+
+async function findGivenBackFaultsIn(
   tx: Queryable,
   scope: Scope,
 ): Promise<FaultyRows<GivenBackFault>> {
@@ -550,7 +562,9 @@ export interface NotificationFault {
  * Notices that tell of an end which their order or refund did not have. The unique key rules out a
  * second row of one on a channel. An order that was taken up again did fail before that.
  */
-export async function findWrongNotifications(
+export const findWrongNotifications = inEveryPlace(findWrongNotificationsIn);
+
+async function findWrongNotificationsIn(
   tx: Queryable,
   scope: Scope,
 ): Promise<FaultyRows<NotificationFault>> {
@@ -617,7 +631,9 @@ export interface NotificationGap {
  * How many channels an event was told on is written in its rows, so the proof needs no settings, and a channel
  * that was added later makes no fault of older events.
  */
-export async function findNotificationGaps(
+export const findNotificationGaps = inEveryPlace(findNotificationGapsIn);
+
+async function findNotificationGapsIn(
   tx: Queryable,
   scope: Scope,
 ): Promise<FaultyRows<NotificationGap>> {
@@ -654,11 +670,6 @@ export async function findNotificationGaps(
     channel: String(row.channel),
     lacksChannels: toInteger(row.lacks_channels) === 1,
   }));
-}
-
-/** What a statement found whose rows say in `faults` how many there are. */
-export function faultsOf<T>(rows: readonly Row[], toFault: (row: Row) => T): FaultyRows<T> {
-  return { rows: rows.map(toFault), count: rows.length === 0 ? 0 : toInteger(rows[0]!.faults) };
 }
 
 function toMoneyFault(row: Row): MoneyFault {

@@ -212,6 +212,19 @@ export function decodeMessage(text: string): Message | string {
   }
 }
 
+/** How types are called, in every version. */
+const typeName = /^[a-z]+\.[a-z_]+$/;
+
+/**
+ * Whether a stream entry that nobody here understands is called as a type of message is: then a newer version has published
+ * it, and one will take it.
+ */
+export function isOfNewerVersion(fields: readonly string[]): boolean {
+  const text = fields[fields.indexOf(messageField) + 1] ?? "";
+  const type = text.split(" ", 1)[0]!;
+  return fields.includes(messageField) && typeName.test(type) && !Object.hasOwn(groupOf, type);
+}
+
 const tooLong = "there is more in it than a message of its type has";
 
 function decodeAnswer([outcome, from = "", ...ref]: string[]): Answer | string {

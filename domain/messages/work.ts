@@ -8,7 +8,9 @@
  * @module
  */
 
-/** The consumer groups, in the order in which they are listed; each reads the stream of its own name. */
+import type { Lane } from "./lane.ts";
+
+/** The consumer groups, in the order in which they are listed; each reads the streams of its own name. */
 export const groupTable = {
   orders: { purpose: "Reserves stock for new orders", searched: 1 },
   payments: { purpose: "Asks for the money and settles orders by the answers", searched: 2 },
@@ -80,6 +82,8 @@ export type Work =
     group: Group;
     /** Where several types are there for the same: what they are there for. */
     purpose?: string;
+    /** The lane that it belongs to, whatever it follows from; without it the one of its cause. */
+    lane?: Lane;
   }
   & ({
     /** What its text says beside what every message about an order says, see `Details` in `messages.ts`. */
@@ -104,8 +108,9 @@ export const typeTable = {
     // Last, what was paid at the source of an order that runs short.
     brings: ["reserve", "settle", ...orderEnd, "reversal"],
   },
-  // Looked for by itself, see `streams/stock/awaited_stock.ts`: it is about no order.
-  "stock.arrived": { group: "orders", shape: "product", brings: [] },
+  // Looked for by itself, see `streams/stock/awaited_stock.ts`: it is about no order. Who waits for stock has long been
+  // told so, and one message takes up thousands of orders.
+  "stock.arrived": { group: "orders", shape: "product", brings: [], lane: "bulk" },
   "payment.charge": {
     group: "payments",
     shape: "order",

@@ -169,6 +169,40 @@ export function judgeWriting(whose: string, setting: string, writable: boolean):
   );
 }
 
+/** One of several database hosts, as it was seen. */
+export interface HostState {
+  /** With its port. */
+  name: string;
+  /** `member`: it takes changes, and so may others of its group. */
+  state: "writable" | "member" | "read_only" | "away";
+  /** Of one that is away. */
+  why?: string;
+}
+
+/** Judges several hosts of one database, of which one should take changes, or all of a group. */
+export function judgeHosts(hosts: readonly HostState[]): Finding {
+  const what = "database hosts";
+  const words = {
+    writable: "takes changes",
+    member: "takes changes, in a group",
+    read_only: "follows",
+  };
+  const detail = hosts.map(({ name, state, why }) =>
+    state === "away" ? `${name} is away (${why})` : `${name} ${words[state]}`
+  ).join("; ");
+  const writable = hosts.filter(({ state }) => state === "writable");
+  if (writable.length > 1) {
+    return problem(
+      what,
+      `${detail}: each by itself, so that what one takes the other lacks`,
+      "type on all but the primary: SET GLOBAL read_only = 1",
+    );
+  }
+  return hosts.some(({ state }) => state === "away")
+    ? warning(what, detail, "start it, or take it out of DATABASE_URL")
+    : fine(what, detail);
+}
+
 /** How a connection goes, as the settings have it and as it is. */
 export interface Encryption {
   /** Host that was asked for. */

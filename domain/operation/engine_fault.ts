@@ -153,19 +153,18 @@ function strangerFault({ setting, host, port, listener }: EngineWay): FaultWords
 function loginFault(
   errno: number | undefined,
   message: string,
-  { user, tls }: EngineWay,
+  { user }: EngineWay,
 ): FaultWords | undefined {
   switch (errno) {
     case 1045:
     case 1698: {
-      const alsoTls = tls === null ? "; a server that demands TLS says the same" : "";
       return /using password: NO/.test(message)
         ? {
-          why: `user "${user}" came without a password${alsoTls}`,
+          why: `user "${user}" came without a password`,
           remedy: "write mysql://USER:PASSWORD@… in DATABASE_URL",
         }
         : {
-          why: `wrong password for user "${user}", or no such user from this machine${alsoTls}`,
+          why: `wrong password for user "${user}", or no such user from this machine`,
           remedy: "correct user and password in DATABASE_URL, or type as an administrator of it: " +
             `ALTER USER '${user}'@'%' IDENTIFIED BY 'PASSWORD'`,
         };

@@ -100,3 +100,41 @@ function withoutPort(text: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d{1,5})?$/.exec(text);
   return bracketed?.[1] ?? /^([^:]*):\d{1,5}$/.exec(text)?.[1] ?? text;
 }
+
+/** Addresses that are not everybody's: of this machine, of networks of one's own, of no host at all. */
+const special: readonly Network[] = [
+  "0.0.0.0/8",
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.88.99.0/24",
+  "192.168.0.0/16",
+  "198.18.0.0/15",
+  "198.51.100.0/24",
+  "203.0.113.0/24",
+  "224.0.0.0/3",
+  // Tunnels, which carry any address of IPv4, and examples.
+  "2001::/23",
+  "2001:db8::/32",
+  "2002::/16",
+  "3fff::/20",
+].map((text) => parseNetwork(text)!);
+
+/** All of IPv6 that is given to hosts. */
+const hostsOfIpv6 = parseNetwork("2000::/3")!;
+
+/**
+ * Tells whether an address is one that everybody can reach.
+ *
+ * @returns undefined for what is no address, such as a name
+ */
+export function isPublicAddress(text: string): boolean | undefined {
+  const address = parseAddress(text);
+  if (address === undefined) return undefined;
+  if (address.bits === 128 && !isIn(address, [hostsOfIpv6])) return false;
+  return !isIn(address, special);
+}

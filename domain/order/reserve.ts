@@ -56,6 +56,45 @@ export function decideReservations(
   });
 }
 
+/** An order in the line for its units. */
+export interface InLine {
+  /** One entry a product. */
+  needs: readonly ItemNeed[];
+  /** It can't be decided about now, so that it may still take its units or leave them. */
+  isOpen: boolean;
+}
+
+/**
+ * Finds out who has to wait because somebody before is not decided about. Whoever gets all units whatever becomes of
+ * those before, or can't get them in any case, need not: the decision is the same. One that has to wait is open for
+ * those behind it.
+ *
+ * @param line in their turn
+ * @param stock units left by product id, of all that those need who can be decided about
+ * @returns for each whether it can't be decided about now
+ */
+export function findOpen(
+  line: readonly InLine[],
+  stock: ReadonlyMap<number, number>,
+): boolean[] {
+  const most = new Map(stock);
+  const least = new Map(stock);
+  return line.map(({ needs, isOpen }) => {
+    const fits = missingUnits(needs, least).length === 0;
+    if (isOpen || (!fits && missingUnits(needs, most).length === 0)) {
+      for (const { productId, qty } of needs) {
+        least.set(productId, (least.get(productId) ?? 0) - qty);
+      }
+      return true;
+    }
+    if (fits) {
+      takeUnits(needs, most);
+      takeUnits(needs, least);
+    }
+    return false;
+  });
+}
+
 /** When an order came: those that were placed first are served first, and of them the lower id. */
 export interface OrderPlace {
   /** Database id. */
@@ -166,4 +205,24 @@ export function sumNeeds(items: Iterable<ItemNeed>): ItemNeed[] {
   return [...byProduct]
     .map(([productId, qty]) => ({ productId, qty }))
     .sort((a, b) => a.productId - b.productId);
+}
+
+/**
+ * Whether there are units for all that these orders need twice over: others take some before it is decided.
+ *
+ * @param stock units left by product id
+ */
+export function hasPlenty(
+  requests: readonly ReserveRequest[],
+  stock: ReadonlyMap<number, number>,
+): boolean {
+  const left = new Map(stock);
+  for (const { needs } of requests) {
+    for (const { productId, qty } of needs) {
+      const rest = (left.get(productId) ?? 0) - 2 * qty;
+      if (rest < 0) return false;
+      left.set(productId, rest);
+    }
+  }
+  return true;
 }

@@ -187,6 +187,8 @@ function pageOf({ kind, id }: AuditSubject): string | undefined {
       return `/dashboard/notifications/${id}`;
     case "channel":
       return "/dashboard/notifications";
+    case "webhook_endpoint":
+      return id === "new" ? "/dashboard/webhook-endpoints" : `/dashboard/webhook-endpoints/${id}`;
     case "refund":
       return "/dashboard/refunds";
     case "stock_file":

@@ -8,7 +8,7 @@ import type { FC } from "hono/jsx";
 import { describeCount } from "../../domain/bounded_count.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import type { ActivityHour } from "../../streams/kpis/activity.ts";
-import type { GroupStatus } from "../../streams/workflow/queue_status.ts";
+import type { GroupStatus, LaneStatus } from "../../streams/workflow/queue_status.ts";
 import { lastMinuteRate } from "./activity_series.ts";
 import { formatCount, formatDuration, formatRate } from "./format.ts";
 import { Badge, Columns, Money, None, NotRead, Table } from "./parts.tsx";
@@ -21,7 +21,7 @@ const oldMs = 60_000;
 type Waiting = Omit<GroupStatus, "dead">;
 
 /** For how long the oldest message waits, or when the next one may be worked on. */
-export const Oldest: FC<{ status: Waiting }> = ({ status }) => {
+export const Oldest: FC<{ status: LaneStatus }> = ({ status }) => {
   if (status.oldestUnfinishedAt !== null) return <>{formatDuration(status.oldestAgeMs)}</>;
   return status.nextDueInMs === null
     ? <None />

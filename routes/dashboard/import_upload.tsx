@@ -12,7 +12,8 @@ import type { ImportProgress } from "../../streams/imports/import_options.ts";
 import { profileText, readProfile, shippedProfile } from "../../services/import_profiles.ts";
 import type { ImportRuns } from "../../services/import_runs.ts";
 import { pause } from "../../streams/timing/pause.ts";
-import { openUpload, type Upload } from "../api/imports/upload.ts";
+import type { UploadedFile } from "../api/imports/multipart.ts";
+import { openUpload } from "../api/imports/upload.ts";
 import type { AppDeps } from "../deps.ts";
 import { cancelsOnly, looksOnlyAt } from "../middleware/caller.ts";
 import { operatorOf } from "../middleware/operator.ts";
@@ -22,7 +23,7 @@ import { toHtml } from "./parts.tsx";
 import { editedProfile } from "./preview_form.tsx";
 import { choicesText, PreviewRegion, type ShownPreview } from "./preview_page.tsx";
 
-type Fields = Upload["fields"];
+type Fields = UploadedFile["fields"];
 
 /** How often a page that waits for a preview is told how far it is, in milliseconds. */
 const tellEveryMs = 250;
@@ -72,7 +73,7 @@ function sheetIn(fields: Fields): string | undefined {
 function requestOf(
   c: Context,
   { config }: AppDeps,
-  { source, name, fields }: Upload,
+  { source, name, fields }: UploadedFile,
   choices: FileChoices,
 ) {
   return {
@@ -88,7 +89,7 @@ function requestOf(
 }
 
 /** The profile that somebody has chosen or brought; undefined where it is to be found out or stays. */
-async function profileGiven({ fields, profile }: Upload): Promise<ImportProfile | undefined> {
+async function profileGiven({ fields, profile }: UploadedFile): Promise<ImportProfile | undefined> {
   if (profile !== undefined && profile.trim() !== "") return await readProfile(profile);
   return fields.named ? shippedProfile(fields.named) : undefined;
 }
@@ -130,7 +131,7 @@ async function previewUpload(
   c: Context,
   deps: AppDeps,
   runs: ImportRuns,
-  upload: Upload,
+  upload: UploadedFile,
   { onProgress, onSent, signal }: Waiting,
 ): Promise<ShownPreview> {
   const { fields } = upload;

@@ -19,6 +19,7 @@ import {
   outwardChannels,
 } from "../../domain/notification/notification.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
+import { isAllowed } from "../../domain/operation/api_token.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
@@ -98,6 +99,11 @@ async function showList(c: Context, { db, config }: AppDeps): Promise<Response> 
         <section aria-labelledby="channels-heading">
           <h2 id="channels-heading" class="heading">Channels</h2>
           <Channels c={c} channels={channels} />
+          {isAllowed(c.get("caller")?.scopes ?? [], ["admin"]) && (
+            <p>
+              <a href="/dashboard/webhook-endpoints">Webhook endpoints of the API</a>
+            </p>
+          )}
         </section>
         <section aria-labelledby="list-heading">
           <h2 id="list-heading" class="heading">

@@ -5,6 +5,7 @@
  */
 
 import type { FC } from "hono/jsx";
+import { type Lane, laneName, lanes } from "../../domain/messages/lane.ts";
 import type { Message } from "../../domain/messages/messages.ts";
 import {
   type ConsumerState,
@@ -13,8 +14,10 @@ import {
   type PendingBand,
   type ScheduledMessage,
 } from "../../streams/queue/group_detail.ts";
+import type { LaneStatus } from "../../streams/workflow/queue_status.ts";
 import { typed } from "../../runtime/typed.ts";
 import { formatCount, formatDuration } from "./format.ts";
+import { Oldest } from "./group_table.tsx";
 import { Badge, Columns, Empty, Money, None, OrderLink, Table, Time } from "./parts.tsx";
 
 /** A consumer that was silent for longer is not alive, in milliseconds. */
@@ -60,6 +63,54 @@ export const Consumers: FC<{ consumers: readonly ConsumerState[] }> = ({ consume
       </Table>
     );
 
+/** What comes in each lane, for people. */
+const laneNotes: Readonly<Record<Lane, string>> = {
+  live: "requests and people: at once, whatever waits in the other",
+  bulk: "files, recoveries and other bulk: all that is left",
+};
+
+/** What waits in each lane. */
+export const Lanes: FC<{ lanes: Readonly<Record<Lane, LaneStatus>> }> = ({ lanes: of }) => (
+  <Table label="What waits in each lane" stacks={3}>
+    <Columns
+      names={[
+        "Lane",
+        "What comes there",
+        { right: "Unread" },
+        { right: "In hand" },
+        { right: "Scheduled" },
+        { right: "Retries" },
+        { right: "Oldest" },
+        { right: "Money waiting" },
+      ]}
+    />
+    <tbody>
+      {lanes.map((lane) => (
+        <tr key={lane}>
+          <th scope="row">{lane}</th>
+          <td class="told whole" data-label="What comes there">{laneNotes[lane]}</td>
+          <td class="right" data-label="Unread">{formatCount(of[lane].lag)}</td>
+          <td class="right" data-label="In hand">{formatCount(of[lane].pending)}</td>
+          <td class="right" data-label="Scheduled">{formatCount(of[lane].scheduled)}</td>
+          <td class="right" data-label="Retries">{formatCount(of[lane].retries)}</td>
+          <td class="right nowrap" data-label="Oldest">
+            <Oldest status={of[lane]} />
+          </td>
+          <td class="right" data-label="Money waiting">
+            {of[lane].money.length === 0 ? <None /> : of[lane].money.map((
+              { currency, amountCents },
+            ) => (
+              <div key={currency}>
+                <Money cents={amountCents} currency={currency} />
+              </div>
+            ))}
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
 /** The messages that consumers have taken: how many of what age, and the oldest ones themselves. */
 export const Pending: FC<{ detail: GroupDetail<Message>; count: number }> = (
   { detail: { pending, bands, counted }, count },
@@ -70,14 +121,15 @@ export const Pending: FC<{ detail: GroupDetail<Message>; count: number }> = (
       {counted < count && <p class="pager small">Counted are the oldest {formatCount(counted)}</p>}
       <Table label="Messages in hand" stacks={2}>
         <Columns
-          names={["Message", "Order", { right: "Amount" }, { right: "Age" }, {
+          names={["Message", "Order", { right: "Amount" }, "Lane", { right: "Age" }, {
             right: "Deliveries",
           }, "State"]}
         />
         <tbody>
           {pending.map((one) => (
-            <tr key={one.id} data-key={one.id}>
+            <tr key={laneName(one.lane, one.id)} data-key={laneName(one.lane, one.id)}>
               <MessageCells message={one.message} />
+              <td data-label="Lane">{one.lane}</td>
               <td class="right nowrap" data-label="Age">{formatDuration(one.ageMs)}</td>
               <td
                 class={`right ${one.deliveries > 1 ? "strong-warn" : ""}`}
@@ -140,11 +192,12 @@ export const Scheduled: FC<{ scheduled: readonly ScheduledMessage<Message>[]; co
   scheduled.length === 0 ? <Empty title="Nothing is scheduled" /> : (
     <>
       <Table label="Scheduled messages" stacks={3}>
-        <Columns names={["Message", "Order", { right: "Amount" }, { right: "Due" }]} />
+        <Columns names={["Message", "Order", { right: "Amount" }, "Lane", { right: "Due" }]} />
         <tbody>
-          {scheduled.map(({ message, inMs }, index) => (
+          {scheduled.map(({ message, lane, inMs }, index) => (
             <tr key={index}>
               <MessageCells message={message} />
+              <td data-label="Lane">{lane}</td>
               <td class="right nowrap" data-label="Due">
                 {inMs === 0 ? "now" : `in ${formatDuration(inMs)}`}
               </td>

@@ -27,7 +27,7 @@ import { by } from "./order_timeline.tsx";
 import { Badge, Figure, Money, Notice, Region, regionsToHtml, Time, toHtml } from "./parts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { attempt, need } from "./reading.ts";
-import { Consumers, Pending, Scheduled } from "./stream_parts.tsx";
+import { Consumers, Lanes, Pending, Scheduled } from "./stream_parts.tsx";
 
 const home = "/dashboard/streams";
 
@@ -67,6 +67,7 @@ export function streamPageRoutes(deps: AppDeps): Hono {
       regions: {
         paused: <Paused status={status} />,
         state: <State status={status} />,
+        lanes: <Lanes lanes={status.lanes} />,
         consumers: <Consumers consumers={detail.consumers} />,
         pending: <Pending detail={detail} count={status.pending} />,
         scheduled: <Scheduled scheduled={detail.scheduled} count={status.scheduled} />,
@@ -110,7 +111,7 @@ function showGroups(c: Context, groups: Child): Response | Promise<Response> {
     { title: "Streams", nav: home, live: `${home}/live` },
     (
       <>
-        <PageHead title="Streams" note="Every group reads the stream of its own name">
+        <PageHead title="Streams" note="Every group reads the streams of its own name">
           <LiveDot />
         </PageHead>
         <Region name="groups">{groups}</Region>
@@ -122,7 +123,7 @@ function showGroups(c: Context, groups: Child): Response | Promise<Response> {
 /** What the page of a group shows, and its stream renews. */
 interface GroupFacts {
   status: Omit<GroupStatus, "dead">;
-  regions: Record<"paused" | "state" | "consumers" | "pending" | "scheduled", Child>;
+  regions: Record<"paused" | "state" | "lanes" | "consumers" | "pending" | "scheduled", Child>;
   charts: Record<"rate" | "handler" | "batch", ChartData>;
 }
 
@@ -144,6 +145,10 @@ function showGroup(
         <Region name="paused">{regions.paused}</Region>
         <section class="card" aria-label="What is waiting">
           <Region name="state">{regions.state}</Region>
+        </section>
+        <section aria-labelledby="lanes-heading">
+          <h2 id="lanes-heading" class="heading">Lanes</h2>
+          <Region name="lanes">{regions.lanes}</Region>
         </section>
         <section class="cards three" aria-label="The last hour">
           <Chart name="rate" title="Messages per second" {...charts.rate} />

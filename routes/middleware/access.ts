@@ -49,6 +49,8 @@ const rules: readonly Rule[] = [
   ["POST", /^\/dashboard\/products(\/file|\/[^/]+\/stock)?$/, ["stock"]],
   // All that is kept of a person, and its end.
   ["GET HEAD DELETE", /^\/customers\/[^/]+$/, ["admin"]],
+  // They say where everything that happens is posted.
+  ["GET HEAD", /^(\/dashboard)?\/webhook-endpoints(\/|$)/, ["admin"]],
   // It tells who did what from where.
   ["GET HEAD", /^(\/dashboard)?\/audit$/, ["admin"]],
   ["GET HEAD", /./, ["read"]],

@@ -17,6 +17,11 @@ export interface BodyLimits {
   each: "piece" | "body";
   /** What whoever sends more bytes can do, as a sentence goes on after a colon. */
   advice?: string;
+  /**
+   * All pieces are in the same memory, so that each is good until the next one is asked for: else those of a large body
+   * pile up as garbage faster than it is taken away.
+   */
+  lends?: boolean;
 }
 
 /** Bytes that are gathered before they are handed on. */
@@ -35,8 +40,8 @@ const minChunkBytes = 16;
 const chunksToLook = 64;
 
 /**
- * Gives a body in pieces of {@linkcode pieceBytes}, the last one shorter. Each has memory of its own, and no more
- * than it needs: a chunk of one byte would keep a whole read buffer of 64 KiB.
+ * Gives a body in pieces of {@linkcode pieceBytes}, the last one shorter. Each has memory of its own unless it is lent,
+ * and no more than it needs: a chunk of one byte would keep a whole read buffer of 64 KiB.
  *
  * The body is not read further than whoever asks wants it. Only the time is counted in which the sender is waited
  * for, not that of whoever reads.
@@ -79,7 +84,7 @@ export async function* bodyPieces(
       if (limits.each === "body") leftMs -= performance.now() - startedAt;
       if (filled === pieceBytes) {
         const whole = piece;
-        piece = new Uint8Array(pieceBytes);
+        if (limits.lends !== true) piece = new Uint8Array(pieceBytes);
         yield whole;
       } else if (filled > 0) {
         yield piece.slice(0, filled);

@@ -27,8 +27,9 @@ export function cors({ corsOrigins }: Pick<Config, "corsOrigins">): MiddlewareHa
     if (isListed && asks) {
       return c.body(null, 204, {
         "access-control-allow-origin": origin,
-        "access-control-allow-methods": "GET, HEAD, POST, PUT",
-        "access-control-allow-headers": "authorization, content-type, idempotency-key, if-match",
+        "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+        "access-control-allow-headers":
+          "authorization, content-type, idempotency-key, if-match, if-none-match, last-event-id",
         "access-control-max-age": String(rememberSeconds),
         vary: "origin",
       });

@@ -48,7 +48,7 @@ export function guard({ config }: AppDeps): MiddlewareHandler {
     // Tunnels and echoes are for proxies, and neither of them nor of "get" a Request can be made again.
     if (!/^[A-Z]{1,20}$/.test(c.req.method) || /^(TRACE|TRACK|CONNECT)$/.test(c.req.method)) {
       return httpProblem(c, 405, "There is no such method", {
-        allow: "GET, HEAD, POST, PUT, OPTIONS",
+        allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",
       });
     }
     const { host } = url;

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { IsExpected } from "../../services/edit_order.ts";
+import { ownTagOf } from "./conditional.ts";
 
 /** One or more tags, or `*`. */
 const pattern = /^\s*(\*|(W\/)?"[\x21\x23-\x7e]*"(\s*,\s*(W\/)?"[\x21\x23-\x7e]*")*)\s*$/;
@@ -39,9 +40,12 @@ export function expectedTags(header: string | undefined, of: string): IsExpected
   return matcherOf(header);
 }
 
-/** Tells of a tag whether `If-Match` names it. Weak ones never match: RFC 9110, 13.1.1. */
+/**
+ * Tells of a tag whether `If-Match` names it, be it by the tag of a whole answer, see `conditional.ts`. Weak ones never
+ * match: RFC 9110, 13.1.1.
+ */
 export function matcherOf(header: string): IsExpected {
   if (header.trim() === "*") return () => true;
-  const tags = new Set(header.split(",").map((tag) => tag.trim()));
+  const tags = new Set(header.split(",").map((tag) => ownTagOf(tag.trim())));
   return (tag) => tags.has(tag);
 }

@@ -57,6 +57,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   import_not_cancellable: [409, "The import can no longer be cancelled"],
   notification_not_replayable: [409, "The notification cannot be sent again"],
   channel_not_configured: [409, "The channel is not configured"],
+  webhook_endpoint_conflict: [409, "The webhook endpoint can't be so"],
   idempotency_key_in_use: [409, "A request with this idempotency key is still running"],
   invalid: [422, "The request is not valid"],
   refund_exceeds_left: [422, "The amount exceeds what is left to refund"],

@@ -168,41 +168,45 @@ async function judge(
 
 async function checkStreams(deps: AlertDeps): Promise<AlertCheck[]> {
   const streams = await readStreams(deps);
-  return streams.flatMap(({ group, oldestAgeMs, length, scheduled, consumers, paused, money }) => {
-    const waiting = length + scheduled;
-    const minutes = Math.round(oldestAgeMs / 60_000);
-    const amounts = listed(money);
-    const checks: AlertCheck[] = [{
-      name: `oldest_age:${group}`,
-      severity: "warning",
-      title: `${group}: messages wait too long`,
-      detail: [
-        `the oldest of ${waiting} is ${minutes} min old`,
-        ...(amounts === "" ? [] : [`${amounts} ${plural(money.length, "waits", "wait")}`]),
-        ...(paused ? ["the group is paused"] : []),
-      ].join("; "),
-      level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
-    }, {
-      name: `no_consumer:${group}`,
-      severity: "critical",
-      title: `${group}: nobody is working`,
-      detail: `${counted(waiting, "message waits", "messages wait")} and no consumer is alive${
-        amounts === "" ? "" : `: ${amounts}`
-      }; run ${typed("start")}`,
-      level: consumers > 0 || waiting === 0 ? "good" : "bad",
-    }, {
-      name: `paused_with_work:${group}`,
-      severity: "warning",
-      title: `${group}: paused while work waits`,
-      detail: paused === null
-        ? "it is not paused"
-        : `${describePause(paused)}; ${counted(waiting, "message waits", "messages wait")}${
-          amounts === "" ? "" : `, ${amounts}`
-        }`,
-      level: paused !== null && waiting > 0 ? "bad" : "good",
-    }];
-    return checks;
-  });
+  return streams.flatMap(
+    ({ group, lanes, oldestAgeMs, length, scheduled, consumers, paused, money }) => {
+      const waiting = length + scheduled;
+      const minutes = Math.round(oldestAgeMs / 60_000);
+      const amounts = listed(money);
+      const checks: AlertCheck[] = [{
+        name: `oldest_age:${group}`,
+        severity: "warning",
+        title: `${group}: messages wait too long`,
+        detail: [
+          `the oldest of ${waiting} is ${minutes} min old${
+            lanes.live.oldestAgeMs > oldMs || oldestAgeMs <= oldMs ? "" : ", in the bulk lane alone"
+          }`,
+          ...(amounts === "" ? [] : [`${amounts} ${plural(money.length, "waits", "wait")}`]),
+          ...(paused ? ["the group is paused"] : []),
+        ].join("; "),
+        level: oldestAgeMs > oldMs ? "bad" : oldestAgeMs > youngMs ? "between" : "good",
+      }, {
+        name: `no_consumer:${group}`,
+        severity: "critical",
+        title: `${group}: nobody is working`,
+        detail: `${counted(waiting, "message waits", "messages wait")} and no consumer is alive${
+          amounts === "" ? "" : `: ${amounts}`
+        }; run ${typed("start")}`,
+        level: consumers > 0 || waiting === 0 ? "good" : "bad",
+      }, {
+        name: `paused_with_work:${group}`,
+        severity: "warning",
+        title: `${group}: paused while work waits`,
+        detail: paused === null
+          ? "it is not paused"
+          : `${describePause(paused)}; ${counted(waiting, "message waits", "messages wait")}${
+            amounts === "" ? "" : `, ${amounts}`
+          }`,
+        level: paused !== null && waiting > 0 ? "bad" : "good",
+      }];
+      return checks;
+    },
+  );
 }
 
 async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {

@@ -59,7 +59,11 @@ export async function sendNotifications(
       // It was taken up again before its customer was told: the end that follows is told.
       if (event === null && order.retries > 0) return done();
       if (event === null) {
-        return { kind: "retry", error: `order ${orderId} is ${order.status}: nothing to tell yet` };
+        return {
+          kind: "retry",
+          error: `order ${orderId} is ${order.status}: nothing to tell yet`,
+          early: true,
+        };
       }
       notifications.push({ orderId, refundId: null, event, amountCents: order.totalCents });
       return done();
@@ -69,7 +73,11 @@ export async function sendNotifications(
     if (refund === undefined || refund.orderId !== orderId) return vanished("refund", refundId);
     const event = refundEventName(refundId, refund.status);
     if (event === null) {
-      return { kind: "retry", error: `refund ${refundId} is not finished: nothing to tell yet` };
+      return {
+        kind: "retry",
+        error: `refund ${refundId} is not finished: nothing to tell yet`,
+        early: true,
+      };
     }
     notifications.push({ orderId, refundId, event, amountCents: refund.amountCents });
     return done();

@@ -6,14 +6,17 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import { lockOrders, readItems, transitionOrders } from "../../db/orders/orders.ts";
+import { lockOrders, readItems, readOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readRetries } from "../../db/orders/retries.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
 import { retryKpiEvents } from "../../domain/kpi/kpi.ts";
-import type { ReserveMessage } from "../../domain/messages/messages.ts";
+import type { Message, ReserveMessage } from "../../domain/messages/messages.ts";
 import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
-import { type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
+import { findOpen, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
+import { isOutage } from "../queue/complete.ts";
+import { compareEntryIds } from "../queue/entry_ids.ts";
+import { AheadInVain, holdToAhead, reserveAhead } from "../stock/reserve_ahead.ts";
 import { decideInQueues, writeQueues } from "../stock/stock_queue.ts";
 import {
   type Delivery,
@@ -24,65 +27,190 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { store } from "../workflow/store.ts";
 import { readReversing } from "../../db/payments/payments.ts";
 import { owePaidAtSource } from "../payments/source_money.ts";
-import { acquireLocks, releaseLocks, untilLockFree } from "./product_locks.ts";
-
-/** Rounds that wait for another's product locks; afterwards the database alone keeps the peace. */
-const lockRounds = 3;
+import { awaitTurn, type Decide, passTurn, type Undecided } from "./reserve_turns.ts";
 
 /**
- * How long a round waits while fewer than half of its orders have their locks, in milliseconds: a batch of
- * another consumer holds them for up to 100, and several may come before this one.
- */
-const lockPatienceMs = 500;
-
-/**
- * Reserves stock for the orders of a batch, first come first served, in one transaction a round: orders
- * whose products another consumer has locked wait for the next round.
+ * Reserves stock for the orders of a batch: first come, first served, by the order of the lane's stream and whoever has the
+ * messages before these, see `reserve_turns.ts`. Mostly in one transaction.
  *
- * A crash leaves the rounds that were committed; their messages are delivered again and meet `RESERVED`
- * or `FAILED` orders, whose effects they repeat, or orders that wait for stock, which have none.
+ * A crash leaves what was committed, also of orders whose messages others have; the messages are delivered again and meet
+ * `RESERVED` or `FAILED` orders, whose effects they repeat, or orders that wait for stock, which have none.
  */
 export async function reserveOrders(
   deps: HandlerDeps,
   deliveries: readonly Delivery<ReserveMessage>[],
 ): Promise<Outcome[]> {
-  const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
-  const outcomes = new Map<number, Outcome>();
-  const token = `${deps.consumer}:${crypto.randomUUID()}`;
-  for (let round = 1; outcomes.size < attempts.size; round++) {
-    const waiting = [...attempts.keys()].filter((orderId) => !outcomes.has(orderId));
-    const locks = round <= lockRounds ? token : null;
-    for (const [orderId, outcome] of await reserveRound(deps, waiting, attempts, locks)) {
-      outcomes.set(orderId, outcome);
-    }
+  const firstOf = new Map<number, InLine>();
+  for (const { id, message: { orderId }, attempt, again } of deliveries) {
+    if (!firstOf.has(orderId)) firstOf.set(orderId, { id, orderId, attempt, again });
   }
+  const arrived: Message[] = [];
+  const decideAhead: Decide = async (messages, passedOver) => {
+    const line = messages.map((message) => ({ ...message, attempt: 1 }));
+    const round = await reserveRound(deps, line, { passedOver, skipLocked: true });
+    arrived.push(...round.arrived);
+    return new Set([...round.outcomes].flatMap(([id, { kind }]) => kind === "later" ? [] : id));
+  };
+  const outcomes = new Map<number, Outcome>();
+  const line = [...firstOf.values()];
+  for (let from = 0; from < line.length;) {
+    const rest = line.slice(from);
+    const { count, passedOver } = await awaitTurn(deps, rest, decideAhead);
+    const own = rest.slice(0, count);
+    from += count;
+    const isLast = from === line.length;
+    const round = await reserveOwn(
+      deps,
+      own,
+      passedOver,
+      isLast ? deliveries.at(-1)!.id : undefined,
+    );
+    arrived.push(...round.arrived);
+    for (const [orderId, outcome] of round.outcomes) outcomes.set(orderId, outcome);
+  }
+  withFollowUps([...outcomes.values()], arrived);
   return deliveries.map(({ message }) => outcomes.get(message.orderId)!);
 }
 
-/** @param lockToken null to do without product locks */
+/** A message in its turn. */
+interface InLine extends Undecided {
+  attempt: number;
+  again?: boolean;
+}
+
+/** What became of orders, and what follows from all of them together. */
+interface Reserved {
+  outcomes: Map<number, Outcome>;
+  arrived: Message[];
+}
+
+/** @param lastId of the last message that this decides about, where it is none of these */
+async function reserveOwn(
+  deps: HandlerDeps,
+  own: readonly InLine[],
+  passedOver: readonly Undecided[],
+  lastId = own.at(-1)!.id,
+): Promise<Reserved> {
+  let round: Reserved;
+  try {
+    round = await reserveRound(deps, own, { passedOver });
+  } catch (error) {
+    // Of one alone that fails it is known which one it is: those behind it need not find out.
+    if (own.length === 1 && !isOutage(store, error)) await passTurn(deps, lastId, own, []);
+    throw error;
+  }
+  const isLater = ({ orderId }: Undecided) => round.outcomes.get(orderId)!.kind === "later";
+  const decided = own.filter((message) => !isLater(message));
+  await passTurn(deps, lastId, own.filter(isLater), decided);
+  return round;
+}
+
+/** How a round is decided. */
+interface RoundOptions {
+  passedOver: readonly Undecided[];
+  /** Stop before the first order that another transaction has locked; it and the rest have no outcome. */
+  skipLocked?: boolean;
+}
+
+/**
+ * Decides about orders in one transaction; in a second one, where there turn out to be fewer units than it seemed.
+ *
+ * @param line in their turn
+ */
 async function reserveRound(
   deps: HandlerDeps,
-  orderIds: readonly number[],
-  attempts: ReadonlyMap<number, number>,
-  lockToken: string | null,
-): Promise<Map<number, Outcome>> {
-  const locked = new Set<number>();
+  line: readonly InLine[],
+  options: RoundOptions,
+): Promise<Reserved> {
+  const triesAhead = options.passedOver.length === 0 && !options.skipLocked;
   try {
-    return await deps.db.transaction(async (tx) => {
-      const { orders, now } = await lockOrders(tx, orderIds);
-      const requests = await readRequests(tx, orderIds, orders);
-      const free = await withFreeProducts(deps, requests, lockToken, locked);
-      const stock = await lockStock(
-        tx,
-        free.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
-      );
-      return await decideAndWrite(deps, tx, { orderIds, orders, free, stock, now, attempts });
-    });
-  } finally {
-    if (lockToken !== null && locked.size > 0) await releaseLocks(deps, lockToken, [...locked]);
+    return await reserveOnce(deps, line, { ...options, triesAhead });
+  } catch (error) {
+    if (!(error instanceof AheadInVain)) throw error;
+    return await reserveOnce(deps, line, { ...options, triesAhead: false });
   }
+}
+
+function reserveOnce(
+  deps: HandlerDeps,
+  line: readonly InLine[],
+  { passedOver, skipLocked = false, triesAhead }: RoundOptions & { triesAhead: boolean },
+): Promise<Reserved> {
+  return deps.db.transaction(async (tx) => {
+    const { orders, now } = await lockOrders(tx, line.map(({ orderId }) => orderId), {
+      skipLocked,
+    });
+    const reached = skipLocked ? await untilLocked(tx, line, orders) : line;
+    const orderIds = reached.map(({ orderId }) => orderId);
+    const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
+    const requests = await readRequests(tx, orderIds, orders);
+    const ahead = triesAhead
+      ? await reserveAhead(deps, tx, requests, { now, attempts })
+      : new Set<number>();
+    const stock = await lockStock(
+      tx,
+      requests.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
+    );
+    const open = await findWaiting(tx, { line: reached, requests, stock, passedOver });
+    const free = requests.filter(({ order }) => !open.has(order.id));
+    const round = { orderIds, orders, free, ahead, stock, now, attempts };
+    const { outcomes, arrived } = await decideAndWrite(deps, tx, round);
+    for (const id of open) outcomes.set(id, { kind: "later", error: notYet });
+    return { outcomes, arrived };
+  });
+}
+
+const notYet = "its units may be those of an order that came before it and is tried again";
+
+/** Those before the first one that somebody else has locked. */
+async function untilLocked(
+  tx: Queryable,
+  line: readonly InLine[],
+  locked: ReadonlyMap<number, OrderFacts>,
+): Promise<readonly InLine[]> {
+  const missing = line.flatMap(({ orderId }) => locked.has(orderId) ? [] : orderId);
+  const others = await readOrders(tx, missing);
+  const end = line.findIndex(({ orderId }) => others.has(orderId));
+  return end < 0 ? line : line.slice(0, end);
+}
+
+/** The orders that have to wait for those that were passed over: their products are locked, so no other decides meanwhile. */
+async function findWaiting(
+  tx: Queryable,
+  { line, requests, stock, passedOver }: {
+    line: readonly InLine[];
+    requests: readonly ReserveRequest[];
+    stock: ReadonlyMap<number, number>;
+    passedOver: readonly Undecided[];
+  },
+): Promise<Set<number>> {
+  const own = new Map(requests.map((request) => [request.order.id, request]));
+  const others = passedOver.filter(({ orderId }) => !own.has(orderId));
+  if (others.length === 0) return new Set();
+  const ids = others.map(({ orderId }) => orderId);
+  const facts = await readOrders(tx, ids);
+  const items = await readItems(tx, ids);
+  const pending = others.filter(({ orderId }) => facts.get(orderId)?.status === "PENDING");
+  const ownPending = line.filter(({ orderId }) => own.get(orderId)?.order.status === "PENDING");
+  const all = [
+    ...pending.map(({ id, orderId }) => ({
+      id,
+      orderId,
+      needs: sumNeeds(items.get(orderId) ?? []),
+      isOpen: true,
+    })),
+    ...ownPending.map(({ id, orderId }) => ({
+      id,
+      orderId,
+      needs: own.get(orderId)!.needs,
+      isOpen: false,
+    })),
+  ].sort((a, b) => compareEntryIds(a.id, b.id));
+  const open = findOpen(all, stock);
+  return new Set(all.flatMap(({ orderId }, at) => open[at] && own.has(orderId) ? orderId : []));
 }
 
 async function readRequests(
@@ -96,35 +224,12 @@ async function readRequests(
   return found.map((order) => ({ order, needs: sumNeeds(items.get(order.id) ?? []) }));
 }
 
-/** The requests whose products are free for this consumer; the others have to wait. */
-async function withFreeProducts(
-  deps: HandlerDeps,
-  requests: ReserveRequest[],
-  lockToken: string | null,
-  locked: Set<number>,
-): Promise<ReserveRequest[]> {
-  if (lockToken === null) return requests;
-  const products = requests.map(({ needs }) => needs.map(({ productId }) => productId));
-  const deadline = performance.now() + lockPatienceMs;
-  for (;;) {
-    const isLast = performance.now() >= deadline;
-    const min = isLast ? 0 : Math.ceil(products.length / 2);
-    const { held, busyProduct } = await acquireLocks(deps, lockToken, products, min);
-    if (held.includes(true) || busyProduct === null || isLast) {
-      products.forEach((ids, index) => {
-        if (held[index]) { for (const id of ids) locked.add(id); }
-      });
-      return requests.filter((_, index) => held[index]);
-    }
-    // Waiting here costs nothing but time: no product is locked yet, only this batch's own orders are.
-    await untilLockFree(deps, busyProduct, deadline);
-  }
-}
-
 interface Round {
   orderIds: readonly number[];
   orders: ReadonlyMap<number, OrderFacts>;
   free: readonly ReserveRequest[];
+  /** Those of whom it is written already that they are reserved. */
+  ahead: ReadonlySet<number>;
   stock: Map<number, number>;
   now: string;
   attempts: ReadonlyMap<number, number>;
@@ -133,9 +238,10 @@ interface Round {
 async function decideAndWrite(
   deps: HandlerDeps,
   tx: Queryable,
-  { orderIds, orders, free, stock, now, attempts }: Round,
-): Promise<Map<number, Outcome>> {
+  { orderIds, orders, free, ahead, stock, now, attempts }: Round,
+): Promise<Reserved> {
   const decided = await decideInQueues(tx, free, stock, deps.onShortage ?? "fail");
+  holdToAhead(ahead, free, decided.decisions);
   const outcomes = new Map<number, Outcome>();
   for (const id of orderIds) if (!orders.has(id)) outcomes.set(id, vanished("order", id));
 
@@ -156,7 +262,7 @@ async function decideAndWrite(
     switch (decision.kind) {
       case "reserve":
         reserved.push(order.id);
-        events.push({ orderId: order.id, event: "reserved", attempt });
+        if (!ahead.has(order.id)) events.push({ orderId: order.id, event: "reserved", attempt });
         outcomes.set(order.id, doneWith(charge));
         break;
       case "already_reserved":
@@ -182,15 +288,14 @@ async function decideAndWrite(
 
   if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
   const arrived = await writeQueues(tx, free, decided, stock);
-  await transitionOrders(tx, "reserve", reserved, now);
+  await transitionOrders(tx, "reserve", reserved.filter((id) => !ahead.has(id)), now);
   await transitionOrders(tx, "run_short", short, now);
   await addOrderEvents(tx, events, deps.consumer);
   for (const [id, effects] of await effectsOfEnded(deps, tx, ended, { before, now })) {
     outcomes.set(id, done(effects));
   }
   await addRetries(deps, tx, free, outcomes);
-  withFollowUps([...outcomes.values()], arrived);
-  return outcomes;
+  return { outcomes, arrived };
 }
 
 /**

@@ -49,9 +49,9 @@ export async function* readText(
 }
 
 /**
- * Reads the bytes of a file, unpacked where it is gzip, in pieces that may be kept.
+ * Reads the bytes of a file, unpacked where it is gzip, in pieces that are good until the next one is asked for.
  *
- * @param source the file; gzip is told by its first bytes
+ * @param source the file; gzip is told by its first bytes. Of its chunks, too, each is looked at only until the next one
  * @param line the line that the text has come to, for messages
  * @param onBytes is told how many bytes of the source were read, piece by piece
  * @throws {WorkflowError} `invalid`, with the line, for damaged gzip
@@ -110,7 +110,7 @@ export function utf8Decoder(line: () => number): Utf8Decoder {
 
 /** The same bytes without very small chunks, which would cost more than they hold. */
 async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  let room: Uint8Array | undefined;
+  let room: Uint8Array<ArrayBuffer> | undefined;
   let filled = 0;
   for await (const chunk of chunks) {
     if (filled === 0 && chunk.length >= minPieceBytes) {
@@ -125,8 +125,6 @@ async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
       filled += some.length;
       if (filled < maxPieceBytes) continue;
       yield room;
-      // Whoever got it may keep it.
-      room = undefined;
       filled = 0;
     }
   }
@@ -150,7 +148,8 @@ async function* unzipped(
   while (length < 2) {
     const { value, done } = await chunks.next();
     if (done) break;
-    start.push(value);
+    // The next one may come in the same memory.
+    start.push(new Uint8Array(value));
     length += value.length;
   }
   const [first, second] = start.flatMap((chunk) => [...chunk.subarray(0, 2)]);
@@ -176,11 +175,14 @@ async function* unzipped(
   }
 }
 
-/** What is handed in at once is unpacked at once, to a thousand times as much where somebody means harm. */
+/**
+ * What is handed in at once is unpacked at once, to a thousand times as much where somebody means harm. Of own memory: it
+ * is read ahead, and the chunk may be changed then.
+ */
 async function* inSlices(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += packedBytes) {
-      yield chunk.subarray(at, at + packedBytes);
+      yield new Uint8Array(chunk.subarray(at, at + packedBytes));
     }
   }
 }

@@ -68,7 +68,8 @@ export const defaultOrderRows = 10_000;
 
 /**
  * Reads a file to its end and checks all that makes it a CSV of orders. Its bytes are kept, on disk where
- * they are many, and its rows are made when they are asked for.
+ * they are many, and its rows are made when they are asked for. A piece of the source may be changed once the next one is
+ * asked for.
  *
  * In most files the rows of an order stand together, and then an order is complete as soon as the next one
  * begins. Which orders are scattered is known after the check; only their rows are gathered.
@@ -146,7 +147,7 @@ async function readWhole(
   };
   for await (const bytes of readBytes(source, scanner.line, (count) => bytesRead += count)) {
     unpackedBytes += bytes.length;
-    spool.write(bytes);
+    spool.write(bytes, { isLent: true });
     options.onPiece?.(bytes);
     inOwnForm(() => take(bytes));
     tell();

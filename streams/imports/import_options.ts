@@ -17,6 +17,7 @@ import type { RedisClient } from "../redis/redis.ts";
 import type { BatchLimits } from "./import_batches.ts";
 import type { ImportFileLimits } from "./import_file.ts";
 import type { RejectsFile } from "./rejects_file.ts";
+import type { AwaitedEngine } from "./wait_out.ts";
 
 /** What the importer works with. */
 export interface ImportDeps {
@@ -88,13 +89,13 @@ export interface ImportOptions {
   dryRun?: boolean;
   /** Where rows that were not taken are written to. */
   rejectsPath?: string;
-  /** Opens something else than a file for the rows that were not taken. */
-  openRejects?: (form: RejectsForm) => Promise<RejectsFile>;
+  /** Opens something else than a file for the rows that were not taken, by a database that waits as the import does. */
+  openRejects?: (form: RejectsForm, db: Database) => Promise<RejectsFile>;
   /**
    * Begins the row in `imports` once the file was read and found to be a CSV of orders; undefined for none.
-   * By default there is one unless this is a dry run.
+   * By default there is one unless this is a dry run. The database that it is given waits as the import does.
    */
-  begin?: (form: ImportedForm) => Promise<number | undefined>;
+  begin?: (form: ImportedForm, db: Database) => Promise<number | undefined>;
   /** Is called where orders were changed, in the transaction that ends the row in `imports`, however it ends. */
   onEdited?: (tx: Queryable, importId: number, orders: number) => Promise<void>;
   /** Who brings the file, for the timeline; the import's id follows. */
@@ -105,6 +106,8 @@ export interface ImportOptions {
   seesOthers?: boolean;
   /** Nobody is served by this process meanwhile: what would be kept waiting is the import itself. */
   alone?: boolean;
+  /** For how many milliseconds an engine may be away before the import fails; by default for none. */
+  waitMs?: number;
   /** Ends the import between two batches; those that were written stay. */
   signal?: AbortSignal;
   /** Is told how far the import is, at least once a batch. */
@@ -135,6 +138,8 @@ export interface ImportProgress {
   /** Rows whose orders were taken or rejected. */
   rowsDone: number;
   ordersDone: number;
+  /** What it waits for at this moment; undefined while it works. */
+  waitingFor?: AwaitedEngine;
 }
 
 /** Nothing was done yet. */

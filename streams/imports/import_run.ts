@@ -15,6 +15,7 @@ import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options
 import type { OrderTotals } from "./order_totals.ts";
 import type { PreviewWatch } from "./preview_watch.ts";
 import type { RejectsFile } from "./rejects_file.ts";
+import type { WaitOut } from "./wait_out.ts";
 
 /** A run that has begun. */
 export interface ImportRun {
@@ -36,6 +37,8 @@ export interface ImportRun {
   watch: PreviewWatch | undefined;
   /** Who was erased, for the rows that are not taken. */
   erased: ErasedRows;
+  /** How it waits for engines that are away; its database waits by itself. */
+  wait: WaitOut;
   /** How often the database was replaced by an older one before the run. */
   losses: number;
   /** When its row was brought up to date last. */
@@ -50,7 +53,7 @@ export async function beginRun(
   deps: ImportDeps,
   options: ImportOptions,
   { progress, header, ...parts }:
-    & Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress">
+    & Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress" | "wait">
     & { header: readonly string[] },
 ): Promise<ImportRun> {
   const name = parts.id === undefined ? "import" : `import:${parts.id}`;

@@ -10,6 +10,7 @@ import { isImportColumn } from "../../domain/import/csv_columns.ts";
 import { planHash } from "../../domain/import/plan_hash.ts";
 import { isOfPayment } from "../../domain/import/profile/payment_column.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
+import { totalOf } from "../../domain/import/profile/total_names.ts";
 import { questionFault } from "../../domain/import/source_row.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { latestPlacedAt } from "../../domain/order/placed_at.ts";
@@ -59,7 +60,7 @@ export async function openOrderFile(
     limits,
     onProgress,
     onPiece: hash === undefined ? undefined : (bytes) => hash.update(bytes),
-    otherBy: statusColumn,
+    otherBy: meaningfulColumn,
     async openOther(form) {
       other = await (await import("./other_file.ts")).openOtherFile(form, options);
       return other.file;
@@ -71,14 +72,20 @@ export async function openOrderFile(
   return { ...file, other, plan };
 }
 
-/** An order that its shop has cancelled or paid back must not be charged: what such a column says can't be passed over. */
-function statusColumn(header: readonly string[]): string | undefined {
-  const name = header.find((name) => {
-    const suspicion = isImportColumn(name) ? undefined : suspicionOf(name);
-    if (suspicion === "status" || suspicion === "refund") return true;
-    return !isImportColumn(name) && isOfPayment(name);
+/**
+ * Why a file in the own columns has to be read like any other. An order that its shop has cancelled or paid back must not be
+ * charged, and one that comes to something else than its own total must not be booked: what such a column says can't be
+ * passed over.
+ */
+function meaningfulColumn(header: readonly string[]): string | undefined {
+  const others = header.filter((name) => !isImportColumn(name));
+  const status = others.find((name) => {
+    const suspicion = suspicionOf(name);
+    return suspicion === "status" || suspicion === "refund" || isOfPayment(name);
   });
-  return name === undefined ? undefined : `column ${name} says what became of an order`;
+  if (status !== undefined) return `column ${status} says what became of an order`;
+  const total = others.find((name) => totalOf(name) !== undefined);
+  return total === undefined ? undefined : `column ${total} says what an order comes to`;
 }
 
 /**
@@ -147,7 +154,7 @@ export async function requireTotals(
   options: Pick<ImportOptions, "name" | "keepGoodRows" | "plan" | "dryRun" | "signal">,
 ): Promise<void> {
   const isSeen = options.plan !== undefined || options.dryRun === true;
-  if (other === undefined || other.isCertain || isSeen || !other.file.hasUnusedTotals) return;
+  if (other === undefined || isSeen || !other.file.hasUnusedTotals) return;
   const { file } = other;
   const decide = {
     keepGoodRows: options.keepGoodRows ?? false,

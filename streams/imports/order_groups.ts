@@ -69,7 +69,7 @@ export function groupRows({ scattered, oversized }: TrackedOrders): RowGrouping 
         endOrder();
         currentId = id;
         isScattered = id !== "" && scattered.has(id);
-        isOversized = oversized.has(id);
+        isOversized = oversized.size > 0 && oversized.has(id);
       }
       return isScattered && !isOversized;
     },

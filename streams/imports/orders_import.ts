@@ -15,12 +15,14 @@ import {
   type ImportDeps,
   type ImportedForm,
   type ImportOptions,
+  type ImportProgress,
   noProgress,
 } from "./import_options.ts";
 import { beginRun } from "./import_run.ts";
 import { openNamedFile, requirePlan, requireTotals } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { openRejectsFile } from "./rejects_file.ts";
+import { type AwaitedEngine, type WaitOut, waitOut } from "./wait_out.ts";
 import { writeBatches } from "./write_batches.ts";
 
 export type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
@@ -89,12 +91,15 @@ async function runImport(
     progress.phase = "writing";
     try {
       options.signal?.throwIfAborted();
-      const id = await begin(deps, options, {
+      const wait = waitIn(deps, options, progress);
+      const waiting = { ...deps, db: wait.database };
+      const id = await begin(waiting, options, {
         profile: other?.file.settings.name ?? null,
         plan: file.plan ?? null,
       });
-      rejects ??= await options.openRejects?.(form);
-      const run = await beginRun(deps, options, {
+      rejects ??= await options.openRejects?.(form, wait.database);
+      const run = await beginRun(waiting, options, {
+        wait,
         id,
         rejects,
         totals,
@@ -118,12 +123,26 @@ async function runImport(
   }
 }
 
+/** How the import waits for engines, shown in its progress. */
+function waitIn(
+  { db, log }: ImportDeps,
+  { waitMs = 0, signal, onProgress }: ImportOptions,
+  progress: ImportProgress,
+): WaitOut {
+  const onWait = (engine: AwaitedEngine | undefined) => {
+    if (engine === undefined) delete progress.waitingFor;
+    else progress.waitingFor = engine;
+    onProgress?.(progress);
+  };
+  return waitOut({ db, log, maxMs: waitMs, signal, onWait });
+}
+
 /** @returns the id of the row in `imports` */
 async function begin(
   { db }: ImportDeps,
   options: ImportOptions,
   form: ImportedForm,
 ): Promise<number | undefined> {
-  if (options.begin !== undefined) return await options.begin(form);
+  if (options.begin !== undefined) return await options.begin(form, db);
   return options.dryRun ? undefined : await createImport(db, options.name, { ...form });
 }

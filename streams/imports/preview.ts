@@ -14,6 +14,7 @@ import {
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
 import { type ImportDeps, type ImportOptions, noProgress } from "./import_options.ts";
 import { beginRun } from "./import_run.ts";
+import { waitOut } from "./wait_out.ts";
 import { openNamedFile, type OrderFile } from "./order_file.ts";
 import { orderTotals } from "./order_totals.ts";
 import { previewWatch, type WatchedOrders } from "./preview_watch.ts";
@@ -62,6 +63,7 @@ export async function previewOrders(
     progress.phase = "writing";
     const watch = previewWatch(deps.db, options);
     const run = await beginRun(deps, { ...options, dryRun: true }, {
+      wait: waitOut({ ...deps, maxMs: 0 }),
       id: undefined,
       rejects: undefined,
       totals,

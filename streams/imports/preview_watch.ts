@@ -331,14 +331,18 @@ function watchAddresses(db: Queryable) {
   let cache = new Map<string, KnownAddress | null>();
   const examples: ImportPreview["addresses"]["examples"] = [];
   return {
-    /** What the database says of the customers of some orders; most come again and again. */
+    /**
+     * What the database says of the customers of some orders, those left out of whom nothing could be told: guests, of whom
+     * each order has another one, and who names no address. The others mostly come again and again.
+     */
     async read(orders: readonly IncomingOrder[]): Promise<BatchFacts["addresses"]> {
       if (cache.size > customersKept) cache = new Map();
       const mine = cache;
       const unknown = new Set<string>();
-      for (const { customer: { externalId } } of orders) {
-        if (!mine.has(externalId)) unknown.add(externalId);
+      for (const { customer: { externalId, email, guest } } of orders) {
+        if (!guest && email !== null && !mine.has(externalId)) unknown.add(externalId);
       }
+      if (unknown.size === 0) return mine;
       const found = await readAddresses(db, [...unknown]);
       for (const externalId of unknown) {
         mine.set(ownCopy(externalId), found.get(externalId) ?? null);

@@ -99,7 +99,7 @@ const defaultUnpackedBytes = 4 * 1024 * 1024 * 1024;
 
 /**
  * Reads a file to its end and keeps its bytes, on disk where they are many. Its records are made when they are asked
- * for.
+ * for. A piece of the source may be changed once the next one is asked for.
  *
  * @throws {WorkflowError} `invalid` for what is no table, such as a PDF, and for one with more faulty records than
  * 100 and than 1 % of it: with every fault's line, text and remedy, the first twenty by themselves
@@ -114,7 +114,7 @@ export async function openSourceTable(
   try {
     const othersTurn = takeTurns();
     for await (const bytes of readBytes(source, () => 1, (count) => bytesRead += count)) {
-      spool.write(bytes);
+      spool.write(bytes, { isLent: true });
       options.onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows: 0 });
       await othersTurn();
       options.signal?.throwIfAborted();
@@ -500,10 +500,10 @@ async function* workbookRecords(
 /** Faults that are told one by one. */
 const toldFaults = 20;
 
-/** Goes over all rows once, and keeps them. */
 /** Rows that are looked at before others may have their turn: a profile may name each column again and again. */
 const rowsLookedAt = 16;
 
+/** Goes over all rows once, and keeps them. */
 async function checkRows(
   content: Content,
   kept: KeptRows,
@@ -524,7 +524,8 @@ async function checkRows(
     kept.add(some, content.form.delimiter);
     for (let at = 0; looked !== undefined && at < some.length; at += rowsLookedAt) {
       looked(some.length <= rowsLookedAt ? some : some.slice(at, at + rowsLookedAt));
-      await othersTurn();
+      const turn = othersTurn();
+      if (turn !== undefined) await turn;
     }
     onProgress?.({ bytes: bytesRead, unpackedBytes: spool.size(), rows });
   }

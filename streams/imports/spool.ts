@@ -51,7 +51,7 @@ export function openSpool(memoryBytes = defaultMemoryBytes): Spool {
         for (const piece of held) file.append(piece);
         held = [];
       }
-      if (file === undefined) held.push(isLent ? bytes.slice() : bytes);
+      if (file === undefined) held.push(isLent ? new Uint8Array(bytes) : bytes);
       else file.append(bytes);
     },
     size: () => length,

@@ -30,7 +30,7 @@ export function utf8Text({ fatal = false } = {}): TextPieces {
       const all = rest.length === 0 ? bytes : joined(rest, bytes);
       const end = endOfCharacters(all);
       // Whoever gave the bytes may change them.
-      rest = all.slice(end);
+      rest = new Uint8Array(all.subarray(end));
       return decoder.decode(all.subarray(0, end));
     },
     end() {

@@ -142,7 +142,9 @@ async function takeBatch(
     });
     for (const [index, place] of places.entries()) {
       const result = results[index]!;
-      taken[place] = isWhole ? await editTaken(run, orders[place]!.order, result) : result;
+      taken[place] = isWhole
+        ? await run.wait.during(() => editTaken(run, orders[place]!.order, result))
+        : result;
     }
   }
   return taken;
@@ -174,7 +176,7 @@ async function completeBatch(
   form: OrderForm,
 ): Promise<readonly RejectedRow[]> {
   const { deps, options, rejects, reasons, counts, totals, progress } = run;
-  const published = options.dryRun ? 0 : await publishTaken(deps, taken);
+  const published = options.dryRun ? 0 : await run.wait.during(() => publishTaken(deps, taken));
   const rejected = await run.erased.without([
     ...batch.rejected,
     ...rejectedOf(batch, taken, form, options),
@@ -231,10 +233,15 @@ async function publishTaken(deps: ImportDeps, taken: readonly TakenOrder[]): Pro
       currency,
     },
   }));
-  const published = await publish(deps, messages, { oncePerOrder: true, committed: true });
+  const published = await publish(deps, messages, {
+    lane: "bulk",
+    oncePerOrder: true,
+    committed: true,
+  });
   const followUps = taken.flatMap(({ followUps = [] }) => followUps);
   if (followUps.length > 0) {
-    await publish(deps, followUps.map((message) => ({ message })), { committed: true });
+    const following = followUps.map((message) => ({ message }));
+    await publish(deps, following, { lane: "bulk", committed: true });
   }
   return published;
 }

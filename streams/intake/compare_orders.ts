@@ -96,9 +96,11 @@ async function recognizeErased(
 ): Promise<void> {
   if (![...known.values()].some(({ isErased }) => isErased)) return;
   const key = await readErasureKey(db, erasureSecret);
-  for (const { order: { externalOrderId }, hash } of candidates) {
-    const order = known.get(externalOrderId);
-    if (order?.isErased && order.hash === erasedContentHash(key, hash)) order.hash = hash;
+  for (const candidate of candidates) {
+    const order = known.get(candidate.order.externalOrderId);
+    if (!order?.isErased) continue;
+    const { hash } = candidate;
+    if (order.hash === erasedContentHash(key, hash)) order.hash = hash;
   }
 }
 
@@ -113,12 +115,13 @@ export function outcomeOf(candidate: OrderToWrite, compared: Comparison): Intake
  * another's, and `paidBy` which were paid by another's payment.
  */
 export function changeOf(
-  { order, hash }: OrderToWrite,
+  candidate: OrderToWrite,
   known: KnownOrder | undefined,
   { losing, foreign, lacking, paidBy, repaid }: Pick<Comparison, "losing"> & Partial<Comparison>,
 ): IntakeChange {
+  const { order } = candidate;
   const { externalOrderId } = order;
-  const content = known?.hash !== hash;
+  const content = known === undefined || known.hash !== candidate.hash;
   return {
     content,
     ofAnother: content && known !== undefined && isOfAnother(known, order),
@@ -212,9 +215,10 @@ export async function losingOrders(
   { onPendingChange }: Pick<CompareOptions, "onPendingChange">,
 ): Promise<Set<string>> {
   if (onPendingChange !== "update") return new Set();
-  const changed = candidates.flatMap(({ order, hash }) => {
+  const changed = candidates.flatMap((candidate) => {
+    const { order } = candidate;
     const before = known.get(order.externalOrderId);
-    if (before?.status !== "PENDING" || before.hash === hash) return [];
+    if (before?.status !== "PENDING" || before.hash === candidate.hash) return [];
     return [{ order, before, kinds: sumsOf(order.items).size }];
   });
   const sums = await readItemSums(

@@ -10,11 +10,13 @@ import { decideIntake, type IntakeOutcome, isOfAnother } from "../../domain/orde
 import type { OrderStatus } from "../../domain/order/order.ts";
 import { paidAtSourceText } from "../../domain/order/source_payment.ts";
 import {
+  type AbsentKeys,
   type Catalog,
   completeCatalog,
   completedWithin,
   emptyCatalog,
   learnFrom,
+  lookUpCatalog,
   noteDescriptions,
   refreshCatalog,
   StaleCatalog,
@@ -56,7 +58,7 @@ export interface TakeOptions extends CompareOptions {
   actorOf?: (order: IncomingOrder) => string;
   /**
    * Is told the orders that were inserted, with their ids, in the transaction that inserts them: what it
-   * writes is there with the orders or not at all.
+   * writes is there with the orders or not at all. Not called where nothing is written.
    */
   inTransaction?: (tx: Queryable, inserted: ReadonlyMap<IncomingOrder, number>) => Promise<void>;
   /** Tell what would become of them and change nothing. */
@@ -162,11 +164,16 @@ async function takeOnce(
   catalog: Catalog,
   options: TakeOptions,
 ): Promise<TakenOrder[]> {
-  const seen = await compareOrders(db, candidates, catalog, options);
+  // What most orders need is looked up beside them; a longer run knows it.
+  const asksAhead = options.catalog === undefined && !options.dryRun;
+  const [seen, absent] = await Promise.all([
+    compareOrders(db, candidates, catalog, options),
+    asksAhead ? lookUpCatalog(db, catalog, candidates.map(({ order }) => order)) : undefined,
+  ]);
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
   const sorted = sortCandidates(candidates, seen);
-  const written = await writeSorted(db, sorted, seen, catalog, options);
+  const written = await writeSorted(db, sorted, seen, catalog, { ...options, absent });
   const { losing, repaid } = written;
   const locked: Comparison = { ...seen, known: written.locked, losing, repaid };
   const results = candidates.map((candidate): TakenOrder => {
@@ -249,7 +256,7 @@ async function writeSorted(
   { fresh, changing, unchanged }: SortedCandidates,
   seen: Comparison,
   catalog: Catalog,
-  options: TakeOptions,
+  options: TakeOptions & { absent?: AbsentKeys },
 ): Promise<WrittenOrders> {
   if (fresh.length > 0) {
     await completeCatalog(db, catalog, fresh.map(({ order }) => order), options);
@@ -321,14 +328,18 @@ async function writeOrders(
     ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
   ];
   if (contents.length > 0) {
-    refuseStale(catalog, await lockProductsShared(tx, productsOf(contents, catalog)));
-    await writeContents(tx, contents, updatedIds, catalog);
+    // Asked for at once, and run in this order.
+    const [erasures] = await Promise.all([
+      lockProductsShared(tx, productsOf(contents, catalog)),
+      writeContents(tx, contents, updatedIds, catalog),
+      addEvents(tx, { fresh, ids, updates, updatedIds }, options),
+      options.inTransaction?.(
+        tx,
+        new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
+      ),
+    ]);
+    refuseStale(catalog, erasures);
   }
-  await addEvents(tx, { fresh, ids, updates, updatedIds }, options);
-  await options.inTransaction?.(
-    tx,
-    new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
-  );
   return { ids, locked, losing, repaid, followUps, catalog };
 }
 

@@ -295,7 +295,11 @@ async function settleAnswered(
 
 function withoutCharge(deps: HandlerDeps, order: OrderFacts, further: Enqueued[] = []): Outcome {
   if (order.status === "PENDING") {
-    return { kind: "retry", error: `order ${order.id} is to be charged but holds no stock` };
+    return {
+      kind: "retry",
+      error: `order ${order.id} is to be charged but holds no stock`,
+      early: true,
+    };
   }
   const outcome = done(effectsOfOrder(order, deps.kpiDay));
   return outcome.kind === "done"

@@ -154,7 +154,7 @@ async function settleDecided(
       );
     }
   }
-  await publish(deps, reversals, { committed: true });
+  await publish(deps, reversals, { lane: deps.lane, committed: true });
 }
 
 /** Money that was recorded as something to give back, and whose message a crash may have lost. */
@@ -171,6 +171,6 @@ async function publishReversals(deps: HandlerDeps, orders: readonly ChargeFacts[
         currency: currency ?? currencyOf.get(orderId)!,
       },
     })),
-    { committed: true },
+    { lane: deps.lane, committed: true },
   );
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
@@ -103,10 +104,13 @@ export async function settlePayments(
     return await settleBatch(deps, deliveries, { looksForOwners: false });
   } catch (error) {
     // A payment of another order has the name of one of these charges. That is rare, so whose it is is asked only now.
-    if (!isDuplicateKey(error)) throw error;
+    if (!isDuplicateKey(error) && !(error instanceof ArchivedPayment)) throw error;
     return await settleBatch(deps, deliveries, { looksForOwners: true });
   }
 }
+
+/** A payment of an archived order has the name of one of the charges, as a duplicate key says of other orders. */
+class ArchivedPayment extends Error {}
 
 /** @param options.looksForOwners leave out answers whose payment is on record as another order's */
 function settleBatch(
@@ -141,7 +145,7 @@ function settleBatch(
     const { paid, declined, payments, events } = settling;
     await transitionOrders(tx, "pay", paid, now);
     await transitionOrders(tx, "decline", declined, now);
-    await insertPayments(tx, payments, now);
+    if (await insertPayments(tx, payments, now) < payments.length) throw new ArchivedPayment();
     await insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now);
     await recordUnexpected(deps, tx, settling, outcomes);
     for (const { id, outcome } of settling.ended) await noteSupersededOutcome(tx, id, outcome);
@@ -185,7 +189,11 @@ function readSources(
   );
 }
 
-/** @returns the outcome, which {@linkcode recordUnexpected} may still add to */
+/**
+ * An answer may be about a charge of an edit that this server does not know yet.
+ *
+ * @returns the outcome, which {@linkcode recordUnexpected} may still add to
+ */
 function settleOne(
   deps: HandlerDeps,
   settling: Settling,
@@ -199,7 +207,11 @@ function settleOne(
   const superseded = supersededBy(settling.superseded.get(orderId), message);
   if (superseded !== undefined) return endSuperseded(deps, settling, superseded, message, index);
   if (key !== undefined && !settling.keysOf.get(orderId)?.includes(key)) {
-    return { kind: "dead", error: `the answer to charge ${key} is not about order ${orderId}` };
+    return {
+      kind: "dead",
+      error: `the answer to charge ${key} is not about order ${orderId}`,
+      early: true,
+    };
   }
   const before = recorded.get(orderId) ?? null;
   const source = settling.sources.get(orderId);
@@ -235,7 +247,11 @@ function settleOne(
       settling.unexpected.push({ kind: "second", message, index });
       break;
     case "too_early":
-      return { kind: "retry", error: `order ${orderId} was paid before it was reserved` };
+      return {
+        kind: "retry",
+        error: `order ${orderId} was paid before it was reserved`,
+        early: true,
+      };
     case "source_first":
       return {
         kind: "retry",
@@ -244,7 +260,7 @@ function settleOne(
     case "taken_back":
       return { kind: "dead", error: takenBack(message, before!) };
     case "wrong_amount":
-      return { kind: "dead", error: wrongAmount(order, message, before) };
+      return { kind: "dead", error: wrongAmount(order, message, before), early: true };
   }
   return done(effectsOfOrder(orders.get(orderId)!, deps.kpiDay));
 }
@@ -376,6 +392,8 @@ async function recordUnexpected(
   settling: Settling,
   outcomes: Outcome[],
 ): Promise<void> {
+  // What stands beside a payment of years ago is a person's to decide about.
+  await restoreOrders(tx, [...new Set(settling.unexpected.map(({ message }) => message.orderId))]);
   for (const { orderId, amountCents } of settling.mended) {
     await settleDispute(tx, orderId, amountCents);
   }

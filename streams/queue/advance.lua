@@ -7,18 +7,18 @@
 -- no cause, and is enqueued whatever became of the message.
 --
 -- KEYS[1]      stream of the acknowledged messages
--- KEYS[2]      their weights (unit -> amount)
--- KEYS[3]      their errors hash     KEYS[4] their error texts hash     KEYS[5] their retries set
--- KEYS[6]      their stats hash
--- KEYS[7]      traces of scheduled messages (message -> traceparent)
--- KEYS[8..]    stream, scheduled set and weights of each group that may get messages; a last key, if there is
---              one: a hash of marks
+-- KEYS[2]      their scheduled set   KEYS[3] their weights (unit -> amount)
+-- KEYS[4]      their errors hash     KEYS[5] their error texts hash     KEYS[6] their retries set
+-- KEYS[7]      their group's stats hash
+-- KEYS[8]      traces of scheduled messages (message -> traceparent)
+-- KEYS[9..]    stream, scheduled set and weights for each entry of ARGV[3]; a last key, if there is one: a hash
+--              of marks
 -- ARGV[1]      group of the acknowledged messages
 -- ARGV[2]      JSON [[id, ...], [unit, ...], [amount, ...]]: what to acknowledge
--- ARGV[3]      JSON [[group index from 0, delay in ms, [cause, ...], [unit, ...], [amount, ...],
---              [message, ...], [once id, ...], [trace, ...]], ...]: what to enqueue, in order; cause is
---              the position (from 1) of the message in ARGV[2] that it follows, or 0; once id is an id
---              that is enqueued at most once, or 0; traces are traceparents, "" for none, or all left out
+-- ARGV[3]      JSON [[delay in ms, [cause, ...], [unit, ...], [amount, ...], [message, ...], [once id, ...],
+--              [trace, ...]], ...]: what to enqueue, in order; cause is the position (from 1) of the
+--              message in ARGV[2] that it follows, or 0; once id is an id that is enqueued at most once,
+--              or 0; traces are traceparents, "" for none, or all left out
 -- ARGV[4]      prefix of the once bitmaps      ARGV[5] ids to a bitmap
 -- ARGV[6]      stats counter to raise by the acknowledged ("" for none)
 -- ARGV[7]      field of a stream entry that holds the message     ARGV[8] field that holds its trace
@@ -56,7 +56,7 @@ for position, id in ipairs(ids) do
     local unit, amount = units[position], amounts_out[position]
     local sum = weight_out[unit] or 0
     if sum + amount > most_exact then
-      add_weight(KEYS[2], unit, sum, -1)
+      add_weight(KEYS[3], unit, sum, -1)
       sum = 0
     end
     weight_out[unit] = sum + amount
@@ -98,20 +98,20 @@ end
 for first = 1, #rest, 1000 do
   call('XDEL', stream, unpack(rest, first, math.min(first + 999, #rest)))
 end
-if acknowledged > 0 and call('EXISTS', KEYS[3], KEYS[5]) > 0 then
+if acknowledged > 0 and call('EXISTS', KEYS[4], KEYS[6]) > 0 then
   for first = 1, #gone, 1000 do
     local last = math.min(first + 999, #gone)
-    call('HDEL', KEYS[3], unpack(gone, first, last))
     call('HDEL', KEYS[4], unpack(gone, first, last))
-    call('ZREM', KEYS[5], unpack(gone, first, last))
+    call('HDEL', KEYS[5], unpack(gone, first, last))
+    call('ZREM', KEYS[6], unpack(gone, first, last))
   end
 end
 
-for unit, amount in pairs(weight_out) do add_weight(KEYS[2], unit, amount, -1) end
+for unit, amount in pairs(weight_out) do add_weight(KEYS[3], unit, amount, -1) end
 
-for _, column in ipairs(columns) do
-  local target, delay_ms, causes, units, amounts, texts, once_ids, traces = unpack(column)
-  local to, scheduled, weights = KEYS[8 + 3 * target], KEYS[9 + 3 * target], KEYS[10 + 3 * target]
+for position, column in ipairs(columns) do
+  local delay_ms, causes, units, amounts, texts, once_ids, traces = unpack(column)
+  local to, scheduled, weights = KEYS[6 + 3 * position], KEYS[7 + 3 * position], KEYS[8 + 3 * position]
   local due_ms
   if delay_ms > 0 then
     local time = call('TIME')
@@ -132,7 +132,7 @@ for _, column in ipairs(columns) do
       -- Redis' clock was ahead.
       wanted = call('ZADD', scheduled, 'LT', due_ms, texts[index]) == 1
       if wanted and traceparent and traceparent ~= '' then
-        call('HSET', KEYS[7], texts[index], traceparent)
+        call('HSET', KEYS[8], texts[index], traceparent)
       end
     elseif wanted and traceparent and traceparent ~= '' then
       call('XADD', to, '*', field, texts[index], trace_field, traceparent)
@@ -152,12 +152,10 @@ for _, column in ipairs(columns) do
   end
   for unit, sum in pairs(weight_in) do add_weight(weights, unit, sum, 1) end
 end
--- An empty queue weighs nothing: what crashes and losses left over in the sums is put right.
-for target = 0, math.floor((#KEYS - 7) / 3) - 1 do
-  local stream, scheduled = KEYS[8 + 3 * target], KEYS[9 + 3 * target]
-  if stream == KEYS[1] and redis.call('XLEN', stream) == 0 and redis.call('ZCARD', scheduled) == 0 then
-    for _, unit in ipairs(redis.call('HKEYS', KEYS[2])) do redis.call('HSET', KEYS[2], unit, 0) end
-  end
+-- An empty queue weighs nothing: what crashes and losses left over in the sums is put right, by one that lost its
+-- messages as well.
+if #ids > 0 and call('XLEN', stream) == 0 and call('ZCARD', KEYS[2]) == 0 then
+  for _, unit in ipairs(call('HKEYS', KEYS[3])) do call('HSET', KEYS[3], unit, 0) end
 end
 for position = 9, #ARGV, 2 do
   local name, number = ARGV[position], tonumber(ARGV[position + 1])
@@ -165,5 +163,5 @@ for position = 9, #ARGV, 2 do
     call('HSET', KEYS[#KEYS], name, ARGV[position + 1])
   end
 end
-if counter ~= '' and acknowledged > 0 then call('HINCRBY', KEYS[6], counter, acknowledged) end
+if counter ~= '' and acknowledged > 0 then call('HINCRBY', KEYS[7], counter, acknowledged) end
 return {acknowledged, enqueued}

@@ -9,8 +9,8 @@ import { maxBlockMs } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 import type { Consumer, ConsumerDeps } from "./consumer_state.ts";
 import { maxRetryDelayMs } from "./delay.ts";
-import type { AnyMessage, Codec, QueueDeps, QueueKeys } from "./queue.ts";
-import type { Entry, QueueTypes } from "./work.ts";
+import type { AnyMessage, Codec } from "./queue.ts";
+import type { EngineDeps, Entry, QueueTypes } from "./work.ts";
 
 const promoteScript = defineScript("promote", import.meta.url);
 const claimDueScript = defineScript("claim_due", import.meta.url);
@@ -28,19 +28,21 @@ export function helperOf(consumer: string): string {
 export async function claim<T extends QueueTypes>(
   consumer: Consumer<T>,
 ): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
-  const { deps, options: { group, work, batchSize, takeoverMs } } = consumer;
+  const { deps, options: { group, work, takeoverMs, live } } = consumer;
+  const size = consumer.batchSize;
   const [[, nextScheduledMs], due] = await Promise.all([
-    promote(deps, work.codec, { group, most: batchSize, maxMs: work.maxDelayMs(deps) }),
-    claimDue(consumer, batchSize),
+    promote(deps, work.codec, { group, most: size, maxMs: work.maxDelayMs(deps) }),
+    claimDue(consumer, size),
   ]);
-  const [nextDelayedMs, others, ...delayed] = due;
+  const [nextDelayedMs, others, liveAgeMs, ...delayed] = due;
+  live?.saw(liveAgeMs);
   const entries = delayed.map(toEntry);
   // Looking for orphans costs a scan of what is pending: a few times in a reclaim time is enough.
   const now = performance.now();
-  if (entries.length < batchSize && now - consumer.reclaimAt >= takeoverMs / 5) {
+  if (entries.length < size && now - consumer.reclaimAt >= takeoverMs / 5) {
     consumer.reclaimAt = now;
     const [next, ...orphaned] = await reclaim(deps, consumer.options, {
-      count: batchSize - entries.length,
+      count: size - entries.length,
       from: consumer.reclaimFrom,
     });
     consumer.reclaimFrom = next;
@@ -65,28 +67,30 @@ export async function claim<T extends QueueTypes>(
  * @param maxMs the longest that a message is scheduled ahead
  */
 export async function promote<M extends AnyMessage>(
-  { redis, keys }: QueueDeps,
+  { redis, keys, lane }: Pick<EngineDeps, "redis" | "keys" | "lane">,
   { messageField, traceField }: Codec<M>,
   { group, most: max, maxMs }: { group: string; most: number; maxMs: number },
 ): Promise<[moved: number, nextMs: number]> {
-  const scriptKeys = [keys.scheduled(group), keys.stream(group), keys.scheduledTraces];
+  const scriptKeys = [keys.scheduled(group, lane), keys.stream(group, lane), keys.scheduledTraces];
   const args = [max, messageField, traceField, maxMs];
   return await runScript(redis, promoteScript, scriptKeys, args) as [number, number];
 }
 
 /**
- * Claims delayed messages that are due, tells that this consumer is alive, and counts those of other
- * processes that are.
+ * Claims delayed messages that are due, tells that this consumer is alive, counts those of other processes that
+ * are, and tells how long ago the group last got a live message, in milliseconds; -1 for never.
  */
 export async function claimDue<T extends QueueTypes>(
   { deps, options }: Consumer<T>,
   max: number,
-): Promise<[nextMs: number, others: number, ...RawEntry[]]> {
-  const { redis, keys, consumer } = deps;
+): Promise<[nextMs: number, others: number, liveAgeMs: number, ...RawEntry[]]> {
+  const { redis, consumer } = deps;
   const { group } = options;
   const helper = helperOf(consumer);
   const args = [group, consumer, max, helper, 5 * maxBlockMs, maxRetryDelayMs(options)];
-  return await runScript(redis, claimDueScript, retryKeys(keys, group), args) as [
+  const scriptKeys = [...retryKeys(deps, group), deps.keys.stream(group, "live")];
+  return await runScript(redis, claimDueScript, scriptKeys, args) as [
+    number,
     number,
     number,
     ...RawEntry[],
@@ -100,25 +104,28 @@ export async function claimDue<T extends QueueTypes>(
  * @returns where the next look begins, and what was claimed
  */
 export async function reclaim(
-  { redis, keys, consumer }: Pick<ConsumerDeps<QueueTypes>, "redis" | "keys" | "consumer">,
+  deps: Pick<EngineDeps, "redis" | "keys" | "consumer" | "lane">,
   { group, takeoverMs }: { group: string; takeoverMs: number },
   look: { count: number; from: string; scan?: number },
 ): Promise<[next: string, ...RawEntry[]]> {
   const { count, from, scan = reclaimScan } = look;
-  const args = [group, consumer, takeoverMs, count, scan, from, deliveriesBeforeIsolation];
-  return await runScript(redis, reclaimScript, retryKeys(keys, group), args) as [
+  const args = [group, deps.consumer, takeoverMs, count, scan, from, deliveriesBeforeIsolation];
+  return await runScript(deps.redis, reclaimScript, retryKeys(deps, group), args) as [
     string,
     ...RawEntry[],
   ];
 }
 
 /** What the scripts need that look for messages to be tried again. */
-function retryKeys(keys: QueueKeys, group: string): string[] {
+function retryKeys(
+  { keys, lane }: Pick<EngineDeps, "keys" | "lane">,
+  group: string,
+): string[] {
   return [
-    keys.stream(group),
-    keys.retries(group),
-    keys.errors(group),
-    keys.errorTexts(group),
+    keys.stream(group, lane),
+    keys.retries(group, lane),
+    keys.errors(group, lane),
+    keys.errorTexts(group, lane),
     keys.alive(group),
   ];
 }
@@ -137,7 +144,7 @@ type RawEntry = [
 ];
 
 function toEntry([id, deliveries, errors, lastError, fields]: RawEntry): Entry {
-  return { id, deliveries, errors, lastError, fields };
+  return { id, deliveries, errors, lastError, fields, again: true };
 }
 
 /** Reads messages that nobody had yet. */
@@ -147,7 +154,8 @@ export async function readNew<T extends QueueTypes>(
   count: number,
   waitMs: number,
 ): Promise<Entry[]> {
-  const { redis, blocking, keys, consumer } = deps;
+  const { redis, blocking, consumer } = deps;
+  const stream = deps.keys.stream(group, deps.lane);
   const reply = waitMs >= 1
     ? await blocking.xreadgroup(
       "GROUP",
@@ -158,7 +166,7 @@ export async function readNew<T extends QueueTypes>(
       "BLOCK",
       Math.floor(waitMs),
       "STREAMS",
-      keys.stream(group),
+      stream,
       ">",
     )
     : await redis.xreadgroup(
@@ -168,7 +176,7 @@ export async function readNew<T extends QueueTypes>(
       "COUNT",
       count,
       "STREAMS",
-      keys.stream(group),
+      stream,
       ">",
     );
   const streams = (reply ?? []) as [string, [string, string[]][]][];
@@ -178,5 +186,6 @@ export async function readNew<T extends QueueTypes>(
     deliveries: 1,
     errors: 0,
     lastError: "",
+    again: false,
   }));
 }

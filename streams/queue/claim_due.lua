@@ -7,11 +7,12 @@
 --
 -- KEYS[1]  stream     KEYS[2] retries set     KEYS[3] errors hash     KEYS[4] error texts hash
 -- KEYS[5]  set of live consumers (name by the time in ms of their last sign)
+-- KEYS[6]  stream of the group's live lane
 -- ARGV[1]  group      ARGV[2] consumer        ARGV[3] most messages
 -- ARGV[4]  name of the consumer that helps this one    ARGV[5] for how many ms a sign of life counts
 -- ARGV[6]  longest time in ms for which a message is delayed
--- Returns  {ms until the next is due or -1, other live consumers, entry, ...}, an entry being
---          {id, deliveries, errors, last error text, {field, value, ...}}
+-- Returns  {ms until the next is due or -1, other live consumers, ms since the live lane last got a message or -1,
+--          entry, ...}, an entry being {id, deliveries, errors, last error text, {field, value, ...}}
 
 local group, consumer, most = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local helper, alive_ms = ARGV[4], tonumber(ARGV[5])
@@ -27,7 +28,17 @@ local others = 0
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], now_ms - alive_ms, '+inf')) do
   if name ~= consumer and name ~= helper then others = others + 1 end
 end
-local result = {-1, others}
+-- A stream knows the id that it gave last, also when it is empty.
+local live_ms = -1
+local live = redis.pcall('XINFO', 'STREAM', KEYS[6])
+if not live.err then
+  for i = 1, #live, 2 do
+    if live[i] == 'last-generated-id' then
+      live_ms = math.max(0, now_ms - tonumber(string.match(live[i + 1], '%d+')))
+    end
+  end
+end
+local result = {-1, others, live_ms}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now_ms, 'LIMIT', 0, most)) do
   redis.call('ZREM', KEYS[2], id)
   local claimed = redis.call('XCLAIM', KEYS[1], group, consumer, 0, id)

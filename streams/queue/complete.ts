@@ -44,6 +44,8 @@ interface Sorted<T extends QueueTypes> {
   events: T["event"][];
   failed: Failed<T["message"]>[];
   delayed: Failed<T["message"]>[];
+  newer: Failed<T["message"]>[];
+  later: Failed<T["message"]>[];
   dead: Failed<T["message"]>[];
 }
 
@@ -61,7 +63,10 @@ export async function complete<T extends QueueTypes>(
   turn: Turn,
 ): Promise<void> {
   const { group, work } = options;
-  const { finished, events, failed, delayed, dead } = sortResults(options, results);
+  const { finished, events, failed, delayed, newer, later, dead } = sortResults(
+    options,
+    results,
+  );
   if (events.length > 0) await work.beforeAcknowledge(deps, events);
   const marks = work.marks?.(deps);
   turn.handled += await finish(deps, work.codec, { group, finished, counter: "processed", marks });
@@ -76,14 +81,25 @@ export async function complete<T extends QueueTypes>(
     (isOutage(work.store, error) ? delayed : failed).push(...dead);
   }
   turn.retried += await delay(deps, options, failed, "error");
+  turn.retried += await delay(deps, options, later, "outage");
   turn.delayed += await delay(deps, options, delayed, "outage");
+  // No reason to rest: what else there is can be done.
+  await delay(deps, options, newer, "outage");
 }
 
 function sortResults<T extends QueueTypes>(
   { maxDeliveries }: CompleteOptions<T>,
   results: readonly Result<T>[],
 ): Sorted<T> {
-  const sorted: Sorted<T> = { finished: [], events: [], failed: [], delayed: [], dead: [] };
+  const sorted: Sorted<T> = {
+    finished: [],
+    events: [],
+    failed: [],
+    delayed: [],
+    newer: [],
+    later: [],
+    dead: [],
+  };
   for (const { entry, message, outcome } of results) {
     switch (outcome.kind) {
       case "done":
@@ -93,14 +109,26 @@ function sortResults<T extends QueueTypes>(
       case "retry": {
         const next = decideRedelivery(entry.deliveries + 1, entry.errors + 1, maxDeliveries);
         const failed = next === "dead_letter" ? sorted.dead : sorted.failed;
-        failed.push({ entry, message, error: outcome.error });
+        failed.push({ entry, message, error: outcome.error, early: outcome.early });
         break;
       }
+      case "later":
+        sorted.later.push({ entry, message, error: outcome.error });
+        break;
       case "outage":
         sorted.delayed.push({ entry, message, error: outcome.error });
         break;
+      case "newer":
+        sorted.newer.push({ entry, message, error: outcome.error, waitMs: outcome.ms });
+        break;
       case "dead":
-        sorted.dead.push({ entry, message, error: outcome.error, vanished: outcome.vanished });
+        sorted.dead.push({
+          entry,
+          message,
+          error: outcome.error,
+          vanished: outcome.vanished,
+          early: outcome.early,
+        });
         break;
       default:
         throw new Error(`unknown outcome ${JSON.stringify(outcome satisfies never)}`);

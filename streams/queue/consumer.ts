@@ -9,13 +9,16 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import { lanes } from "../../domain/messages/lane.ts";
 import { decideRedelivery } from "../../domain/messages/retry.ts";
 import { isLostGroup, maxBlockMs } from "../redis/redis.ts";
 import { isRedisAway } from "../redis/redis_away.ts";
 import { traceBatch, tracing } from "../telemetry/tracing.ts";
+import { batchSizeOf } from "./batch_size.ts";
 import { claim, claimDue, helperOf, readNew } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
+import { compareEntryIds } from "./entry_ids.ts";
 import { execute } from "./execute.ts";
 import { releaseOwn } from "./release.ts";
 import { isPause } from "./pause_group.ts";
@@ -25,17 +28,25 @@ import type { QueueDeps } from "./queue.ts";
 import { removeConsumers } from "./remove_consumers.ts";
 import { shareOutBy } from "./share_out.ts";
 import { sortOutLost } from "./sort_out_lost.ts";
-import type { Delivery, EngineDeps, Entry, QueueTypes, Turn } from "./work.ts";
+import type { Delivery, EngineDeps, Entry, Outcome, QueueTypes, Turn } from "./work.ts";
 
 /** How long a turn of a paused group waits at the most, in milliseconds. */
 const pausedTurnMs = 500;
 
-/** Creates a group and its stream from the very first message on; one that exists is left as it is. */
+/** So long a message waits for a process that knows its type, in milliseconds: an upgrade takes no longer than a day. */
+const maxNewerMs = 86_400_000;
+
+/** Shortest and longest pause between two looks at such a message, in milliseconds: as long it waits for that process. */
+const minNewerWaitMs = 1_000, maxNewerWaitMs = 15_000;
+
+/** Creates a group and its streams from the very first message on; what exists is left as it is. */
 export async function ensureGroup({ redis, keys }: QueueDeps, group: string): Promise<void> {
-  try {
-    await redis.xgroup("CREATE", keys.stream(group), group, "0", "MKSTREAM");
-  } catch (error) {
-    if (!messageOf(error).includes("BUSYGROUP")) throw error;
+  for (const lane of lanes) {
+    try {
+      await redis.xgroup("CREATE", keys.stream(group, lane), group, "0", "MKSTREAM");
+    } catch (error) {
+      if (!messageOf(error).includes("BUSYGROUP")) throw error;
+    }
   }
 }
 
@@ -49,6 +60,7 @@ export function makeConsumer<T extends QueueTypes>(
     deps,
     options,
     share: options.share ?? shareOutBy(work.handlers),
+    batchSize: batchSizeOf(deps.lane, options.batchSize),
     reclaimAt: -Infinity,
     reclaimFrom: "-",
     needsHelp: false,
@@ -76,13 +88,15 @@ export async function consumeOnce<T extends QueueTypes>(
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
   const { entries, nextDueMs, others } = await claim(consumer);
-  const room = options.batchSize - entries.length;
+  entries.sort((a, b) => compareEntryIds(a.id, b.id));
+  const { batchSize: size } = consumer;
+  const room = size - entries.length;
   if (room > 0) {
     const waits = entries.length === 0 && helps === undefined;
     const wait = waits ? Math.min(blockMs, nextDueMs) : 0;
     entries.push(...await readNew(deps, options.group, room, wait));
   }
-  consumer.needsHelp = others === 0 && entries.length >= options.batchSize;
+  consumer.needsHelp = others === 0 && entries.length >= size;
   if (consumer.needsHelp) consumer.callHelp();
   if (entries.length === 0 && helps !== undefined) return await rest(untilCalled(helps, blockMs));
   consumer.inHand = entries.map(({ id }) => id);
@@ -179,10 +193,15 @@ function sortEntries<T extends QueueTypes>(
   for (const entry of entries) {
     const message = codec.read(entry.fields);
     if (typeof message === "string") {
-      sorted.ended.push({ entry, message: null, outcome: { kind: "dead", error: message } });
+      const waitMs = waitForNewer(codec, entry);
+      const outcome: Outcome<T["message"], T["event"]> = waitMs === undefined
+        ? { kind: "dead", error: message }
+        : { kind: "newer", error: message, ms: waitMs };
+      sorted.ended.push({ entry, message: null, outcome });
       continue;
     }
-    const delivery = { id: entry.id, message, attempt: entry.deliveries };
+    const { id, deliveries: attempt, again } = entry;
+    const delivery = { id, message, attempt, again };
     switch (decideRedelivery(entry.deliveries, entry.errors, maxDeliveries)) {
       case "run":
         sorted.together.push(delivery);
@@ -195,6 +214,21 @@ function sortEntries<T extends QueueTypes>(
     }
   }
   return sorted;
+}
+
+/**
+ * How long an entry that nobody here understands waits for a process of a newer version, in milliseconds: half as long as it
+ * has waited already, so that the processes of this version are not kept busy by it. Undefined where no version can be
+ * meant, or none has come within {@linkcode maxNewerMs}.
+ */
+function waitForNewer(
+  codec: { isOfNewerVersion?(fields: readonly string[]): boolean },
+  { id, fields }: Entry,
+): number | undefined {
+  if (codec.isOfNewerVersion?.(fields) !== true) return undefined;
+  const ageMs = Date.now() - Number(id.split("-")[0]);
+  if (ageMs >= maxNewerMs) return undefined;
+  return Math.min(Math.max(ageMs / 2, minNewerWaitMs), maxNewerWaitMs);
 }
 
 function whyDead({ deliveries, errors, lastError }: Entry): string {
@@ -218,8 +252,8 @@ async function runEntries<T extends QueueTypes>(
     const batches = [together, ...alone.map((delivery) => [delivery])];
     // What is known to be finished is written before a suspect is tried that may kill the process.
     for (const batch of batches) {
-      const shares = share(batch);
-      results.push(...await execute({ ...deps, stillOurs: beat.keep }, options, shares, byId));
+      const own = { ...deps, stillOurs: beat.keep };
+      results.push(...await execute(own, options, share(batch), byId));
       const ours = await sortOutLost(deps, options.work, results, beat);
       await complete(deps, options, ours, turn);
       for (const { outcome } of results) {
@@ -281,5 +315,6 @@ export async function consume<T extends QueueTypes>(
   // One that helps ends as well.
   consumer.callHelp();
   await tellWatch(consumer, { force: true });
-  await removeConsumers(deps, group, { name: deps.consumer, minIdleMs: 0 }).catch(() => {});
+  const own = { name: deps.consumer, minIdleMs: 0 };
+  await removeConsumers(deps, group, deps.lane, own).catch(() => {});
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LiveWatch } from "./live_watch.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import type { ShareOut } from "./share_out.ts";
 import type { QueueTypes, Watch, Work } from "./work.ts";
@@ -18,7 +19,7 @@ export type ConsumerDeps<T extends QueueTypes> = T["deps"] & {
 export interface ConsumerOptions<T extends QueueTypes> {
   group: T["group"];
   work: Work<T>;
-  /** Most messages at once. */
+  /** Most messages at once; fewer in the live lane, see `batch_size.ts`. */
   batchSize: number;
   maxDeliveries: number;
   retryBackoffMs: number;
@@ -28,6 +29,8 @@ export interface ConsumerOptions<T extends QueueTypes> {
   share?: ShareOut<T>;
   /** The consumer of the same process that this one helps: it works only while that one needs it. */
   helps?: Consumer<T>;
+  /** Is told when the group got live messages. */
+  live?: LiveWatch;
   /** Nothing is taken while it is shut. */
   gate?: { isShut: boolean };
 }
@@ -37,6 +40,8 @@ export interface Consumer<T extends QueueTypes> {
   deps: ConsumerDeps<T>;
   options: ConsumerOptions<T>;
   share: ShareOut<T>;
+  /** How many messages it takes at once. */
+  batchSize: number;
   /** When orphaned messages were last looked for, by the monotonic clock in ms. */
   reclaimAt: number;
   /** Where the next look begins: more may be pending than one look sees. */

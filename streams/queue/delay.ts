@@ -32,15 +32,15 @@ export function maxRetryDelayMs(
  * @returns how many were still pending with this consumer
  */
 export async function delay<M>(
-  { redis, keys, consumer }: EngineDeps,
+  { redis, keys, consumer, lane }: EngineDeps,
   { group, retryBackoffMs }: { group: string; retryBackoffMs: number },
   messages: readonly Failed<M>[],
   why: "error" | "outage",
 ): Promise<number> {
   if (messages.length === 0) return 0;
-  const delayed = messages.map(({ entry, error }) => [
+  const delayed = messages.map(({ entry, error, waitMs = outagePauseMs }) => [
     entry.id,
-    why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : outagePauseMs,
+    why === "error" ? backoffMs(entry.errors + 1, retryBackoffMs) : waitMs,
     why === "error" ? 1 : 0,
     cutText(error, maxErrorText),
   ]);
@@ -49,10 +49,10 @@ export async function delay<M>(
     noteOutcome(messages.map(({ entry }) => entry.id), outcome, (at) => messages[at]!.error);
   }
   const delayKeys = [
-    keys.stream(group),
-    keys.retries(group),
-    keys.errors(group),
-    keys.errorTexts(group),
+    keys.stream(group, lane),
+    keys.retries(group, lane),
+    keys.errors(group, lane),
+    keys.errorTexts(group, lane),
     keys.stats(group),
   ];
   const args = [group, consumer, JSON.stringify(delayed)];

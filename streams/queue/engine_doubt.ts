@@ -108,6 +108,7 @@ export function isUnclear(outcome: Outcome<unknown, unknown>): boolean {
 
 /** A message, and what became of it. */
 interface Weighed<M, E> {
+  /** Among those of both lanes. */
   id: string;
   outcome: Outcome<M, E>;
 }

@@ -4,10 +4,12 @@
  * @module
  */
 
+import type { Lane } from "../../domain/messages/lane.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 import { noteOutcome, traceparentOf, tracePublish, tracing } from "../telemetry/tracing.ts";
 import type { AnyMessage, Codec, Enqueued, Marks, QueueDeps } from "./queue.ts";
+import type { EngineDeps } from "./work.ts";
 
 const advanceScript = defineScript("advance", import.meta.url);
 
@@ -23,6 +25,8 @@ export interface Finished<M> {
 
 /** How messages are enqueued. */
 export interface EnqueueOptions {
+  /** Where {@linkcode Codec.laneOf} does not say otherwise. */
+  lane: Lane;
   /** Skip those whose {@linkcode Codec.onceIdOf} an earlier call with this option has enqueued. */
   once?: boolean;
   marks?: Marks;
@@ -40,7 +44,7 @@ export function enqueue<M extends AnyMessage>(
   deps: QueueDeps,
   codec: Codec<M>,
   messages: readonly Enqueued<M>[],
-  options: EnqueueOptions = {},
+  options: EnqueueOptions,
 ): Promise<number> {
   if (!tracing || messages.length === 0) return enqueueParts(deps, codec, messages, options);
   const describe = ({ message }: Enqueued<M>) => ({
@@ -58,7 +62,7 @@ async function enqueueParts<M extends AnyMessage>(
   deps: QueueDeps,
   codec: Codec<M>,
   messages: readonly Enqueued<M>[],
-  { once = false, marks }: EnqueueOptions,
+  { lane, once = false, marks }: EnqueueOptions,
 ): Promise<number> {
   let enqueued = 0;
   for (let from = 0; from < messages.length; from += messagesPerCall) {
@@ -67,7 +71,8 @@ async function enqueueParts<M extends AnyMessage>(
       cause: 0,
       onceId: once ? codec.onceIdOf(entry.message) : 0,
     }));
-    const step = { group: codec.groups[0]!, finished: [], followers, counter: "", marks } as const;
+    const group = codec.groups[0]!;
+    const step = { group, lane, finished: [], followers, counter: "", marks };
     enqueued += (await advance(deps, codec, step)).enqueued;
   }
   return enqueued;
@@ -82,7 +87,7 @@ async function enqueueParts<M extends AnyMessage>(
  * @returns how many were still pending
  */
 export async function finish<M extends AnyMessage>(
-  deps: QueueDeps,
+  deps: Pick<EngineDeps, "redis" | "keys" | "lane">,
   codec: Codec<M>,
   { group, finished, counter, marks }: {
     group: string;
@@ -101,7 +106,8 @@ export async function finish<M extends AnyMessage>(
     }))
   );
   if (tracing && counter === "processed") noteOutcome(finished.map(({ id }) => id), "processed");
-  return (await advance(deps, codec, { group, finished, followers, counter, marks })).acknowledged;
+  const step = { group, lane: deps.lane, finished, followers, counter, marks };
+  return (await advance(deps, codec, step)).acknowledged;
 }
 
 interface Follower<M> extends Enqueued<M> {
@@ -113,7 +119,8 @@ interface Follower<M> extends Enqueued<M> {
 
 /** Messages to one group with one delay, in their order: as columns they cost the script least. */
 interface Column {
-  target: number;
+  group: string;
+  lane: Lane;
   delayMs: number;
   causes: number[];
   units: string[];
@@ -127,15 +134,18 @@ interface Column {
 function columnsOf<M extends AnyMessage>(
   codec: Codec<M>,
   followers: readonly Follower<M>[],
+  ownLane: Lane,
 ): Column[] {
   const all = new Map<string, Column>();
   for (const { message, delayMs = 0, traceparent, cause, onceId } of followers) {
-    const target = codec.groups.indexOf(codec.groupOf(message));
-    const name = `${target} ${delayMs}`;
+    const group = codec.groupOf(message);
+    const lane = codec.laneOf(message) ?? ownLane;
+    const name = `${group} ${lane} ${delayMs}`;
     let column = all.get(name);
     if (column === undefined) {
       column = {
-        target,
+        group,
+        lane,
         delayMs,
         causes: [],
         units: [],
@@ -159,6 +169,7 @@ function columnsOf<M extends AnyMessage>(
 /** What happens in one step. */
 interface Step<M> {
   group: string;
+  lane: Lane;
   finished: readonly Finished<M>[];
   followers: readonly Follower<M>[];
   counter: string;
@@ -168,20 +179,26 @@ interface Step<M> {
 async function advance<M extends AnyMessage>(
   { redis, keys }: QueueDeps,
   codec: Codec<M>,
-  { group, finished, followers, counter, marks }: Step<M>,
+  { group, lane, finished, followers, counter, marks }: Step<M>,
 ): Promise<{ acknowledged: number; enqueued: number }> {
+  const columns = columnsOf(codec, followers, lane);
   const reply = await runScript(
     redis,
     advanceScript,
     [
-      keys.stream(group),
-      keys.weights(group),
-      keys.errors(group),
-      keys.errorTexts(group),
-      keys.retries(group),
+      keys.stream(group, lane),
+      keys.scheduled(group, lane),
+      keys.weights(group, lane),
+      keys.errors(group, lane),
+      keys.errorTexts(group, lane),
+      keys.retries(group, lane),
       keys.stats(group),
       keys.scheduledTraces,
-      ...codec.groups.flatMap((to) => [keys.stream(to), keys.scheduled(to), keys.weights(to)]),
+      ...columns.flatMap((to) => [
+        keys.stream(to.group, to.lane),
+        keys.scheduled(to.group, to.lane),
+        keys.weights(to.group, to.lane),
+      ]),
       ...(marks === undefined ? [] : [marks.key]),
     ],
     [
@@ -192,9 +209,15 @@ async function advance<M extends AnyMessage>(
         finished.map(({ message }) => message === null ? 0 : codec.amountOf(message)),
       ]),
       JSON.stringify(
-        columnsOf(codec, followers).map((
-          { target, delayMs, causes, units, amounts, texts, onceIds, traces },
-        ) => [target, Math.round(delayMs), causes, units, amounts, texts, onceIds, traces]),
+        columns.map(({ delayMs, causes, units, amounts, texts, onceIds, traces }) => [
+          Math.round(delayMs),
+          causes,
+          units,
+          amounts,
+          texts,
+          onceIds,
+          traces,
+        ]),
       ),
       keys.publishedOnce,
       onceSegmentSize,

@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import { laneName } from "../../domain/messages/lane.ts";
 import { decideRedelivery } from "../../domain/messages/retry.ts";
 import { traceIdOf, tracing } from "../telemetry/tracing.ts";
 import { isOutage, type Result } from "./complete.ts";
@@ -47,7 +48,10 @@ export async function execute<T extends QueueTypes>(
     if (ran.some(({ outcome }) => outcome.kind === "done")) noteSuccess(deps.redis, group);
     return ran;
   }
-  const weighed = ran.map(({ delivery: { id }, outcome }) => ({ id, outcome }));
+  const weighed = ran.map(({ delivery: { id }, outcome }) => ({
+    id: laneName(deps.lane, id),
+    outcome,
+  }));
   const outcomes = await weighFailures(deps, group, weighed, {
     isWell,
     isLast: (index) => {

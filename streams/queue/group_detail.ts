@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Lane, lanes } from "../../domain/messages/lane.ts";
 import { isLostGroup } from "../redis/redis.ts";
 import type { AnyMessage, Codec, QueueDeps } from "./queue.ts";
 
@@ -34,6 +35,7 @@ export interface ConsumerState {
 /** A message that a consumer has taken. */
 export interface PendingMessage<M> {
   id: string;
+  lane: Lane;
   consumer: string;
   /** Since it was taken or last worked on, in milliseconds. */
   idleMs: number;
@@ -58,6 +60,7 @@ export interface PendingBand {
 
 /** A message that may not be read before its time. */
 export interface ScheduledMessage<M> {
+  lane: Lane;
   inMs: number;
   message: M | string;
 }
@@ -79,48 +82,76 @@ export interface GroupDetail<M> {
 /** As XPENDING has it. */
 type PendingEntry = [id: string, consumer: string, idleMs: number, deliveries: number];
 
-/** Reads what a group is busy with; a group that does not exist has nothing. */
+/** A pending message of one of the lanes. */
+interface PendingIn {
+  lane: Lane;
+  entry: PendingEntry;
+}
+
+/** What the commands of a lane answer. */
+type LaneAnswers = [
+  infos: unknown[][] | null,
+  pending: PendingEntry[] | null,
+  scheduled: string[],
+];
+
+/** Commands for each lane. */
+const commandsPerLane = 3;
+
+/** Reads what a group is busy with, in both lanes together; a group that does not exist has nothing. */
 export async function readGroupDetail<M extends AnyMessage>(
   { redis, keys }: QueueDeps,
   codec: Codec<M>,
   group: string,
 ): Promise<GroupDetail<M>> {
-  const stream = keys.stream(group);
-  const replies = await redis.pipeline()
+  const pipeline = redis.pipeline()
     .time()
-    .xinfo("CONSUMERS", stream, group)
     .zrange(keys.alive(group), 0, "-1", "WITHSCORES")
-    .hgetall(keys.consumerStarts(group))
-    .xpending(stream, group, "-", "+", maxCounted)
-    .zrange(keys.scheduled(group), 0, String(maxShown - 1), "WITHSCORES")
-    .exec();
-  const answers = (replies ?? []).map(([error, answer]) => {
+    .hgetall(keys.consumerStarts(group));
+  for (const lane of lanes) {
+    const stream = keys.stream(group, lane);
+    pipeline
+      .xinfo("CONSUMERS", stream, group)
+      .xpending(stream, group, "-", "+", maxCounted)
+      .zrange(keys.scheduled(group, lane), 0, String(maxShown - 1), "WITHSCORES");
+  }
+  const answers = (await pipeline.exec() ?? []).map(([error, answer]) => {
     if (error !== null && !isLostGroup(error)) throw error;
     return error === null ? answer : null;
   });
-  const [time, infos, signs, starts, pending, scheduled] = answers as [
+  const [time, signs, starts, ...ofLanes] = answers as [
     [number | string, number | string],
-    unknown[][] | null,
     string[],
     Record<string, string>,
-    PendingEntry[] | null,
-    string[],
+    ...unknown[],
   ];
   const nowMs = Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000);
-  return {
-    nowMs,
-    consumers: consumersOf(infos ?? [], pairsOf(signs), starts, nowMs),
-    pending: await readPending({ redis, keys }, codec, {
-      group,
-      entries: (pending ?? []).slice(0, maxShown),
-      nowMs,
-    }),
-    bands: bandsOf(pending ?? [], nowMs),
-    counted: pending?.length ?? 0,
-    scheduled: pairsOf(scheduled).map(([text, dueMs]) => ({
+  const each = lanes.map((lane, index) => {
+    const from = index * commandsPerLane;
+    const [infos, pending, scheduled] = ofLanes.slice(from, from + commandsPerLane) as LaneAnswers;
+    return { lane, infos: infos ?? [], pending: pending ?? [], scheduled: pairsOf(scheduled) };
+  });
+  const pending = each.flatMap(({ lane, pending }) => pending.map((entry) => ({ lane, entry })))
+    .sort((a, b) => enqueuedAt(a.entry[0]) - enqueuedAt(b.entry[0]))
+    .slice(0, maxCounted);
+  const scheduled = each.flatMap(({ lane, scheduled }) =>
+    scheduled.map(([text, dueMs]) => ({
+      lane,
       inMs: Math.max(0, dueMs - nowMs),
       message: codec.decode(text),
-    })),
+    }))
+  );
+  return {
+    nowMs,
+    consumers: consumersOf(each.flatMap(({ infos }) => infos), pairsOf(signs), starts, nowMs),
+    pending: await readPending({ redis, keys }, codec, {
+      group,
+      found: pending.slice(0, maxShown),
+      nowMs,
+    }),
+    bands: bandsOf(pending, nowMs),
+    counted: pending.length,
+    scheduled: scheduled.sort((a, b) => a.inMs - b.inMs).slice(0, maxShown),
   };
 }
 
@@ -131,12 +162,12 @@ function consumersOf(
   starts: Record<string, string>,
   nowMs: number,
 ): ConsumerState[] {
-  const pendingOf = new Map<string, number>(
-    infos.map((flat) => [
-      String(flat[flat.indexOf("name") + 1]),
-      Number(flat[flat.indexOf("pending") + 1]),
-    ]),
-  );
+  const pendingOf = new Map<string, number>();
+  for (const flat of infos) {
+    const name = String(flat[flat.indexOf("name") + 1]);
+    const pending = Number(flat[flat.indexOf("pending") + 1]);
+    pendingOf.set(name, (pendingOf.get(name) ?? 0) + pending);
+  }
   const signOf = new Map(signs);
   return [...new Set([...signOf.keys(), ...pendingOf.keys()])]
     .map((name) => ({
@@ -148,12 +179,12 @@ function consumersOf(
     .sort((a, b) => (a.silentMs ?? Infinity) - (b.silentMs ?? Infinity));
 }
 
-function bandsOf(entries: readonly PendingEntry[], nowMs: number): PendingBand[] {
+function bandsOf(pending: readonly PendingIn[], nowMs: number): PendingBand[] {
   const bands = ageBounds.map((belowMs) => ({
     belowMs,
     byDeliveries: Array.from({ length: maxDeliveriesApart }, () => 0),
   }));
-  for (const [id, , , deliveries] of entries) {
+  for (const { entry: [id, , , deliveries] } of pending) {
     const ageMs = ageOf(id, nowMs);
     const { byDeliveries } = bands.find(({ belowMs }) => ageMs < belowMs)!;
     byDeliveries[Math.min(Math.max(deliveries, 1), maxDeliveriesApart) - 1]!++;
@@ -163,39 +194,50 @@ function bandsOf(entries: readonly PendingEntry[], nowMs: number): PendingBand[]
 
 /** Since a message was published, which its id says, in milliseconds. */
 function ageOf(id: string, nowMs: number): number {
-  return Math.max(0, nowMs - Number(id.split("-")[0]));
+  return Math.max(0, nowMs - enqueuedAt(id));
+}
+
+/** When the entry of an id was made, in milliseconds. */
+function enqueuedAt(id: string): number {
+  return Number(id.split("-")[0]);
 }
 
 async function readPending<M extends AnyMessage>(
   { redis, keys }: QueueDeps,
   codec: Codec<M>,
-  { group, entries, nowMs }: { group: string; entries: readonly PendingEntry[]; nowMs: number },
+  { group, found, nowMs }: { group: string; found: readonly PendingIn[]; nowMs: number },
 ): Promise<PendingMessage<M>[]> {
-  const ids = entries.map(([id]) => id);
-  if (ids.length === 0) return [];
+  if (found.length === 0) return [];
   const pipeline = redis.pipeline();
-  for (const id of ids) {
-    pipeline.xrange(keys.stream(group), id, id).zscore(keys.retries(group), id);
+  for (const { lane, entry: [id] } of found) {
+    pipeline
+      .xrange(keys.stream(group, lane), id, id)
+      .zscore(keys.retries(group, lane), id)
+      .hget(keys.errors(group, lane), id)
+      .hget(keys.errorTexts(group, lane), id);
   }
-  pipeline.hmget(keys.errors(group), ...ids).hmget(keys.errorTexts(group), ...ids);
   const answers = (await pipeline.exec() ?? []).map(([error, answer]) => {
     if (error !== null) throw error;
     return answer;
   });
-  const [errors, texts] = answers.slice(-2) as [(string | null)[], (string | null)[]];
-  return entries.map(([id, consumer, idleMs, deliveries], index) => {
-    const found = answers[index * 2] as [id: string, fields: string[]][];
-    const dueMs = answers[index * 2 + 1] as string | null;
+  return found.map(({ lane, entry: [id, consumer, idleMs, deliveries] }, index) => {
+    const [entries, dueMs, errors, lastError] = answers.slice(index * 4, index * 4 + 4) as [
+      [id: string, fields: string[]][],
+      string | null,
+      string | null,
+      string | null,
+    ];
     return {
       id,
+      lane,
       consumer,
       idleMs,
       ageMs: ageOf(id, nowMs),
       deliveries,
-      errors: Number(errors[index] ?? 0),
-      lastError: texts[index] ?? null,
+      errors: Number(errors ?? 0),
+      lastError,
       retryInMs: dueMs === null ? null : Math.max(0, Number(dueMs) - nowMs),
-      message: found.length === 0 ? "it is gone from the stream" : codec.read(found[0]![1]),
+      message: entries.length === 0 ? "it is gone from the stream" : codec.read(entries[0]![1]),
     };
   });
 }

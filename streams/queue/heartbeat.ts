@@ -16,12 +16,12 @@ const heartbeatScript = defineScript("heartbeat", import.meta.url);
  * @returns the ids that are not pending with this consumer any more
  */
 export async function beat(
-  { redis, keys, consumer }: Pick<EngineDeps, "redis" | "keys" | "consumer">,
+  { redis, keys, consumer, lane }: Pick<EngineDeps, "redis" | "keys" | "consumer" | "lane">,
   group: string,
   ids: readonly string[],
 ): Promise<string[]> {
-  const args = [group, consumer, ...ids];
-  return await runScript(redis, heartbeatScript, [keys.stream(group)], args) as string[];
+  const scriptKeys = [keys.stream(group, lane)];
+  return await runScript(redis, heartbeatScript, scriptKeys, [group, consumer, ...ids]) as string[];
 }
 
 /** Heartbeats that go on until they are stopped. */
@@ -35,13 +35,13 @@ export interface Heartbeat {
 
 /** Tells a few times in a reclaim time that the messages are being worked on, and whenever it is asked. */
 export function startHeartbeat(
-  { redis, keys, consumer, log }: EngineDeps,
+  deps: EngineDeps,
   { group, takeoverMs }: { group: string; takeoverMs: number },
   ids: readonly string[],
 ): Heartbeat {
   const lost = new Set<string>();
   const keep = async (ids: readonly string[]): Promise<boolean> => {
-    const gone = await beat({ redis, keys, consumer }, group, ids);
+    const gone = await beat(deps, group, ids);
     for (const id of gone) lost.add(id);
     return gone.length < ids.length;
   };
@@ -49,7 +49,7 @@ export function startHeartbeat(
     try {
       await keep(ids);
     } catch (error) {
-      log.warn("heartbeat failed", { group, error: messageOf(error) });
+      deps.log.warn("heartbeat failed", { group, error: messageOf(error) });
     }
   }, takeoverMs / 3);
   return { lost, keep, stop: () => clearInterval(timer) };

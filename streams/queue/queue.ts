@@ -10,33 +10,36 @@
  * - While an engine is away messages wait and lose no try, also where it fails in a way that no list knows.
  * - What outlives several consumers is tried alone; what can't be handled ends as a dead letter, which is kept first.
  * - A message may be scheduled, and the same one twice is one. Redis' clock alone decides what is due and who is alive.
+ * - A group has two lanes, each with a stream and all that belongs to it. What follows from a message stays in its lane;
+ *   the live one is never kept waiting for the bulk one, which takes all that is left and a share whatever happens.
  *
  * @module
  */
 
+import type { Lane } from "../../domain/messages/lane.ts";
 import type { LogFields } from "../../domain/operation/log.ts";
 import type { RedisClient } from "../redis/redis.ts";
 
 /** The Redis keys of a queue. */
 export interface QueueKeys {
-  /** Stream of a group: entries are deleted when acknowledged, so its length is the backlog. */
-  stream(group: string): string;
+  /** Stream of a group in a lane: entries are deleted when acknowledged, so its length is the backlog. */
+  stream(group: string, lane: Lane): string;
   /** Sorted set: messages that are not due yet by due time in ms. */
-  scheduled(group: string): string;
+  scheduled(group: string, lane: Lane): string;
   /** Hash: scheduled message → its trace, where there is one. */
   scheduledTraces: string;
   /** Sorted set: ids of pending messages that failed, by the time in ms when they are due again. */
-  retries(group: string): string;
+  retries(group: string, lane: Lane): string;
   /** Sorted set: consumers by the time in ms of their last sign of life. */
   alive(group: string): string;
   /** Hash: consumer → when it began, ISO 8601. */
   consumerStarts(group: string): string;
   /** Hash: message id → how often a handler failed on it. */
-  errors(group: string): string;
+  errors(group: string, lane: Lane): string;
   /** Hash: message id → the last error's text. */
-  errorTexts(group: string): string;
+  errorTexts(group: string, lane: Lane): string;
   /** Hash: unit → what waits in the stream and among the scheduled, see {@linkcode Weight}. */
-  weights(group: string): string;
+  weights(group: string, lane: Lane): string;
   /** Hash of counters: `processed`, `retried`, `dead`. */
   stats(group: string): string;
   /** Set while the group's consumers are told to take nothing; its value says who told them. */
@@ -71,6 +74,8 @@ export interface Codec<M extends AnyMessage> {
   /** The groups of consumers; each reads the stream of its own name. */
   groups: readonly string[];
   groupOf(message: M): string;
+  /** The lane that a message belongs to whatever it follows from; undefined where its cause decides. */
+  laneOf(message: M): Lane | undefined;
   /** The field of a stream entry that holds the message, and the one that holds its trace. */
   messageField: string;
   traceField: string;
@@ -79,6 +84,11 @@ export interface Codec<M extends AnyMessage> {
   decode(text: string): M | string;
   /** The same of the fields of a stream entry. */
   read(fields: readonly string[]): M | string;
+  /**
+   * Whether an entry that nobody understands is of a version that is newer than this one: it waits for a process of that
+   * version instead of ending as a dead letter.
+   */
+  isOfNewerVersion?(fields: readonly string[]): boolean;
   /** The trace of a stream entry, a W3C `traceparent`. */
   traceOf(fields: readonly string[]): string | undefined;
   /** See {@linkcode Weight}. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Lane, lanes } from "../../domain/messages/lane.ts";
 import { isLostGroup } from "../redis/redis.ts";
 import { type Pause, readPause } from "./pause_group.ts";
 import type { QueueDeps, Weight } from "./queue.ts";
@@ -11,9 +12,8 @@ import type { QueueDeps, Weight } from "./queue.ts";
 /** A consumer that gave a sign within this time counts as one. */
 const activeWithinMs = 60_000;
 
-/** One group and its stream. */
-export interface StreamStatus<G extends string> {
-  group: G;
+/** What waits, in one lane or in both. */
+export interface Waiting {
   /** Entries in the stream, read or not: finished ones are deleted. */
   length: number;
   /** Entries that no consumer has read yet. */
@@ -31,36 +31,43 @@ export interface StreamStatus<G extends string> {
   oldestUnfinishedAt: string | null;
   /** Until the first scheduled message is due, 0 where it is; null where nothing is scheduled. */
   nextDueInMs: number | null;
-  /** Consumers that gave a sign within a minute. */
-  consumers: number;
   /** Messages that failed and wait for their next try. */
   retries: number;
+  /** What the waiting messages weigh, by unit, without those that are 0. */
+  weights: Weight[];
+}
+
+/** One group, with what waits in both of its lanes. */
+export interface StreamStatus<G extends string> extends Waiting {
+  group: G;
+  /** What waits in each. */
+  lanes: Record<Lane, Waiting>;
+  /** Consumers that gave a sign within a minute. */
+  consumers: number;
   /** Messages finished so far. */
   processed: number;
   /** Tries that failed so far. */
   retried: number;
   /** Who told the group's consumers to take nothing, since when and why; null while they work. */
   paused: Pause | null;
-  /** What the waiting messages weigh, by unit, without those that are 0. */
-  weights: Weight[];
 }
 
-/** Commands that the pipeline has for each group. */
-const commandsPerGroup = 10;
+/** Commands that the pipeline has for each lane, and for each group beside those. */
+const commandsPerLane = 7, commandsOfGroup = 3;
 
-/** What {@linkcode commandsPerGroup} commands answer. */
-type GroupAnswers = [
+/** What {@linkcode commandsPerLane} commands answer. */
+type LaneAnswers = [
   length: number,
   summary: [number, ...unknown[]] | null,
-  consumers: string[],
   first: [id: string, fields: string[]][],
   scheduled: number,
   next: [message?: string, dueMs?: string],
   retries: number,
   weights: Record<string, string>,
-  stats: (string | null)[],
-  paused: string | null,
 ];
+
+/** What {@linkcode commandsOfGroup} commands answer. */
+type GroupAnswers = [consumers: string[], stats: (string | null)[], paused: string | null];
 
 /** Reads the state of groups in one round trip. A stream or a group that does not exist counts as empty. */
 export async function readStreamStatus<G extends string>(
@@ -69,16 +76,20 @@ export async function readStreamStatus<G extends string>(
 ): Promise<StreamStatus<G>[]> {
   const pipeline = redis.pipeline();
   for (const group of groups) {
-    const stream = keys.stream(group);
+    for (const lane of lanes) {
+      const stream = keys.stream(group, lane);
+      const scheduled = keys.scheduled(group, lane);
+      pipeline
+        .xlen(stream)
+        .xpending(stream, group)
+        .xrange(stream, "-", "+", "COUNT", 1)
+        .zcard(scheduled)
+        .zrange(scheduled, 0, 0, "WITHSCORES")
+        .zcard(keys.retries(group, lane))
+        .hgetall(keys.weights(group, lane));
+    }
     pipeline
-      .xlen(stream)
-      .xpending(stream, group)
       .zrange(keys.alive(group), 0, "-1", "WITHSCORES")
-      .xrange(stream, "-", "+", "COUNT", 1)
-      .zcard(keys.scheduled(group))
-      .zrange(keys.scheduled(group), 0, 0, "WITHSCORES")
-      .zcard(keys.retries(group))
-      .hgetall(keys.weights(group))
       .hmget(keys.stats(group), "processed", "retried")
       .get(keys.paused(group));
   }
@@ -90,25 +101,37 @@ export async function readStreamStatus<G extends string>(
   });
   const [seconds, microseconds] = answers.at(-1) as [number | string, number | string];
   const nowMs = Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
-  return groups.map((group, index) => {
-    const from = index * commandsPerGroup;
-    return statusOf(group, answers.slice(from, from + commandsPerGroup) as GroupAnswers, nowMs);
+  let at = 0;
+  const take = (count: number) => answers.slice(at, at += count);
+  return groups.map((group) => {
+    const each = lanes.map((lane) =>
+      [lane, waitingOf(take(commandsPerLane) as LaneAnswers, nowMs)] as const
+    );
+    const [consumers, stats, paused] = take(commandsOfGroup) as GroupAnswers;
+    return {
+      group,
+      ...together(each.map(([, waiting]) => waiting)),
+      lanes: Object.fromEntries(each) as Record<Lane, Waiting>,
+      consumers: consumers.filter((score, at) =>
+        at % 2 === 1 && Math.abs(nowMs - Number(score)) < activeWithinMs
+      ).length,
+      processed: Number(stats[0] ?? 0),
+      retried: Number(stats[1] ?? 0),
+      paused: readPause(paused),
+    };
   });
 }
 
-function statusOf<G extends string>(
-  group: G,
-  [length, summary, consumers, first, scheduled, next, retries, weights, stats, paused]:
-    GroupAnswers,
+function waitingOf(
+  [length, summary, first, scheduled, next, retries, weights]: LaneAnswers,
   nowMs: number,
-): StreamStatus<G> {
+): Waiting {
   const pending = Number(summary?.[0] ?? 0);
   const enqueuedMs = first.length === 0 ? Infinity : Number(first[0]![0].split("-")[0]);
   const dueMs = next.length === 0 ? Infinity : Number(next[1]);
   const sinceMs = Math.min(enqueuedMs, dueMs <= nowMs ? dueMs : Infinity);
   const oldestMs = sinceMs === Infinity ? null : sinceMs;
   return {
-    group,
     length,
     lag: Math.max(0, length - pending),
     pending,
@@ -116,17 +139,34 @@ function statusOf<G extends string>(
     oldestAgeMs: oldestMs === null ? 0 : Math.max(0, nowMs - oldestMs),
     oldestUnfinishedAt: oldestMs === null ? null : new Date(oldestMs).toISOString(),
     nextDueInMs: dueMs === Infinity ? null : Math.max(0, dueMs - nowMs),
-    consumers:
-      consumers.filter((score, at) =>
-        at % 2 === 1 && Math.abs(nowMs - Number(score)) < activeWithinMs
-      ).length,
     retries,
-    processed: Number(stats[0] ?? 0),
-    retried: Number(stats[1] ?? 0),
-    paused: readPause(paused),
     weights: Object.entries(weights)
       .map(([unit, amount]) => ({ unit, amount: Number(amount) }))
       .filter(({ amount }) => amount > 0)
+      .sort((a, b) => a.unit < b.unit ? -1 : 1),
+  };
+}
+
+/** What waits in several lanes. */
+function together(all: readonly Waiting[]): Waiting {
+  const sum = (of: (one: Waiting) => number) => all.reduce((total, one) => total + of(one), 0);
+  const oldest = all.reduce((a, b) => b.oldestAgeMs > a.oldestAgeMs ? b : a);
+  const dues = all.flatMap(({ nextDueInMs }) => nextDueInMs ?? []);
+  const weights = new Map<string, number>();
+  for (const { unit, amount } of all.flatMap((one) => one.weights)) {
+    weights.set(unit, (weights.get(unit) ?? 0) + amount);
+  }
+  return {
+    length: sum(({ length }) => length),
+    lag: sum(({ lag }) => lag),
+    pending: sum(({ pending }) => pending),
+    scheduled: sum(({ scheduled }) => scheduled),
+    oldestAgeMs: oldest.oldestAgeMs,
+    oldestUnfinishedAt: oldest.oldestUnfinishedAt ??
+      all.find(({ oldestUnfinishedAt }) => oldestUnfinishedAt !== null)?.oldestUnfinishedAt ?? null,
+    nextDueInMs: dues.length === 0 ? null : Math.min(...dues),
+    retries: sum(({ retries }) => retries),
+    weights: [...weights].map(([unit, amount]) => ({ unit, amount }))
       .sort((a, b) => a.unit < b.unit ? -1 : 1),
   };
 }

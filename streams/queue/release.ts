@@ -23,8 +23,8 @@ export async function releaseInHand<T extends QueueTypes>(
   { deps, options, inHand }: Consumer<T>,
 ): Promise<number> {
   if (inHand.length === 0) return 0;
-  const { redis, keys, consumer } = deps;
-  return await runScript(redis, releaseInHandScript, [keys.stream(options.group)], [
+  const { redis, keys, consumer, lane } = deps;
+  return await runScript(redis, releaseInHandScript, [keys.stream(options.group, lane)], [
     options.group,
     consumer,
     options.takeoverMs,
@@ -39,9 +39,9 @@ export async function releaseInHand<T extends QueueTypes>(
 export async function releaseOwn<T extends QueueTypes>(
   { deps, options }: Consumer<T>,
 ): Promise<void> {
-  const { redis, keys, consumer } = deps;
+  const { redis, keys, consumer, lane } = deps;
   const { group, takeoverMs } = options;
-  const scriptKeys = [keys.stream(group), keys.retries(group)];
+  const scriptKeys = [keys.stream(group, lane), keys.retries(group, lane)];
   const args = [group, consumer, takeoverMs, reclaimScan];
   await runScript(redis, releaseOwnScript, scriptKeys, args);
 }

@@ -36,7 +36,7 @@ export async function sortOutLost<T extends QueueTypes>(
     deps,
     work.codec,
     results.filter(isLost).flatMap(({ outcome }) => looksIfLost(outcome)),
-    { marks: work.marks?.(deps) },
+    { lane: deps.lane, marks: work.marks?.(deps) },
   );
   return results.filter((result) => !isLost(result));
 }

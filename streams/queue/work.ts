@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Lane } from "../../domain/messages/lane.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { AnyMessage, Codec, Enqueued, Marks, QueueDeps } from "./queue.ts";
 
@@ -12,6 +13,8 @@ export interface EngineDeps extends QueueDeps {
   log: Log;
   /** Name of this consumer. */
   consumer: string;
+  /** The lane that it reads, and that what follows from its messages stays in. */
+  lane: Lane;
   /**
    * Tells whether any of some deliveries is still this consumer's, and if so keeps it so for another while. To be asked
    * before whatever can't be taken back; without it all are.
@@ -26,6 +29,11 @@ export interface Delivery<M> {
   message: M;
   /** How often it was handed out, this time included. */
   attempt: number;
+  /**
+   * It was handed out before, even where that does not count. Those that are new stand together in the stream: whatever
+   * else stands between two of them is this consumer's as well.
+   */
+  again?: boolean;
 }
 
 /** What became of one message. */
@@ -33,18 +41,23 @@ export type Outcome<M, E> =
   /** Committed, or found committed: take the events, enqueue what follows, acknowledge. */
   | { kind: "done"; followUps: Enqueued<M>[]; events: E[] }
   /** Failed: try again after a backoff, as often as is allowed; `unclear`: see `engine_doubt.ts`. */
-  | { kind: "retry"; error: string; unclear?: string; ifLost?: Enqueued<M>[] }
+  | { kind: "retry"; error: string; unclear?: string; early?: true; ifLost?: Enqueued<M>[] }
   /** Something that handlers need was away: it waits, and loses no try. */
   | { kind: "outage"; error: string; ifLost?: Enqueued<M>[] }
+  /** A newer version has published it, and a process of that one will take it: it waits, and loses no try. */
+  | { kind: "newer"; error: string; ms: number; ifLost?: Enqueued<M>[] }
+  /** Not yet: it waits for what is to be done before, and loses no try. */
+  | { kind: "later"; error: string; ifLost?: Enqueued<M>[] }
   /**
    * No retry can help: a person has to look, unless {@linkcode Work.judgeDead} knows better.
    *
-   * Of these three, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
-   * nothing.
+   * Of these five, `ifLost` is enqueued where another consumer has claimed the message and this outcome counts for
+   * nothing. `early` says that it was judged by rows which may be older than the message.
    */
   | {
     kind: "dead";
     error: string;
+    early?: true;
     ifLost?: Enqueued<M>[];
     /** What it is about does not exist. */
     vanished?: { what: string; id: number };
@@ -61,7 +74,8 @@ export interface QueueTypes {
 }
 
 /**
- * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order.
+ * Handles a batch: commits what it decides, then returns an outcome for each delivery, in the same order. The older
+ * message comes first.
  *
  * Running it again for the same messages has no second effect and returns the same outcomes. What it
  * throws means that nothing was committed: the batch is then halved until the culprit stands alone.
@@ -77,7 +91,12 @@ export interface Failed<M> {
   /** Null where it could not be understood. */
   message: M | null;
   error: string;
+  /** See {@linkcode Outcome}. */
   vanished?: { what: string; id: number };
+  /** Likewise. */
+  early?: true;
+  /** How long it waits for others, in milliseconds, where an engine's absence is not the reason. */
+  waitMs?: number;
 }
 
 /** A message as it was read, before anybody has understood it. */
@@ -87,6 +106,8 @@ export interface Entry {
   deliveries: number;
   errors: number;
   lastError: string;
+  /** It was handed out before. */
+  again: boolean;
 }
 
 /** What a turn did, for those who watch. */

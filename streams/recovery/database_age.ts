@@ -26,6 +26,7 @@ import {
   markedTables,
 } from "../../domain/operation/database_age.ts";
 import type { Log } from "../../domain/operation/log.ts";
+import { lanes } from "../../domain/messages/lane.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 import type { Lease } from "../redis/lease.ts";
@@ -139,14 +140,16 @@ async function forgetMessages(
     keys.epoch,
     keys.sweptEvent,
     keys.scheduledTraces,
-    ...groups.flatMap((group) => [
-      keys.stream(group),
-      keys.scheduled(group),
-      keys.retries(group),
-      keys.errors(group),
-      keys.errorTexts(group),
-      keys.weights(group),
-    ]),
+    ...groups.flatMap((group) =>
+      lanes.flatMap((lane) => [
+        keys.stream(group, lane),
+        keys.scheduled(group, lane),
+        keys.retries(group, lane),
+        keys.errors(group, lane),
+        keys.errorTexts(group, lane),
+        keys.weights(group, lane),
+      ])
+    ),
     ...Array.from({ length: segments }, (_, segment) => `${keys.publishedOnce}${segment}`),
   ];
   const args = [keys.recoveryLease, ...forgotten];

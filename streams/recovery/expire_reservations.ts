@@ -86,6 +86,7 @@ async function askAbout(
         currency,
       },
     })),
+    { lane: "bulk" },
   );
   return forgotten.length;
 }

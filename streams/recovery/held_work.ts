@@ -7,6 +7,7 @@
 
 import { listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
 import type { Queryable } from "../../db/connection/database.ts";
+import { type Lane, lanes } from "../../domain/messages/lane.ts";
 import { decodeMessage, type Message, messageOfEntry } from "../../domain/messages/messages.ts";
 import {
   type Group,
@@ -57,7 +58,7 @@ const pieceSize = 65_536;
  * it on: messages move from `orders` to `payments` and from there and from `refunds` to `notifications`
  * or `refunds`, and the streams are read in that order; within `payments` a charge in the stream becomes
  * a scheduled answer and that an entry at the stream's end, so every group's stream is read, then its
- * schedule, then what the stream got since. Dead letters are read before the streams and after them, so
+ * schedule, then what the stream got since; each lane for itself, because messages stay in theirs. Dead letters are read before the streams and after them, so
  * neither a dead-lettering nor a retry slips through.
  *
  * Memory: a byte for each id up to `limits`, in pieces that are made only where there are messages.
@@ -79,9 +80,12 @@ export async function findHeldWork(
   };
   await readDeadLetters(deps.db, noteDead);
   for (const group of groupsInSearchOrder) {
-    const last = await readStream(deps, group, "-", moving.note);
-    await readSchedule(deps, group, moving.note);
-    await readStream(deps, group, last === null ? "-" : `(${last}`, moving.note);
+    for (const lane of lanes) {
+      const from = { group, lane };
+      const last = await readStream(deps, from, "-", moving.note);
+      await readSchedule(deps, from, moving.note);
+      await readStream(deps, from, last === null ? "-" : `(${last}`, moving.note);
+    }
   }
   await readDeadLetters(deps.db, noteDead);
   return {
@@ -97,7 +101,12 @@ export async function countMessages(
   of: readonly Group[] = groups,
 ): Promise<number> {
   const counts = await Promise.all(
-    of.flatMap((group) => [redis.xlen(keys.stream(group)), redis.zcard(keys.scheduled(group))]),
+    of.flatMap((group) =>
+      lanes.flatMap((lane) => [
+        redis.xlen(keys.stream(group, lane)),
+        redis.zcard(keys.scheduled(group, lane)),
+      ])
+    ),
   );
   return counts.reduce((sum, count) => sum + count, 0);
 }
@@ -105,14 +114,14 @@ export async function countMessages(
 /** @returns the last id that was read, or null if there was none */
 async function readStream(
   { redis, keys, signal }: HeldWorkDeps,
-  group: Group,
+  { group, lane }: { group: Group; lane: Lane },
   from: string,
   note: (message: Message | string) => void,
 ): Promise<string | null> {
   let last: string | null = null;
   for (let start = from;;) {
     signal?.throwIfAborted();
-    const page = await redis.xrange(keys.stream(group), start, "+", "COUNT", pageSize);
+    const page = await redis.xrange(keys.stream(group, lane), start, "+", "COUNT", pageSize);
     for (const [id, fields] of page) {
       note(messageOfEntry(fields));
       last = id;
@@ -125,13 +134,14 @@ async function readStream(
 /** A set that is scanned gives every member that it holds from the first to the last call. */
 async function readSchedule(
   { redis, keys, signal }: HeldWorkDeps,
-  group: Group,
+  { group, lane }: { group: Group; lane: Lane },
   note: (message: Message | string) => void,
 ): Promise<void> {
   let cursor = "0";
   do {
     signal?.throwIfAborted();
-    const [next, flat] = await redis.zscan(keys.scheduled(group), cursor, "COUNT", pageSize);
+    const schedule = keys.scheduled(group, lane);
+    const [next, flat] = await redis.zscan(schedule, cursor, "COUNT", pageSize);
     for (let i = 0; i < flat.length; i += 2) note(decodeMessage(flat[i]!));
     cursor = next;
   } while (cursor !== "0");

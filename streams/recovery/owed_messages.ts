@@ -8,6 +8,7 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import type { Lane } from "../../domain/messages/lane.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { pause } from "../timing/pause.ts";
 import { type Enqueued, publish, type PublishDeps } from "../workflow/publish.ts";
@@ -23,8 +24,8 @@ const tryMs = 1_000;
 
 /** What is owed through one connection. */
 interface Debt {
-  /** Each with whether it is published at most once for its order. */
-  owed: { entry: Enqueued; oncePerOrder: boolean }[];
+  /** Each with its lane, and with whether it is published at most once for its order. */
+  owed: { entry: Enqueued; lane: Lane; oncePerOrder: boolean }[];
   paying: boolean;
 }
 
@@ -36,21 +37,24 @@ const debts = new WeakMap<RedisClient, Debt>();
  *
  * A process that stops before leaves them to the sweep.
  *
- * @param options.oncePerOrder see `publish`
+ * @param options.lane see `publish`
+ * @param options.oncePerOrder likewise
  * @param options.signal ends the tries
  * @returns ends when nothing is owed any more, or the signal aborts, or the connection is closed for good
  */
 export async function publishWhenBack(
   deps: PublishDeps & { log: Log },
   messages: readonly Enqueued[],
-  options: { oncePerOrder?: boolean; signal?: AbortSignal; tryMs?: number } = {},
+  options: { lane?: Lane; oncePerOrder?: boolean; signal?: AbortSignal; tryMs?: number } = {},
 ): Promise<void> {
   const { redis, log } = deps;
   let debt = debts.get(redis);
   if (debt === undefined) debts.set(redis, debt = { owed: [], paying: false });
   const { owed } = debt;
-  const oncePerOrder = options.oncePerOrder === true;
-  for (const entry of messages.slice(0, maxOwed - owed.length)) owed.push({ entry, oncePerOrder });
+  const { lane = "live", oncePerOrder = false } = options;
+  for (const entry of messages.slice(0, maxOwed - owed.length)) {
+    owed.push({ entry, lane, oncePerOrder });
+  }
   if (debt.paying) return;
   debt.paying = true;
   try {
@@ -73,11 +77,11 @@ export async function publishWhenBack(
 async function pay(deps: PublishDeps, owed: Debt["owed"]): Promise<number> {
   let published = 0;
   while (owed.length > 0) {
-    const { oncePerOrder } = owed[0]!;
-    const other = owed.findIndex((one) => one.oncePerOrder !== oncePerOrder);
+    const { lane, oncePerOrder } = owed[0]!;
+    const other = owed.findIndex((one) => one.lane !== lane || one.oncePerOrder !== oncePerOrder);
     const count = Math.min(messagesPerTry, other < 0 ? owed.length : other);
     const part = owed.slice(0, count).map(({ entry }) => entry);
-    await publish(deps, part, { oncePerOrder, committed: true });
+    await publish(deps, part, { lane, oncePerOrder, committed: true });
     owed.splice(0, count);
     published += count;
   }

@@ -66,7 +66,7 @@ export async function republish(
 }
 
 /**
- * Publishes messages whether or not they were published before. Reservations are marked as published
+ * Publishes messages in the bulk lane, whether or not they were published before. Reservations are marked as published
  * first: an importer that is about to publish the same orders then passes them over.
  */
 export async function publishAgain(
@@ -77,7 +77,8 @@ export async function publishAgain(
     deps,
     messages.flatMap((message) => message.type === "order.reserve" ? message.orderId : []),
   );
-  await publish(deps, messages.map((message) => ({ message })), { committed: true });
+  const enqueued = messages.map((message) => ({ message }));
+  await publish(deps, enqueued, { lane: "bulk", committed: true });
 }
 
 /** Counts to add to. */

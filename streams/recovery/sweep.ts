@@ -6,6 +6,7 @@
 
 import { interruptImports } from "../../db/imports/imports.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { lanes } from "../../domain/messages/lane.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { databaseNoter } from "./database_age.ts";
 import { ensureGroup } from "../queue/consumer.ts";
@@ -74,6 +75,8 @@ export async function sweep(
 async function forgetConsumers(deps: RecoverDeps): Promise<void> {
   for (const group of groups) {
     await ensureGroup(deps, group);
-    await removeConsumers(deps, group, { minIdleMs: forgottenConsumerMs });
+    for (const lane of lanes) {
+      await removeConsumers(deps, group, lane, { minIdleMs: forgottenConsumerMs });
+    }
   }
 }

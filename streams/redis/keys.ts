@@ -8,6 +8,7 @@
  */
 
 import type { KpiFigure } from "../../domain/kpi/kpi_table.ts";
+import type { Lane } from "../../domain/messages/lane.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import type { RedisClient } from "./redis.ts";
 
@@ -23,29 +24,34 @@ export interface RedisDeps {
 /** The keys under one prefix. */
 export interface Keys {
   prefix: string;
-  /** Stream of a group: entries are deleted when acknowledged, so its length is the backlog. */
-  stream(group: Group): string;
+  /**
+   * Stream of a group in a lane, live by default as in all that follow: entries are deleted when acknowledged, so its
+   * length is the backlog.
+   */
+  stream(group: Group, lane?: Lane): string;
   /** Sorted set: messages that are not due yet (JSON of the fields) by due time in ms. */
-  scheduled(group: Group): string;
+  scheduled(group: Group, lane?: Lane): string;
   /**
    * Hash: scheduled message → its trace, where there is one. Apart from the messages, because one that is
    * scheduled twice is one message, whatever traces it belongs to.
    */
   scheduledTraces: string;
   /** Sorted set: ids of pending messages that failed, by the time in ms when they are due again. */
-  retries(group: Group): string;
+  retries(group: Group, lane?: Lane): string;
   /** Sorted set: consumers by the time in ms of their last sign of life. */
   alive(group: Group): string;
   /** Hash: consumer → when it began, ISO 8601. */
   consumerStarts(group: Group): string;
   /** Hash: message id → how often a handler failed on it. */
-  errors(group: Group): string;
+  errors(group: Group, lane?: Lane): string;
   /** Hash: message id → the last error's text. */
-  errorTexts(group: Group): string;
+  errorTexts(group: Group, lane?: Lane): string;
   /** Hash: currency → cents that wait in the stream and among the scheduled. */
-  weights(group: Group): string;
+  weights(group: Group, lane?: Lane): string;
   /** Hash of counters: `processed`, `retried`, `dead`. */
   stats(group: Group): string;
+  /** Hash: who brings orders → how many came into the live lane while it was crowded; expires by itself. */
+  crowd: string;
   /** Set while the group's consumers are told to take nothing; its value says who told them. */
   paused(group: Group): string;
   /** Hash of counters by slot of time, see streams/kpis/activity.ts: what a group did in some minutes. */
@@ -86,8 +92,10 @@ export interface Keys {
   alertPost: string;
   /** Prefix of the bitmaps by order id: set where the order was published by an import or the API. */
   publishedOnce: string;
-  /** Prefix of product locks: the database id of the product follows. */
-  productLock: string;
+  /** Id of a message of a lane: all up to it are decided, see streams/handlers/reserve_turns.ts. */
+  turn(group: Group, lane?: Lane): string;
+  /** Hash: message id → order id, of those before it that are not decided and were passed over. */
+  passedOver(group: Group, lane?: Lane): string;
   /** Prefix of the marks of expired reservations that are being asked about: the order id follows. */
   expiryMark: string;
   /** Why the payment provider can't be asked at the moment; expires by itself. */
@@ -146,18 +154,21 @@ export interface Keys {
  * @param kpiTimezone IANA zone of the days of the figures
  */
 export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC"): Keys {
+  const inLane = (start: string) => (group: Group, lane?: Lane) =>
+    lane === "bulk" ? `${prefix}${start}${group}:bulk` : `${prefix}${start}${group}`;
   return {
     prefix,
-    stream: (group) => `${prefix}${group}`,
-    scheduled: (group) => `${prefix}scheduled:${group}`,
+    stream: inLane(""),
+    scheduled: inLane("scheduled:"),
     scheduledTraces: `${prefix}scheduled-traces`,
-    retries: (group) => `${prefix}retries:${group}`,
+    retries: inLane("retries:"),
     alive: (group) => `${prefix}alive:${group}`,
     consumerStarts: (group) => `${prefix}consumer-starts:${group}`,
-    errors: (group) => `${prefix}errors:${group}`,
-    errorTexts: (group) => `${prefix}error-texts:${group}`,
-    weights: (group) => `${prefix}money:${group}`,
+    errors: inLane("errors:"),
+    errorTexts: inLane("error-texts:"),
+    weights: inLane("money:"),
     stats: (group) => `${prefix}stats:${group}`,
+    crowd: `${prefix}crowd`,
     paused: (group) => `${prefix}paused:${group}`,
     activity: (group, period) => `${prefix}activity:${group}:${period}`,
     activityTotals: (group) => `${prefix}activity-totals:${group}`,
@@ -178,7 +189,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
-    productLock: `${prefix}lock:product:`,
+    turn: inLane("turn:"),
+    passedOver: inLane("passed-over:"),
     expiryMark: `${prefix}expiry:`,
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,

@@ -1,6 +1,5 @@
 /**
- * Leases in Redis: what one process at a time may do. Every lock of the service is one, but for those of
- * products (`product_locks.ts`).
+ * Leases in Redis: what one process at a time may do. Every lock of the service is one.
  *
  * A lease ends by itself, so that a crash blocks nobody for long. Whoever holds one may lose it any time:
  * because it stood still, or because Redis lost its data. So what must not be done twice is checked where it

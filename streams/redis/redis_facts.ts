@@ -5,6 +5,7 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import { lanes } from "../../domain/messages/lane.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
 import { readEpoch } from "../recovery/epoch.ts";
 import type { RedisDeps } from "./keys.ts";
@@ -55,8 +56,11 @@ export async function readRedisFacts({ redis, keys }: RedisDeps): Promise<RedisF
 
 async function hasGroup({ redis, keys }: RedisDeps, group: Group): Promise<boolean> {
   try {
-    const found = await redis.xinfo("GROUPS", keys.stream(group)) as unknown[][];
-    return found.some((fields) => fields[fields.indexOf("name") + 1] === group);
+    for (const lane of lanes) {
+      const found = await redis.xinfo("GROUPS", keys.stream(group, lane)) as unknown[][];
+      if (!found.some((fields) => fields[fields.indexOf("name") + 1] === group)) return false;
+    }
+    return true;
   } catch (error) {
     if (/no such key/i.test(messageOf(error))) return false;
     throw error;

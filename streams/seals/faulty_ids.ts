@@ -13,8 +13,8 @@ import {
 } from "../../db/verification/order_parts.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import type { SealKind } from "../../db/verification/seals.ts";
+import type { FaultyRows } from "../../db/verification/faulty_rows.ts";
 import {
-  type FaultyRows,
   findDisputeFaults,
   findHandFaults,
   findNotificationGaps,

@@ -5,6 +5,7 @@
  */
 
 import type { Config } from "../../config/config.ts";
+import { restoreOrders } from "../../db/archive/archive.ts";
 import { addAuditEntries } from "../../db/audit/audit_log.ts";
 import { countOpenClaims } from "../../db/clients/idempotency.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
@@ -84,6 +85,7 @@ async function eraseNextOrders(
   const orders = await lockNextOrders(tx, searched.customerIds, page);
   if (orders.length === 0) return false;
   const ids = orders.map(({ id }) => id);
+  await restoreOrders(tx, ids);
   await eraseFreeTexts(tx, ids);
   await eraseFromOrders(
     tx,
@@ -102,6 +104,8 @@ async function eraseFromOrders(
 ): Promise<void> {
   const ids = orders.map(({ id }) => id);
   await eraseRecipients(tx, orders);
+  // Behind the first that locks them.
+  await restoreOrders(tx, ids);
   await eraseNotices(tx, ids);
   for (const table of orderTextTables) {
     const texts = await readOrderTexts(tx, table, ids);

@@ -1,5 +1,6 @@
 /**
- * What has to be done now and then for nobody in particular: what is older than it is kept leaves, and erasures that were left
+ * What has to be done now and then for nobody in particular: what is older than it is kept leaves, orders of closed months are
+ * moved out of the way, and erasures that were left
  * in the middle are ended.
  *
  * @module
@@ -11,10 +12,12 @@ import type { Database } from "../../db/connection/database.ts";
 import { readAbandonedErasures } from "../../db/customers/erasures.ts";
 import { daysAgo, type PurgeKind, purgeKinds, purgeNext } from "../../db/retention/purge.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { archiveCutAfter } from "../../domain/operation/archive_cut.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { takeLease } from "../redis/lease.ts";
 import { pause } from "../timing/pause.ts";
+import { archiveOrdersBefore } from "./archive_orders.ts";
 import { resumeErasure } from "./continue_erasure.ts";
 
 /** What it works with. */
@@ -28,6 +31,7 @@ export interface UpkeepDeps extends RedisDeps {
     | "keepAttemptsDays"
     | "keepDeadLettersDays"
     | "keepAuditDays"
+    | "archiveAfterMonths"
   >;
 }
 
@@ -43,19 +47,47 @@ const abandonedSeconds = 60;
 /** Looks until the signal aborts; of many processes one does so at a time. */
 export async function keepUp(deps: UpkeepDeps, signal: AbortSignal): Promise<void> {
   const { redis, keys, log } = deps;
+  // It may take hours, in which erasures must not wait.
+  let archiving: Promise<number> | undefined;
   while (!signal.aborted) {
     try {
       // Not given back: it ends shortly before the next look is due, whoever takes that.
       if (await takeLease(redis, keys.upkeepLease, lookMs - 1_000) !== null) {
         await endErasures(deps);
         const isDue = await redis.set(keys.purgeRest, "1", "PX", purgeMs, "NX") !== null;
-        if (isDue) await purgeOld(deps, signal);
+        if (isDue) {
+          await purgeOld(deps, signal);
+          archiving ??= archiveOld(deps, signal).catch((error) => {
+            if (!signal.aborted) log.warn("orders were not archived", { error: messageOf(error) });
+            return 0;
+          }).finally(() => archiving = undefined);
+        }
       }
     } catch (error) {
       if (!signal.aborted) log.warn("upkeep failed", { error: messageOf(error) });
     }
     await pause(lookMs, signal);
   }
+}
+
+/**
+ * Archives orders of months that are over for as long as the settings say; nothing where these say nothing.
+ *
+ * @returns how many were moved
+ */
+export async function archiveOld(
+  { db, config, log }: Pick<UpkeepDeps, "db" | "log"> & {
+    config: Pick<Config, "archiveAfterMonths">;
+  },
+  signal?: AbortSignal,
+  now: Date = new Date(),
+): Promise<number> {
+  const { archiveAfterMonths } = config;
+  if (archiveAfterMonths === 0) return 0;
+  const before = archiveCutAfter(archiveAfterMonths, now.toISOString());
+  const orders = await archiveOrdersBefore({ db }, before, { signal });
+  if (orders > 0) log.info("orders archived", { orders, before });
+  return orders;
 }
 
 /** Goes on with erasures that were begun and left, each for itself: one that fails holds up nothing else. */
@@ -88,6 +120,8 @@ export async function purgeOld(
     rejects: config.keepRejectsDays,
     stock_rejects: config.keepRejectsDays,
     attempts: config.keepAttemptsDays,
+    webhooks: config.keepAttemptsDays,
+    archived_attempts: config.keepAttemptsDays,
     dead_letters: config.keepDeadLettersDays,
     audit: config.keepAuditDays,
   };
@@ -95,6 +129,8 @@ export async function purgeOld(
     rejects: 0,
     stock_rejects: 0,
     attempts: 0,
+    webhooks: 0,
+    archived_attempts: 0,
     dead_letters: 0,
     audit: 0,
   };

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { findPlaceFaults, type PlaceFault } from "../../db/verification/archive_faults.ts";
 import {
   findOrderFaults,
   findQueueFaults,
@@ -12,8 +13,8 @@ import {
   findTotalFaults,
   type OrderFault,
 } from "../../db/verification/order_parts.ts";
+import type { FaultyRows } from "../../db/verification/faulty_rows.ts";
 import {
-  type FaultyRows,
   findDisputeFaults,
   findGivenBackFaults,
   findHandFaults,
@@ -59,6 +60,7 @@ export async function verifyStock(tx: Queryable, scopes: Scopes = everything): P
 export async function verifyMoney(tx: Queryable, scopes: Scopes = everything): Promise<Drifts> {
   const drifts = noDrifts();
   for (const scope of scopes.orders) await verifyOrders(tx, scope, drifts);
+  if (scopes.orders.includes(null)) collect(drifts, await findPlaceFaults(tx), placeDrift);
   for (const scope of scopes.refunds) await verifyRefunds(tx, scope, drifts);
   return drifts;
 }
@@ -139,6 +141,28 @@ async function verifyParts(tx: Queryable, scope: Scope, drifts: Drifts): Promise
       found: foundRef,
     }),
   );
+}
+
+function placeDrift({ orderId, table, kind }: PlaceFault): Drift {
+  const subject = `order ${orderId}`;
+  switch (kind) {
+    case "live":
+      return {
+        subject,
+        what: `${table} of an archived order`,
+        expected: "archived",
+        found: "live",
+      };
+    case "archived":
+      return { subject, what: `${table} of a live order`, expected: "live", found: "archived" };
+    case "twice":
+      return {
+        subject,
+        what: "its payment, as that of an archived order",
+        expected: null,
+        found: "one",
+      };
+  }
 }
 
 function orderDrift(fault: OrderFault): Drift {

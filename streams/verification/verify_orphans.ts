@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { findUntoldArchived } from "../../db/verification/archive_faults.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
 import type { Recent } from "../seals/recent.ts";
@@ -45,6 +46,14 @@ export async function verifyNotifications(
   scopes: readonly Scope[] = [null],
 ): Promise<Drifts> {
   const drifts = noDrifts();
+  if (scopes.includes(null)) {
+    collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
+      subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
+      what: "archived notification of its end",
+      expected: "one",
+      found: null,
+    }));
+  }
   for (const scope of scopes) await verifyNoticesIn(tx, scope, drifts);
   return drifts;
 }

@@ -5,6 +5,7 @@
  */
 
 import process from "node:process";
+import { lanes } from "../../domain/messages/lane.ts";
 import type { Group } from "../../domain/messages/messages.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { RedisDeps } from "../redis/keys.ts";
@@ -42,15 +43,19 @@ export async function livingConsumers(
   for (const group of groups) {
     for (const name of await redis.zrangebyscore(keys.alive(group), since, "+inf")) names.add(name);
     // One that works on a long batch says so by keeping its messages.
-    const infos = await redis.xinfo("CONSUMERS", keys.stream(group), group).catch((error) => {
-      // Nobody has worked in it yet.
-      if (isLostGroup(error) || messageOf(error).includes("no such key")) return [];
-      throw error;
-    }) as unknown[][];
-    for (const info of infos) {
-      const of = (field: string) => info[info.indexOf(field) + 1];
-      if (Number(of("pending")) > 0 && Number(of("idle")) < silenceMs) {
-        names.add(String(of("name")));
+    for (const lane of lanes) {
+      const infos = await redis.xinfo("CONSUMERS", keys.stream(group, lane), group).catch(
+        (error) => {
+          // Nobody has worked in it yet.
+          if (isLostGroup(error) || messageOf(error).includes("no such key")) return [];
+          throw error;
+        },
+      ) as unknown[][];
+      for (const info of infos) {
+        const of = (field: string) => info[info.indexOf(field) + 1];
+        if (Number(of("pending")) > 0 && Number(of("idle")) < silenceMs) {
+          names.add(String(of("name")));
+        }
       }
     }
   }

@@ -9,6 +9,7 @@ import {
   encodeMessage,
   groupOf,
   groups,
+  isOfNewerVersion,
   type Message,
   messageField,
   messageOfEntry,
@@ -16,17 +17,20 @@ import {
   traceField,
   traceOfEntry,
 } from "../../domain/messages/messages.ts";
+import { workOf } from "../../domain/messages/work.ts";
 import type { Codec } from "../queue/queue.ts";
 
 /** A queue is summed up in money, and an import publishes an order once. */
 export const messageCodec: Codec<Message> = {
   groups,
   groupOf: ({ type }) => groupOf[type],
+  laneOf: ({ type }) => workOf[type].lane,
   messageField,
   traceField,
   encode: encodeMessage,
   decode: decodeMessage,
   read: messageOfEntry,
+  isOfNewerVersion,
   traceOf: traceOfEntry,
   unitOf: (message) => "currency" in message ? message.currency : "",
   amountOf: (message) => "amountCents" in message ? message.amountCents : 0,

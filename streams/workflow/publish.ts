@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import type { Lane } from "../../domain/messages/lane.ts";
 import { type Message, orderIdOf } from "../../domain/messages/messages.ts";
 import { enqueue } from "../queue/enqueue.ts";
 import type * as queue from "../queue/queue.ts";
@@ -32,6 +33,7 @@ export type Enqueued = queue.Enqueued<Message>;
  * A crash in the middle leaves the calls that were made; publishing again is safe because handlers meet
  * a repeated message with the same effects.
  *
+ * @param options.lane live unless it says otherwise; what comes by the thousand belongs in the bulk lane
  * @param options.oncePerOrder skip orders that an earlier call with this option has published
  * @param options.committed their orders and refunds are in the database for certain, so that a database which lacks them
  * have lost them, see `database_age.ts`
@@ -40,9 +42,10 @@ export type Enqueued = queue.Enqueued<Message>;
 export function publish(
   deps: PublishDeps,
   messages: readonly Enqueued[],
-  options: { oncePerOrder?: boolean; committed?: boolean } = {},
+  options: { lane?: Lane; oncePerOrder?: boolean; committed?: boolean } = {},
 ): Promise<number> {
   return enqueue(deps, messageCodec, messages, {
+    lane: options.lane ?? "live",
     once: options.oncePerOrder,
     marks: databaseMarksOf(deps, options.committed === true ? messages : []),
   });

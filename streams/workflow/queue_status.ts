@@ -7,16 +7,22 @@
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
+import type { Lane } from "../../domain/messages/lane.ts";
 import { typed } from "../../runtime/typed.ts";
 import type { QueueDeps } from "../queue/queue.ts";
-import { readStreamStatus, type StreamStatus } from "../queue/queue_status.ts";
+import { readStreamStatus, type StreamStatus, type Waiting } from "../queue/queue_status.ts";
 
-/** What waits in a group, and the money in it. */
-export interface GroupStatus extends Omit<StreamStatus<Group>, "weights"> {
-  /** Dead letters that nobody has dealt with. */
-  dead: number;
+/** What waits in a lane, and the money in it. */
+export interface LaneStatus extends Omit<Waiting, "weights"> {
   /** What the waiting messages are about, by currency, without those that are 0. */
   money: { currency: string; amountCents: number }[];
+}
+
+/** What waits in a group, in both lanes together and in each. */
+export interface GroupStatus extends Omit<StreamStatus<Group>, "weights" | "lanes">, LaneStatus {
+  lanes: Record<Lane, LaneStatus>;
+  /** Dead letters that nobody has dealt with. */
+  dead: number;
 }
 
 /**
@@ -48,8 +54,15 @@ export function describeNobody(streams: readonly Omit<GroupStatus, "dead">[]): s
 /** What Redis alone knows of every group. */
 export async function readStreams(deps: QueueDeps): Promise<Omit<GroupStatus, "dead">[]> {
   const streams = await readStreamStatus(deps, groups);
-  return streams.map(({ weights, ...status }) => ({
-    ...status,
-    money: weights.map(({ unit, amount }) => ({ currency: unit, amountCents: amount })),
+  return streams.map(({ lanes: { live, bulk }, ...status }) => ({
+    ...inMoney(status),
+    lanes: { live: inMoney(live), bulk: inMoney(bulk) },
   }));
+}
+
+function inMoney<T extends Waiting>({ weights, ...rest }: T) {
+  return {
+    ...rest,
+    money: weights.map(({ unit, amount }) => ({ currency: unit, amountCents: amount })),
+  };
 }

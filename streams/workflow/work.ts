@@ -8,6 +8,7 @@
 
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
 import { readLossFloors } from "../../db/recovery/database_marks.ts";
+import { type Lane, laneName } from "../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf, purposeOf } from "../../domain/messages/messages.ts";
 import { causeHash } from "../../domain/order/content_hash.ts";
 import { handlers } from "../handlers/handlers.ts";
@@ -31,16 +32,16 @@ export const workflow: Work<WorkflowTypes> = {
     await applyKpis(deps, kpis);
   },
   judgeDead: judgeVanished,
-  keepDead: ({ db }, group, dead) =>
-    deadLetterMessages(db, dead.map((failed) => letterOf(group, failed))),
+  keepDead: ({ db, lane }, group, dead) =>
+    deadLetterMessages(db, dead.map((failed) => letterOf(group, lane, failed))),
   marks: (deps) => databaseMarksOf(deps),
   watch: watchActivity,
 };
 
-function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
+function letterOf(group: Group, lane: Lane, { entry, message, error }: Failed<Message>) {
   return {
     group,
-    messageId: entry.id,
+    messageId: laneName(lane, entry.id),
     orderId: message && orderIdOf(message),
     refundId: message && "refundId" in message ? message.refundId : null,
     amountCents: message && "amountCents" in message ? message.amountCents : 0,
@@ -56,25 +57,26 @@ function letterOf(group: Group, { entry, message, error }: Failed<Message>) {
 /**
  * Drops messages about orders and refunds that the database lost when it was restored: whoever published them had
  * committed before and did not know it yet. There is nothing for a person to decide. While rows are gone right now,
- * they wait, and so do messages that are so young that their rows may still be on their way to this server.
+ * they wait, and so do messages that are so young that their rows, or a newer state of them, may still be on their way
+ * to this server.
  */
 async function judgeVanished(
   deps: HandlerDeps,
   group: Group,
   dead: readonly Failed<Message>[],
 ): Promise<readonly Verdict[]> {
-  if (dead.every(({ vanished }) => vanished === undefined)) return [];
+  if (dead.every(({ vanished, early }) => vanished === undefined && !early)) return [];
   const { db, log } = deps;
   if (await lookAtDatabase(deps, db) !== null) {
     db.lookAgain();
-    return dead.map(({ vanished }) => vanished === undefined ? "keep" : "wait");
+    return dead.map(({ vanished, early }) => vanished === undefined && !early ? "keep" : "wait");
   }
   const floors = new Map(Object.entries(await readLossFloors(db)));
   const [seconds] = await deps.redis.time();
   const oldestMs = Number(seconds) * 1_000 - deps.missingRowMs;
-  return dead.map(({ entry: { id }, message, error, vanished }) => {
-    if (vanished === undefined) return "keep";
-    if (vanished.id > (floors.get(vanished.what) ?? 0)) {
+  return dead.map(({ entry: { id }, message, error, vanished, early = false }) => {
+    if (vanished === undefined && !early) return "keep";
+    if (vanished === undefined || vanished.id > (floors.get(vanished.what) ?? 0)) {
       return Number(id.split("-")[0]) > oldestMs ? "wait" : "keep";
     }
     const order_id = message && orderIdOf(message);

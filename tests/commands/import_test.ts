@@ -343,7 +343,7 @@ Deno.test("import killed at any moment and run again gives the result of one run
     assert.equal((await start(whole).status).code, 0);
     const other = await openDatabase(whole.databaseUrl);
     assert.deepEqual(await contentsOf(db), await contentsOf(other));
-    const entries = await redis.xrange(`${killed.redisPrefix}orders`, "-", "+");
+    const entries = await redis.xrange(`${killed.redisPrefix}orders:bulk`, "-", "+");
     const published = entries.map(([, fields]) => fields[1]);
     assert.equal(published.length, orders);
     assert.equal(new Set(published).size, orders);

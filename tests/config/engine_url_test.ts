@@ -31,6 +31,32 @@ Deno.test("readDatabaseUrl() reads every part, addresses of IPv6 without bracket
   assert.equal(database("?socket=/run/my.sock").address.socket, "/run/my.sock");
 });
 
+Deno.test("readDatabaseUrl() reads several hosts, and refuses what is none", () => {
+  const { address, faults } = readDatabaseUrl(
+    "mysql://u:p%2C%40@a:3307,b,[::1]:3309/orders?ssl-mode=required",
+  );
+  assert.deepEqual(faults, []);
+  assert.deepEqual(address, {
+    host: "a",
+    port: 3307,
+    hosts: [{ host: "a", port: 3307 }, { host: "b", port: 3306 }, { host: "::1", port: 3309 }],
+    user: "u",
+    password: "p,@",
+    name: "orders",
+    tls: { mode: "required" },
+  });
+  for (
+    const [url, detail] of [
+      ["mysql://u:p@a,,b/orders", /has "" among its hosts, which is none; write a:3306,b:3306/],
+      ["mysql://u:p@a,b:99999/orders", /has "b:99999" among its hosts/],
+      ["mysql://u:p@a,b,a:3306/orders", /names the host a:3306 twice/],
+      ["mysql://u:p@a,b/orders?socket=/s", /several hosts beside a Unix socket/],
+    ] as const
+  ) assert.match(readDatabaseUrl(url).faults.join("; "), detail, url);
+  const several = { DATABASE_URL: "mysql://u:p@a:3306,b:3306/orders", REDIS_URL: "redis://h" };
+  assert.equal(parseConfig(several).databaseUrl, several.DATABASE_URL);
+});
+
 Deno.test("readDatabaseUrl() reads how the way is encrypted", () => {
   assert.equal(database("").address.tls, null);
   assert.equal(database("?ssl-mode=disabled").address.tls, null);

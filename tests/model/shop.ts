@@ -11,6 +11,7 @@ import {
   type Message,
   messageOfEntry,
 } from "../../domain/messages/messages.ts";
+import { type Lane, lanes } from "../../domain/messages/lane.ts";
 import { groupsInSearchOrder } from "../../domain/messages/work.ts";
 import type { NotificationChannel } from "../../domain/notification/notification.ts";
 import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
@@ -74,7 +75,8 @@ export interface Shop {
   /** Messages of the game so far, the latest ones. */
   seen: Message[];
   /** Consumers by group. */
-  consumers: Map<Group, Consumer>;
+  /** By group and lane. */
+  consumers: Map<string, Consumer>;
   waits: boolean;
   /** Refuses orders that name a product which there is not. */
   rejects: boolean;
@@ -159,12 +161,18 @@ function depsOf({ flow, waits, mails }: Shop) {
   return { ...flow, notifyChannels, onShortage: waits ? "wait" as const : "fail" as const };
 }
 
-function consumerOf(shop: Shop, group: Group): Consumer {
-  const known = shop.consumers.get(group);
+function consumerOf(shop: Shop, group: Group, lane: Lane): Consumer {
+  const name = `${group} ${lane}`;
+  const known = shop.consumers.get(name);
   if (known !== undefined) return known;
-  const consumer = makeConsumer(depsOf(shop), { group, ...queueOptions });
-  shop.consumers.set(group, consumer);
+  const consumer = makeConsumer({ ...depsOf(shop), lane }, { group, ...queueOptions });
+  shop.consumers.set(name, consumer);
   return consumer;
+}
+
+/** A turn of each lane of a group. */
+async function takeTurn(shop: Shop, group: Group): Promise<void> {
+  for (const lane of lanes) await consumeOnce(consumerOf(shop, group, lane));
 }
 
 /** Lets happen what happens between a command and its drain. */
@@ -172,12 +180,14 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
   const { flow } = shop;
   switch (mishap.kind) {
     case "turn":
-      await consumeOnce(consumerOf(shop, mishap.group));
+      await takeTurn(shop, mishap.group);
       return;
     case "together": {
       const deps = depsOf(shop);
-      const others = mishap.groups.map((group, index) =>
-        makeConsumer({ ...deps, consumer: `other ${index}` }, { group, ...queueOptions })
+      const others = mishap.groups.flatMap((group, index) =>
+        lanes.map((lane) =>
+          makeConsumer({ ...deps, lane, consumer: `other ${index}` }, { group, ...queueOptions })
+        )
       );
       await Promise.all(others.map((consumer) => consumeOnce(consumer)));
       return;
@@ -185,8 +195,11 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
     case "die": {
       const fate = fateAfter(mishap.moment);
       const name = `dead ${++shop.deaths}`;
-      const dying = makeConsumer(mortal(depsOf(shop), fate, name), {
-        group: mishap.group,
+      // Most moments come to pass in the lane that holds something.
+      const { group } = mishap;
+      const lane = await flow.redis.xlen(flow.keys.stream(group)) > 0 ? "live" : "bulk";
+      const dying = makeConsumer(mortal({ ...depsOf(shop), lane }, fate, name), {
+        group,
         ...queueOptions,
       });
       try {
@@ -194,10 +207,8 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
       } catch (error) {
         if (!fate.dead) throw error;
       }
-      await orphan(flow, mishap.group);
-      consumerOf(shop, mishap.group).reclaimAt = -Infinity;
-      // Now and then the product locks of the dead one hold still.
-      if (mishap.moment % 10 !== 0) await expireLocks(shop);
+      await orphan(flow, group, undefined, lane);
+      consumerOf(shop, group, lane).reclaimAt = -Infinity;
       return;
     }
     case "redeliver": {
@@ -227,14 +238,16 @@ export async function suffer(shop: Shop, mishap: Mishap): Promise<void> {
 /** What the streams hold, and what is scheduled. */
 async function heldOf({ flow: { redis, keys } }: Shop) {
   const reading = redis.multi();
-  for (const group of groupsInSearchOrder) {
-    reading.xrange(keys.stream(group), "-", "+");
-    reading.zrange(keys.scheduled(group), "0", "-1");
-    reading.zcard(keys.retries(group));
+  const queues = groupsInSearchOrder.flatMap((group) => lanes.map((lane) => ({ group, lane })));
+  for (const { group, lane } of queues) {
+    reading.xrange(keys.stream(group, lane), "-", "+");
+    reading.zrange(keys.scheduled(group, lane), "0", "-1");
+    reading.zcard(keys.retries(group, lane));
   }
   const replies = await reading.exec() ?? [];
-  return groupsInSearchOrder.map((group, index) => ({
+  return queues.map(({ group, lane }, index) => ({
     group,
+    lane,
     inStream: (replies[3 * index]![1] as [string, string[]][]).map(([, fields]) =>
       messageOfEntry(fields)
     ).filter(isMessage),
@@ -272,8 +285,8 @@ export async function settle(shop: Shop, model: Model): Promise<void> {
     const isLate = round > 3;
     const isDelayed = held.some(({ scheduled, parked }) => scheduled.length + parked > 0);
     if (isLate || (round < 2 && isDelayed)) await hurry(shop, isLate);
-    for (const { group, inStream, scheduled } of held) {
-      if (inStream.length + scheduled.length > 0) await consumeOnce(consumerOf(shop, group));
+    for (const { group, lane, inStream, scheduled } of held) {
+      if (inStream.length + scheduled.length > 0) await consumeOnce(consumerOf(shop, group, lane));
     }
   }
 }
@@ -290,19 +303,15 @@ function undecidedIds({ provider }: Shop, { orders }: Model): Set<number> {
 async function hurry(shop: Shop, all: boolean): Promise<void> {
   const { redis, keys } = shop.flow;
   for (const group of groupsInSearchOrder) {
-    for (const key of [keys.retries(group), keys.scheduled(group)]) {
-      for (const member of await redis.zrange(key, "0", "-1")) await redis.zadd(key, 0, member);
+    for (const lane of lanes) {
+      for (const key of [keys.retries(group, lane), keys.scheduled(group, lane)]) {
+        for (const member of await redis.zrange(key, "0", "-1")) await redis.zadd(key, 0, member);
+      }
+      if (!all) continue;
+      await orphan(shop.flow, group, undefined, lane);
+      consumerOf(shop, group, lane).reclaimAt = -Infinity;
     }
-    if (!all) continue;
-    await orphan(shop.flow, group);
-    consumerOf(shop, group).reclaimAt = -Infinity;
   }
-  if (all) await expireLocks(shop);
-}
-
-async function expireLocks({ flow: { redis, keys } }: Shop): Promise<void> {
-  const locks = await redis.keys(`${keys.productLock}*`);
-  if (locks.length > 0) await redis.del(...locks);
 }
 
 /** An order as its row says. */

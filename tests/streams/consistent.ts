@@ -14,8 +14,14 @@ import {
   messageOfEntry,
 } from "../../domain/messages/messages.ts";
 import { kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
+import { type Lane, lanes } from "../../domain/messages/lane.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import type { Workflow } from "../workflow.ts";
+
+/** Every group in each of its lanes. */
+const queues: readonly (readonly [Group, Lane])[] = groups.flatMap((group) =>
+  lanes.map((lane) => [group, lane] as const)
+);
 
 /**
  * Asserts, once everything is drained, that stock, payments, refunds, figures, leaderboard, notices and
@@ -27,13 +33,15 @@ export async function assertConsistent(flow: Workflow): Promise<void> {
   assert.deepEqual(await notificationFaults(flow), [], "notices");
   assert.deepEqual(await repeatedSteps(flow), [], "steps in the timelines");
   assert.deepEqual(await storedFigures(flow), await expectedFigures(flow));
-  for (const group of groups) {
-    const money = await flow.redis.hgetall(flow.keys.weights(group));
+  for (const [group, lane] of queues) {
+    const money = await flow.redis.hgetall(flow.keys.weights(group, lane));
     for (const [currency, cents] of Object.entries(money)) {
-      assert.equal(cents, "0", `${currency} that waits in ${group}`);
+      assert.equal(cents, "0", `${currency} that waits in ${group} ${lane}`);
     }
-    assert.equal(await flow.redis.zcard(flow.keys.retries(group)), 0, `parked in ${group}`);
-    assert.equal(await flow.redis.hlen(flow.keys.errors(group)), 0, `errors of ${group}`);
+    const parked = await flow.redis.zcard(flow.keys.retries(group, lane));
+    assert.equal(parked, 0, `parked in ${group} ${lane}`);
+    const errors = await flow.redis.hlen(flow.keys.errors(group, lane));
+    assert.equal(errors, 0, `errors of ${group} ${lane}`);
   }
   const report = await verify(flow, { settleMs: 0 });
   assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
@@ -194,11 +202,11 @@ export async function messagesOf(flow: Workflow): Promise<Message[]> {
   const note = (message: Message | string) => {
     if (typeof message !== "string") messages.push(message);
   };
-  for (const group of groups) {
-    for (const [, fields] of await flow.redis.xrange(flow.keys.stream(group), "-", "+")) {
+  for (const [group, lane] of queues) {
+    for (const [, fields] of await flow.redis.xrange(flow.keys.stream(group, lane), "-", "+")) {
       note(messageOfEntry(fields));
     }
-    for (const member of await flow.redis.zrange(flow.keys.scheduled(group), "0", "-1")) {
+    for (const member of await flow.redis.zrange(flow.keys.scheduled(group, lane), "0", "-1")) {
       note(decodeMessage(member));
     }
   }
@@ -206,9 +214,9 @@ export async function messagesOf(flow: Workflow): Promise<Message[]> {
 }
 
 /** Lets the time come for whatever is delayed or scheduled. */
-export async function makeDue({ redis, keys }: Workflow): Promise<void> {
-  for (const group of groups) {
-    for (const key of [keys.retries(group), keys.scheduled(group)]) {
+export async function makeDue({ redis, keys }: Pick<Workflow, "redis" | "keys">): Promise<void> {
+  for (const [group, lane] of queues) {
+    for (const key of [keys.retries(group, lane), keys.scheduled(group, lane)]) {
       for (const member of await redis.zrange(key, "0", "-1")) await redis.zadd(key, 0, member);
     }
   }
@@ -219,8 +227,9 @@ export async function orphan(
   { redis, keys }: Workflow,
   group: Group,
   idleMs = 60_000,
+  lane: Lane = "live",
 ): Promise<void> {
-  const stream = keys.stream(group);
+  const stream = keys.stream(group, lane);
   const pending = await redis.xpending(stream, group, "-", "+", 10_000) as [string, string][];
   for (const [id, owner] of pending) {
     await redis.call("XCLAIM", stream, group, owner, 0, id, "IDLE", idleMs, "JUSTID");

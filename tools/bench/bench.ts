@@ -6,14 +6,18 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { EngineName } from "../engines/programs.ts";
+import { benchArchive } from "./archive.ts";
 import { benchBeside } from "./beside.ts";
 import { compareWithFloor, type Figure, formatFigures } from "./figures.ts";
+import { benchFlash } from "./flash.ts";
 import { benchErase } from "./erase.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchBatches, benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
+import { benchLanes } from "./lanes.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
+import { benchMigrations } from "./migrations.ts";
 import { benchPages } from "./pages.ts";
 import { type BenchForm, benchForms, benchProfiles } from "./profiles.ts";
 import { benchReaders } from "./readers.ts";
@@ -44,6 +48,17 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
   steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
+  lanes: {
+    summary: "web orders beside a file that drains, and beside tokens that flood the API",
+    usual: false,
+    run: benchLanes,
+  },
+  flash: {
+    summary:
+      "everybody wants one product, from a file and over HTTP, drained by 1, 2 and 4 processes",
+    usual: false,
+    run: benchFlash,
+  },
   beside: { summary: "import while another process drains it", usual: false, run: benchBeside },
   readers: {
     summary: "import of one file by the own reader and by that of other files",
@@ -70,7 +85,17 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   kpis: { summary: "GET /kpis beside bare routes", usual: false, run: benchKpis },
   erase: { summary: "erasing a person with 10,000 orders", usual: false, run: benchErase },
+  archive: {
+    summary: "drain beside orders being archived, by turns with one alone",
+    usual: false,
+    run: benchArchive,
+  },
   growth: { summary: "what an order costs of the disk, by table", usual: false, run: benchGrowth },
+  migrations: {
+    summary: "each migration on full tables, and how long others wait meanwhile",
+    usual: false,
+    run: benchMigrations,
+  },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   years: {
     summary: "proofs, figures, start and pages with --orders=10000000 in the tables",

@@ -22,7 +22,7 @@ export async function benchRecover(stage: Stage): Promise<Figure[]> {
     await runImport(stage, deployment, file);
     await deployment.redis.flushall();
     seconds.push((await runTask(deployment, "recover", [])).seconds);
-    const held = await deployment.redis.xlen(deployment.keys.stream("orders"));
+    const held = await deployment.redis.xlen(deployment.keys.stream("orders", "bulk"));
     if (held !== lost) throw new Error(`${held} of ${lost} messages came back`);
     await expectVerified(deployment);
     await deployment.close();

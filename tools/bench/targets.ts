@@ -39,6 +39,7 @@ export const targets: Readonly<Record<string, Bound>> = {
   "an order at 1,000,000 orders × time at 10,000": ["most", 1.2],
   "recover 100,000 messages s": ["most", 10],
   "erasing a person with 10,000 orders ms": ["most", 1_000],
+  "drain beside archive × alone": ["least", 0.95],
 };
 
 /** Adds its target to each figure that has one. */

@@ -25,7 +25,7 @@ import importerKilled from "./importer_killed.ts";
 import killerMessage from "./killer_message.ts";
 import lateAnswers from "./late_answers.ts";
 import lockStorm from "./lock_storm.ts";
-import locksLost from "./locks_lost.ts";
+import turnsLost from "./turns_lost.ts";
 import messagesDoubled from "./messages_doubled.ts";
 import oldDatabase from "./old_database.ts";
 import poison from "./poison.ts";
@@ -33,6 +33,8 @@ import redisFailover from "./redis_failover.ts";
 import redisFlushed from "./redis_flushed.ts";
 import redisFull from "./redis_full.ts";
 import redisLost from "./redis_lost.ts";
+import releaseBefore from "./release_before.ts";
+import rollingUpgrade from "./rolling_upgrade.ts";
 import singleProcessKilled from "./single_process_killed.ts";
 import wrongClocks from "./wrong_clocks.ts";
 import zombies from "./zombies.ts";
@@ -60,9 +62,11 @@ export const scenarios: readonly Scenario[] = [
   lateAnswers,
   poison,
   killerMessage,
-  locksLost,
+  turnsLost,
   wrongClocks,
   oldDatabase,
+  releaseBefore,
+  rollingUpgrade,
 ];
 
 /** What a run of a scenario came to. */

@@ -55,9 +55,10 @@ async function loseMessages(stage: Stage): Promise<number> {
   await until("messages have vanished", 20_000, async () => {
     for (const group of ["orders", "notifications"] as const) {
       // The newest ones are those that nobody has read yet.
-      const entries = await client.xrevrange(keys.stream(group), "+", "-", "COUNT", lostMessages);
+      const stream = keys.stream(group, "bulk");
+      const entries = await client.xrevrange(stream, "+", "-", "COUNT", lostMessages);
       const ids = entries.map(([id]) => id);
-      if (ids.length > 0) lost += await client.xdel(keys.stream(group), ...ids);
+      if (ids.length > 0) lost += await client.xdel(stream, ...ids);
     }
     return lost >= lostMessages || `${lost} have`;
   });

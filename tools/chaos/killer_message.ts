@@ -95,14 +95,14 @@ async function holderOf(
     orderId,
   ]);
   if (Number(open!.n) > 0) return null;
-  const entries = await client.xrange(keys.stream("orders"), "-", "+", "COUNT", 2_000);
+  const entries = await client.xrange(keys.stream("orders", "bulk"), "-", "+", "COUNT", 2_000);
   const entry = entries.find(([, fields]) => {
     const message = messageOfEntry(fields);
     return typeof message !== "string" && orderIdOf(message) === orderId;
   });
   if (entry === undefined) return null;
   const [pending] = await client.xpending(
-    keys.stream("orders"),
+    keys.stream("orders", "bulk"),
     "orders",
     entry[0],
     entry[0],

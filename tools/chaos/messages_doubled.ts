@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Lane, lanes } from "../../domain/messages/lane.ts";
 import { cancelOrder } from "../../services/cancel_order.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
@@ -74,8 +75,8 @@ function double(stage: Stage): { stop(): Promise<number> } {
   const { client, keys, random } = stage;
   const copied = new Set<string>();
   let copies = 0;
-  const copyOf = async (group: Group): Promise<void> => {
-    const entries = await client.xrange(keys.stream(group), "-", "+", "COUNT", seenAtOnce);
+  const copyOf = async (group: Group, lane: Lane): Promise<void> => {
+    const entries = await client.xrange(keys.stream(group, lane), "-", "+", "COUNT", seenAtOnce);
     const messages: Message[] = [];
     for (const [, fields] of entries) {
       const message = messageOfEntry(fields);
@@ -85,11 +86,15 @@ function double(stage: Stage): { stop(): Promise<number> } {
       copied.add(text);
       messages.splice(random.integer(0, messages.length), 0, message);
     }
-    await publish(productDeps(stage), messages.map((message) => ({ message })));
+    // A copy may come by either lane.
+    const enqueued = messages.map((message) => ({ message }));
+    await publish(productDeps(stage), enqueued, { lane: random.pick(lanes) });
     copies += messages.length;
   };
   const stop = stage.repeat(async () => {
-    for (const group of groups) await copyOf(group);
+    for (const group of groups) {
+      for (const lane of lanes) await copyOf(group, lane);
+    }
     await pauseMs(5);
   });
   return {

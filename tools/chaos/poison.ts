@@ -45,7 +45,7 @@ const scenario: Scenario = {
       );
       const half = Math.floor(good.length / 2);
       await take(stage, good.slice(0, half));
-      await client.xadd(keys.stream("orders"), "*", ...fields);
+      await client.xadd(keys.stream("orders", "bulk"), "*", ...fields);
       await take(stage, good.slice(half));
       orders.push(...good);
     }
@@ -69,7 +69,7 @@ async function poisonFields(stage: Stage): Promise<string[][]> {
   return [
     entryOf({ type: "order.reserve", orderId: vanished, amountCents: 100, currency: "GBP" }),
     ["nothing", "that anybody knows"],
-    [messageField, "order.teleport 1 100 GBP"],
+    [messageField, "order-teleport 1 100 GBP"],
     [messageField, "order.reserve -1 100 GBP"],
     [messageField, "order.reserve 99999999999999999999 100 GBP"],
     [messageField, "order.reserve 1 1e3 \u0000\ud83d\ude00"],

@@ -58,6 +58,7 @@ function withoutSchemas(client: string, names: string[]): string {
         "/** What is sent and what comes of one kind. */\ntype Shape = { input: unknown; output: unknown };\n",
     )
     .replaceAll('"../domain/notification/webhook_body.ts"', '"./webhooks.ts"')
+    .replaceAll('"../domain/feed/feed_event.ts"', '"./events.ts"')
     .replaceAll("z.ZodType", "Shape")
     .replace(/\btypeof (\w+)/g, (whole, name) => names.includes(name) ? title(name) : whole)
     .replace(/\bz\.(input|output)<([^<>]+)>/g, '$2["$1"]');
@@ -88,6 +89,7 @@ export async function clientPackage(): Promise<Record<string, string>> {
   };
   const jsr = { ...named, exports: "./client.ts", imports: { hono: `npm:hono@${hono}` } };
   const types = writeTypes(schemas);
+  const events = await read("domain/feed/feed_event.ts");
   const webhooks = await read("domain/notification/webhook_body.ts");
   const verify = (await read("routes/verify_webhook.ts"))
     .replace('"../domain/notification/webhook_body.ts"', '"./webhooks.ts"');
@@ -96,6 +98,7 @@ export async function clientPackage(): Promise<Record<string, string>> {
     "deno.json": `${JSON.stringify(jsr, null, 2)}\n`,
     "client.ts": client,
     "types.ts": types,
+    "events.ts": events,
     "webhooks.ts": webhooks,
     "verify_webhook.ts": verify,
     "client.js": scriptOf(client),
@@ -103,6 +106,7 @@ export async function clientPackage(): Promise<Record<string, string>> {
     "client.d.ts": declarationsOf(client),
     "verify_webhook.d.ts": declarationsOf(verify),
     "types.d.ts": types,
+    "events.d.ts": events,
     "webhooks.d.ts": webhooks,
     "README.md": readme,
     "LICENSE": await read("LICENSE"),

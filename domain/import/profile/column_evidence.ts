@@ -209,9 +209,14 @@ export function noteStored(
 
 const decimalSigns = [".", ","] as const;
 
-/** Takes an amount, trimmed and not empty. */
-export function noteMoney(evidence: MoneyEvidence, text: string, line: number): void {
-  const { kind, isNegative, isSome, fraction, parts, currency } = lookAt(text);
+/** Takes an amount, trimmed and not empty, for a column and for all of them. */
+export function noteMoney(evidences: readonly MoneyEvidence[], text: string, line: number): void {
+  const look = lookAt(text);
+  for (let at = 0; at < evidences.length; at++) noteLook(evidences[at]!, look, text, line);
+}
+
+function noteLook(evidence: MoneyEvidence, look: AmountLook, text: string, line: number): void {
+  const { kind, isNegative, isSome, fraction, parts, currency } = look;
   countValue(evidence.by[kind], text, line);
   if (kind === "none") return;
   evidence.count++;

@@ -196,7 +196,7 @@ export function textAt(fields: readonly string[], places: readonly ColumnPlace[]
 }
 
 /** The same as `trim()`, which takes several times as long to find that there is nothing to be cut. */
-function trimmed(text: string): string {
+export function trimmed(text: string): string {
   const { length } = text;
   if (length === 0) return text;
   const first = text.charCodeAt(0), last = text.charCodeAt(length - 1);

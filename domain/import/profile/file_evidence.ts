@@ -18,7 +18,7 @@ import {
   noTimesEvidence,
   type TimesEvidence,
 } from "./column_evidence.ts";
-import { type ColumnPlan, type PlannedStatus, textAt } from "./column_plan.ts";
+import { type ColumnPlan, type PlannedStatus, textAt, trimmed } from "./column_plan.ts";
 import { isOfPayment, paymentIn } from "./payment_column.ts";
 import { type LineTotalEvidence, noteLineTotals } from "./line_totals.ts";
 import {
@@ -129,10 +129,10 @@ function noteAmounts(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
   const constant = currency?.constant?.toUpperCase();
   if (constant !== undefined) evidence.currencies.add(constant);
   return ({ fields, line }) => {
-    for (const { at, of } of columns) {
-      const text = (fields[at] ?? "").trim();
-      if (text === "") continue;
-      for (const one of of) noteMoney(one, text, line);
+    for (let index = 0; index < columns.length; index++) {
+      const { at, of } = columns[index]!;
+      const text = trimmed(fields[at] ?? "");
+      if (text !== "") noteMoney(of, text, line);
     }
     const code = currency === undefined ? "" : textAt(fields, currency.places);
     if (code !== "" && evidence.currencies.size < maxWords) {
@@ -166,13 +166,20 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     const saidIn = isOfPayment(name) ? paymentIn : outcomeIn;
     return [{ at, name: name.trim(), isNamedSo, saidIn }];
   });
+  // Rows of an order say the same, and most orders do.
+  let known = "";
   return ({ fields, line }) => {
     for (const at of status?.places ?? []) {
-      const word = (fields[at] ?? "").trim();
-      if (word === "" || status!.outcomes.has(word.toLowerCase())) continue;
+      const word = trimmed(fields[at] ?? "");
+      if (word === "" || word === known) continue;
+      if (status!.outcomes.has(word.toLowerCase())) {
+        known = word;
+        continue;
+      }
       const key = cutText(word, maxCharacters);
       countIn(evidence.unknownWords, key, word, line);
     }
+    if (unused.length === 0) return;
     const settled = status === undefined ? undefined : settledBy(status, fields);
     if (settled === "skip") return;
     for (const { at, name, isNamedSo, saidIn } of unused) {

@@ -222,6 +222,14 @@ function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
   };
 }
 
+/** Whether all rows say the same of their order: then each has the head that was read of all of them. */
+function haveOneHead(mapping: OrderMapping, rows: readonly CsvRow[]): boolean {
+  for (let at = 1; at < rows.length; at++) {
+    if (!saysTheSame(mapping, rows[at]!, rows[0]!)) return false;
+  }
+  return true;
+}
+
 /** Whether a row says of its order what another one says, so that both have the same head. */
 function saysTheSame(mapping: OrderMapping, a: CsvRow, b: CsvRow): boolean {
   for (const column of headColumns) {
@@ -274,14 +282,15 @@ function* readRows(
   { latestPlacedAt }: DecideOptions,
 ): Generator<void, SoFar> {
   const read: SoFar = { sources: [], good: [], bad: [], items: [], before: undefined, faults: [] };
+  const isOneHead = mapping.fillsDown || haveOneHead(mapping, rows);
   let rowHead = head;
   let last: ReadingRow | undefined;
   for (let index = 0; index < rows.length; index++) {
     const row = rows[index]!;
     if ((index + 1) % rowsToATurn === 0) yield;
     if (mapping.settings.rowsWithoutItem === "allowed" && !hasItem(mapping, row)) continue;
-    if (!mapping.fillsDown && (last === undefined || !saysTheSame(mapping, row, last))) {
-      rowHead = rows.length === 1 ? head : readHead(mapping, [row]);
+    if (!isOneHead && (last === undefined || !saysTheSame(mapping, row, last))) {
+      rowHead = readHead(mapping, [row]);
     }
     last = row;
     readItemRow(mapping, row, { read, head: rowHead, latestPlacedAt });

@@ -8,7 +8,7 @@ import { type Adjustment, adjustmentProblem } from "../../order/adjustment.ts";
 import { cutText } from "../../text/cut_text.ts";
 import type { TermFault } from "../csv_terms.ts";
 import type { CsvRow } from "../csv_rows.ts";
-import type { PlannedAdjustment } from "./column_plan.ts";
+import { type PlannedAdjustment, trimmed } from "./column_plan.ts";
 import { parseMoney } from "./money_text.ts";
 import { type OrderMapping, valueFault } from "./order_mapping.ts";
 
@@ -115,7 +115,7 @@ function addLine(
   let one: { text: string; cents: number } | undefined;
   for (let index = 0; index < places.length; index++) {
     const field = fields[places[index]!] ?? "";
-    const text = field === "" ? "" : field.trim();
+    const text = trimmed(field);
     if (text === "") continue;
     const cents = readAmount(mapping, text, line, name, context);
     if (together === "same" && one !== undefined) {
@@ -145,7 +145,7 @@ function addColumn(
   for (let index = 0; index < rows.length; index++) {
     const { line, fields } = rows[index]!;
     const field = fields[at] ?? "";
-    const text = field === "" ? "" : field.trim();
+    const text = trimmed(field);
     if (text === "" || text === first?.text) continue;
     const cents = readAmount(mapping, text, line, name, context);
     if (first === undefined) first = { text, line, cents };

@@ -42,7 +42,7 @@ export function readingByTotal(
   if (pricePer !== "by_total" && adjustments.every(({ included }) => included.length === 1)) {
     return {
       items: pricePer === "line"
-        ? items.flatMap((item) => itemsOf(item, true))
+        ? itemsOfAll(items, true)
         : items.map(({ sku, name, cents, qty }) => ({ sku, name, unitPriceCents: cents, qty })),
       adjustments: adjustments.map((one) => ({ ...one, included: one.included[0]! })),
     };
@@ -52,7 +52,7 @@ export function readingByTotal(
   const included = combinations(adjustments.map((one) => one.included));
   const readings = ways.flatMap((way) =>
     included.map((some): Reading => ({
-      items: items.flatMap((item) => itemsOf(item, way === "line")),
+      items: itemsOfAll(items, way === "line"),
       adjustments: adjustments.map((one, at) => ({ ...one, included: some[at]! })),
     }))
   );
@@ -88,13 +88,14 @@ function combinations(choices: readonly (readonly boolean[])[]): boolean[][] {
 }
 
 /** A line whose price can't be divided by its units has some of them at one minor unit more. */
-function itemsOf({ cents, ...item }: PricedItem, isLine: boolean): IncomingItem[] {
-  if (!isLine) return [{ ...item, unitPriceCents: cents }];
-  const least = Math.floor(cents / item.qty);
-  const more = cents - least * item.qty;
-  if (more === 0) return [{ ...item, unitPriceCents: least }];
-  return [
-    { ...item, unitPriceCents: least, qty: item.qty - more },
-    { ...item, unitPriceCents: least + 1, qty: more },
-  ];
+function itemsOfAll(priced: readonly PricedItem[], isLine: boolean): IncomingItem[] {
+  const items: IncomingItem[] = [];
+  for (let at = 0; at < priced.length; at++) {
+    const { sku, name, cents, qty } = priced[at]!;
+    const least = isLine ? Math.floor(cents / qty) : cents;
+    const more = isLine ? cents - least * qty : 0;
+    items.push({ sku, name, unitPriceCents: least, qty: qty - more });
+    if (more > 0) items.push({ sku, name, unitPriceCents: least + 1, qty: more });
+  }
+  return items;
 }

@@ -7,7 +7,7 @@
 import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import type { CsvRow } from "../csv_rows.ts";
-import type { ColumnPlan } from "./column_plan.ts";
+import { type ColumnPlan, trimmed } from "./column_plan.ts";
 import { saysNothing } from "./suspicious_column.ts";
 
 /** What becomes of an order. */
@@ -38,9 +38,11 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
   };
   for (const at of status.places) {
     let said: { outcome: keyof typeof rank; line: number } | undefined;
+    let before = "";
     for (const { fields, line } of rows) {
-      const word = (fields[at] ?? "").trim();
-      if (word === "") continue;
+      const word = trimmed(fields[at] ?? "");
+      if (word === "" || word === before) continue;
+      before = word;
       const outcome = status.outcomes.get(word.toLowerCase());
       if (outcome === undefined) return { kind: "unknown", column: header[at]!.trim(), word };
       said ??= { outcome, line };
@@ -55,7 +57,7 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
       for (const { fields } of rows) {
         const field = fields[at] ?? "";
         if (field === "") continue;
-        const text = field.trim();
+        const text = trimmed(field);
         if (!saysNothing(text)) take(kind, at, text);
       }
     }

@@ -7,6 +7,7 @@
 import { isPlainTime, parsePlacedAt, twoDigits } from "../../order/placed_at.ts";
 import { ownCopy } from "../../text/own_copy.ts";
 import { plainCharacters } from "./money_text.ts";
+import { monthOf } from "./month_names.ts";
 import { isZone, type ZoneClock, zoneClock } from "./zone_time.ts";
 
 /** In which order a date has its parts where all of them are numbers. */
@@ -44,24 +45,14 @@ const inNumbers = new RegExp(
 );
 const monthFirst = new RegExp(
   String
-    .raw`^${weekday}([A-Za-z]{3,9})\.?[\s-]+(\d{1,2})(?:st|nd|rd|th)?(?:,\s*|[\s-]+)(\d{4}|\d{2})${clock}$`,
-  "i",
+    .raw`^${weekday}(\p{L}{3,12})\.?[\s-]+(\d{1,2})(?:st|nd|rd|th)?(?:,\s*|[\s-]+)(\d{4}|\d{2})${clock}$`,
+  "iu",
 );
 const dayFirst = new RegExp(
-  String.raw`^${weekday}(\d{1,2})\.?[\s-]+([A-Za-z]{3,9})\.?,?[\s-]+(\d{4}|\d{2})${clock}$`,
-  "i",
+  String
+    .raw`^${weekday}(\d{1,2})(?:\.|er|º|°)?[\s-]+(?:de\s+)?(\p{L}{3,12})\.?,?[\s-]+(?:de\s+)?(\d{4}|\d{2})${clock}$`,
+  "iu",
 );
-
-const months = [
-  ...["january", "february", "march", "april", "may", "june", "july", "august", "september"],
-  ...["october", "november", "december"],
-];
-
-/** The number of a month by its English name or the first three letters of it, or more; undefined for none. */
-function monthOf(name: string): string | undefined {
-  const at = months.findIndex((month) => month.startsWith(name.toLowerCase()));
-  return at < 0 ? undefined : String(at + 1);
-}
 
 function takeApart(text: string): TimeParts | undefined {
   if (text.length > maxLength) return undefined;
@@ -193,7 +184,7 @@ const eastAsian =
 function plainTime(text: string): string {
   // deno-lint-ignore no-control-regex
   if (!/[^\x00-\x7f]/.test(text)) return text;
-  return plainCharacters(text).replace(
+  return plainCharacters(text.normalize("NFC")).replace(
     eastAsian,
     (_, year, month, day, hour?: string, minute = "", second?: string) =>
       `${year}-${month}-${day}` + (hour === undefined ? "" : ` ${hour}:${minute.padStart(2, "0")}` +
@@ -242,9 +233,15 @@ export function timeReader(form: TimeForm): TimeReader {
     clocks.set(zone, clock);
     return clock;
   };
+  let last = "", lastTime = "";
   return (text) => {
+    // When an order was paid is mostly when it was placed.
+    if (text === last) return lastTime;
     const usual = usualTime(text);
-    if (usual !== undefined) return usual;
+    if (usual !== undefined) {
+      last = text;
+      return lastTime = usual;
+    }
     let time = known.get(text);
     if (time === undefined) {
       time = readTime(plainTime(text), form, clockOf);

@@ -256,6 +256,21 @@ const pause = z.object({
   reason: z.string().nullable(),
 }).meta({ description: "Who paused it, since when and why" });
 
+/** Money in each currency. */
+const money = z.array(z.object({ currency, amount_cents: z.int() }));
+
+/** What waits in one lane of a group. */
+const laneWaiting = z.object({
+  length: count,
+  lag: count,
+  pending: count,
+  scheduled: count,
+  oldest_age_ms: count,
+  oldest_unfinished_at: time.nullable(),
+  retries: count,
+  money,
+}).meta({ id: "LaneWaiting" });
+
 /** What waits in the groups, and for stock. */
 export const streamsAnswer = z.object({
   backordered: z.array(z.object({ currency, orders: count, amount_cents: z.int() }))
@@ -273,11 +288,14 @@ export const streamsAnswer = z.object({
     dead: count.meta({ description: `Counted up to ${maxCounted}` }),
     processed: count,
     paused: pause.nullable().meta({ description: "Null where its consumers work" }),
-    money: z.array(z.object({ currency, amount_cents: z.int() })),
+    money,
+    lanes: z.object({ live: laneWaiting, bulk: laneWaiting }).meta({
+      description: "The same of what came one by one, and of files, recoveries and other bulk",
+    }),
   })),
   by_hand: z.object({
     count: count.meta({ description: `Counted up to ${maxCounted}` }),
-    money: z.array(z.object({ currency, amount_cents: z.int() })),
+    money,
   }).meta({ description: "Money that waits for a person to give it back, and for no message" }),
   warnings: z.array(z.string()).meta({ description: "What to do about work that nobody does" }),
 }).meta({ id: "Streams" });

@@ -33,6 +33,7 @@ export interface Description {
     | "Imports"
     | "Products"
     | "Customers"
+    | "Events"
     | "Notifications"
     | "Figures"
     | "Operation";

@@ -33,6 +33,18 @@ import type {
   verificationAnswer,
   verifiedAnswer,
 } from "../operation/operation_answers.ts";
+import type {
+  deliveryAnswer,
+  deliveryListAnswer,
+  endpointAnswer,
+  endpointDetailAnswer,
+  endpointListAnswer,
+  retriedAnswer,
+  secretAnswer,
+  testAnswer,
+} from "../webhooks/endpoint_answers.ts";
+import type { endpointBody, endpointChange } from "../webhooks/endpoint_body.ts";
+import type { eventAnswer, eventListAnswer } from "../events/event_answers.ts";
 import type { callbackBody } from "../payments/callback_body.ts";
 import type {
   channelAnswer,
@@ -139,6 +151,121 @@ export const orderList = {
   data: [paid],
   next_cursor: "b3JkZXJzOjQy",
 } satisfies z.input<typeof orderListAnswer>;
+
+/** Events of an order, and of a product that got units. */
+export const events = {
+  paid: {
+    id: "evt_o1705-order-paid",
+    type: "order.paid",
+    timestamp: "2026-01-05T10:00:03.120000Z",
+    sequence: 1_705,
+    data: {
+      order_id: 42,
+      external_order_id: "web-1",
+      customer_id: "C-1",
+      refund_id: null,
+      failure_reason: null,
+      currency: "EUR",
+      amount_cents: 2_500,
+      total_cents: 2_500,
+    },
+  },
+  received: {
+    id: "evt_s12-stock-received",
+    type: "stock.received",
+    timestamp: "2026-01-05T11:00:00.000000Z",
+    sequence: 12,
+    data: {
+      order_id: null,
+      refund_id: null,
+      item_count: 1,
+      items: [{ sku: "MUG", qty: 20, stock_qty: 48 }],
+    },
+  },
+} satisfies Record<string, z.input<typeof eventAnswer>>;
+
+/** A page of the feed. */
+export const eventList = {
+  data: [events.paid, events.received],
+  next_cursor: "ZXZlbnRzOjE3MDUuMTIuMA",
+} satisfies z.input<typeof eventListAnswer>;
+
+/** An endpoint as somebody may add it. */
+export const newEndpoint = {
+  url: "https://shop.example/hooks/orders",
+  description: "Warehouse",
+  types: ["order.reserved", "order.cancelled", "stock.*"],
+} satisfies z.input<typeof endpointBody>;
+
+/** What may be changed about it. */
+export const changedEndpoint = {
+  types: ["order.*", "refund.processed"],
+  enabled: true,
+} satisfies z.input<typeof endpointChange>;
+
+/** An endpoint. */
+export const webhookEndpoint = {
+  id: 3,
+  ...newEndpoint,
+  enabled: true,
+  disabled_reason: null,
+  previous_secret_until: null,
+  created_at: "2026-01-05T10:00:00.000000Z",
+  updated_at: "2026-01-05T10:00:00.000000Z",
+} satisfies z.input<typeof endpointAnswer>;
+
+/** The same with its secret, the only time that it is shown. */
+export const addedEndpoint = {
+  ...webhookEndpoint,
+  secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+} satisfies z.input<typeof secretAnswer>;
+
+/** After the secret was replaced. */
+export const rotatedEndpoint = {
+  ...addedEndpoint,
+  previous_secret_until: "2026-01-06T10:00:00.000000Z",
+} satisfies z.input<typeof secretAnswer>;
+
+/** With what waits. */
+export const endpointDetail = {
+  ...webhookEndpoint,
+  waiting: 0,
+  given_up: 2,
+} satisfies z.input<typeof endpointDetailAnswer>;
+
+/** All endpoints. */
+export const endpointList = {
+  data: [webhookEndpoint],
+  next_cursor: null,
+} satisfies z.input<typeof endpointListAnswer>;
+
+/** What became of an event. */
+const delivery = {
+  id: 901,
+  event_id: "evt_o1705-order-paid",
+  status: "WAITING",
+  attempts: 1,
+  attempted_at: "2026-01-05T10:00:06.000000Z",
+  duration_ms: 84,
+  status_code: 503,
+  error: "the endpoint answered 503",
+  next_try_at: "2026-01-05T10:00:11.000000Z",
+  created_at: "2026-01-05T10:00:05.900000Z",
+} satisfies z.input<typeof deliveryAnswer>;
+
+/** What was posted lately. */
+export const deliveryList = {
+  data: [delivery],
+  next_cursor: null,
+} satisfies z.input<typeof deliveryListAnswer>;
+
+/** A test on its way. */
+export const sentTest = { event_id: "evt_test-5f1c0e0d5b7a4c21" } satisfies z.input<
+  typeof testAnswer
+>;
+
+/** What is posted again. */
+export const retriedDeliveries = { retried: 2 } satisfies z.input<typeof retriedAnswer>;
 
 /** A refund of a part of an order as somebody may ask for it. */
 export const newRefund = {
@@ -523,6 +650,28 @@ export const streams = {
     processed: 98_211,
     paused: null,
     money: [{ currency: "EUR", amount_cents: 4_861_200 }],
+    lanes: {
+      live: {
+        length: 3,
+        lag: 0,
+        pending: 3,
+        scheduled: 0,
+        oldest_age_ms: 12,
+        oldest_unfinished_at: "2026-01-05T10:00:01.959982Z",
+        retries: 0,
+        money: [{ currency: "EUR", amount_cents: 8_550 }],
+      },
+      bulk: {
+        length: 1_927,
+        lag: 1_430,
+        pending: 497,
+        scheduled: 12,
+        oldest_age_ms: 840,
+        oldest_unfinished_at: "2026-01-05T10:00:01.131982Z",
+        retries: 0,
+        money: [{ currency: "EUR", amount_cents: 4_852_650 }],
+      },
+    },
   }],
   by_hand: { count: 1, money: [{ currency: "EUR", amount_cents: 2_350 }] },
   warnings: [],
@@ -710,6 +859,7 @@ export const files = {
   stock: csvLine(["sku", "set_qty"]) + csvLine(["BOWL", 48]),
   progress: `event: progress\ndata: ${JSON.stringify(runningImport)}\n\n` +
     `event: end\ndata: ${JSON.stringify(doneImport)}\n\n`,
+  events: `id: ZXZlbnRzOjE3MDUuMTEuMA\nevent: order.paid\ndata: ${JSON.stringify(events.paid)}\n\n`,
   metrics: "# HELP orders_group_backlog Messages that wait\n# TYPE orders_group_backlog gauge\n" +
     'orders_group_backlog{group="payments"} 1942\n',
 } as const;
@@ -778,6 +928,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   ],
   verification_running: ["Another verification is running; try again when it has ended"],
   import_not_cancellable: ["Cannot cancel import 7: it is DONE already"],
+  webhook_endpoint_conflict: [
+    "Cannot add the endpoint: endpoint 3 has this URL",
+  ],
   notification_not_replayable: [
     "Cannot send notification 9 again: it is being sent at this moment",
   ],

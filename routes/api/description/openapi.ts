@@ -9,6 +9,7 @@ import { html } from "hono/html";
 import { generateSpecs } from "hono-openapi";
 import type { Description } from "./described.ts";
 import { operationIds } from "./operation_ids.ts";
+import { isConditional } from "../../middleware/conditional.ts";
 import { takesAnyQuery } from "../../middleware/known_query.ts";
 import { problemTypes } from "../../middleware/problem.ts";
 import { cookieNames, csrfHeader } from "../../middleware/session.ts";
@@ -65,6 +66,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Imports: "Files of orders, and what became of their rows",
   Products: "What there is of each product, what became of its units, and changing them",
   Customers: "People: everything that is kept of one, and erasing it",
+  Events: "Everything that happens, by cursor, as it happens, and posted to endpoints",
   Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
@@ -73,6 +75,8 @@ const tags: Readonly<Record<Description["tag"], string>> = {
 /** An operation of the document, as far as it is worked on here. */
 interface Operation {
   operationId?: string;
+  parameters?: unknown[];
+  responses: Record<string, { description: string; headers?: Record<string, unknown> }>;
   requestBody?: { required?: boolean; content: Record<string, { example?: unknown }> };
   security?: Record<string, string[]>[];
   "x-example"?: unknown;
@@ -99,6 +103,8 @@ async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
   } as any) as unknown as Record<string, unknown> & {
     paths: Record<string, Record<string, Operation>>;
   };
+  const { webhookDescriptions } = await import("./webhook_descriptions.ts");
+  document.webhooks = webhookDescriptions();
   for (const [method, path, operation] of operationsIn(document.paths)) {
     operation.operationId = operationIds[`${method.toUpperCase()} ${path}`] ??
       operation.operationId;
@@ -112,10 +118,33 @@ async function openApiDocument(app: Hono): Promise<Record<string, unknown>> {
     if (operation.requestBody !== undefined && operation["x-optional-body"]) {
       operation.requestBody.required = false;
     }
+    if (method === "get" && isConditional(path)) describeConditional(operation);
     delete operation["x-example"];
     delete operation["x-optional-body"];
   }
   return document;
+}
+
+/** Says that an answer is not sent again to whoever has it. */
+function describeConditional(operation: Operation): void {
+  const etag = {
+    schema: { type: "string" },
+    description: "Names every byte of the answer, for `If-None-Match`; what `If-Match` is about " +
+      "stands in front of a dot",
+  };
+  (operation.parameters ??= []).push({
+    in: "header",
+    name: "if-none-match",
+    description: "The `ETag` of an answer that you have: where it is the same, 304 comes instead",
+    schema: { type: "string", pattern: '^(W/)?"[!#-~]*"$' },
+    example: '"5f1c0e0d5b7a4c21"',
+  });
+  const { 200: good } = operation.responses;
+  good!.headers = { ...good!.headers, etag };
+  operation.responses[304] = {
+    description: "It is as it was",
+    headers: { ...good!.headers },
+  };
 }
 
 function operationsIn(

@@ -120,6 +120,12 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
     means: "The import has ended already.",
     remedy: "Nothing: what it took stays. Single orders can be cancelled until they are settled.",
   },
+  webhook_endpoint_conflict: {
+    means:
+      "Another endpoint has this URL, there are as many as there may be, its secret was replaced a moment ago, or it is switched off.",
+    remedy:
+      "The detail says which: change the endpoint that there is, remove one, or wait until the secret before signs no more.",
+  },
   notification_not_replayable: {
     means: "The notification was only written to the log, or is being sent at this moment.",
     remedy: "Try again once its try has ended.",

@@ -12,6 +12,7 @@ import {
 } from "../../../domain/operation/audit.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { maxUnits } from "../../../domain/catalog/stock.ts";
+import { isEventChoice } from "../../../domain/feed/event_types.ts";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
 import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
@@ -24,6 +25,7 @@ import {
   type RefundStatus,
   refundTransitions,
 } from "../../../domain/order/order.ts";
+import { deliveryStatuses } from "../../../domain/webhook/endpoint.ts";
 import { pageLimits } from "../../../domain/paging.ts";
 import { parsePlacedAt } from "../../../domain/order/placed_at.ts";
 
@@ -168,6 +170,30 @@ export const orderListQuery = z.object({
   updated_since: boundary(
     "The orders that have changed since, in the order of their changes: not before",
     "00:00:00",
+  ),
+  ...page,
+});
+
+/** The query parameters of the feed. */
+export const feedQuery = z.object({
+  type: optionalQuery(
+    "Only events of these types, parted by commas: `order.paid`, or `order.*` for all that begin so",
+    queryText().transform((text) => text.split(",").map((one) => one.trim()))
+      .refine(
+        (chosen) => chosen.every(isEventChoice),
+        "must be types of events such as order.paid or order.*, parted by commas",
+      )
+      .meta({ examples: ["order.*,refund.processed"] }),
+  ),
+  since: boundary("Only events that happened since: not before", "00:00:00"),
+  ...page,
+});
+
+/** The query parameters of what was posted to an endpoint. */
+export const deliveryListQuery = z.object({
+  status: optionalQuery(
+    "What became of it",
+    z.enum(deliveryStatuses, `must be one of ${deliveryStatuses.join(", ")}`),
   ),
   ...page,
 });

@@ -45,7 +45,8 @@ import { sharedPlaces } from "../../../domain/operation/shared_places.ts";
 import { importQuery, pageQuery } from "../description/queries.ts";
 import { followImport } from "./follow_import.ts";
 import { importJson } from "./import_json.ts";
-import { openUpload, type Upload } from "./upload.ts";
+import type { UploadedFile } from "./multipart.ts";
+import { hashedUpload, openUpload } from "./upload.ts";
 
 /** Followers at once, of all and of one token: each asks the database that often. */
 const followerPlaces = { max: 200, share: 50 };
@@ -165,11 +166,11 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
     checked("query", importQuery),
     async (c) => {
       const query = c.req.valid("query");
-      const upload = await openUpload(c, deps);
+      const opened = await openUpload(c, deps);
       const request = {
-        source: upload.source,
-        name: query.name ?? (upload.name || "upload"),
-        profile: await uploadProfile(query.profile, upload),
+        source: opened.source,
+        name: query.name ?? (opened.name || "upload"),
+        profile: await uploadProfile(query.profile, opened),
         sheet: query.sheet,
         settings: await settingsSaid(query.set),
         keepGoodRows: query.keep_good_rows ?? false,
@@ -181,6 +182,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         token: c.get("caller").name,
       };
       if (query.preview) return await answerPreview(c, deps, runs, request);
+      const upload = hashedUpload(opened);
       const isSame = async (answer: KeyedAnswer) => {
         for await (const _ of upload.source);
         return upload.hash() === answer.bodyHash;
@@ -194,6 +196,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
         });
         const id = await runs.start({
           ...request,
+          source: upload.source,
           plan: query.plan,
           yes: query.yes,
           dryRun: query.dry_run ?? false,
@@ -211,7 +214,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
 /** What a request says beside its file; what it does not say leaves no trace, so keys of before it could be are known. */
 function saidOf(
   query: z.output<typeof importQuery>,
-  upload: Upload,
+  upload: UploadedFile,
 ): (string | number | boolean | null)[] {
   return [
     query.dry_run ?? false,
@@ -235,7 +238,7 @@ function saidOf(
  */
 async function uploadProfile(
   name: string | undefined,
-  { profile: document }: Upload,
+  { profile: document }: UploadedFile,
 ): Promise<ImportProfile | undefined> {
   if (name === undefined && document === undefined) return undefined;
   if (name !== undefined && document !== undefined) {

@@ -43,8 +43,10 @@ const maxParts = 500;
 
 /**
  * Finds the first file of a `multipart/form-data` body, and the fields before it; a field `profile` may be a file itself.
- * What comes after the file is not read. Memory holds the fields and a few pieces of the body.
+ * What comes after the file is not read. Memory holds the fields and a piece of the body: a piece of the file is good
+ * until the next one is asked for.
  *
+ * @param body may lend its pieces
  * @param boundary of the content type
  * @throws {WorkflowError} `bad_request` for a body that is no such form or has no file; reading the file throws the same
  * for a profile that comes right after it, because it would mean nothing there
@@ -187,10 +189,27 @@ async function fieldIn(head: Buffer, boundary: string): Promise<{ name: string; 
   }
 }
 
+/** The same memory as what it is for everybody else: a part of a buffer is no copy of it. */
+function bytesOf({ buffer, byteOffset, length }: Buffer): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
 function readPieces(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader();
+  // One room for all pieces: what is made for each waits for the garbage collector, which has time while a file comes.
+  let room = Buffer.alloc(2 * maxBytes);
   // The first delimiter has no line break before it.
-  let rest = Buffer.from("\r\n");
+  let rest = room.subarray(0, room.write("\r\n"));
+  const take = (piece: Uint8Array): void => {
+    const length = rest.length + piece.length;
+    const from = room;
+    if (length > room.length) room = Buffer.alloc(2 * length);
+    // Within one room the two may overlap.
+    if (from === room) rest.copy(room, 0);
+    else room.set(rest);
+    room.set(piece, rest.length);
+    rest = room.subarray(0, length);
+  };
 
   async function* until(delimiter: Buffer): AsyncGenerator<Uint8Array> {
     for (;;) {
@@ -198,16 +217,16 @@ function readPieces(body: ReadableStream<Uint8Array>) {
       if (at >= 0) {
         const last = rest.subarray(0, at);
         rest = rest.subarray(at + delimiter.length);
-        if (last.length > 0) yield last;
+        if (last.length > 0) yield bytesOf(last);
         return;
       }
       // The end of what there is may be the beginning of the delimiter.
       const sure = rest.subarray(0, Math.max(0, rest.length - delimiter.length + 1));
       rest = rest.subarray(sure.length);
-      if (sure.length > 0) yield sure;
+      if (sure.length > 0) yield bytesOf(sure);
       const { value, done } = await reader.read();
       if (done) throw new WorkflowError("bad_request", "The form is not complete");
-      rest = Buffer.concat([rest, value]);
+      take(value);
     }
   }
 
@@ -222,7 +241,7 @@ function readPieces(body: ReadableStream<Uint8Array>) {
           "The form has a part that is too long before its file",
         );
       }
-      pieces.push(piece);
+      pieces.push(piece.slice());
     }
     return Buffer.concat(pieces).toString("utf8");
   }

@@ -19,14 +19,15 @@ const maxBytes = 2_147_483_648;
 const fileTypes =
   /^(text\/(csv|tab-separated-values)|application\/(csv|gzip|x-gzip|zip|vnd\.openxmlformats-officedocument\.spreadsheetml\.sheet))\s*(;|$)/i;
 
-/** A file, and what its bytes came to. */
-export interface Upload extends UploadedFile {
+/** See {@linkcode hashedUpload}. */
+export interface HashedUpload extends UploadedFile {
   /** SHA-256 of the bytes so far, in hexadecimal. */
   hash(): string;
 }
 
 /**
- * Takes the body of a request as a file: CSV, gzip, or a form with one.
+ * Takes the body of a request as a file: CSV, gzip, or a form with one. A piece of it is good until the next one is asked
+ * for.
  *
  * @throws {HTTPException} 415 for another content type or encoding
  * @throws {WorkflowError} `bad_request` for a form without a file; reading the file throws the same for a form
@@ -35,47 +36,35 @@ export interface Upload extends UploadedFile {
 export async function openUpload(
   c: Context,
   { bodyTimes: { fileMs } = bodyTimes }: Pick<AppDeps, "bodyTimes">,
-): Promise<Upload> {
+): Promise<UploadedFile> {
   const type = c.req.header("content-type") ?? "";
   const encoding = c.req.header("content-encoding") ?? "identity";
   if (!/^(gzip|x-gzip|identity)$/i.test(encoding)) {
     throw new HTTPException(415, { message: `The encoding ${encoding} is not known; gzip is` });
   }
-  const hash = createHash("sha256");
-  const limits = { bytes: maxBytes, ms: fileMs, each: "piece" } as const;
+  const limits = { bytes: maxBytes, ms: fileMs, each: "piece", lends: true } as const;
   // A small body of a declared length was read by `limit_body.ts`, which keeps it.
   const sent = c.req.raw.bodyUsed ? new Blob([await c.req.arrayBuffer()]).stream() : c.req.raw.body;
-  const body = watched(bodyPieces(sent, limits), (chunk) => hash.update(chunk));
-  const known = () => hash.copy().digest("hex");
+  const body = ReadableStream.from(bodyPieces(sent, limits));
   const boundary = boundaryOf(type);
-  if (boundary !== undefined) {
-    // Of a form only the file counts: every sending has another boundary.
-    const fileHash = createHash("sha256");
-    const { source, ...form } = await fileOfForm(body, boundary);
-    return {
-      ...form,
-      source: watched(source, (chunk) => fileHash.update(chunk)),
-      hash: () => fileHash.copy().digest("hex"),
-    };
-  }
+  if (boundary !== undefined) return await fileOfForm(body, boundary);
   if (!fileTypes.test(type)) {
     throw new HTTPException(415, {
       message: "The body must be text/csv, application/gzip or multipart/form-data, not " +
         (type === "" ? "of no content type" : type),
     });
   }
-  return { name: "", source: body, fields: {}, hash: known };
+  return { name: "", source: body, fields: {} };
 }
 
-/** The same file, of which every piece is told. */
-function watched(
-  file: AsyncIterable<Uint8Array>,
-  onChunk: (chunk: Uint8Array) => void,
-): ReadableStream<Uint8Array> {
-  return ReadableStream.from((async function* () {
-    for await (const chunk of file) {
-      onChunk(chunk);
+/** The same upload, by whose bytes it is known again. Of a form only the file counts: every sending has another boundary. */
+export function hashedUpload(upload: UploadedFile): HashedUpload {
+  const hash = createHash("sha256");
+  const source = ReadableStream.from((async function* () {
+    for await (const chunk of upload.source) {
+      hash.update(chunk);
       yield chunk;
     }
   })());
+  return { ...upload, source, hash: () => hash.copy().digest("hex") };
 }

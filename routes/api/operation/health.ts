@@ -8,6 +8,10 @@ import { Hono } from "hono";
 import { messageOf } from "../../../domain/errors.ts";
 import { canWrite } from "../../../db/connection/ping.ts";
 import { migrationStatus } from "../../../db/connection/migrate.ts";
+import { newestMigration } from "../../../db/connection/migration_files.ts";
+import { readOldestBeside } from "../../../db/connection/schema_state.ts";
+import { formatVersion } from "../../../domain/operation/migration_header.ts";
+import { OutdatedError } from "../../../domain/operation/outdated.ts";
 import { isReplica } from "../../../streams/redis/redis_away.ts";
 import { aliveAnswer, readyAnswer } from "../description/answers.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -101,6 +105,7 @@ async function resultOf({ log }: AppDeps, name: string, check: Check): Promise<s
   try {
     return await withDeadline(checkTimeoutMs, "It", check());
   } catch (error) {
+    if (error instanceof OutdatedError) return "not asked";
     log.warn("not ready", { part: name, error: messageOf(error) });
     return "no answer";
   }
@@ -133,13 +138,24 @@ function shared(check: Check): Check {
   return () => running ??= check().finally(() => running = undefined);
 }
 
-/** Migrations are never taken back, so once all are applied there is nothing more to ask. */
-function migrationCheck({ config }: AppDeps): Check {
+/**
+ * Migrations are never taken back, so once all are applied nothing can be pending; but a newer version may apply some beside
+ * which this one is too old.
+ */
+function migrationCheck({ config, db }: AppDeps): Check {
   let applied = false;
+  let least = 0;
   return async () => {
-    if (applied) return "ok";
-    const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
-    applied = pending.length === 0;
-    return applied ? "ok" : `${pending.length} pending`;
+    if (!applied) {
+      const pending = (await migrationStatus(config.databaseUrl)).filter(({ applied }) => !applied);
+      applied = pending.length === 0;
+      if (!applied) return `${pending.length} pending`;
+    }
+    // A database that does not answer has a check of its own.
+    const reading = readOldestBeside(db.unguarded).then((found) => least = found);
+    await withDeadline(checkTimeoutMs / 2, "It", reading).catch(() => {});
+    const knows = newestMigration();
+    if (least <= knows) return "ok";
+    return `too old: knows ${formatVersion(knows)}, and ${formatVersion(least)} is asked for`;
   };
 }

@@ -2,7 +2,7 @@
  * What the metrics say.
  *
  * Most is read from Redis and the database when it is asked for, so one process tells what all of them do.
- * Labels are groups, currencies, and names of checks, alerts and engines: no id ever is one.
+ * Labels are groups, lanes, currencies, and names of checks, alerts and engines: no id ever is one.
  *
  * @module
  */
@@ -21,11 +21,16 @@ import {
   sumHistograms,
 } from "../../../domain/operation/histogram.ts";
 import { maxCounted } from "../../../domain/bounded_count.ts";
+import { lanes } from "../../../domain/messages/lane.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { readActivityTotals } from "../../../streams/kpis/activity.ts";
 import { countRaisedAlerts, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { readVerification } from "../../../streams/verification/verify_regularly.ts";
-import { type GroupStatus, readStreams } from "../../../streams/workflow/queue_status.ts";
+import {
+  type GroupStatus,
+  type LaneStatus,
+  readStreams,
+} from "../../../streams/workflow/queue_status.ts";
 import { countRedisConnections } from "../../../streams/redis/redis.ts";
 import type { AppDeps } from "../../deps.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
@@ -115,6 +120,10 @@ type Read<F extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType
 function groupFamilies(streams: Read<typeof readStreams>): Family[] {
   const each = (value: (group: Omit<GroupStatus, "dead">) => number): Sample[] =>
     streams.map((status) => ({ labels: { group: status.group }, value: value(status) }));
+  const eachLane = (value: (lane: LaneStatus) => number): Sample[] =>
+    streams.flatMap(({ group, lanes: of }) =>
+      lanes.map((lane) => ({ labels: { group, lane }, value: value(of[lane]) }))
+    );
   return [
     family("gauge", "group_backlog", "Messages in the stream, read or not", each((s) => s.length)),
     family("gauge", "group_unread", "Messages that no consumer has read", each((s) => s.lag)),
@@ -138,6 +147,13 @@ function groupFamilies(streams: Read<typeof readStreams>): Family[] {
       "group_oldest_age_seconds",
       "Age of the oldest unfinished message",
       each((s) => s.oldestAgeMs / 1_000),
+    ),
+    family("gauge", "lane_backlog", "Messages in a lane's stream", eachLane((s) => s.length)),
+    family(
+      "gauge",
+      "lane_oldest_age_seconds",
+      "Age of a lane's oldest unfinished message",
+      eachLane((s) => s.oldestAgeMs / 1_000),
     ),
     family("counter", "group_processed_total", "Messages finished", each((s) => s.processed)),
     family("counter", "group_retried_total", "Tries that failed", each((s) => s.retried)),

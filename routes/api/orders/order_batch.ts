@@ -356,7 +356,7 @@ async function placeApart(
 ): Promise<(PlacedOrder | { problem: Problem })[]> {
   if (brought.length === 0) return [];
   try {
-    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought));
+    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought, { lane: "bulk" }));
   } catch (error) {
     if (isEngineAway(error)) throw error;
     if (brought.length > 1) {

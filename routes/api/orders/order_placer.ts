@@ -9,7 +9,7 @@ import { WorkflowError } from "../../../domain/errors.ts";
 import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
-import { type OrderSummary, readOrderSummaries } from "../../../db/orders/order_queries.ts";
+import type { OrderSummary } from "../../../db/orders/order_queries.ts";
 import {
   type BroughtOrder,
   placeAndPublish,
@@ -43,19 +43,13 @@ export interface RequestedOrder extends BroughtOrder {
 export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<PlacedOrder> {
   const place = (requested: readonly RequestedOrder[]): Promise<PlacedOrder[]> =>
     placeAndPublish(deps, requested, {
-      inTransaction: async (tx, inserted) => {
-        const keyed = inserted.flatMap(({ brought: { key, scopes }, id }) =>
-          key === null ? [] : [{ key, id, scopes }]
-        );
-        const summaries = await readOrderSummaries(tx, keyed.map(({ id }) => id));
-        await storeAnswers(
+      inTransaction: (tx, inserted) =>
+        storeAnswers(
           tx,
-          keyed.map(({ key, id, scopes }) => ({
-            key,
-            answer: newOrderAnswer(summaries.get(id)!, scopes),
-          })),
-        );
-      },
+          inserted.flatMap(({ brought: { key, scopes }, order }) =>
+            key === null ? [] : [{ key, answer: newOrderAnswer(order, scopes) }]
+          ),
+        ),
     });
   const options = { maxInputs: maxOrders, maxWaiting, maxMs, concernsAll: isEngineAway };
   if (!tracing) return batcher(place, options);

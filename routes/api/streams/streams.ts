@@ -11,6 +11,7 @@ import type { Group } from "../../../domain/messages/messages.ts";
 import { pauseGroup, resumeGroup } from "../../../services/pause_group.ts";
 import {
   describeNobody,
+  type LaneStatus,
   readQueueStatus,
   readStreams,
 } from "../../../streams/workflow/queue_status.ts";
@@ -72,23 +73,35 @@ function addList(app: Hono, deps: AppDeps): void {
           dead: group.dead,
           processed: group.processed,
           paused: group.paused,
-          money: group.money.map(({ currency, amountCents }) => ({
-            currency,
-            amount_cents: amountCents,
-          })),
+          money: amounts(group.money),
+          lanes: { live: laneAnswer(group.lanes.live), bulk: laneAnswer(group.lanes.bulk) },
         })),
         by_hand: {
           count: byHand.reduce((sum, { count }) => sum + count, 0),
-          money: byHand.map(({ currency, amountCents }) => ({
-            currency,
-            amount_cents: amountCents,
-          })),
+          money: amounts(byHand),
         },
         warnings: [describeNobody(status)].filter((line) => line !== undefined),
       });
     },
   );
 }
+
+/** What waits in one lane. */
+function laneAnswer(lane: LaneStatus) {
+  return {
+    length: lane.length,
+    lag: lane.lag,
+    pending: lane.pending,
+    scheduled: lane.scheduled,
+    oldest_age_ms: lane.oldestAgeMs,
+    oldest_unfinished_at: lane.oldestUnfinishedAt,
+    retries: lane.retries,
+    money: amounts(lane.money),
+  };
+}
+
+const amounts = (money: readonly { currency: string; amountCents: number }[]) =>
+  money.map(({ currency, amountCents }) => ({ currency, amount_cents: amountCents }));
 
 function addPause(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(

@@ -86,6 +86,15 @@ Deno.test("a database is reached as ssl-mode says, and only by whom its certific
   url.hostname = local;
   url.searchParams.set("ssl-ca", ca);
   assert.ok((await migrate(url.href)).applied.length > 0, "migrations go the same way");
+
+  // A server that takes nothing in clear text says so, and is told with what to write.
+  await engine.administer("set global require_secure_transport = 1");
+  isError(
+    await as(local, {}),
+    "unavailable",
+    /: the server takes encrypted connections alone; add \?ssl-mode=verify-identity to DATABASE_URL, and ssl-ca/,
+  );
+  isEncrypted(await as(local, { "ssl-ca": ca }));
 });
 
 Deno.test("a certificate that was made for another host is refused", async () => {

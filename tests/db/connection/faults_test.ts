@@ -6,6 +6,7 @@ import {
   isWrongServer,
   unclearFault,
 } from "../../../db/connection/faults.ts";
+import { type FaultClass, numbersOf } from "../../../db/connection/error_numbers.ts";
 import { openDatabase, toInteger } from "../../../db/connection/database.ts";
 import { isEngineAway } from "../../../routes/middleware/problem.ts";
 import { ownDatabase } from "../../own_engines.ts";
@@ -33,14 +34,65 @@ Deno.test("isServerFault() knows what servers say that can't serve, by number", 
   assert.equal(isRetryable(errorOf(3101, "40000")), true, "refused by the other members");
 });
 
+Deno.test("every number of the table means what its class says, whatever its SQLSTATE", () => {
+  const expected = {
+    again: { retryable: true, fatal: false, wrongServer: false, away: true },
+    connection: { retryable: true, fatal: true, wrongServer: false, away: true },
+    wrong_server: { retryable: false, fatal: false, wrongServer: true, away: true },
+    time_limit: { retryable: false, fatal: false, wrongServer: false, away: true },
+    unprepared: { retryable: false, fatal: false, wrongServer: false, away: true },
+    server: { retryable: false, fatal: false, wrongServer: false, away: true },
+    asked: { retryable: false, fatal: false, wrongServer: false, away: false },
+  } as const;
+  const seen = new Set<number>();
+  for (const [kind, words] of Object.entries(expected) as [FaultClass, unknown][]) {
+    for (const number of numbersOf(kind)) {
+      assert.ok(!seen.has(number), `${number} stands in two classes`);
+      seen.add(number);
+      const error = errorOf(number);
+      assert.deepEqual(
+        {
+          retryable: isRetryable(error),
+          fatal: isFatal(error),
+          wrongServer: isWrongServer(error),
+          away: isServerFault(error),
+        },
+        words,
+        `${kind} ${number}`,
+      );
+      assert.equal(unclearFault(error), null, String(number));
+    }
+  }
+  // All that a failover was seen to say, by both engines and by what stands before them.
+  const failover = [
+    1047,
+    1053,
+    1205,
+    1213,
+    1290,
+    1792,
+    1836,
+    1927,
+    2003,
+    2013,
+    3032,
+    3100,
+    3101,
+    3572,
+  ];
+  for (const number of [...failover, 3781, 3782, 3796, 4094, 4312, 9001]) {
+    assert.ok(seen.has(number), String(number));
+  }
+});
+
 Deno.test("classes of SQLSTATE speak for numbers that no list knows", () => {
-  assert.equal(isServerFault(errorOf(9001, "08S01")), true);
-  assert.equal(isServerFault(errorOf(9002, "28000")), true);
-  assert.equal(isRetryable(errorOf(9003, "40001")), true);
-  assert.equal(isServerFault(errorOf(9004, "22001")), false);
-  assert.equal(unclearFault(errorOf(9005)), 9005);
+  assert.equal(isServerFault(errorOf(9901, "08S01")), true);
+  assert.equal(isServerFault(errorOf(9902, "28000")), true);
+  assert.equal(isRetryable(errorOf(9903, "40001")), true);
+  assert.equal(isServerFault(errorOf(9904, "22001")), false);
+  assert.equal(unclearFault(errorOf(9905)), 9905);
   // Deadlocks and the like are known; what was asked is nobody's fault but the asker's.
-  for (const error of [errorOf(9004, "22001"), errorOf(1062, "23000"), errorOf(1054, "42S22")]) {
+  for (const error of [errorOf(9904, "22001"), errorOf(1062, "23000"), errorOf(1054, "42S22")]) {
     assert.equal(unclearFault(error), null, error.message);
   }
   for (const number of [1364, 1366, 3819, 4025]) {
@@ -49,7 +101,7 @@ Deno.test("classes of SQLSTATE speak for numbers that no list knows", () => {
   for (const error of [null, undefined, "text", new Error("plain"), new TypeError("x")]) {
     assert.equal(unclearFault(error), null);
   }
-  assert.equal(isEngineAway(errorOf(9005)), true, "who asks over HTTP may ask again");
+  assert.equal(isEngineAway(errorOf(9905)), true, "who asks over HTTP may ask again");
 });
 
 Deno.test("isFatal() takes no file of this machine for a connection to a server", async () => {

@@ -7,6 +7,7 @@ import { readOrderDetail } from "../../../db/orders/order_queries.ts";
 import { searchOrders } from "../../../db/orders/order_search.ts";
 import { listOpenOrders, listOpenRefunds } from "../../../db/recovery/recovery.ts";
 import { listSettledOrders } from "../../../db/verification/kpi_sums.ts";
+import { archivedTables } from "../../../db/archive/archived_tables.ts";
 import { readStatuses } from "../../../db/orders/orders.ts";
 import {
   countDeliveries,
@@ -28,6 +29,7 @@ import { sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { observeDatabase, type SentStatement } from "./observed_database.ts";
+import { age, archiveAll } from "../../archived.ts";
 import { anOperator } from "../../operator.ts";
 
 /** Settled orders in the tables, far more than a batch takes. */
@@ -43,7 +45,7 @@ const batch = 100;
 const largeTable = 1_000;
 
 /** Rows that a statement of a batch may walk through: its own list of values, a few times over. */
-const maxWalked = 10 * batch;
+const maxWalked = 15 * batch;
 
 /** What the tables are called that grow with the orders. */
 const growing = [
@@ -60,6 +62,8 @@ const growing = [
   "stock_movements",
   "notification_logs",
   "notification_deliveries",
+  "archived_orders",
+  ...archivedTables.map(({ name }) => `archived_${name}`),
 ];
 
 /** The turns that take a batch of orders to its end. */
@@ -99,6 +103,24 @@ Deno.test("every hot statement finds its rows by an index, whatever the statisti
       expectFewWalked(fresh);
     });
     await t.step("after ANALYZE, every plan uses an index", () => expectIndexed(flow, fresh));
+
+    await age(flow);
+    assert.ok(await archiveAll(flow) > filled - 1_000);
+    const late = await runHotStatements(flow, filled + 2 * batch);
+    await t.step("beside a large archive, nothing walks through it", () => expectFewWalked(late));
+    await t.step(
+      "beside a large archive, every plan uses an index",
+      () => expectIndexed(flow, late),
+    );
+    for (const table of growing) await flow.db.query(`analyze table ${table}`);
+    const known = await runHotStatements(flow, filled + 3 * batch);
+    await t.step("beside one that is analyzed, nothing walks through it", () => {
+      expectFewWalked(known);
+    });
+    await t.step(
+      "beside one that is analyzed, every plan uses an index",
+      () => expectIndexed(flow, known),
+    );
 
     await t.step("the check of the plans can fail", async () => {
       const [whole] = await observed(flow.db, async (db) => {
@@ -279,7 +301,7 @@ async function payAtSource(
     };
   });
   label("payments at the source");
-  const ids = (await flow.add(orders, batch)).map(({ orderId }) => orderId!);
+  const ids = (await flow.add(orders, 4 * batch)).map(({ orderId }) => orderId!);
   for (const [group] of stages) await seenTurn(flow, db, group);
   label("reversals by hand");
   await seenTurn(flow, db, "refunds");

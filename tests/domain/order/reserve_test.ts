@@ -3,6 +3,8 @@ import fc from "fast-check";
 import { type ItemNeed, type OrderStatus, orderTransitions } from "../../../domain/order/order.ts";
 import {
   decideReservations,
+  findOpen,
+  hasPlenty,
   type ReserveDecision,
   sumNeeds,
 } from "../../../domain/order/reserve.ts";
@@ -88,6 +90,45 @@ Deno.test("decideReservations() never oversells and gives an order all or nothin
   ));
 });
 
+Deno.test("findOpen() lets those decide whom it makes no difference what becomes of those that are open, and no others", () => {
+  fc.assert(fc.property(
+    fc.array(fc.record({ needs: anyNeeds, isOpen: fc.boolean() }), { maxLength: 8 }),
+    fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 4, maxLength: 4 }),
+    (line, units) => {
+      const stock = new Map(units.map((qty, index) => [index + 1, qty]));
+      const open = findOpen(line, stock);
+      assert.deepEqual([...stock.values()], units, "the stock is left as it is");
+      /** What becomes of each if those that are open take their units, or don't, as one likes. */
+      const outcomes = Array.from({ length: 2 ** line.length }, (_, choice) => {
+        const left = new Map(stock);
+        return line.map(({ needs }, index) => {
+          const leaves = open[index] && (choice >> index) % 2 === 1;
+          const fits = needs.every(({ productId, qty }) => left.get(productId)! >= qty);
+          if (!fits || leaves) return fits && !open[index];
+          for (const { productId, qty } of needs) left.set(productId, left.get(productId)! - qty);
+          return true;
+        });
+      });
+      line.forEach(({ isOpen }, index) => {
+        if (isOpen) assert.ok(open[index]);
+        if (!open[index]) {
+          assert.equal(new Set(outcomes.map((one) => one[index])).size, 1, `place ${index}`);
+        }
+      });
+      if (!line.some(({ isOpen }) => isOpen)) assert.ok(open.every((one) => !one));
+    },
+  ));
+});
+
+Deno.test("findOpen() has one wait whose units may be needed, and those behind it who may need the same", () => {
+  const a = (qty: number, isOpen = false) => ({ needs: [{ productId: 1, qty }], isOpen });
+  const b = (qty: number) => ({ needs: [{ productId: 2, qty }], isOpen: false });
+  const stock = new Map([[1, 5], [2, 2]]);
+  // The open one may take 2 of 5; 3 are for the next, 4 may be too many or not, 6 are too many anyway.
+  const line = [a(2, true), a(3), a(1), a(6), b(2)];
+  assert.deepEqual(findOpen(line, stock), [true, false, true, false, false]);
+});
+
 Deno.test("sumNeeds() adds up the items of a product and sorts by product", () => {
   fc.assert(fc.property(
     fc.array(
@@ -107,6 +148,34 @@ Deno.test("sumNeeds() adds up the items of a product and sorts by product", () =
         const own = items.filter((item) => item.productId === productId);
         assert.equal(qty, own.reduce((sum, item) => sum + item.qty, 0));
       }
+    },
+  ));
+});
+
+Deno.test("hasPlenty() is true where all would get their units twice, and only there", () => {
+  fc.assert(fc.property(
+    fc.array(
+      fc.array(
+        fc.record({
+          productId: fc.integer({ min: 1, max: 3 }),
+          qty: fc.integer({ min: 1, max: 4 }),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+      { maxLength: 5 },
+    ),
+    fc.array(fc.nat(30), { minLength: 2, maxLength: 3 }),
+    (orders, units) => {
+      const stock = new Map(units.map((qty, index) => [index + 1, qty]));
+      const requests = orders.map((items, index) => ({
+        order: orderIn("PENDING", { id: index + 1 }),
+        needs: sumNeeds(items),
+      }));
+      const before = [...stock];
+      const plenty = hasPlenty(requests, stock);
+      assert.deepEqual([...stock], before);
+      const twice = decideReservations([...requests, ...requests], new Map(stock));
+      assert.equal(plenty, twice.every(({ kind }) => kind === "reserve"));
     },
   ));
 });

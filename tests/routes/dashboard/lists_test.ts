@@ -189,8 +189,9 @@ Deno.test("a group's page shows its messages, and pauses and resumes it", async 
   const { text } = await openPage(api, "/dashboard/streams/payments");
   assert.match(text, /Unread 0 In hand 1 Scheduled 1 Waiting for a retry 0/);
   assert.match(text, /5 times or more less than 10 s 1 – – – –/);
-  assert.match(text, /payment.charge #5 €7.00 .* 1 with h for/);
-  assert.match(text, /payment.ask_again #6 €9.00 in 60 s/);
+  assert.match(text, /payment.charge #5 €7.00 live .* 1 with h for/);
+  assert.match(text, /payment.ask_again #6 €9.00 live in 60 s/);
+  assert.match(text, /live requests and people: .* 0 1 1 0 .* €16\.00 bulk files, .* 0 0 0 0 – –/);
   for (const [verb, words] of [["pause", /This group is paused/], ["resume", /Pause/]] as const) {
     if (verb === "pause") {
       const question = await sendForm(api, `/dashboard/streams/payments/pause`, {});

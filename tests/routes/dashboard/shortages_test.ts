@@ -30,6 +30,7 @@ async function shortOrders(
       ...deps,
       gateway: simulatedGateway({ delayMs: 0 }),
       consumer: "t",
+      lane: "live",
       reservationTtlSeconds: 9,
       missingRowMs: 0,
       onShortage,

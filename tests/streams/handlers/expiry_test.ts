@@ -4,6 +4,7 @@ import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
+import { makeDue } from "../consistent.ts";
 
 /** A provider that takes requests and never answers by itself; it counts what it is asked. */
 function silentGateway(): Gateway & { charges: string[]; givenBack: string[] } {
@@ -34,14 +35,6 @@ async function reservedLongAgo(flow: Workflow, externalId: string): Promise<numb
     [order!.orderId!],
   );
   return order!.orderId!;
-}
-
-/** Makes everything that is scheduled due. */
-async function skipDelay(flow: Workflow): Promise<void> {
-  const key = flow.keys.scheduled("payments");
-  for (const member of await flow.redis.zrange(key, "0", "-1")) {
-    await flow.redis.zadd(key, 0, member);
-  }
 }
 
 function callback(orderId: number, amountCents: number) {
@@ -77,7 +70,7 @@ Deno.test("expired reservations", async (t) => {
       assert.deepEqual(gateway.charges, [key, key]);
       assert.equal((await flow.order(id)).status, "RESERVED");
 
-      await skipDelay(flow);
+      await makeDue(flow);
       await flow.drain();
       const order = await flow.order(id);
       assert.equal(order.status, "FAILED");
@@ -92,7 +85,7 @@ Deno.test("expired reservations", async (t) => {
       assert.equal(await expireReservations(flow, { olderThanSeconds: 900 }), 0);
       await flow.turn("payments");
       assert.deepEqual(gateway.charges.slice(before), [await chargeKey(flow.db, id)]);
-      await skipDelay(flow);
+      await makeDue(flow);
       await flow.drain();
     });
 
@@ -101,7 +94,7 @@ Deno.test("expired reservations", async (t) => {
       await expireReservations(flow, { olderThanSeconds: 900 });
       await flow.turn("payments");
       await publish(flow, [callback(id, 200)]);
-      await skipDelay(flow);
+      await makeDue(flow);
       await flow.drain();
       assert.equal((await flow.order(id)).status, "PAID");
       assert.equal(await flow.stock("answered"), 48);
@@ -111,7 +104,7 @@ Deno.test("expired reservations", async (t) => {
       const id = await reservedLongAgo(flow, "late");
       await expireReservations(flow, { olderThanSeconds: 900 });
       await flow.turn("payments");
-      await skipDelay(flow);
+      await makeDue(flow);
       await flow.drain();
       assert.equal((await flow.order(id)).status, "FAILED");
 

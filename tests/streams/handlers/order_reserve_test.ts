@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import type { ReserveMessage } from "../../../domain/messages/messages.ts";
-import { silentLog } from "../../../domain/operation/log.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import type { Delivery } from "../../../streams/workflow/handler.ts";
-import { acquireLocks } from "../../../streams/handlers/product_locks.ts";
 import { reserveOrders } from "../../../streams/handlers/order_reserve.ts";
+import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent } from "../consistent.ts";
@@ -65,75 +64,17 @@ Deno.test("reserveOrders() serves first come, first served, whole orders only", 
       vanished: { what: "order", id: 999_999 },
     });
     assert.deepEqual([await flow.stock("a"), await flow.stock("b")], [0, 0]);
-    assert.deepEqual(
-      await flow.redis.keys(`${flow.keys.productLock}*`),
-      [],
-      "no product lock is left",
-    );
     await flow.drain();
     await assertConsistent(flow);
   }));
 
-Deno.test("reserveOrders() goes on when another owner never releases its product locks", () =>
-  withFlow("reserve_stuck_lock", async (flow) => {
-    const ids = (await flow.add([
-      anOrder("1", [{ sku: "a", qty: 1 }]),
-      anOrder("2", [{ sku: "b", qty: 1 }]),
-    ])).map(({ orderId }) => orderId!);
-    const [product] = await flow.rows("select id from products where sku = 'a'");
-    await acquireLocks(flow, "stuck", [[Number(product!.id)]]);
-    const commits: number[] = [];
-    const db = {
-      ...flow.db,
-      transaction: async <T>(work: Parameters<typeof flow.db.transaction<T>>[0]) => {
-        const result = await flow.db.transaction(work);
-        commits.push((result as Map<number, unknown>).size);
-        return result;
-      },
-    };
-    await reserveOrders({ ...flow, db }, ids.map((id) => deliveryOf(id)));
-    assert.deepEqual(commits, [1, 0, 0, 1], "three rounds with locks, the last without");
-    assert.deepEqual(await statuses(flow, ids), ["RESERVED", "RESERVED"]);
-    const lock = await flow.redis.get(`${flow.keys.productLock}${product!.id}`);
-    assert.equal(lock, "stuck", "another's lock is left alone");
-  }));
-
-Deno.test("reserveOrders() holds no product while it waits for another's", () =>
-  withFlow("reserve_waiting", async (flow) => {
-    const ids = (await flow.add([
-      anOrder("1", [{ sku: "free", qty: 1 }]),
-      anOrder("2", [{ sku: "hot", qty: 1 }]),
-      anOrder("3", [{ sku: "hot", qty: 1 }]),
-    ])).map(({ orderId }) => orderId!);
-    const [hot] = await flow.rows("select id from products where sku = 'hot'");
-    await acquireLocks(flow, "other", [[Number(hot!.id)]]);
-    const heldWhileWaiting: string[][] = [];
-    const redis = new Proxy(flow.redis, {
-      get(target, name) {
-        if (name !== "exists") {
-          const value = Reflect.get(target, name);
-          return typeof value === "function" ? value.bind(target) : value;
-        }
-        // This is how a lock is watched: meanwhile the other one gives it back.
-        return async (key: string) => {
-          heldWhileWaiting.push(await flow.redis.keys(`${flow.keys.productLock}*`));
-          await flow.redis.del(key);
-          return 0;
-        };
-      },
-    });
-    await reserveOrders({ ...flow, redis }, ids.map((id) => deliveryOf(id)));
-    assert.deepEqual(heldWhileWaiting, [[`${flow.keys.productLock}${hot!.id}`]]);
-    assert.deepEqual(await statuses(flow, ids), ["RESERVED", "RESERVED", "RESERVED"]);
-  }));
-
-Deno.test("reserveOrders() goes on while Redis can't be asked for locks", () =>
+Deno.test("reserveOrders() decides about nothing while Redis can't be asked whose turn it is", () =>
   withFlow("reserve_no_redis", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const away = await openRedis(flow.test.redisUrl);
     away.disconnect();
-    await reserveOrders({ ...flow, redis: away, log: silentLog }, [deliveryOf(order!.orderId!)]);
-    assert.deepEqual(await statuses(flow, [order!.orderId!]), ["RESERVED"]);
+    await assert.rejects(reserveOrders({ ...flow, redis: away }, [deliveryOf(order!.orderId!)]));
+    assert.deepEqual(await statuses(flow, [order!.orderId!]), ["PENDING"]);
   }));
 
 Deno.test("four consumers on one product of ample stock fail no order", () =>
@@ -170,19 +111,16 @@ Deno.test("four consumers on one product of ample stock fail no order", () =>
     await assertConsistent(flow);
   }));
 
-Deno.test("consumers without any product lock oversell nothing either", () =>
-  withFlow("reserve_no_locks", async (flow) => {
+Deno.test("consumers that know nothing of each other's turns oversell nothing either", () =>
+  withFlow("reserve_no_turns", async (flow) => {
     const ids = (await flow.add(
       Array.from({ length: 120 }, (_, n) => anOrder(`${n}`, [{ sku: "hot", qty: 1 }])),
       50,
     )).map(({ orderId }) => orderId!);
-    const away = await openRedis(flow.test.redisUrl);
-    away.disconnect();
-    const deps = { ...flow, redis: away, log: silentLog };
     await Promise.all([0, 1, 2, 3].map((n) =>
       // Every order twice, in two of the batches.
       reserveOrders(
-        deps,
+        { ...flow, keys: keysFor(`${flow.keys.prefix}${n}:`, "EUR") },
         ids.filter((_, index) => index % 4 === n || index % 4 === (n + 1) % 4)
           .map((id) => deliveryOf(id)),
       )

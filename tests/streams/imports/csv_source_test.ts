@@ -9,11 +9,18 @@ function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-/** The bytes as a stream in pieces of `size`. */
+/** The bytes as a stream in pieces of `size`, all in the same memory, as uploads lend them. */
 function inPieces(bytes: Uint8Array, size = bytes.length): ReadableStream<Uint8Array> {
-  const pieces: Uint8Array[] = [];
-  for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size));
-  return ReadableStream.from(pieces);
+  return ReadableStream.from((function* () {
+    const room = new Uint8Array(size);
+    for (let at = 0; at < bytes.length; at += size) {
+      const piece = bytes.subarray(at, at + size);
+      room.fill(0);
+      room.set(piece);
+      yield room.subarray(0, piece.length);
+    }
+    room.fill(0);
+  })());
 }
 
 /** The records of a file with the lines they begin on. */

@@ -76,7 +76,7 @@ const nothing = {
 
 /** The orders on the stream, by their external ids, as often as they stand there. */
 async function publishedOrders({ db, redis, keys }: Bench): Promise<string[]> {
-  const entries = await redis.xrange(keys.stream("orders"), "-", "+");
+  const entries = await redis.xrange(keys.stream("orders", "bulk"), "-", "+");
   const ids = entries.map(([, fields]) => (messageOfEntry(fields) as OrderMessage).orderId);
   if (ids.length === 0) return [];
   const rows = await db.query("select id, external_order_id from orders where id in (?)", [ids]);
@@ -642,7 +642,7 @@ Deno.test("importOrders() refuses what is no CSV of orders, names the line and c
           const books = await contentsOf(bench.db);
           for (const rows of Object.values(books)) assert.deepEqual(rows, []);
           assert.deepEqual(await bench.db.query("select id from imports"), []);
-          assert.equal(await bench.redis.exists(bench.keys.stream("orders")), 0);
+          assert.equal(await bench.redis.exists(bench.keys.stream("orders", "bulk")), 0);
           await assert.rejects(() => Deno.stat(path), Deno.errors.NotFound);
         }));
     }

@@ -251,6 +251,27 @@ Deno.test("previewOrders() names customers who would be reached elsewhere, by la
     });
   }));
 
+Deno.test("previewOrders() asks the database for no customer whose address can't be told to change", () =>
+  withBench(async (bench) => {
+    const asked: string[] = [];
+    const db = new Proxy(bench.db, {
+      get(target, name, receiver) {
+        const value = Reflect.get(target, name, receiver);
+        if (name !== "query") return typeof value === "function" ? value.bind(target) : value;
+        return (sql: string, values?: unknown[]) => {
+          if (sql.includes("described_by from customers")) asked.push(JSON.stringify(values));
+          return target.query(sql, values as never);
+        };
+      },
+    });
+    const rows = [
+      { external_order_id: "A", customer_id: "", customer_email: "a@shop.example" },
+      { external_order_id: "B", customer_id: "known-shop-id", customer_email: "b@shop.example" },
+    ];
+    await preview({ ...bench, db }, csvOf(rows));
+    assert.deepEqual(asked, ['[["known-shop-id"]]']);
+  }));
+
 Deno.test("previewOrders() names rows that stand twice, however far apart, and what would run short", () =>
   withBench(async (bench) => {
     await take(bench, csvOf([priced("0", 100, { product_sku: "known" })]), 3);

@@ -21,6 +21,16 @@ Deno.test("openSpool() gives back what was written, from memory and from disk", 
   }
 });
 
+Deno.test("openSpool() keeps what was lent, a part of a buffer as well", () => {
+  for (const lent of [new Uint8Array(10), Buffer.alloc(10).subarray(0)]) {
+    const spool = openSpool(100);
+    for (let round = 1; round <= 3; round++) spool.write(lent.fill(round), { isLent: true });
+    lent.fill(0);
+    const read = [...spool.pieces()].flatMap((piece) => [...piece]);
+    assert.deepEqual(read, [1, 2, 3].flatMap((round) => Array(10).fill(round)));
+  }
+});
+
 Deno.test("openSpool() gives nothing back where nothing was written", () => {
   const spool = openSpool(0);
   assert.deepEqual([...spool.pieces()], []);

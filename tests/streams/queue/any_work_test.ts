@@ -31,6 +31,7 @@ const decode = (text: string): Letter | string => {
 const codec: Codec<Letter> = {
   groups,
   groupOf: ({ type }) => type === "dry" ? "dry" : "paint",
+  laneOf: () => undefined,
   messageField: "m",
   traceField: "t",
   encode: ({ type, letter }) => `${type} ${letter}`,
@@ -45,7 +46,8 @@ const codec: Codec<Letter> = {
 };
 
 function keysOf(prefix: string): QueueKeys {
-  const of = (name: string) => (group: string) => `${prefix}${name}:${group}`;
+  const of = (name: string) => (group: string, lane = "both") =>
+    `${prefix}${name}:${group}:${lane}`;
   return {
     stream: of("stream"),
     scheduled: of("scheduled"),
@@ -68,7 +70,14 @@ Deno.test("the queue does any work: its handlers are a table, and its events go 
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const keys = keysOf(test.redisPrefix);
-  const deps = { redis, blocking, keys, log: silentLog, consumer: "painter" };
+  const deps = {
+    redis,
+    blocking,
+    keys,
+    log: silentLog,
+    consumer: "painter",
+    lane: "bulk",
+  } as const;
   const told: string[] = [];
   const work: Work<Painting> = {
     codec,
@@ -89,7 +98,7 @@ Deno.test("the queue does any work: its handlers are a table, and its events go 
     },
     maxDelayMs: () => 60_000,
     beforeAcknowledge: async (_, events) => {
-      told.push(...events, `${await redis.xlen(keys.stream("paint"))} in the stream`);
+      told.push(...events, `${await redis.xlen(keys.stream("paint", "bulk"))} in the stream`);
     },
     judgeDead: (_, __, dead) =>
       Promise.resolve(dead.map(({ message }) => message?.letter === "Y" ? "drop" : "keep")),
@@ -104,13 +113,13 @@ Deno.test("the queue does any work: its handlers are a table, and its events go 
   };
   try {
     for (const group of groups) await ensureGroup(deps, group);
-    const once = { once: true };
+    const once = { lane: "bulk", once: true } as const;
     const letters = ["A", "B", "X", "A"].map((letter): { message: Letter } => ({
       message: { type: "paint", letter },
     }));
     assert.equal(await enqueue(deps, codec, letters, once), 3, "the second A is the first again");
     const burnt: Letter[] = [{ type: "burn", letter: "Z" }, { type: "burn", letter: "Y" }];
-    await enqueue(deps, codec, burnt.map((message) => ({ message })));
+    await enqueue(deps, codec, burnt.map((message) => ({ message })), { lane: "bulk" });
     const options = {
       work,
       batchSize: 10,

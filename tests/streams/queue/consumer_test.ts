@@ -13,6 +13,7 @@ import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { reclaim } from "../../../streams/queue/claim.ts";
 import { beat } from "../../../streams/queue/heartbeat.ts";
 import { anOrder, openWorkflow, withWorkflow, type Workflow } from "../../workflow.ts";
+import { failingFor } from "../failing_database.ts";
 import { assertConsistent, makeDue, orphan, pendingOf } from "../consistent.ts";
 
 const nothing = { handled: 0, retried: 0, dead: 0, delayed: 0 };
@@ -89,7 +90,7 @@ Deno.test("consumeOnce() dead-letters what nobody can understand and handles its
   withWorkflow("consumer_poison", async (flow) => {
     const ids = await addMany(flow, 497, "neighbour");
     const stream = flow.keys.stream("orders");
-    const garbage = ["note", 'é"\u0000\n€', "message", "order.explode 1 é 4"];
+    const garbage = ["note", 'é"\u0000\n€', "message", "order explode 1 é 4"];
     const started = Date.now();
     await flow.redis.xadd(stream, "*", ...garbage);
     await flow.redis.xadd(stream, "*", "just", "words");
@@ -99,7 +100,7 @@ Deno.test("consumeOnce() dead-letters what nobody can understand and handles its
 
     const letters = await flow.rows("select * from dead_letters order by id");
     assert.deepEqual(letters.map(({ error }) => error), [
-      'unknown message type "order.explode"',
+      'unknown message type "order"',
       'there is no field "message"',
       "order 999999 does not exist",
     ]);
@@ -124,8 +125,8 @@ Deno.test("consumeOnce() halves a failing batch until the culprit stands alone",
   withWorkflow("consumer_halving", async (flow) => {
     const ids = await addMany(flow, 300, "sku");
     const culprit = ids[137]!;
-    const share = failing(culprit, new Error("it explodes"));
-    const consumer = flow.consumerOf("orders", { share, maxDeliveries: 4 });
+    const consumer = flow.consumerOf("orders", { maxDeliveries: 4 });
+    consumer.deps.db = failingFor(flow.db, new Set([culprit]), new Error("it explodes"));
     assert.deepEqual(await consumeOnce(consumer), {
       handled: 299,
       retried: 1,
@@ -388,7 +389,7 @@ Deno.test("consumeOnce() leaves to its new owner what was reclaimed while it wor
 Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neighbours", () =>
   withWorkflow("consumer_unburied", async (flow) => {
     const ids = await addMany(flow, 5, "sku");
-    await flow.redis.xadd(flow.keys.stream("orders"), "*", "message", "order.explode");
+    await flow.redis.xadd(flow.keys.stream("orders"), "*", "message", "order-explode");
     await flow.rows("rename table dead_letters to dead_letters_away");
     assert.deepEqual(await flow.turn("orders"), { ...nothing, handled: 5, delayed: 1 });
     assert.deepEqual(await statusesOf(flow, ids), { RESERVED: 5 });
@@ -401,7 +402,7 @@ Deno.test("consumeOnce() keeps what can't be dead-lettered and handles the neigh
 
 Deno.test("buried twice, because the dead-lettering was not acknowledged, is one dead letter", () =>
   withWorkflow("consumer_buried_twice", async (flow) => {
-    const fields = ["message", "order.explode"];
+    const fields = ["message", "order-explode"];
     const stream = flow.keys.stream("orders");
     const id = await flow.redis.xadd(stream, "*", ...fields) as string;
     await flow.turn("orders");

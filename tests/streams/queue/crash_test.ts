@@ -6,6 +6,7 @@ import { requestRefund } from "../../../services/request_refunds.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { publishStockArrived } from "../../../services/publish_stock_arrived.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
+import type { Lane } from "../../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
@@ -30,7 +31,7 @@ interface Scenario {
   name: string;
   group: Group;
   /** Brings messages into the group's stream, for new orders each time. */
-  prepare(flow: Workflow, run: number): Promise<number[]>;
+  prepare(flow: Workflow, run: number, lane?: Lane): Promise<number[]>;
   /** How the orders must have ended. */
   statuses: string[];
   /** Dead letters that each run leaves. */
@@ -41,14 +42,22 @@ interface Scenario {
   answersLater?: boolean;
   /** What runs short waits. */
   waits?: boolean;
+  /** The lane of the turn; live by default. */
+  lane?: Lane;
 }
 
-async function threeOrders(flow: Workflow, run: number): Promise<number[]> {
-  const taken = await flow.add([
-    anOrder(`${run} even`, [{ sku: "even", qty: 1 }, { sku: "odd", qty: 1 }], { currency: "GBP" }),
-    anOrder(`${run} odd`, [{ sku: "odd", qty: 1, unitPriceCents: 101 }]),
-    anOrder(`${run} short`, [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }]),
-  ], 10_000);
+async function threeOrders(flow: Workflow, run: number, lane?: Lane): Promise<number[]> {
+  const taken = await flow.add(
+    [
+      anOrder(`${run} even`, [{ sku: "even", qty: 1 }, { sku: "odd", qty: 1 }], {
+        currency: "GBP",
+      }),
+      anOrder(`${run} odd`, [{ sku: "odd", qty: 1, unitPriceCents: 101 }]),
+      anOrder(`${run} short`, [{ sku: "even", qty: 1 }, { sku: "scarce", qty: 1_000_000 }]),
+    ],
+    10_000,
+    lane,
+  );
   return taken.map(({ orderId }) => orderId!);
 }
 
@@ -107,7 +116,7 @@ const about = (
   message: { type, orderId, amountCents: 100, currency: "EUR" } as Message,
 });
 
-const scenarios: Scenario[] = [
+const liveScenarios: Scenario[] = [
   {
     name: "reserving",
     group: "orders",
@@ -128,9 +137,9 @@ const scenarios: Scenario[] = [
     name: "waiting for stock",
     group: "orders",
     waits: true,
-    prepare: async (flow, run) => {
+    prepare: async (flow, run, lane) => {
       const orderId = await aShortOrder(flow, run);
-      await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2);
+      await flow.add([anOrder(`${run} waits`, [{ sku: `waits ${run}`, qty: 3 }])], 2, lane);
       await publishStockArrived(flow, [await productOf(flow, run)]);
       return [orderId];
     },
@@ -139,6 +148,7 @@ const scenarios: Scenario[] = [
   {
     name: "serving what waited",
     group: "orders",
+    lane: "bulk",
     waits: true,
     prepare: async (flow, run) => {
       const orderId = await aShortOrder(flow, run);
@@ -151,8 +161,8 @@ const scenarios: Scenario[] = [
   {
     name: "charging",
     group: "payments",
-    prepare: async (flow, run) => {
-      const ids = await threeOrders(flow, run);
+    prepare: async (flow, run, lane) => {
+      const ids = await threeOrders(flow, run, lane);
       await turns(flow, "orders");
       return ids;
     },
@@ -161,8 +171,8 @@ const scenarios: Scenario[] = [
   {
     name: "settling",
     group: "payments",
-    prepare: async (flow, run) => {
-      const ids = await threeOrders(flow, run);
+    prepare: async (flow, run, lane) => {
+      const ids = await threeOrders(flow, run, lane);
       await turns(flow, "orders", "payments");
       await makeDue(flow);
       return ids;
@@ -242,8 +252,8 @@ const scenarios: Scenario[] = [
   {
     name: "telling",
     group: "notifications",
-    prepare: async (flow, run) => {
-      const ids = await threeOrders(flow, run);
+    prepare: async (flow, run, lane) => {
+      const ids = await threeOrders(flow, run, lane);
       await turns(flow, "orders", "payments");
       return ids;
     },
@@ -346,11 +356,11 @@ const scenarios: Scenario[] = [
     name: "failing, parking and burying",
     group: "orders",
     maxDeliveries: 2,
-    prepare: async (flow, run) => {
-      const ids = await threeOrders(flow, run);
+    prepare: async (flow, run, lane) => {
+      const ids = await threeOrders(flow, run, lane);
       await publish(flow, [{
         message: { type: "order.reserve", orderId: 888_888 + run, amountCents: 7, currency: "EUR" },
-      }]);
+      }], { lane });
       return ids;
     },
     share: (deliveries) =>
@@ -368,14 +378,23 @@ const scenarios: Scenario[] = [
   },
 ];
 
-/** Product locks that a crash left end after some seconds. */
-async function expireLocks({ redis, keys }: Workflow): Promise<void> {
-  const locks = await redis.keys(`${keys.productLock}*`);
-  if (locks.length > 0) await redis.del(...locks);
-}
+/** The same in the bulk lane: turns that write to the streams in each of the ways that there are. */
+const bulkScenarios = liveScenarios.filter(({ name }) =>
+  [
+    "reserving",
+    "waiting for stock",
+    "charging",
+    "settling",
+    "telling",
+    "failing, parking and burying",
+  ].includes(name)
+).map((scenario) => ({ ...scenario, name: `${scenario.name} in bulk`, lane: "bulk" as const }));
+
+const scenarios: Scenario[] = [...liveScenarios, ...bulkScenarios];
 
 for (const scenario of scenarios) {
-  const { name, group, share, maxDeliveries = 5 } = scenario;
+  const { name, group, share, maxDeliveries = 5, lane = "live" } = scenario;
+  const otherLane = lane === "live" ? "bulk" : "live";
   Deno.test(`a crash at any moment of ${name} leaves one effect`, async () => {
     const flow = await openWorkflow(`crash_${name.replaceAll(/\W+/g, "_").slice(0, 20)}`, {
       gateway: simulatedGateway({ delayMs: scenario.answersLater === true ? 60_000 : 0 }),
@@ -386,33 +405,34 @@ for (const scenario of scenarios) {
     try {
       for (let moment = 0, dead = true; dead; moment++) {
         assert.ok(moment < maxMoments, "the turn ends");
-        const ids = await scenario.prepare(flow, moment);
-        await expireLocks(flow);
+        const ids = await scenario.prepare(flow, moment, lane);
         const fate = fateAfter(moment);
-        const doomed = makeConsumer(mortal(flow, fate, "doomed"), { group, share, ...options });
+        const doomed = makeConsumer(mortal({ ...flow, lane }, fate, "doomed"), {
+          group,
+          share,
+          ...options,
+        });
         await consumeOnce(doomed).catch((error) => assert.ok(fate.dead, error));
         dead = fate.dead;
         if (!dead) assert.ok(moment > 8, `${moment} moments make no turn`);
 
-        // What failed by itself and what the dead one held comes to another, now and then while the
-        // product locks of the dead one hold still.
-        if (moment % 5 !== 0) await expireLocks(flow);
-        const heir = flow.consumerOf(group, { share, maxDeliveries }, "heir");
+        // What failed by itself and what the dead one held comes to another.
+        const heir = flow.consumerOf(group, { share, maxDeliveries }, "heir", lane);
         for (let turn = 0; (await messagesOf(flow)).length > 0; turn++) {
           assert.ok(turn < 20, `the streams drain after a crash at moment ${moment}`);
-          await orphan(flow, group);
+          await orphan(flow, group, undefined, lane);
           await makeDue(flow);
           heir.reclaimAt = -Infinity;
           await consumeOnce(heir);
           for (const other of groupsInSearchOrder) {
-            if (other !== group) await flow.turn(other);
+            await flow.turn(other, other === group ? otherLane : undefined);
           }
         }
-        await orphan(flow, group);
+        await orphan(flow, group, undefined, lane);
         heir.reclaimAt = -Infinity;
         await consumeOnce(heir);
 
-        assert.equal(await flow.redis.xlen(flow.keys.stream(group)), 0);
+        assert.equal(await flow.redis.xlen(flow.keys.stream(group, lane)), 0);
         const statuses = await Promise.all(ids.map((id) => flow.order(id)));
         assert.deepEqual(
           statuses.map(({ status }) => status),

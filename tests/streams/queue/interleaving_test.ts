@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { requestRefunds } from "../../../services/request_refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
+import { type Lane, lanes } from "../../../domain/messages/lane.ts";
 import { type Group, groups, type Message } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
@@ -17,6 +18,7 @@ const products = 3, units = 12;
 
 const item = fc.record({ product: fc.nat(products - 1), qty: fc.integer({ min: 1, max: 4 }) });
 const group = fc.constantFrom(...groups);
+const lane = fc.constantFrom(...lanes);
 const pick = fc.nat(1_000);
 
 /** Something that happens to the workflow. */
@@ -33,14 +35,15 @@ const step = fc.oneof(
         }),
         { minLength: 1, maxLength: 6 },
       ),
+      lane,
     }),
   },
   { weight: 8, arbitrary: fc.record({ do: fc.constant("turn" as const), group }) },
   {
     weight: 3,
-    arbitrary: fc.record({ do: fc.constant("crash" as const), group, moment: fc.nat(45) }),
+    arbitrary: fc.record({ do: fc.constant("crash" as const), group, lane, moment: fc.nat(45) }),
   },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant("repeat" as const), pick }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("repeat" as const), pick, lane }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cancel" as const), pick }) },
   {
     weight: 2,
@@ -71,14 +74,15 @@ interface Run {
   orders: { id: number; cents: number; currency: string }[];
   /** Every message that was ever seen. */
   seen: Map<string, Message>;
-  consumers: Map<Group, [Consumer, Consumer]>;
+  consumers: Map<Group, Record<Lane, [Consumer, Consumer]>>;
 }
 
 async function take(run: Run, one: Step): Promise<void> {
   const { flow, orders } = run;
   const order = "pick" in one && orders.length > 0 ? orders[one.pick % orders.length]! : null;
-  const publishAll = (...messages: Message[]) =>
-    publish(flow, messages.map((message) => ({ message })));
+  const publishAll = (...messages: Message[]) => publishIn("live", messages);
+  const publishIn = (lane: Lane, messages: Message[]) =>
+    publish(flow, messages.map((message) => ({ message })), { lane });
   switch (one.do) {
     case "add": {
       const taken = await flow.add(
@@ -94,6 +98,7 @@ async function take(run: Run, one: Step): Promise<void> {
           )
         ),
         units,
+        one.lane,
       );
       orders.push(...taken.map(({ orderId, totalCents, currency }) => ({
         id: orderId!,
@@ -103,21 +108,22 @@ async function take(run: Run, one: Step): Promise<void> {
       return;
     }
     case "turn": {
-      // Two consumers at once.
-      await Promise.all(run.consumers.get(one.group)!.map((consumer) => consumeOnce(consumer)));
+      // Two consumers of each lane at once.
+      const { live, bulk } = run.consumers.get(one.group)!;
+      await Promise.all([...live, ...bulk].map((consumer) => consumeOnce(consumer)));
       return;
     }
     case "crash": {
       const fate = fateAfter(one.moment);
-      const { options } = run.consumers.get(one.group)![0];
-      const doomed = makeConsumer(mortal(flow, fate, "doomed"), options);
+      const { deps, options } = run.consumers.get(one.group)![one.lane][0];
+      const doomed = makeConsumer(mortal(deps, fate, "doomed"), options);
       await consumeOnce(doomed).catch((error) => assert.ok(fate.dead, error));
-      await orphan(flow, one.group);
+      await orphan(flow, one.group, undefined, one.lane);
       return;
     }
     case "repeat": {
       const seen = [...run.seen.values()];
-      if (seen.length > 0) await publishAll(seen[one.pick % seen.length]!);
+      if (seen.length > 0) await publishIn(one.lane, [seen[one.pick % seen.length]!]);
       return;
     }
     case "cancel": {
@@ -192,11 +198,13 @@ async function finishAll(run: Run): Promise<void> {
   for (let round = 0; (await messagesOf(flow)).length > 0; round++) {
     assert.ok(round < 40, "the streams drain");
     for (const group of groups) {
-      await orphan(flow, group);
-      await makeDue(flow);
-      for (const consumer of run.consumers.get(group)!) {
-        consumer.reclaimAt = -Infinity;
-        await consumeOnce(consumer);
+      for (const lane of lanes) {
+        await orphan(flow, group, undefined, lane);
+        await makeDue(flow);
+        for (const consumer of run.consumers.get(group)![lane]) {
+          consumer.reclaimAt = -Infinity;
+          await consumeOnce(consumer);
+        }
       }
     }
   }
@@ -213,10 +221,13 @@ Deno.test("stock, money, figures and notices agree, whatever happens in whatever
           number: ++number,
           orders: [],
           seen: new Map(),
-          consumers: new Map(groups.map((group) => [group, [
-            flow.consumerOf(group, { batchSize: 4 }, "one"),
-            flow.consumerOf(group, { batchSize: 4 }, "two"),
-          ]])),
+          consumers: new Map(groups.map((group) => {
+            const two = (lane: Lane): [Consumer, Consumer] => [
+              flow.consumerOf(group, { batchSize: 4 }, "one", lane),
+              flow.consumerOf(group, { batchSize: 4 }, "two", lane),
+            ];
+            return [group, { live: two("live"), bulk: two("bulk") }];
+          })),
         };
         for (const one of steps) {
           for (const message of await messagesOf(flow)) {

@@ -102,13 +102,13 @@ Deno.test("publish() with oncePerOrder publishes an order once, whatever its id"
   }));
 
 const promotePayments = (deps: PublishDeps, max: number) =>
-  promote(deps, messageCodec, { group: "payments", most: max, maxMs: 60_000 });
+  promote({ ...deps, lane: "live" }, messageCodec, { group: "payments", most: max, maxMs: 60_000 });
 
 const finishOrders = (
   deps: PublishDeps,
   finished: Finished<Message>[],
   counter: "processed" | "dead" = "processed",
-) => finish(deps, messageCodec, { group: "orders", finished, counter });
+) => finish({ ...deps, lane: "live" }, messageCodec, { group: "orders", finished, counter });
 
 Deno.test("publish() schedules the same message once, and promote moves it when it is due", () =>
   withQueue("queue_scheduled", async (deps) => {

@@ -44,7 +44,7 @@ async function read({ redis, keys }: PublishDeps, consumer: string, count: numbe
 }
 
 const finishAll = (deps: PublishDeps, ids: readonly string[]) =>
-  finish(deps, messageCodec, {
+  finish({ ...deps, lane: "live" }, messageCodec, {
     group: "orders",
     finished: ids.map((id) => ({ id, message: reserve(1), followUps: [] })),
     counter: "processed",

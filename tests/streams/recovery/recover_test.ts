@@ -3,6 +3,7 @@ import { cancelOrder } from "../../../services/cancel_order.ts";
 import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Group, groups, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
+import { lanes } from "../../../domain/messages/lane.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered, recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { nothingRepublished } from "../../../streams/recovery/republish.ts";
@@ -18,10 +19,11 @@ import {
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { aDeadLetter } from "../../dead_letter.ts";
 
-/** The messages of a stream: their types and orders, or refunds. */
+/** The messages of a group's streams, those of the live lane first: their types and orders, or refunds. */
 async function messagesOf({ redis, keys }: Workflow, group: Group): Promise<string[]> {
-  const entries = await redis.xrange(keys.stream(group), "-", "+");
-  return entries.map(([, fields]) => {
+  const live = await redis.xrange(keys.stream(group), "-", "+");
+  const bulk = await redis.xrange(keys.stream(group, "bulk"), "-", "+");
+  return [...live, ...bulk].map(([, fields]) => {
     const message = messageOfEntry(fields);
     assert.ok(typeof message !== "string" && "orderId" in message, String(message));
     const refund = "refundId" in message ? ` refund ${message.refundId}` : "";
@@ -97,8 +99,8 @@ Deno.test("recover() counts the money of what it republishes", async () => {
   try {
     await loseRedis(flow);
     await recover(flow);
-    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders")), { USD: "300" });
-    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("refunds")), {
+    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders", "bulk")), { USD: "300" });
+    assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("refunds", "bulk")), {
       USD: "5",
       EUR: "5100",
     });
@@ -170,7 +172,10 @@ Deno.test("recover() makes groups that read every message from the first on", as
     await flow.add([anOrder("before the group", [{ sku: "a", qty: 1 }])]);
     await recover(flow);
     for (const group of groups) {
-      assert.equal((await flow.redis.xinfo("GROUPS", flow.keys.stream(group)) as []).length, 1);
+      for (const lane of lanes) {
+        const stream = flow.keys.stream(group, lane);
+        assert.equal((await flow.redis.xinfo("GROUPS", stream) as []).length, 1);
+      }
     }
     await flow.drain();
     assert.equal(await flow.stock("a"), 49);

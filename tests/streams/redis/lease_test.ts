@@ -85,7 +85,7 @@ Deno.test("takeLease() and isLeased() cut what lives longer than it was given, a
   }
 });
 
-Deno.test("nothing but lease.ts and the product locks takes a lock", async () => {
+Deno.test("nothing but lease.ts takes a lock", async () => {
   const root = fromFileUrl(new URL("../../../", import.meta.url));
   const found: string[] = [];
   for (const folder of ["streams", "routes", "commands"]) {

@@ -4,6 +4,7 @@ import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { publishStockArrived } from "../../../services/publish_stock_arrived.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
+import { lanes } from "../../../domain/messages/lane.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { verify } from "../../../streams/verification/verify.ts";
@@ -306,10 +307,15 @@ Deno.test("what waits goes on waiting where ON_SHORTAGE is fail again", () =>
     const [waiting] = await add(flow, [{ name: "1", items: { a: 1, b: 1 } }]);
     await flow.drain();
     flow.onShortage = "fail";
-    const consumer = flow.consumerOf("orders", {}, "failing");
-    consumer.deps.onShortage = "fail";
+    const consumers = lanes.map((lane) => flow.consumerOf("orders", {}, "failing", lane));
+    for (const consumer of consumers) consumer.deps.onShortage = "fail";
+    const turns = async () => {
+      for (let turn = 0; turn < 4; turn++) {
+        for (const consumer of consumers) await consumeOnce(consumer);
+      }
+    };
     await receive(flow, { a: 1 });
-    for (let turn = 0; turn < 4; turn++) await consumeOnce(consumer);
+    await turns();
     assert.deepEqual(await statuses(flow, [waiting!]), ["PENDING waiting"]);
     assert.deepEqual((await shortages(flow)).map(({ sku }) => sku), ["b"]);
     // Another fails, and takes what that one can't use.
@@ -317,10 +323,10 @@ Deno.test("what waits goes on waiting where ON_SHORTAGE is fail again", () =>
       { name: "2", items: { b: 1 } },
       { name: "3", items: { a: 1 } },
     ]);
-    await consumeOnce(consumer);
+    await turns();
     assert.deepEqual(await statuses(flow, [other!, third!]), ["FAILED", "RESERVED"]);
     await receive(flow, { a: 1, b: 1 });
-    for (let turn = 0; turn < 4; turn++) await consumeOnce(consumer);
+    await turns();
     assert.deepEqual(await statuses(flow, [waiting!]), ["RESERVED"]);
   }));
 

@@ -13,6 +13,7 @@ const kept = {
   keepAttemptsDays: 30,
   keepDeadLettersDays: 60,
   keepAuditDays: 0,
+  archiveAfterMonths: 0,
 };
 
 /** Leaves two of each: one as old as given, one of now. */
@@ -75,6 +76,7 @@ Deno.test("purgeOld() deletes what is old and what nobody needs, and nothing els
       rejects: 0,
       stock_rejects: 0,
       attempts: 1,
+      archived_attempts: 0,
       dead_letters: 0,
       audit: 0,
     });
@@ -95,7 +97,14 @@ Deno.test("purgeOld() keeps all for ever where that is set, and dead letters of 
       keepAttemptsDays: 0,
       keepDeadLettersDays: 0,
     };
-    const nothing = { rejects: 0, stock_rejects: 0, attempts: 0, dead_letters: 0, audit: 0 };
+    const nothing = {
+      rejects: 0,
+      stock_rejects: 0,
+      attempts: 0,
+      archived_attempts: 0,
+      dead_letters: 0,
+      audit: 0,
+    };
     assert.deepEqual(await purgeOld({ ...flow, config: never }), nothing);
     const [open] = await flow.add([anOrder("2", [{ sku: "a", qty: 1 }])]);
     await flow.rows("update dead_letters set order_id = ?", [open!.orderId!]);

@@ -108,7 +108,7 @@ export async function take(stage: Stage, orders: readonly IncomingOrder[]): Prom
     pending.map(({ orderId, totalCents, currency }) => ({
       message: { type: "order.reserve", orderId: orderId!, amountCents: totalCents, currency },
     })),
-    { oncePerOrder: true, committed: true },
+    { lane: "bulk", oncePerOrder: true, committed: true },
   );
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Lane, lanes } from "../../../domain/messages/lane.ts";
 import { type Group, groups } from "../../../domain/messages/messages.ts";
 import type { Process } from "./process.ts";
 import type { Stage } from "./stage.ts";
@@ -15,6 +16,7 @@ const takeOverBoundMs = 15_000;
 /** A message that somebody has read and not finished. */
 export interface HeldMessage {
   group: Group;
+  lane: Lane;
   id: string;
 }
 
@@ -33,15 +35,17 @@ export async function messagesOf(
 ): Promise<HeldMessage[]> {
   const held: HeldMessage[] = [];
   for (const group of groups) {
-    const entries = await client.xpending(
-      keys.stream(group),
-      group,
-      "-",
-      "+",
-      maxMessages,
-    ) as [id: string, consumer: string, idleMs: number, deliveries: number][];
-    for (const [id, consumer] of entries) {
-      if (consumer.split(":")[1] === String(pid)) held.push({ group, id });
+    for (const lane of lanes) {
+      const stream = keys.stream(group, lane);
+      const entries = await client.xpending(stream, group, "-", "+", maxMessages) as [
+        id: string,
+        consumer: string,
+        idleMs: number,
+        deliveries: number,
+      ][];
+      for (const [id, consumer] of entries) {
+        if (consumer.split(":")[1] === String(pid)) held.push({ group, lane, id });
+      }
     }
   }
   return held;
@@ -53,8 +57,8 @@ export async function stillPending(
   messages: readonly HeldMessage[],
 ): Promise<number> {
   let pending = 0;
-  for (const { group, id } of messages) {
-    if ((await client.xrange(keys.stream(group), id, id)).length > 0) pending++;
+  for (const { group, lane, id } of messages) {
+    if ((await client.xrange(keys.stream(group, lane), id, id)).length > 0) pending++;
   }
   return pending;
 }

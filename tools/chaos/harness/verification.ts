@@ -5,6 +5,7 @@
  */
 
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { lanes } from "../../../domain/messages/lane.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { isDrained } from "../../../streams/run_consumers.ts";
 import { revenueOf } from "./feed.ts";
@@ -119,8 +120,10 @@ async function sumOfFigure({ client }: Stage, figure: string): Promise<number> {
 async function moneyWaiting({ client, keys }: Stage): Promise<number> {
   let cents = 0;
   for (const group of groups) {
-    for (const amount of Object.values(await client.hgetall(keys.weights(group)))) {
-      cents += Math.abs(Number(amount));
+    for (const lane of lanes) {
+      for (const amount of Object.values(await client.hgetall(keys.weights(group, lane)))) {
+        cents += Math.abs(Number(amount));
+      }
     }
   }
   return cents;

@@ -9,7 +9,7 @@ function requestsIn(text: string): string[] {
   const blocks = [...text.matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block!);
   const lines = blocks.join("\n").replaceAll("\\\n", " ").split("\n");
   return lines.flatMap((line) => {
-    const short = /^(?:\w+=\S+ )?(get|post|put|delete) "?(\/[^\s"?]*)/.exec(line);
+    const short = /^(?:\w+=\S+ )?(get|post|put|patch|delete) "?(\/[^\s"?]*)/.exec(line);
     if (short !== null) return [`${short[1]!.toUpperCase()} ${short[2]}`];
     const whole = /^curl .*?"\$API(\/[^"?]*)/.exec(line);
     if (whole === null) return [];

@@ -11,6 +11,7 @@ import {
   leaveRefundsToPerson,
 } from "../../../../db/refunds/refunds_by_hand.ts";
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
+import { eventTypeNames } from "../../../../domain/feed/event_types.ts";
 import { neededScopes } from "../../../../routes/middleware/access.ts";
 import { newOrder } from "../../../../routes/api/description/examples.ts";
 import { operationIds } from "../../../../routes/api/description/operation_ids.ts";
@@ -70,6 +71,7 @@ async function assertDescribed(
   const described = operation.responses[response.status];
   const text = await response.text();
   assert.ok(described !== undefined, `${what} is not described: ${text}`);
+  if (response.status === 304) return assert.equal(text, "");
   const type = response.headers.get("content-type")!.split(";")[0]!;
   assert.ok(described.content?.[type] !== undefined, `${what}: ${type} is not described`);
   for (const header of tellingHeaders) {
@@ -240,13 +242,35 @@ Deno.test("every list has one shape, with limit and cursor", async () => {
   for (const { path, operation } of lists) {
     const names = operation.parameters!.map(({ name }) => name);
     assert.ok(names.includes("limit") && names.includes("cursor"), path);
-    const url = path.replace("{id}", "1").replace("{sku}", "TEA");
+    const id = path.startsWith("/webhook-endpoints") ? await storeEndpoint() : 1;
+    const url = path.replace("{id}", String(id)).replace("{sku}", "TEA");
     await storeOrder(api.deps.db);
     const { status, body } = await ask(api, "GET", `${url}?limit=1`);
     assert.equal(status, 200, path);
     assert.deepEqual(Object.keys(body), ["data", "next_cursor"], path);
     const unknown = await ask(api, "GET", `${url}?lmit=1`);
     assertProblem(unknown, 400, "bad-request");
+  }
+});
+
+Deno.test("the document has every webhook with an example that fits its schema", () => {
+  const { webhooks } = document as unknown as {
+    webhooks: Record<string, { post: DescribedOperation["operation"] }>;
+  };
+  assert.deepEqual(
+    Object.keys(webhooks).sort(),
+    [
+      ...eventTypeNames,
+      "webhook.test",
+      "notification",
+      "alert",
+    ].sort(),
+  );
+  for (const [name, { post }] of Object.entries(webhooks)) {
+    const { example } = post.requestBody!.content["application/json"]!;
+    const pointer = ["webhooks", name, "post", "requestBody", "content", "application/json"];
+    assertFits([...pointer, "schema"], example, name);
+    assert.ok(post.summary.length > 20);
   }
 });
 
@@ -299,6 +323,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         }
         : example;
       const body = typeof sent === "string" ? sent : JSON.stringify(sent);
+      const isEndpoint = path.startsWith("/webhook-endpoints/");
       const isEdit = method === "PUT" && path === "/orders/{id}";
       // That of an order is of the one that the example of POST makes.
       const [edited] = isEdit
@@ -306,7 +331,9 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           "select max(id) as id from orders where external_order_id = 'web-1'",
         )
         : [];
-      const url = path.replace("{id}", String(edited?.id ?? id)).replace("{sku}", "TEA")
+      const url = path
+        .replace("{id}", String(isEndpoint ? await storeEndpoint() : edited?.id ?? id))
+        .replace("{sku}", "TEA")
         .replace("{group}", "payments");
       const response = await api.app.request(url, {
         method,
@@ -317,10 +344,11 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           ...(path === "/payments/callback" ? signatureOf(body) : {}),
         },
       });
-      const good = path === "/products"
+      const good = path === "/products" || path === "/webhook-endpoints"
         ? 201
         : isEdit || path.startsWith("/products/") || path.endsWith("/returned") ||
-            path.startsWith("/streams/") || path === "/orders/batch"
+            path.startsWith("/streams/") || path === "/orders/batch" ||
+            path.startsWith("/webhook-endpoints/")
         ? 200
         : 202;
       assert.equal(response.status, good, path);
@@ -347,10 +375,23 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/refunds/{id}/complete application/json",
     "/refunds/{id}/refuse application/json",
     "/streams/{group}/pause application/json",
+    "/webhook-endpoints application/json",
+    "/webhook-endpoints/{id} application/json",
+    "/webhook-endpoints/{id}/secret application/json",
   ]);
 });
 
 type Json = Record<string, unknown>;
+
+/** An endpoint of webhooks. @returns its id */
+async function storeEndpoint(): Promise<number> {
+  const { insertId } = await api.deps.db.run(
+    `insert into webhook_endpoints (url, types, secret, from_step, from_movement)
+     values (?, '["*"]', 'whsec_s', 0, 0)`,
+    [`https://shop.example/${crypto.randomUUID()}`],
+  );
+  return insertId;
+}
 
 /** Makes the item of an order one of another product. */
 async function nameItem(orderId: number, sku: string): Promise<void> {
@@ -544,6 +585,13 @@ Deno.test("every answer to what the document describes, and to what it does not,
     { weight: 6, arbitrary: fc.constantFrom("TEA", "nothing") },
     { weight: 1, arbitrary: hostile },
   );
+  // That of the example may be added anew.
+  await api.deps.db.run("delete from webhook_endpoints");
+  const endpointIds = await Promise.all(Array.from({ length: 30 }, storeEndpoint));
+  const endpoints = fc.oneof(
+    { weight: 6, arbitrary: fc.constantFrom(...endpointIds) },
+    { weight: 1, arbitrary: hostile },
+  );
   const tags = fc.constantFrom("*", '"0-0000000000000000"', "0");
   const seen = new Map<string, Set<number>>();
   for (const described of operations()) {
@@ -558,6 +606,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
               ? mostly(fc.constant(40))
               : path.startsWith("/customers/")
               ? people
+              : path.startsWith("/webhook-endpoints/") && name === "id"
+              ? endpoints
               : name === "id"
               ? ids
               : name === "sku"

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
 import { openDatabase } from "../../../../db/connection/database.ts";
+import { newestMigration } from "../../../../db/connection/migration_files.ts";
+import { silentLog } from "../../../../domain/operation/log.ts";
+import { formatVersion } from "../../../../domain/operation/migration_header.ts";
+import { OutdatedError } from "../../../../domain/operation/outdated.ts";
+import { watchSchema } from "../../../../streams/workflow/schema_watch.ts";
 import { openRedis } from "../../../../streams/redis/redis.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import {
@@ -73,6 +78,32 @@ Deno.test("GET /readyz names pending migrations, and sees when they are applied"
     assert.match(before.body.checks.migrations, /^\d+ pending$/);
     await api.deps.db.run("update schema_migrations set version = version - 1000");
     assert.equal((await ask(api, "GET", "/readyz")).status, 200);
+  } finally {
+    await api.close();
+  }
+});
+
+Deno.test("GET /readyz says 503 where the database has moved on beyond what the process knows", async () => {
+  const api = await openApi("health_routes");
+  try {
+    const least = newestMigration() + 1;
+    await api.deps.db.run("update schema_state set oldest_beside = ?", [least]);
+    const answer = await ask(api, "GET", "/readyz");
+    assert.equal(answer.status, 503);
+    assert.match(
+      answer.body.checks.migrations,
+      new RegExp(`^too old: knows 00\\d\\d, and ${formatVersion(least)} is asked for$`),
+    );
+    // As the process itself finds it a second later.
+    await assert.rejects(watchSchema({ db: api.deps.db, log: silentLog }, "serve"), OutdatedError);
+    const error = new OutdatedError(least - 1, least);
+    api.deps.db.gate(() => Promise.reject(error));
+    const later = await ask(api, "GET", "/readyz");
+    assert.equal(later.status, 503);
+    assert.deepEqual([later.body.checks.database, later.body.checks.redis], ["not asked", "ok"]);
+    assertProblem(await ask(api, "POST", "/orders", orderBodyOf()), 503, "unavailable");
+    assertProblem(await ask(api, "GET", "/orders/1"), 503, "unavailable");
+    assert.equal((await ask(api, "GET", "/livez")).status, 200);
   } finally {
     await api.close();
   }

@@ -59,7 +59,7 @@ async function orders(): Promise<number> {
 }
 
 function published(): Promise<number> {
-  return api.deps.redis.xlen(api.deps.keys.stream("orders"));
+  return api.deps.redis.xlen(api.deps.keys.stream("orders", "bulk"));
 }
 
 Deno.test("POST /orders/batch answers each line as POST /orders answers it alone, in their order", async () => {

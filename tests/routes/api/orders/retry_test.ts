@@ -20,6 +20,7 @@ async function reserve({ deps }: Api, ...ids: number[]): Promise<void> {
       ...deps,
       gateway: simulatedGateway({ delayMs: 0 }),
       consumer: "t",
+      lane: "live",
       reservationTtlSeconds: 9,
       missingRowMs: 0,
     },
@@ -111,7 +112,7 @@ Deno.test("an order that waits for stock says so, and GET /streams counts it", (
     const { body: { id } } = await ask(api, "POST", "/orders", orderBodyOf({ items }));
     const deps = { ...api.deps, gateway: simulatedGateway({ delayMs: 0 }), consumer: "t" };
     await reserveOrders(
-      { ...deps, reservationTtlSeconds: 9, missingRowMs: 0, onShortage: "wait" },
+      { ...deps, lane: "live", reservationTtlSeconds: 9, missingRowMs: 0, onShortage: "wait" },
       [{
         id: "1-0",
         message: { type: "order.reserve", orderId: id, amountCents: 1, currency: "EUR" },

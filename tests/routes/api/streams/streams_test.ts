@@ -13,19 +13,24 @@ async function withApi(work: (api: Api) => Promise<void>): Promise<void> {
   }
 }
 
-const empty = {
+const emptyLane = {
   length: 0,
   lag: 0,
   pending: 0,
   scheduled: 0,
   oldest_age_ms: 0,
   oldest_unfinished_at: null,
-  consumers: 0,
   retries: 0,
+  money: [],
+};
+
+const empty = {
+  ...emptyLane,
+  consumers: 0,
   dead: 0,
   processed: 0,
   paused: null,
-  money: [],
+  lanes: { live: emptyLane, bulk: emptyLane },
 };
 
 const charge = (orderId: number, currency = "EUR"): Message => ({
@@ -78,24 +83,53 @@ Deno.test("GET /streams tells read from unread, waiting from scheduled, and the 
     }
     const { body } = await ask(api, "GET", "/streams");
     const payments = body.streams[1];
-    const { oldest_age_ms, oldest_unfinished_at, ...rest } = payments;
-    assert.deepEqual(rest, {
-      group: "payments",
+    const { oldest_age_ms, oldest_unfinished_at, lanes, ...rest } = payments;
+    const waiting = {
       length: 3,
       lag: 2,
       pending: 1,
       scheduled: 1,
-      consumers: 2,
       retries: 1,
+      money: [{ currency: "EUR", amount_cents: 8_000 }, { currency: "USD", amount_cents: 2_000 }],
+    };
+    assert.deepEqual(rest, {
+      group: "payments",
+      ...waiting,
+      consumers: 2,
       dead: 2,
       processed: 42,
       paused: null,
-      money: [{ currency: "EUR", amount_cents: 8_000 }, { currency: "USD", amount_cents: 2_000 }],
     });
+    assert.deepEqual(lanes.live, { ...waiting, oldest_age_ms, oldest_unfinished_at });
+    assert.deepEqual(lanes.bulk, emptyLane);
     const [[firstId]] = await redis.xrange(stream, "-", "+", "COUNT", 1) as [[string, string[]]];
     assert.equal(Date.parse(oldest_unfinished_at), Number(firstId.split("-")[0]));
     assert.ok(oldest_age_ms >= 0 && oldest_age_ms < 60_000, String(oldest_age_ms));
     assert.deepEqual(body.streams[0], { group: "orders", ...empty });
+  }));
+
+Deno.test("GET /streams adds up the lanes, and takes the age of the older one", () =>
+  withApi(async (api) => {
+    const { redis, keys } = api.deps;
+    const anHourAgo = Date.now() - 3_600_000;
+    const bulk = keys.stream("payments", "bulk");
+    await redis.xadd(bulk, `${anHourAgo}-0`, "message", "payment.charge 9 5 EUR");
+    await publish(api.deps, [{ message: charge(1) }]);
+    const messages = [{ message: charge(2) }, { message: charge(3, "GBP"), delayMs: 60_000 }];
+    await publish(api.deps, messages, { lane: "bulk" });
+    const { body } = await ask(api, "GET", "/streams");
+    const { lanes, length, lag, scheduled, money, oldest_unfinished_at } = body.streams[1];
+    assert.deepEqual({ length, lag, scheduled }, { length: 3, lag: 3, scheduled: 1 });
+    assert.deepEqual(money, [
+      { currency: "EUR", amount_cents: 3_000 },
+      { currency: "GBP", amount_cents: 3_000 },
+    ]);
+    assert.equal(oldest_unfinished_at, new Date(anHourAgo).toISOString());
+    assert.deepEqual([lanes.live.length, lanes.bulk.length], [1, 2]);
+    assert.deepEqual([lanes.live.scheduled, lanes.bulk.scheduled], [0, 1]);
+    assert.deepEqual(lanes.live.money, [{ currency: "EUR", amount_cents: 1_000 }]);
+    assert.ok(lanes.live.oldest_age_ms < 60_000, String(lanes.live.oldest_age_ms));
+    assert.equal(lanes.bulk.oldest_unfinished_at, oldest_unfinished_at);
   }));
 
 Deno.test("GET /streams and /readyz say what to type where work waits and nobody does it", () =>

@@ -1,9 +1,10 @@
 /**
- * Product locks end in the middle of the transactions that they were taken for.
+ * Redis forgets again and again up to where a lane's reservations are decided.
  *
  * @module
  */
 
+import { lanes } from "../../domain/messages/lane.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders } from "./harness/orders.ts";
@@ -11,20 +12,27 @@ import { equal, verifyNow } from "./harness/verification.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { pauseMs } from "./harness/until.ts";
 
+/** How often they get lost, in milliseconds. */
+const forgetMs = 20;
+
 /** Orders to a wave; each has a unit of the same product. */
 const waveOrders = 400;
 
 const scenario: Scenario = {
-  name: "locks_lost",
-  summary: "product locks expire in mid-transaction while four consumers want the same product",
+  name: "turns_lost",
+  summary:
+    "whose turn it is gets lost in mid-transaction while four consumers want the same product",
   stage: { env: { BATCH_SIZE: "20" } },
   async run(stage) {
     const { client, keys, figures, db } = stage;
     const consumers = await Promise.all(Array.from({ length: 4 }, () => stage.startConsumer()));
-    const stopExpiring = stage.repeat(async () => {
-      const locks = await client.keys(`${keys.productLock}*`);
-      if (locks.length > 0) figures.faults += await client.del(...locks);
-      else await pauseMs(1);
+    const turns = lanes.flatMap((lane) => [
+      keys.turn("orders", lane),
+      keys.passedOver("orders", lane),
+    ]);
+    const stopForgetting = stage.repeat(async () => {
+      figures.faults += await client.del(...turns);
+      await pauseMs(forgetMs);
     });
     const sample = await sampleOrders();
     const orders: IncomingOrder[] = [];
@@ -39,7 +47,7 @@ const scenario: Scenario = {
       orders.push(...wave);
     }
     await verifyNow(stage, consumers, { orders });
-    await stopExpiring();
+    await stopForgetting();
     const [row] = await db.query(`
       select received_qty - stock_qty as gone,
         (select count(*) from orders where status = 'PAID') as paid

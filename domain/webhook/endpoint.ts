@@ -1,0 +1,62 @@
+/**
+ * Endpoints of webhooks: what may be one, and what it gets.
+ *
+ * @module
+ */
+
+import { isPublicAddress } from "../operation/network.ts";
+
+/** Limits of endpoints. */
+export const endpointLimits = {
+  /** Endpoints at once: each is posted to beside all others. */
+  most: 100,
+  urlLength: 1_024,
+  descriptionLength: 255,
+  /** Choices of events of one. */
+  choices: 50,
+  /** Longest time for which a secret that was replaced signs as well, in seconds. */
+  overlapSeconds: 604_800,
+} as const;
+
+/** How long a secret that was replaced signs as well where nobody says, in seconds. */
+export const usualOverlapSeconds = 86_400;
+
+/** What becomes of something that is to be posted. */
+export const deliveryStatuses = ["WAITING", "SENT", "GIVEN_UP"] as const;
+
+/** One of {@linkcode deliveryStatuses}. */
+export type DeliveryStatus = typeof deliveryStatuses[number];
+
+/** What the ids of test events begin with: nothing happened. */
+export const testEventPrefix = "evt_test-";
+
+/**
+ * Why a URL can't be that of an endpoint; undefined where it can. Whoever may name endpoints must not reach by them what only this
+ * machine can reach, so without leave an address has to be everybody's, and what is said on the way nobody's.
+ *
+ * @param options.allowPrivate the settings give leave: plain HTTP, and addresses of one's own network
+ */
+export function endpointUrlProblem(
+  text: string,
+  { allowPrivate }: { allowPrivate: boolean },
+): string | undefined {
+  const url = URL.parse(text);
+  if (url === null) return "must be a URL such as https://shop.example/hooks";
+  if (url.protocol !== "https:" && url.protocol !== "http:") return "must begin with https://";
+  if (url.href.length > endpointLimits.urlLength) {
+    return `must have at most ${endpointLimits.urlLength} characters`;
+  }
+  if (url.username !== "" || url.password !== "") {
+    return "must hold no user name; webhooks are known by their signature";
+  }
+  if (url.hash !== "") return "must hold no #";
+  if (allowPrivate) return undefined;
+  if (url.protocol !== "https:") return "must begin with https://";
+  const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const isOwnName = /(^|\.)(localhost|local|internal)\.?$/.test(host) ||
+    (!host.includes(".") && !host.includes(":"));
+  if (isOwnName || isPublicAddress(host) === false) {
+    return "must not lead into a private network; WEBHOOK_PRIVATE_ADDRESSES allows it";
+  }
+  return undefined;
+}

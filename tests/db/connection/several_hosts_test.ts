@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { type Database, openDatabase, toInteger } from "../../../db/connection/database.ts";
+import { isServerFault } from "../../../db/connection/faults.ts";
+import { migrate, migrationStatus } from "../../../db/connection/migrate.ts";
+import { readHostStates } from "../../../db/connection/host_states.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
+import { judgeHosts } from "../../../domain/operation/diagnosis.ts";
+import { makeApp } from "../../../routes/app.ts";
+import { type ReplicatedPair, replicatedPair, setReadOnly } from "../../replicated_pair.ts";
+import { ask, openApi, orderBodyOf } from "../../routes/api.ts";
+
+const portOf = async (db: Database) =>
+  toInteger((await db.query("select @@port as port"))[0]!.port);
+
+const openAll = (db: Database, count: number) =>
+  Promise.all(Array.from({ length: count }, () => db.query("select sleep(0.05)")));
+
+/** Whoever is connected as the product is. */
+async function clients({ administer }: ReplicatedPair["first"]): Promise<number> {
+  const rows = await administer(
+    "select count(*) as clients from information_schema.processlist where user = 'orders'",
+  );
+  return Number(rows[0]!.clients);
+}
+
+Deno.test("of several hosts the one that takes changes is found, and followed as they change places", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  const backwards = url.replace(
+    `127.0.0.1:${first.port},127.0.0.1:${second.port}`,
+    `127.0.0.1:${second.port},127.0.0.1:${first.port}`,
+  );
+  assert.notEqual(backwards, url);
+  // The schema is made where changes are taken, whoever is named first.
+  assert.ok((await migrate(backwards)).applied.length > 0);
+  assert.ok((await migrationStatus(url)).every(({ applied }) => applied));
+
+  const db = await openDatabase(backwards, { connections: 4 });
+  const api = await openApi("several_hosts");
+  const deps = { ...api.deps, config: { ...api.deps.config, databaseUrl: backwards }, db };
+  const own = { ...api, deps, app: makeApp(deps) };
+  const post = async (name: string) =>
+    (await ask(own, "POST", "/orders", { ...orderBodyOf(), external_order_id: name })).status;
+  try {
+    await openAll(db, 4);
+    assert.equal(await portOf(db), first.port);
+    assert.equal(await post("before"), 202);
+
+    await pair.switchOver();
+    const started = performance.now();
+    let refused = 0;
+    while (await post("after") !== 202) assert.ok(++refused < 20);
+    assert.ok(performance.now() - started < 5_000, "first order within five seconds");
+    assert.equal((await ask(own, "GET", "/readyz")).status, 200);
+    await openAll(db, 4);
+    assert.equal(await portOf(db), second.port);
+    assert.equal(await clients(first), 0, "nothing is left at the old primary");
+    const names = await second.administer(
+      "select external_order_id as name from orders.orders order by id",
+    );
+    assert.deepEqual(names.map(({ name }) => name), ["before", "after"]);
+  } finally {
+    await db.close();
+    await api.close();
+  }
+});
+
+Deno.test("a host that was killed or stands still is left for the one that was promoted", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await migrate(url);
+  const db = await openDatabase(url, { connections: 3, lookMs: 100 });
+  const insert = (version: number) =>
+    db.transaction((tx) =>
+      tx.run("insert into schema_migrations (version, name) values (?, 'x')", [version])
+    );
+  try {
+    await openAll(db, 3);
+    await pair.caughtUp();
+    first.kill("SIGSTOP");
+    // Whoever waits for the one that stands still goes on at the other, once that takes changes.
+    const waiting = insert(9001);
+    await pair.promote();
+    await waiting;
+    assert.equal(await portOf(db), second.port);
+    first.kill("SIGCONT");
+
+    // Back again, as after a second failover: the first is dead for those who were at the second.
+    await setReadOnly(second, true);
+    await insert(9002);
+    assert.equal(await portOf(db), first.port);
+    await setReadOnly(second, false);
+    first.kill("SIGKILL");
+    await first.exited;
+    await insert(9003);
+    assert.equal(await portOf(db), second.port);
+  } finally {
+    await db.close();
+  }
+});
+
+Deno.test("where no host takes changes, each is named with what is wrong with it", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await migrate(url);
+  const db = await openDatabase(url, { connections: 2 });
+  const found = async () => {
+    const { level, detail, remedy } = judgeHosts(await readHostStates(url));
+    return [
+      level,
+      detail.replaceAll("127.0.0.1:", "").replaceAll(String(first.port), "A")
+        .replaceAll(String(second.port), "B"),
+      remedy,
+    ];
+  };
+  try {
+    assert.deepEqual(await readHostStates(first.url), []);
+    assert.deepEqual(await found(), ["ok", "A takes changes; B follows", ""]);
+    await setReadOnly(second, false);
+    assert.deepEqual(await found(), [
+      "problem",
+      "A takes changes; B takes changes: each by itself, so that what one takes the other lacks",
+      "type on all but the primary: SET GLOBAL read_only = 1",
+    ]);
+    await setReadOnly(second, true);
+    await setReadOnly(first, true);
+    await assert.rejects(
+      db.transaction((tx) => tx.run("delete from schema_migrations")),
+      (error) => {
+        assert.ok(isServerFault(error), String(error));
+        return true;
+      },
+    );
+    const error = await openDatabase(url).catch((error) => error);
+    assert.ok(error instanceof WorkflowError);
+    assert.equal(error.code, "unavailable");
+    assert.doesNotMatch(error.message, new RegExp(new URL(first.url).password));
+    assert.match(
+      error.message,
+      new RegExp(
+        `mysql://orders:\\*\\*\\*@127\\.0\\.0\\.1:${first.port},127\\.0\\.0\\.1:${second.port}/orders: ` +
+          `none of its hosts takes changes: 127\\.0\\.0\\.1:${first.port}: it is read-only; ` +
+          `127\\.0\\.0\\.1:${second.port}: it is read-only; start the primary, or type`,
+      ),
+    );
+    await first.stop();
+    assert.deepEqual(await found(), [
+      "warning",
+      "A is away (nobody listens on A); B follows",
+      "start it, or take it out of DATABASE_URL",
+    ]);
+    await assert.rejects(migrate(url), new RegExp(`nobody listens on 127.0.0.1:${first.port}`));
+  } finally {
+    await db.close();
+  }
+});

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { testContext } from "../../support.ts";
+
+async function withTable(name: string, work: (db: Database, other: Database) => Promise<void>) {
+  const test = await testContext(name);
+  const [db, other] = [await openDatabase(test.databaseUrl), await openDatabase(test.databaseUrl)];
+  try {
+    await db.runText("create table notes (id int primary key, text varchar(200) not null)");
+    await work(db, other);
+  } finally {
+    await db.close();
+    await other.close();
+    await test.close();
+  }
+}
+
+const notes = async (db: Database) =>
+  (await db.query("select id, text from notes order by id")).map(({ id, text }) => [id, text]);
+
+Deno.test("statements that are asked for together are run in their order, each with its own answer", () =>
+  withTable("statements_together", async (db) => {
+    const text = `a;b'c"d\\e -- ? ${"é".repeat(20)}`;
+    const answers = await db.transaction((tx) =>
+      Promise.all([
+        tx.run("insert into notes values (?, ?)", [1, text]),
+        tx.query("select id from notes where text in (?)", [[text, "x"]]),
+        tx.runText("update notes set text = concat(text, ?) where id = ?", ["!", 1]),
+        tx.execute("select text from notes where id = ?", [1]),
+      ])
+    );
+    assert.equal(answers[0].affectedRows, 1);
+    assert.deepEqual(answers[1].map(({ id }) => id), [1]);
+    assert.equal(answers[2].affectedRows, 1);
+    assert.deepEqual(answers[3].map(({ text }) => text), [`${text}!`]);
+    // Larger ones go one by one.
+    const large = "x".repeat(150);
+    const rows = Array.from({ length: 1_000 }, (_, n) => n + 2);
+    await db.transaction((tx) =>
+      Promise.all(rows.map((id) => tx.run("insert into notes values (?, ?)", [id, large])))
+    );
+    assert.equal((await notes(db)).length, 1_001);
+  }));
+
+Deno.test("of statements that are asked for together none is run after one that fails, and nothing stays", () =>
+  withTable("statements_failing", async (db) => {
+    await db.run("insert into notes values (1, 'a')");
+    for (const length of [1, 70_000]) {
+      await assert.rejects(
+        db.transaction((tx) =>
+          Promise.all([
+            tx.run("insert into notes values (?, 'b')", [2]),
+            tx.run("insert into notes values (1, left(?, 1))", ["c".repeat(length)]),
+            tx.run("insert into notes values (?, 'd')", [3]),
+          ])
+        ),
+        /Duplicate/,
+      );
+      assert.deepEqual(await notes(db), [[1, "a"]]);
+    }
+  }));
+
+Deno.test("work that asks for all at once is committed with it, or not at all", () =>
+  withTable("statements_once", async (db, other) => {
+    const insert = (...ids: number[]) =>
+      db.transaction(
+        (tx) => Promise.all(ids.map((id) => tx.run("insert into notes values (?, 'a')", [id]))),
+        { asksOnce: true },
+      );
+    await insert(1, 2);
+    assert.equal((await notes(other)).length, 2);
+    await assert.rejects(insert(3, 2), /Duplicate/);
+    assert.equal((await notes(other)).length, 2);
+    await assert.rejects(
+      db.transaction(async (tx) => {
+        await tx.run("insert into notes values (4, 'a')");
+        throw new Error("changed its mind");
+      }),
+      /changed its mind/,
+    );
+    assert.equal((await notes(db)).length, 2);
+  }));
+
+Deno.test("nothing is sent of a transaction that a deadlock has ended", () =>
+  withTable("statements_deadlock", async (db, other) => {
+    await db.run("insert into notes values (1, 'a'), (2, 'a')");
+    const [hasFirst, hasSecond] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let tries = 0;
+    const one = db.transaction(async (tx) => {
+      tries++;
+      await tx.run("update notes set text = 'one' where id = 1");
+      hasFirst.resolve();
+      await hasSecond.promise;
+      await Promise.all([
+        // Long, so that it does not go together with what follows.
+        tx.run("update notes set text = left(?, 3) where id = 2", ["one".repeat(30_000)]),
+        tx.run("insert into notes values (?, 'step')", [9 + tries]),
+      ]);
+    });
+    const two = other.transaction(async (tx) => {
+      // It has written more, so the other one is ended.
+      await tx.runText("insert into notes values (20, ''), (21, ''), (22, ''), (23, '')");
+      await tx.run("update notes set text = 'two' where id = 2");
+      hasSecond.resolve();
+      await hasFirst.promise;
+      await tx.run("update notes set text = 'two' where id = 1");
+    });
+    await Promise.all([one, two]);
+    assert.equal(tries, 2);
+    assert.deepEqual((await notes(db)).map(([id]) => id), [1, 2, 11, 20, 21, 22, 23]);
+  }));

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { openDatabase, toInteger } from "../../../db/connection/database.ts";
+import { isRetryable, isWrongServer } from "../../../db/connection/faults.ts";
+import { canWrite } from "../../../db/connection/ping.ts";
+import { withDeadline } from "../../../streams/timing/deadline.ts";
+import { freePort } from "../../../tools/engines/free_port.ts";
+import { withPort } from "../../../tools/chaos/harness/proxy.ts";
+import { until } from "../../../tools/chaos/harness/until.ts";
+import mysql from "mysql2/promise";
+import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
+
+const isMysql = Deno.env.get("TEST_ENGINE") === "mysql";
+
+/** Any name; both members must have the same. */
+const group = "8a94f357-aab4-11ef-9b51-0242ac110002";
+
+/** MySQL lets it have 32 characters. */
+const followerPassword = crypto.randomUUID().slice(0, 30);
+
+function settingsOf(id: number, ports: readonly number[]): string[] {
+  return [
+    `--server-id=${id}`,
+    "--performance-schema=ON",
+    "--log-bin=bin",
+    "--gtid-mode=ON",
+    "--enforce-gtid-consistency=ON",
+    "--report-host=127.0.0.1",
+    "--plugin-load-add=group_replication.so",
+    `--group-replication-group-name=${group}`,
+    `--group-replication-local-address=127.0.0.1:${ports[id - 1]}`,
+    `--group-replication-group-seeds=${ports.map((port) => `127.0.0.1:${port}`).join(",")}`,
+    "--group-replication-start-on-boot=OFF",
+    "--group-replication-ip-allowlist=127.0.0.1/8",
+    "--group-replication-recovery-get-public-key=ON",
+    "--group-replication-ssl-mode=DISABLED",
+    "--group-replication-recovery-use-ssl=OFF",
+    "--group-replication-single-primary-mode=OFF",
+    "--group-replication-unreachable-majority-timeout=4",
+    "--group-replication-member-expel-timeout=0",
+  ];
+}
+
+/** Two members, both of which take changes; one alone has no quorum. */
+async function twoMembers() {
+  const ports = [await freePort(), await freePort()];
+  const members = await Promise.all([1, 2].map((id) => ownDatabase(settingsOf(id, ports))));
+  const [first, second] = members as [OwnDatabase, OwnDatabase];
+  const password = new URL(first.url).password;
+  for (const member of members) {
+    await member.administer(
+      "set session sql_log_bin = 0",
+      `alter user 'orders'@'%' identified by '${password}'`,
+      `create user 'follower'@'%' identified by '${followerPassword}'`,
+      "grant replication slave, group_replication_stream, connection_admin, backup_admin on *.* to 'follower'@'%'",
+      "set session sql_log_bin = 1",
+      "reset binary logs and gtids",
+      `change replication source to source_user = 'follower', source_password = '${followerPassword}'
+        for channel 'group_replication_recovery'`,
+    );
+  }
+  await first.administer(
+    "set global group_replication_bootstrap_group = ON",
+    "start group_replication",
+    "set global group_replication_bootstrap_group = OFF",
+  );
+  await second.administer("start group_replication");
+  return {
+    first,
+    second,
+    async [Symbol.asyncDispose]() {
+      for (const member of members) await member[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test({
+  name:
+    "what a member of a group says (1180 or 3101, 3100, 1290) is the server's, and no message's",
+  // MariaDB has no Group Replication.
+  ignore: !isMysql,
+  fn: async () => {
+    await using members = await twoMembers();
+    const { first, second } = members;
+    const secondUrl = withPort(first.url, second.port);
+    const db = await openDatabase(secondUrl, { connections: 2 });
+    const elsewhere = await openDatabase(first.url, { connections: 1 });
+    try {
+      await db.runText("create table orders (id int primary key, updated_at int)");
+      await db.runText("insert into orders values (1, 0)");
+      await db.runText(
+        "create table schema_migrations (version int primary key, updated_at datetime(6))",
+      );
+      await db.runText("insert into schema_migrations values (1, null)");
+      assert.equal(await canWrite(db), true);
+      await until(
+        "the first has the row",
+        10_000,
+        async () => (await elsewhere.query("select 1 from orders")).length === 1 || "not yet",
+      );
+
+      // Two members change a row at once: one of them is refused when it commits, or before.
+      const seen = new Set<number>();
+      const raw = await mysql.createConnection(secondUrl);
+      for (let tries = 0; tries < 40 && seen.size === 0; tries++) {
+        await raw.query("start transaction");
+        const both = [
+          raw.query("update orders set updated_at = updated_at + 1 where id = 1"),
+          elsewhere.runText("update orders set updated_at = updated_at + 100 where id = 1"),
+        ];
+        const commits = [
+          ...await Promise.allSettled(both),
+          ...await Promise.allSettled([raw.query("commit")]),
+        ];
+        for (const end of commits) {
+          if (end.status === "fulfilled") continue;
+          assert.ok(isRetryable(end.reason), String(end.reason));
+          seen.add(Number(end.reason.errno));
+        }
+        await raw.query("rollback");
+      }
+      assert.ok(seen.size > 0, "they never met");
+      for (const number of seen) assert.ok([1180, 1213, 3101].includes(number), String(number));
+
+      // A transaction of the pool is run again and counts once.
+      const before = toInteger((await db.query("select updated_at as n from orders"))[0]!.n);
+      await db.transaction((tx) => tx.run("update orders set updated_at = updated_at + 1000"));
+      const after = toInteger((await db.query("select updated_at as n from orders"))[0]!.n);
+      assert.ok(after - before >= 1_000 && after - before < 2_000);
+
+      // Without quorum a commit waits, and then fails; afterwards the member only reads.
+      first.kill("SIGKILL");
+      await first.exited;
+      const probe = await openDatabase(secondUrl, { connections: 1 });
+      const looked = canWrite(probe);
+      await assert.rejects(withDeadline(1_000, "It", looked), /It/, "nobody agrees to a change");
+      const error = await raw.query("update orders set updated_at = 7").then(
+        () => undefined,
+        (error) => error,
+      );
+      assert.equal(error?.errno, 3100, String(error));
+      assert.ok(isWrongServer(error));
+      await until("it only reads", 20_000, async () => !await canWrite(db) || "it takes changes");
+      const refused = await db.runText("update orders set updated_at = 8").catch((error) => error);
+      assert.equal(refused.errno, 1290);
+      assert.ok(isWrongServer(refused));
+      assert.equal(await looked, false);
+      await probe.close();
+      await raw.end();
+    } finally {
+      await db.close();
+      await elsewhere.close();
+    }
+  },
+});
