@@ -7,6 +7,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { proveStalest } from "../../../streams/seals/prove_seals.ts";
 import { sealLate, sealNext } from "../../../streams/seals/seal.ts";
 import { verify, type VerifyReport } from "../../../streams/verification/verify.ts";
+import { age, archiveAll } from "../../archived.ts";
 import { backdate } from "../../backdated.ts";
 import { anOperator } from "../../operator.ts";
 import { mendFigures } from "../../../streams/verification/mend_figures.ts";
@@ -205,6 +206,34 @@ Deno.test("an order that is taken up again is sealed no longer, and no drift at 
     assert.equal(await sealAll(flow), 1);
     await expectSound(flow);
     assert.equal((await proveStalest(flow.db, 10)).drifts.count, 0);
+  }));
+
+Deno.test("an order is no drift where it is archived after it was sealed, and is sealed where it was archived before", () =>
+  withSettled("seal_archive", async (flow) => {
+    const [late] = await flow.add([anOrder("late", [{ sku: "a", qty: 1, unitPriceCents: 500 }])]);
+    await age(flow);
+    await sealAll(flow);
+    assert.deepEqual(await unsealed(flow), [late!.orderId]);
+    await flow.drain();
+    await age(flow);
+    // What was sealed has moved with all else, so it is sealed anew.
+    await flow.rows("update seal_marks set time_zone = null");
+    await sealAll(flow);
+    assert.ok(await archiveAll(flow) >= 4);
+    assert.equal((await proveStalest(flow.db, 10)).drifts.count, 0);
+    await expectSound(flow);
+    await flow.rows("update seal_marks set time_zone = null");
+    assert.equal(await sealAll(flow), 6);
+    assert.equal((await proveStalest(flow.db, 10)).drifts.count, 0);
+    await expectSound(flow);
+    await flow.rows(
+      "update archived_payments set amount_cents = amount_cents + 1 where order_id = ?",
+      [
+        flow.ids.paid,
+      ],
+    );
+    const { drifts } = await proveStalest(flow.db, 10);
+    assert.deepEqual(drifts.list.map(({ subject }) => subject), [`order ${flow.ids.paid}`]);
   }));
 
 Deno.test("a wrong order is not sealed, so that the proof goes on telling of it", () =>
