@@ -348,15 +348,16 @@ export function noteDescriptions(catalog: Catalog, orders: readonly IncomingOrde
     // Beyond every order that was placed at the same time, because a time is followed by a space.
     const end = `${order.placedAt}!`;
     const { externalId, email, name } = order.customer;
+    let by: string | undefined;
     const customer = isOfErased(catalog, order) ? undefined : catalog.customers.get(externalId);
     if (mayDescribe(customer, end)) {
-      note(customer, { text: { email: email ?? "", name }, by: describedBy(order) });
+      note(customer, { text: { email: email ?? "", name }, by: by ??= describedBy(order) });
     }
     for (const { sku, name, unitPriceCents } of order.items) {
       const product = catalog.products.get(sku);
       if (mayDescribe(product, end)) {
         const text = { name, priceCents: unitPriceCents };
-        note(product, { text, by: describedBy(order) });
+        note(product, { text, by: by ??= describedBy(order) });
       }
     }
   }
@@ -427,13 +428,16 @@ function unknownIn(catalog: Catalog, orders: readonly IncomingOrder[]) {
   const products = new Map<string, Described<ProductText>>();
   for (const order of orders) {
     const { externalId, email, name } = order.customer;
+    // Made once, and of most orders never.
+    let by: string | undefined;
     if (!catalog.customers.has(externalId) && !isOfErased(catalog, order)) {
-      const customer = { text: { email: email ?? "", name }, by: describedBy(order) };
+      const customer = { text: { email: email ?? "", name }, by: by ??= describedBy(order) };
       customers.set(externalId, laterDescription(customers.get(externalId), customer));
     }
     for (const { sku, name, unitPriceCents } of order.items) {
       if (catalog.products.has(sku)) continue;
-      const product = { text: { name, priceCents: unitPriceCents }, by: describedBy(order) };
+      const text = { name, priceCents: unitPriceCents };
+      const product = { text, by: by ??= describedBy(order) };
       products.set(sku, laterDescription(products.get(sku), product));
     }
   }
@@ -455,7 +459,8 @@ function changed<T extends object>(
 }
 
 function sameText<T extends object>(a: T, b: T): boolean {
-  return (Object.keys(a) as (keyof T)[]).every((key) => a[key] === b[key]);
+  for (const key in a) if (a[key] !== b[key]) return false;
+  return true;
 }
 
 function* chunks<T>(rows: T[]): Generator<T[]> {

@@ -352,6 +352,28 @@ Deno.test("previewOrders() lists the columns with values, and what is not used a
     ]);
   }));
 
+Deno.test("an import in the own columns is held against a total that it makes no use of", () =>
+  withBench(async (bench) => {
+    const rows = [priced("A", 100), priced("B", 200)];
+    const withTotals = (name: string, totals: readonly (string | number)[], bom = "") => {
+      const [head, ...lines] = csvOf(rows).trimEnd().split("\n");
+      const more = lines.map((line, at) => `${line},${totals[at]}`);
+      return `${bom}${[`${head},${name}`, ...more].join("\n")}\n`;
+    };
+    for (const name of ["Order Total", "Gesamtbetrag", "line total"]) {
+      for (const bom of ["", "\ufeff"]) {
+        const contradicting = withTotals(name, [100, 205], bom);
+        await assert.rejects(take(bench, contradicting), /1 of 2 orders would be booked otherwise/);
+        const { unused_totals: [told], plan } = await preview(bench, contradicting);
+        assert.deepEqual([told!.column, told!.named, told!.agree], [name, 2, 1]);
+        assert.match(plan!, /^[0-9a-f]{64}$/);
+      }
+      assert.equal((await take(bench, withTotals(name, [100, 200]))).orders_conflict, 0, name);
+      // What says nothing contradicts nothing.
+      assert.equal((await take(bench, withTotals(name, ["", ""]))).orders_unchanged, 2, name);
+    }
+  }));
+
 Deno.test("an import with nobody there takes no column of money that its profile says nothing of for nothing", () =>
   withBench(async (bench) => {
     const till: ImportProfile = {

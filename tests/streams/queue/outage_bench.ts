@@ -22,6 +22,7 @@ export async function onDatabase(name: string, db: Database, databaseUrl: string
   const consumerDeps = {
     ...deps,
     blocking: deps.redis,
+    lane: "live" as const,
     gateway: simulatedGateway({ delayMs: 0 }),
     reservationTtlSeconds: 900,
     missingRowMs: -1_000,
