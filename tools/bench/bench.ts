@@ -28,6 +28,7 @@ import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
 import { benchUploads } from "./uploads.ts";
+import { benchYears } from "./years.ts";
 import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
 
 interface Scenario {
@@ -101,6 +102,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchMigrations,
   },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
+  years: {
+    summary: "proofs, figures, start and pages with --orders=10000000 in the tables",
+    usual: false,
+    run: benchYears,
+  },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
   sizes: {
     summary: "a million orders: memory, and what one more costs; makes the chart",
