@@ -1,3 +1,7 @@
+-- oldest-beside: 0028
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- What is over and done with, sealed: orders that have ended and refunds that are finished, once the day on which they did
 -- is closed. A seal is over a piece of consecutive ids and has a checksum for each of its rows, so that a row which was
 -- changed afterwards by anything else than this product is found and named. Sums of what is sealed stand beside them, so
