@@ -201,6 +201,13 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     probe: `${prefix}probe`,
     recoveryLease: `${prefix}lock:recover`,
     sweptEvent: `${prefix}swept-event`,
+    ...kpiKeysFor(prefix, baseCurrency, kpiTimezone),
+  };
+}
+
+/** The keys of the figures, and of what was counted in them. */
+function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
+  return {
     kpi: `${prefix}kpi:`,
     kpiIndex: `${prefix}index:kpi`,
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
@@ -224,5 +231,5 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
       currency === baseCurrency
         ? `${prefix}leaderboard:customers`
         : `${prefix}leaderboard:customers:${currency}`,
-  };
+  } satisfies Partial<Keys>;
 }
