@@ -11,6 +11,9 @@ import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
 import { migrationStatus } from "../db/connection/migrate.ts";
+import { newestMigration } from "../db/connection/migration_files.ts";
+import { readOldestBeside } from "../db/connection/schema_state.ts";
+import { OutdatedError } from "../domain/operation/outdated.ts";
 import { countForeignKeys } from "../db/customers/erased_keys.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { erasureKeyOf } from "../domain/customer/erasure_key.ts";
@@ -239,9 +242,13 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
       return [...findings, judgeMigrations(config, place, pending.map(({ name }) => name))];
     }
     place.isNew = !await findAnyOrder(db);
+    const least = await readOldestBeside(db);
+    const outdated = least > newestMigration() ? new OutdatedError(newestMigration(), least) : null;
     return [
       ...findings,
-      fine("migrations", "all applied"),
+      outdated === null
+        ? fine("migrations", "all applied")
+        : problem("migrations", outdated.message, "go on with the version that migrated last"),
       judgeWriting("database", "DATABASE_URL", await canWrite(db)),
       judgeProviders(config, await chargingProviders(db, config)),
       await judgeDeadLetters(db),

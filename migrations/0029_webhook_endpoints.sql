@@ -1,3 +1,7 @@
+-- oldest-beside: 0028
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- Endpoints of webhooks that are managed over the API, what is to be posted to each, and how far the feed was read for them.
 --
 -- Locks nothing that is there: three new tables. Expand only: a version before this one posts nothing to them and disturbs nothing.

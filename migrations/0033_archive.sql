@@ -1,3 +1,7 @@
+-- oldest-beside: 0028
+-- locks: nothing
+-- at ten million orders: at once: new tables
+--
 -- Orders of closed months may be moved out of the way: what hangs on them goes into tables of the same columns, ids and
 -- indexes, and its row in `orders` stays, as do its refunds, retries and payments at the source. So figures, lists and the
 -- rule that an order is taken once go on by the tables that they always went by.

@@ -81,6 +81,7 @@ import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
 export type {
+  AnyEvent,
   FeedEvent,
   OrderEvent,
   OrderEventData,

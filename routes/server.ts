@@ -78,8 +78,9 @@ async function serveHeld(
   };
   if (signal.aborted) stop();
   else signal.addEventListener("abort", stop, { once: true });
+  // A proof changes nothing, and may take a minute: a stop does not wait for it.
+  void keepProving(deps, signal);
   const watching = [
-    keepProving(deps, signal),
     keepWatching(deps, signal),
     keepPosting(deps, signal),
   ];

@@ -26,6 +26,7 @@ import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
 import { ensureRecovered } from "./recovery/recover.ts";
+import { keepSealing } from "./seals/keep_sealing.ts";
 import { keepUp } from "./upkeep/upkeep.ts";
 import { sweep } from "./recovery/sweep.ts";
 
@@ -162,6 +163,7 @@ async function runGroups(
   // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
   keepProving(unguarded, stopped);
   void keepUp(unguarded, stopped);
+  void keepSealing(unguarded, stopped);
   try {
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),

@@ -6,7 +6,6 @@
 
 import type mysql from "mysql2/promise";
 import type { EngineKind } from "./connection.ts";
-import type { Send } from "./statements.ts";
 
 /** A row as the driver gives it: DECIMAL as text, BIGINT as a number while that is exact, else text. */
 export type Row = Record<string, string | number | null | Uint8Array>;
@@ -36,6 +35,17 @@ export interface Queryable {
   /** Of the pool: the highest step noted by a transaction of this process that was committed, 0 for none. */
   lastStep?(): number;
 }
+
+/** A statement as it is sent. */
+export interface SentStatement {
+  sql: string;
+  values: (Value | Value[])[];
+  /** Whether it is prepared where it goes alone. */
+  isPrepared: boolean;
+}
+
+/** Sends statements on one connection, and gives what the driver gives. */
+export type Send = (asked: SentStatement) => Promise<unknown>;
 
 /** What runs the statements that are sent by `send`. */
 export function queryable(send: Send, engine: EngineKind): Queryable {

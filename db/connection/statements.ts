@@ -6,7 +6,7 @@
 
 import type mysql from "mysql2/promise";
 import { isRetryable, isSyntaxError, isUnprepared } from "./faults.ts";
-import type { Value } from "./queryable.ts";
+import type { Send, SentStatement, Value } from "./queryable.ts";
 
 /** Whether a way of sending statements is used; shared by the connections of a pool. */
 export interface Usage {
@@ -33,21 +33,10 @@ export interface Ways {
   together: Usage;
 }
 
-/** A statement to send. */
-interface Asked {
-  sql: string;
-  values: (Value | Value[])[];
-  /** Whether it is prepared where it goes alone. */
-  isPrepared: boolean;
-}
-
-interface Waiting extends Asked {
+interface Waiting extends SentStatement {
   resolve: (result: unknown) => void;
   reject: (error: unknown) => void;
 }
-
-/** Sends statements on one connection, and gives what the driver gives. */
-export type Send = (asked: Asked) => Promise<unknown>;
 
 /**
  * Sends each statement by itself. One that can't be prepared was not run, and is sent as text.
@@ -128,38 +117,6 @@ export function sendTogether(
     for (const { reject } of batch) reject(error);
   };
 
-  const sendPacket = async (
-    first: readonly string[],
-    texts: readonly string[],
-    batch: readonly Waiting[],
-  ) => {
-    const isAll = commit !== undefined && first.length > 0;
-    const all = [...first, ...texts, ...(isAll ? [commit] : [])];
-    try {
-      const [results] = await connection.query({ sql: all.join(";\n"), timeout });
-      hasEnded = isAll;
-      const own = (results as unknown[]).slice(first.length);
-      batch.forEach(({ resolve }, index) => resolve(own[index]));
-    } catch (error) {
-      const isRefused = isSyntaxError(error);
-      if (isRefused) ways.together.turnOff();
-      refuse(
-        batch,
-        isRefused ? new NotTogether("Statements go one by one", { cause: error }) : error,
-      );
-    }
-  };
-
-  const sendSingly = async (begin: readonly string[], batch: readonly Waiting[]) => {
-    let sent = 0;
-    try {
-      for (const sql of begin) await sendOne({ sql, values: [], isPrepared: false });
-      for (; sent < batch.length; sent++) batch[sent]!.resolve(await sendOne(batch[sent]!));
-    } catch (error) {
-      refuse(batch.slice(sent), error);
-    }
-  };
-
   const sendWaiting = async () => {
     while (waiting.length > 0) {
       const [batch, first] = [waiting, before];
@@ -170,11 +127,21 @@ export function sendTogether(
         refuse(batch, over.error);
         continue;
       }
-      const texts = ways.together.isOff() || first.length + batch.length === 1
-        ? undefined
-        : textsWithin(connection, batch);
-      if (texts === undefined) await sendSingly(first, batch);
-      else await sendPacket(first, texts, batch);
+      try {
+        const texts = ways.together.isOff() || first.length + batch.length === 1
+          ? undefined
+          : textsWithin(connection, batch);
+        if (texts === undefined) await sendSingly(sendOne, first, batch);
+        else {
+          const isAll = commit !== undefined && first.length > 0;
+          const packet = [...first, ...texts, ...(isAll ? [commit] : [])];
+          const results = await sendPacket(connection, timeout, ways, packet);
+          hasEnded = isAll;
+          batch.forEach(({ resolve }, index) => resolve(results[first.length + index]));
+        }
+      } catch (error) {
+        refuse(batch, error);
+      }
     }
     isSending = false;
   };
@@ -193,10 +160,41 @@ export function sendTogether(
   };
 }
 
+/**
+ * Sends several statements in one packet.
+ *
+ * @returns the answer to each
+ * @throws {NotTogether} where what stands in between can't do that
+ */
+async function sendPacket(
+  connection: mysql.PoolConnection,
+  timeout: number,
+  { together }: Pick<Ways, "together">,
+  texts: readonly string[],
+): Promise<unknown[]> {
+  try {
+    return (await connection.query({ sql: texts.join(";\n"), timeout }))[0] as unknown[];
+  } catch (error) {
+    if (!isSyntaxError(error)) throw error;
+    together.turnOff();
+    throw new NotTogether("Statements go one by one", { cause: error });
+  }
+}
+
+/** Sends statements one after another, and none after one that fails. */
+async function sendSingly(
+  sendOne: Send,
+  first: readonly string[],
+  batch: readonly Waiting[],
+): Promise<void> {
+  for (const sql of first) await sendOne({ sql, values: [], isPrepared: false });
+  for (const asked of batch) asked.resolve(await sendOne(asked));
+}
+
 /** Statements as text; undefined where they are too long to go together. */
 function textsWithin(
   connection: mysql.PoolConnection,
-  batch: readonly Asked[],
+  batch: readonly SentStatement[],
 ): string[] | undefined {
   const texts: string[] = [];
   let length = 0;

@@ -12,6 +12,8 @@ import { isErasedId } from "../../domain/customer/erased_customer.ts";
 import type { EventSource } from "../../domain/feed/event_id.ts";
 import type { MovementStep } from "../../domain/feed/event_types.ts";
 import type { FeedRow } from "../../domain/feed/merge_feed.ts";
+import { withArchivedSteps } from "../archive/archived_steps.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { settledMs } from "../orders/order_changes.ts";
 
@@ -64,7 +66,8 @@ export async function readFeedSteps(
     lock in share mode`,
     [horizon, afterId, limit],
   );
-  return settled(rows).map(toStep);
+  const columns = "id, order_id, refund_id, event, detail, created_at";
+  return (await withArchivedSteps(db, rows, { afterId, limit, columns })).map(toStep);
 }
 
 /** The next movements of all products, likewise. */
@@ -96,7 +99,8 @@ export async function readFeedRows(
   ];
   const stepIds = idsOf("step");
   const movementIds = idsOf("movement");
-  const steps = stepIds.length === 0 ? [] : await db.query(
+  const steps = stepIds.length === 0 ? [] : await readEverywhere(
+    db,
     `
     select id, order_id, refund_id, event, detail, created_at
     from order_events force index (primary)

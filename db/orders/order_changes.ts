@@ -10,8 +10,8 @@
  * @module
  */
 
-import { type Queryable, type Row, toInteger } from "../connection/database.ts";
-import { readEverywhere } from "../archive/archived_tables.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
+import { withArchivedSteps } from "../archive/archived_steps.ts";
 
 /**
  * How old a step must be to be read, in milliseconds. Between taking an id and writing the row, which the lock waits for,
@@ -51,53 +51,17 @@ export async function readOrderChanges(
     lock in share mode`,
     [since, afterId, limit],
   );
-  const end = rows.findIndex((row) => toInteger(row.is_settled) === 0);
-  const settled = rows.slice(0, end < 0 ? rows.length : end);
-  const last = end < 0 ? rows.at(-1) : rows[end];
-  // No step is archived beyond the latest that is not.
-  const changes = last === undefined ? [] : await withArchived(db, settled, {
+  const changes = await withArchivedSteps(db, rows, {
     afterId,
-    since,
-    upToId: toInteger(last.id) - (end < 0 ? 0 : 1),
     limit,
+    columns: "id, order_id, created_at >= ? as is_since",
+    values: [since],
   });
   return changes.map((row) => ({
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),
     isSince: toInteger(row.is_since) === 1,
   }));
-}
-
-/**
- * The same steps with those up to an id that are archived: most who ask have read past these, and then it costs a look-up.
- * Both places are read by one statement, because a step may be moved meanwhile.
- */
-async function withArchived(
-  db: Queryable,
-  rows: Row[],
-  { afterId, since, upToId, limit }: {
-    afterId: number;
-    since: string;
-    upToId: number;
-    limit: number;
-  },
-): Promise<Row[]> {
-  const [archived] = await db.query(
-    "select id from archived_order_events where id > ? and id <= ? order by id limit 1",
-    [afterId, upToId],
-  );
-  if (archived === undefined) return rows;
-  return await readEverywhere(
-    db,
-    `
-    select id, order_id, created_at >= ? as is_since
-    from order_events force index (primary)
-    where id > ? and id <= ?
-    order by id
-    limit ?`,
-    [since, afterId, upToId, limit],
-    `order by id limit ${Number(limit)}`,
-  );
 }
 
 /** How much longer than this no statement takes: so far the times of steps may go back while their ids go up, in seconds. */

@@ -6,6 +6,7 @@
  */
 
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import { readPacked } from "../connection/packed_rows.ts";
 import {
   failureBefore,
   type FinishedRefund,
@@ -13,6 +14,7 @@ import {
   type SettledOrder,
 } from "../../domain/kpi/kpi.ts";
 import { toRetry } from "../orders/retries.ts";
+import { andWithin, type Scope, type Scopes } from "./scope.ts";
 import { countedStatuses, type KpiKind, kpiKindOf } from "../../domain/kpi/kpi_table.ts";
 
 const quoted = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(", ");
@@ -43,31 +45,38 @@ export interface QuarterSum {
  * hour, so days can be put together from quarters outside the database, whose servers may lack the names
  * of zones.
  */
-export async function sumQuarters(tx: Queryable): Promise<QuarterSum[]> {
-  const orders = await tx.query(`
+export async function sumQuarters(tx: Queryable, scopes: Scopes): Promise<QuarterSum[]> {
+  const sums: QuarterSum[] = [];
+  for (const scope of scopes.orders) sums.push(...await sumOrders(tx, scope));
+  for (const scope of scopes.refunds) sums.push(...await sumRefunds(tx, scope));
+  return sums;
+}
+
+async function sumOrders(tx: Queryable, scope: Scope): Promise<QuarterSum[]> {
+  const rows = await tx.query(`
     select status, timestampdiff(minute, '1970-01-01', settled_at) div 15 as quarter, currency,
       count(*) as n, sum(total_cents) as cents
     from orders
-    where ${countedOrder}
+    where ${countedOrder}${andWithin("orders.id", scope)}
     group by status, quarter, currency`);
-  const refunds = await tx.query(`
+  return rows.map((row) => toQuarterSum("order", row));
+}
+
+async function sumRefunds(tx: Queryable, scope: Scope): Promise<QuarterSum[]> {
+  const rows = await tx.query(`
     select refunds.status, timestampdiff(minute, '1970-01-01', orders.settled_at) div 15 as quarter,
       orders.currency, count(*) as n, sum(refunds.amount_cents) as cents
     from refunds
     straight_join orders on orders.id = refunds.order_id
-    where ${countedRefund}
+    where ${countedRefund}${andWithin("refunds.id", scope)}
     group by refunds.status, quarter, orders.currency`);
-  return [
-    ...orders.map((row) => toQuarterSum("order", row)),
-    ...refunds.map((row) => toQuarterSum("refund", row)),
-  ];
+  return rows.map((row) => toQuarterSum("refund", row));
 }
 
 function toQuarterSum(of: "order" | "refund", row: Row): QuarterSum {
-  const begin = new Date(toInteger(row.quarter) * 900_000).toISOString();
   return {
     kind: kpiKindOf(of, String(row.status))!,
-    settledAt: begin.slice(0, 19).replace("T", " "),
+    settledAt: quarterBegin(toInteger(row.quarter)),
     currency: String(row.currency),
     count: toInteger(row.n),
     cents: toBigInteger(row.cents),
@@ -130,6 +139,32 @@ function withSign(rows: readonly Row[], sign: bigint): [Row, bigint][] {
   return rows.map((row) => [row, sign]);
 }
 
+/** The customers of the paid orders of some scopes, and of the orders that refunds are about. */
+export async function readCustomersOf(
+  tx: Queryable,
+  { orders, refunds }: Scopes,
+): Promise<number[]> {
+  const ids = new Set<number>();
+  const add = (rows: readonly Row[]) => rows.forEach((row) => ids.add(toInteger(row.customer_id)));
+  for (const scope of orders) {
+    add(
+      await tx.query(
+        `select distinct customer_id from orders where status = 'PAID'${andWithin("id", scope)}`,
+      ),
+    );
+  }
+  for (const scope of refunds) {
+    add(
+      await tx.query(`
+      select distinct orders.customer_id
+      from refunds
+      straight_join orders on orders.id = refunds.order_id
+      where refunds.status = 'PROCESSED'${andWithin("refunds.id", scope)}`),
+    );
+  }
+  return [...ids].sort((a, b) => a - b);
+}
+
 /** The last id of a page of customers; null where no more follow. */
 export async function lastCustomerOfPage(
   tx: Queryable,
@@ -152,12 +187,15 @@ export const bucketSize = 1_024;
  * How many ids of each bucket (id divided by {@linkcode bucketSize}) are orders that were settled, and count as they
  * were settled first.
  */
-export async function countOrderBuckets(tx: Queryable): Promise<Map<number, number>> {
+export async function countOrderBuckets(
+  tx: Queryable,
+  scope: Scope,
+): Promise<Map<number, number>> {
   const settled = await tx.query(
     `
     select id div ? as bucket, count(*) as n
     from orders
-    where ${countedOrder} and retry_id is null
+    where ${countedOrder} and retry_id is null${andWithin("id", scope)}
     group by bucket`,
     [bucketSize],
   );
@@ -165,7 +203,7 @@ export async function countOrderBuckets(tx: Queryable): Promise<Map<number, numb
     `
     select order_id div ? as bucket, count(*) as n
     from order_retries
-    where previous_id is null
+    where previous_id is null${andWithin("order_id", scope)}
     group by bucket`,
     [bucketSize],
   );
@@ -206,13 +244,16 @@ export async function countUndoneBuckets(tx: Queryable): Promise<Map<number, num
 }
 
 /** How many ids of each bucket are finished refunds that count. */
-export async function countRefundBuckets(tx: Queryable): Promise<Map<number, number>> {
+export async function countRefundBuckets(
+  tx: Queryable,
+  scope: Scope,
+): Promise<Map<number, number>> {
   return toBuckets(
     await tx.query(
       `
     select id div ? as bucket, count(*) as n
     from refunds
-    where status in (${quoted(countedStatuses("refund"))})
+    where status in (${quoted(countedStatuses("refund"))})${andWithin("id", scope)}
     group by bucket`,
       [bucketSize],
     ),
@@ -300,6 +341,55 @@ export async function listSettledOrders(
     [afterId, limit],
   );
   return rows.map(toSettledOrder);
+}
+
+/** The same page, packed: for whoever reads all of them. */
+export async function readSettledOrders(
+  db: Queryable,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<SettledOrder[]> {
+  const { rows } = await readPacked(
+    db,
+    [
+      { sql: "page.id", kind: "number" },
+      { sql: "page.status", kind: "text" },
+      { sql: "page.customer_id", kind: "number" },
+      { sql: "page.currency", kind: "text" },
+      { sql: "page.total_cents", kind: "number" },
+      { sql: "timestampdiff(minute, '1970-01-01', page.settled_at) div 15", kind: "number" },
+      { sql: "coalesce(page.retry_id, 0)", kind: "number" },
+    ],
+    `from (
+      select ${orderColumns}
+      from orders force index (primary)
+      where id > ? and ${countedOrder}
+      order by id
+      limit ?) page`,
+    [afterId, limit],
+  );
+  const orders = rows.map(([id, status, customerId, currency, totalCents, quarter, retryId]) => ({
+    id: Number(id),
+    status: String(status),
+    customerId: Number(customerId),
+    currency: String(currency),
+    totalCents: Number(totalCents),
+    settledAt: quarterBegin(Number(quarter)),
+    ...(retryId === 0 ? {} : { retryId: Number(retryId) }),
+  }));
+  return orders.sort((a, b) => a.id - b.id);
+}
+
+const quarterBegins = new Map<number, string>();
+
+/** Beginning of a quarter of an hour since 1970: UTC, `YYYY-MM-DD HH:MM:SS`. */
+function quarterBegin(quarter: number): string {
+  let begin = quarterBegins.get(quarter);
+  if (begin === undefined) {
+    if (quarterBegins.size >= 10_000) quarterBegins.clear();
+    begin = new Date(quarter * 900_000).toISOString().slice(0, 19).replace("T", " ");
+    quarterBegins.set(quarter, begin);
+  }
+  return begin;
 }
 
 /** A page of the finished refunds that count, in the order of ids. */

@@ -1,6 +1,7 @@
 /**
  * The statements that show whether what belongs to orders agrees with them: the parts of their totals, payments at their
- * source, shortages and retries. They read whole tables once each; to be run in one snapshot.
+ * source, shortages and retries. Each reads whole tables once, or only what belongs to the orders of a scope; to be run in
+ * one snapshot.
  *
  * @module
  */
@@ -9,6 +10,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, toBigInteger, toInteger } from "../connection/database.ts";
 import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
+import { andWithin, type Scope, within } from "./scope.ts";
 
 /** An order whose total is not what its parts come to. */
 export interface TotalFault {
@@ -31,7 +33,11 @@ const bucketsAtOnce = 50;
  * once more with each order weighted by its place among them, so that two wrong totals don't hide each other; the orders
  * are looked at one by one only where these differ.
  */
-export async function findTotalFaults(tx: Queryable): Promise<FaultyRows<TotalFault>> {
+export async function findTotalFaults(
+  tx: Queryable,
+  scope: Scope,
+): Promise<FaultyRows<TotalFault>> {
+  if (scope !== null) return await findTotalFaultsIn(tx, within("orders.id", scope));
   const sums = (id: string, cents: string) => `
       select cast(${id} as signed) div ${bucketSize} as bucket, sum(${cents}) as cents,
         sum(${cents} * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
@@ -60,7 +66,10 @@ export async function findTotalFaults(tx: Queryable): Promise<FaultyRows<TotalFa
   const all: FaultyRows<TotalFault> = { rows: [], count: 0 };
   for (let from = 0; from < buckets.length; from += bucketsAtOnce) {
     const part = buckets.slice(from, from + bucketsAtOnce).map(({ bucket }) => toInteger(bucket));
-    const { rows, count } = await findTotalFaultsIn(tx, part);
+    const ranges = part.map((bucket) =>
+      `orders.id between ${bucket * bucketSize} and ${(bucket + 1) * bucketSize - 1}`
+    );
+    const { rows, count } = await findTotalFaultsIn(tx, ranges.join(" or "));
     all.rows.push(...rows.slice(0, maxRows - all.rows.length));
     all.count += count;
   }
@@ -77,7 +86,7 @@ const partsCents = `coalesce((
 
 async function findTotalFaultsIn(
   tx: Queryable,
-  buckets: readonly number[],
+  condition: string,
 ): Promise<FaultyRows<TotalFault>> {
   const rows = await tx.query(
     `
@@ -85,15 +94,12 @@ async function findTotalFaultsIn(
     from (
       select orders.id, orders.total_cents, ${partsCents} + ${archivedForm(partsCents)} as cents
       from orders force index (primary)
-      where ${buckets.map(() => "orders.id between ? and ?").join(" or ")}
+      where ${condition}
     ) faulty
     where faulty.cents <> faulty.total_cents
     order by faulty.id
     limit ?`,
-    [
-      ...buckets.flatMap((bucket) => [bucket * bucketSize, (bucket + 1) * bucketSize - 1]),
-      maxRows,
-    ],
+    [maxRows],
   );
   return faultsOf(rows, (row) => ({
     orderId: toInteger(row.id),
@@ -127,7 +133,10 @@ export interface OrderFault {
 }
 
 /** Orders that say something of themselves which their rows in other tables don't; only the first fault of each. */
-export async function findOrderFaults(tx: Queryable): Promise<FaultyRows<OrderFault>> {
+export async function findOrderFaults(
+  tx: Queryable,
+  scope: Scope,
+): Promise<FaultyRows<OrderFault>> {
   const rows = await tx.query(
     `
     select faulty.*, count(*) over () as faults
@@ -147,13 +156,16 @@ export async function findOrderFaults(tx: Queryable): Promise<FaultyRows<OrderFa
       left join (
         select order_id, count(*) as times, max(id) as last_id
         from order_retries
+        where ${within("order_id", scope)}
         group by order_id
       ) retried on retried.order_id = orders.id
       left join (
         select order_id, max(revision) as revision
         from superseded_charges
+        where ${within("order_id", scope)}
         group by order_id
       ) edited on edited.order_id = orders.id
+      where ${within("orders.id", scope)}
     ) faulty
     where faulty.kind is not null
     order by faulty.id
@@ -186,7 +198,7 @@ export interface SourceFault {
  */
 export const findSourceFaults = inEveryPlace(findSourceFaultsIn);
 
-async function findSourceFaultsIn(tx: Queryable): Promise<FaultyRows<SourceFault>> {
+async function findSourceFaultsIn(tx: Queryable, scope: Scope): Promise<FaultyRows<SourceFault>> {
   const rows = await tx.query(
     `
     select orders.id, orders.status, source_payments.reference, payments.provider_ref,
@@ -203,7 +215,7 @@ async function findSourceFaultsIn(tx: Queryable): Promise<FaultyRows<SourceFault
       and (payments.id is null or payments.provider <> source_payments.provider
         or payments.provider_ref <> source_payments.reference)
       and (orders.status = 'PAID' or coalesce(owned.id, archived_owned.id) is null or owned.order_id = orders.id)
-      and ${isLive("orders.id")}
+      and ${isLive("orders.id")}${andWithin("source_payments.order_id", scope)}
     order by orders.id
     limit ?`,
     [maxRows],

@@ -7,8 +7,8 @@
 /** An event of the feed, which is also the body of a webhook to an endpoint of `/webhook-endpoints`. */
 export type FeedEvent = OrderEvent | StockEvent;
 
-/** An event, whatever it is about. */
-interface AnyEvent {
+/** What every event says. */
+export interface AnyEvent {
   /** The same whenever and however the event is told: whoever has seen it needs to do nothing. */
   id: string;
   /** When it happened, ISO 8601 in UTC. */

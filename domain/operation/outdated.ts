@@ -21,7 +21,7 @@ export class OutdatedError extends WorkflowError {
       `This version knows migrations up to ${
         formatVersion(knows)
       }, and the database takes those that know ` +
-        `${formatVersion(least)} or later: go on with a newer version`,
+        `${formatVersion(least)} or later`,
     );
     this.name = "OutdatedError";
   }

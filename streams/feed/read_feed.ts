@@ -160,9 +160,12 @@ export async function readEvents(db: Database, ids: readonly string[]): Promise<
       return [{ ...own, data: movementData(row as FeedMovement) } as FeedEvent];
     }
     const step = row as FeedStep;
+    const order = orders.get(step.orderId);
+    // It was archived since.
+    if (order === undefined) return [];
     const data = isOfStock(type)
       ? unitsData(step, type, lines.get(step.orderId))
-      : orderData(step, type, orders.get(step.orderId)!, refunds.get(step.refundId ?? 0));
+      : orderData(step, type, order, refunds.get(step.refundId ?? 0));
     return [{ ...own, data } as FeedEvent];
   });
 }

@@ -136,7 +136,9 @@ export async function passTurn(
       orderId,
     ]);
     const scriptKeys = [keys.turn(group, lane), passedOver];
-    left = await runScript(redis, turnPassScript, scriptKeys, [lastId, ...some]) as number;
+    // Whoever sees the mark has to see all of them: it is raised with the last.
+    const mark = from + messagesPerCall < undecided.length ? "0-0" : lastId;
+    left = await runScript(redis, turnPassScript, scriptKeys, [mark, ...some]) as number;
   }
   if (left === 0) return;
   for (let from = 0; from < decided.length; from += messagesPerCall) {

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import type { Scope, Scopes } from "../../db/verification/scope.ts";
 import {
   bucketSize,
   countAgainBuckets,
@@ -24,23 +25,21 @@ import {
 } from "../../domain/kpi/kpi.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 
-/** The once-bitmaps as they were at one moment, a segment each; null for one that does not exist. */
+/** Bitmaps by the number of their segment; those that do not exist are missing. */
+export type Segments = ReadonlyMap<number, Uint8Array>;
+
+/** The once-bitmaps as they were at one moment. */
 export interface CountedMarks {
-  orders: readonly (Uint8Array | null)[];
-  refunds: readonly (Uint8Array | null)[];
+  orders: Segments;
+  refunds: Segments;
   /** Ends of orders since they were taken up again, by the id of that. */
-  again: readonly (Uint8Array | null)[];
+  again: Segments;
   /** Failures that were taken out of the figures, by the same id. */
-  undone: readonly (Uint8Array | null)[];
+  undone: Segments;
 }
 
 /** Events that may be on their way at once; what lies beyond is not collected. */
 const maxInFlight = 100_000;
-
-/** Segments that hold the ids up to one, and one more: ids go on growing while they are read. */
-export function segmentsFor(highestId: number): number {
-  return Math.floor(highestId / onceSegmentSize) + 2;
-}
 
 /** True if the marks say that the event was counted. */
 export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
@@ -58,11 +57,13 @@ export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
  * equal numbers mean the same orders. So it is with the times that orders were taken up again.
  *
  * @param tx a snapshot that is younger than the marks
+ * @param scopes the orders and refunds that are looked at
  */
 export async function findUncounted(
   tx: Queryable,
   marks: CountedMarks,
   kpiDay: (settledAt: string) => string,
+  scopes: Scopes,
 ): Promise<KpiEvent[]> {
   const uncounted: KpiEvent[] = [];
   const collect = (events: readonly KpiEvent[]): void => {
@@ -71,7 +72,7 @@ export async function findUncounted(
       if (!isCounted(marks, event)) uncounted.push(event);
     }
   };
-  for (const [bucket, count] of await countOrderBuckets(tx)) {
+  for (const [bucket, count] of await countAll(tx, countOrderBuckets, scopes.orders)) {
     if (marksIn(marks.orders, bucket) === count || uncounted.length >= maxInFlight) continue;
     collect((await readOrderBucket(tx, bucket)).flatMap((order) => orderKpiEvents(order, kpiDay)));
   }
@@ -87,7 +88,7 @@ export async function findUncounted(
         .filter(({ retry }) => retry?.undoes),
     );
   }
-  for (const [bucket, count] of await countRefundBuckets(tx)) {
+  for (const [bucket, count] of await countAll(tx, countRefundBuckets, scopes.refunds)) {
     if (marksIn(marks.refunds, bucket) === count || uncounted.length >= maxInFlight) continue;
     collect(
       (await readRefundBucket(tx, bucket)).flatMap((refund) => refundKpiEvents(refund, kpiDay)),
@@ -96,18 +97,33 @@ export async function findUncounted(
   return uncounted;
 }
 
+/** Counts buckets of several scopes together; where sealed rows share a bucket, its rows are read. */
+async function countAll(
+  tx: Queryable,
+  count: (tx: Queryable, scope: Scope) => Promise<Map<number, number>>,
+  scopes: readonly Scope[],
+): Promise<Map<number, number>> {
+  const sums = new Map<number, number>();
+  for (const scope of scopes) {
+    for (const [bucket, rows] of await count(tx, scope)) {
+      sums.set(bucket, (sums.get(bucket) ?? 0) + rows);
+    }
+  }
+  return sums;
+}
+
 /** SETBIT counts from the highest bit of the first byte. */
-function hasMark(segments: readonly (Uint8Array | null)[], id: number): boolean {
+function hasMark(segments: Segments, id: number): boolean {
   const offset = id % onceSegmentSize;
-  const byte = segments[Math.floor(id / onceSegmentSize)]?.[offset >> 3] ?? 0;
+  const byte = segments.get(Math.floor(id / onceSegmentSize))?.[offset >> 3] ?? 0;
   return (byte & (0x80 >> (offset & 7))) !== 0;
 }
 
 /** Marks in one bucket; a bucket lies within one segment because its size divides a segment's. */
-function marksIn(segments: readonly (Uint8Array | null)[], bucket: number): number {
+function marksIn(segments: Segments, bucket: number): number {
   const first = bucket * bucketSize;
   const start = (first % onceSegmentSize) >> 3;
-  const bytes = segments[Math.floor(first / onceSegmentSize)]
+  const bytes = segments.get(Math.floor(first / onceSegmentSize))
     ?.subarray(start, start + (bucketSize >> 3)) ?? [];
   let marks = 0;
   for (let byte of bytes) {

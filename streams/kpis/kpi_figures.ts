@@ -28,7 +28,7 @@ export function sumDays(
 ): DaySums {
   const sums: DaySums = new Map();
   for (const { kind, settledAt, currency, count, cents } of quarters) {
-    add(sums, `${kpiDay(settledAt)}:${currency}`, kind, count, cents);
+    addSum(sums, `${kpiDay(settledAt)}:${currency}`, kind, count, cents);
   }
   return sums;
 }
@@ -38,7 +38,7 @@ export function subtractEvents(sums: DaySums, events: readonly KpiEvent[]): void
   for (const event of events) {
     const { day, currency, kind, cents } = event;
     const sign = signOf(event);
-    add(sums, `${day}:${currency}`, kind, -sign, BigInt(-sign) * BigInt(cents));
+    addSum(sums, `${day}:${currency}`, kind, -sign, BigInt(-sign) * BigInt(cents));
   }
 }
 
@@ -84,7 +84,14 @@ function averageOf(sum: bigint, count: bigint): bigint {
   return sum % count < 0n ? average - 1n : average;
 }
 
-function add(sums: DaySums, name: string, kind: KpiKind, count: number, cents: bigint): void {
+/** Adds events of one kind to a day and currency; what is below zero is taken away. */
+export function addSum(
+  sums: DaySums,
+  name: string,
+  kind: KpiKind,
+  count: number,
+  cents: bigint,
+): void {
   let sum = sums.get(name);
   if (sum === undefined) sums.set(name, sum = {});
   const events = sum[kind] ??= { count: 0, cents: 0n };

@@ -20,6 +20,7 @@ import {
   kpiKinds,
 } from "../../domain/kpi/kpi_table.ts";
 import { type Keys, onceSegmentSize } from "../redis/keys.ts";
+import { addUp } from "./add_up.ts";
 import type { RedisClient } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 
@@ -105,6 +106,46 @@ export async function applyKpis(
       plan,
     ]) as number;
     if (result === -2) throw otherBasis(keys, await redis.get(keys.kpiBasisKept), "the figures");
+    if (result < 0) return -1;
+    counted += result;
+  }
+  return counted;
+}
+
+/**
+ * Counts many events of a rebuild together: their marks as bytes, and what they come to. Where some of them were counted
+ * live meanwhile, and what can't be added up exactly, goes one by one.
+ *
+ * @param target the token of the rebuild
+ * @returns how many were counted for the first time; -1 if the rebuild is no longer current
+ */
+export async function applyTogether(
+  deps: KpiDeps,
+  events: readonly KpiEvent[],
+  target: string,
+): Promise<number> {
+  const { redis, keys, baseCurrency } = deps;
+  const { parts, others } = addUp(events);
+  let counted = others.length === 0 ? 0 : await applyKpis(deps, others, target);
+  for (const { sums, bytes, events } of parts) {
+    if (counted < 0) return -1;
+    const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisKept, keys.databaseMarks];
+    let result = await runScript(redis, kpisApplyScript, scriptKeys, [
+      keys.prefix,
+      baseCurrency,
+      onceSegmentSize,
+      target,
+      "[]",
+      keys.kpiBasis,
+      0,
+      plan,
+      JSON.stringify({
+        ...sums,
+        days: sums.days.map(({ kind, ...sum }) => [kindNumbers.get(kind), ...Object.values(sum)]),
+      }),
+      bytes,
+    ]) as number;
+    if (result === -3) result = await applyKpis(deps, events, target);
     if (result < 0) return -1;
     counted += result;
   }

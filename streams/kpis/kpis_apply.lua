@@ -21,8 +21,11 @@
 --          kinds ["order" or "refund", 1, 0 or -1 as the cents move the customer's place, ...]
 --          sums [[figure, kind, 1 or -1 as the cents are added, 0 to count, ...], ...]
 --          averages [[figure, of a figure, by a figure], ...]
+-- ARGV[9]  only for a rebuild, and then ARGV[5] is an empty list: JSON {of, segment, first, days, boards} of many events
+--          of one bitmap, added up: days [[kind, day, currency, events, cents], ...], boards {currency: [customer, cents, ...]}
+-- ARGV[10] with ARGV[9]: bytes of the bitmap from byte ARGV[9].first on, a bit for each of these events
 -- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current; -2 if
---          the figures are of another basis
+--          the figures are of another basis; -3 if some events of ARGV[9] were counted before: then none was counted now
 
 local prefix, base, segment_size, target = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local events = cjson.decode(ARGV[5])
@@ -128,12 +131,48 @@ local function add_events(key, by_kind, figure)
 end
 
 local marks = { order = 'once:kpi-orders:', refund = 'once:kpi-refunds:' }
+local together = ARGV[9] and cjson.decode(ARGV[9])
+
+-- Marks the events that come together, all or none.
+local function mark_together(space)
+  local key = space .. marks[together.of] .. string.format('%.0f', together.segment)
+  local bytes, first = ARGV[10], together.first
+  local there = redis.call('GETRANGE', key, first, first + #bytes - 1)
+  if string.find(there, '[^%z]') then
+    local merged = {}
+    for at = 1, #bytes do
+      local new, old = string.byte(bytes, at), string.byte(there, at) or 0
+      if bit.band(new, old) ~= 0 then return nil end
+      merged[at] = string.char(bit.bor(new, old))
+    end
+    bytes = table.concat(merged)
+  end
+  redis.call('SETRANGE', key, first, bytes)
+  return key
+end
 local retry_marks = { [1] = 'once:kpi-again:', [-1] = 'once:kpi-undone:' }
 
 local function apply(space)
   local days, boards, counted = {}, {}, 0
   local in_shadow = space ~= prefix
   local touched = {}
+  if together then
+    local key = mark_together(space)
+    if not key then return -3 end
+    touched[key] = true
+    for _, sum in ipairs(together.days) do
+      local kind, day, currency, count, cents = unpack(sum)
+      local name = day .. ':' .. currency
+      days[name] = days[name] or { day = day, currency = currency, by_kind = {} }
+      days[name].by_kind[kind] = { count = count, cents = cents }
+      counted = counted + count
+    end
+    for currency, places in pairs(together.boards) do
+      local board = {}
+      for at = 1, #places, 2 do board[places[at]] = places[at + 1] end
+      boards[currency] = board
+    end
+  end
   -- Most events have the bitmap, the day and the currency of the one before, which are looked up once.
   local bitmap, bitmap_once, bitmap_segment
   local sums, board, sums_day, sums_currency

@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { listFinishedRefunds, listSettledOrders } from "../../db/verification/kpi_sums.ts";
+import { listFinishedRefunds, readSettledOrders } from "../../db/verification/kpi_sums.ts";
 import { listRetries } from "../../db/orders/retries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import {
@@ -14,7 +14,7 @@ import {
   refundKpiEvents,
   retryKpiEvents,
 } from "../../domain/kpi/kpi.ts";
-import { applyKpis, type KpiDeps, otherBasis } from "./kpis.ts";
+import { applyTogether, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
 import { pause } from "../timing/pause.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
@@ -95,6 +95,20 @@ export async function rebuildKpis(deps: RebuildDeps): Promise<RebuildReport> {
   );
 }
 
+/**
+ * Runs `work` while this process holds the mark of a rebuild; see {@linkcode rebuildKpis} for what is done live meanwhile.
+ *
+ * @param work is given the token of the mark
+ * @throws {WorkflowError} `unavailable` where another rebuild does not end
+ */
+export async function holdRebuild<T>(
+  deps: RebuildDeps,
+  work: (token: string) => Promise<T>,
+): Promise<T> {
+  const mark = await takeMark(deps);
+  return await underLease(deps.redis, mark, () => work(mark.value));
+}
+
 async function takeMark({ redis, keys, signal }: RebuildDeps): Promise<Lease> {
   const until = performance.now() + maxWaitMs;
   for (;;) {
@@ -122,10 +136,10 @@ async function fill(
   const count = async (events: KpiEvent[]): Promise<boolean> => {
     deps.signal?.throwIfAborted();
     for (const { day, currency } of events) days.add(`${day}:${currency}`);
-    return await applyKpis(deps, events, token) >= 0;
+    return await applyTogether(deps, events, token) >= 0;
   };
   const orders = await eachPage(
-    (afterId) => listSettledOrders(db, { afterId, limit: pageSize }),
+    (afterId) => readSettledOrders(db, { afterId, limit: pageSize }),
     (page) => count(page.flatMap((order) => orderKpiEvents(order, kpiDay))),
   );
   if (orders === null) return null;

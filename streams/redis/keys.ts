@@ -60,6 +60,8 @@ export interface Keys {
   activityTotals(group: Group): string;
   /** The last report of the proof, as JSON. */
   proof: string;
+  /** The last report of a proof that looked at everything, as JSON. */
+  wholeProof: string;
   /** Held by the process that is proving. */
   verificationLease: string;
   /** Set while no new proof is due; expires by itself. */
@@ -78,6 +80,10 @@ export interface Keys {
   alertsLease: string;
   /** Held by the process that deletes what is too old and goes on with erasures. */
   upkeepLease: string;
+  /** Held by the process that seals, or looks at what is sealed. */
+  sealingLease: string;
+  /** Set while it is not looked for what can be sealed; expires by itself. */
+  sealingRest: string;
   /** Set while nothing is looked for that is too old; expires by itself. */
   purgeRest: string;
   /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
@@ -167,6 +173,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     activity: (group, period) => `${prefix}activity:${group}:${period}`,
     activityTotals: (group) => `${prefix}activity-totals:${group}`,
     proof: `${prefix}proof`,
+    wholeProof: `${prefix}proof-whole`,
     verificationLease: `${prefix}lock:proof`,
     verificationRest: `${prefix}proof-rest`,
     verificationFailures: `${prefix}proof-failures`,
@@ -177,6 +184,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     alertsLease: `${prefix}lock:alerts`,
     upkeepLease: `${prefix}lock:upkeep`,
     purgeRest: `${prefix}purge-rest`,
+    sealingLease: `${prefix}lock:seal`,
+    sealingRest: `${prefix}seal-rest`,
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
@@ -192,6 +201,13 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     probe: `${prefix}probe`,
     recoveryLease: `${prefix}lock:recover`,
     sweptEvent: `${prefix}swept-event`,
+    ...kpiKeysFor(prefix, baseCurrency, kpiTimezone),
+  };
+}
+
+/** The keys of the figures, and of what was counted in them. */
+function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
+  return {
     kpi: `${prefix}kpi:`,
     kpiIndex: `${prefix}index:kpi`,
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
@@ -215,5 +231,5 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
       currency === baseCurrency
         ? `${prefix}leaderboard:customers`
         : `${prefix}leaderboard:customers:${currency}`,
-  };
+  } satisfies Partial<Keys>;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { readOwnText } from "../../runtime/own_files.ts";
 import type { RedisClient } from "./redis.ts";
@@ -17,7 +18,7 @@ export interface Script {
   readonly command: string;
 }
 
-type Call = (keyCount: number, ...keysAndArgs: (string | number)[]) => Promise<unknown>;
+type Call = (keyCount: number, ...keysAndArgs: (string | number | Buffer)[]) => Promise<unknown>;
 
 const scripts = new Map<string, Script>();
 
@@ -72,7 +73,7 @@ export function runScript(
   redis: RedisClient,
   script: Script,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
   const { command, source } = script;
   let defined = known.get(redis);

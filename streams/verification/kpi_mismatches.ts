@@ -10,12 +10,12 @@ import {
   type CustomerSum,
   lastCustomerOfPage,
   sumCustomers,
-  sumQuarters,
 } from "../../db/verification/kpi_sums.ts";
 import { addDrift, type Drifts, noDrifts } from "./drift.ts";
 import { kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
-import { figuresOf, sumDays } from "../kpis/kpi_figures.ts";
+import { type DaySums, figuresOf } from "../kpis/kpi_figures.ts";
 import type { KpiDeps } from "../kpis/kpis.ts";
+import type { Books } from "./books.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
 
 /** A place on a leaderboard. */
@@ -42,19 +42,24 @@ const customersPerPage = 200_000;
 const itemsPerCall = 1_000;
 
 /**
- * Compares every KPI key and every place on the leaderboards with the database.
+ * Compares every KPI key and the places on the leaderboards with the database.
  *
  * @param tx a snapshot
+ * @param books all of them, or the recent ones, which have the places of their own customers alone looked at
  */
 export async function findKpiMismatches(
   tx: Queryable,
   deps: KpiDeps & { kpiDay: (settledAt: string) => string },
+  books: Books,
 ): Promise<KpiMismatches> {
   const strange = noDrifts();
-  const sums = sumDays(await sumQuarters(tx), deps.kpiDay);
+  const sums = await books.sumDays(tx, deps.kpiDay);
   const days = await compareDays(deps, sums, strange);
   const currencies = new Set([...sums.keys()].map((name) => name.slice(-3)));
-  const boards = await compareBoards(tx, deps, currencies, strange);
+  const customerIds = await books.customers(tx);
+  const boards = customerIds === null
+    ? await compareBoards(tx, deps, currencies, strange)
+    : await comparePlaces(tx, deps, customerIds);
   return {
     days,
     places: boards.mismatches,
@@ -65,7 +70,7 @@ export async function findKpiMismatches(
 
 async function compareDays(
   deps: KpiDeps,
-  sums: ReturnType<typeof sumDays>,
+  sums: DaySums,
   strange: Drifts,
 ): Promise<string[]> {
   const { redis, keys, baseCurrency } = deps;
@@ -161,20 +166,7 @@ async function compareBoards(
     if (upTo === null) break;
     const page = await sumCustomers(tx, { after, upTo });
     checked += page.length;
-    for (const [currency, sums] of Map.groupBy(page, (sum) => sum.currency)) {
-      const scores = await readScores(
-        deps,
-        currency,
-        sums.map(({ customerId }) => String(customerId)),
-      );
-      sums.forEach((sum, index) => {
-        const score = scores[index];
-        if (score !== null) matched.set(currency, (matched.get(currency) ?? 0) + 1);
-        if (!isScoreOf(sum, score ?? null)) {
-          mismatches.push({ currency, member: String(sum.customerId) });
-        }
-      });
-    }
+    mismatches.push(...await compareScores(deps, page, matched));
     after = upTo;
   }
   for (const [currency, count] of matched) {
@@ -182,6 +174,41 @@ async function compareBoards(
     mismatches.push(...await findStrays(tx, deps, currency));
   }
   return { mismatches, checked };
+}
+
+/** Compares the places of some customers. */
+async function comparePlaces(
+  tx: Queryable,
+  deps: KpiDeps,
+  customerIds: readonly number[],
+): Promise<{ mismatches: Place[]; checked: number }> {
+  const mismatches: Place[] = [];
+  let checked = 0;
+  for (let from = 0; from < customerIds.length; from += itemsPerCall) {
+    const sums = await sumCustomers(tx, { ids: customerIds.slice(from, from + itemsPerCall) });
+    checked += sums.length;
+    mismatches.push(...await compareScores(deps, sums, new Map()));
+  }
+  return { mismatches, checked };
+}
+
+/** @param matched counts by currency the customers who have a place */
+async function compareScores(
+  deps: KpiDeps,
+  customers: readonly CustomerSum[],
+  matched: Map<string, number>,
+): Promise<Place[]> {
+  const mismatches: Place[] = [];
+  for (const [currency, sums] of Map.groupBy(customers, (sum) => sum.currency)) {
+    const members = sums.map(({ customerId }) => String(customerId));
+    const scores = await readScores(deps, currency, members);
+    sums.forEach((sum, index) => {
+      const score = scores[index];
+      if (score !== null) matched.set(currency, (matched.get(currency) ?? 0) + 1);
+      if (!isScoreOf(sum, score ?? null)) mismatches.push({ currency, member: members[index]! });
+    });
+  }
+  return mismatches;
 }
 
 /**

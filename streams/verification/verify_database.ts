@@ -23,9 +23,11 @@ import {
   findRefundPartsFaults,
   findReturnedFaults,
   findStockFaults,
+  findUnevenPayments,
   findUnpaidOrders,
   type HandFault,
 } from "../../db/verification/verify.ts";
+import { everything, type Scope, type Scopes } from "../../db/verification/scope.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
 
@@ -33,14 +35,18 @@ import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
  * Every unit that is gone is held by a reserved or paid order and was not put back, none is lacking, and who waits for
  * some does so.
  */
-export async function verifyStock(tx: Queryable): Promise<Drifts> {
+export async function verifyStock(tx: Queryable, scopes: Scopes = everything): Promise<Drifts> {
   const drifts = noDrifts();
-  collect(drifts, await findStockFaults(tx), ({ productId, sku, stockQty, takenQty, heldQty }) => {
-    const subject = `product ${productId} (${sku})`;
-    return takenQty === heldQty
-      ? { subject, what: "units left", expected: "0 or more", found: stockQty }
-      : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
-  });
+  collect(
+    drifts,
+    await findStockFaults(tx, scopes),
+    ({ productId, sku, stockQty, takenQty, heldQty }) => {
+      const subject = `product ${productId} (${sku})`;
+      return takenQty === heldQty
+        ? { subject, what: "units left", expected: "0 or more", found: stockQty }
+        : { subject, what: "units that are gone", expected: heldQty, found: takenQty };
+    },
+  );
   collect(drifts, await findQueueFaults(tx), ({ orderId, sku, status }) => ({
     subject: `order ${orderId}`,
     what: `a place of a ${status} order among those that wait for ${sku}`,
@@ -51,32 +57,53 @@ export async function verifyStock(tx: Queryable): Promise<Drifts> {
 }
 
 /** Orders cost what their parts do, paid ones were paid once and in full, nobody else paid, and refunds add up. */
-export async function verifyMoney(tx: Queryable): Promise<Drifts> {
+export async function verifyMoney(tx: Queryable, scopes: Scopes = everything): Promise<Drifts> {
   const drifts = noDrifts();
-  await verifyOrders(tx, drifts);
-  collect(drifts, await findPlaceFaults(tx), placeDrift);
-  collect(drifts, await findUnpaidOrders(tx), ({ orderId, totalCents, foundCents }) => ({
+  for (const scope of scopes.orders) await verifyOrders(tx, scope, drifts);
+  if (scopes.orders.includes(null)) collect(drifts, await findPlaceFaults(tx), placeDrift);
+  for (const scope of scopes.refunds) await verifyRefunds(tx, scope, drifts);
+  return drifts;
+}
+
+/**
+ * Orders cost what their items and adjustments do, say of themselves what their other rows say, and their payments and
+ * refunds add up.
+ */
+async function verifyOrders(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+  await verifyParts(tx, scope, drifts);
+  for (const uneven of scope === null ? await findUnevenPayments(tx) : [scope]) {
+    await verifyPayments(tx, uneven, drifts);
+  }
+  await verifyRefunded(tx, scope, drifts);
+}
+
+/** Paid orders were paid once and in full, and nobody else paid. */
+async function verifyPayments(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+  collect(drifts, await findUnpaidOrders(tx, scope), ({ orderId, totalCents, foundCents }) => ({
     subject: `order ${orderId}`,
     what: "amount_cents of its succeeded payment",
     expected: totalCents,
     found: amountOf(foundCents),
   }));
-  collect(drifts, await findPaymentsForNothing(tx), ({ orderId, status, foundCents }) => ({
+  collect(drifts, await findPaymentsForNothing(tx, scope), ({ orderId, status, foundCents }) => ({
     subject: `order ${orderId}`,
     what: `amount_cents of a succeeded payment for a ${status} order`,
     expected: null,
     found: amountOf(foundCents),
   }));
-  collect(drifts, await findDisputeFaults(tx), ({ paymentId, orderId, status }) => ({
+}
+
+/** What is in dispute is on the list of what is to be decided, and what went back is what refunds come to. */
+async function verifyRefunded(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+  collect(drifts, await findDisputeFaults(tx, scope), ({ paymentId, orderId, status }) => ({
     subject: `payment ${paymentId} of order ${orderId}`,
     what: "a decision that it waits for",
     expected: status === "DISPUTED" ? "one" : null,
     found: status === "DISPUTED" ? null : "one",
   }));
-  collect(drifts, await findHandFaults(tx), handDrift);
   collect(
     drifts,
-    await findRefundFaults(tx),
+    await findRefundFaults(tx, scope),
     ({ orderId, status, totalCents, foundCents, refundedCents }) => {
       const subject = `order ${orderId}`;
       if (status !== "PAID") {
@@ -93,25 +120,27 @@ export async function verifyMoney(tx: Queryable): Promise<Drifts> {
         : { subject, what: "refunded_cents", expected: amountOf(foundCents), found: refundedCents };
     },
   );
-  await verifyRefundParts(tx, drifts);
-  return drifts;
 }
 
 /** Orders cost what their items and adjustments do, and say of themselves what their other rows say. */
-async function verifyOrders(tx: Queryable, drifts: Drifts): Promise<void> {
-  collect(drifts, await findTotalFaults(tx), ({ orderId, totalCents, partsCents }) => ({
+async function verifyParts(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+  collect(drifts, await findTotalFaults(tx, scope), ({ orderId, totalCents, partsCents }) => ({
     subject: `order ${orderId}`,
     what: "total_cents, of its items and adjustments",
     expected: amountOf(partsCents),
     found: totalCents,
   }));
-  collect(drifts, await findOrderFaults(tx), orderDrift);
-  collect(drifts, await findSourceFaults(tx), ({ orderId, status, reference, foundRef }) => ({
-    subject: `order ${orderId}`,
-    what: `provider_ref of the payment of a ${status} order that was paid at its source`,
-    expected: reference,
-    found: foundRef,
-  }));
+  collect(drifts, await findOrderFaults(tx, scope), orderDrift);
+  collect(
+    drifts,
+    await findSourceFaults(tx, scope),
+    ({ orderId, status, reference, foundRef }) => ({
+      subject: `order ${orderId}`,
+      what: `provider_ref of the payment of a ${status} order that was paid at its source`,
+      expected: reference,
+      found: foundRef,
+    }),
+  );
 }
 
 function placeDrift({ orderId, table, kind }: PlaceFault): Drift {
@@ -191,9 +220,13 @@ function handDrift({ orderId, refundId, paymentId, status, kind }: HandFault): D
   }
 }
 
-/** Refunds of parts of an order are worth their parts, whose units are where they should be, and no more than bought. */
-async function verifyRefundParts(tx: Queryable, drifts: Drifts): Promise<void> {
-  collect(drifts, await findRefundPartsFaults(tx), (fault) => {
+/**
+ * Refunds that a person has to make are on the list of that; those of parts of an order are worth their parts, whose units
+ * are where they should be, and no more than bought.
+ */
+async function verifyRefunds(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+  collect(drifts, await findHandFaults(tx, scope), handDrift);
+  collect(drifts, await findRefundPartsFaults(tx, scope), (fault) => {
     const { refundId, orderId, status, amountCents, partsCents, foreignLines, wrongUnits } = fault;
     const subject = `refund ${refundId} of order ${orderId}`;
     if (partsCents !== BigInt(amountCents)) {
@@ -211,13 +244,13 @@ async function verifyRefundParts(tx: Queryable, drifts: Drifts): Promise<void> {
     }
     return { subject, what: "itemized", expected: 1, found: 0 };
   });
-  collect(drifts, await findReturnedFaults(tx), ({ itemId, orderId, qty, returnedQty }) => ({
+  collect(drifts, await findReturnedFaults(tx, scope), ({ itemId, orderId, qty, returnedQty }) => ({
     subject: `item ${itemId} of order ${orderId}`,
     what: "units that went back",
     expected: `${qty} at most`,
     found: returnedQty,
   }));
-  collect(drifts, await findGivenBackFaults(tx), (fault) => ({
+  collect(drifts, await findGivenBackFaults(tx, scope), (fault) => ({
     subject: `order ${fault.orderId}`,
     what: `${fault.kind} that went back`,
     expected: `${exactAmount(fault.chargedCents)} at most`,

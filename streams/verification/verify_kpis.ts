@@ -5,17 +5,20 @@
  */
 
 import type { Database } from "../../db/connection/database.ts";
-import { type CustomerSum, sumCustomers, sumQuarters } from "../../db/verification/kpi_sums.ts";
+import { type CustomerSum, sumCustomers } from "../../db/verification/kpi_sums.ts";
 import { highestRetryId } from "../../db/orders/retries.ts";
 import { highestIds } from "../../db/recovery/recovery.ts";
+import { type IdTable, nextId } from "../../db/verification/next_id.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
-import { kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
+import { type KpiFigure, kpiFigureNames, kpiKinds } from "../../domain/kpi/kpi_table.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrift, addDrifts, type Drifts, noDrifts } from "./drift.ts";
 import { findHeldWork } from "../recovery/held_work.ts";
-import { type CountedMarks, findUncounted, isCounted, segmentsFor } from "../kpis/kpi_counted.ts";
-import { figuresOf, hasEvents, signOf, subtractEvents, sumDays } from "../kpis/kpi_figures.ts";
+import { type CountedMarks, isCounted, type Segments } from "../kpis/kpi_counted.ts";
+import { figuresOf, hasEvents, signOf, subtractEvents } from "../kpis/kpi_figures.ts";
+import { onceSegmentSize } from "../redis/keys.ts";
+import { type Books, wholeBooks } from "./books.ts";
 import { customerIdOf, isScoreOf, type KpiMismatches, type Place } from "./kpi_mismatches.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
@@ -54,6 +57,7 @@ export async function verifyKpis(
   deps: VerifyKpisDeps,
   mismatches: KpiMismatches,
   settleMs: number,
+  books: Books = wholeBooks,
 ): Promise<Drifts> {
   const drifts = noDrifts();
   addDrifts(drifts, mismatches.strange);
@@ -62,7 +66,8 @@ export async function verifyKpis(
   await untilRebuilt(deps);
   let days = mismatches.days;
   for (let from = 0; days.length > 0 || from < places.length; from += placesPerLook) {
-    await lookClosely(deps, days, places.slice(from, from + placesPerLook), settleMs, drifts);
+    const some = places.slice(from, from + placesPerLook);
+    await lookClosely(deps, { days, places: some, books }, settleMs, drifts);
     days = [];
     if (drifts.count >= enoughDrifts) break;
   }
@@ -78,24 +83,75 @@ async function untilRebuilt({ redis, keys }: VerifyKpisDeps): Promise<void> {
 
 async function lookClosely(
   deps: VerifyKpisDeps,
-  days: readonly string[],
-  places: readonly Place[],
+  looked: { days: readonly string[]; places: readonly Place[]; books: Books },
   settleMs: number,
   drifts: Drifts,
 ): Promise<void> {
+  const found = await compareClosely(deps, looked, settleMs);
+  for (const { day, currency, figure, expected, stored } of found.figures) {
+    addDrift(drifts, {
+      subject: deps.keys.kpiFigure(day, currency, figure),
+      what: "value",
+      expected: exactAmount(expected),
+      found: stored,
+    });
+  }
+  for (const name of found.unlisted) {
+    const subject = deps.keys.kpiIndex;
+    addDrift(drifts, { subject, what: "member", expected: name, found: null });
+  }
+  for (const { currency, member, expected, stored } of found.places) {
+    addDrift(drifts, {
+      subject: deps.keys.leaderboard(currency),
+      what: `score of customer ${member}`,
+      expected: expected === null ? null : exactAmount(expected),
+      found: stored,
+    });
+  }
+}
+
+/** What differs, as of one moment. */
+export interface Differences {
+  figures: {
+    day: string;
+    currency: string;
+    figure: KpiFigure;
+    expected: bigint;
+    /** As Redis has it, `0` for none. */
+    stored: string;
+  }[];
+  /** Days with figures of another currency that are not in the index: `YYYY-MM-DD:CUR`. */
+  unlisted: string[];
+  /** expected is null for who should have no place, stored for who has none. */
+  places: (Place & { expected: bigint | null; stored: string | null })[];
+  /** What nobody has counted and no stream holds. */
+  lost: KpiEvent[];
+}
+
+/** Compares figures and places with the database, less what is on its way; see {@linkcode verifyKpis}. */
+export async function compareClosely(
+  deps: VerifyKpisDeps,
+  { days, places, books }: {
+    days: readonly string[];
+    places: readonly Place[];
+    books: Books;
+  },
+  settleMs: number,
+): Promise<Differences> {
   const limits = { ...await highestIds(deps.db), retryId: await highestRetryId(deps.db) };
-  const stored = await readStored(deps, days, places, limits);
+  const stored = await readStored(deps, days, places);
   const customerIds = [...new Set(places.flatMap(({ member }) => customerIdOf(member) ?? []))];
   const database = await readSnapshot(deps.db, async (tx) => ({
-    days: sumDays(days.length === 0 ? [] : await sumQuarters(tx), deps.kpiDay),
+    days: days.length === 0 ? new Map() : await books.sumDays(tx, deps.kpiDay),
     customers: customerIds.length === 0 ? [] : await sumCustomers(tx, { ids: customerIds }),
-    uncounted: await findUncounted(tx, stored.marks, deps.kpiDay),
+    uncounted: await books.uncounted(tx, stored.marks, deps.kpiDay),
   }));
   const lost = new Set(await findLost(deps, database.uncounted, limits, settleMs));
   const onTheirWay = database.uncounted.filter((event) => !lost.has(event));
   subtractEvents(database.days, onTheirWay);
   const customers = withoutEvents(database.customers, onTheirWay);
 
+  const differences: Differences = { figures: [], unlisted: [], places: [], lost: [...lost] };
   days.forEach((name, index) => {
     const sum = database.days.get(name);
     const expected = figuresOf(sum);
@@ -103,20 +159,16 @@ async function lookClosely(
     kpiFigureNames.forEach((figure, offset) => {
       const found = stored.figures[index * kpiFigureNames.length + offset] ?? "0";
       if (found === `${expected[figure]}`) return;
-      addDrift(drifts, {
-        subject: deps.keys.kpiFigure(day, currency, figure),
-        what: "value",
-        expected: exactAmount(expected[figure]),
-        found,
+      differences.figures.push({
+        day,
+        currency,
+        figure,
+        expected: expected[figure],
+        stored: found,
       });
     });
     if (hasEvents(sum) && currency !== deps.baseCurrency && stored.listed[index] === null) {
-      addDrift(drifts, {
-        subject: deps.keys.kpiIndex,
-        what: "member",
-        expected: name,
-        found: null,
-      });
+      differences.unlisted.push(name);
     }
   });
   places.forEach(({ currency, member }, index) => {
@@ -124,13 +176,10 @@ async function lookClosely(
     const isOn = sum !== undefined && sum.events > 0;
     const found = stored.scores[index] ?? null;
     if (isOn ? isScoreOf(sum, found === null ? null : Number(found)) : found === null) return;
-    addDrift(drifts, {
-      subject: deps.keys.leaderboard(currency),
-      what: `score of customer ${member}`,
-      expected: isOn ? exactAmount(sum.cents) : null,
-      found,
-    });
+    const expected = isOn ? sum.cents : null;
+    differences.places.push({ currency, member, expected, stored: found });
   });
+  return differences;
 }
 
 /** The highest ids that matter. */
@@ -152,11 +201,13 @@ interface Stored {
 }
 
 async function readStored(
-  { redis, keys }: VerifyKpisDeps,
+  { db, redis, keys }: VerifyKpisDeps,
   days: readonly string[],
   places: readonly Place[],
-  limits: Limits,
 ): Promise<Stored> {
+  const orders = await segmentsOf(db, "orders");
+  const refunds = await segmentsOf(db, "refunds");
+  const retries = await segmentsOf(db, "order_retries");
   const transaction = redis.multi();
   for (const name of days) {
     const [day, currency] = name.split(":") as [string, string];
@@ -166,16 +217,14 @@ async function readStored(
   for (const { currency, member } of places) {
     transaction.zscore(keys.leaderboard(currency), member);
   }
-  const marks: [highestId: number, keyOf: (segment: number) => string][] = [
-    [limits.orderId, keys.countedOrders],
-    [limits.refundId, keys.countedRefunds],
-    [limits.retryId, keys.countedAgain],
-    [limits.retryId, keys.uncounted],
+  const bitmaps: [segments: readonly number[], keyOf: (segment: number) => string][] = [
+    [orders, keys.countedOrders],
+    [refunds, keys.countedRefunds],
+    [retries, keys.countedAgain],
+    [retries, keys.uncounted],
   ];
-  for (const [highestId, keyOf] of marks) {
-    for (let segment = 0; segment < segmentsFor(highestId); segment++) {
-      transaction.getBuffer(keyOf(segment));
-    }
+  for (const [segments, keyOf] of bitmaps) {
+    for (const segment of segments) transaction.getBuffer(keyOf(segment));
   }
   const replies = (await transaction.exec() ?? []).map(([error, reply]) => {
     if (error !== null) throw error;
@@ -183,15 +232,40 @@ async function readStored(
   });
   const dayReplies = replies.splice(0, 2 * days.length);
   const scores = replies.splice(0, places.length) as (string | null)[];
-  const [orders, refunds, again, undone] = marks.map(([highestId]) =>
-    replies.splice(0, segmentsFor(highestId)) as (Uint8Array | null)[]
-  );
+  const take = (segments: readonly number[]): Segments => {
+    const bitmaps = replies.splice(0, segments.length) as (Uint8Array | null)[];
+    return new Map(segments.flatMap((segment, index) => {
+      const bitmap = bitmaps[index];
+      return bitmap ? [[segment, bitmap]] : [];
+    }));
+  };
   return {
     figures: dayReplies.filter((_, index) => index % 2 === 0).flat() as (string | null)[],
     listed: dayReplies.filter((_, index) => index % 2 === 1) as (string | null)[],
     scores,
-    marks: { orders: orders!, refunds: refunds!, again: again!, undone: undone! },
+    marks: {
+      orders: take(orders),
+      refunds: take(refunds),
+      again: take(retries),
+      undone: take(retries),
+    },
   };
+}
+
+/**
+ * The segments that hold ids of a table, and one more: ids go on growing while they are read. A gap is skipped, however
+ * wide it is.
+ */
+async function segmentsOf(db: Database, table: IdTable): Promise<number[]> {
+  const segments: number[] = [];
+  for (let from = 0;;) {
+    const id = await nextId(db, table, from);
+    if (id === null) break;
+    const segment = Math.floor(id / onceSegmentSize);
+    segments.push(segment);
+    from = (segment + 1) * onceSegmentSize;
+  }
+  return [...segments, (segments.at(-1) ?? -1) + 1];
 }
 
 /** Which of these are neither counted by now nor held by a stream, although there was time enough. */
@@ -202,7 +276,7 @@ async function findLost(
   settleMs: number,
 ): Promise<KpiEvent[]> {
   const until = performance.now() + settleMs;
-  let rest = await stillUncounted(deps, uncounted, limits);
+  let rest = await stillUncounted(deps, uncounted);
   while (rest.length > 0) {
     const held = await findHeldWork(deps, limits);
     rest = rest.filter((event) =>
@@ -211,7 +285,7 @@ async function findLost(
         : !held.moves("order_count", event.orderId)
     );
     // Counting comes before acknowledging: what was finished during the search has its mark now.
-    rest = await stillUncounted(deps, rest, limits);
+    rest = await stillUncounted(deps, rest);
     if (performance.now() >= until) break;
     if (rest.length > 0) await pause(lookAgainMs);
   }
@@ -221,10 +295,9 @@ async function findLost(
 async function stillUncounted(
   deps: VerifyKpisDeps,
   events: readonly KpiEvent[],
-  limits: Limits,
 ): Promise<KpiEvent[]> {
   if (events.length === 0) return [];
-  const { marks } = await readStored(deps, [], [], limits);
+  const { marks } = await readStored(deps, [], []);
   return events.filter((event) => !isCounted(marks, event));
 }
 

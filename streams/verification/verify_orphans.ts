@@ -6,13 +6,16 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { findUntoldArchived } from "../../db/verification/archive_faults.ts";
+import type { Scope } from "../../db/verification/scope.ts";
 import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
+import type { Recent } from "../seals/recent.ts";
 import { pause } from "../timing/pause.ts";
 import { findHeldWork, type HeldWork, type HeldWorkDeps } from "../recovery/held_work.ts";
 import {
   everyOpenWork,
   type OpenCheck,
   type OpenWork,
+  openWork,
   ownerOf,
   whereabouts,
 } from "../recovery/open_work.ts";
@@ -33,30 +36,51 @@ export const missedWork: readonly MissedWork[] = everyOpenWork.filter(
   (work): work is MissedWork & typeof everyOpenWork[number] => work.missed !== null,
 );
 
-/** Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot. */
-export async function verifyNotifications(tx: Queryable): Promise<Drifts> {
+/**
+ * Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot.
+ *
+ * @param scopes of the orders whose notices are looked at
+ */
+export async function verifyNotifications(
+  tx: Queryable,
+  scopes: readonly Scope[] = [null],
+): Promise<Drifts> {
   const drifts = noDrifts();
-  collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
-    subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
-    what: "archived notification of its end",
-    expected: "one",
-    found: null,
-  }));
-  collect(drifts, await findWrongNotifications(tx), ({ orderId, refundId, status, event }) => ({
-    subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
-    what: status === null ? "notification of no such end" : `notification of a ${status} order`,
-    expected: null,
-    found: event,
-  }));
-  collect(drifts, await findNotificationGaps(tx), ({ orderId, event, channel, lacksChannels }) => ({
-    subject: `order ${orderId}`,
-    what: lacksChannels
-      ? `notifications of ${event} on other channels than ${channel}`
-      : `sent or waiting notification of ${event} by ${channel}`,
-    expected: event,
-    found: null,
-  }));
+  if (scopes.includes(null)) {
+    collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
+      subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
+      what: "archived notification of its end",
+      expected: "one",
+      found: null,
+    }));
+  }
+  for (const scope of scopes) await verifyNoticesIn(tx, scope, drifts);
   return drifts;
+}
+
+async function verifyNoticesIn(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+  collect(
+    drifts,
+    await findWrongNotifications(tx, scope),
+    ({ orderId, refundId, status, event }) => ({
+      subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
+      what: status === null ? "notification of no such end" : `notification of a ${status} order`,
+      expected: null,
+      found: event,
+    }),
+  );
+  collect(
+    drifts,
+    await findNotificationGaps(tx, scope),
+    ({ orderId, event, channel, lacksChannels }) => ({
+      subject: `order ${orderId}`,
+      what: lacksChannels
+        ? `notifications of ${event} on other channels than ${channel}`
+        : `sent or waiting notification of ${event} by ${channel}`,
+      expected: event,
+      found: null,
+    }),
+  );
 }
 
 /**
@@ -75,11 +99,13 @@ export async function verifyNotifications(tx: Queryable): Promise<Drifts> {
  *
  * @param limits the highest ids when the proof began; what came later is not looked at
  * @param settleMs how long a difference must last
+ * @param recent what is not sealed, where only that is looked at; all for null
  */
 export async function verifyOrphans(
   deps: HeldWorkDeps,
   limits: { orderId: number; refundId: number },
   settleMs: number,
+  recent: Recent | null = null,
 ): Promise<Record<OpenCheck, Drifts>> {
   const until = performance.now() + settleMs;
   let suspects = new Map<MissedWork, number[] | null>(missedWork.map((work) => [work, null]));
@@ -93,7 +119,10 @@ export async function verifyOrphans(
         if (id > (of === "refund" ? limits.refundId : limits.orderId)) return false;
         return noteOrphan(work, row, held, drifts[work.missed.check]);
       };
-      const orphans = await readOrphans(deps, work, ids, isOrphan);
+      const orphans: number[] = [];
+      for (const scope of ids === null ? scopesOf(work, recent) : [{ ids }]) {
+        orphans.push(...await readOrphans(deps, work, scope, isOrphan));
+      }
       if (orphans.length > 0) next.set(work, orphans);
     }
     if (next.size === 0 || (round >= minRounds && performance.now() >= until)) return drifts;
@@ -116,15 +145,25 @@ function noteOrphan(
   return true;
 }
 
-/** @param ids only these, or all for null @returns the ids of those that nothing holds */
+/** Where open work is looked for that no index finds; what one finds is looked at whole. */
+function scopesOf(work: MissedWork, recent: Recent | null): readonly Scope[] {
+  if (recent === null || work.count !== undefined) return [null];
+  const { marks, unsealed, paymentIds } = recent;
+  if (work === openWork.order_notices) return unsealed.orders;
+  if (work === openWork.refund_notices) return unsealed.refunds;
+  return [{ after: marks.payment }, { ids: paymentIds }];
+}
+
+/** @returns the ids of those that nothing holds */
 async function readOrphans(
   { db }: HeldWorkDeps,
   work: MissedWork,
-  ids: number[] | null,
+  scope: Scope,
   isOrphan: (row: { id: number }) => boolean,
 ): Promise<number[]> {
   const orphans: number[] = [];
-  if (ids !== null) {
+  if (scope !== null && "ids" in scope) {
+    const { ids } = scope;
     for (let from = 0; from < ids.length; from += pageSize) {
       const part = ids.slice(from, from + pageSize);
       const page = await work.list(db, { afterId: 0, limit: pageSize, ids: part });
@@ -132,7 +171,7 @@ async function readOrphans(
     }
     return orphans;
   }
-  for (let afterId = 0;;) {
+  for (let afterId = scope?.after ?? 0;;) {
     const page = await work.list(db, { afterId, limit: pageSize });
     orphans.push(...page.filter(isOrphan).map(({ id }) => id));
     if (page.length < pageSize) return orphans;

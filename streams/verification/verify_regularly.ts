@@ -26,6 +26,12 @@ const restShare = 30;
 /** Longest time from a proof that could not be made to the next, in milliseconds. */
 const maxFailedRestMs = 600_000;
 
+/** A proof of everything that takes no longer is made every time. */
+const affordableSeconds = 10;
+
+/** How often everything is looked at where that takes longer, in milliseconds. */
+const wholeEveryMs = 86_400_000;
+
 /** How often it is asked whether a proof is due, in milliseconds. */
 const lookMs = 5_000;
 
@@ -42,15 +48,20 @@ export async function readVerification({ redis, keys }: RedisDeps): Promise<Veri
  * Proves and keeps the report, unless a proof is running already. A crash leaves the last report and a
  * lock that ends by itself.
  *
+ * @param options.incremental whether only what is not sealed is looked at
  * @returns the report, or null where another proof is running
  */
-export async function verifyNow(deps: VerificationDeps): Promise<VerifyReport | null> {
+export async function verifyNow(
+  deps: VerificationDeps,
+  options: { incremental?: boolean } = {},
+): Promise<VerifyReport | null> {
   const { redis, keys, log } = deps;
   const lease = await takeLease(redis, keys.verificationLease, lockMs);
   if (lease === null) return null;
   return await underLease(redis, lease, async () => {
-    const report = await verify(deps);
+    const report = await verify(deps, options);
     await redis.set(keys.proof, JSON.stringify(report));
+    if (!report.incremental) await redis.set(keys.wholeProof, JSON.stringify(report));
     await restFor(deps, restMsAfter(report));
     await redis.del(keys.verificationFailures);
     if (!report.ok) {
@@ -88,12 +99,23 @@ export async function verifyAndRepair(deps: VerificationDeps, signal?: AbortSign
   const own = { ...deps, signal: signal ?? deps.signal };
   let report: VerifyReport | null;
   try {
-    report = await verifyNow(own);
+    report = await verifyNow(own, { incremental: await isIncrementalEnough(own) });
   } catch (error) {
     if (!signal?.aborted) await noteFailure(own, error);
     throw error;
   }
   if (report !== null) await repair(own, report, () => verifyNow(own));
+}
+
+/**
+ * Whether the next proof that nobody asked for may be incremental: everything was looked at within a day and agreed, and
+ * that took longer than {@linkcode affordableSeconds}.
+ */
+async function isIncrementalEnough({ redis, keys }: RedisDeps): Promise<boolean> {
+  const text = await redis.get(keys.wholeProof);
+  if (text === null) return false;
+  const { ok, seconds, checked_at: at } = JSON.parse(text) as VerifyReport;
+  return ok && seconds > affordableSeconds && Date.now() - Date.parse(at) < wholeEveryMs;
 }
 
 /** What is known of proofs that could not be made; null where the last one could. */

@@ -139,6 +139,7 @@ function lookoutOf(
   const { unguarded } = db;
   const outdated = new AbortController();
   let signedAt = -Infinity;
+  let counted = false;
   let looking: Promise<void> | undefined;
   const sign = async (): Promise<void> => {
     const startedAt = now();
@@ -149,12 +150,18 @@ function lookoutOf(
     outdated.signal.throwIfAborted();
     if (signs && now() - signedAt >= signMs) await sign();
     const least = await readOldestBeside(unguarded);
-    if (least <= me.knows) return;
+    if (least <= me.knows) {
+      counted = true;
+      return;
+    }
     outdated.abort(new OutdatedError(me.knows, least));
-    log.error("too old for the database: takes nothing any more", {
-      knows: formatVersion(me.knows),
-      least: formatVersion(least),
-    });
+    // Who is refused from the start is told so by the error.
+    if (signs && counted) {
+      log.error("too old for the database: takes nothing any more", {
+        knows: formatVersion(me.knows),
+        least: formatVersion(least),
+      });
+    }
     outdated.signal.throwIfAborted();
   };
   return {

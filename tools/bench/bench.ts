@@ -14,7 +14,7 @@ import { benchErase } from "./erase.ts";
 import { benchGrowth } from "./growth.ts";
 import { benchBatches, benchIntake } from "./intake.ts";
 import { benchKpis } from "./kpis.ts";
-import { benchLanes } from "./lanes.ts";
+import { benchFlood, benchLanes, laneRatio } from "./lanes.ts";
 import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
 import { benchMigrations } from "./migrations.ts";
@@ -28,6 +28,7 @@ import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
 import { addTargets } from "./targets.ts";
 import { benchUploads } from "./uploads.ts";
+import { benchYears } from "./years.ts";
 import { benchAdjustments, benchTwoConsumers, benchWorkflow } from "./workflow.ts";
 
 interface Scenario {
@@ -48,9 +49,14 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   latency: { summary: "one order on an idle system", usual: true, run: benchLatency },
   steady: { summary: "one order among 500 a second", usual: true, run: benchSteady },
   lanes: {
-    summary: "web orders beside a file that drains, and beside tokens that flood the API",
+    summary: "web orders beside a file that drains, also of the same 100 products",
     usual: false,
     run: benchLanes,
+  },
+  flood: {
+    summary: "one order a second while 100 tokens flood the API",
+    usual: false,
+    run: benchFlood,
   },
   flash: {
     summary:
@@ -96,6 +102,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     run: benchMigrations,
   },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
+  years: {
+    summary: "proofs, figures, start and pages with --orders=10000000 in the tables",
+    usual: false,
+    run: benchYears,
+  },
   pages: { summary: "the dashboard with a million orders", usual: false, run: benchPages },
   sizes: {
     summary: "a million orders: memory, and what one more costs; makes the chart",
@@ -118,6 +129,7 @@ Usage: deno task bench [OPTIONS] [SCENARIO...]
   --largest=N          orders that the scenario sizes drains at once (default 1000000)
   --least-ratio=R      fail if the drain is slower than R times the floor
   --least-import=R     fail if the import is slower than R times the floor
+  --most-lane-ratio=R  fail if web orders beside a file wait longer than R times what the file takes (scenario lanes)
   --json               one object as the last line instead of a table
   --help               this text
 
@@ -147,6 +159,8 @@ interface BenchArgs {
   form: BenchForm;
   /** Least shares of the floor, by scenario. */
   minRatios: Partial<Record<"drain" | "import", number>>;
+  /** Most of a file's time that 99 of 100 web orders beside it may wait. */
+  maxLaneRatio: number | undefined;
   json: boolean;
 }
 
@@ -165,6 +179,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
       "form",
       "least-ratio",
       "least-import",
+      "most-lane-ratio",
       "_",
     ],
     unknown: (name) => {
@@ -187,7 +202,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
   if (engine !== "mariadb" && engine !== "mysql") throw wrong("--engine must be mariadb or mysql");
   const form = benchForms.find((one) => one === (parsed.form ?? "shopify"));
   if (form === undefined) throw wrong(`--form must be ${benchForms.join(", ")}`);
-  const ratio = (name: "least-ratio" | "least-import") => {
+  const ratio = (name: "least-ratio" | "least-import" | "most-lane-ratio") => {
     const text = parsed[name];
     if (text === undefined) return undefined;
     if (!(Number(text) > 0)) throw wrong(`--${name} must be positive`);
@@ -213,6 +228,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
     largest: integer("largest", 1_000_000, 1_000),
     form,
     minRatios: { drain: ratio("least-ratio"), import: ratio("least-import") },
+    maxLaneRatio: ratio("most-lane-ratio"),
     json: parsed.json === true,
   };
 }
@@ -245,15 +261,29 @@ async function bench(args: BenchArgs): Promise<number> {
       const settings = { orders, runs, durable, buffer_pool_mb: bufferPoolMb };
       console.log(JSON.stringify({ machine, settings, figures }));
     }
-    return judge(figures, args.minRatios);
+    return judge(figures, args);
   } finally {
     await stage.close();
   }
 }
 
 /** The guard against regressions: an exit code. */
-function judge(figures: readonly Figure[], minRatios: BenchArgs["minRatios"]): number {
+function judge(
+  figures: readonly Figure[],
+  { minRatios, maxLaneRatio }: Pick<BenchArgs, "minRatios" | "maxLaneRatio">,
+): number {
   let code = 0;
+  if (maxLaneRatio !== undefined) {
+    const ratios = figures.filter(({ what }) => what === laneRatio);
+    if (ratios.length === 0) throw new Error("--most-lane-ratio needs the scenario lanes");
+    for (const { scenario, value } of ratios) {
+      if (value <= maxLaneRatio) continue;
+      console.error(
+        `bench: ${scenario} waited ${value.toFixed(2)} of its time, not ${maxLaneRatio}`,
+      );
+      code = 1;
+    }
+  }
   for (const [name, min] of Object.entries(minRatios)) {
     if (min === undefined) continue;
     const ratio = figures.find(({ scenario, what }) => scenario === name && what === "× floor");

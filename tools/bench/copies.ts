@@ -17,14 +17,22 @@ const tables = [
   "notification_logs",
 ] as const;
 
-/** Days between one copy and the next: what was settled is spread over a year. */
-const daysApart = 7;
-
 /** Hours between the first orders of two copies. */
 const hoursApart = 39;
 
 /** Every so many copies, one is in another currency. */
 const otherCurrencyEvery = 5;
+
+/** When something came about, by the clock of the database. */
+const timeColumns: ReadonlySet<string> = new Set([
+  "reserved_time",
+  "settled_time",
+  "paid_at",
+  "processed_at",
+  "sent_at",
+  "created_at",
+  "updated_at",
+]);
 
 /** What is copied, as {@linkcode readOriginals} found it. */
 export interface Originals {
@@ -60,20 +68,36 @@ export async function readOriginals(db: Database): Promise<Originals> {
  * on earlier days, every fifth time in another currency. A copy that is made once more fails.
  *
  * @param copy from 1
+ * @param daysBack days by which it was settled, and all that belongs to it came about, before the original
  */
 export async function copyOrders(
   db: Database,
   { highestIds, columns }: Originals,
   copy: number,
+  daysBack: number,
 ): Promise<void> {
   for (const table of tables) {
     const names = columns[table]!;
     await db.query(`
       insert into ${table} (${names.join(", ")})
-      select ${names.map((name) => copied(table, name, highestIds, copy)).join(", ")}
+      select ${names.map((name) => copied(table, name, highestIds, { copy, daysBack })).join(", ")}
       from ${table}
       where id <= ${highestIds[table]}
       order by id`);
+  }
+}
+
+/** Has the originals come about so many days before. */
+export async function backdateOriginals(
+  db: Database,
+  { columns }: Originals,
+  days: number,
+): Promise<void> {
+  for (const table of tables) {
+    const times = columns[table]!.filter((name) => timeColumns.has(name));
+    await db.query(
+      `update ${table} set ${times.map((name) => `${name} = ${earlier(name, days)}`).join(", ")}`,
+    );
   }
 }
 
@@ -90,7 +114,7 @@ function copied(
   table: typeof tables[number],
   column: string,
   highestIds: Originals["highestIds"],
-  copy: number,
+  { copy, daysBack }: { copy: number; daysBack: number },
 ): string {
   const distant = (of: typeof tables[number]) => `${column} + ${highestIds[of]! * copy}`;
   switch (column) {
@@ -111,6 +135,7 @@ function copied(
     case "recipient_email":
       return `concat('${copy}.', ${column})`;
     case "idempotency_key":
+    case "provider_key":
       return "null";
     case "currency":
       return copy % otherCurrencyEvery === 0 ? "'GBP'" : column;
@@ -120,19 +145,15 @@ function copied(
       // An event of a refund names it.
       return table !== "notification_logs" ? column : `if(refund_id is null, event,
         concat(substring_index(event, ':', 1), ':', refund_id + ${highestIds.refunds! * copy}))`;
-    case "reserved_time":
-    case "settled_time":
-      // A time that stands for none stays so.
-      return `if(${column} < '2000-01-01', ${column}, ${column} - interval ${
-        copy * daysApart
-      } day)`;
-    case "paid_at":
-    case "processed_at":
-    case "sent_at":
-    case "created_at":
-    case "updated_at":
-      return `${column} - interval ${copy * daysApart} day`;
     default:
-      return column;
+      return earlier(column, daysBack);
   }
+}
+
+/** A time so many days before; any other column as it is. */
+function earlier(column: string, days: number): string {
+  if (!timeColumns.has(column)) return column;
+  const before = `${column} - interval ${days} day`;
+  // A time that stands for none stays so.
+  return column.endsWith("_time") ? `if(${column} < '2000-01-01', ${column}, ${before})` : before;
 }

@@ -29,6 +29,9 @@ const orders = 1_000_000;
 /** Orders that went all the way through the product; the others are copies of them. */
 const originals = 20_000;
 
+/** Days between one copy and the next: what was settled is spread over a year. */
+const daysApart = 7;
+
 /** One in so many paid orders is refunded. */
 const refundedEvery = 40;
 
@@ -52,18 +55,24 @@ export async function benchPages(stage: Stage): Promise<Figure[]> {
   stage.log(`their copies, up to ${orders} orders`);
   const found = await readOriginals(deployment.db);
   const copies = orders / originals - 1;
-  for (let copy = 1; copy <= copies; copy++) await copyOrders(deployment.db, found, copy);
+  for (let copy = 1; copy <= copies; copy++) {
+    await copyOrders(deployment.db, found, copy, copy * daysApart);
+  }
   await takeStock(deployment.db, copies);
   stage.log("figures and proof");
   await finishOrders(stage, deployment);
-  const figures = await timePages(stage, deployment);
+  const figures = await timePages(stage, deployment, orders);
   await deployment.close();
   return figures;
 }
 
 /** Orders that went all the way: settled, some of them refunded. */
-async function bringOriginals(stage: Stage, deployment: Deployment): Promise<void> {
-  await runImport(stage, deployment, await makeOrdersFile(stage, { orders: originals }));
+export async function bringOriginals(
+  stage: Stage,
+  deployment: Deployment,
+  orders = originals,
+): Promise<void> {
+  await runImport(stage, deployment, await makeOrdersFile(stage, { orders }));
   await runDrain(stage, deployment);
   await refundSome(deployment);
   await runDrain(stage, deployment);
@@ -77,8 +86,16 @@ async function finishOrders(stage: Stage, deployment: Deployment): Promise<void>
   await runImport(stage, deployment, await makeOrdersFile(stage, { orders: waiting, seed: 2 }));
 }
 
-/** Asks for every page, one after the other. */
-async function timePages(stage: Stage, deployment: Deployment): Promise<Figure[]> {
+/**
+ * Asks for every page, one after the other.
+ *
+ * @param orders how many there are: one of the middle is asked for
+ */
+export async function timePages(
+  stage: Stage,
+  deployment: Deployment,
+  orders: number,
+): Promise<Figure[]> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = { ...deployment.env, PORT: String(port), RATE_LIMIT: "0" };
@@ -86,7 +103,7 @@ async function timePages(stage: Stage, deployment: Deployment): Promise<Figure[]
   const figures: Figure[] = [];
   try {
     await untilAnswered(`${url}/livez`);
-    for (const [name, path] of await pagesOf(deployment)) {
+    for (const [name, path] of await pagesOf(deployment, orders)) {
       stage.log(path);
       const times: number[] = [];
       for (let request = 0; request <= requests; request++) {
@@ -124,7 +141,7 @@ async function refundSome(deployment: Deployment): Promise<void> {
   }
 }
 
-async function storeDeadLetters({ db }: Deployment): Promise<void> {
+export async function storeDeadLetters({ db }: Deployment): Promise<void> {
   await db.query(
     `
     insert into dead_letters
@@ -142,7 +159,7 @@ async function storeDeadLetters({ db }: Deployment): Promise<void> {
 }
 
 /** Every page, and every way to look for something, by name. */
-async function pagesOf({ db }: Deployment): Promise<[name: string, path: string][]> {
+async function pagesOf({ db }: Deployment, orders: number): Promise<[string, string][]> {
   const [order] = await db.query(
     `
     select orders.id, orders.external_order_id, customers.external_id,
@@ -151,7 +168,7 @@ async function pagesOf({ db }: Deployment): Promise<[name: string, path: string]
     from orders
     join customers on customers.id = orders.customer_id
     where orders.id = ?`,
-    [orders / 2],
+    [Math.round(orders / 2)],
   );
   const [letter] = await db.query("select max(id) as id from dead_letters");
   const [oldest] = await db.query("select date(placed_at) as day from orders where id = 100");

@@ -15,7 +15,7 @@ import { makeOrdersFile, runImport } from "./import.ts";
 import { type Deployment, openDeployment, type Stage } from "./stage.ts";
 
 /** Orders in the tables when the cost is measured for the first time. */
-const smallest = 10_000;
+export const smallest = 10_000;
 
 /** Orders to one measurement, at every size: the same share of it is a process that starts. */
 const sampleOrders = 10_000;
@@ -33,7 +33,7 @@ const lookMs = 500;
 const maxLooks = 60;
 
 /** What the orders of one measurement took, each in microseconds. */
-interface Sample {
+export interface Sample {
   importUs: number;
   drainUs: number;
   /** Of the clock, while they were drained. */
@@ -121,7 +121,7 @@ export async function benchSizes(stage: Stage, chartPath: string): Promise<Figur
 /** The chart's place among the benchmarks. */
 export const chartPath = join(import.meta.dirname!, "cost_by_size.svg");
 
-interface Part {
+export interface Part {
   /** Of the orders: every part has its own. */
   seed: number;
   /** Whether `verify` looks at the database afterwards, which takes its time in large tables. */
@@ -129,7 +129,7 @@ interface Part {
 }
 
 /** Imports orders, file by file, and drains all of them at once. */
-async function fill(
+export async function fill(
   stage: Stage,
   deployment: Deployment,
   { orders, seed, verified }: Part & { orders: number },
@@ -161,7 +161,8 @@ async function untilQuiet({ engines: { database } }: Stage): Promise<void> {
   }
 }
 
-async function measure(
+/** Imports and drains {@linkcode sampleOrders} more orders, and tells what each of them took. */
+export async function measure(
   stage: Stage,
   deployment: Deployment,
   { seed, verified }: Part,

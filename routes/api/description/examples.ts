@@ -781,6 +781,8 @@ const report = {
   ok: true,
   checked_at: "2026-01-05T10:12:00.000Z",
   seconds: 1.2,
+  incremental: false,
+  sealed: { orders: 12_480, refunds: 310, proven_since: "2026-01-05T09:58:00.000000Z" },
   checks: [{
     name: "stock",
     ok: true,

@@ -39,6 +39,16 @@ const report = z.object({
   ok: z.boolean(),
   checked_at: time,
   seconds: z.number(),
+  incremental: z.boolean().optional().meta({
+    description: "Whether only what is not sealed was looked at",
+  }),
+  sealed: z.object({
+    orders: count,
+    refunds: count,
+    proven_since: time.nullable().meta({
+      description: "Each seal was looked at since then; null where there are none",
+    }),
+  }).optional().meta({ description: "Orders and refunds of closed days, each with a checksum" }),
   checks: z.array(z.object({
     name: z.enum(["stock", "money", "kpis", "notifications", "homes"]),
     ok: z.boolean(),

@@ -564,6 +564,7 @@ Deno.test("no token ends up in the log", async () => {
   await ask(api, "GET", "/orders", undefined, { authorization: "Bearer guessed-secret" });
   const text = recorded.lines.join("\n");
   assert.match(text, /"actor":"api:reader"/);
-  assert.doesNotMatch(text, /secret/);
+  // The path of a route is no secret.
+  assert.doesNotMatch(text.replaceAll("/webhook-endpoints/1/secret", ""), /secret/);
   assert.ok(!text.includes(tokenHash("reader-secret")));
 });

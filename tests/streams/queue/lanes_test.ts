@@ -251,6 +251,31 @@ Deno.test("a group is drained when both of its lanes are", () =>
     await assertConsistent(flow);
   }));
 
+Deno.test("the bulk lane has one transaction at a time once live messages come, and many without", () =>
+  withWorkflow("lane_limit", async (flow) => {
+    let limit = () => 0;
+    const db = {
+      ...flow.db,
+      withTransactions: (max: () => number) => flow.db.withTransactions(limit = max),
+    };
+    const env = { DATABASE_URL: flow.test.databaseUrl, REDIS_URL: flow.test.redisUrl };
+    const config = parseConfig({ ...env, GATEWAY_DELAY_MS: "0" });
+    const limits = async () => {
+      const seen = new Set<number>();
+      const onTurn = () => void seen.add(limit());
+      const options = { groups: [], batchSize: 7, drain: true, onTurn };
+      await runConsumers({ ...flow, db, config }, options, new AbortController().signal);
+      return [...seen];
+    };
+    await flow.add(some(30, "bulk"), 50, "bulk");
+    const [without, ...more] = await limits();
+    assert.deepEqual(more, []);
+    assert.ok(without! > 1, `${without} at once`);
+    await flow.add(some(1, "live"));
+    assert.ok((await limits()).includes(1));
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a message in either lane is a home, for the proof and for a recovery", () =>
   withWorkflow("lane_homes", async (flow) => {
     const [live] = await flow.add(some(1, "live"));

@@ -9,6 +9,7 @@ import {
   readVerificationFailures,
   verifyAndRepair,
 } from "../../../streams/verification/verify_regularly.ts";
+import type { VerifyReport } from "../../../streams/verification/verify.ts";
 import { sweepOrphans } from "../../../streams/recovery/recover.ts";
 import {
   dumpFigures,
@@ -271,4 +272,24 @@ Deno.test("a proof that can't be made is tried ever more rarely, and people are 
     await verifyAndRepair(flow);
     assert.equal(await readVerificationFailures(flow), null);
     assert.deepEqual(await raisedAlerts(flow, 600_000), []);
+  }));
+
+Deno.test("verifyAndRepair() looks at everything until that agrees and takes long, and then once a day", () =>
+  withSettled("regular_proofs", async (flow) => {
+    const { redis, keys } = flow;
+    const proof = async () => {
+      await verifyAndRepair(flow);
+      return (JSON.parse((await redis.get(keys.proof))!) as VerifyReport).incremental;
+    };
+    const whole = async (changes: Partial<VerifyReport>) => {
+      const report = JSON.parse((await redis.get(keys.wholeProof))!) as VerifyReport;
+      await redis.set(keys.wholeProof, JSON.stringify({ ...report, ...changes }));
+    };
+    assert.deepEqual([await proof(), await proof()], [false, false]);
+    await whole({ seconds: 11 });
+    assert.deepEqual([await proof(), await proof()], [true, true]);
+    await whole({ ok: false });
+    assert.equal(await proof(), false);
+    await whole({ seconds: 11, checked_at: new Date(Date.now() - 90_000_000).toISOString() });
+    assert.equal(await proof(), false);
   }));

@@ -43,6 +43,7 @@ Deno.test("orders are shown, found, listed and downloaded alike, archived or not
       "/orders?failure_reason=insufficient_stock",
       "/orders?updated_since=2020-01-01T00:00:00Z",
       "/orders.csv",
+      "/events",
       `/notifications?order=${id}`,
       `/notifications/${log!.id}`,
       "/products/MUG",
