@@ -44,7 +44,7 @@ const maxCloseMs = 500;
 
 /**
  * While a server stays read-only every write fails, and would have all others opened anew: once in this time
- * is enough to meet its successor.
+ * is enough to meet its successor. What is asked for sooner comes at its end, because it may be about those opened meanwhile.
  */
 const minRenewalMs = 1_000;
 
@@ -84,6 +84,7 @@ export function openPool(
     counts: () => countsOf(lists),
     close: () => {
       unwatch();
+      generations.end();
       return closed ??= closePool(pool, lent);
     },
   };
@@ -96,26 +97,35 @@ interface Generations {
   /** The one that a connection was prepared in; undefined before. */
   of(connection: object): number | undefined;
   note(connection: object, generation: number): void;
-  /** Has none of the open connections lent again, and ends those that are free. */
+  /** Has none of the open connections lent again, and ends those that are free; at once or a moment later. */
   renew(): void;
+  /** Renews no more. */
+  end(): void;
 }
 
 function generationsOf({ _freeConnections: free }: Lists): Generations {
   const generations = new WeakMap<object, number>();
   let generation = 0;
   let renewedAt = -Infinity;
+  let soon: ReturnType<typeof setTimeout> | undefined;
+  const renew = () => {
+    clearTimeout(soon);
+    soon = undefined;
+    renewedAt = performance.now();
+    generation++;
+    const idle = Array.from({ length: free.length }, (_, index) => free.get(index));
+    for (const connection of idle) connection.destroy();
+  };
   return {
     current: () => generation,
     of: (connection) => generations.get(connection),
     note: (connection, opened) => generations.set(connection, opened),
     renew() {
-      const now = performance.now();
-      if (now - renewedAt < minRenewalMs) return;
-      renewedAt = now;
-      generation++;
-      const idle = Array.from({ length: free.length }, (_, index) => free.get(index));
-      for (const connection of idle) connection.destroy();
+      const restMs = renewedAt + minRenewalMs - performance.now();
+      if (restMs <= 0) renew();
+      else soon ??= setTimeout(renew, restMs);
     },
+    end: () => clearTimeout(soon),
   };
 }
 

@@ -93,7 +93,7 @@ Deno.test("listProviders() reads a few rows by index however many payments there
     await noteChargeKeys(flow.db, "http", [{ key: "charge_x", orderId: 1 }]);
     const { db, sent } = observeDatabase(flow.db);
     assert.deepEqual(await listProviders(db), ["http", "simulated"]);
-    assert.equal(sent.length, 4);
+    assert.equal(sent.length, 5);
     for (const { sql } of sent) {
       const plan = await flow.rows(`explain ${sql}`, [""]);
       assert.match(JSON.stringify(plan), /payments_provider_ref|PRIMARY/);

@@ -70,7 +70,7 @@ Deno.test("ordersClient() has a type for every route of the document but the pro
   const [, schema] = /export type ApiSchema = \{\n(.*?)\n\};\n/s.exec(source)!;
   const typed = [...schema!.matchAll(/^ {2}"([^"]+)": \{(.*?)(?=^ {2}"|$(?![^]))/gms)].flatMap(
     ([, path, methods]) =>
-      [...methods!.matchAll(/\$(get|post|put|delete):/g)].map(([, method]) =>
+      [...methods!.matchAll(/\$(get|post|put|patch|delete):/g)].map(([, method]) =>
         `${method!.toUpperCase()} ${path!.replace(/:(\w+)/g, "{$1}")}`
       ),
   );

@@ -7,6 +7,7 @@ import { migrate } from "../../../db/connection/migrate.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
 import { ask, assertProblem, openApi, orderBodyOf } from "../../routes/api.ts";
+import { until } from "../../provider.ts";
 
 /** Has a server refuse changes, as one that was demoted and lives on. */
 const demote = (server: OwnDatabase) =>
@@ -142,7 +143,7 @@ Deno.test("POST /orders and /readyz follow a planned change of primaries", async
     assert.equal((await ask(own, "GET", "/readyz")).status, 200);
     const names = await second.administer("select external_order_id as name from orders.orders");
     assert.deepEqual(names.map(({ name }) => name), ["taken"]);
-    assert.equal(await clients(first), 0);
+    await until("nothing is left at the old primary", async () => await clients(first) === 0);
   } finally {
     await db.close();
     await api.close();

@@ -8,6 +8,7 @@ import { judgeHosts } from "../../../domain/operation/diagnosis.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { type ReplicatedPair, replicatedPair, setReadOnly } from "../../replicated_pair.ts";
 import { ask, openApi, orderBodyOf } from "../../routes/api.ts";
+import { until } from "../../provider.ts";
 
 const portOf = async (db: Database) =>
   toInteger((await db.query("select @@port as port"))[0]!.port);
@@ -54,7 +55,7 @@ Deno.test("of several hosts the one that takes changes is found, and followed as
     assert.equal((await ask(own, "GET", "/readyz")).status, 200);
     await openAll(db, 4);
     assert.equal(await portOf(db), second.port);
-    assert.equal(await clients(first), 0, "nothing is left at the old primary");
+    await until("nothing is left at the old primary", async () => await clients(first) === 0);
     const names = await second.administer(
       "select external_order_id as name from orders.orders order by id",
     );
