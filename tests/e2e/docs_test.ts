@@ -3,12 +3,14 @@ import { setStage } from "./stage.ts";
 
 const stage = setStage("docs_e2e");
 
-stage.test("the page at /docs shows every route, and tries them", async ({ page }) => {
+stage.test("the page at /docs shows every route and webhook, and tries them", async ({ page }) => {
   await page.goto("/docs");
-  const { paths } = await (await page.request.get("/openapi.json")).json() as {
-    paths: Record<string, Record<string, unknown>>;
-  };
-  const count = Object.values(paths).flatMap((path) => Object.keys(path)).length;
+  const { paths, webhooks } = await (await page.request.get("/openapi.json")).json() as Record<
+    "paths" | "webhooks",
+    Record<string, Record<string, unknown>>
+  >;
+  const count = [...Object.values(paths), ...Object.values(webhooks)]
+    .flatMap((path) => Object.keys(path)).length;
   await page.locator(".opblock").first().waitFor();
   assert.equal(await page.locator(".opblock").count(), count);
 
