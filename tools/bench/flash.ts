@@ -118,6 +118,12 @@ const readStreams: ReadLines = ({ redis, keys }) =>
     }
   }));
 
+/** The orders as they stand in the file. */
+const readFile: ReadLines = async ({ db }) => {
+  const rows = await db.query("select id from orders order by external_order_id");
+  return [rows.map(({ id }) => toInteger(id))];
+};
+
 function flashOrder(number: number, orders: number): IncomingOrder {
   const order = syntheticOrder(number, { orders, declinedShare: 0 });
   return { ...order, items: [{ sku: "FLASH", name: "Lantern", unitPriceCents: 4_200, qty: 1 }] };
@@ -155,7 +161,7 @@ const postAll: Bring = async ({ orders }, deployment, units) => {
 };
 
 const ways: readonly { name: string; bring: Bring; readLines: ReadLines }[] = [
-  { name: "from a file", bring: importAll, readLines: readStreams },
+  { name: "from a file", bring: importAll, readLines: readFile },
   { name: "over HTTP", bring: postAll, readLines: readStreams },
 ];
 
