@@ -87,7 +87,7 @@ async function assertWhole({ db, redis }: { db: Database; redis: RedisClient }):
     "select count(*) as orders, count(distinct external_order_id) as ids from orders",
   );
   assert.deepEqual([toInteger(row!.orders), toInteger(row!.ids)], [orders, orders]);
-  const stream = keysFor("", "EUR").stream("orders");
+  const stream = keysFor("", "EUR").stream("orders", "bulk");
   const published = (await redis.xrange(stream, "-", "+")).map(([, fields]) => fields.join(" "));
   assert.ok(new Set(published).size >= orders, String(published.length));
   const runs = await db.query("select status, orders from imports");
