@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ask, openApi, orderBodyOf } from "../../api.ts";
+import { migrate } from "../../../../db/connection/migrate.ts";
 import { testContext } from "../../../support.ts";
 
 /** Longer than it takes to ask for several things at once. */
@@ -63,6 +64,7 @@ function startRelay(url: string) {
 
 Deno.test("POST /orders waits for its engines at most six times, one after another: five for the database, then for Redis", async () => {
   const test = await testContext("round_trips");
+  await migrate(test.databaseUrl);
   const relay = startRelay(test.databaseUrl);
   const api = await openApi("round_trips", { DATABASE_URL: relay.url });
   const place = async (customer: number) => {
