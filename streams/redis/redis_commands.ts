@@ -17,9 +17,9 @@ import type { RedisDeps } from "./keys.ts";
 // deno-fmt-ignore
 const trials: readonly (readonly string[])[] = [
   ["PING"], ["TIME"], ["INFO", "server"], ["SCAN", "0", "COUNT", "1"],
-  ["SET", "text", "1", "EX", "60"], ["GET", "text"], ["MGET", "text"], ["EXISTS", "text"],
+  ["SET", "text", "1", "EX", "60"], ["GET", "text"], ["GETRANGE", "text", "0", "1"], ["MGET", "text"], ["EXISTS", "text"],
   ["TYPE", "text"], ["INCRBY", "text", "1"], ["EXPIRE", "text", "60"], ["PEXPIRE", "text", "60000"], ["PTTL", "text"],
-  ["SETBIT", "other", "1", "1"], ["BITFIELD", "other", "SET", "u1", "1", "1"], ["EXPIRE", "other", "60"],
+  ["SETBIT", "other", "1", "1"], ["SETRANGE", "other", "0", "a"], ["BITFIELD", "other", "SET", "u1", "1", "1"], ["EXPIRE", "other", "60"],
   ["RENAME", "other", "text"], ["EXPIRE", "text", "60"],
   ["HSET", "hash", "f", "1"], ["EXPIRE", "hash", "60"], ["HINCRBY", "hash", "f", "1"],
   ["HSETNX", "hash", "f", "1"],
@@ -31,7 +31,7 @@ const trials: readonly (readonly string[])[] = [
   ["ZREVRANGE", "zset", "0", "0"], ["ZRANGEBYSCORE", "zset", "0", "1"], ["ZRANGEBYLEX", "zset", "-", "+"],
   ["ZSCAN", "zset", "0"], ["ZREM", "zset", "n"], ["ZREMRANGEBYSCORE", "zset", "5", "6"],
   ["XGROUP", "CREATE", "stream", "g", "0", "MKSTREAM"], ["EXPIRE", "stream", "60"],
-  ["XADD", "stream", "*", "f", "v"], ["XLEN", "stream"], ["XRANGE", "stream", "-", "+", "COUNT", "1"],
+  ["XADD", "stream", "*", "f", "v"], ["XLEN", "stream"], ["XRANGE", "stream", "-", "+", "COUNT", "1"], ["XREVRANGE", "stream", "+", "-", "COUNT", "1"],
   ["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "stream", ">"],
   ["XPENDING", "stream", "g"], ["XCLAIM", "stream", "g", "c", "0", "1-1"], ["XACK", "stream", "g", "1-1"],
   ["XDEL", "stream", "1-1"], ["XTRIM", "stream", "MAXLEN", "100"], ["XINFO", "GROUPS", "stream"], ["XGROUP", "DELCONSUMER", "stream", "g", "c"],

@@ -422,8 +422,9 @@ Deno.test("orders are archived and brought back while they are refunded and othe
     let isOver = false, moved = 0;
     const archiver = async () => {
       while (!isOver) {
-        moved += await archiveAll(flow);
-        moved += await restoreAllOrders(flow);
+        const archived = await archiveAll(flow);
+        const restored = await restoreAllOrders(flow);
+        moved += archived + restored;
       }
     };
     const refunder = async () => {

@@ -75,6 +75,7 @@ Deno.test("purgeOld() deletes what is old and what nobody needs, and nothing els
     assert.deepEqual(await purgeOld(deps), {
       rejects: 0,
       stock_rejects: 0,
+      webhooks: 0,
       attempts: 1,
       archived_attempts: 0,
       dead_letters: 0,
@@ -100,6 +101,7 @@ Deno.test("purgeOld() keeps all for ever where that is set, and dead letters of 
     const nothing = {
       rejects: 0,
       stock_rejects: 0,
+      webhooks: 0,
       attempts: 0,
       archived_attempts: 0,
       dead_letters: 0,
