@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Database } from "../../../db/connection/database.ts";
 import { decideReservations } from "../../../domain/order/reserve.ts";
+import type { ReserveMessage } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue, orphan } from "../consistent.ts";
 import { failingFor } from "../failing_database.ts";
@@ -162,6 +164,27 @@ Deno.test("who decides for the dead tries as often as they did, and leaves alone
     assert.deepEqual(statuses, expected, "a unit is left to the suspect");
     await reserveAll(flow, [heir!]);
     assert.deepEqual(await served(flow, ids), firstOf(15, 20));
+  }));
+
+Deno.test("an order that comes again, twice, leaves those in between their turn", () =>
+  withWorkflow("first_come_twice", async (flow) => {
+    const { redis, keys } = flow;
+    const stream = keys.stream("orders", "bulk"), retries = keys.retries("orders", "bulk");
+    const orders = one("hot", 3);
+    const ids = await addIds(flow, orders.slice(0, 2), 2);
+    const twice = { type: "order.reserve", orderId: ids[0]!, amountCents: 1, currency: "EUR" };
+    await publish(flow, [{ message: twice as ReserveMessage }], { lane: "bulk" });
+    ids.push(...await addIds(flow, orders.slice(2), 2));
+    await redis.xreadgroup("GROUP", "orders", "slow", "COUNT", 3, "STREAMS", stream, ">");
+    const [first, , again] = await redis.xrange(stream, "-", "+");
+    await redis.zadd(retries, 1, first![0], 1, again![0]);
+    const [heir, next] = consumersOf(flow, 2);
+    heir!.batchSize = 2;
+    heir!.reclaimAt = next!.reclaimAt = Infinity;
+    assert.equal((await consumeOnce(heir!)).handled, 2);
+    assert.equal((await consumeOnce(next!)).handled, 1);
+    await reserveAll(flow, [next!]);
+    assert.deepEqual(await served(flow, ids), firstOf(2, 3));
   }));
 
 Deno.test("one that is tried again keeps its place, and holds up nobody who gets his units in any case", () =>
