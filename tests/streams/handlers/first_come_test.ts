@@ -6,6 +6,7 @@ import type { ReserveMessage } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
+import { awaitTurn, passTurn } from "../../../streams/handlers/reserve_turns.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue, orphan } from "../consistent.ts";
@@ -185,6 +186,39 @@ Deno.test("an order that comes again, twice, leaves those in between their turn"
     assert.equal((await consumeOnce(next!)).handled, 1);
     await reserveAll(flow, [next!]);
     assert.deepEqual(await served(flow, ids), firstOf(2, 3));
+  }));
+
+Deno.test("who waits is not told of thousands that were passed over each time that it looks", () =>
+  withWorkflow("first_come_looks", async (flow) => {
+    const { redis, keys } = flow;
+    await addIds(flow, one("hot", 12), 20);
+    const entries = await redis.xrange(keys.stream("orders", "bulk"), "-", "+");
+    const messages = entries.map(([id], at) => ({ id, orderId: at + 1 }));
+    const replies: number[] = [];
+    const watched = new Proxy(redis, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        if (name !== "script_turn_look") return value.bind(target);
+        return async (...args: unknown[]) => {
+          const reply = await value.apply(target, args);
+          replies.push((reply as unknown[]).length);
+          return reply;
+        };
+      },
+    });
+    const deps = { ...flow, redis: watched, lane: "bulk" } as const;
+    await passTurn(deps, messages[9]!.id, messages.slice(0, 10), []);
+    const decided = (some: readonly { orderId: number }[]) =>
+      Promise.resolve(new Set(some.map(({ orderId }) => orderId)));
+    const { passedOver } = await awaitTurn(deps, [messages[11]!], decided);
+    assert.equal(passedOver.length, 10);
+    assert.ok(replies.length > 3);
+    assert.deepEqual(
+      replies.filter((length) => length > 3),
+      [23, 23],
+      "to decide, and at its turn",
+    );
   }));
 
 Deno.test("one that is tried again keeps its place, and holds up nobody who gets his units in any case", () =>
