@@ -83,6 +83,8 @@ export interface TransactionStatements {
   hasBegun(): boolean;
   /** True once it was committed with its statements. */
   hasEnded(): boolean;
+  /** Refuses whatever waits or is asked for from now on: it would be committed by itself, or belong to another transaction. */
+  end(reason: unknown): void;
 }
 
 /** What goes with the statements of a transaction. */
@@ -97,7 +99,8 @@ export interface TransactionEnds {
  * Sends the statements of a transaction: those that are asked for at the same moment, without waiting for each other's
  * answers, go to the server in one packet, and what begins the transaction goes with the first. On a network each packet
  * costs a round trip. They are run in the order in which they were asked for. After one that fails, none of those asked for with it
- * is run; and after an error by which the server may have ended the transaction, nothing is: it would be committed by itself.
+ * is run; and after an error by which the server may have ended the transaction, or none has begun, nothing is: it would be
+ * committed by itself.
  */
 export function sendTogether(
   connection: mysql.PoolConnection,
@@ -113,7 +116,7 @@ export function sendTogether(
   let over: { error: unknown } | undefined;
 
   const refuse = (batch: readonly Waiting[], error: unknown) => {
-    if (isRetryable(error)) over ??= { error };
+    if (isRetryable(error) || error instanceof NotTogether) over ??= { error };
     for (const { reject } of batch) reject(error);
   };
 
@@ -131,7 +134,7 @@ export function sendTogether(
         const texts = ways.together.isOff() || first.length + batch.length === 1
           ? undefined
           : textsWithin(connection, batch);
-        if (texts === undefined) await sendSingly(sendOne, first, batch);
+        if (texts === undefined) await sendSingly(sendOne, first, batch, () => over);
         else {
           const isAll = commit !== undefined && first.length > 0;
           const packet = [...first, ...texts, ...(isAll ? [commit] : [])];
@@ -149,6 +152,9 @@ export function sendTogether(
   return {
     hasBegun: () => hasBegun,
     hasEnded: () => hasEnded,
+    end: (reason) => {
+      over ??= { error: reason };
+    },
     send: (asked) =>
       new Promise((resolve, reject) => {
         waiting.push({ ...asked, resolve, reject });
@@ -181,14 +187,19 @@ async function sendPacket(
   }
 }
 
-/** Sends statements one after another, and none after one that fails. */
+/** Sends statements one after another, and none after one that fails, or once the transaction is over. */
 async function sendSingly(
   sendOne: Send,
   first: readonly string[],
   batch: readonly Waiting[],
+  whyOver: () => { error: unknown } | undefined,
 ): Promise<void> {
   for (const sql of first) await sendOne({ sql, values: [], isPrepared: false });
-  for (const asked of batch) asked.resolve(await sendOne(asked));
+  for (const asked of batch) {
+    const over = whyOver();
+    if (over !== undefined) throw over.error;
+    asked.resolve(await sendOne(asked));
+  }
 }
 
 /** Statements as text; undefined where they are too long to go together. */

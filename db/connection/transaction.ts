@@ -90,6 +90,7 @@ export function transactorOf({ server, limits, within }: DatabaseSessions): Tran
         end();
         return result;
       } catch (error) {
+        own.end(error);
         if (own.hasBegun() && !isFatal(error) && !isWrongServer(error)) {
           await connection.query({ sql: "rollback", timeout });
           end();

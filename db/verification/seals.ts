@@ -373,6 +373,21 @@ export async function addUnsealed(
   );
 }
 
+/**
+ * Notes that the payment which an order ended by, whose row must be locked, is to be given back after all: sealing may have
+ * passed it as one that is over.
+ */
+export async function addReopenedPayment(tx: Queryable, orderId: number): Promise<void> {
+  await tx.run(
+    `
+    insert ignore into unsealed_rows (kind, id)
+    select 'payment', payments.id
+    from payments force index (payments_order_once)
+    where payments.order_id = ? and payments.surplus = 0`,
+    [orderId],
+  );
+}
+
 /** Forgets rows that are sealed now. */
 export async function removeUnsealed(
   tx: Queryable,

@@ -56,6 +56,8 @@ export async function reserveOrders(
   };
   const outcomes = new Map<number, Outcome>();
   const line = [...firstOf.values()];
+  // Between two that come again others may stand, so what comes twice says nothing of those before its second time.
+  const lastId = deliveries.some(({ again }) => again) ? undefined : deliveries.at(-1)!.id;
   for (let from = 0; from < line.length;) {
     const rest = line.slice(from);
     const { count, passedOver } = await awaitTurn(deps, rest, decideAhead);
@@ -66,7 +68,7 @@ export async function reserveOrders(
       deps,
       own,
       passedOver,
-      isLast ? deliveries.at(-1)!.id : undefined,
+      isLast ? lastId : undefined,
     );
     arrived.push(...round.arrived);
     for (const [orderId, outcome] of round.outcomes) outcomes.set(orderId, outcome);

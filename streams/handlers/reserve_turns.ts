@@ -101,8 +101,10 @@ export async function awaitTurn(
       deadline = now + patienceMs;
       round = 1;
     } else if (now >= deadline) {
+      const ahead = await lookAhead(deps, ids, { tellsPassedOver: true });
+      if (ahead.before === "" || ahead.mark !== mark) continue;
       const isLast = round >= maxRounds;
-      const passed = await decideAhead(deps, { ...look, isLast }, decide);
+      const passed = await decideAhead(deps, { ...ahead, isLast }, decide);
       if (passed === null) {
         round++;
         deadline = performance.now() + patienceMs;
@@ -154,16 +156,18 @@ interface Ahead {
   passedOver: Undecided[];
 }
 
+/** @param options.tellsPassedOver also where others come first */
 async function lookAhead(
   { redis, keys, lane }: TurnDeps,
   ids: readonly string[],
+  { tellsPassedOver = false } = {},
 ): Promise<Ahead> {
   const scriptKeys = [
     keys.stream(group, lane),
     keys.turn(group, lane),
     keys.passedOver(group, lane),
   ];
-  const args = [`${type} `, ...ids];
+  const args = [`${type} `, tellsPassedOver ? 1 : 0, ...ids];
   const reply = await runScript(redis, turnLookScript, scriptKeys, args);
   const [before, mark, count, ...passed] = reply as [string, string, number, ...string[]];
   const passedOver: Undecided[] = [];

@@ -6,7 +6,8 @@
 -- KEYS[1]  stream     KEYS[2] mark: id up to which all are decided, but those of KEYS[3]
 -- KEYS[3]  hash of those that were passed over (id -> order id)
 -- ARGV[1]  how a message begins that has a turn
--- ARGV[2..] ids in their order: all of them, or the first of some that were read at once
+-- ARGV[2]  1 to tell those that were passed over also where it is not their turn: it is looked every few milliseconds
+-- ARGV[3..] ids in their order: all of them, or the first of some that were read at once
 -- Returns  {the last undecided id before the first of these or '', the mark or '', how many of these come before the
 --          next undecided one of others, id, order id, ...}: those that were passed over, with their orders
 
@@ -33,18 +34,18 @@ local function last_between(low, high)
   end
 end
 
-local before = last_between(after_mark, ARGV[2])
+local before = last_between(after_mark, ARGV[3])
 local count = 1
 if before == '' then
-  while ARGV[count + 2] do
-    local other = last_between('(' .. ARGV[count + 1], ARGV[count + 2])
+  while ARGV[count + 3] do
+    local other = last_between('(' .. ARGV[count + 2], ARGV[count + 3])
     if other ~= '' and #call('XREVRANGE', KEYS[1], other, after_mark, 'COUNT', 1) > 0 then break end
     count = count + 1
   end
 end
 
 local result = {before, mark, count}
-if call('EXISTS', KEYS[3]) == 1 then
+if (before == '' or ARGV[2] == '1') and call('EXISTS', KEYS[3]) == 1 then
   local passed = call('HGETALL', KEYS[3])
   for i = 1, #passed, 2 do
     if #call('XRANGE', KEYS[1], passed[i], passed[i]) == 0 then

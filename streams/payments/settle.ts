@@ -33,6 +33,7 @@ import {
   readPayments,
   recordLatePayment,
 } from "../../db/payments/payments.ts";
+import { addReopenedPayment } from "../../db/verification/seals.ts";
 import { noteSupersededOutcome } from "../../db/payments/superseded_charges.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../../domain/messages/messages.ts";
@@ -418,6 +419,7 @@ async function recordLate(
 ): Promise<void> {
   if (!await recordLatePayment(tx, message, now)) return;
   const { orderId } = message;
+  await addReopenedPayment(tx, orderId);
   const detail = `order was ${orders.get(orderId)!.status}`;
   events.push({ orderId, event: "payment_late", detail });
 }

@@ -151,7 +151,8 @@ function scopesOf(work: MissedWork, recent: Recent | null): readonly Scope[] {
   const { marks, unsealed, paymentIds } = recent;
   if (work === openWork.order_notices) return unsealed.orders;
   if (work === openWork.refund_notices) return unsealed.refunds;
-  return [{ after: marks.payment }, { ids: paymentIds }];
+  const passed = paymentIds.filter((id) => id <= marks.payment);
+  return [{ after: marks.payment }, { ids: passed }];
 }
 
 /** @returns the ids of those that nothing holds */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { testContext } from "../../support.ts";
 
@@ -108,4 +109,29 @@ Deno.test("nothing is sent of a transaction that a deadlock has ended", () =>
     await Promise.all([one, two]);
     assert.equal(tries, 2);
     assert.deepEqual((await notes(db)).map(([id]) => id), [1, 2, 11, 20, 21, 22, 23]);
+  }));
+
+Deno.test("nothing is sent of a transaction that was rolled back while some of it was still to be asked for or sent", () =>
+  withTable("statements_late", async (db) => {
+    await db.run("insert into notes values (1, 'a')");
+    let late: Promise<unknown> = Promise.resolve();
+    const failing = db.transaction((tx) => {
+      late = sleep(50).then(() => tx.run("insert into notes values (2, 'late')"));
+      return Promise.all([tx.run("insert into notes values (1, 'b')"), late]);
+    });
+    await assert.rejects(failing, /Duplicate/);
+    await assert.rejects(late, /Duplicate/);
+    let others: Promise<unknown> = Promise.resolve();
+    const changed = db.transaction(async (tx) => {
+      // Long, so that they go one by one.
+      const first = tx.run("insert into notes values (3, left(?, 1))", ["c".repeat(70_000)]);
+      others = Promise.allSettled(
+        [4, 5].map((id) => tx.run("insert into notes values (?, 'd')", [id])),
+      );
+      await first;
+      throw new Error("changed its mind");
+    });
+    await assert.rejects(changed, /changed its mind/);
+    await others;
+    assert.deepEqual(await notes(db), [[1, "a"]]);
   }));

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Database } from "../../../db/connection/database.ts";
 import { decideReservations } from "../../../domain/order/reserve.ts";
+import type { ReserveMessage } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
+import { awaitTurn, passTurn } from "../../../streams/handlers/reserve_turns.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue, orphan } from "../consistent.ts";
 import { failingFor } from "../failing_database.ts";
@@ -162,6 +165,60 @@ Deno.test("who decides for the dead tries as often as they did, and leaves alone
     assert.deepEqual(statuses, expected, "a unit is left to the suspect");
     await reserveAll(flow, [heir!]);
     assert.deepEqual(await served(flow, ids), firstOf(15, 20));
+  }));
+
+Deno.test("an order that comes again, twice, leaves those in between their turn", () =>
+  withWorkflow("first_come_twice", async (flow) => {
+    const { redis, keys } = flow;
+    const stream = keys.stream("orders", "bulk"), retries = keys.retries("orders", "bulk");
+    const orders = one("hot", 3);
+    const ids = await addIds(flow, orders.slice(0, 2), 2);
+    const twice = { type: "order.reserve", orderId: ids[0]!, amountCents: 1, currency: "EUR" };
+    await publish(flow, [{ message: twice as ReserveMessage }], { lane: "bulk" });
+    ids.push(...await addIds(flow, orders.slice(2), 2));
+    await redis.xreadgroup("GROUP", "orders", "slow", "COUNT", 3, "STREAMS", stream, ">");
+    const [first, , again] = await redis.xrange(stream, "-", "+");
+    await redis.zadd(retries, 1, first![0], 1, again![0]);
+    const [heir, next] = consumersOf(flow, 2);
+    heir!.batchSize = 2;
+    heir!.reclaimAt = next!.reclaimAt = Infinity;
+    assert.equal((await consumeOnce(heir!)).handled, 2);
+    assert.equal((await consumeOnce(next!)).handled, 1);
+    await reserveAll(flow, [next!]);
+    assert.deepEqual(await served(flow, ids), firstOf(2, 3));
+  }));
+
+Deno.test("who waits is not told of thousands that were passed over each time that it looks", () =>
+  withWorkflow("first_come_looks", async (flow) => {
+    const { redis, keys } = flow;
+    await addIds(flow, one("hot", 12), 20);
+    const entries = await redis.xrange(keys.stream("orders", "bulk"), "-", "+");
+    const messages = entries.map(([id], at) => ({ id, orderId: at + 1 }));
+    const replies: number[] = [];
+    const watched = new Proxy(redis, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        if (name !== "script_turn_look") return value.bind(target);
+        return async (...args: unknown[]) => {
+          const reply = await value.apply(target, args);
+          replies.push((reply as unknown[]).length);
+          return reply;
+        };
+      },
+    });
+    const deps = { ...flow, redis: watched, lane: "bulk" } as const;
+    await passTurn(deps, messages[9]!.id, messages.slice(0, 10), []);
+    const decided = (some: readonly { orderId: number }[]) =>
+      Promise.resolve(new Set(some.map(({ orderId }) => orderId)));
+    const { passedOver } = await awaitTurn(deps, [messages[11]!], decided);
+    assert.equal(passedOver.length, 10);
+    assert.ok(replies.length > 3);
+    assert.deepEqual(
+      replies.filter((length) => length > 3),
+      [23, 23],
+      "to decide, and at its turn",
+    );
   }));
 
 Deno.test("one that is tried again keeps its place, and holds up nobody who gets his units in any case", () =>

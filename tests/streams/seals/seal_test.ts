@@ -3,6 +3,7 @@ import process from "node:process";
 import type { Database, Queryable } from "../../../db/connection/database.ts";
 import { listSeals, listUnsealed, readSealedSums } from "../../../db/verification/seals.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { ensureGroup } from "../../../streams/queue/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { proveStalest } from "../../../streams/seals/prove_seals.ts";
 import { sealLate, sealNext } from "../../../streams/seals/seal.ts";
@@ -386,4 +387,43 @@ Deno.test("sealing that breaks off at any statement leaves sums and seals that a
     assert.ok(broken > 20, `${broken}`);
     assert.equal(await sealAll(flow), 0);
     await expectSound(flow);
+  }));
+
+Deno.test("money that came late for an order that is sealed, and is to go back, is missed where it has no message", () =>
+  withSettled("seal_late_money", async (flow) => {
+    const { declined } = flow.ids;
+    await backdate(flow, 1);
+    const [late] = await flow.rows("select amount_cents from payments where order_id = ?", [
+      declined,
+    ]);
+    for (const isSealed of [false, true]) {
+      if (isSealed) {
+        await flow.rows("update payments set status = 'DECLINED' where order_id = ?", [declined]);
+        await flow.rows("delete from unsealed_rows");
+        await sealAll(flow);
+      }
+      await publish(flow, [{
+        message: {
+          type: "payment.callback",
+          orderId: declined,
+          amountCents: Number(late!.amount_cents),
+          currency: "EUR",
+          outcome: "succeeded",
+          provider: "simulated",
+          providerRef: `late ${isSealed}`,
+        },
+      }]);
+      await flow.turn("payments");
+      await flow.redis.del(flow.keys.stream("refunds"));
+      await ensureGroup(flow, "refunds");
+      for (const report of await bothProofs(flow)) {
+        const found = driftOf(report, "homes").map(({ subject }) => subject);
+        assert.equal(found.length, 1, `sealed: ${isSealed}, incremental: ${report.incremental}`);
+        assert.match(found[0]!, new RegExp(`order ${declined}$`));
+      }
+    }
+    await flow.rows("update payments set status = 'REVERSED' where order_id = ?", [declined]);
+    await sealAll(flow);
+    await expectSound(flow);
+    assert.deepEqual(await flow.rows("select id from unsealed_rows where kind = 'payment'"), []);
   }));
