@@ -200,22 +200,27 @@ async function deliverTo(
   const isTooLate = () => performance.now() - takenAt > leaseMs - config.notifyTimeoutMs - 5_000;
   let gone = false;
   try {
-    const target = targetOf(deps, endpoint.id);
-    const bodies = await bodiesOf(db, endpoint, claimed);
-    const inOrder = [...Map.groupBy(claimed, ({ eventId }) => subjectOf(bodies.get(eventId)))];
+    const target = targetOf(deps, endpoint.id, claimed);
+    const bodies = (await target())?.bodies;
+    const inOrder = [...Map.groupBy(claimed, ({ eventId }) => subjectOf(bodies?.get(eventId)))];
     await concurrently(inOrder.map(([, some]) => some), concurrency, async (some) => {
       for (const delivery of some) {
         const to = await target();
         if (to === undefined || gone || signal.aborted || isTooLate()) return;
         untried.delete(delivery.id);
         const startedAt = performance.now();
-        const body = bodies.get(delivery.eventId);
+        const body = to.bodies.get(delivery.eventId);
         const result = to.secrets.length === 0
           ? unsigned
           : body === undefined
           ? vanished
           : await postWebhook(
-            { ...to, timeoutMs: config.notifyTimeoutMs, fetch: post.fetch },
+            {
+              url: to.url,
+              secrets: to.secrets,
+              timeoutMs: config.notifyTimeoutMs,
+              fetch: post.fetch,
+            },
             { id: delivery.eventId, body: JSON.stringify(body) },
           );
         if (result.gone === true && !gone) {
@@ -292,26 +297,31 @@ function subjectOf(body: FeedEvent | TestBody | undefined): string {
   return "items" in data ? `product ${data.items[0]?.sku}` : "";
 }
 
-/** Where an endpoint is posted to, and what signs. */
+/** Where an endpoint is posted to, what signs, and what is posted, by the ids of the events. */
 interface Target {
   url: string;
   secrets: string[];
+  bodies: Map<string, FeedEvent | TestBody>;
 }
 
 /**
  * Tells an endpoint's target as it was a second ago at the earliest: what was taken may take minutes to post, and whoever has switched
- * it off or taken a secret away meanwhile has done so for that as well.
+ * it off, taken a secret away or erased a person meanwhile has done so for that as well.
  *
  * @returns a function that gives undefined where nothing is to be posted any more
  */
-function targetOf({ db, config }: WebhookDeps, id: number): () => Promise<Target | undefined> {
+function targetOf(
+  { db, config }: WebhookDeps,
+  id: number,
+  claimed: readonly ClaimedDelivery[],
+): () => Promise<Target | undefined> {
   const read = async () => {
     const endpoint = await readEndpoint(db, id);
     if (endpoint === undefined || !endpoint.enabled) return undefined;
     const secrets = (await readSigningSecrets(db, id)).flatMap((kept) =>
       openSecret(kept, config.webhookSecretsKey) ?? []
     );
-    return { url: endpoint.url, secrets };
+    return { url: endpoint.url, secrets, bodies: await bodiesOf(db, endpoint, claimed) };
   };
   let known = Promise.resolve<Target | undefined>(undefined);
   let readAt = -Infinity;

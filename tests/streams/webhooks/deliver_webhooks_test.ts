@@ -375,6 +375,24 @@ Deno.test("what waits for an erased person's order is posted without them", asyn
   });
 });
 
+Deno.test("what was taken for a slow endpoint is posted without who is erased meanwhile, a second later", async () => {
+  await withEndpoints([["order.created"]], async ({ receiver }) => {
+    const orderId = await storeOrder(api.deps.db, { customer: "Gone-10" });
+    await happen(...Array.from({ length: 10 }, () => [orderId, "created"] as [number, "created"]));
+    receiver.answer = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return new Response(null, { status: 204 });
+    };
+    const delivering = deliver();
+    while (receiver.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eraseCustomer(api.deps, { externalId: "Gone-10" }, operator);
+    await delivering;
+    assert.match(receiver.received[0]!.text, /Gone-10/);
+    assert.equal(receiver.received.length, 10);
+    assert.doesNotMatch(receiver.received.at(-1)!.text, /gone|erased:/i);
+  });
+});
+
 Deno.test("what is old and over is deleted, and what waits is not", async () => {
   await withEndpoints([["order.paid"]], async ({ receiver }) => {
     await happen([await storeOrder(api.deps.db), "paid"]);
