@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { bodyPieces, tooLargeText } from "./body_pieces.ts";
 import { inTime } from "./body_times.ts";
+import type { Caller } from "./caller.ts";
 import { httpProblem } from "./problem.ts";
 
 /** Deno takes the memory of a declared body at once, so what is only promised must be small. */
@@ -20,6 +21,12 @@ const maxInHandBytes = 67_108_864;
  * second in which nobody else is answered.
  */
 const maxWorkedOnBytes = 1_048_576;
+
+/**
+ * The part of either that one token gets: who sends slowly, or waits for a place, keeps no other token out. Where nobody is
+ * asked who they are, nobody is told from others.
+ */
+const tokenShare = 0.75;
 
 /** What a file counts as, however small it comes: its lines are read one by one, and let others have their turn. */
 const fileBytes = 262_144;
@@ -39,7 +46,7 @@ const fileBytes = 262_144;
 export function limitBody(
   max: { bytes: number; ms: number; advice?: string; asFile?: boolean },
 ): MiddlewareHandler {
-  let inHandBytes = 0;
+  const inHand = bytesByToken();
   const takeTurn = turns(maxWorkedOnBytes);
   return async (c, next) => {
     const tooLarge = () => httpProblem(c, 413, tooLargeText(max));
@@ -54,11 +61,13 @@ export function limitBody(
         return await next();
       }
     }
+    const token = tokenOf(c);
     let ownBytes = 0;
     const isTooMuch = (bytes: number) => {
       ownBytes += bytes;
-      inHandBytes += bytes;
-      return inHandBytes > maxInHandBytes;
+      inHand.add(token, bytes);
+      return inHand.all() > maxInHandBytes ||
+        (token !== null && inHand.of(token) > maxInHandBytes * tokenShare);
     };
     const tooMany = () =>
       httpProblem(c, 503, "Too many large bodies come at once; try again later", {
@@ -76,13 +85,33 @@ export function limitBody(
         pieces.push(piece);
       }
       c.req.raw = new Request(c.req.url, { method, headers, body: new Blob(pieces) });
-      if (max.asFile) endTurn = await takeTurn(fileBytes);
-      else if (ownBytes > smallBytes) endTurn = await takeTurn(ownBytes);
+      if (max.asFile) endTurn = await takeTurn(fileBytes, token);
+      else if (ownBytes > smallBytes) endTurn = await takeTurn(ownBytes, token);
       return await next();
     } finally {
       endTurn?.();
-      inHandBytes -= ownBytes;
+      inHand.add(token, -ownBytes);
     }
+  };
+}
+
+function tokenOf(c: Context): string | null {
+  return (c.get("caller") as Caller | undefined)?.name ?? null;
+}
+
+/** Counts bytes, of all and of each token. */
+function bytesByToken() {
+  const counts = new Map<string | null, number>();
+  let all = 0;
+  return {
+    all: () => all,
+    of: (token: string | null) => counts.get(token) ?? 0,
+    add(token: string | null, bytes: number): void {
+      all += bytes;
+      const own = (counts.get(token) ?? 0) + bytes;
+      if (own === 0) counts.delete(token);
+      else counts.set(token, own);
+    },
   };
 }
 
@@ -90,30 +119,45 @@ export function limitBody(
 const maxRestMs = 100;
 
 /**
- * Lets so many bytes at once, in the order in which they come; each says when its turn is over. Whoever waits begins only after a
- * rest as long as the turn before: one body after the other would be worked on else, and nobody else be answered.
+ * Lets so many bytes at once, in the order in which they come but for those of a token that has its share; each says when its turn
+ * is over. Whoever waits begins only after a rest as long as the turn before: one body after the other would be worked on else,
+ * and nobody else be answered.
  *
  * @param max of all; of more in one piece no others are let beside it
  */
-function turns(max: number): (bytes: number) => Promise<() => void> {
-  const waiting: { bytes: number; begin: () => void }[] = [];
-  let taken = 0;
-  const fits = (bytes: number) => taken === 0 || taken + bytes <= max;
-  const free = (bytes: number) => {
-    taken -= bytes;
-    while (waiting.length > 0 && fits(waiting[0]!.bytes)) {
-      const { bytes, begin } = waiting.shift()!;
-      taken += bytes;
+function turns(max: number): (bytes: number, token: string | null) => Promise<() => void> {
+  const waiting: { bytes: number; token: string | null; begin: () => void }[] = [];
+  const taken = bytesByToken();
+  const fits = (bytes: number) => taken.all() === 0 || taken.all() + bytes <= max;
+  const hasShare = (bytes: number, token: string | null) =>
+    token !== null && taken.of(token) > 0 && taken.of(token) + bytes > max * tokenShare;
+  /** The first that waits for others alone; of those of a token none overtakes another. */
+  const findNext = () => {
+    const held = new Set<string | null>();
+    return waiting.findIndex(({ bytes, token }) => {
+      if (!held.has(token) && !hasShare(bytes, token)) return true;
+      held.add(token);
+      return false;
+    });
+  };
+  const free = (bytes: number, token: string | null) => {
+    taken.add(token, -bytes);
+    for (;;) {
+      const next = findNext();
+      if (next < 0 || !fits(waiting[next]!.bytes)) return;
+      const [{ bytes, token, begin }] = waiting.splice(next, 1) as [typeof waiting[number]];
+      taken.add(token, bytes);
       begin();
     }
   };
-  return async (bytes) => {
-    if (waiting.length === 0 && fits(bytes)) taken += bytes;
-    else await new Promise<void>((begin) => waiting.push({ bytes, begin }));
+  return async (bytes, token) => {
+    const isNext = findNext() < 0 && !waiting.some((one) => one.token === token);
+    if (isNext && fits(bytes) && !hasShare(bytes, token)) taken.add(token, bytes);
+    else await new Promise<void>((begin) => waiting.push({ bytes, token, begin }));
     const begunAt = performance.now();
     return () => {
-      if (waiting.length === 0) free(bytes);
-      else setTimeout(free, Math.min(maxRestMs, performance.now() - begunAt), bytes);
+      if (waiting.length === 0) free(bytes, token);
+      else setTimeout(free, Math.min(maxRestMs, performance.now() - begunAt), bytes, token);
     };
   };
 }

@@ -48,6 +48,9 @@ const batch = 32;
 /** A lease outlives the longest posting of all that was taken by this, in milliseconds. */
 const leaseReserveMs = 15_000;
 
+/** How long an endpoint is posted to without another look at it, in milliseconds. */
+const knownMs = 1_000;
+
 /** How often is looked for what is due, in milliseconds. */
 const lookMs = 1_000;
 
@@ -197,28 +200,32 @@ async function deliverTo(
   const isTooLate = () => performance.now() - takenAt > leaseMs - config.notifyTimeoutMs - 5_000;
   let gone = false;
   try {
-    const secrets = (await readSigningSecrets(db, endpoint.id)).flatMap((kept) =>
-      openSecret(kept, config.webhookSecretsKey) ?? []
-    );
-    const bodies = await bodiesOf(db, endpoint, claimed);
-    const inOrder = [...Map.groupBy(claimed, ({ eventId }) => subjectOf(bodies.get(eventId)))];
+    const target = targetOf(deps, endpoint.id, claimed);
+    const bodies = (await target())?.bodies;
+    const inOrder = [...Map.groupBy(claimed, ({ eventId }) => subjectOf(bodies?.get(eventId)))];
     await concurrently(inOrder.map(([, some]) => some), concurrency, async (some) => {
       for (const delivery of some) {
-        if (gone || signal.aborted || isTooLate()) return;
+        const to = await target();
+        if (to === undefined || gone || signal.aborted || isTooLate()) return;
         untried.delete(delivery.id);
         const startedAt = performance.now();
-        const body = bodies.get(delivery.eventId);
-        const result = secrets.length === 0
+        const body = to.bodies.get(delivery.eventId);
+        const result = to.secrets.length === 0
           ? unsigned
           : body === undefined
           ? vanished
           : await postWebhook(
-            { url: endpoint.url, secrets, timeoutMs: config.notifyTimeoutMs, fetch: post.fetch },
+            {
+              url: to.url,
+              secrets: to.secrets,
+              timeoutMs: config.notifyTimeoutMs,
+              fetch: post.fetch,
+            },
             { id: delivery.eventId, body: JSON.stringify(body) },
           );
         if (result.gone === true && !gone) {
           gone = true;
-          await switchOff(deps, endpoint);
+          await switchOff(deps, { id: endpoint.id, url: to.url });
         }
         turn[result.error === null ? "sent" : "failed"]++;
         await settleWebhook(db, claim, {
@@ -290,7 +297,47 @@ function subjectOf(body: FeedEvent | TestBody | undefined): string {
   return "items" in data ? `product ${data.items[0]?.sku}` : "";
 }
 
-async function switchOff({ db, log }: WebhookDeps, endpoint: WebhookEndpoint): Promise<void> {
+/** Where an endpoint is posted to, what signs, and what is posted, by the ids of the events. */
+interface Target {
+  url: string;
+  secrets: string[];
+  bodies: Map<string, FeedEvent | TestBody>;
+}
+
+/**
+ * Tells an endpoint's target as it was a second ago at the earliest: what was taken may take minutes to post, and whoever has switched
+ * it off, taken a secret away or erased a person meanwhile has done so for that as well.
+ *
+ * @returns a function that gives undefined where nothing is to be posted any more
+ */
+function targetOf(
+  { db, config }: WebhookDeps,
+  id: number,
+  claimed: readonly ClaimedDelivery[],
+): () => Promise<Target | undefined> {
+  const read = async () => {
+    const endpoint = await readEndpoint(db, id);
+    if (endpoint === undefined || !endpoint.enabled) return undefined;
+    const secrets = (await readSigningSecrets(db, id)).flatMap((kept) =>
+      openSecret(kept, config.webhookSecretsKey) ?? []
+    );
+    return { url: endpoint.url, secrets, bodies: await bodiesOf(db, endpoint, claimed) };
+  };
+  let known = Promise.resolve<Target | undefined>(undefined);
+  let readAt = -Infinity;
+  return () => {
+    if (performance.now() - readAt >= knownMs) {
+      readAt = performance.now();
+      known = read();
+    }
+    return known;
+  };
+}
+
+async function switchOff(
+  { db, log }: WebhookDeps,
+  endpoint: Pick<WebhookEndpoint, "id" | "url">,
+): Promise<void> {
   await disableGone(db, endpoint, "it answered 410 Gone");
   log.error("webhook endpoint disabled", {
     endpoint: endpoint.id,

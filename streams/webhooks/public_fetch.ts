@@ -13,6 +13,9 @@ import { isPublicAddress } from "../../domain/operation/network.ts";
 /** The error for a name or an address that leads into a private network. */
 const privateError = "its address is a private one; WEBHOOK_PRIVATE_ADDRESSES allows those";
 
+/** Heads such as `103 Early Hints` that may come before an answer's own: whoever sends more has none. */
+const maxHeadsBefore = 16;
+
 /** Statuses whose answers have no body. */
 const bodiless: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -36,8 +39,12 @@ export interface PublicFetch {
  * that leads elsewhere a moment later helps nobody. Redirects are not followed.
  *
  * @param resolve for tests
+ * @param isPublic for tests, whose receivers are on this machine
  */
-export function publicFetch(resolve: Resolve = lookup): PublicFetch {
+export function publicFetch(
+  resolve: Resolve = lookup,
+  isPublic: typeof isPublicAddress = isPublicAddress,
+): PublicFetch {
   const agents = {
     "http:": new HttpAgent({ keepAlive: true }),
     "https:": new HttpsAgent({ keepAlive: true }),
@@ -46,7 +53,7 @@ export function publicFetch(resolve: Resolve = lookup): PublicFetch {
     resolve(name, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return found(error);
       // One that is private among them is enough: nobody public has such a name.
-      if (addresses.length === 0 || addresses.some(({ address }) => !isPublicAddress(address))) {
+      if (addresses.length === 0 || addresses.some(({ address }) => !isPublic(address))) {
         return found(new Error(privateError));
       }
       if (options.all) return found(null, addresses);
@@ -56,7 +63,7 @@ export function publicFetch(resolve: Resolve = lookup): PublicFetch {
     fetch: (input, init = {}) => {
       const url = new URL(String(input));
       const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
-      if (isPublicAddress(host) === false) return Promise.reject(new TypeError(privateError));
+      if (isPublic(host) === false) return Promise.reject(new TypeError(privateError));
       const { signal } = init;
       return new Promise<Response>((resolve, reject) => {
         const fail = (error: Error) => reject(signal?.aborted ? signal.reason : error);
@@ -67,8 +74,28 @@ export function publicFetch(resolve: Resolve = lookup): PublicFetch {
           agent: isSecure ? agents["https:"] : agents["http:"],
           lookup: guarded as never,
           signal: signal ?? undefined,
-        }, (answer) => resolve(responseOf(answer)));
+        });
+        const giveUp = (why: string) => {
+          const error = new Error(why);
+          fail(error);
+          asked.destroy(error);
+        };
         asked.on("error", fail);
+        // What is thrown here would end the process: whoever is asked may answer anything.
+        asked.on("response", (answer) => {
+          const status = answer.statusCode ?? 0;
+          if (status < 200 || status > 599) giveUp(`it answered ${status}, which is no status`);
+          else resolve(responseOf(answer));
+        });
+        // Nobody reads the connection then, and nothing else would end it.
+        asked.on("upgrade", (_answer, socket) => {
+          socket.destroy();
+          giveUp("it wants to speak another protocol");
+        });
+        let headsBefore = 0;
+        asked.on("information", () => {
+          if (++headsBefore > maxHeadsBefore) giveUp("it sends heads without end and no answer");
+        });
         asked.end(init.body as string);
       });
     },
@@ -77,7 +104,7 @@ export function publicFetch(resolve: Resolve = lookup): PublicFetch {
 }
 
 function responseOf(answer: IncomingMessage): Response {
-  const status = answer.statusCode ?? 500;
+  const status = answer.statusCode!;
   const headers = new Headers();
   const { "retry-after": retryAfter } = answer.headers;
   if (retryAfter !== undefined) headers.set("retry-after", retryAfter);

@@ -178,7 +178,8 @@ export const orderListQuery = z.object({
 export const feedQuery = z.object({
   type: optionalQuery(
     "Only events of these types, parted by commas: `order.paid`, or `order.*` for all that begin so",
-    queryText().transform((text) => text.split(",").map((one) => one.trim()))
+    // Each is held against every event that is read, and a query has room for thousands of the same.
+    queryText().transform((text) => [...new Set(text.split(",").map((one) => one.trim()))])
       .refine(
         (chosen) => chosen.every(isEventChoice),
         "must be types of events such as order.paid or order.*, parted by commas",

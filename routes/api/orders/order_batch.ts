@@ -63,6 +63,8 @@ export interface BatchOptions {
   working?: number;
   /** Batches that may wait for their turn; default 8. */
   waiting?: number;
+  /** Longest wait for a turn, in milliseconds; default 10 s: what is turned away later was answered already, and taken after that. */
+  waitMs?: number;
   /** Longest wait for whoever is to read the next answers, in milliseconds; then the batch ends where it is; default 30 s. */
   silentMs?: number;
 }
@@ -91,9 +93,9 @@ type ReadLine = { line: BatchLine } & ({ order: IncomingOrder } | { problem: Pro
 export function batchTaker(
   deps: AppDeps,
   hold: HoldKey,
-  { working = 4, waiting = 8, silentMs }: BatchOptions = {},
+  { working = 4, waiting = 8, waitMs = 10_000, silentMs }: BatchOptions = {},
 ): (c: Context) => Promise<Response> {
-  const takePlace = placesFor(working, waiting);
+  const takePlace = placesFor({ working, waiting, waitMs });
   return async (c) => {
     const body = await readBatchBody(c);
     const digest = createHash("sha256").update(body.bytes).digest("hex");
@@ -387,17 +389,19 @@ function untaken({ number }: BatchLine): string {
  * Lets so many work at once, and so many wait: of one token all but one of each at the most, so that whoever never reads its
  * answers keeps nobody else out.
  *
- * @returns gives a token a place, which is to be left in the end; it rejects with `unavailable` where too many wait
+ * @returns gives a token a place, which is to be left in the end; it rejects with `unavailable` where too many wait, or one has
+ * waited for too long
  */
 function placesFor(
-  working: number,
-  waiting: number,
+  { working, waiting, waitMs }: Required<Pick<BatchOptions, "working" | "waiting" | "waitMs">>,
 ): (token: string | null) => Promise<() => void> {
   const queue: { token: string | null; begin: () => void }[] = [];
   const taken: (string | null)[] = [];
   // Where nobody is asked who they are, nobody is told from others.
   const hasShare = (token: string | null, of: readonly (string | null)[], places: number) =>
     token !== null && of.filter((one) => one === token).length >= Math.max(1, places - 1);
+  const tooMany = () =>
+    new WorkflowError("unavailable", "Too many batches are waiting; try again later");
   const mayWork = (token: string | null) =>
     taken.length < working && !hasShare(token, taken, working);
   const work = (token: string | null) => {
@@ -411,8 +415,17 @@ function placesFor(
   return async (token) => {
     if (mayWork(token)) return work(token);
     if (queue.length >= waiting || hasShare(token, queue.map(({ token }) => token), waiting)) {
-      throw new WorkflowError("unavailable", "Too many batches are waiting; try again later");
+      throw tooMany();
     }
-    return await new Promise((resolve) => queue.push({ token, begin: () => resolve(work(token)) }));
+    const place = Promise.withResolvers<() => void>();
+    const own = { token, begin: () => place.resolve(work(token)) };
+    queue.push(own);
+    const timer = setTimeout(() => {
+      const at = queue.indexOf(own);
+      if (at < 0) return;
+      queue.splice(at, 1);
+      place.reject(tooMany());
+    }, waitMs);
+    return await place.promise.finally(() => clearTimeout(timer));
   };
 }

@@ -319,6 +319,32 @@ Deno.test("a secret that was replaced signs as well until its time is over", asy
   });
 });
 
+Deno.test("what was decided about an endpoint counts for what was taken for it as well, a second later", async () => {
+  await withEndpoints([["order.paid"], ["order.paid"]], async (off, renewed) => {
+    for (const { id, receiver } of [off, renewed]) {
+      receiver.answer = async () => {
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        return new Response(null, { status: 204 });
+      };
+      for (let n = 0; n < 12; n++) await testEndpoint(api.deps, id, operator);
+    }
+    const delivering = deliver();
+    while (off.receiver.received.length * renewed.receiver.received.length === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await changeEndpoint(api.deps, off.id, { enabled: false }, operator);
+    await rotateSecret(api.deps, renewed.id, operator, 0);
+    await delivering;
+    for (const { receiver: { received } } of [off, renewed]) {
+      assert.ok(received.length < 10, `${received.length} posted`);
+    }
+    assert.ok(renewed.receiver.refused > 0);
+    const waiting = (await rows()).filter(({ endpoint_id }) => endpoint_id === off.id)
+      .filter(({ status, claim }) => status === "WAITING" && claim === null);
+    assert.equal(waiting.length, 12 - off.receiver.received.length);
+  });
+});
+
 Deno.test("a test event is posted to the endpoint alone, whatever it has chosen", async () => {
   await withEndpoints([["refund.failed"], ["*"]], async ({ id, receiver }, other) => {
     const eventId = await testEndpoint(api.deps, id, operator);
@@ -346,6 +372,24 @@ Deno.test("what waits for an erased person's order is posted without them", asyn
     await deliver();
     assert.equal(receiver.received.length, 1);
     assert.doesNotMatch(receiver.received[0]!.text, /gone|erased:/i);
+  });
+});
+
+Deno.test("what was taken for a slow endpoint is posted without who is erased meanwhile, a second later", async () => {
+  await withEndpoints([["order.created"]], async ({ receiver }) => {
+    const orderId = await storeOrder(api.deps.db, { customer: "Gone-10" });
+    await happen(...Array.from({ length: 10 }, () => [orderId, "created"] as [number, "created"]));
+    receiver.answer = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return new Response(null, { status: 204 });
+    };
+    const delivering = deliver();
+    while (receiver.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eraseCustomer(api.deps, { externalId: "Gone-10" }, operator);
+    await delivering;
+    assert.match(receiver.received[0]!.text, /Gone-10/);
+    assert.equal(receiver.received.length, 10);
+    assert.doesNotMatch(receiver.received.at(-1)!.text, /gone|erased:/i);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
 import { postWebhook } from "../../../streams/notifications/post_webhook.ts";
 import { publicFetch } from "../../../streams/webhooks/public_fetch.ts";
 
@@ -71,4 +71,47 @@ Deno.test("publicFetch() passes on what a look-up fails with", async () => {
   const result = await postWebhook(options("https://gone.example/", ask.fetch), webhook);
   assert.match(result.error!, /no such name/);
   ask.close();
+});
+
+/** A receiver on this machine that answers with these bytes, over and over where it is said. */
+async function answerTo(bytes: string, isEndless = false) {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    const write = () => {
+      do if (socket.destroyed) return; while (socket.write(bytes) && isEndless);
+    };
+    if (isEndless) socket.on("drain", write);
+    socket.once("data", write);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const ask = publicFetch(undefined, () => true);
+  try {
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const begun = performance.now();
+    const result = await postWebhook(options(url, ask.fetch), webhook);
+    return { ...result, ms: performance.now() - begun };
+  } finally {
+    ask.close();
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
+
+Deno.test("publicFetch() outlives whatever a receiver answers", async () => {
+  for (const status of [600, 999]) {
+    const { error } = await answerTo(`HTTP/1.1 ${status} Odd\r\ncontent-length: 0\r\n\r\n`);
+    assert.match(error!, new RegExp(`${status}, which is no status`));
+  }
+  const upgrade = "HTTP/1.1 101 Other\r\nupgrade: other\r\nconnection: upgrade\r\n\r\n";
+  assert.match((await answerTo(upgrade)).error!, /another protocol/);
+  const hints = await answerTo("HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(100), true);
+  assert.match(hints.error!, /heads without end/);
+  assert.ok(hints.ms < 1_500, `${hints.ms} ms`);
+  const hint = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
+  const { error, statusCode } = await answerTo(
+    `${hint}HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n`,
+  );
+  assert.deepEqual({ error, statusCode }, { error: null, statusCode: 200 });
 });

@@ -6,6 +6,7 @@ import { tokenHash } from "../../../../domain/operation/api_token.ts";
 import { streamEvents } from "../../../../routes/api/events/stream_events.ts";
 import { feedStart } from "../../../../domain/feed/feed_position.ts";
 import { anOperator } from "../../../operator.ts";
+import { feedQuery } from "../../../../routes/api/description/queries.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 
 let api: Api;
@@ -396,4 +397,9 @@ Deno.test("a token has so many streams at once, gives each back, and needs the s
   } finally {
     await guarded.close();
   }
+});
+
+Deno.test("a type of events that is named again and again is looked for once", () => {
+  const type = Array(4_000).fill("refund.*, order.paid").join(",");
+  assert.deepEqual(feedQuery.parse({ type }).type, ["refund.*", "order.paid"]);
 });

@@ -344,6 +344,20 @@ Deno.test("a token that reads no answers leaves a place for others, to be worked
   assert.equal((await lines(await second)).length, 1);
 });
 
+Deno.test("a batch that was turned away after a long wait is not taken later", async () => {
+  const app = routeWith({ working: 1, waitMs: 20 });
+  const batch = ndjson(Array.from({ length: 2_001 }, () => orderBodyOf()));
+  const unread = await send(batch, {}, app);
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const late = ndjson([orderBodyOf()]);
+  await problem(await send(late, key, app), 503, "unavailable");
+  const before = await orders();
+  await unread.body!.cancel();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(await orders(), before);
+  assert.equal((await lines(await send(late, key, app))).length, 1);
+});
+
 Deno.test("a batch needs the scope orders, and says nothing of customers without read", async () => {
   const config = {
     ...api.deps.config,
