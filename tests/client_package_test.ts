@@ -125,6 +125,13 @@ Deno.test("the client's package names nothing of the server and no schema", asyn
   const files = await clientPackage();
   for (const [path, text] of Object.entries(files)) {
     assert.doesNotMatch(text, /\bzod\b|"\.\.?\/api|\bz\.\w/, path);
+    if (path.endsWith(".d.ts")) {
+      assert.doesNotMatch(
+        text,
+        /^export (async )?function|^ {2}(const|if|return) |^ +throw /m,
+        path,
+      );
+    }
   }
   assert.deepEqual(Object.keys(JSON.parse(files["package.json"]!).dependencies), ["hono"]);
   const [, routes] = /export type ApiSchema = \{\n(.*?)\n\};/s.exec(files["client.d.ts"]!)!;

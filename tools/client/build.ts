@@ -125,7 +125,7 @@ function declarationsOf(source: string): string {
   return source
     .replace(/^(?:\/\*\*(?:(?!\*\/)[^])*\*\/\n)?(?:async )?function [^]*?\n\}\n/gm, "")
     .replace(
-      /^export (?:async )?(function \w+\([^]*?\n\): .*?) \{\n[^]*?\n\}\n/gm,
+      /^export (?:async )?(function \w+(?:<[^>]*>)?\([^]*?\n\): .*?) \{\n[^]*?\n\}\n/gm,
       "export declare $1;\n",
     )
     .replace(/^export class/gm, "export declare class")
