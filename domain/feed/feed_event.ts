@@ -27,7 +27,7 @@ export interface AnyEvent {
   id: string;
   /** When it happened, ISO 8601 in UTC. */
   timestamp: string;
-  /** Grows from step to step of an order, and of a product: of two events the later has the higher. 0 of a test. */
+  /** Grows from step to step of an order; events of one step have the same. Of units without an order counted apart; of a test 0. */
   sequence: number;
 }
 

@@ -161,7 +161,6 @@ export async function readEvents(db: Database, ids: readonly string[]): Promise<
     }
     const step = row as FeedStep;
     const order = orders.get(step.orderId);
-    // It was archived since.
     if (order === undefined) return [];
     const data = isOfStock(type)
       ? unitsData(step, type, lines.get(step.orderId))
