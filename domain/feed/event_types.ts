@@ -43,8 +43,8 @@ export const eventTypes = {
   "customer.erased": "the person was erased: forget who the order was for",
   "stock.reserved": "an order took units",
   "stock.released": "an order gave its units back",
-  "stock.received": "units were added",
-  "stock.corrected": "the number of units was set",
+  "stock.received": "units came in: added, or set to more",
+  "stock.corrected": "units were taken off: fewer were counted",
   "stock.returned": "a refund brought units back",
 } as const;
 

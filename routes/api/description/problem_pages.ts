@@ -131,7 +131,7 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
     remedy: "Try again once its try has ended.",
   },
   channel_not_configured: {
-    means: "There is no webhook endpoint that could be switched on.",
+    means: "There is no address of webhooks in the settings that could be switched on.",
     remedy: "Set NOTIFY_WEBHOOK_URL, and start the processes anew.",
   },
   idempotency_key_in_use: {
