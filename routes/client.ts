@@ -82,11 +82,13 @@ import type { refundBody } from "./api/refunds/refund_body.ts";
 
 export type {
   AnyEvent,
+  EndpointWebhook,
   FeedEvent,
   OrderEvent,
   OrderEventData,
   StockEvent,
   StockEventData,
+  WebhookTest,
 } from "../domain/feed/feed_event.ts";
 export type {
   AlertWebhook,

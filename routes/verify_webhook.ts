@@ -38,7 +38,7 @@ export interface VerifiedWebhook<Event = Webhook> {
 
 /**
  * Looks whether a webhook was signed with one of the secrets, after Standard Webhooks, and reads it. What comes to an endpoint of
- * `/webhook-endpoints` is an event of the feed: `verifyWebhook<FeedEvent>(…)`.
+ * `/webhook-endpoints` is an event of the feed or a test: `verifyWebhook<EndpointWebhook>(…)`.
  *
  * @param body as it came, byte for byte: what was parsed and written again has another signature
  * @param secrets one, or several while they are being replaced, as they stand in NOTIFY_WEBHOOK_SECRETS or as the endpoint's was shown: `whsec_…`

@@ -54,7 +54,7 @@ Deno.test.afterAll(async () => {
 
 /** A program as somebody writes it who has the package and nothing else of this project. */
 const program =
-  `import { type NotificationWebhook, ordersClient, verifyWebhook } from "@orders/client";
+  `import { type EndpointWebhook, type NotificationWebhook, ordersClient, verifyWebhook } from "@orders/client";
 
 const [, , url, key, body, eventId, timestamp, signature] = (globalThis as unknown as { process: { argv: string[] } }).process.argv;
 const client = ordersClient(url!);
@@ -76,6 +76,8 @@ const order = await shown.json();
 const cents: number = order.total_cents;
 const status: "PENDING" | "RESERVED" | "PAID" | "FAILED" | "CANCELLED" = order.status;
 export const said = ({ type, data }: NotificationWebhook): string => type + data.currency;
+export const about = ({ type, data }: EndpointWebhook): string | number | undefined =>
+  type === "webhook.test" ? data.endpoint_id : type === "order.paid" ? data.total_cents : undefined;
 const headers = { "webhook-id": eventId, "webhook-timestamp": timestamp, "webhook-signature": signature };
 const { event } = await verifyWebhook(body!, headers, key!);
 const amount = event.type === "order.paid" ? event.data.amount_cents : event.data;
@@ -125,6 +127,13 @@ Deno.test("the client's package names nothing of the server and no schema", asyn
   const files = await clientPackage();
   for (const [path, text] of Object.entries(files)) {
     assert.doesNotMatch(text, /\bzod\b|"\.\.?\/api|\bz\.\w/, path);
+    if (path.endsWith(".d.ts")) {
+      assert.doesNotMatch(
+        text,
+        /^export (async )?function|^ {2}(const|if|return) |^ +throw /m,
+        path,
+      );
+    }
   }
   assert.deepEqual(Object.keys(JSON.parse(files["package.json"]!).dependencies), ["hono"]);
   const [, routes] = /export type ApiSchema = \{\n(.*?)\n\};/s.exec(files["client.d.ts"]!)!;

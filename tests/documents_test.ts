@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
+import { eventTypeNames } from "../domain/feed/event_types.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { alertKinds } from "../domain/operation/alerts.ts";
 import { shippedProfiles } from "../domain/import/profile/shipped_profiles.ts";
@@ -172,6 +173,16 @@ Deno.test("docs/importing.md has every profile, by the columns and words that it
 Deno.test("docs/operating.md has every kind of alert", async () => {
   const text = await read("docs/operating.md");
   assert.deepEqual(alertKinds.filter((kind) => !text.includes(`(\`${kind}\`)`)), []);
+});
+
+Deno.test("docs/integrating.md has every type of event and no other", async () => {
+  const rows = tableBelow(await read("docs/integrating.md"), "types |");
+  const named = rows.flatMap(([types]) => {
+    const [first, ...others] = [...types!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+    const [kind] = first!.split(".");
+    return [first!, ...others.map((name) => `${kind}${name}`)];
+  });
+  assert.deepEqual(named.sort(), [...eventTypeNames].sort());
 });
 
 Deno.test("every link of every document leads somewhere", async () => {

@@ -14,7 +14,7 @@ const { tasks, permissions } = JSON.parse(
 /** Tasks of the product that are run beside engines that hold real orders. */
 const ofTheProduct = [
   ...["start", "serve", "consume", "import", "migrate", "doctor"],
-  ...["refund", "retry", "kpis", "verify", "recover", "dead", "stock"],
+  ...["refund", "retry", "kpis", "verify", "recover", "dead", "stock", "customer", "archive"],
 ];
 
 Deno.test("every task says what it does, and is a line that can be read", () => {
@@ -129,10 +129,11 @@ Deno.test("the set app names the settings, and neither programs nor whole folder
 });
 
 /** What a process with the set app answers to a program. */
-async function asApp(program: string): Promise<unknown> {
+async function asApp(program: string, env: Record<string, string> = {}): Promise<unknown> {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-q", "--no-prompt", "-P=app", "-"],
     cwd: root,
+    env,
     stdin: "piped",
     stdout: "piped",
   }).spawn();
@@ -186,6 +187,20 @@ Deno.test("who names a socket elsewhere is told how the service may use it", asy
     unreachable("Cannot reach it", "DATABASE_URL", address, said).message,
     /^Cannot reach it: the task may not use the socket \/srv\/db\.sock; link it into \/run\/orders/,
   );
+});
+
+Deno.test("an endpoint of webhooks is asked where NODE_EXTRA_CA_CERTS names further authorities", async () => {
+  const said = await asApp(
+    `await (async () => {
+      const { publicFetch } = await import(${
+      JSON.stringify(new URL("streams/webhooks/public_fetch.ts", root))
+    });
+      const ask = publicFetch((_name, _options, found) => found(new Error("no such name"), []));
+      return await ask.fetch("https://shop.example/", { method: "POST" }).catch(({ message }) => message);
+    })()`,
+    { NODE_EXTRA_CA_CERTS: "/etc/ssl/certs/ca-certificates.crt" },
+  );
+  assert.equal(said, "no such name");
 });
 
 Deno.test("docs has --help and takes nothing else: typed with either, it writes nothing", async () => {

@@ -7,9 +7,6 @@
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 
-/** Rows of what belongs to orders, by their order. */
-export type RowsOfOrder = Map<number, Record<string, unknown>[]>;
-
 /** An order as it is kept, with what belongs to it. Times are ISO 8601 in UTC. */
 export interface ExportedOrder {
   id: number;

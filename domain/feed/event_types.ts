@@ -31,6 +31,7 @@ export const eventTypes = {
   "payment.by_hand": "money waits for somebody who gives it back by hand",
   "payment.returned": "somebody has given it back by hand",
   "payment.given_twice": "money went back twice",
+  "payment.given_twice_dismissed": "somebody has dealt with that",
   "refund.requested": "a refund was requested",
   "refund.processed": "the money went back",
   "refund.failed": "the provider refused the refund",
@@ -42,8 +43,8 @@ export const eventTypes = {
   "customer.erased": "the person was erased: forget who the order was for",
   "stock.reserved": "an order took units",
   "stock.released": "an order gave its units back",
-  "stock.received": "units were added",
-  "stock.corrected": "the number of units was set",
+  "stock.received": "units came in: added, or set to more",
+  "stock.corrected": "units were taken off: fewer were counted",
   "stock.returned": "a refund brought units back",
 } as const;
 
@@ -84,7 +85,7 @@ const eventsOf: Readonly<Record<TimelineStep, readonly EventType[] | null>> = {
   refund_refused: ["refund.refused"],
   refund_processed: ["refund.processed"],
   refund_given_twice: ["refund.given_twice"],
-  given_twice_dismissed: ["refund.given_twice_dismissed"],
+  given_twice_dismissed: null,
   refund_failed: ["refund.failed"],
   customer_erased: ["customer.erased"],
 };
@@ -97,13 +98,20 @@ export interface StepFacts {
   detail: string | null;
   /** Whether the order holds or held units. */
   isReserved: boolean;
+  /** Whether it is about a refund. */
+  isOfRefund: boolean;
 }
 
 /** The events of a step of an order, in their order: what follows from another comes behind it. */
-export function eventsOfStep({ event, detail, isReserved }: StepFacts): readonly EventType[] {
+export function eventsOfStep(
+  { event, detail, isReserved, isOfRefund }: StepFacts,
+): readonly EventType[] {
   const released: readonly EventType[] = isReserved ? ["stock.released"] : [];
   if (event === "cancelled") return [...released, "order.cancelled", "order.settled"];
   if (event === "failed") return [...failureOf(detail, released), "order.failed", "order.settled"];
+  if (event === "given_twice_dismissed") {
+    return [isOfRefund ? "refund.given_twice_dismissed" : "payment.given_twice_dismissed"];
+  }
   return Object.hasOwn(eventsOf, event) ? eventsOf[event as TimelineStep] ?? [] : [];
 }
 

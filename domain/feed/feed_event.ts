@@ -4,8 +4,22 @@
  * @module
  */
 
-/** An event of the feed, which is also the body of a webhook to an endpoint of `/webhook-endpoints`. */
+/** The body of a webhook to an endpoint of `/webhook-endpoints`: an event of the feed, or a test. */
+export type EndpointWebhook = FeedEvent | WebhookTest;
+
+/** An event of the feed. */
 export type FeedEvent = OrderEvent | StockEvent;
+
+/** A test of an endpoint: nothing happened. */
+export interface WebhookTest extends AnyEvent {
+  /** What it is. */
+  type: "webhook.test";
+  /** What it is about. */
+  data: {
+    /** The endpoint's id. */
+    endpoint_id: number;
+  };
+}
 
 /** What every event says. */
 export interface AnyEvent {
@@ -13,7 +27,7 @@ export interface AnyEvent {
   id: string;
   /** When it happened, ISO 8601 in UTC. */
   timestamp: string;
-  /** Grows from step to step of an order, and of a product: of two events the later has the higher. */
+  /** Grows from step to step of an order; events of one step have the same. Of units without an order counted apart; of a test 0. */
   sequence: number;
 }
 

@@ -43,7 +43,7 @@ export function decodeFeedPosition(cursor: string, at = "cursor"): FeedPosition 
   const isWhole = Object.values(position).every(Number.isSafeInteger);
   if (!isWhole || encodeFeedPosition(position) !== cursor) {
     throw new WorkflowError("bad_request", "The cursor is not one that this feed gave out", [
-      { at, detail: "must be a next_cursor of GET /events, or the id of one of its events" },
+      { at, detail: "must be a next_cursor of GET /events, or the id of a server-sent event" },
     ]);
   }
   return position;

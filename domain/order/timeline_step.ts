@@ -1,5 +1,5 @@
 /**
- * The steps that an order's timeline tells of.
+ * The steps that an order's timeline tells of, but for what is the house's own business.
  *
  * @module
  */

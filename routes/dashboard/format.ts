@@ -38,12 +38,7 @@ export function formatAgo(iso: string, nowMs: number): string {
 
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** `22 Nov 2026, 09:05 UTC` of an ISO 8601 time in UTC. */
-export function formatTime(iso: string): string {
-  return `${formatMinute(iso)} UTC`;
-}
-
-/** `22 Nov 2026, 09:05`, for what says itself that it is UTC. */
+/** `22 Nov 2026, 09:05` of an ISO 8601 time in UTC, for what says itself that it is UTC. */
 export function formatMinute(iso: string): string {
   return `${formatDay(iso.slice(0, 10))}, ${iso.slice(11, 16)}`;
 }

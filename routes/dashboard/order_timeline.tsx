@@ -7,6 +7,7 @@
 import type { Child, FC } from "hono/jsx";
 import type { ListedNotification } from "../../db/notifications/notification_queries.ts";
 import type { OrderDetail, OrderStep } from "../../db/orders/order_queries.ts";
+import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { asShown, formatDuration, formatMoney } from "./format.ts";
 import { notificationWords } from "./notification_words.ts";
 import { Badge, Time } from "./parts.tsx";
@@ -89,8 +90,11 @@ function stationsOf(order: OrderDetail): Station[] {
   return stations;
 }
 
+/** Steps that the house alone is told of. */
+type HouseStep = "notification_replayed" | "dead_letter_retried" | "dead_letter_discarded";
+
 /** What each step of the timeline is called, and how it looks. */
-const steps: Readonly<Record<string, [name: string, look: string]>> = {
+const steps: Readonly<Record<TimelineStep | HouseStep, [name: string, look: string]>> = {
   created: ["Taken into the books", "accent"],
   updated: ["Changed by another import", "accent"],
   edited: ["Changed by its source", "accent"],
@@ -180,7 +184,8 @@ function entryOfStep(
   { at, event, detail, refundId, actor, attempt }: OrderStep,
   currency: string,
 ): Entry {
-  const [name, look] = steps[event] ?? [event.replaceAll("_", " "), ""];
+  const known: Readonly<Record<string, [name: string, look: string]>> = steps;
+  const [name, look] = known[event] ?? [event.replaceAll("_", " "), ""];
   return {
     at,
     name,

@@ -122,9 +122,9 @@ async function readMerged(
       const { id: rowId, writtenAt, kind } = row.movement;
       return { source: { from: "movement", rowId, writtenAt }, types: [`stock.${kind}`] };
     }
-    const { id: rowId, writtenAt, orderId, event, detail } = row.step;
+    const { id: rowId, writtenAt, orderId, refundId, event, detail } = row.step;
     const isReserved = event !== "cancelled" || (ended.get(orderId)?.isReserved ?? false);
-    const types = eventsOfStep({ event, detail, isReserved });
+    const types = eventsOfStep({ event, detail, isReserved, isOfRefund: refundId !== null });
     return { source: { from: "step", rowId, writtenAt }, types };
   });
 }
@@ -161,7 +161,6 @@ export async function readEvents(db: Database, ids: readonly string[]): Promise<
     }
     const step = row as FeedStep;
     const order = orders.get(step.orderId);
-    // It was archived since.
     if (order === undefined) return [];
     const data = isOfStock(type)
       ? unitsData(step, type, lines.get(step.orderId))

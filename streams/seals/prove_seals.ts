@@ -6,7 +6,6 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import {
-  listSeals,
   listTakenBack,
   noteProven,
   readBrokenSeals,
@@ -103,20 +102,4 @@ export async function proveStalest(
     await noteProven(db, seal, count > 0);
   }
   return { proven: seals.length, drifts: all };
-}
-
-/** Looks at all seals, one after the other. */
-export async function proveAllSeals(db: Queryable): Promise<Drifts> {
-  const all = noDrifts();
-  for (const kind of ["order", "refund"] as const) {
-    for (let after = -1;;) {
-      const [seal] = await listSeals(db, kind, after, 1);
-      if (seal === undefined) break;
-      const { list, count } = await compareSeal(db, seal);
-      for (const drift of list) addDrift(all, drift, true);
-      if (count > list.length) all.count += count - list.length;
-      after = seal.firstId;
-    }
-  }
-  return all;
 }

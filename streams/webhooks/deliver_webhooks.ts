@@ -20,7 +20,7 @@ import {
   type WebhookEndpoint,
 } from "../../db/webhooks/endpoints.ts";
 import { messageOf } from "../../domain/errors.ts";
-import type { FeedEvent } from "../../domain/feed/feed_event.ts";
+import type { EndpointWebhook } from "../../domain/feed/feed_event.ts";
 import { decideNextTry } from "../../domain/notification/delivery.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { testEventPrefix } from "../../domain/webhook/endpoint.ts";
@@ -258,21 +258,12 @@ const vanished: SendResult = {
   permanent: true,
 };
 
-/** A test: nothing happened. */
-interface TestBody {
-  id: string;
-  type: "webhook.test";
-  timestamp: string;
-  sequence: number;
-  data: { endpoint_id: number };
-}
-
 async function bodiesOf(
   db: Database,
   { id }: WebhookEndpoint,
   claimed: readonly ClaimedDelivery[],
-): Promise<Map<string, FeedEvent | TestBody>> {
-  const bodies = new Map<string, FeedEvent | TestBody>();
+): Promise<Map<string, EndpointWebhook>> {
+  const bodies = new Map<string, EndpointWebhook>();
   for (const event of await readEvents(db, claimed.map(({ eventId }) => eventId))) {
     bodies.set(event.id, event);
   }
@@ -290,9 +281,9 @@ async function bodiesOf(
 }
 
 /** What an event is of, within which the order of events matters. */
-function subjectOf(body: FeedEvent | TestBody | undefined): string {
+function subjectOf(body: EndpointWebhook | undefined): string {
   if (body === undefined || body.type === "webhook.test") return "";
-  const { data } = body as FeedEvent;
+  const { data } = body;
   if (data.order_id !== null) return `order ${data.order_id}`;
   return "items" in data ? `product ${data.items[0]?.sku}` : "";
 }

@@ -47,7 +47,9 @@ export function publicFetch(
 ): PublicFetch {
   const agents = {
     "http:": new HttpAgent({ keepAlive: true }),
-    "https:": new HttpsAgent({ keepAlive: true }),
+    // Undefined, and NODE_EXTRA_CA_CERTS set, Deno would list all authorities, which a process of the product may not; null leaves
+    // them to the connection, which knows those of NODE_EXTRA_CA_CERTS as well.
+    "https:": new HttpsAgent({ keepAlive: true, ca: null as never }),
   };
   const guarded = (name: string, options: LookupOptions, found: Found) =>
     resolve(name, { ...options, all: true }, (error, addresses) => {

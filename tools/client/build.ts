@@ -125,7 +125,7 @@ function declarationsOf(source: string): string {
   return source
     .replace(/^(?:\/\*\*(?:(?!\*\/)[^])*\*\/\n)?(?:async )?function [^]*?\n\}\n/gm, "")
     .replace(
-      /^export (?:async )?(function \w+\([^]*?\n\): .*?) \{\n[^]*?\n\}\n/gm,
+      /^export (?:async )?(function \w+(?:<[^>]*>)?\([^]*?\n\): .*?) \{\n[^]*?\n\}\n/gm,
       "export declare $1;\n",
     )
     .replace(/^export class/gm, "export declare class")
@@ -148,8 +148,9 @@ const { id, event } = await verifyWebhook(await request.text(), request.headers,
 if (event.type === "order.paid") console.log(id, event.data.amount_cents);
 \`\`\`
 
-Every route with what it takes and gives; \`Webhook\` is the body of any webhook, and \`verifyWebhook\` looks whether one is
-ours, by Web Crypto alone: on Node from version 20 on, Deno, Bun and in workers. The body must be as it came, byte for byte.
+Every route with what it takes and gives. \`Webhook\` is the body of webhooks to the addresses of the operator's settings,
+\`EndpointWebhook\` of those to an endpoint of \`/webhook-endpoints\`: \`verifyWebhook<EndpointWebhook>(…)\`. It looks whether
+one is ours, by Web Crypto alone: on Node from version 20 on, Deno, Bun and in workers. The body must be as it came, byte for byte.
 `;
 
 if (import.meta.main) {

@@ -122,16 +122,16 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
   },
   webhook_endpoint_conflict: {
     means:
-      "Another endpoint has this URL, there are as many as there may be, its secret was replaced a moment ago, or it is switched off.",
+      "Another endpoint has this URL, there are as many as there may be, the secret before its own still signs, or it is switched off.",
     remedy:
-      "The detail says which: change the endpoint that there is, remove one, or wait until the secret before signs no more.",
+      "The detail says which: change the endpoint that there is, remove one, or wait until the secret before signs no more, which `overlap_seconds` 0 makes at once.",
   },
   notification_not_replayable: {
     means: "The notification was only written to the log, or is being sent at this moment.",
     remedy: "Try again once its try has ended.",
   },
   channel_not_configured: {
-    means: "There is no webhook endpoint that could be switched on.",
+    means: "There is no address of webhooks in the settings that could be switched on.",
     remedy: "Set NOTIFY_WEBHOOK_URL, and start the processes anew.",
   },
   idempotency_key_in_use: {

@@ -23,8 +23,7 @@ const head = {
   }),
   timestamp: time.meta({ description: "When it happened" }),
   sequence: z.int().meta({
-    description:
-      "Grows from step to step of an order, and of a product: of two events the later has the higher. Events of one step " +
+    description: "Grows from step to step of an order. Events of one step " +
       "have the same",
   }),
 };

@@ -7,8 +7,12 @@ import {
   isEventChoice,
 } from "../../../domain/feed/event_types.ts";
 
-const step = (event: string, detail: string | null = null, isReserved = true) =>
-  eventsOfStep({ event, detail, isReserved });
+const step = (
+  event: string,
+  detail: string | null = null,
+  isReserved = true,
+  isOfRefund = false,
+) => eventsOfStep({ event, detail, isReserved, isOfRefund });
 
 Deno.test("eventsOfStep() tells what became of the order, its money and its units, causes first", () => {
   assert.deepEqual(step("reserved"), ["stock.reserved", "order.reserved"]);
@@ -33,6 +37,11 @@ Deno.test("eventsOfStep() tells what became of the order, its money and its unit
   }
   assert.deepEqual(step("cancelled"), ["stock.released", "order.cancelled", "order.settled"]);
   assert.deepEqual(step("cancelled", null, false), ["order.cancelled", "order.settled"]);
+  assert.deepEqual(step("given_twice_dismissed"), ["payment.given_twice_dismissed"]);
+  assert.deepEqual(
+    step("given_twice_dismissed", null, true, true),
+    ["refund.given_twice_dismissed"],
+  );
 });
 
 Deno.test("eventsOfStep() tells nothing of what is the house's own business, whatever it is called", () => {

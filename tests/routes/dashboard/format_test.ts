@@ -5,7 +5,7 @@ import {
   asShown,
   formatChange,
   formatDuration,
-  formatTime,
+  formatMinute,
 } from "../../../routes/dashboard/format.ts";
 
 Deno.test("formatDuration() takes the unit that says most", () => {
@@ -28,8 +28,8 @@ Deno.test("formatChange() compares with the day before", () => {
   assert.equal(formatChange(5_000, 0), undefined);
 });
 
-Deno.test("formatTime() is a date and a minute", () => {
-  assert.equal(formatTime("2026-01-05T07:08:09.123456Z"), "5 Jan 2026, 07:08 UTC");
+Deno.test("formatMinute() is a date and a minute", () => {
+  assert.equal(formatMinute("2026-01-05T07:08:09.123456Z"), "5 Jan 2026, 07:08");
 });
 
 Deno.test("asShown() writes every amount of a sentence as the pages do, and leaves the rest alone", () => {
