@@ -292,7 +292,7 @@ function subjectOf(body: EndpointWebhook | undefined): string {
 interface Target {
   url: string;
   secrets: string[];
-  bodies: Map<string, FeedEvent | TestBody>;
+  bodies: Map<string, EndpointWebhook>;
 }
 
 /**
