@@ -36,8 +36,14 @@ const group = groupOf[type];
 /** How often to look whether it is one's turn, in milliseconds. */
 const lookMs = 2;
 
-/** How long the mark may stand still before the orders ahead are decided from here, in milliseconds. */
+/** How long the mark may stand still before the orders ahead are decided from here, in milliseconds; half to one and a half of it. */
 const patienceMs = 500;
+
+/**
+ * Two who lose patience at the same moment each lock some of the orders ahead, and find the others' locked: with patience of
+ * the same length they would do so again in every round.
+ */
+const patience = () => patienceMs * (0.5 + Math.random());
 
 /** How often that is tried before they are passed over: their orders may be locked by one that is about to commit. */
 const maxRounds = 3;
@@ -98,7 +104,7 @@ export async function awaitTurn(
     const now = performance.now();
     if (look.mark !== mark) {
       mark = look.mark;
-      deadline = now + patienceMs;
+      deadline = now + patience();
       round = 1;
     } else if (now >= deadline) {
       const ahead = await lookAhead(deps, ids, { tellsPassedOver: true });
@@ -107,7 +113,7 @@ export async function awaitTurn(
       const passed = await decideAhead(deps, { ...ahead, isLast }, decide);
       if (passed === null) {
         round++;
-        deadline = performance.now() + patienceMs;
+        deadline = performance.now() + patience();
       } else {
         // Who did not decide about these will not decide about the next either.
         round = 1;
