@@ -10,9 +10,14 @@ import { repairableNames } from "../streams/recovery/repair.ts";
 import { type CheckName, verify, type VerifyReport } from "../streams/verification/verify.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { plural } from "../domain/text/plural.ts";
-import { type Command, readOptions } from "./command.ts";
-import { withContext } from "./context.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { sealAnew } from "../services/seal_anew.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
+import { type Command, readOptions, usage } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 import { formatTable, right } from "./table.ts";
 
@@ -20,10 +25,13 @@ const command: Command = {
   summary: "Proves that books, stock, KPIs, notifications and streams agree.",
   help: `
 Usage: deno task verify [--incremental] [--json]
+       deno task verify --seal-anew
 
   --incremental  look only at what is not sealed, and hold figures and stock against that and
                  the sums of what is
   --json         print the whole report as one JSON object
+  --seal-anew    takes what the tables hold now for right: all seals are made anew. For a sealed
+                 row that somebody has changed on purpose
 
 Changes nothing and may run at any time. Exits 1 on any drift. What is on its way is no drift; a
 difference is waited for, for a few seconds, before it counts.
@@ -31,7 +39,11 @@ difference is waited for, for a few seconds, before it counts.
 Orders and refunds of closed days are sealed by the consumers, who look at one seal after the
 other: whatever was changed since is drift, and named. Without --incremental all tables are read.`,
   async run(args, env) {
-    const options = readOptions(args, { boolean: ["json", "incremental"] });
+    const options = readOptions(args, { boolean: ["json", "incremental", "seal-anew"] });
+    if (options.flag("seal-anew")) {
+      if (args.length > 1) throw usage("--seal-anew goes alone");
+      return await withContext(env, (context) => beginAnew(context, operatorIn(env)));
+    }
     return await withContext(env, async (context) => {
       const { kpiBasis } = (await withKeptBasis(context)).keys;
       if (kpiBasis !== context.keys.kpiBasis) {
@@ -47,6 +59,15 @@ other: whatever was changed since is drift, and named. Without --incremental all
 };
 
 export default command;
+
+async function beginAnew(context: Context, operator: Operator): Promise<number> {
+  await guardDatabase(context);
+  await refuseBesideOlder(context);
+  const isDone = await sealAnew(context, operator);
+  print(isDone ? "All seals are made anew, by whoever consumes" : "Nothing is sealed yet");
+  if (isDone) await tellIfNobodyWorks(context);
+  return 0;
+}
 
 /** What each point says when it holds. */
 const claims: Readonly<Record<CheckName, string>> = {

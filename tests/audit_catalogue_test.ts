@@ -283,7 +283,7 @@ const commandRows: Record<string, AuditAction[] | string> = {
   start: "serves the routes above, and works as consume",
   stock: ["stock.change", "stock.file"],
   token: "prints a token and keeps none",
-  verify: "looks only",
+  verify: ["seals.begin_anew"],
 };
 
 /** An order that failed for want of stock. */

@@ -86,6 +86,7 @@ export function transactorOf({ server, limits, within }: DatabaseSessions): Tran
         if (!own.hasBegun()) return result;
         committing();
         if (!own.hasEnded()) await connection.query({ sql: "commit", timeout });
+        own.end(new Error("The transaction is committed"));
         lastStep = Math.max(lastStep, step);
         end();
         return result;

@@ -56,7 +56,7 @@ export async function moveSealMark(
   await tx.runText(`update seal_marks set ${marksColumn[kind]} = ? where id = 1`, [upTo]);
 }
 
-/** Forgets all that is sealed and begins anew, with days of another zone. The marks must be locked. */
+/** Forgets all that is sealed and begins anew, with days of a zone. The marks must be locked. */
 export async function beginSealsAnew(tx: Queryable, timeZone: string): Promise<void> {
   for (const table of ["seals", "unsealed_rows", "sealed_days", "sealed_units"]) {
     await tx.runText(`delete from ${table}`);

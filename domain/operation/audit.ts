@@ -72,6 +72,7 @@ export const auditActions = {
   "webhook_endpoint.retry": "Post to a webhook endpoint again",
   "verification.run": "Verify now",
   "verification.repair": "Repair what differs",
+  "seals.begin_anew": "Seal all anew",
   "customer.export": "Export a customer's data",
   "customer.erase": "Erase a customer's data",
   "kpis.rebuild": "Rebuild the KPIs",

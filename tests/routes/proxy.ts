@@ -7,8 +7,16 @@ export interface Proxy {
   close(): void;
 }
 
+/** What is told of all that passes, and may hold it up. */
+export interface Passing {
+  /** From a client to the engine. */
+  sent?(): void;
+  /** From the engine to a client. */
+  answered?(): Promise<void>;
+}
+
 /** Relays a free port of the loopback address to `host:port` of `url`. */
-export function startProxy(url: string): Proxy {
+export function startProxy(url: string, passing: Passing = {}): Proxy {
   const target = new URL(url);
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const connections = new Set<Deno.Conn>();
@@ -16,13 +24,18 @@ export function startProxy(url: string): Proxy {
   let closed = false;
   open.resolve();
 
-  const pump = async (from: Deno.Conn, to: Deno.Conn): Promise<void> => {
+  const pump = async (
+    from: Deno.Conn,
+    to: Deno.Conn,
+    passes?: () => void | Promise<void>,
+  ): Promise<void> => {
     const buffer = new Uint8Array(65_536);
     try {
       for (;;) {
         const size = await from.read(buffer);
         if (size === null) break;
         await open.promise;
+        await passes?.();
         for (let sent = 0; sent < size;) sent += await to.write(buffer.subarray(sent, size));
       }
     } catch {
@@ -40,8 +53,8 @@ export function startProxy(url: string): Proxy {
         port: Number(target.port),
       });
       connections.add(client).add(server);
-      pump(client, server);
-      pump(server, client);
+      pump(client, server, passing.sent);
+      pump(server, client, passing.answered);
     }
   };
   accept();

@@ -84,11 +84,16 @@ export async function streamEvents(
   };
   const next = async () => {
     while (await goesOn()) {
+      const startedAt = performance.now();
       const text = await nextText(db, search);
       if (text !== undefined) {
         search = { ...search, after: text.after };
         if (text.events !== "") return say(text.events);
-        if (text.hasMore) continue;
+        if (text.hasMore) {
+          // As long as it has looked: a search for what never happened goes through all that there is.
+          await pause(performance.now() - startedAt, ended);
+          continue;
+        }
       }
       if (performance.now() - spokeAt >= (times.silenceMs ?? silenceMs)) {
         return say(`: alive\nid: ${encodeFeedPosition(search.after)}\n\n`);

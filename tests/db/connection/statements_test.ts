@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { type Database, openDatabase, type Queryable } from "../../../db/connection/database.ts";
 import { testContext } from "../../support.ts";
 
 async function withTable(name: string, work: (db: Database, other: Database) => Promise<void>) {
@@ -133,5 +133,16 @@ Deno.test("nothing is sent of a transaction that was rolled back while some of i
     });
     await assert.rejects(changed, /changed its mind/);
     await others;
+    assert.deepEqual(await notes(db), [[1, "a"]]);
+  }));
+
+Deno.test("nothing is sent for a transaction that is committed", () =>
+  withTable("statements_late", async (db) => {
+    const late: Queryable[] = [];
+    await db.transaction(async (tx) => {
+      late.push(tx);
+      await tx.run("insert into notes values (1, 'a')");
+    });
+    await assert.rejects(late[0]!.run("insert into notes values (2, 'b')"), /committed/);
     assert.deepEqual(await notes(db), [[1, "a"]]);
   }));
