@@ -5,6 +5,9 @@ import { encryptionOf, openBlockingRedis, openRedis } from "../../../streams/red
 import { type Certificates, makeCertificates } from "../../certificates.ts";
 import { ownRedis } from "../../own_engines.ts";
 
+/** Ports that are tried for encrypted connections. */
+const maxPorts = 5;
+
 /** A Redis that takes encrypted connections on a port of its own. */
 async function encryptedRedis(
   { ca }: Certificates,
@@ -12,15 +15,26 @@ async function encryptedRedis(
   extra: string[] = [],
   files: Record<string, string> = {},
 ) {
-  const port = await freePort();
-  const server = await ownRedis([
-    `tls-port ${port}`,
-    `tls-cert-file ${cert}`,
-    `tls-key-file ${key}`,
-    `tls-ca-cert-file ${ca}`,
-    "tls-auth-clients optional",
-    ...extra,
-  ], files);
+  const startOn = (port: number) =>
+    ownRedis([
+      `tls-port ${port}`,
+      `tls-cert-file ${cert}`,
+      `tls-key-file ${key}`,
+      `tls-ca-cert-file ${ca}`,
+      "tls-auth-clients optional",
+      ...extra,
+    ], files);
+  let port = await freePort();
+  let server: Awaited<ReturnType<typeof startOn>> | undefined;
+  for (let tries = 1; server === undefined; tries++) {
+    try {
+      server = await startOn(port);
+    } catch (error) {
+      // Another process may have taken this port, or that of a cluster's bus, which stands 10,000 above it.
+      if (tries === maxPorts || !/ is taken$/.test(String(error))) throw error;
+      port = await freePort();
+    }
+  }
   const { password } = new URL(server.url);
   return {
     server,
