@@ -29,6 +29,8 @@ export interface KnownServer {
   engine: EngineKind;
   /** Its own words. */
   version: string;
+  /** Longest packet that it takes, `max_allowed_packet`. */
+  maxPacketBytes: number;
   /** It is a node of Galera: others take changes as well, and this one has them a moment later. */
   isGalera: boolean;
 }
@@ -60,13 +62,19 @@ export interface DatabaseSessions {
 /** Makes what connections are told, and remembers what the server said of itself. */
 export function sessionsOf(limits: SessionLimits): DatabaseSessions {
   const { statementMs, idleSeconds } = limits;
-  const server: KnownServer = { engine: "mysql", version: "", isGalera: false };
+  const server: KnownServer = {
+    engine: "mysql",
+    version: "",
+    maxPacketBytes: Infinity,
+    isGalera: false,
+  };
   const together = usage();
   const ways: Ways = {
     prepared: usage(),
     // A node of Galera that ends a transaction between two statements of a packet tells nobody, and runs the second one
     // by itself.
     together: { ...together, isOff: () => server.isGalera || together.isOff() },
+    maxBytes: () => server.maxPacketBytes,
   };
   return {
     limits,
@@ -74,13 +82,15 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
     async prepare(connection) {
       const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
       if (server.version === "") {
-        const [rows] = await tell("select version() as version");
-        server.engine = /mariadb/i.test(String((rows as Row[])[0]?.version)) ? "mariadb" : "mysql";
+        const [rows] = await tell("select version() as version, @@max_allowed_packet as packet");
+        const { version, packet } = (rows as Row[])[0]!;
+        server.engine = /mariadb/i.test(String(version)) ? "mariadb" : "mysql";
+        server.maxPacketBytes = Number(packet);
         if (server.engine === "mariadb") {
           const [found] = await tell("show variables like 'wsrep_on'");
           server.isGalera = (found as Row[])[0]?.Value === "ON";
         }
-        server.version = String((rows as Row[])[0]?.version);
+        server.version = String(version);
       }
       for (const sql of sessionSettings) await tell(sql);
       if (server.isGalera) await tell(waitForOthers);

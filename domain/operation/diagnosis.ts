@@ -27,8 +27,11 @@ export const minVersions = {
   valkey: "7.2",
 } as const;
 
-/** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
-const minPacketBytes = 16 * 1_048_576;
+/** Least bytes that a statement must be able to hold: one order with all that belongs to it. */
+const minPacketBytes = 1_048_576;
+
+/** Bytes that hold a whole batch of orders. */
+const batchPacketBytes = 16 * 1_048_576;
 
 /** Less memory for the database's pages than this is for trials only. */
 const minBufferPoolBytes = 256 * 1_048_576;
@@ -311,10 +314,17 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
 
 function judgePacketSize(bytes: number): Finding {
   const what = "database packet size";
-  return bytes >= minPacketBytes ? fine(what, megabytes(bytes)) : problem(
+  const remedy = `set it to ${megabytes(batchPacketBytes)} or more`;
+  if (bytes < minPacketBytes) {
+    const detail = `max_allowed_packet is ${
+      Math.floor(bytes / 1_024)
+    } KB: a large order does not fit`;
+    return problem(what, detail, remedy);
+  }
+  return bytes >= batchPacketBytes ? fine(what, megabytes(bytes)) : warning(
     what,
-    `max_allowed_packet is ${megabytes(bytes)}`,
-    `set it to ${megabytes(minPacketBytes)} or more: batches are sent as one statement`,
+    `max_allowed_packet is ${megabytes(bytes)}: large batches are split, which costs time`,
+    remedy,
   );
 }
 
