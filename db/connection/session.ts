@@ -6,6 +6,7 @@
 
 import type mysql from "mysql2/promise";
 import { type EngineKind, sessionSettings } from "./connection.ts";
+import { isFatal } from "./faults.ts";
 import { type Queryable, queryable, type Row } from "./queryable.ts";
 import {
   sendEach,
@@ -33,6 +34,37 @@ export interface KnownServer {
   maxPacketBytes: number;
   /** It is a node of Galera: others take changes as well, and this one has them a moment later. */
   isGalera: boolean;
+  /** Its binary log has statements, unless a session is told otherwise. */
+  logsStatements: boolean;
+}
+
+/** Not all servers have all of these, so they are not selected. */
+const whatServer = "show variables where variable_name in " +
+  "('version', 'max_allowed_packet', 'wsrep_on', 'log_bin', 'binlog_format')";
+
+/** Reads the answer to {@linkcode whatServer}. */
+function knownServer(rows: readonly Row[]): KnownServer {
+  const values = new Map(rows.map((row) => [String(row.Variable_name), String(row.Value)]));
+  const version = values.get("version")!;
+  return {
+    engine: /mariadb/i.test(version) ? "mariadb" : "mysql",
+    version,
+    maxPacketBytes: Number(values.get("max_allowed_packet")),
+    isGalera: values.get("wsrep_on") === "ON",
+    logsStatements: values.get("log_bin") === "ON" && values.get("binlog_format") === "STATEMENT",
+  };
+}
+
+/**
+ * Has the binary log have rows: a server that logs statements refuses every change at READ COMMITTED. Where the user may not say
+ * so, `readServerFacts` tells, and nothing starts.
+ */
+async function logRows(tell: (sql: string) => Promise<unknown>): Promise<void> {
+  try {
+    await tell("set session binlog_format = 'ROW'");
+  } catch (error) {
+    if (isFatal(error)) throw error;
+  }
 }
 
 /**
@@ -67,6 +99,7 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
     version: "",
     maxPacketBytes: Infinity,
     isGalera: false,
+    logsStatements: false,
   };
   const together = usage();
   const ways: Ways = {
@@ -82,18 +115,12 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
     async prepare(connection) {
       const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
       if (server.version === "") {
-        const [rows] = await tell("select version() as version, @@max_allowed_packet as packet");
-        const { version, packet } = (rows as Row[])[0]!;
-        server.engine = /mariadb/i.test(String(version)) ? "mariadb" : "mysql";
-        server.maxPacketBytes = Number(packet);
-        if (server.engine === "mariadb") {
-          const [found] = await tell("show variables like 'wsrep_on'");
-          server.isGalera = (found as Row[])[0]?.Value === "ON";
-        }
-        server.version = String(version);
+        const [rows] = await tell(whatServer);
+        Object.assign(server, knownServer(rows as Row[]));
       }
       for (const sql of sessionSettings) await tell(sql);
       if (server.isGalera) await tell(waitForOthers);
+      if (server.logsStatements) await logRows(tell);
       if (server.engine === "mariadb") {
         await tell(
           `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { allowRemedy, type RedisUser } from "./engine_fault.ts";
+import { allowRemedy, type RedisUser, statementLog } from "./engine_fault.ts";
 import { describeLoss, type RecordedLoss } from "./database_age.ts";
 
 /** One line of a diagnosis. */
@@ -82,6 +82,8 @@ export interface DatabaseFacts {
   flushLogAtCommit: number;
   /** Null where there is no binary log. */
   syncBinlog: number | null;
+  /** The binary log has statements, for this user's sessions too. */
+  logsStatements: boolean;
   /** Of the database. */
   charset: string;
   /** Of all clients together. */
@@ -103,6 +105,7 @@ export function judgeDatabase(facts: DatabaseFacts, connections: number): Findin
         ": a power cut loses the last commits",
       "set both to 1 in production",
     ),
+    judgeBinaryLog(facts),
     facts.charset === "utf8mb4" ? fine("database character set", facts.charset) : warning(
       "database character set",
       `${facts.charset}; the product's own tables are utf8mb4 all the same`,
@@ -282,6 +285,8 @@ export interface EngineFacts {
   version: string;
   /** Longest statement that the server takes. */
   maxPacketBytes: number;
+  /** See {@linkcode DatabaseFacts}. */
+  logsStatements: boolean;
 }
 
 /** What a process must know of Redis before it writes. */
@@ -303,6 +308,7 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
   const findings = [
     judgeVersion(database.engine, database.version),
     judgePacketSize(database.maxPacketBytes),
+    judgeBinaryLog(database),
     judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
     // A server that does not tell its policy may well have the right one.
     ...judgeRedis(store, prefix).filter(({ what }) =>
@@ -310,6 +316,13 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
     ),
   ];
   return findings.filter(({ level }) => level === "problem");
+}
+
+function judgeBinaryLog({ logsStatements }: Pick<DatabaseFacts, "logsStatements">): Finding {
+  const what = "database binary log";
+  return logsStatements
+    ? problem(what, statementLog.why, statementLog.remedy)
+    : fine(what, "has rows, or there is none");
 }
 
 function judgePacketSize(bytes: number): Finding {
