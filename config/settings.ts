@@ -32,6 +32,8 @@ export interface Setting<T = unknown> {
   neededWith?: Requirement;
   /** Where it isn't needed, nobody looks at it, so that it may stay when what it is for is switched off. */
   isElseIgnored?: boolean;
+  /** It, or a password in it, must be kept from others: it may stand in a file, see `secret_files.ts`. */
+  isSecret?: boolean;
 }
 
 const http: Requirement = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
@@ -47,6 +49,7 @@ const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_U
 export const settingsTable = {
   databaseUrl: {
     name: "DATABASE_URL",
+    isSecret: true,
     kind: kinds.databaseUrl(),
     meaning:
       "the database, `mysql://user:pass@host:3306/name`; several hosts (`a:3306,b:3306`) of which the one that takes changes " +
@@ -55,6 +58,7 @@ export const settingsTable = {
   },
   redisUrl: {
     name: "REDIS_URL",
+    isSecret: true,
     kind: kinds.redisUrls(),
     meaning: "Redis; `rediss://` is encrypted, with the same parameters; several node URLs, " +
       "separated by commas, mean Redis Cluster",
@@ -92,8 +96,16 @@ export const settingsTable = {
     meaning:
       "port to listen on; 0 for any free one; in front of private engines `8000+` unless set",
   },
+  healthPort: {
+    name: "HEALTH_PORT",
+    fallback: "0",
+    kind: kinds.integer(0, 65_535),
+    meaning:
+      "port, on all addresses, on which `consume` answers `/livez` and `/readyz` and nothing else; `0`: none",
+  },
   apiTokens: {
     name: "API_TOKENS",
+    isSecret: true,
     fallback: "",
     kind: kinds.apiTokens(),
     meaning: "who may use the API; `deno task token` makes an entry",
@@ -180,12 +192,14 @@ export const settingsTable = {
   },
   gatewayToken: {
     name: "GATEWAY_TOKEN",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning: "bearer token for the provider; empty where it wants none",
   },
   gatewaySecrets: {
     name: "GATEWAY_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign the provider's callbacks",
@@ -221,6 +235,7 @@ export const settingsTable = {
   },
   smtpUrl: {
     name: "SMTP_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.smtpUrl(),
     meaning: "mail server, such as `smtp://user:pass@host:587`",
@@ -229,6 +244,7 @@ export const settingsTable = {
   },
   notifyWebhookUrl: {
     name: "NOTIFY_WEBHOOK_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookUrl(),
     meaning: "where webhooks are posted to",
@@ -237,6 +253,7 @@ export const settingsTable = {
   },
   notifyWebhookSecrets: {
     name: "NOTIFY_WEBHOOK_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign webhooks",
@@ -251,6 +268,7 @@ export const settingsTable = {
   },
   webhookSecretsKey: {
     name: "WEBHOOK_SECRETS_KEY",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning:
@@ -265,12 +283,14 @@ export const settingsTable = {
   },
   alertWebhookUrl: {
     name: "ALERT_WEBHOOK_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookUrl(),
     meaning: "where alerts are posted to when they are raised and resolved; empty for nowhere",
   },
   alertWebhookSecrets: {
     name: "ALERT_WEBHOOK_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign those posts",
@@ -290,6 +310,7 @@ export const settingsTable = {
   },
   erasureSecret: {
     name: "ERASURE_SECRET",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning: "keeps the key out of the database by which people are known again whose data " +

@@ -7,6 +7,7 @@
 import { type Context, Hono } from "hono";
 import { Webhook } from "standardwebhooks";
 import type { z } from "zod";
+import { madeOf } from "../../../config/made_of.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { takeCallback } from "../../../services/take_callback.ts";
 import { takenAnswer } from "../description/answers.ts";
@@ -26,7 +27,10 @@ import { httpProblem } from "../../middleware/problem.ts";
 export function paymentRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { config, log } = deps;
-  const webhooks = config.gatewaySecrets.map((secret) => new Webhook(secret));
+  const webhooks = madeOf(
+    () => config.gatewaySecrets,
+    (secrets) => secrets.map((secret) => new Webhook(secret)),
+  );
 
   app.post(
     "/payments/callback",
@@ -46,7 +50,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       if (config.gateway !== "http") return c.notFound();
       const text = await c.req.text();
       const address = addressOf(c, config);
-      if (!isSigned(c, webhooks, text)) {
+      if (!isSigned(c, webhooks(), text)) {
         log.warn("callback refused", { request_id: c.get("requestId") as string, address });
         return httpProblem(c, 401, "The signature is missing, wrong or too old");
       }
