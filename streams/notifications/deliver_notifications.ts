@@ -181,29 +181,25 @@ export async function deliverOnce(
   const untried = new Set(notifications.map(({ id }) => id));
   const writer = gatherAttempts(db, claim);
   let gone = false;
-  const due = function* (): Generator<ClaimedNotification> {
-    for (const notification of notifications) {
-      if (gone || signal?.aborted || lease.isTooLate()) return;
-      yield notification;
+  const isOver = () => gone || signal?.aborted === true || lease.isTooLate();
+  const send = async (notification: ClaimedNotification) => {
+    untried.delete(notification.id);
+    const startedAt = performance.now();
+    const result = await sender.send(notification);
+    const durationMs = performance.now() - startedAt;
+    if (result.gone === true && endpoint !== null && !gone) {
+      gone = true;
+      await switchOff(deps, endpoint, result);
     }
+    if (result.error === null) turn.sent++;
+    else if (!result.lacksAddress) turn.failed++;
+    await writer.add({ ...attemptOf(deps, channel, notification, result), startedAt, durationMs });
   };
+  // Those of one order one after the other: at once, the last might be there first.
+  const byOrder = Map.groupBy(notifications, ({ orderId }) => orderId);
   try {
-    await concurrently(due(), sender.concurrency, async (notification) => {
-      untried.delete(notification.id);
-      const startedAt = performance.now();
-      const result = await sender.send(notification);
-      const durationMs = performance.now() - startedAt;
-      if (result.gone === true && endpoint !== null && !gone) {
-        gone = true;
-        await switchOff(deps, endpoint, result);
-      }
-      if (result.error === null) turn.sent++;
-      else if (!result.lacksAddress) turn.failed++;
-      await writer.add({
-        ...attemptOf(deps, channel, notification, result),
-        startedAt,
-        durationMs,
-      });
+    await concurrently(byOrder.values(), sender.concurrency, async (ofOrder) => {
+      for (const notification of ofOrder) if (!isOver()) await send(notification);
     });
   } finally {
     await releaseDeliveries(db, claim, [...untried]);
