@@ -128,10 +128,7 @@ async function connect(
       isCluster,
       silenceMs,
     });
-  let found = await open(
-    nodes.length > 1 && !nodes[0]!.sentinel || nodes[0]!.cluster === true,
-    false,
-  );
+  let found = await open(isClusterUrl(url), false);
   if (found.server.isCluster && nodes[0]!.cluster === undefined) {
     found.end();
     found = await open(true, false);
