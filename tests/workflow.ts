@@ -44,6 +44,8 @@ export interface WorkflowOptions {
   notifyChannels?: NotificationChannel[];
   onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
+  /** Of a server of the test's own; default: a database on that of the suite. */
+  databaseUrl?: string;
 }
 
 /** The workflow, one consumer a group. */
@@ -77,8 +79,9 @@ const maxTurns = 10_000;
 /** Opens a workflow in a database and under a key prefix of its own. */
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
   const test = await testContext(name);
-  await migrate(test.databaseUrl);
-  const db = await openDatabase(test.databaseUrl);
+  const databaseUrl = options.databaseUrl ?? test.databaseUrl;
+  await migrate(databaseUrl);
+  const db = await openDatabase(databaseUrl);
   await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
