@@ -138,6 +138,7 @@ async function askForReversals(
         currency: payment.currency ?? currency,
         idempotencyKey,
         chargeRef,
+        chargeCents: amountCents,
       },
     }];
   }));
