@@ -14,6 +14,8 @@ export interface Requirement {
   name: string;
   /** What the other setting must be, or have among its entries; without it, anything. */
   value?: string;
+  /** Another one that may have the value instead. */
+  orIn?: string;
   /** For people, after "is required with". */
   words: string;
 }
@@ -36,7 +38,12 @@ export interface Setting<T = unknown> {
   isSecret?: boolean;
 }
 
-const http: Requirement = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
+const http: Requirement = {
+  name: "GATEWAY",
+  value: "http",
+  orIn: "FURTHER_GATEWAYS",
+  words: "GATEWAY=http",
+};
 const email: Requirement = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
 const webhook: Requirement = {
   name: "NOTIFY_CHANNELS",
@@ -44,6 +51,9 @@ const webhook: Requirement = {
   words: "the channel webhook",
 };
 const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
+
+/** The payment providers that there are. */
+const providerNames = ["simulated", "http"] as const;
 
 /** The settings by their names in {@linkcode Config}, in the order of the documentation. */
 export const settingsTable = {
@@ -178,9 +188,23 @@ export const settingsTable = {
   gateway: {
     name: "GATEWAY",
     fallback: "simulated",
-    kind: kinds.oneOf("simulated", "http"),
+    kind: kinds.oneOf(...providerNames),
     meaning:
       "payment provider: `simulated` moves no money; the one that the books hold payments of",
+  },
+  furtherGateways: {
+    name: "FURTHER_GATEWAYS",
+    fallback: "",
+    kind: kinds.someOf(...providerNames),
+    meaning: "providers beside it: for money that they took earlier, and for `GATEWAY_ROUTES`",
+  },
+  gatewayRoutes: {
+    name: "GATEWAY_ROUTES",
+    fallback: "",
+    kind: kinds.paymentRoutes(),
+    meaning:
+      "which provider charges what, as `CURRENCY=PROVIDER` or `CURRENCY/METHOD=PROVIDER`, `*` for any, such as " +
+      "`USD=http,*/invoice=simulated`: the first that fits counts, and where none does, `GATEWAY` charges",
   },
   gatewayUrl: {
     name: "GATEWAY_URL",

@@ -144,6 +144,7 @@ async function askForReversals(
         currency: payment.currency ?? currency,
         idempotencyKey,
         chargeRef,
+        chargeCents: amountCents,
       },
     }];
   }));

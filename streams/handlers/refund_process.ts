@@ -207,7 +207,9 @@ async function askGateway(
         currency: order.currency,
         idempotencyKey: keys.get(refundId)!,
         chargeRef: payment.providerRef,
+        chargeCents: payment.amountCents,
       },
+      refundId,
     });
   }
   const behind = Map.groupBy(deliveries, ({ message }) => message.refundId);
