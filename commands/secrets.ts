@@ -25,6 +25,7 @@ const lookMs = 10_000;
 /** Whoever uses these reads them from the configuration each time; a start is needed for others to change. */
 export const replaceableSecrets = [
   "apiTokens",
+  "gatewayToken",
   "gatewaySecrets",
   "smtpUrl",
   "notifyWebhookSecrets",

@@ -21,12 +21,16 @@ export const simulatedWarning =
 /** How each provider that the settings may name is made from them. */
 const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>> = {
   simulated: ({ gatewayDelayMs }) => simulatedGateway({ delayMs: gatewayDelayMs }),
-  http: ({ gatewayUrl, gatewayToken, gatewayTimeoutMs, gatewaySecrets }) =>
+  http: (config) =>
     httpGateway({
-      url: gatewayUrl,
-      token: gatewayToken,
-      timeoutMs: gatewayTimeoutMs,
-      secrets: gatewaySecrets,
+      url: config.gatewayUrl,
+      get token() {
+        return config.gatewayToken;
+      },
+      timeoutMs: config.gatewayTimeoutMs,
+      get secrets() {
+        return config.gatewaySecrets;
+      },
     }),
 };
 
