@@ -57,6 +57,7 @@ import { readRedisFacts } from "../streams/redis/redis_facts.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
+import { diagnoseReplica } from "./diagnose_replica.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
@@ -114,6 +115,9 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     judgeTemporaryFiles(),
     judgeFileLimit(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
+    ...config.readDatabaseUrl === ""
+      ? []
+      : await guarded("read replica", "READ_DATABASE_URL", () => diagnoseReplica(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];

@@ -66,6 +66,22 @@ export const settingsTable = {
       "is used; `?socket=/path` for a Unix socket; " +
       "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt ([how](operating.md#the-way-to-the-engines))",
   },
+  readDatabaseUrl: {
+    name: "READ_DATABASE_URL",
+    fallback: "",
+    isSecret: true,
+    kind: kinds.databaseUrl(),
+    meaning:
+      "a replica of the database, or an address of several, that lists and exports of the API are read from " +
+      "([how](operating.md#a-replica-for-reading))",
+  },
+  readStalenessMs: {
+    name: "READ_STALENESS_MS",
+    fallback: "5000",
+    kind: kinds.integer(500, 3_600_000, "ms"),
+    meaning:
+      "what is older than this is in what is read from the replica, or the database itself is read",
+  },
   redisUrl: {
     name: "REDIS_URL",
     isSecret: true,

@@ -59,6 +59,7 @@ Deno.test("withSecretFiles() names every file that can't be used at once, and no
 Deno.test("every setting that holds a password, a token or a key may stand in a file", () => {
   assert.deepEqual(secretSettings.map(({ name }) => name), [
     "DATABASE_URL",
+    "READ_DATABASE_URL",
     "REDIS_URL",
     "API_TOKENS",
     "GATEWAY_TOKEN",
