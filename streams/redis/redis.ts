@@ -116,7 +116,8 @@ async function connect(
     lazyConnect: true,
     connectTimeout: 5_000,
     keepAlive: keepAliveMs,
-    retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2_000),
+    // Servers end what is idle for a while: that costs no caller more than a moment.
+    retryStrategy: (tries) => tries === 1 ? 1 : Math.min(50 * 2 ** Math.min(tries, 6), 2_000),
     // Another node may stand behind the same address by now; the command itself has failed.
     reconnectOnError: isReplica,
   };
