@@ -10,6 +10,7 @@
  * @module
  */
 
+import { parsePaymentRoute } from "../domain/payment/payment_route.ts";
 import { currencyProblem, isCurrency } from "../domain/money.ts";
 import {
   type NotificationChannel,
@@ -94,6 +95,32 @@ export function oneOf<const T extends string>(...words: readonly [T, ...T[]]) {
     if (known === undefined) complain(`must be one of ${words.join(", ")}, not "${text}"`);
     return known ?? words[0];
   });
+}
+
+/** Any of some words, each once, or none. */
+export function someOf<const T extends string>(...words: readonly [T, ...T[]]) {
+  const values = words.map((word) => `\`${word}\``).join(", ");
+  return readBy(`none, or some of ${values}, separated by commas`, (text, complain) => {
+    const names = entriesOf(text);
+    const known = words.filter((word) => names.includes(word));
+    if (known.length < names.length) {
+      complain(`must be some of ${words.join(", ")}, each once, not "${text}"`);
+    }
+    return known;
+  });
+}
+
+/** Rows of {@linkcode PaymentRoute}. */
+export function paymentRoutes() {
+  return readBy("rows separated by commas", (text, complain) =>
+    entriesOf(text).flatMap((entry) => {
+      const route = parsePaymentRoute(entry);
+      if (route === undefined) {
+        complain(`must be rows such as USD=http or */card=http, not "${entry}"`);
+        return [];
+      }
+      return [route];
+    }));
 }
 
 /** `1` for yes and `0` for no. */
