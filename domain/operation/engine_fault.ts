@@ -269,7 +269,7 @@ function networkFault(
 
 /** What a user of Redis needs, as rules of its ACL. */
 export function redisRules(prefix: string): string {
-  return `~${prefix}* +@all -@admin -@dangerous +info +keys`;
+  return `~${prefix}* +@all -@admin -@dangerous +info`;
 }
 
 /**
