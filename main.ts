@@ -31,6 +31,7 @@ const commands = [
   "stock",
   "customer",
   "archive",
+  "webhooks",
   "gateway",
   "token",
   "migrate",
