@@ -32,6 +32,7 @@ const commands = [
   "stock",
   "customer",
   "archive",
+  "webhooks",
   "gateway",
   "token",
   "migrate",
