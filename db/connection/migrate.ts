@@ -8,12 +8,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
+import { migrationFault } from "../../domain/operation/grants.ts";
 import type { MigrationHeader } from "../../domain/operation/migration_header.ts";
 import { connectionWay, openConnection, sameMeaning } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isFatal, isRetryable } from "./faults.ts";
 import { refuseForeignTables } from "./foreign_tables.ts";
-import { readAccount } from "./grants.ts";
+import { readAccount, readGrants } from "./grants.ts";
 import {
   headerOf,
   listMigrations,
@@ -87,6 +88,7 @@ export async function migrate(
     const status = await statusOn(connection, folder);
     if (status.every(({ applied }) => applied)) return { all: status, applied: [] };
     await refuseForeignTables(connection);
+    await refuseFewRights(connection);
     let inDynamicRows: (sql: string) => string;
     try {
       await connection.query(sameMeaning);
@@ -207,6 +209,15 @@ async function olderOn(connection: mysql.Connection, version: number) {
 async function hasTable(connection: mysql.Connection, name: string): Promise<boolean> {
   const [tables] = await connection.query("show tables like ?", [name]);
   return (tables as Row[]).length > 0;
+}
+
+/** @throws {EngineFault} before anything is half done, where the user lacks a right that it takes */
+async function refuseFewRights(connection: mysql.Connection): Promise<void> {
+  const { account, grants, tables, database } = await readGrants({
+    query: async (sql) => (await connection.query(sql))[0] as Row[],
+  });
+  const words = migrationFault(grants, database, account, tables);
+  if (words !== undefined) throw new EngineFault("Cannot migrate", words);
 }
 
 const createMigrations = `

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { allowRemedy, type RedisUser } from "./engine_fault.ts";
+import { allowRemedy, type RedisUser, statementLog } from "./engine_fault.ts";
 import { describeLoss, type RecordedLoss } from "./database_age.ts";
 
 /** One line of a diagnosis. */
@@ -27,8 +27,11 @@ export const minVersions = {
   valkey: "7.2",
 } as const;
 
-/** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
-const minPacketBytes = 16 * 1_048_576;
+/** Least bytes that a statement must be able to hold: one order with all that belongs to it. */
+const minPacketBytes = 1_048_576;
+
+/** Bytes that hold a whole batch of orders. */
+const batchPacketBytes = 16 * 1_048_576;
 
 /** Less memory for the database's pages than this is for trials only. */
 const minBufferPoolBytes = 256 * 1_048_576;
@@ -85,6 +88,8 @@ export interface DatabaseFacts {
   flushLogAtCommit: number;
   /** Null where there is no binary log. */
   syncBinlog: number | null;
+  /** The binary log has statements, for this user's sessions too. */
+  logsStatements: boolean;
   /** Of the database. */
   charset: string;
   /** Of all clients together. */
@@ -106,6 +111,7 @@ export function judgeDatabase(facts: DatabaseFacts, connections: number): Findin
         ": a power cut loses the last commits",
       "set both to 1 in production",
     ),
+    judgeBinaryLog(facts),
     facts.charset === "utf8mb4" ? fine("database character set", facts.charset) : warning(
       "database character set",
       `${facts.charset}; the product's own tables are utf8mb4 all the same`,
@@ -388,6 +394,8 @@ export interface EngineFacts {
   version: string;
   /** Longest statement that the server takes. */
   maxPacketBytes: number;
+  /** See {@linkcode DatabaseFacts}. */
+  logsStatements: boolean;
 }
 
 /** What a process must know of Redis before it writes. */
@@ -409,18 +417,33 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
   const findings = [
     judgeVersion(database.engine, database.version),
     judgePacketSize(database.maxPacketBytes),
+    judgeBinaryLog(database),
     judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
     ...judgeRedis(store, prefix),
   ];
   return findings.filter(({ level }) => level === "problem");
 }
 
+function judgeBinaryLog({ logsStatements }: Pick<DatabaseFacts, "logsStatements">): Finding {
+  const what = "database binary log";
+  return logsStatements
+    ? problem(what, statementLog.why, statementLog.remedy)
+    : fine(what, "has rows, or there is none");
+}
+
 function judgePacketSize(bytes: number): Finding {
   const what = "database packet size";
-  return bytes >= minPacketBytes ? fine(what, megabytes(bytes)) : problem(
+  const remedy = `set it to ${megabytes(batchPacketBytes)} or more`;
+  if (bytes < minPacketBytes) {
+    const detail = `max_allowed_packet is ${
+      Math.floor(bytes / 1_024)
+    } KB: a large order does not fit`;
+    return problem(what, detail, remedy);
+  }
+  return bytes >= batchPacketBytes ? fine(what, megabytes(bytes)) : warning(
     what,
-    `max_allowed_packet is ${megabytes(bytes)}`,
-    `set it to ${megabytes(minPacketBytes)} or more: batches are sent as one statement`,
+    `max_allowed_packet is ${megabytes(bytes)}: large batches are split, which costs time`,
+    remedy,
   );
 }
 

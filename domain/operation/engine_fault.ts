@@ -93,6 +93,7 @@ export function databaseFault(
   const message = messageOf(error);
   const denied = deniedFault(errno, message, account ?? noted);
   if (denied !== undefined) return denied;
+  if (errno === 1665) return statementLog;
   if (way === undefined) return undefined;
   const stranger = strangerFault(way);
   if (stranger !== undefined) return stranger;
@@ -106,6 +107,14 @@ export function databaseFault(
   return loginFault(errno, message, way) ?? certificateFault(message, way) ??
     networkFault(code, message, way);
 }
+
+/** A server that logs statements refuses every change at READ COMMITTED. */
+export const statementLog: FaultWords = {
+  why: "binlog_format is STATEMENT, by which the server refuses every change at READ COMMITTED, " +
+    "and the user may not have it otherwise for its sessions",
+  remedy: "type as an administrator of it: SET GLOBAL binlog_format = 'ROW' (or MIXED), or grant " +
+    "the user BINLOG ADMIN (MariaDB) or SESSION_VARIABLES_ADMIN (MySQL)",
+};
 
 /** What the user may not do. */
 function deniedFault(

@@ -24,6 +24,7 @@ import {
 } from "../../db/catalog/catalog.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { StatementTooLarge } from "../../db/connection/packet_size.ts";
 import { addOrderEvents } from "../../db/orders/events.ts";
 import {
   addCreatedEvents,
@@ -114,7 +115,8 @@ const maxTries = 10;
  * orders.
  *
  * Customers and products of orders that are taken are created first. Then one transaction writes all
- * orders, items and timeline: a crash leaves all of them or none.
+ * orders, items and timeline: a crash leaves all of them or none. Where the server takes no statement that is long enough for all,
+ * that goes for each half, and so on.
  *
  * What was written by a try whose commit was never answered is told as new.
  *
@@ -161,6 +163,11 @@ async function takeDistinct(
     try {
       return await takeOnce(db, candidates, catalog, { ...options, tried });
     } catch (error) {
+      if (error instanceof StatementTooLarge && orders.length > 1) {
+        const middle = Math.ceil(orders.length / 2);
+        const first = await takeDistinct(db, orders.slice(0, middle), catalog, options);
+        return [...first, ...await takeDistinct(db, orders.slice(middle), catalog, options)];
+      }
       // Somebody else inserted one of the orders after it was looked up: now it is known.
       const isStale = error instanceof StaleCatalog;
       if ((!isStale && !isDuplicateKey(error)) || attempt >= maxTries) throw error;
