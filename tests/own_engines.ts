@@ -1,32 +1,26 @@
-import mysql from "mysql2/promise";
 import { join } from "node:path";
+import { type Administer, createAdministrator } from "../tools/engines/administrator.ts";
 import { type DatabaseEngine, startDatabase } from "../tools/engines/database.ts";
 import { type RedisEngine, startRedis } from "../tools/engines/redis.ts";
 
 /** A server of a test's own, whose settings it may change while it runs. */
 export interface OwnDatabase extends DatabaseEngine {
   /** Runs statements as somebody who may do everything. */
-  administer(...statements: string[]): Promise<Record<string, string | number>[]>;
+  administer: Administer;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** Starts a database server of the suite's kind that ends with the test. */
 export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
   const dir = await Deno.makeTempDir({ prefix: "orders_own_" });
-  const password = crypto.randomUUID();
-  const initFile = join(dir, "administrator.sql");
-  await Deno.writeTextFile(
-    initFile,
-    `create user if not exists 'administrator'@'%' identified by '${password}';\n` +
-      "grant all privileges on *.* to 'administrator'@'%' with grant option;\n",
-  );
+  const administrator = await createAdministrator(dir);
   const engine = await startDatabase({
     engine: Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb",
     dir,
     durable: false,
     temporary: true,
     bufferPoolMb: 64,
-    extra: [`--init-file=${initFile}`, ...extra],
+    extra: [administrator.argument, ...extra],
   });
   return {
     ...engine,
@@ -36,21 +30,7 @@ export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
     get exited() {
       return engine.exited;
     },
-    async administer(...statements) {
-      const connection = await mysql.createConnection({
-        host: "127.0.0.1",
-        port: engine.port,
-        user: "administrator",
-        password,
-      });
-      try {
-        let rows: unknown = [];
-        for (const sql of statements) [rows] = await connection.query(sql);
-        return rows as Record<string, string | number>[];
-      } finally {
-        await connection.end();
-      }
-    },
+    administer: administrator.on(engine),
     async [Symbol.asyncDispose]() {
       await engine.stop();
       await Deno.remove(dir, { recursive: true }).catch(() => {});
