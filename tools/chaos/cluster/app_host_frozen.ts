@@ -6,7 +6,7 @@
 
 import { pauseMs } from "../harness/until.ts";
 import type { ClusterScenario } from "./harness/cluster_scenario.ts";
-import { healsSoon, workIsTakenOver } from "./harness/targets.ts";
+import { healsSoon, stopWithWork, workIsTakenOver } from "./harness/targets.ts";
 
 const scenario: ClusterScenario = {
   name: "app_host_frozen",
@@ -16,7 +16,7 @@ const scenario: ClusterScenario = {
   async run(stage) {
     const [host] = stage.hosts;
     stage.lostHosts.add(host!.name);
-    const at = await stage.breaks(() => host!.signal("SIGSTOP"));
+    const at = await stage.breaks(() => stopWithWork(stage, host!));
     await workIsTakenOver(stage, host!, at);
     await pauseMs(stage.brokenMs);
     host!.signal("SIGCONT");

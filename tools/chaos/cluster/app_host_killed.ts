@@ -6,7 +6,7 @@
 
 import { pauseMs } from "../harness/until.ts";
 import type { ClusterScenario } from "./harness/cluster_scenario.ts";
-import { workIsTakenOver } from "./harness/targets.ts";
+import { stopWithWork, workIsTakenOver } from "./harness/targets.ts";
 
 const scenario: ClusterScenario = {
   name: "app_host_killed",
@@ -16,6 +16,7 @@ const scenario: ClusterScenario = {
   async run(stage) {
     const [host] = stage.hosts;
     stage.lostHosts.add(host!.name);
+    await stopWithWork(stage, host!);
     const at = await stage.breaks(() => host!.signal("SIGKILL"));
     await workIsTakenOver(stage, host!, at);
     await pauseMs(stage.brokenMs);

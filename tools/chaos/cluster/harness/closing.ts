@@ -12,6 +12,7 @@ import type { DatabaseNode } from "../engines/database_node.ts";
 import type { ClusterScenario } from "./cluster_scenario.ts";
 import type { ClusterStage } from "./cluster_stage.ts";
 import { refundCents, refused } from "./shoppers.ts";
+import { apiGap } from "./targets.ts";
 import { longestGap } from "./watch.ts";
 
 /** What came of a scenario. */
@@ -43,7 +44,7 @@ export async function closeScenario(
   scenario: ClusterScenario,
   stage: ClusterStage,
 ): Promise<ClusterOutcome> {
-  const { shoppers, hosts, watch, figures: { notes, missed } } = stage;
+  const { shoppers, hosts, watch, figures: { longest, notes, missed } } = stage;
   const isOver = performance.now();
   await shoppers.stop();
   await endImport(stage);
@@ -65,23 +66,16 @@ export async function closeScenario(
   }
   if (told.deadLetters > 0) missed.push(`${told.deadLetters} dead letters: ${told.deadText}`);
   if (shoppers.refusals.size > 0) notes.push(`answers besides: ${refused(shoppers)}`);
-  const { brokenAt } = stage;
-  const gapOf = (name: string) => {
-    const moments = shoppers.orders.filter(({ host }) => host === name).map(({ at }) => at);
-    return longestGap(moments, brokenAt, isOver);
-  };
   return {
     acknowledged: shoppers.orders.length,
     inDatabase: shoppers.orders.length - told.lostOrders.length,
     refundsAcknowledged: shoppers.refunds.length,
     refundsDone: shoppers.refunds.length - told.lostRefunds.length,
     deadLetters: told.deadLetters,
-    apiGapMs: Math.max(
-      ...hosts.map(({ name }) => name).filter((name) => !stage.lostHosts.has(name)).map(gapOf),
-    ),
-    workGapMs: longestGap(watch.progress, brokenAt, isOver),
+    apiGapMs: apiGap(stage, stage.brokenAt, isOver),
+    workGapMs: longestGap(watch.progress, stage.brokenAt, isOver),
     verified: verified.at(-1)!,
-    notes,
+    notes: [...longest].map(([what, ms]) => `${what} ${(ms / 1_000).toFixed(1)} s`).concat(notes),
     missed,
   };
 }
@@ -131,13 +125,22 @@ async function untilSettled({ administer }: DatabaseNode, withinMs: number): Pro
 }
 
 /** @returns what `verify` says; that it does not agree is missed, unless orders may be lost, which it has to say then */
-async function verify(
-  scenario: ClusterScenario,
-  { env, figures }: ClusterStage,
-): Promise<string[]> {
-  const process = await startTask("verify", [], env);
-  const { code, stdout } = await process.endedWithin(verifyMs);
-  const lines = (stdout.trim() || process.messages.at(-1) || "it says nothing").split("\n");
+async function verify(scenario: ClusterScenario, stage: ClusterStage): Promise<string[]> {
+  const { env, figures } = stage;
+  let said = "", code: number | null = null, tries = 0;
+  await attempt(figures.missed, async () => {
+    await until("verify ends", verifyMs, async () => {
+      tries++;
+      const process = await startTask("verify", [], env);
+      const { stdout, ...ended } = await process.endedWithin(verifyMs);
+      said = stdout.trim();
+      code = ended.code;
+      // Cut off in the middle by a server that has just come back, it shows nothing.
+      return said !== "" || String(process.messages.at(-1));
+    });
+  });
+  if (tries > 1) figures.notes.push(`verify had to be begun ${tries} times`);
+  const lines = said.split("\n");
   if (code !== 0 && scenario.mayLose !== true) {
     figures.missed.push(`verify: ${lines.slice(-6).join(" | ")}`);
   }

@@ -6,7 +6,7 @@
 
 import { keysFor } from "../../../../streams/redis/keys.ts";
 import { openRedis } from "../../../../streams/redis/redis.ts";
-import { takenOver } from "../../harness/take_over.ts";
+import { heldBy, takenOver } from "../../harness/take_over.ts";
 import { until } from "../../harness/until.ts";
 import type { AppHost } from "./app_host.ts";
 import type { ClusterStage } from "./cluster_stage.ts";
@@ -54,15 +54,23 @@ export async function takesOrdersAgain(stage: ClusterStage, brokenAt: number): P
   stage.within("first 202 after a writable primary", Math.max(...ms), afterWritableMs);
 }
 
-/** Neither the API nor the work stands still for long while Redis is lost. */
-export function goesOnWithoutRedis(stage: ClusterStage, from: number, to: number): void {
-  const { hosts, shoppers, watch } = stage;
-  const gaps = hosts.map(({ name }) => {
+/** The longest time in which one of the hosts that are not lost themselves took no order, in milliseconds. */
+export function apiGap(
+  { hosts, lostHosts, shoppers }: ClusterStage,
+  from: number,
+  to: number,
+): number {
+  const gaps = hosts.filter(({ name }) => !lostHosts.has(name)).map(({ name }) => {
     const moments = shoppers.orders.filter(({ host }) => host === name).map(({ at }) => at);
     return longestGap(moments, from, to);
   });
-  stage.within("API gap", Math.max(...gaps), apiWithoutRedisMs);
-  stage.within("work gap", longestGap(watch.progress, from, to), workWithoutRedisMs);
+  return Math.max(...gaps);
+}
+
+/** Neither the API nor the work stands still for long while Redis is lost. */
+export function goesOnWithoutRedis(stage: ClusterStage, from: number, to: number): void {
+  stage.within("API gap", apiGap(stage, from, to), apiWithoutRedisMs);
+  stage.within("work gap", longestGap(stage.watch.progress, from, to), workWithoutRedisMs);
 }
 
 /** Each of some hosts takes orders and works soon after everything has healed. */
@@ -83,18 +91,38 @@ export async function healsSoon(
   stage.within("work after healing", Math.max(...worked), afterHealingMs);
 }
 
+/** Stops a host (`SIGSTOP`) at a moment at which it has work in its hands. */
+export async function stopWithWork(stage: ClusterStage, host: AppHost): Promise<void> {
+  await withQueues(stage, async (queues) => {
+    await until(`host ${host.name} has work in its hands`, patienceMs, async () => {
+      host.signal("SIGSTOP");
+      if (await heldBy(queues, host.consumer) > 0) return true;
+      host.signal("SIGCONT");
+      return "it has none";
+    });
+  });
+}
+
 /** What a host that is lost had in hand is soon in the hands of another one. */
 export async function workIsTakenOver(
   stage: ClusterStage,
   { consumer }: AppHost,
   lostAt: number,
 ): Promise<void> {
-  const client = await openRedis(stage.env.REDIS_URL!);
-  try {
-    const held = { client, keys: keysFor("", "GBP") };
-    const ms = await takenOver(held, consumer, lostAt, patienceMs);
+  await withQueues(stage, async (queues) => {
+    const ms = await takenOver(queues, consumer, lostAt, patienceMs);
     if (ms === null) stage.figures.notes.push("it had nothing in hand");
     else stage.within("work taken over", ms, takeOverMs);
+  });
+}
+
+async function withQueues(
+  stage: ClusterStage,
+  work: (queues: Parameters<typeof heldBy>[0]) => Promise<void>,
+): Promise<void> {
+  const client = await openRedis(stage.env.REDIS_URL!);
+  try {
+    await work({ client, keys: keysFor("", "GBP") });
   } finally {
     client.disconnect();
   }
