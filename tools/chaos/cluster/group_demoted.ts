@@ -16,11 +16,11 @@ const scenario: ClusterScenario = {
   redis: "single",
   async run(stage) {
     const group = stage.database as ReplicationGroup;
-    const at = await stage.breaks(() => group.setPrimary(group.nodes[1]!));
-    await takesOrdersAgain(stage, at);
+    await stage.breaks(() => group.setPrimary(group.nodes[1]!));
+    await takesOrdersAgain(stage, performance.now());
     await pauseMs(stage.brokenMs);
-    const back = await stage.breaks(() => group.setPrimary(group.nodes[0]!));
-    await takesOrdersAgain(stage, back);
+    await stage.breaks(() => group.setPrimary(group.nodes[0]!));
+    await takesOrdersAgain(stage, performance.now());
     await pauseMs(stage.brokenMs / 2);
   },
 };
