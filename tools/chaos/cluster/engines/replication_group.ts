@@ -35,6 +35,8 @@ export interface ReplicationGroup extends DatabaseNodes {
 /** Of the account by which a member that comes back gets what it missed. */
 const recoveryPassword = crypto.randomUUID().slice(0, 30);
 
+const argumentsOfReturn = ["--super-read-only=ON", "--group-replication-start-on-boot=ON"];
+
 /** Starts a group whose first member takes changes, or whose members all do. */
 export async function startReplicationGroup(
   folder: ClusterFolder & { multiPrimary: boolean },
@@ -47,8 +49,14 @@ export async function startReplicationGroup(
   try {
     for (let at = 0; at < size; at++) {
       const name = `m${at + 1}`;
-      const extra = memberArguments(at, members, folder.multiPrimary);
-      const node = await startNode(seed, folder, { name, number: at + 1, extra });
+      let starts = 0;
+      const node = await startNode(seed, folder, {
+        name,
+        number: at + 1,
+        extra: memberArguments(at, members, folder.multiPrimary),
+        // One that comes back takes no changes until it is a member again.
+        beforeStart: () => Promise.resolve(++starts > 1 ? argumentsOfReturn : []),
+      });
       nodes.push(node);
       await prepareMember(node);
       await (at === 0 ? bootstrap(node) : node.administer("start group_replication"));
@@ -77,7 +85,10 @@ export async function startReplicationGroup(
     },
     rejoin: async (node) => {
       if (await hasEnded(node)) await node.restart();
-      await node.administer("stop group_replication", "start group_replication");
+      // One that was expelled and could not come back by itself waits for somebody to say so.
+      else if (await memberState(node) === "ERROR") {
+        await node.administer("stop group_replication", "start group_replication");
+      }
       await untilOnline(node);
     },
     stop: () => stopNodes(nodes),
