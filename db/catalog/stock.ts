@@ -164,7 +164,7 @@ export async function writeUnits(
     await tx.run(
       `
       update ${changed}
-      straight_join products on products.id = changed.id
+      straight_join products force index (primary) on products.id = changed.id
       set products.stock_qty = changed.stock_qty, products.received_qty = changed.received_qty`,
       [rows],
     );

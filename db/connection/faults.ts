@@ -77,6 +77,11 @@ export function unclearFault(error: unknown): number | null {
   return classOf(error) === "asked" || askedStates.includes(sqlState.slice(0, 2)) ? null : errno;
 }
 
+/** True where another transaction kept a lock for longer than this one may wait. */
+export function isLockTimeout(error: unknown): boolean {
+  return driverError(error).errno === 1205;
+}
+
 /** True for a duplicate key, whichever key it was. */
 export function isDuplicateKey(error: unknown): boolean {
   return driverError(error).errno === 1062;

@@ -47,3 +47,9 @@ export async function readEncryption(
   const cipher = values.get("Ssl_cipher") ?? "";
   return cipher === "" ? null : { protocol: values.get("Ssl_version") ?? "TLS", cipher };
 }
+
+/** Which server answers, as text that no other one has. */
+export async function readServerPlace(db: Queryable): Promise<string> {
+  const [row] = await db.query("select @@hostname as host, @@port as port, @@datadir as folder");
+  return `${row!.host} ${row!.port} ${row!.folder}`;
+}

@@ -162,7 +162,7 @@ export async function endRefunds(
     update json_table(?, '$[*]' columns (
       id bigint unsigned path '$[0]',
       failure_reason varchar(255) character set utf8mb4 path '$[1]')) ended
-    straight_join refunds on refunds.id = ended.id
+    straight_join refunds force index (primary) on refunds.id = ended.id
     set refunds.status = ?, refunds.failure_reason = ended.failure_reason, refunds.processed_at = ?
     where refunds.status in (${from.map(() => "?").join(", ")})`,
     [

@@ -36,6 +36,9 @@ const batchPacketBytes = 16 * 1_048_576;
 /** Less memory for the database's pages than this is for trials only. */
 const minBufferPoolBytes = 256 * 1_048_576;
 
+/** Connections to Redis of a process with all consumers: one for commands, one for each group and lane. */
+const redisConnections = 9;
+
 /** Connections beside those of one process: other processes, people, monitors. */
 const spareConnections = 10;
 
@@ -68,6 +71,9 @@ export function problem(what: string, detail: string, remedy: string): Finding {
 export function judgeVersion(engine: keyof typeof minVersions, version: string): Finding {
   const what = `${engine} version`;
   const min = minVersions[engine];
+  if (version === "unknown") {
+    return warning(what, "the server does not tell", `see that it is ${min} or newer`);
+  }
   const numbers = (text: string) => (text.match(/\d+/g) ?? []).slice(0, 2).map(Number);
   const [major = 0, minor = 0] = numbers(version);
   const [minMajor = 0, minMinor = 0] = numbers(min);
@@ -131,21 +137,27 @@ export function judgeDatabase(facts: DatabaseFacts, connections: number): Findin
 
 /** Judges the settings of the Redis server. */
 export function judgeRedis(
-  facts: { evictionPolicy: string; appendOnly: boolean; isClusterNode: boolean },
+  facts: {
+    evictionPolicy: string;
+    appendOnly: boolean | null;
+    isClusterNode: boolean;
+    maxClients?: number | null;
+  },
   prefix: string,
 ): Finding[] {
-  const findings = [
-    facts.evictionPolicy === "noeviction" ? fine("redis eviction", facts.evictionPolicy) : problem(
-      "redis eviction",
-      `maxmemory-policy is ${facts.evictionPolicy}: it may throw messages and figures away`,
-      "set maxmemory-policy to noeviction",
-    ),
-    facts.appendOnly ? fine("redis persistence", "append-only file") : warning(
-      "redis persistence",
-      "there is no append-only file: a restart loses the streams, which costs a recovery",
-      "set appendonly yes in production",
-    ),
-  ];
+  const findings = [judgeEviction(facts.evictionPolicy), judgePersistence(facts.appendOnly)];
+  const { maxClients } = facts;
+  if (maxClients !== undefined && maxClients !== null) {
+    findings.push(
+      maxClients >= 2 * redisConnections + spareConnections
+        ? fine("redis connections", `${maxClients} allowed, ${redisConnections} used by a process`)
+        : warning(
+          "redis connections",
+          `${maxClients} are allowed, and one process opens ${redisConnections}`,
+          "raise maxclients, or start fewer processes",
+        ),
+    );
+  }
   if (facts.isClusterNode) {
     findings.push(
       /\{[^{}]+\}/.test(prefix)
@@ -158,6 +170,103 @@ export function judgeRedis(
     );
   }
   return findings;
+}
+
+function judgeEviction(policy: string): Finding {
+  const what = "redis eviction";
+  const remedy = "set maxmemory-policy to noeviction";
+  if (policy === "noeviction") return fine(what, policy);
+  return policy === "unknown"
+    ? warning(what, "the server does not tell whether it throws away what it holds", remedy)
+    : problem(
+      what,
+      `maxmemory-policy is ${policy}: it may throw messages and figures away`,
+      remedy,
+    );
+}
+
+function judgePersistence(appendOnly: boolean | null): Finding {
+  const what = "redis persistence";
+  const remedy = "set appendonly yes in production";
+  if (appendOnly === null) {
+    return warning(what, "the server does not tell whether it keeps anything on disk", remedy);
+  }
+  return appendOnly ? fine(what, "append-only file") : warning(
+    what,
+    "there is no append-only file: a restart loses the streams, which costs a recovery",
+    remedy,
+  );
+}
+
+/** One of several sentinels, as it was seen. */
+export interface SentinelState {
+  /** With its port. */
+  name: string;
+  /** Where it says that the master is; null where it did not answer. */
+  master: string | null;
+  /** Of one that did not answer, why. */
+  why?: string;
+  /** How many must agree that the master is gone. */
+  quorum: number;
+  /** Sentinels that it knows, itself included. */
+  sentinels: number;
+  /** Replicas that it knows. */
+  replicas: number;
+  /** What it says where no failover would come about; empty where one would. */
+  fault: string;
+}
+
+/** Judges the sentinels of a master: whether they agree, and whether they could name another one. */
+export function judgeSentinels(master: string, states: readonly SentinelState[]): Finding {
+  const what = "redis sentinels";
+  const there = states.filter((state) => state.master !== null);
+  const away = states.filter((state) => state.master === null)
+    .map(({ name, why }) => `${name} is away (${why})`);
+  const masters = [...new Set(there.map((state) => state.master))];
+  const seen = there.map(({ name }) => name).join(", ");
+  const first = there[0];
+  const detail = first === undefined ? away.join("; ") : [
+    `${seen}: ${master} is ${
+      masters.join(" or ")
+    }, quorum ${first.quorum} of ${first.sentinels}, ` +
+    `replicas: ${first.replicas}`,
+    ...away,
+  ].join("; ");
+  if (masters.length > 1) {
+    return problem(
+      what,
+      `${detail}: they do not agree`,
+      "wait for the failover to end, or mend the network between them",
+    );
+  }
+  const fault = there.find(({ fault }) => fault !== "")?.fault;
+  if (fault !== undefined) {
+    return warning(
+      what,
+      `${detail}; no failover would come about: ${fault}`,
+      "start the sentinels that are missing",
+    );
+  }
+  if (first !== undefined && first.replicas === 0) {
+    return warning(what, `${detail}: no replica could take over`, "add one: replicaof MASTER PORT");
+  }
+  return away.length > 0
+    ? warning(what, detail, "start it, or take it out of REDIS_URL")
+    : fine(what, detail);
+}
+
+/** Commands that are refused and without which the work is done as well. */
+export function judgeDispensable(
+  refused: readonly { command: string; reason: string }[],
+  meanings: ReadonlyMap<string, string>,
+): Finding[] {
+  return refused.map(({ command }) =>
+    warning(
+      `redis ${command}`,
+      `refused: ${meanings.get(command)}`,
+      "nothing has to be done; whoever may change it allows the command",
+    )
+  );
 }
 
 /**
@@ -297,8 +406,8 @@ export interface StoreFacts {
   version: string;
   /** `unknown` where the server does not tell. */
   evictionPolicy: string;
-  /** Whether it writes an append-only file. */
-  appendOnly: boolean;
+  /** Whether it writes an append-only file; null where the server does not tell. */
+  appendOnly: boolean | null;
   /** Whether it is one node of a cluster. */
   isClusterNode: boolean;
 }
@@ -310,10 +419,7 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
     judgePacketSize(database.maxPacketBytes),
     judgeBinaryLog(database),
     judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
-    // A server that does not tell its policy may well have the right one.
-    ...judgeRedis(store, prefix).filter(({ what }) =>
-      what !== "redis eviction" || store.evictionPolicy !== "unknown"
-    ),
+    ...judgeRedis(store, prefix),
   ];
   return findings.filter(({ level }) => level === "problem");
 }
