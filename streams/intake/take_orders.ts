@@ -4,6 +4,7 @@
  * @module
  */
 
+import { WorkflowError } from "../../domain/errors.ts";
 import type { Message } from "../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { decideIntake, type IntakeOutcome, isOfAnother } from "../../domain/order/intake.ts";
@@ -163,7 +164,8 @@ async function takeDistinct(
     try {
       return await takeOnce(db, candidates, catalog, { ...options, tried });
     } catch (error) {
-      if (error instanceof StatementTooLarge && orders.length > 1) {
+      if (error instanceof StatementTooLarge) {
+        if (orders.length === 1) throw tooLarge(orders[0]!, error);
         const middle = Math.ceil(orders.length / 2);
         const first = await takeDistinct(db, orders.slice(0, middle), catalog, options);
         return [...first, ...await takeDistinct(db, orders.slice(middle), catalog, options)];
@@ -174,6 +176,16 @@ async function takeDistinct(
       if (isStale) await refreshCatalog(db, catalog);
     }
   }
+}
+
+function tooLarge(
+  { externalOrderId }: IncomingOrder,
+  { message }: StatementTooLarge,
+): WorkflowError {
+  return new WorkflowError(
+    "unavailable",
+    `The database does not take order ${externalOrderId}: ${message}; raise that`,
+  );
 }
 
 async function takeOnce(

@@ -34,6 +34,17 @@ Deno.test("batches are split by what the server takes at once, and none is lost"
       taken.map(({ externalOrderId }) => externalOrderId),
       orders.map((_, at) => `${at}`),
     );
+    const huge = anOrder("huge", []);
+    huge.items = Array.from({ length: 4_000 }, (_, at) => ({
+      sku: `l${at}`,
+      name: long(`${at}`),
+      qty: 1,
+      unitPriceCents: 100,
+    }));
+    await assert.rejects(
+      takeOrders(flow.db, [huge], options),
+      /does not take order huge: .*max_allowed_packet, 1048576 bytes; raise that/,
+    );
     const again = await takeOrders(flow.db, orders, options);
     assert.deepEqual(new Set(again.map(({ outcome }) => outcome)), new Set(["unchanged"]));
     await publish(
