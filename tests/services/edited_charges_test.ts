@@ -97,6 +97,7 @@ function decide({ provider }: Provided, cents: number, status: "succeeded" | "de
 async function callBack({ flow, provider }: Provided, cents: number): Promise<void> {
   const charge = [...provider.charges.values()].find(({ askedCents }) => askedCents === cents)!;
   await takeCallback(flow, {
+    provider: "http",
     id: crypto.randomUUID(),
     outcome: charge.status === "declined" ? "declined" : "succeeded",
     idempotencyKey: charge.key,
