@@ -119,6 +119,9 @@ const apiRows: Record<string, Row> = {
     action: "webhook_endpoint.retry",
     path: "/webhook-endpoints/999/retry",
   },
+  "POST /payments/callback/:provider": {
+    why: "a payment provider's word, signed by it; no operator",
+  },
   "POST /payments/callback": { why: "the payment provider's word, signed by it; no operator" },
   "POST /streams/:group/pause": { action: "group.pause", path: "/streams/orders/pause" },
   "POST /streams/:group/resume": { action: "group.resume", path: "/streams/orders/resume" },
