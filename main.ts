@@ -27,6 +27,7 @@ const commands = [
   "kpis",
   "verify",
   "recover",
+  "losses",
   "dead",
   "stock",
   "customer",

@@ -44,6 +44,8 @@ export interface WorkflowOptions {
   notifyChannels?: NotificationChannel[];
   onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
+  /** A database that is migrated, and a key prefix, which somebody else closes. */
+  place?: TestContext;
 }
 
 /** The workflow, one consumer a group. */
@@ -76,10 +78,10 @@ const maxTurns = 10_000;
 
 /** Opens a workflow in a database and under a key prefix of its own. */
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
-  const test = await testContext(name);
-  await migrate(test.databaseUrl);
+  const test = options.place ?? await testContext(name);
+  if (options.place === undefined) await migrate(test.databaseUrl);
   const db = await openDatabase(test.databaseUrl);
-  await endOldKeys(db);
+  if (options.place === undefined) await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const baseCurrency = options.baseCurrency ?? "EUR";

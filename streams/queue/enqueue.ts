@@ -227,5 +227,6 @@ async function advance<M extends AnyMessage>(
       ...Object.entries(marks?.least ?? {}).flat(),
     ],
   ) as [number, number];
+  if (reply[0] < 0) throw marks!.refused();
   return { acknowledged: reply[0], enqueued: reply[1] };
 }
