@@ -14,6 +14,8 @@ export interface Requirement {
   name: string;
   /** What the other setting must be, or have among its entries; without it, anything. */
   value?: string;
+  /** Another one that may have the value instead. */
+  orIn?: string;
   /** For people, after "is required with". */
   words: string;
 }
@@ -32,9 +34,16 @@ export interface Setting<T = unknown> {
   neededWith?: Requirement;
   /** Where it isn't needed, nobody looks at it, so that it may stay when what it is for is switched off. */
   isElseIgnored?: boolean;
+  /** It, or a password in it, must be kept from others: it may stand in a file, see `secret_files.ts`. */
+  isSecret?: boolean;
 }
 
-const http: Requirement = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
+const http: Requirement = {
+  name: "GATEWAY",
+  value: "http",
+  orIn: "FURTHER_GATEWAYS",
+  words: "GATEWAY=http",
+};
 const email: Requirement = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
 const webhook: Requirement = {
   name: "NOTIFY_CHANNELS",
@@ -43,10 +52,14 @@ const webhook: Requirement = {
 };
 const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
 
+/** The payment providers that there are. */
+const providerNames = ["simulated", "http"] as const;
+
 /** The settings by their names in {@linkcode Config}, in the order of the documentation. */
 export const settingsTable = {
   databaseUrl: {
     name: "DATABASE_URL",
+    isSecret: true,
     kind: kinds.databaseUrl(),
     meaning:
       "the database, `mysql://user:pass@host:3306/name`; several hosts (`a:3306,b:3306`) of which the one that takes changes " +
@@ -55,6 +68,7 @@ export const settingsTable = {
   },
   redisUrl: {
     name: "REDIS_URL",
+    isSecret: true,
     kind: kinds.redisUrls(),
     meaning: "Redis; `rediss://` is encrypted, with the same parameters; several node URLs, " +
       "separated by commas, mean Redis Cluster",
@@ -92,8 +106,16 @@ export const settingsTable = {
     meaning:
       "port to listen on; 0 for any free one; in front of private engines `8000+` unless set",
   },
+  healthPort: {
+    name: "HEALTH_PORT",
+    fallback: "0",
+    kind: kinds.integer(0, 65_535),
+    meaning:
+      "port, on all addresses, on which `consume` answers `/livez` and `/readyz` and nothing else; `0`: none",
+  },
   apiTokens: {
     name: "API_TOKENS",
+    isSecret: true,
     fallback: "",
     kind: kinds.apiTokens(),
     meaning: "who may use the API; `deno task token` makes an entry",
@@ -166,9 +188,23 @@ export const settingsTable = {
   gateway: {
     name: "GATEWAY",
     fallback: "simulated",
-    kind: kinds.oneOf("simulated", "http"),
+    kind: kinds.oneOf(...providerNames),
     meaning:
       "payment provider: `simulated` moves no money; the one that the books hold payments of",
+  },
+  furtherGateways: {
+    name: "FURTHER_GATEWAYS",
+    fallback: "",
+    kind: kinds.someOf(...providerNames),
+    meaning: "providers beside it: for money that they took earlier, and for `GATEWAY_ROUTES`",
+  },
+  gatewayRoutes: {
+    name: "GATEWAY_ROUTES",
+    fallback: "",
+    kind: kinds.paymentRoutes(),
+    meaning:
+      "which provider charges what, as `CURRENCY=PROVIDER` or `CURRENCY/METHOD=PROVIDER`, `*` for any, such as " +
+      "`USD=http,*/invoice=simulated`: the first that fits counts, and where none does, `GATEWAY` charges",
   },
   gatewayUrl: {
     name: "GATEWAY_URL",
@@ -180,12 +216,14 @@ export const settingsTable = {
   },
   gatewayToken: {
     name: "GATEWAY_TOKEN",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning: "bearer token for the provider; empty where it wants none",
   },
   gatewaySecrets: {
     name: "GATEWAY_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign the provider's callbacks",
@@ -221,6 +259,7 @@ export const settingsTable = {
   },
   smtpUrl: {
     name: "SMTP_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.smtpUrl(),
     meaning: "mail server, such as `smtp://user:pass@host:587`",
@@ -229,6 +268,7 @@ export const settingsTable = {
   },
   notifyWebhookUrl: {
     name: "NOTIFY_WEBHOOK_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookUrl(),
     meaning: "where webhooks are posted to",
@@ -237,6 +277,7 @@ export const settingsTable = {
   },
   notifyWebhookSecrets: {
     name: "NOTIFY_WEBHOOK_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign webhooks",
@@ -251,6 +292,7 @@ export const settingsTable = {
   },
   webhookSecretsKey: {
     name: "WEBHOOK_SECRETS_KEY",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning:
@@ -265,12 +307,14 @@ export const settingsTable = {
   },
   alertWebhookUrl: {
     name: "ALERT_WEBHOOK_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookUrl(),
     meaning: "where alerts are posted to when they are raised and resolved; empty for nowhere",
   },
   alertWebhookSecrets: {
     name: "ALERT_WEBHOOK_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign those posts",
@@ -290,6 +334,7 @@ export const settingsTable = {
   },
   erasureSecret: {
     name: "ERASURE_SECRET",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning: "keeps the key out of the database by which people are known again whose data " +

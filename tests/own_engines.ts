@@ -1,19 +1,30 @@
 import mysql from "mysql2/promise";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { type DatabaseEngine, startDatabase } from "../tools/engines/database.ts";
 import { type RedisEngine, startRedis } from "../tools/engines/redis.ts";
 
 /** A server of a test's own, whose settings it may change while it runs. */
 export interface OwnDatabase extends DatabaseEngine {
+  /** Of the user `administrator`, who may do everything. */
+  readonly administratorPassword: string;
   /** Runs statements as somebody who may do everything. */
   administer(...statements: string[]): Promise<Record<string, string | number>[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a database server of the suite's kind that ends with the test. */
-export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
+/**
+ * Starts a database server of the suite's kind that ends with the test.
+ *
+ * @param like a server that has ended, of whose folder this one begins with a copy
+ */
+export async function ownDatabase(
+  extra: string[] = [],
+  like?: OwnDatabase,
+): Promise<OwnDatabase> {
   const dir = await Deno.makeTempDir({ prefix: "orders_own_" });
-  const password = crypto.randomUUID();
+  if (like !== undefined) await cp(like.dir, dir, { recursive: true });
+  const password = like?.administratorPassword ?? crypto.randomUUID();
   const initFile = join(dir, "administrator.sql");
   await Deno.writeTextFile(
     initFile,
@@ -26,10 +37,11 @@ export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
     durable: false,
     temporary: true,
     bufferPoolMb: 64,
-    extra: [`--init-file=${initFile}`, ...extra],
+    extra: [...(like === undefined ? [`--init-file=${initFile}`] : []), ...extra],
   });
   return {
     ...engine,
+    administratorPassword: password,
     get pid() {
       return engine.pid;
     },

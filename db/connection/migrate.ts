@@ -9,9 +9,10 @@ import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
 import type { MigrationHeader } from "../../domain/operation/migration_header.ts";
-import { connectionWay, openConnection } from "./connection.ts";
+import { connectionWay, openConnection, sameMeaning } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isFatal, isRetryable } from "./faults.ts";
+import { refuseForeignTables } from "./foreign_tables.ts";
 import { readAccount } from "./grants.ts";
 import {
   headerOf,
@@ -22,6 +23,7 @@ import {
   splitStatements,
 } from "./migration_files.ts";
 import { type MigrationLease, withMigrationLease } from "./migration_lease.ts";
+import { dynamicRows } from "./row_format.ts";
 import { createSchemaState, forgetProcesses, olderProcesses, toOlder } from "./schema_state.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
@@ -84,9 +86,16 @@ export async function migrate(
     // Nothing to do, and nothing of the schema to be allowed: processes of a user with fewer rights start on it.
     const status = await statusOn(connection, folder);
     if (status.every(({ applied }) => applied)) return { all: status, applied: [] };
+    await refuseForeignTables(connection);
+    let inDynamicRows: (sql: string) => string;
     try {
+      await connection.query(sameMeaning);
+      inDynamicRows = await dynamicRows(
+        connection,
+        (version) => status.some((one) => one.applied && one.version === version),
+      );
       for (const statement of [createMigrations, ...createSchemaState]) {
-        await connection.query(statement);
+        await connection.query(inDynamicRows(statement.trim()));
       }
     } catch (error) {
       throw await failed(connection, "Cannot migrate", error);
@@ -97,7 +106,11 @@ export async function migrate(
       const all = await statusOn(connection, folder);
       for (const file of all) {
         if (file.applied) continue;
-        await apply(connection, file, folder, lease);
+        await apply(
+          connection,
+          { file, source: readMigration(file, folder), inDynamicRows },
+          lease,
+        );
         applied.push(file.name);
       }
       return { all: all.map((migration) => ({ ...migration, applied: true })), applied };
@@ -126,15 +139,21 @@ export async function planMigrations(
   });
 }
 
+/** What {@linkcode apply} takes. */
+interface ToApply {
+  file: MigrationFile;
+  source: string;
+  /** See {@linkcode dynamicRows}. */
+  inDynamicRows: (sql: string) => string;
+}
+
 async function apply(
   connection: mysql.Connection,
-  file: MigrationFile,
-  folder: URL,
+  { file, source, inDynamicRows }: ToApply,
   lease: MigrationLease,
 ): Promise<void> {
-  const source = readMigration(file, folder);
   await stopOlder(connection, headerOf(file, source), lease);
-  for (const [at, sql] of splitStatements(source).entries()) {
+  for (const [at, sql] of splitStatements(source).map(inDynamicRows).entries()) {
     try {
       await runStatement(connection, { sql, id: `${file.version}.${at}` }, lease);
     } catch (error) {

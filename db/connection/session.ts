@@ -24,11 +24,27 @@ export interface SessionLimits {
   idleSeconds: number;
 }
 
+/** What is known of a server. */
+export interface KnownServer {
+  engine: EngineKind;
+  /** Its own words. */
+  version: string;
+  /** It is a node of Galera: others take changes as well, and this one has them a moment later. */
+  isGalera: boolean;
+}
+
+/**
+ * Waits, before a transaction begins and with each statement outside of one, until a node has what all others had taken by
+ * then: whoever is told of an order by one node's process finds it on another. Bits for reads (and what begins a
+ * transaction), updates and deletes, inserts.
+ */
+const waitForOthers = "set session wsrep_sync_wait = 7";
+
 /** DatabaseSessions with one server. */
 export interface DatabaseSessions {
   limits: SessionLimits;
-  /** Which engine it is, and its own words; known once a connection was prepared. */
-  server: { engine: EngineKind; version: string };
+  /** Which server it is; known once a connection was prepared. */
+  server: KnownServer;
   /** Tells a new connection its settings. */
   prepare(connection: mysql.PoolConnection): Promise<void>;
   /** Statements on one connection. */
@@ -44,8 +60,14 @@ export interface DatabaseSessions {
 /** Makes what connections are told, and remembers what the server said of itself. */
 export function sessionsOf(limits: SessionLimits): DatabaseSessions {
   const { statementMs, idleSeconds } = limits;
-  const server: DatabaseSessions["server"] = { engine: "mysql", version: "" };
-  const ways: Ways = { prepared: usage(), together: usage() };
+  const server: KnownServer = { engine: "mysql", version: "", isGalera: false };
+  const together = usage();
+  const ways: Ways = {
+    prepared: usage(),
+    // A node of Galera that ends a transaction between two statements of a packet tells nobody, and runs the second one
+    // by itself.
+    together: { ...together, isOff: () => server.isGalera || together.isOff() },
+  };
   return {
     limits,
     server,
@@ -53,10 +75,15 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
       const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
       if (server.version === "") {
         const [rows] = await tell("select version() as version");
+        server.engine = /mariadb/i.test(String((rows as Row[])[0]?.version)) ? "mariadb" : "mysql";
+        if (server.engine === "mariadb") {
+          const [found] = await tell("show variables like 'wsrep_on'");
+          server.isGalera = (found as Row[])[0]?.Value === "ON";
+        }
         server.version = String((rows as Row[])[0]?.version);
-        server.engine = /mariadb/i.test(server.version) ? "mariadb" : "mysql";
       }
       for (const sql of sessionSettings) await tell(sql);
+      if (server.isGalera) await tell(waitForOthers);
       if (server.engine === "mariadb") {
         await tell(
           `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,

@@ -14,6 +14,7 @@ import { messageOf } from "../../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
 import { noProvider, type OrderFacts } from "../../domain/order/order.ts";
 import { chargeKeyOf, hasOldKey, type Installation } from "../../domain/payment/payment_key.ts";
+import { chooseGateways } from "./choose_gateway.ts";
 import { endSuperseded, withUnended } from "./end_superseded.ts";
 import { findCharges, findOlderCharges } from "./find_charges.ts";
 import type { ChargeStatus, GatewayRequest, StillOurs } from "./gateway.ts";
@@ -25,6 +26,7 @@ import {
   vanished,
 } from "../workflow/handler.ts";
 import { withoutMoneyGone } from "./money_gone.ts";
+import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "../workflow/publish.ts";
 import { settlePayments } from "./settle.ts";
@@ -48,15 +50,52 @@ interface Answers {
 export async function chargeOrders(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
-  { askedBefore, timeOut }: {
-    askedBefore: (order: ChargeFacts) => boolean;
-    timeOut?: (subject: Subject) => Enqueued;
-  },
+  options: ChargeOptions,
 ): Promise<Outcome[]> {
   const [orders, installation] = await Promise.all([
     readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
     readInstallation(deps.db),
   ]);
+  const gateways = await chooseGateways(deps, installation, [...orders.values()]);
+  if (gateways.size === 0) {
+    return await chargeThrough(deps, { deliveries, orders, installation }, options);
+  }
+  const parts = Map.groupBy(
+    deliveries.keys(),
+    (index) => gateways.get(deliveries[index]!.message.orderId) ?? deps.gateway,
+  );
+  const outcomes = new Array<Outcome>(deliveries.length);
+  await Promise.all([...parts].map(async ([gateway, places]) => {
+    const own = places.map((index) => deliveries[index]!);
+    const ids = new Set(own.map(({ message }) => message.orderId));
+    const ordersOf = new Map([...orders].filter(([id]) => ids.has(id)));
+    const batch = { deliveries: own, orders: ordersOf, installation };
+    const done = await chargeThrough({ ...deps, gateway }, batch, options);
+    for (const [place, index] of places.entries()) outcomes[index] = done[place]!;
+  }));
+  return outcomes;
+}
+
+/** How orders are charged; see {@linkcode chargeOrders}. */
+interface ChargeOptions {
+  askedBefore: (order: ChargeFacts) => boolean;
+  timeOut?: (subject: Subject) => Enqueued;
+}
+
+/** The part of a batch that one provider is asked for. */
+interface Batch {
+  deliveries: readonly Delivery[];
+  orders: Map<number, ChargeFacts>;
+  installation: Installation;
+}
+
+async function chargeThrough(
+  deps: HandlerDeps,
+  { deliveries, orders, installation }: Batch,
+  { askedBefore, timeOut }: ChargeOptions,
+): Promise<Outcome[]> {
+  const tries = gatherTries(deps);
+  const tried = tries.of(deps.gateway.name);
   const requestFor = requestMaker(deps, installation, askedBefore);
   const unended = await endSuperseded(deps, deliveries, orders.values());
   const reserved = [...orders.values()].filter(({ id, status }) =>
@@ -76,9 +115,10 @@ export async function chargeOrders(
     deps,
     installation,
     charged,
-    await deps.gateway.charge(toCharge, stillWanted(deps, deliveries)),
+    await deps.gateway.charge(toCharge, { stillOurs: stillWanted(deps, deliveries), tried }),
   );
   const answerOf = await askAboutEnded(deps, installation, [...orders.values()], requestFor);
+  await tries.write();
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
   await noteProviderAway(deps, [...answerOf.values()]);

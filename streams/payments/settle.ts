@@ -9,12 +9,7 @@ import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import {
-  type ChargeFacts,
-  lockOrders,
-  readCharges,
-  transitionOrders,
-} from "../../db/orders/orders.ts";
+import { type ChargeFacts, readCharges, transitionOrders } from "../../db/orders/orders.ts";
 import {
   readDisputes,
   recordDispute,
@@ -48,6 +43,7 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { restock } from "./restock.ts";
 import {
   readSuperseded,
@@ -60,6 +56,8 @@ import {
 interface Settling {
   /** As they will stand, by id. */
   orders: Map<number, OrderFacts>;
+  /** Those that another transaction has. */
+  held: ReadonlySet<number>;
   /** The money that was recorded first for each order. */
   recorded: Map<number, RecordedMoney>;
   /** What reserved orders were paid by at their source. */
@@ -119,12 +117,14 @@ function settleBatch(
   deliveries: readonly Delivery<CallbackMessage>[],
   { looksForOwners }: { looksForOwners: boolean },
 ): Promise<Outcome[]> {
+  const lock = orderLocks(deps.db);
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders, now } = await lockOrders(tx, ids);
+    const { orders, now, held } = await lock(tx, ids);
     const charges = await chargesOf(tx, deliveries, orders);
     const settling: Settling = {
       orders,
+      held,
       recorded: await readRecorded(tx, [...orders.values()]),
       sources: await readSources(tx, [...orders.values()]),
       keysOf: charges.length === 0 ? new Map() : await readChargeKeys(tx, charges),
@@ -203,6 +203,7 @@ function settleOne(
 ): Outcome {
   const { orders, recorded } = settling;
   const { orderId, key } = message;
+  if (settling.held.has(orderId)) return orderHeld(orderId);
   const order = orders.get(orderId);
   if (order === undefined) return vanished("order", orderId);
   const superseded = supersededBy(settling.superseded.get(orderId), message);

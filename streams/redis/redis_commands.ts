@@ -8,6 +8,7 @@
 import { Cluster } from "ioredis";
 import { messageOf } from "../../domain/errors.ts";
 import type { RedisDeps } from "./keys.ts";
+import { findRefusal } from "./redis_away.ts";
 
 /**
  * Every command that is sent, or that a script runs, with arguments for a trial on keys of its own, which it
@@ -77,18 +78,12 @@ export async function findRefusedCommands(
       const reason = messageOf(error);
       if (isDead(reason)) throw error;
       const command = name === "XGROUP" || name === "XINFO" ? `${name} ${args[0]}` : name!;
-      if (!isRefusal(reason) || names.has(command)) continue;
+      if (findRefusal(error) === undefined || names.has(command)) continue;
       names.add(command);
       refused.push({ command, reason });
     }
   }
   return refused;
-}
-
-/** What a server says that forbids a command, or has none of this name. */
-function isRefusal(reason: string): boolean {
-  return /^NOPERM |unknown command|unknown subcommand|not allowed|is disabled|not supported|can't run this command/i
-    .test(reason);
 }
 
 function isDead(reason: string): boolean {

@@ -45,7 +45,7 @@ import type {
 } from "../webhooks/endpoint_answers.ts";
 import type { endpointBody, endpointChange } from "../webhooks/endpoint_body.ts";
 import type { eventAnswer, eventListAnswer } from "../events/event_answers.ts";
-import type { callbackBody } from "../payments/callback_body.ts";
+import type { callbackBody } from "../../../streams/payments/providers/http.ts";
 import type {
   channelAnswer,
   channelsAnswer,
