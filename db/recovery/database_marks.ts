@@ -214,31 +214,24 @@ export async function findMissingOrders(
 }
 
 /**
- * Has the server that answers wait until it has what others of its group have committed; nothing where it is alone.
- * In a group, another node may lag behind for some moments, which is no loss.
+ * Has a member of Group Replication wait until it has what the others have committed; nothing anywhere else. It may lag
+ * behind for some moments, which is no loss. Sessions on Galera wait whatever they ask.
  */
 export async function waitForGroup(db: Database): Promise<void> {
-  const [row] = await db.query(
-    db.engine === "mariadb"
-      ? "select variable_value as state from information_schema.global_status where variable_name = 'wsrep_ready'"
-      : "select count(*) as state from performance_schema.replication_group_members",
+  if (db.engine === "mariadb") return;
+  const [members] = await db.query(
+    "select count(*) as count from performance_schema.replication_group_members",
   ).catch(() => []);
-  if (row === undefined || ["OFF", "0"].includes(String(row.state))) return;
-  const [on, off] = db.engine === "mariadb"
-    ? ["set session wsrep_sync_wait = 1", "set session wsrep_sync_wait = default"]
-    : [
-      "set session group_replication_consistency = 'BEFORE'",
-      "set session group_replication_consistency = default",
-    ];
-  // What does not come to an end is no node to work on, and the looks that follow say so.
+  if (members === undefined || toInteger(members.count) < 2) return;
+  // What does not come to an end is no member to work on, and the looks that follow say so.
   await db.transaction(async (connection) => {
-    // Neither engine waits within a transaction that has begun.
-    await connection.runText(on);
+    // It waits for nothing within a transaction that has begun.
+    await connection.runText("set session group_replication_consistency = 'BEFORE'");
     await connection.runText("commit");
     try {
       await connection.query("select ticks from books_marks where id = 1");
     } finally {
-      await connection.runText(off);
+      await connection.runText("set session group_replication_consistency = default");
     }
   }).catch(() => {});
 }

@@ -4,7 +4,7 @@ import { listLost, listOpenLosses } from "../../../db/recovery/database_losses.t
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { LeftDatabaseError } from "../../../domain/operation/left_database.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { databaseNoter, lookAtDatabase } from "../../../streams/recovery/database_age.ts";
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
