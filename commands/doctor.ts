@@ -17,6 +17,8 @@ import { OutdatedError } from "../domain/operation/outdated.ts";
 import { countForeignKeys } from "../db/customers/erased_keys.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { erasureKeyOf } from "../domain/customer/erasure_key.ts";
+import { readForeignTables } from "../db/connection/foreign_tables.ts";
+import { readGaleraFacts } from "../db/connection/galera_facts.ts";
 import { readGrants } from "../db/connection/grants.ts";
 import { readHostStates } from "../db/connection/host_states.ts";
 import { canWrite } from "../db/connection/ping.ts";
@@ -42,6 +44,8 @@ import {
 import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
+import { describeTables } from "../domain/operation/foreign_tables.ts";
+import { judgeGalera } from "../domain/operation/galera.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
 import { counted, plural } from "../domain/text/plural.ts";
 import { describeCount } from "../domain/bounded_count.ts";
@@ -232,12 +236,14 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
     const facts = await readServerFacts(db);
     const rights = await judgeRights(config, db);
     const hosts = await readHostStates(config.databaseUrl);
+    const node = await readGaleraFacts(db);
     const findings = [
       judgeVersion(facts.engine, facts.version),
       await judgeDatabaseWay(config.databaseUrl, db),
       ...hosts.length === 0 ? [] : [judgeHosts(hosts)],
       rights,
       ...judgeDatabase(facts, config.databaseConnections),
+      ...node === null ? [] : judgeGalera(node),
       judgeClock("database", facts.nowMs, askedMs, Date.now()),
     ];
     // What follows would only fail of the same.
@@ -245,6 +251,10 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
     const migrations = await migrationStatus(config.databaseUrl);
     const pending = migrations.filter(({ applied }) => !applied);
     place.isNew = pending.length === migrations.length;
+    const foreign = place.isNew ? describeTables(await readForeignTables(db)) : undefined;
+    if (foreign !== undefined) {
+      return [...findings, problem("database tables", foreign.why, foreign.remedy)];
+    }
     if (pending.length > 0) {
       return [...findings, judgeMigrations(config, place, pending.map(({ name }) => name))];
     }
