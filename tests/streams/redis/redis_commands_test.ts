@@ -25,7 +25,7 @@ Deno.test("every command that is sent or that a script runs is known to be neede
   const found = new Map<string, string>();
   for await (const file of walk(`${root}streams`, /\.lua$/)) {
     const text = await Deno.readTextFile(file);
-    for (const [, command] of text.matchAll(/\bcall\('([A-Z]+)'/g)) found.set(command!, file);
+    for (const [, command] of text.matchAll(/\bp?call\('([A-Z]+)'/g)) found.set(command!, file);
   }
   for (const folder of ["streams", "routes", "commands"]) {
     for await (const file of walk(`${root}${folder}`, /\.tsx?$/)) {
