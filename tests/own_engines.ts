@@ -1,3 +1,4 @@
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { type Administer, createAdministrator } from "../tools/engines/administrator.ts";
 import { type DatabaseEngine, startDatabase } from "../tools/engines/database.ts";
@@ -5,25 +6,36 @@ import { type RedisEngine, startRedis } from "../tools/engines/redis.ts";
 
 /** A server of a test's own, whose settings it may change while it runs. */
 export interface OwnDatabase extends DatabaseEngine {
+  /** Of the user `administrator`, who may do everything. */
+  readonly administratorPassword: string;
   /** Runs statements as somebody who may do everything. */
   administer: Administer;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a database server of the suite's kind that ends with the test. */
-export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
+/**
+ * Starts a database server of the suite's kind that ends with the test.
+ *
+ * @param like a server that has ended, of whose folder this one begins with a copy
+ */
+export async function ownDatabase(
+  extra: string[] = [],
+  like?: OwnDatabase,
+): Promise<OwnDatabase> {
   const dir = await Deno.makeTempDir({ prefix: "orders_own_" });
-  const administrator = await createAdministrator(dir);
+  if (like !== undefined) await cp(like.dir, dir, { recursive: true });
+  const administrator = await createAdministrator(dir, like?.administratorPassword);
   const engine = await startDatabase({
     engine: Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb",
     dir,
     durable: false,
     temporary: true,
     bufferPoolMb: 64,
-    extra: [administrator.argument, ...extra],
+    extra: [...(like === undefined ? [administrator.argument] : []), ...extra],
   });
   return {
     ...engine,
+    administratorPassword: administrator.password,
     get pid() {
       return engine.pid;
     },

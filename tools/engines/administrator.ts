@@ -10,6 +10,7 @@ export type Administer = (...statements: string[]) => Promise<AdministeredRow[]>
 
 /** An account that may do everything on a private database server, and change its settings while it runs. */
 export interface Administrator {
+  readonly password: string;
   /** The argument by which a server creates it at its start. */
   readonly argument: string;
   /** Its way to a server. */
@@ -23,9 +24,12 @@ const answerMs = 30_000;
  * Makes up an administrator, whose password stands in a file of mode 0600.
  *
  * @param dir which exists already
+ * @param password of one that the server has already
  */
-export async function createAdministrator(dir: string): Promise<Administrator> {
-  const password = crypto.randomUUID();
+export async function createAdministrator(
+  dir: string,
+  password: string = crypto.randomUUID(),
+): Promise<Administrator> {
   const initFile = join(dir, "administrator.sql");
   await writeFile(
     initFile,
@@ -34,6 +38,7 @@ export async function createAdministrator(dir: string): Promise<Administrator> {
     { mode: 0o600 },
   );
   return {
+    password,
     argument: `--init-file=${initFile}`,
     on: ({ address, port }) => async (...statements) => {
       const connection = await mysql.createConnection({
