@@ -33,9 +33,9 @@ const scenario: ClusterScenario = {
         await pauseMs(stage.brokenMs);
         await network.heal();
         const healedAt = performance.now();
-        await healsSoon(stage, hosts, healedAt);
-        const ms = apiGap(stage, cutAt, healedAt);
         const cut = ways.map((way) => way.join("→")).join(" and ");
+        await healsSoon(stage, hosts, healedAt, cut);
+        const ms = apiGap(stage, cutAt, healedAt);
         if (ms > worst.ms) worst = { ms, cut };
       }
     }

@@ -73,11 +73,16 @@ export function goesOnWithoutRedis(stage: ClusterStage, from: number, to: number
   stage.within("work gap", longestGap(stage.watch.progress, from, to), workWithoutRedisMs);
 }
 
-/** Each of some hosts takes orders and works soon after everything has healed. */
+/**
+ * Each of some hosts takes orders and works soon after everything has healed.
+ *
+ * @param healed what had been cut, where several things were
+ */
 export async function healsSoon(
   stage: ClusterStage,
   hosts: readonly AppHost[],
   healedAt: number,
+  healed?: string,
 ): Promise<void> {
   await untilOrdered(stage.shoppers, hosts, { count: 1, since: healedAt, withinMs: patienceMs });
   const ms = hosts.map(({ name }) => {
@@ -86,9 +91,9 @@ export async function healsSoon(
     );
     return first!.at - healedAt;
   });
-  stage.within("orders after healing", Math.max(...ms), afterHealingMs);
+  stage.within("orders after healing", Math.max(...ms), afterHealingMs, healed);
   const worked = await Promise.all(hosts.map((host) => untilWorks(stage, host, healedAt)));
-  stage.within("work after healing", Math.max(...worked), afterHealingMs);
+  stage.within("work after healing", Math.max(...worked), afterHealingMs, healed);
 }
 
 /** Stops a host (`SIGSTOP`) at a moment at which it has work in its hands. */
