@@ -29,9 +29,11 @@ import {
   judgeCommands,
   judgeDatabase,
   judgeDatabaseAge,
+  judgeDispensable,
   judgeEncryption,
   judgeHosts,
   judgeRedis,
+  judgeSentinels,
   judgeVersion,
   judgeWriting,
   problem,
@@ -52,11 +54,13 @@ import { visibleText } from "../domain/text/visible_text.ts";
 import { keysFor } from "../streams/redis/keys.ts";
 import { encryptionOf, openRedis, type RedisClient } from "../streams/redis/redis.ts";
 import { isReplica } from "../streams/redis/redis_away.ts";
-import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
+import { dispensable, findRefusedCommands } from "../streams/redis/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
+import { readSentinelStates } from "../streams/redis/sentinel_states.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
+import { diagnoseReplica } from "./diagnose_replica.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
@@ -114,6 +118,9 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     judgeTemporaryFiles(),
     judgeFileLimit(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
+    ...config.readDatabaseUrl === ""
+      ? []
+      : await guarded("read replica", "READ_DATABASE_URL", () => diagnoseReplica(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];
@@ -340,6 +347,15 @@ async function judgeDeadLetters(db: Database): Promise<Finding> {
 }
 
 async function diagnoseRedis(config: Config, place: Place): Promise<Finding[]> {
+  const found = await readSentinelStates(config.redisUrl);
+  const sentinels = found === null ? [] : [judgeSentinels(found.master, found.states)];
+  return [
+    ...sentinels,
+    ...await guarded("redis", "REDIS_URL", () => diagnoseServer(config, place)),
+  ];
+}
+
+async function diagnoseServer(config: Config, place: Place): Promise<Finding[]> {
   const redis = await openRedis(config.redisUrl);
   try {
     return await diagnoseStore(config, place, redis);
@@ -358,8 +374,9 @@ async function diagnoseStore(
 ): Promise<Finding[]> {
   const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
+  const refused = await findRefusedCommands({ redis, keys });
   const commands = judgeCommands(
-    await findRefusedCommands({ redis, keys }),
+    refused.filter(({ command }) => !dispensable.has(command)),
     { user: readRedisUrls(config.redisUrl).address[0]?.user, prefix: config.redisPrefix },
   );
   // What follows would only fail of the same.
@@ -375,6 +392,7 @@ async function diagnoseStore(
     judgeVersion(facts.server === "valkey" ? "valkey" : "redis", facts.version),
     way,
     ...judgeRedis(facts, config.redisPrefix),
+    ...judgeDispensable(refused.filter(({ command }) => dispensable.has(command)), dispensable),
     judgeWriting("redis", "REDIS_URL", true),
     commands,
     judgeClock("redis", facts.nowMs, askedMs, Date.now()),

@@ -11,7 +11,7 @@ import { type ConnectionCounts, type ConnectionPool, openPool } from "./connecti
 import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
 import { sessionsOf } from "./session.ts";
-import { type TransactionOptions, transactorOf } from "./transaction.ts";
+import { againAfterDeadlock, type TransactionOptions, transactorOf } from "./transaction.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
@@ -122,15 +122,17 @@ export async function openDatabase(
 
   const guarded = guardedPool(pool, sessions.on);
   const transactor = transactorOf(sessions);
+  const alone = <T>(use: ConnectionPool["use"], ask: (one: Queryable) => Promise<T>) =>
+    againAfterDeadlock(() => use((connection) => ask(sessions.on(connection))));
   const databaseOn = (
     use: ConnectionPool["use"],
     begin = use,
   ): Omit<Database, "unguarded"> => ({
     ...sessions.server,
-    query: (sql, values) => use((c) => sessions.on(c).query(sql, values)),
-    execute: (sql, values) => use((c) => sessions.on(c).execute(sql, values)),
-    run: (sql, values) => use((c) => sessions.on(c).run(sql, values)),
-    runText: (sql, values) => use((c) => sessions.on(c).runText(sql, values)),
+    query: (sql, values) => alone(use, (one) => one.query(sql, values)),
+    execute: (sql, values) => alone(use, (one) => one.execute(sql, values)),
+    run: (sql, values) => alone(use, (one) => one.run(sql, values)),
+    runText: (sql, values) => alone(use, (one) => one.runText(sql, values)),
     transaction: (work, own = {}) => transactor.run(begin, work, own),
     withTransactions: (max) => ({ ...databaseOn(use, limitedUse(use, max)), unguarded }),
     lastStep: transactor.lastStep,

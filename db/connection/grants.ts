@@ -8,17 +8,18 @@ import type mysql from "mysql2/promise";
 import type { Queryable, Row } from "./queryable.ts";
 
 /**
- * The user as the server knows it, `'name'@'host'`, what it was granted, as SHOW GRANTS tells it, and the tables that it
- * sees.
+ * The user as the server knows it, `'name'@'host'`, the database, what the user was granted, as SHOW GRANTS tells it, and the
+ * tables that it sees.
  */
 export async function readGrants(
-  db: Queryable,
-): Promise<{ account: string; grants: string[]; tables: string[] }> {
+  db: Pick<Queryable, "query">,
+): Promise<{ account: string; database: string; grants: string[]; tables: string[] }> {
   const [who] = await db.query(accountQuery);
   const rows = await db.query("show grants");
   const tables = await db.query("show tables");
   return {
     account: quotedAccount(who),
+    database: String(who?.name),
     grants: rows.map(firstOf),
     tables: tables.map(firstOf),
   };
@@ -34,7 +35,7 @@ export async function readAccount(connection: mysql.Connection): Promise<string>
   return quotedAccount((rows as Row[])[0]);
 }
 
-const accountQuery = "select current_user() as account";
+const accountQuery = "select current_user() as account, database() as name";
 
 function quotedAccount(row: Row | undefined): string {
   const account = String(row?.account);

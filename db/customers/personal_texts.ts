@@ -51,7 +51,7 @@ export async function eraseRecipients(
     update json_table(?, '$[*]' columns (
         id bigint unsigned path '$[0]',
         hash char(32) character set ascii collate ascii_bin path '$[1]')) j
-      straight_join orders on orders.id = j.id
+      straight_join orders force index (primary) on orders.id = j.id
     set orders.recipient_name = ?, orders.recipient_email = null, orders.language = null,
       orders.content_hash = coalesce(unhex(j.hash), orders.content_hash)`,
     [JSON.stringify(orders.map(({ id, contentHash }) => [id, contentHash ?? null])), erasedText],
@@ -89,6 +89,9 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
     where order_id in (?) and (reason is not null or failure_reason is not null)`,
     [erasedText, [...orderIds]],
   );
+  await tx.query("update payment_attempts set says = null where order_id in (?)", [[...orderIds]]);
+  await tx.query("delete from payment_instructions where order_id in (?)", [[...orderIds]]);
+  await tx.query("delete from payment_actions where order_id in (?)", [[...orderIds]]);
   await tx.runText(
     `
     update dead_letters force index (dead_letters_order)

@@ -49,6 +49,8 @@ export interface EngineWay {
   tls: { mode: string; ca?: string } | null;
   /** What kind of server is at its end, where somebody has looked. */
   listener?: "redis" | "database" | "web" | "silent";
+  /** Whether a sentinel is there, which tells of the server that is meant. */
+  isSentinel?: boolean;
 }
 
 /** What a driver gives an error. */
@@ -91,6 +93,7 @@ export function databaseFault(
   const message = messageOf(error);
   const denied = deniedFault(errno, message, account ?? noted);
   if (denied !== undefined) return denied;
+  if (errno === 1665) return statementLog;
   if (way === undefined) return undefined;
   const stranger = strangerFault(way);
   if (stranger !== undefined) return stranger;
@@ -104,6 +107,14 @@ export function databaseFault(
   return loginFault(errno, message, way) ?? certificateFault(message, way) ??
     networkFault(code, message, way);
 }
+
+/** A server that logs statements refuses every change at READ COMMITTED. */
+export const statementLog: FaultWords = {
+  why: "binlog_format is STATEMENT, by which the server refuses every change at READ COMMITTED, " +
+    "and the user may not have it otherwise for its sessions",
+  remedy: "type as an administrator of it: SET GLOBAL binlog_format = 'ROW' (or MIXED), or grant " +
+    "the user BINLOG ADMIN (MariaDB) or SESSION_VARIABLES_ADMIN (MySQL)",
+};
 
 /** What the user may not do. */
 function deniedFault(
@@ -267,7 +278,7 @@ function networkFault(
 
 /** What a user of Redis needs, as rules of its ACL. */
 export function redisRules(prefix: string): string {
-  return `~${prefix}* +@all -@admin -@dangerous +info +keys`;
+  return `~${prefix}* +@all -@admin -@dangerous +info`;
 }
 
 /**
@@ -294,6 +305,8 @@ export function redisFault(
   }
   const { code } = (error ?? {}) as DriverError;
   const { host, port, user, tls } = way;
+  const sentinel = way.isSentinel === true ? sentinelFault(message) : undefined;
+  if (sentinel !== undefined) return sentinel;
   if (/^WRONGPASS/.test(message)) {
     const name = user || "default";
     return {
@@ -331,6 +344,34 @@ export function redisFault(
     };
   }
   return certificateFault(message, way) ?? networkFault(code, message, way);
+}
+
+/** What is wrong with sentinels, or with the way to the server that they name. */
+function sentinelFault(message: string): FaultWords | undefined {
+  if (/got an invalid reply: null|No such master with that name/.test(message)) {
+    return {
+      why: "the sentinels watch no master of the name that REDIS_URL has",
+      remedy: "correct the name after its hosts; redis-cli -p 26379 sentinel masters lists them",
+    };
+  }
+  if (/sentinel\b.*\b(NOAUTH|WRONGPASS)\b|sentinels.*\b(NOAUTH|WRONGPASS)\b/.test(message)) {
+    return {
+      why: "a sentinel asks for a password of its own, and REDIS_URL has none or a wrong one",
+      remedy: "add sentinel-password=PASSWORD to its parameters, and sentinel-user=NAME if need be",
+    };
+  }
+  if (/sentinel/.test(message)) {
+    return {
+      why: `no sentinel tells where the master is (${message})`,
+      remedy: "start them, or correct the hosts in REDIS_URL",
+    };
+  }
+  const address = /E[A-Z]{4,} ([^ ]+:\d+)/.exec(message)?.[1];
+  if (address === undefined) return undefined;
+  return {
+    why: `the sentinels name ${address} as the master, and it can't be reached (${message})`,
+    remedy: "start it, or have its address announced as others reach it (replica-announce-ip)",
+  };
 }
 
 /** Whose rights are looked at, and for which keys. */

@@ -83,18 +83,18 @@ export function scopesBy(
  * everybody may do everything: the address that is listened on is the guard then.
  */
 export function identifyCaller(
-  { apiTokens }: Pick<Config, "apiTokens">,
+  config: Pick<Config, "apiTokens">,
   sessions: Sessions,
 ): MiddlewareHandler {
   return async (c, next) => {
     const needed = neededScopes(c.req.method, c.req.path);
-    const caller = apiTokens.length === 0
+    const caller = config.apiTokens.length === 0
       ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
       : needed === "nothing" && !knowsSessions(c.req.path)
       ? undefined
       // What is no URL is refused by the guard, which comes later so that its answers are counted.
       : URL.canParse(c.req.url)
-      ? await callerOf(c, { apiTokens }, sessions)
+      ? await callerOf(c, config, sessions)
       : undefined;
     if (caller !== undefined) c.set("caller", caller);
     await next();
@@ -146,13 +146,15 @@ const challenge = 'Bearer realm="orders"';
 
 async function callerOf(
   c: Context,
-  { apiTokens }: Pick<Config, "apiTokens">,
+  config: Pick<Config, "apiTokens">,
   sessions: Sessions,
 ): Promise<Caller | undefined> {
   const authorization = c.req.header("authorization");
   if (authorization === undefined) return await sessions.callerOf(c);
   const presented = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
-  const token = presented === undefined ? undefined : findToken(apiTokens, tokenHash(presented));
+  if (presented === undefined) return undefined;
+  const hash = tokenHash(presented);
+  const token = findToken(config.apiTokens, hash);
   if (token === undefined) return undefined;
   return {
     actor: `api:${token.name}`,
@@ -160,6 +162,8 @@ async function callerOf(
     scopes: token.scopes,
     by: "token",
     csrfToken: "",
+    // Tokens may be taken away while a stream is open.
+    goesOn: () => Promise.resolve(findToken(config.apiTokens, hash) !== undefined),
   };
 }
 

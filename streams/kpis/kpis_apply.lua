@@ -7,9 +7,11 @@
 -- Figures of one basis (base currency and time zone) are never mixed with those of another: nothing is
 -- counted into figures that were counted by another one.
 --
--- KEYS[1]  rebuild mark (see streams/redis/keys.ts; all other keys are derived from the prefix)
+-- KEYS[1]  rebuild mark (see streams/redis/keys.ts)
 -- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
 -- KEYS[3]  basis of the figures     KEYS[4] marks of the database
+-- KEYS[5..] bitmaps, figures, leaderboards and index that the events touch, in the live figures and in the shadow; they
+--          are put together here from the prefix, and named so that a cluster knows of each
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id, retry], ...], the kind as its place among the kinds;

@@ -6,6 +6,7 @@
 
 import type { Delivery, HandlerDeps } from "../workflow/handler.ts";
 import { gatewayNamed, type GatewayRequest, type RefundAnswer, type StillOurs } from "./gateway.ts";
+import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
 
 /** The money is with a provider that is not configured: nobody else may give it back. */
@@ -20,6 +21,8 @@ export interface Stranger {
 export interface RequestThrough {
   provider: string;
   request: GatewayRequest;
+  /** The refund that it is of; left out for a payment that goes back whole. */
+  refundId?: number;
 }
 
 /**
@@ -38,10 +41,15 @@ export async function giveBackThrough(
   const stillOurs: StillOurs = (request) =>
     deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
   const answers = new Map<number, RefundAnswer | Stranger>();
+  const refunds = new Map([...requests.values()].map((one) => [one.request, one.refundId]));
+  const tries = gatherTries(deps, (request) => refunds.get(request) ?? null);
   const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
   await Promise.all([...byProvider].map(async ([provider, wanted]) => {
     const gateway = gatewayNamed(deps, provider);
-    const given = await gateway?.refund(wanted.map(([, { request }]) => request), stillOurs);
+    const given = await gateway?.refund(wanted.map(([, { request }]) => request), {
+      stillOurs,
+      tried: tries.of(provider),
+    });
     wanted.forEach(([id, { request: { reference } }], index) => {
       answers.set(
         id,
@@ -54,6 +62,7 @@ export async function giveBackThrough(
       );
     });
   }));
+  await tries.write();
   await noteProviderAway(deps, [...answers.values()]);
   return answers;
 }

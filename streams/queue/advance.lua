@@ -11,8 +11,8 @@
 -- KEYS[4]      their errors hash     KEYS[5] their error texts hash     KEYS[6] their retries set
 -- KEYS[7]      their group's stats hash
 -- KEYS[8]      traces of scheduled messages (message -> traceparent)
--- KEYS[9..]    stream, scheduled set and weights for each entry of ARGV[3]; a last key, if there is one: a hash
---              of marks
+-- KEYS[9..]    stream, scheduled set and weights for each entry of ARGV[3]; then the once bitmaps of the ids of
+--              ARGV[3], which are put together here from ARGV[4]; and a last key, where there are marks: their hash
 -- ARGV[1]      group of the acknowledged messages
 -- ARGV[2]      JSON [[id, ...], [unit, ...], [amount, ...]]: what to acknowledge
 -- ARGV[3]      JSON [[delay in ms, [cause, ...], [unit, ...], [amount, ...], [message, ...], [once id, ...],

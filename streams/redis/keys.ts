@@ -132,6 +132,10 @@ export interface Keys {
   kpiRebuild: string;
   /** Prefix of the shadow figures that a rebuild fills. */
   kpiShadow: string;
+  /** Where a rebuild fills what is to take the place of a key. */
+  shadowOf(key: string): string;
+  /** Whose place a key of the shadow is to take. */
+  liveOf(shadow: string): string;
   /** Set of the keys of the shadow figures. */
   kpiShadowKeys: string;
   /** Prefixes of everything that a rebuild replaces. */
@@ -216,6 +220,8 @@ function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
     uncounted: (segment) => `${prefix}once:kpi-undone:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
     kpiShadow: `${prefix}shadow:`,
+    shadowOf: (key) => `${prefix}shadow:${key.slice(prefix.length)}`,
+    liveOf: (shadow) => `${prefix}${shadow.slice(prefix.length + "shadow:".length)}`,
     kpiShadowKeys: `${prefix}rebuild-keys`,
     kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
       `${prefix}${start}`

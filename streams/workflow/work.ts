@@ -27,7 +27,7 @@ export const workflow: Work<WorkflowTypes> = {
   codec: messageCodec,
   handlers,
   store,
-  maxDelayMs: ({ gateway }) => maxDelayMs(gateway),
+  maxDelayMs,
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);
   },

@@ -12,7 +12,7 @@ import {
 } from "../../../streams/recovery/database_age.ts";
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { shareOut } from "../queue/share_out.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
