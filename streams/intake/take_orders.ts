@@ -24,7 +24,7 @@ import {
 } from "../../db/catalog/catalog.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import {
   addCreatedEvents,
   insertOrders,
