@@ -9,6 +9,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../../domain/errors.ts";
 import { isBrokenOff } from "../../runtime/serve.ts";
+import { OtherErasureSecret } from "../../db/customers/erased_keys.ts";
 import { isServerFault, unclearFault } from "../../db/connection/faults.ts";
 import { diskFaultOf } from "../../streams/imports/disk_fault.ts";
 import { isRedisAway } from "../../streams/redis/redis_away.ts";
@@ -161,6 +162,13 @@ export function problemAnswer(
     return unavailable(
       problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
     );
+  }
+  if (error instanceof OtherErasureSecret) {
+    log.error("another ERASURE_SECRET", { request_id, path, error: error.message });
+    const detail =
+      "This server has another ERASURE_SECRET than the one that people were erased with: " +
+      "no order is taken and nobody erased until its operator has set that one";
+    return unavailable(problemOf(new WorkflowError("unavailable", detail)));
   }
   const disk = diskFaultOf(error);
   if (disk !== null) {

@@ -6,7 +6,7 @@
 
 import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import {

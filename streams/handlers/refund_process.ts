@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { addRefunded, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import type { GivenTwice } from "../../db/refunds/given_twice.ts";

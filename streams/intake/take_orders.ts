@@ -25,7 +25,7 @@ import {
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { StatementTooLarge } from "../../db/connection/packet_size.ts";
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import {
   addCreatedEvents,
   insertOrders,
