@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
-  ["POST", /^\/payments\/callback$/, "nothing"],
+  ["POST", /^\/payments\/callback(\/\w+)?$/, "nothing"],
   ["POST", /^\/(orders|orders\/batch|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
