@@ -5,6 +5,7 @@
  */
 
 import { type Fault, WorkflowError } from "../domain/errors.ts";
+import { isClusterUrl } from "./engine_url.ts";
 import { parsePaymentRoute } from "../domain/payment/payment_route.ts";
 import {
   type Config,
@@ -72,7 +73,7 @@ function isGiven({ name, value, orIn }: Requirement, texts: Texts): boolean {
 /** Settings that are well by themselves and do not go together. */
 function faultsBetween(texts: Texts): Fault[] {
   const faults: Fault[] = [];
-  if (texts("REDIS_URL").includes(",") && !/\{[^{}]+\}/.test(texts("REDIS_PREFIX"))) {
+  if (isClusterUrl(texts("REDIS_URL")) && !/\{[^{}]+\}/.test(texts("REDIS_PREFIX"))) {
     faults.push({
       at: "REDIS_PREFIX",
       detail: "must hold a hash tag such as {orders}: for a cluster",

@@ -19,7 +19,7 @@ import {
 import { parseSender } from "../domain/notification/mail_address.ts";
 import { parseApiTokens } from "../domain/operation/api_token.ts";
 import { parseNetwork } from "../domain/operation/network.ts";
-import { readDatabaseUrl, readRedisUrls, splitHosts } from "./engine_url.ts";
+import { isSentinelUrl, readDatabaseUrl, readRedisUrls, splitHosts } from "./engine_url.ts";
 import { isWebhookSecret } from "./webhook_secret.ts";
 
 type Complain = (fault: string) => void;
@@ -190,7 +190,15 @@ export function databaseUrl() {
 
 /** The URL of Redis, or those of a cluster's nodes. */
 export function redisUrls() {
-  return checkedBy("`redis://…`, `rediss://…`, `unix:///…`", (text) => {
+  const forms =
+    "`redis://…`, `rediss://…`, `unix:///…`, `redis+sentinel://…`, `rediss+sentinel://…`";
+  return checkedBy(forms, (text) => {
+    if (isSentinelUrl(text)) {
+      const { hosts, withHost } = splitHosts(text.trim());
+      const first = withHost(hosts[0]!);
+      const faults = urlFaults(first, ["redis+sentinel:", "rediss+sentinel:"]);
+      return URL.canParse(first) ? [...faults, ...readRedisUrls(text).faults] : faults;
+    }
     const nodes = text.split(",").map((node) => node.trim());
     const faults = nodes.flatMap((node) => urlFaults(node, ["redis:", "rediss:", "unix:"]));
     return nodes.every((node) => URL.canParse(node))

@@ -48,6 +48,10 @@ export interface WorkflowOptions {
   notifyChannels?: NotificationChannel[];
   onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
+  /** A database that is migrated, and a key prefix, which somebody else closes. */
+  place?: TestContext;
+  /** Of a server of the test's own; default: a database on that of the suite. */
+  databaseUrl?: string;
 }
 
 /** The workflow, one consumer a group. */
@@ -80,10 +84,11 @@ const maxTurns = 10_000;
 
 /** Opens a workflow in a database and under a key prefix of its own. */
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
-  const test = await testContext(name);
-  await migrate(test.databaseUrl);
-  const db = await openDatabase(test.databaseUrl);
-  await endOldKeys(db);
+  const test = options.place ?? await testContext(name);
+  const databaseUrl = options.databaseUrl ?? test.databaseUrl;
+  if (options.place === undefined) await migrate(databaseUrl);
+  const db = await openDatabase(databaseUrl);
+  if (options.place === undefined) await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const baseCurrency = options.baseCurrency ?? "EUR";

@@ -73,7 +73,7 @@ export async function writeStock(
       `
       update json_table(?, '$[*]' columns (
         id bigint unsigned path '$[0]', stock_qty bigint path '$[1]')) changed
-      straight_join products on products.id = changed.id
+      straight_join products force index (primary) on products.id = changed.id
       set products.stock_qty = changed.stock_qty`,
       [rows],
     );

@@ -313,7 +313,7 @@ export async function eraseCustomerRows(tx: Queryable, ids: readonly number[]): 
     update json_table(?, '$[*]' columns (
         id bigint unsigned path '$[0]',
         external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[1]')) j
-      straight_join customers on customers.id = j.id
+      straight_join customers force index (primary) on customers.id = j.id
     set customers.external_id = j.external_id, customers.guest = 0, customers.described_by = '',
       customers.email = '', customers.first_email = '',
       customers.name = ?, customers.first_name = ?`,

@@ -51,7 +51,7 @@ export async function eraseRecipients(
     update json_table(?, '$[*]' columns (
         id bigint unsigned path '$[0]',
         hash char(32) character set ascii collate ascii_bin path '$[1]')) j
-      straight_join orders on orders.id = j.id
+      straight_join orders force index (primary) on orders.id = j.id
     set orders.recipient_name = ?, orders.recipient_email = null, orders.language = null,
       orders.content_hash = coalesce(unhex(j.hash), orders.content_hash)`,
     [JSON.stringify(orders.map(({ id, contentHash }) => [id, contentHash ?? null])), erasedText],

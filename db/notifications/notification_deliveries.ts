@@ -56,9 +56,10 @@ export interface Attempt {
 
 /**
  * Takes due notifications of one channel, the longest due first. They are this process's until the lease ends:
- * then, or after a crash, whoever comes next takes them. Rows that another process is just taking are passed
- * over. What their orders hold is read here, by three statements for all of them, and so costs nothing where
- * nothing is to be sent.
+ * then, or after a crash, whoever comes next takes them. Rows that somebody has locked are passed over, be it for the
+ * moment in which another process takes them or for as long as a person looks at them, and so is what comes after them of
+ * the same orders: nobody is told of a refund before the payment. What their orders hold is read here, by three statements
+ * for all of them, and so costs nothing where nothing is to be sent.
  *
  * @param options.claim 32 hexadecimal digits, new for every call
  */
@@ -68,18 +69,10 @@ export async function claimDeliveries(
   options: { claim: string; limit: number; leaseMs: number },
 ): Promise<ClaimedNotification[]> {
   const ids = await db.transaction(async (tx) => {
-    const due = await tx.execute(
-      `
-      select notification_log_id
-      from notification_deliveries
-      where channel = ? and due_at <= current_timestamp(6)
-      order by due_at
-      limit ${options.limit}
-      for update skip locked`,
-      [channel],
-    );
-    if (due.length === 0) return [];
-    const ids = due.map((row) => toInteger(row.notification_log_id));
+    const due = await readDue(tx, channel, options.limit);
+    const locked = await lockDue(tx, due);
+    const ids = await inTurn(tx, due, locked);
+    if (ids.length === 0) return [];
     await tx.runText(
       `
       update notification_deliveries
@@ -114,6 +107,54 @@ export async function claimDeliveries(
     ...toClaimedNotification(row, lines.get(toInteger(row.order_id))!),
     ...(row.refund_id === null ? {} : { refund: refunds.get(toInteger(row.refund_id))! }),
   }));
+}
+
+async function readDue(tx: Queryable, channel: OutwardChannel, limit: number): Promise<number[]> {
+  const rows = await tx.execute(
+    `
+    select notification_log_id
+    from notification_deliveries
+    where channel = ? and due_at <= current_timestamp(6)
+    order by due_at, notification_log_id
+    limit ${limit}`,
+    [channel],
+  );
+  return rows.map((row) => toInteger(row.notification_log_id));
+}
+
+/** Locks those that nobody has locked; what another process took since they were read is not due any more. */
+async function lockDue(tx: Queryable, ids: readonly number[]): Promise<Set<number>> {
+  if (ids.length === 0) return new Set();
+  const rows = await tx.query(
+    `
+    select notification_log_id
+    from notification_deliveries force index (primary)
+    where notification_log_id in (?) and due_at <= current_timestamp(6)
+    for update skip locked`,
+    [ids.toSorted((a, b) => a - b)],
+  );
+  return new Set(rows.map((row) => toInteger(row.notification_log_id)));
+}
+
+/** Those of the locked that come after none of the same order that could not be locked. */
+async function inTurn(
+  tx: Queryable,
+  due: readonly number[],
+  locked: ReadonlySet<number>,
+): Promise<number[]> {
+  const taken = due.filter((id) => locked.has(id));
+  if (taken.length === 0 || taken.length === due.length) return taken;
+  const rows = await tx.query(
+    "select id, order_id from notification_logs force index (primary) where id in (?)",
+    [[...due]],
+  );
+  const orderOf = new Map(rows.map(({ id, order_id }) => [toInteger(id), toInteger(order_id)]));
+  const firstPassed = new Map<number | undefined, number>();
+  for (const id of due) {
+    const orderId = orderOf.get(id);
+    if (!locked.has(id)) firstPassed.set(orderId, Math.min(id, firstPassed.get(orderId) ?? id));
+  }
+  return taken.filter((id) => id < (firstPassed.get(orderOf.get(id)) ?? Infinity));
 }
 
 /**

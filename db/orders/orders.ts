@@ -328,7 +328,8 @@ export async function markBackordered(
 }
 
 /**
- * Raises what went back of `PAID` orders, which must be locked.
+ * Raises what went back of `PAID` orders, which must be locked. The rows are found by their key alone: a small table was
+ * read as a whole instead, and whoever had any order in it was waited for.
  *
  * @param cents by order id
  */
@@ -339,8 +340,9 @@ export async function addRefunded(
   if (cents.size === 0) return;
   const { affectedRows } = await tx.run(
     `
-    update json_table(?, '$[*]' columns (id bigint path '$[0]', cents bigint path '$[1]')) refunded
-    straight_join orders on orders.id = refunded.id
+    update json_table(?, '$[*]' columns (
+      id bigint unsigned path '$[0]', cents bigint path '$[1]')) refunded
+    straight_join orders force index (primary) on orders.id = refunded.id
     set orders.refunded_cents = orders.refunded_cents + refunded.cents
     where orders.status = 'PAID'`,
     [JSON.stringify([...cents])],

@@ -27,7 +27,7 @@ export async function leaveRefundsToPerson(
     insert into refunds_by_hand (order_id, refund_id, provider, amount_cents, currency)
     select refunds.order_id, refunds.id, waiting.provider, refunds.amount_cents, orders.currency
     from ${waitingTable}
-    straight_join refunds on refunds.id = waiting.id
+    straight_join refunds force index (primary) on refunds.id = waiting.id
     straight_join orders on orders.id = refunds.order_id
     where refunds.status = 'REQUESTED' and refunds.by_hand = 0`,
     [rows],
@@ -35,7 +35,7 @@ export async function leaveRefundsToPerson(
   await tx.run(
     `
     update ${waitingTable}
-    straight_join refunds on refunds.id = waiting.id
+    straight_join refunds force index (primary) on refunds.id = waiting.id
     set refunds.by_hand = ${stateNumber("waiting")}
     where refunds.status = 'REQUESTED' and refunds.by_hand = 0`,
     [rows],

@@ -27,6 +27,7 @@ import {
   type Outcome,
   vanished,
 } from "../workflow/handler.ts";
+import { aroundHeld, orderHeld } from "../workflow/order_locks.ts";
 
 /** The channels where nothing else is said. */
 const logOnly: readonly NotificationChannel[] = ["log"];
@@ -82,17 +83,36 @@ export async function sendNotifications(
     notifications.push({ orderId, refundId, event, amountCents: refund.amountCents });
     return done();
   });
-  if (notifications.length > 0) {
-    await deps.db.transaction((tx) => writeNotifications(tx, notifications, channels));
-  }
-  return outcomes;
+  const held = await writeUnheld(deps, notifications, channels);
+  if (held.size === 0) return outcomes;
+  return deliveries.map(({ message: { orderId } }, index) =>
+    held.has(orderId) && outcomes[index]!.kind === "done" ? orderHeld(orderId) : outcomes[index]!
+  );
+}
+
+/** @returns orders that another transaction has, of which nothing is told yet: every row locks its order */
+async function writeUnheld(
+  { db }: HandlerDeps,
+  notifications: readonly NotificationRow[],
+  channels: readonly NotificationChannel[],
+): Promise<ReadonlySet<number>> {
+  if (notifications.length === 0) return new Set();
+  const orderIds = [...new Set(notifications.map(({ orderId }) => orderId))];
+  const around = aroundHeld(db);
+  return await db.transaction((tx) =>
+    around(tx, orderIds, async (held) => {
+      const free = notifications.filter(({ orderId }) => !held.has(orderId));
+      await writeNotifications(tx, free, channels);
+      return held;
+    })
+  );
 }
 
 /**
  * Tells of a batch in which all orders are at their end, as they nearly always are, by one statement.
  *
- * @returns false where something else is to be told, or an order is not at its end: nothing is missed by looking
- *   at each message then
+ * @returns false where something else is to be told, an order is not at its end, or another transaction has one: nothing
+ *   is missed by looking at each message then
  */
 async function allEndsLogged(
   { db }: HandlerDeps,
@@ -100,5 +120,9 @@ async function allEndsLogged(
 ): Promise<boolean> {
   if (deliveries.some(({ message }) => message.type !== "notify.order")) return false;
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  return await db.transaction((tx) => logOrderEnds(tx, orderIds)) === orderIds.length;
+  const around = aroundHeld(db);
+  const told = await db.transaction((tx) =>
+    around(tx, orderIds, (held) => held.size > 0 ? Promise.resolve(0) : logOrderEnds(tx, orderIds))
+  );
+  return told === orderIds.length;
 }

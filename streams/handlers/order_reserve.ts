@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { lockOrders, readItems, readOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readRetries } from "../../db/orders/retries.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
@@ -27,6 +27,7 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { store } from "../workflow/store.ts";
 import { readReversing } from "../../db/payments/payments.ts";
 import { owePaidAtSource } from "../payments/source_money.ts";
@@ -117,6 +118,11 @@ interface RoundOptions {
   skipLocked?: boolean;
 }
 
+interface ReserveOptions extends RoundOptions {
+  lock: ReturnType<typeof orderLocks>;
+  triesAhead: boolean;
+}
+
 /**
  * Decides about orders in one transaction; in a second one, where there turn out to be fewer units than it seemed.
  *
@@ -128,39 +134,50 @@ async function reserveRound(
   options: RoundOptions,
 ): Promise<Reserved> {
   const triesAhead = options.passedOver.length === 0 && !options.skipLocked;
+  const lock = orderLocks(deps.db);
   try {
-    return await reserveOnce(deps, line, { ...options, triesAhead });
+    return await reserveOnce(deps, line, { ...options, lock, triesAhead });
   } catch (error) {
     if (!(error instanceof AheadInVain)) throw error;
-    return await reserveOnce(deps, line, { ...options, triesAhead: false });
+    return await reserveOnce(deps, line, { ...options, lock, triesAhead: false });
   }
 }
 
 function reserveOnce(
   deps: HandlerDeps,
   line: readonly InLine[],
-  { passedOver, skipLocked = false, triesAhead }: RoundOptions & { triesAhead: boolean },
+  { passedOver, skipLocked = false, lock, triesAhead }: ReserveOptions,
 ): Promise<Reserved> {
   return deps.db.transaction(async (tx) => {
-    const { orders, now } = await lockOrders(tx, line.map(({ orderId }) => orderId), {
-      skipLocked,
-    });
-    const reached = skipLocked ? await untilLocked(tx, line, orders) : line;
+    const ids = line.map(({ orderId }) => orderId);
+    const { orders, now, held } = skipLocked
+      ? { ...await lockOrders(tx, ids, { skipLocked }), held: new Set<number>() }
+      : await lock(tx, ids);
+    const heldHere = line.filter(({ orderId }) => held.has(orderId));
+    const reached = skipLocked
+      ? await untilLocked(tx, line, orders)
+      : line.filter(({ orderId }) => !held.has(orderId));
     const orderIds = reached.map(({ orderId }) => orderId);
     const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
     const requests = await readRequests(tx, orderIds, orders);
-    const ahead = triesAhead
+    const ahead = triesAhead && heldHere.length === 0
       ? await reserveAhead(deps, tx, requests, { now, attempts })
       : new Set<number>();
     const stock = await lockStock(
       tx,
       requests.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
     );
-    const open = await findWaiting(tx, { line: reached, requests, stock, passedOver });
+    const open = await findWaiting(tx, {
+      line: reached,
+      requests,
+      stock,
+      passedOver: [...passedOver, ...heldHere],
+    });
     const free = requests.filter(({ order }) => !open.has(order.id));
     const round = { orderIds, orders, free, ahead, stock, now, attempts };
     const { outcomes, arrived } = await decideAndWrite(deps, tx, round);
     for (const id of open) outcomes.set(id, { kind: "later", error: notYet });
+    for (const { orderId } of heldHere) outcomes.set(orderId, orderHeld(orderId));
     return { outcomes, arrived };
   });
 }

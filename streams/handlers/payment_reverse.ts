@@ -6,8 +6,8 @@
 
 import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/events.ts";
-import { lockOrders, readCharges } from "../../db/orders/orders.ts";
+import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
+import { readCharges } from "../../db/orders/orders.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import {
   markReversed,
@@ -33,6 +33,7 @@ import {
   type Outcome,
   vanished,
 } from "../workflow/handler.ts";
+import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 
 /**
  * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
@@ -51,11 +52,13 @@ export async function reversePayments(
   const answerOf = await askForReversals(deps, deliveries, asked);
   const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
-  await deps.db.transaction(async (tx) => {
-    const { orders } = await lockOrders(tx, orderIds);
+  const lock = orderLocks(deps.db);
+  const held = await deps.db.transaction(async (tx) => {
+    const { orders, held } = await lock(tx, orderIds);
     const events: OrderEventRow[] = [];
     for (const payment of givenBack) {
       const { id, orderId, amountCents } = payment;
+      if (held.has(orderId)) continue;
       const taken = payment.currency ?? orders.get(orderId)!.currency;
       if (!await markReversed(tx, id)) {
         // Another consumer may have booked it as well, which is no fault.
@@ -73,6 +76,7 @@ export async function reversePayments(
       events.push({ orderId, event: "payment_reversed", detail });
     }
     for (const payment of open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person")) {
+      if (held.has(payment.orderId)) continue;
       if (!await leavePaymentToPerson(tx, payment.id)) continue;
       const { orderId, amountCents, currency, provider } = payment;
       const amount = namedAmount(amountCents, currency ?? orders.get(orderId)!.currency);
@@ -80,10 +84,12 @@ export async function reversePayments(
       events.push({ orderId, event: "payment_by_hand", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);
+    return held;
   });
   return deliveries.map(({ message }): Outcome => {
     const { orderId } = message;
     if (!known.has(orderId)) return vanished("payment of order", orderId);
+    if (held.has(orderId)) return orderHeld(orderId);
     const own = open.filter((payment) => payment.orderId === orderId);
     return outcomeOf(message, own.map(({ id }) => answerOf.get(id)));
   });

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { addOrderEvents } from "../../db/orders/events.ts";
-import { lockOrders, readFreshReservations, transitionOrders } from "../../db/orders/orders.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
+import { readFreshReservations, transitionOrders } from "../../db/orders/orders.ts";
 import { readDisputes } from "../../db/payments/payment_disputes.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { TimeOutMessage } from "../../domain/messages/messages.ts";
@@ -21,6 +21,7 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
@@ -35,14 +36,15 @@ export function timeOutPayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<TimeOutMessage>[],
 ): Promise<Outcome[]> {
+  const lock = orderLocks(deps.db);
   return deps.db.transaction(async (tx) => {
     const attempts = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
-    const { orders, now } = await lockOrders(tx, [...attempts.keys()]);
+    const { orders, now, held } = await lock(tx, [...attempts.keys()]);
     const failureReason = "payment_timeout";
     const reserved = [...orders.values()].filter(({ status, paidAtSource }) =>
       decideTimeOut(status).kind === "time_out" && !paidAtSource
     );
-    const held = new Set(
+    const disputed = new Set(
       (await readDisputes(tx, reserved.map(({ id }) => id))).map(({ orderId }) => orderId),
     );
     const fresh = await readFreshReservations(
@@ -50,7 +52,7 @@ export function timeOutPayments(
       reserved.filter(({ revision }) => revision !== undefined).map(({ id }) => id),
       deps.reservationTtlSeconds,
     );
-    const expired = reserved.filter(({ id }) => !held.has(id) && !fresh.has(id));
+    const expired = reserved.filter(({ id }) => !disputed.has(id) && !fresh.has(id));
     const ids = expired.map(({ id }) => id);
     for (const order of expired) {
       orders.set(order.id, orderAfter(order, "time_out", now));
@@ -70,6 +72,7 @@ export function timeOutPayments(
     const outcomes = deliveries.map((
       { message: { orderId, amountCents, currency } },
     ): Outcome => {
+      if (held.has(orderId)) return orderHeld(orderId);
       const order = orders.get(orderId);
       if (order === undefined) return vanished("order", orderId);
       const outcome = done(effectsOfOrder(order, deps.kpiDay));

@@ -5,8 +5,8 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import { addRefunded, lockOrders, readCharges } from "../../db/orders/orders.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
+import { addRefunded, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import type { GivenTwice } from "../../db/refunds/given_twice.ts";
 import { leaveRefundsToPerson, takeRefundsFromPerson } from "../../db/refunds/refunds_by_hand.ts";
@@ -33,10 +33,13 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 
 /** What a batch of refunds found, and what it will write. */
 interface Refunding {
   orders: ReadonlyMap<number, OrderFacts>;
+  /** Orders that another transaction has. */
+  held: ReadonlySet<number>;
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
@@ -69,12 +72,14 @@ export async function applyRefunds(
   deliveries: readonly Delivery<RefundMessage>[],
 ): Promise<Outcome[]> {
   const answers = await askGateway(deps, deliveries);
+  const lock = orderLocks(deps.db);
   return await deps.db.transaction(async (tx) => {
     const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders, now } = await lockOrders(tx, orderIds);
+    const { orders, now, held } = await lock(tx, orderIds);
     const refunding: Refunding = {
       orders,
-      refundsOf: await refundFactsOf(tx, orderIds, { lock: true }),
+      held,
+      refundsOf: await refundFactsOf(tx, [...orders.keys()], { lock: true }),
       answers,
       processed: [],
       failed: [],
@@ -98,6 +103,7 @@ function applyOne(
   const { orderId, refundId } = message;
   const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
     refunding;
+  if (refunding.held.has(orderId)) return orderHeld(orderId);
   const order = orders.get(orderId);
   const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
   if (order === undefined) return vanished("order", orderId);

@@ -53,7 +53,10 @@ export interface DeliveryTurn {
   failed: number;
 }
 
-/** The senders of the channels that the settings name; the mail library is loaded only where it is needed. */
+/**
+ * The senders of the channels that the settings name; the mail library is loaded only where it is needed. They read
+ * secrets from the settings at each use, because these may be replaced.
+ */
 export async function openSenders(
   config: Pick<
     Config,
@@ -69,12 +72,20 @@ export async function openSenders(
   const senders: NotificationSender[] = [];
   if (config.notifyChannels.includes("email")) {
     const { emailSender } = await import("./email_sender.ts");
-    senders.push(emailSender({ smtpUrl: config.smtpUrl, from: config.notifyFrom, timeoutMs }));
+    senders.push(emailSender({
+      get smtpUrl() {
+        return config.smtpUrl;
+      },
+      from: config.notifyFrom,
+      timeoutMs,
+    }));
   }
   if (config.notifyChannels.includes("webhook")) {
     senders.push(webhookSender({
       url: config.notifyWebhookUrl,
-      secrets: config.notifyWebhookSecrets,
+      get secrets() {
+        return config.notifyWebhookSecrets;
+      },
       timeoutMs,
     }));
   }
@@ -170,29 +181,25 @@ export async function deliverOnce(
   const untried = new Set(notifications.map(({ id }) => id));
   const writer = gatherAttempts(db, claim);
   let gone = false;
-  const due = function* (): Generator<ClaimedNotification> {
-    for (const notification of notifications) {
-      if (gone || signal?.aborted || lease.isTooLate()) return;
-      yield notification;
+  const isOver = () => gone || signal?.aborted === true || lease.isTooLate();
+  const send = async (notification: ClaimedNotification) => {
+    untried.delete(notification.id);
+    const startedAt = performance.now();
+    const result = await sender.send(notification);
+    const durationMs = performance.now() - startedAt;
+    if (result.gone === true && endpoint !== null && !gone) {
+      gone = true;
+      await switchOff(deps, endpoint, result);
     }
+    if (result.error === null) turn.sent++;
+    else if (!result.lacksAddress) turn.failed++;
+    await writer.add({ ...attemptOf(deps, channel, notification, result), startedAt, durationMs });
   };
+  // Those of one order one after the other: at once, the last might be there first.
+  const byOrder = Map.groupBy(notifications, ({ orderId }) => orderId);
   try {
-    await concurrently(due(), sender.concurrency, async (notification) => {
-      untried.delete(notification.id);
-      const startedAt = performance.now();
-      const result = await sender.send(notification);
-      const durationMs = performance.now() - startedAt;
-      if (result.gone === true && endpoint !== null && !gone) {
-        gone = true;
-        await switchOff(deps, endpoint, result);
-      }
-      if (result.error === null) turn.sent++;
-      else if (!result.lacksAddress) turn.failed++;
-      await writer.add({
-        ...attemptOf(deps, channel, notification, result),
-        startedAt,
-        durationMs,
-      });
+    await concurrently(byOrder.values(), sender.concurrency, async (ofOrder) => {
+      for (const notification of ofOrder) if (!isOver()) await send(notification);
     });
   } finally {
     await releaseDeliveries(db, claim, [...untried]);

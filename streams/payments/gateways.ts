@@ -23,17 +23,23 @@ export const simulatedWarning =
 /** How each provider that the settings may name is made from them. */
 const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>> = {
   simulated: ({ gatewayDelayMs }) => simulatedGateway({ delayMs: gatewayDelayMs }),
-  http: ({ gatewayUrl, gatewayToken, gatewayTimeoutMs, gatewaySecrets }) =>
+  http: (config) =>
     httpGateway({
-      url: gatewayUrl,
-      token: gatewayToken,
-      timeoutMs: gatewayTimeoutMs,
-      secrets: gatewaySecrets,
+      url: config.gatewayUrl,
+      get token() {
+        return config.gatewayToken;
+      },
+      timeoutMs: config.gatewayTimeoutMs,
+      get secrets() {
+        return config.gatewaySecrets;
+      },
     }),
   stripe: (config) =>
     carefulGateway(stripeProvider({
       secretKey: config.stripeSecretKey,
-      webhookSecrets: config.stripeWebhookSecrets,
+      get webhookSecrets() {
+        return config.stripeWebhookSecrets;
+      },
       returnUrl: config.stripeReturnUrl,
       timeoutMs: config.gatewayTimeoutMs,
       url: config.stripeUrl,

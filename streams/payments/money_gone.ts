@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readPlacedBeforeLoss } from "../../db/recovery/database_marks.ts";
+import { readPlacedBeforeLoss } from "../../db/recovery/database_losses.ts";
 import type { ChargeFacts } from "../../db/orders/orders.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import { type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";

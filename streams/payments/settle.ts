@@ -8,13 +8,8 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
-import {
-  type ChargeFacts,
-  lockOrders,
-  readCharges,
-  transitionOrders,
-} from "../../db/orders/orders.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
+import { type ChargeFacts, readCharges, transitionOrders } from "../../db/orders/orders.ts";
 import {
   readDisputes,
   recordDispute,
@@ -48,6 +43,7 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
+import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { restock } from "./restock.ts";
 import {
   readSuperseded,
@@ -119,9 +115,10 @@ function settleBatch(
   deliveries: readonly Delivery<CallbackMessage>[],
   { looksForOwners }: { looksForOwners: boolean },
 ): Promise<Outcome[]> {
+  const lock = orderLocks(deps.db);
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders, now } = await lockOrders(tx, ids);
+    const { orders, now, held } = await lock(tx, ids);
     const charges = await chargesOf(tx, deliveries, orders);
     const settling: Settling = {
       orders,
@@ -140,9 +137,10 @@ function settleBatch(
       ended: [],
       events: [],
     };
-    const outcomes = deliveries.map((delivery, index) =>
-      settleOne(deps, settling, delivery, index)
-    );
+    const outcomes = deliveries.map((delivery, index) => {
+      const { orderId } = delivery.message;
+      return held.has(orderId) ? orderHeld(orderId) : settleOne(deps, settling, delivery, index);
+    });
     const { paid, declined, payments, events } = settling;
     await transitionOrders(tx, "pay", paid, now);
     await transitionOrders(tx, "decline", declined, now);

@@ -20,6 +20,7 @@
  */
 
 import { Webhook } from "standardwebhooks";
+import { madeOf } from "../../../config/made_of.ts";
 import { type Fault, WorkflowError } from "../../../domain/errors.ts";
 import { cutText } from "../../../domain/text/cut_text.ts";
 import { trimEnd } from "../../../domain/text/trim_end.ts";
@@ -43,12 +44,12 @@ export const httpGatewayName = "http";
 export interface HttpAccess {
   /** Where its paths begin. */
   url: string;
-  /** Sent as a bearer token; empty where it wants none. */
-  token: string;
+  /** Sent as a bearer token; empty where it wants none. Read at each request, because it may be replaced. */
+  readonly token: string;
   /** Longest wait for one answer, in milliseconds. */
   timeoutMs: number;
-  /** Any of them signs its callbacks: `whsec_` and base64. */
-  secrets?: readonly string[];
+  /** Any of them signs its callbacks: `whsec_` and base64. Read at each of them. */
+  readonly secrets?: readonly string[];
 }
 
 /** How the provider is asked. */
@@ -108,7 +109,10 @@ export function httpProvider(access: HttpAccess): Provider {
     const what = path === "/refunds" ? "refund" : "charge";
     throw new Unusable(`the provider does not tell of the ${what}: it answered ${reply.status}`);
   };
-  const webhooks = (access.secrets ?? []).map((secret) => new Webhook(secret));
+  const webhooks = madeOf(
+    () => access.secrets,
+    (secrets = []) => secrets.map((secret) => new Webhook(secret)),
+  );
   return {
     name: httpGatewayName,
     can,
@@ -123,19 +127,20 @@ export function httpProvider(access: HttpAccess): Provider {
       return reply && refundOf(reply);
     },
     readWebhook: (request) =>
-      Promise.resolve(isSigned(request, webhooks) ? readEvent(request) : undefined),
+      Promise.resolve(isSigned(request, webhooks()) ? readEvent(request) : undefined),
   };
 }
 
 /** One request and its answer. */
-function sender({ url, token, timeoutMs }: HttpAccess) {
-  const base = trimEnd(url, "/");
+function sender(access: HttpAccess) {
+  const base = trimEnd(access.url, "/");
   return async (
     method: "GET" | "POST",
     path: string,
     key: string,
     body?: unknown,
   ): Promise<Reply> => {
+    const { token, timeoutMs } = access;
     const response = await fetch(`${base}${path}`, {
       method,
       headers: {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { type Proxy, startProxy, withPort } from "../../../tools/chaos/harness/proxy.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
+import { emptyCatalog } from "../../../db/catalog/catalog.ts";
+import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { changeStock } from "../../../services/change_stock.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
@@ -65,6 +67,32 @@ Deno.test("changeStock() never adds twice: it tells when the answer to its commi
     await changeStock({ ...flow, db }, "a", { set: 9 }, { operator: anOperator("cli") });
     assert.equal(proxy.lost, 2);
     assert.equal(await flow.stock("a"), 9);
+  }));
+
+Deno.test("takeOrders() tells of new orders as new when the answer to their commit is lost, and of others as known", () =>
+  withRelay("lost_orders", {}, async (flow, db, proxy) => {
+    const take = async (names: string[], catalog = emptyCatalog()) => {
+      const options = {
+        initialStock: 5,
+        onPendingChange: "update",
+        actor: "test",
+        catalog,
+      } as const;
+      const orders = names.map((name) => anOrder(name, [{ sku: "a", qty: 1 }]));
+      return (await takeOrders(db, orders, options)).map(
+        ({ externalOrderId, outcome, orderId }) => {
+          assert.ok(orderId !== null);
+          return `${externalOrderId} ${outcome}`;
+        },
+      );
+    };
+    await take(["known"]);
+    proxy.loseCommitAnswers(1, "insert into orders");
+    assert.deepEqual(await take(["known", "n1", "n2"]), ["known unchanged", "n1 new", "n2 new"]);
+    assert.equal(proxy.lost, 1);
+    assert.deepEqual(await take(["n1", "n2"]), ["n1 unchanged", "n2 unchanged"]);
+    const rows = await flow.rows("select id from orders where external_order_id in ('n1', 'n2')");
+    assert.equal(rows.length, 2);
   }));
 
 Deno.test("transaction() of a client that stands still gives its locks to others", () =>

@@ -731,6 +731,67 @@ Deno.test("claimDeliveries() passes over what another process is just taking", (
     assert.equal((await deliverOnce(flow, sender)).sent, 1);
   }));
 
+/** Two orders that were paid and refunded, of which nothing is sent yet. */
+async function refunded(flow: Workflow): Promise<number[]> {
+  const ids = await settle(flow, 100, 102);
+  for (const orderId of ids) {
+    const { refund, currency } = await requestRefund(
+      flow.db,
+      { orderId, amountCents: null, reason: null, idempotencyKey: null },
+      "test",
+    );
+    const { id: refundId, amountCents } = refund;
+    const message = { type: "refund.process", orderId, refundId, amountCents, currency } as const;
+    await publish(flow, [{ message }]);
+  }
+  await flow.drain();
+  return ids;
+}
+
+Deno.test("claimDeliveries() takes nothing of an order of which something before is locked", () =>
+  withWebhooks("deliver_skip_order", async ({ flow, receiver, sender }) => {
+    const [first, second] = await refunded(flow);
+    const told = () => receiver.received.map(({ body: { type, data } }) => [data.order_id, type]);
+    await flow.db.transaction(async (tx) => {
+      await tx.query(`
+        select notification_log_id from notification_deliveries order by notification_log_id limit 1
+        for update`);
+      assert.equal((await deliverOnce(flow, sender)).sent, 2);
+    });
+    const paid = "order.paid", back = "refund.processed";
+    assert.deepEqual(told(), [[second, paid], [second, back]]);
+    await deliverOnce(flow, sender);
+    assert.deepEqual(told().slice(2), [[first, paid], [first, back]]);
+  }));
+
+Deno.test("deliverOnce() sends those of one order one after the other, however long each takes", () =>
+  withWebhooks("deliver_one_order", async ({ flow, sender }) => {
+    const ids = await refunded(flow);
+    const sent: string[] = [];
+    const begun = Promise.withResolvers<void>();
+    let waiting = 0;
+    const slow: NotificationSender = {
+      ...sender,
+      send: async ({ orderId, type }) => {
+        if (type === "order.paid") {
+          if (++waiting === ids.length) begun.resolve();
+          // Both orders at once, and neither's refund before.
+          await begun.promise;
+        }
+        sent.push(`${orderId} ${type}`);
+        return { statusCode: 200, reply: null, error: null };
+      },
+    };
+    assert.equal((await deliverOnce(flow, slow)).sent, 4);
+    for (const id of ids) {
+      assert.deepEqual(sent.filter((one) => one.startsWith(`${id} `)), [
+        `${id} order.paid`,
+        `${id} refund.processed`,
+      ]);
+    }
+    assert.match(sent.slice(0, 2).join(), /order.paid,.*order.paid/);
+  }));
+
 Deno.test("runConsumers() has sent what is due when it has drained", async () => {
   const flow = await openWorkflow("deliver_drain");
   const receiver = receiveWebhooks();

@@ -1,0 +1,93 @@
+/**
+ * Locks the orders of a batch, and does without those that somebody else keeps.
+ *
+ * Mostly whoever has an order commits within milliseconds, and is waited for. Where that lasted as long as any wait for a
+ * lock (a process that stands still in the middle of a transaction, a person who left one open), the transaction is run
+ * again and takes what is free: one order holds up no other.
+ *
+ * @module
+ */
+
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import { isLockTimeout } from "../../db/connection/faults.ts";
+import { type LockedOrders, lockOrders, readOrders } from "../../db/orders/orders.ts";
+import type { Outcome } from "./handler.ts";
+
+/** The orders of a batch that are locked now, and those that another transaction has. */
+export interface BatchLocks extends LockedOrders {
+  /** Ids of orders that exist and are not locked here: nothing may be decided about them. */
+  held: ReadonlySet<number>;
+}
+
+/** Most orders that are remembered. */
+const maxRemembered = 10_000;
+
+/**
+ * Orders that were found held, by database: their batches don't wait for them again, which would cost all others in each
+ * the whole wait. Forgotten once they could be locked.
+ */
+const heldOrders = new WeakMap<Database, Set<number>>();
+
+const none: ReadonlySet<number> = new Set();
+
+/** Makes what locks the orders of one batch, in whatever transactions that takes. */
+export function orderLocks(
+  db: Database,
+): (tx: Queryable, orderIds: readonly number[]) => Promise<BatchLocks> {
+  const { wait, lockFree } = patienceFor(db);
+  return async (tx, orderIds) =>
+    await wait(orderIds, async () => ({ ...await lockOrders(tx, orderIds), held: none })) ??
+      await lockFree(tx, orderIds);
+}
+
+/**
+ * The same for what locks orders without saying so, as each row does that is written about one.
+ *
+ * @returns what runs it; it has to leave out the orders that it is given
+ */
+export function aroundHeld(
+  db: Database,
+): <T extends NonNullable<unknown>>(
+  tx: Queryable,
+  orderIds: readonly number[],
+  write: (held: ReadonlySet<number>) => Promise<T>,
+) => Promise<T> {
+  const { wait, lockFree } = patienceFor(db);
+  return async (tx, orderIds, write) =>
+    await wait(orderIds, () => write(none)) ??
+      await write((await lockFree(tx, orderIds)).held);
+}
+
+/** What becomes of a message whose order is held: it comes again and has lost no try. */
+export function orderHeld(orderId: number): Outcome {
+  return { kind: "later", error: `order ${orderId} is locked by another transaction` };
+}
+
+/** The patience of one batch: it waits in vain once. */
+function patienceFor(db: Database) {
+  const known = heldOrders.get(db) ?? new Set();
+  heldOrders.set(db, known);
+  let isPatient = true;
+  return {
+    /** Runs what may have to wait; undefined where it is known that it would wait in vain. */
+    async wait<T>(orderIds: readonly number[], work: () => Promise<T>): Promise<T | undefined> {
+      if (!isPatient || (known.size > 0 && orderIds.some((id) => known.has(id)))) return undefined;
+      try {
+        return await work();
+      } catch (error) {
+        // The transaction that this belongs to is run again as a whole.
+        if (isLockTimeout(error)) isPatient = false;
+        throw error;
+      }
+    },
+    /** Locks the orders that nobody has. */
+    async lockFree(tx: Queryable, orderIds: readonly number[]): Promise<BatchLocks> {
+      const locked = await lockOrders(tx, orderIds, { skipLocked: true });
+      const missing = orderIds.filter((id) => !locked.orders.has(id));
+      const held = new Set((await readOrders(tx, missing)).keys());
+      for (const id of orderIds) known.delete(id);
+      for (const id of held) if (known.size < maxRemembered) known.add(id);
+      return { ...locked, held };
+    },
+  };
+}
