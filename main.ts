@@ -33,6 +33,7 @@ const commands = [
   "stock",
   "customer",
   "archive",
+  "webhooks",
   "gateway",
   "token",
   "migrate",

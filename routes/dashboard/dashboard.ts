@@ -27,6 +27,7 @@ import { kpiPageRoutes } from "./kpis.tsx";
 import { shared } from "./live.ts";
 import { attempt } from "./reading.ts";
 import { notificationPageRoutes } from "./notifications.tsx";
+import { endpointSecretRoutes } from "./endpoint_secrets.tsx";
 import { endpointPageRoutes } from "./webhook_endpoints.tsx";
 import { orderPageRoutes } from "./order.tsx";
 import { orderListPageRoutes } from "./orders.tsx";
@@ -89,6 +90,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", deadLetterPageRoutes(deps));
   app.route("/", streamPageRoutes(deps));
   app.route("/", notificationPageRoutes(deps));
+  app.route("/", endpointSecretRoutes(deps));
   app.route("/", endpointPageRoutes(deps));
   app.route("/", failurePageRoutes(deps));
   app.route("/", disputePageRoutes(deps));

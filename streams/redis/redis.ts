@@ -116,7 +116,8 @@ async function connect(
     lazyConnect: true,
     connectTimeout: 5_000,
     keepAlive: keepAliveMs,
-    retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2_000),
+    // Servers end what is idle for a while: that costs no caller more than a moment.
+    retryStrategy: (tries) => tries === 1 ? 1 : Math.min(50 * 2 ** Math.min(tries, 6), 2_000),
     // Another node may stand behind the same address by now; the command itself has failed.
     reconnectOnError: isReplica,
   };
@@ -181,10 +182,9 @@ async function openClient({ url, nodes, options, isCluster, silenceMs }: {
     client.disconnect();
   };
   try {
-    await client.connect();
     const server = client instanceof Redis
-      ? await untilClosed(client, lookAt(client))
-      : { isCluster: false, isReady: true };
+      ? await client.connect().then(() => untilClosed(client, lookAt(client)))
+      : await untilReady(client);
     opened();
     return { client, server, unwatch, end };
   } catch (error) {
@@ -203,6 +203,25 @@ async function whyUnreachable(url: string, address: RedisAddress, cause: unknown
     cause,
     looks ? await whoListens(host, port) : undefined,
   );
+}
+
+/** How long a cluster may take until it serves, in milliseconds: the driver itself would try for ever. */
+const clusterReadyMs = 10_000;
+
+/** A cluster whose nodes are not what it says, or that does not serve, is the answer as well. */
+async function untilReady(cluster: Cluster): Promise<FirstLook> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fault = `The cluster did not serve within ${clusterReadyMs} ms`;
+    timer = setTimeout(() => reject(new Error(fault)), clusterReadyMs);
+  });
+  const ready = new Promise<void>((resolve) => cluster.once("ready", resolve));
+  try {
+    await Promise.race([cluster.connect(), ready, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+  return { isCluster: false, isReady: true };
 }
 
 /** The driver would send again what a connection has lost; at the start, its loss is the answer. */
@@ -244,10 +263,11 @@ async function lookAt(client: Redis): Promise<FirstLook> {
 /** Silence of a connection after which the operating system asks whether the other side still exists. */
 const keepAliveMs = 10_000;
 
-/** How a connection is encrypted; null where it is not. In a cluster, the one to the first master. */
+/** How a connection is encrypted; null where it is not. In a cluster, the one to a master. */
 export function encryptionOf(client: RedisClient): { protocol: string; cipher: string } | null {
-  const node = client instanceof Cluster ? client.nodes("master")[0] : client;
-  const stream = node?.stream as Partial<TLSSocket> | undefined;
+  const nodes = client instanceof Cluster ? client.nodes("master") : [client];
+  // A cluster's nodes are connected to when they are asked for the first time.
+  const stream = nodes.find(({ stream }) => stream)?.stream as Partial<TLSSocket> | undefined;
   if (stream?.getCipher === undefined) return null;
   return {
     protocol: stream.getProtocol?.() ?? "TLS",

@@ -93,6 +93,24 @@ function sentinelOptions(nodes: readonly RedisAddress[], isOpened: () => boolean
   };
 }
 
+/** A connection to a sentinel itself, which fails at the first failure. */
+export function makeSentinelClient({ host, port, tls, sentinel }: RedisAddress): Redis {
+  const { user, password } = sentinel!;
+  return new Redis({
+    host,
+    port,
+    ...(user === "" ? {} : { username: user }),
+    ...(password === "" ? {} : { password }),
+    ...(tls === null ? {} : { tls: tlsOptions(tls) }),
+    lazyConnect: true,
+    enableReadyCheck: false,
+    connectTimeout: sentinelTimeoutMs,
+    commandTimeout: sentinelTimeoutMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+}
+
 /** What is read of a client that sentinels tell of failovers; the driver has no other word for it. */
 interface Detecting {
   connector: { failoverDetector?: { sentinels: { client: Redis }[] } | null };

@@ -46,8 +46,7 @@ const sentences: Readonly<Record<RedisFault, readonly string[]>> = {
   moving: [
     "Too many Cluster redirections",
     "Failed to refresh slots cache",
-    "Cluster isn't ready",
-    "Cluster is disconnect",
+    "Cluster (is|isn't) ",
   ],
   unready: [
     "ERR max number of clients",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { OrderMessage } from "../../../domain/messages/messages.ts";
 import { keepDatabase, type KeptDatabase } from "../../../tools/chaos/harness/older_database.ts";
-import { addOrderEvents } from "../../../db/orders/events.ts";
+import { addOrderEvents } from "../../../db/orders/timelines.ts";
 import { listLost, listOpenLosses } from "../../../db/recovery/database_losses.ts";
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";

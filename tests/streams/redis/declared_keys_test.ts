@@ -157,9 +157,9 @@ Deno.test("every script declares each key that it touches", async () => {
 async function callsByName(file: string): Promise<string[]> {
   const text = (await Deno.readTextFile(file)).replaceAll(/--.*$/gm, "");
   const calls = text.matchAll(
-    /\bp?call\('([A-Z]+)'(?:, '(?:GROUPS|STREAM|CONSUMERS)')?,? ?([^,)]*)/g,
+    /\bp?call\('([A-Z]+)'(?:, '(?:GROUPS|STREAM|CONSUMERS|DELCONSUMER)')?,? ?([^,)]*)/g,
   );
   return [...calls].flatMap(([call, command, first]) =>
-    without.includes(command!) || /^(KEYS\[\d+\]|unpack\(KEYS)/.test(first!) ? [] : [call]
+    without.includes(command!) || /^(KEYS\[\w+\]|unpack\(KEYS)/.test(first!) ? [] : [call]
   );
 }
