@@ -6,7 +6,7 @@
 
 import { isatty } from "node:tty";
 import { countArchived } from "../db/archive/archive.ts";
-import { readLatestLoss } from "../db/recovery/database_marks.ts";
+import { listOpenLosses } from "../db/recovery/database_losses.ts";
 import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
@@ -73,8 +73,8 @@ import { terminalColumns, wrap } from "./table.ts";
 /** Characters of the longest level. */
 const levelWidth = "warning".length;
 
-/** For how many hours a loss of the database is told of. */
-const lossHours = 24;
+/** Open losses of the database that are looked at. */
+const lossesToTell = 100;
 
 const command: Command = {
   summary: "Checks settings, engines and surroundings, and says what to mend.",
@@ -139,9 +139,9 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
     const redis = await openRedis(config.redisUrl);
     engines.push({ close: () => redis.disconnect() });
     const keys = keysFor(config.redisPrefix, config.baseCurrency);
-    const loss = await lookAtDatabase({ redis, keys }, db);
+    const judged = await lookAtDatabase({ redis, keys }, db);
     return [
-      judgeDatabaseAge(loss !== null, await readLatestLoss(db, lossHours), typed),
+      judgeDatabaseAge(judged, await listOpenLosses(db, lossesToTell), typed),
       judgeOlder(
         await olderConsumers({ redis, keys }),
         await consumersBefore({ redis, keys }),

@@ -64,6 +64,8 @@ Deno.test("every setting that holds a password, a token or a key may stand in a 
     "API_TOKENS",
     "GATEWAY_TOKEN",
     "GATEWAY_SECRETS",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRETS",
     "SMTP_URL",
     "NOTIFY_WEBHOOK_URL",
     "NOTIFY_WEBHOOK_SECRETS",

@@ -56,8 +56,10 @@ export interface ClusterStage {
   readonly brokenAt: number;
   /** Breaks something; everything is measured from the first time on. @returns when that was */
   breaks(work: () => Promise<unknown> | void): Promise<number>;
-  /** Notes how long something took, and whether that is within what is promised. */
-  within(what: string, ms: number, boundMs: number): void;
+  /** Notes how long something took, and whether that is within what is promised; else also where, if that is said. */
+  within(what: string, ms: number, boundMs: number, where?: string): void;
+  /** Mends whatever lines and servers still stand still, where a scenario did not come to it. */
+  mend(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -176,12 +178,16 @@ async function build(
       await work();
       return at;
     },
-    within: (what, ms, boundMs) => {
+    within: (what, ms, boundMs, where) => {
       figures.longest.set(what, Math.max(ms, figures.longest.get(what) ?? 0));
       if (ms <= boundMs) return;
-      figures.missed.push(
-        `${what} ${(ms / 1_000).toFixed(1)} s, promised are ${boundMs / 1_000} s`,
-      );
+      const at = where === undefined ? "" : ` (${where})`;
+      const took = `${(ms / 1_000).toFixed(1)} s`;
+      figures.missed.push(`${what}${at} ${took}, promised are ${boundMs / 1_000} s`);
+    },
+    mend: async () => {
+      await network?.heal();
+      for (const node of [...database.nodes, ...redis.nodes]) node.kill("SIGCONT");
     },
     close,
   };

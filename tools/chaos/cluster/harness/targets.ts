@@ -67,17 +67,27 @@ export function apiGap(
   return Math.max(...gaps);
 }
 
+/** A host that is cut off from one of several database servers soon takes orders by another one. */
+export function findsAnotherServer(stage: ClusterStage, gapMs: number, cut: string): void {
+  stage.within("API gap while cut off from one database server", gapMs, afterWritableMs, cut);
+}
+
 /** Neither the API nor the work stands still for long while Redis is lost. */
 export function goesOnWithoutRedis(stage: ClusterStage, from: number, to: number): void {
   stage.within("API gap", apiGap(stage, from, to), apiWithoutRedisMs);
   stage.within("work gap", longestGap(stage.watch.progress, from, to), workWithoutRedisMs);
 }
 
-/** Each of some hosts takes orders and works soon after everything has healed. */
+/**
+ * Each of some hosts takes orders and works soon after everything has healed.
+ *
+ * @param healed what had been cut, where several things were
+ */
 export async function healsSoon(
   stage: ClusterStage,
   hosts: readonly AppHost[],
   healedAt: number,
+  healed?: string,
 ): Promise<void> {
   await untilOrdered(stage.shoppers, hosts, { count: 1, since: healedAt, withinMs: patienceMs });
   const ms = hosts.map(({ name }) => {
@@ -86,9 +96,9 @@ export async function healsSoon(
     );
     return first!.at - healedAt;
   });
-  stage.within("orders after healing", Math.max(...ms), afterHealingMs);
+  stage.within("orders after healing", Math.max(...ms), afterHealingMs, healed);
   const worked = await Promise.all(hosts.map((host) => untilWorks(stage, host, healedAt)));
-  stage.within("work after healing", Math.max(...worked), afterHealingMs);
+  stage.within("work after healing", Math.max(...worked), afterHealingMs, healed);
 }
 
 /** Stops a host (`SIGSTOP`) at a moment at which it has work in its hands. */
