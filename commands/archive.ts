@@ -20,7 +20,7 @@ import type { ArchiveProgress } from "../streams/upkeep/archive_orders.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
 import { operatorIn } from "./operator.ts";
-import { print } from "./print.ts";
+import { print, printError } from "./print.ts";
 import { untilStopped } from "./signals.ts";
 
 /** Milliseconds between two lines of progress. */
@@ -32,7 +32,8 @@ const command: Command = {
 Usage: deno task archive --before=DATE [--dry-run]
        deno task archive --restore
 
-  --before=DATE  YYYY-MM-DD: orders of all months before that one
+  --before=DATE  YYYY-MM-DD: orders of all months before the one that it is in; whole
+                 months are moved, so a day in the middle means the first of its month
   --dry-run      tells how many that would be and how much they take, and moves nothing
   --restore      brings all of them back, as before a return to an earlier version
 
@@ -49,14 +50,19 @@ and the same command goes on.`,
     }
     if (isRestore && options.flag("dry-run")) throw usage("--dry-run goes with --before=DATE");
     return await withContext(env, async (context) => {
-      if (date !== undefined) archiveMoment(date);
+      const cut = date === undefined ? "" : archiveMoment(date).slice(0, 10);
+      if (date !== undefined && date !== cut) {
+        printError(`${date} is not the first of a month: what ended before ${cut} is meant`);
+      }
       await untilStopped(context, async (signal) => {
         const run = { signal, onProgress: progressLine() };
         if (date !== undefined && options.flag("dry-run")) {
           const { orders, bytes } = await previewArchive(context, date, run);
           clearLine();
           print(
-            `${counted(orders, "order")} would be archived, about ${megabytes(bytes)}` +
+            `${counted(orders, "order")} of before ${cut} would be archived, about ${
+              megabytes(bytes)
+            }` +
               (signal.aborted ? " so far; stopped" : ""),
           );
         } else {
@@ -67,7 +73,9 @@ and the same command goes on.`,
             : await archiveAudited(context, date, operatorIn(env), run);
           clearLine();
           print(
-            `${date === undefined ? "Brought back" : "Archived"}: ${counted(orders, "order")}` +
+            (date === undefined
+              ? `Brought back: ${counted(orders, "order")}`
+              : `Archived: ${counted(orders, "order")} of before ${cut}`) +
               (signal.aborted ? "; stopped before the end, the same command goes on" : ""),
           );
         }

@@ -97,6 +97,23 @@ export function oneOf<const T extends string>(...words: readonly [T, ...T[]]) {
   });
 }
 
+/** Secrets as Stripe gives them to endpoints of its webhooks: one, or two while one is replaced. */
+export function stripeSecrets() {
+  return readBy("`whsec_…`, one, or two separated by a comma", (text, complain) => {
+    const secrets = entriesOf(text);
+    if (secrets.length > 2 || !secrets.every((secret) => /^whsec_[\w+/=-]{8,}$/.test(secret))) {
+      complain("must be one or two of whsec_ as Stripe shows them");
+    }
+    return secrets;
+  });
+}
+
+/** As {@linkcode url}, or nothing. */
+export function optionalUrl(...protocols: string[]) {
+  const { values, read } = url(...protocols);
+  return readBy(values, (text, complain) => text === "" ? "" : read(text, complain));
+}
+
 /** Any of some words, each once, or none. */
 export function someOf<const T extends string>(...words: readonly [T, ...T[]]) {
   const values = words.map((word) => `\`${word}\``).join(", ");

@@ -44,6 +44,12 @@ const http: Requirement = {
   orIn: "FURTHER_GATEWAYS",
   words: "GATEWAY=http",
 };
+const stripe: Requirement = {
+  name: "GATEWAY",
+  value: "stripe",
+  orIn: "FURTHER_GATEWAYS",
+  words: "GATEWAY=stripe",
+};
 const email: Requirement = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
 const webhook: Requirement = {
   name: "NOTIFY_CHANNELS",
@@ -53,7 +59,7 @@ const webhook: Requirement = {
 const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
 
 /** The payment providers that there are. */
-const providerNames = ["simulated", "http"] as const;
+const providerNames = ["simulated", "http", "stripe"] as const;
 
 /** The settings by their names in {@linkcode Config}, in the order of the documentation. */
 export const settingsTable = {
@@ -65,6 +71,22 @@ export const settingsTable = {
       "the database, `mysql://user:pass@host:3306/name`; several hosts (`a:3306,b:3306`) of which the one that takes changes " +
       "is used; `?socket=/path` for a Unix socket; " +
       "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt ([how](operating.md#the-way-to-the-engines))",
+  },
+  readDatabaseUrl: {
+    name: "READ_DATABASE_URL",
+    fallback: "",
+    isSecret: true,
+    kind: kinds.databaseUrl(),
+    meaning:
+      "a replica of the database, or an address of several, that lists and exports of the API are read from " +
+      "([how](operating.md#a-replica-for-reading))",
+  },
+  readStalenessMs: {
+    name: "READ_STALENESS_MS",
+    fallback: "5000",
+    kind: kinds.integer(500, 3_600_000, "ms"),
+    meaning:
+      "what is older than this is in what is read from the replica, or the database itself is read",
   },
   redisUrl: {
     name: "REDIS_URL",
@@ -241,6 +263,35 @@ export const settingsTable = {
     fallback: "2000",
     kind: kinds.integer(0, 3_600_000, "ms"),
     meaning: "how long the simulated gateway takes to answer",
+  },
+  stripeSecretKey: {
+    name: "STRIPE_SECRET_KEY",
+    isSecret: true,
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning: "secret or restricted key of Stripe: it may write PaymentIntents and refunds",
+    neededWith: stripe,
+  },
+  stripeWebhookSecrets: {
+    name: "STRIPE_WEBHOOK_SECRETS",
+    isSecret: true,
+    fallback: "",
+    kind: kinds.stripeSecrets(),
+    meaning: "secrets that sign the webhooks of Stripe to `/payments/callback/stripe`",
+    neededWith: stripe,
+  },
+  stripeReturnUrl: {
+    name: "STRIPE_RETURN_URL",
+    fallback: "",
+    kind: kinds.optionalUrl("https:", "http:"),
+    meaning:
+      "where customers come back to whom their bank wants to see; empty: such a charge is declined",
+  },
+  stripeUrl: {
+    name: "STRIPE_URL",
+    fallback: "https://api.stripe.com",
+    kind: kinds.url("https:", "http:"),
+    meaning: "where Stripe is asked",
   },
   notifyChannels: {
     name: "NOTIFY_CHANNELS",

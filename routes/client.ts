@@ -69,6 +69,7 @@ import type {
   refundFileQuery,
   refundListQuery,
   stockFileQuery,
+  verificationQuery,
 } from "./api/description/queries.ts";
 import type {
   movementListAnswer,
@@ -261,7 +262,7 @@ export type ApiSchema = {
   "/audit": { $get: Route<Query<typeof auditListQuery>, typeof auditListAnswer, 200> };
   "/verification": {
     $get: Route<Nothing, typeof verificationAnswer, 200>;
-    $post: Route<Keyed, typeof verifiedAnswer, 200 | 202>;
+    $post: Route<Query<typeof verificationQuery> & Keyed, typeof verifiedAnswer, 200 | 202>;
   };
   "/verification/repair": { $post: Route<Keyed, typeof verifiedAnswer, 200 | 202> };
   "/metrics": { $get: TextRoute<Nothing> };

@@ -28,6 +28,8 @@ import { WorkflowError } from "../domain/errors.ts";
 import type { AuditAction, Operator } from "../domain/operation/audit.ts";
 import { plural } from "../domain/text/plural.ts";
 import {
+  choicesProblem,
+  descriptionProblem,
   endpointLimits,
   endpointUrlProblem,
   testEventPrefix,
@@ -68,8 +70,8 @@ function newSecret(): string {
  * Adds an endpoint. What happens from now on is posted to it. A crash leaves it or not; the same request again is refused
  * where it is there, and its secret can then be replaced.
  *
- * @throws {WorkflowError} `invalid` for a URL that may not be one, `webhook_endpoint_conflict` where another has it or there are
- * as many as there may be
+ * @throws {WorkflowError} `invalid` for a URL that may not be one, and for what else can't be; `webhook_endpoint_conflict` where
+ * another has the URL or there are as many as there may be
  */
 export function addEndpoint(
   deps: EndpointDeps,
@@ -79,6 +81,8 @@ export function addEndpoint(
   const about = { operator, action: "webhook_endpoint.add", subject: subjectOf("new") } as const;
   return audited(deps, about, async (note) => {
     const url = checkedUrl(deps, content.url);
+    refuse("types", choicesProblem(content.types));
+    refuse("description", descriptionProblem(content.description));
     const secret = newSecret();
     const endpoint = await orConflict(deps, url, () =>
       deps.db.transaction(async (tx) => {
@@ -266,14 +270,19 @@ async function locked(tx: Queryable, id: number): Promise<WebhookEndpoint> {
 
 /** @throws {WorkflowError} `invalid` */
 function checkedUrl({ config }: EndpointDeps, text: string): string {
-  const problem = endpointUrlProblem(text, { allowPrivate: config.webhookPrivateAddresses });
-  if (problem !== undefined) {
-    throw new WorkflowError("invalid", `The body is not valid: url ${problem}`, [
-      { at: "#/url", detail: problem },
-    ]);
-  }
+  refuse("url", endpointUrlProblem(text, { allowPrivate: config.webhookPrivateAddresses }));
   return new URL(text).href;
 }
+
+/** @throws {WorkflowError} `invalid` where there is a problem */
+function refuse(field: "url" | "types" | "description", problem: string | undefined): void {
+  if (problem === undefined) return;
+  throw new WorkflowError("invalid", `${fieldNames[field]} ${problem}`, [
+    { at: `#/${field}`, detail: problem },
+  ]);
+}
+
+const fieldNames = { url: "The URL", types: "The events", description: "The description" };
 
 /** Says which endpoint has a URL that can't be had twice. */
 async function orConflict<Result>(

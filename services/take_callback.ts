@@ -6,6 +6,7 @@
 
 import type { ChargeFacts } from "../db/orders/orders.ts";
 import { readOrderOfChargeKey } from "../db/payments/charge_keys.ts";
+import { insertAttempts } from "../db/payments/payment_attempts.ts";
 import { mayOlderRead } from "../db/payments/installation.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Lane } from "../domain/messages/lane.ts";
@@ -32,6 +33,8 @@ export interface ProviderCallback {
   currency: string;
   /** The provider's name of the charge. */
   providerRef: string;
+  /** The provider's words for why. */
+  says?: string | null;
   /** Where it came from, for the log. */
   address: string;
 }
@@ -67,6 +70,20 @@ export async function takeCallback(
       providerRef: callback.providerRef,
     },
   }], { lane: await laneOf(deps, order) });
+  // Told before it is marked: where that fails, the provider sends it again.
+  await insertAttempts(db, [{
+    orderId,
+    refundId: null,
+    provider: callback.provider,
+    key: callback.idempotencyKey,
+    kind: "callback",
+    outcome: callback.outcome,
+    amountCents: callback.amountCents,
+    currency: callback.currency,
+    providerRef: callback.providerRef,
+    says: callback.says ?? null,
+    ageMs: 0,
+  }]);
   // Only now: an answer that was marked and not published would be lost.
   await redis.set(seenKey, "1", "EX", rememberSeconds);
   return "taken";

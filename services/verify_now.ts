@@ -23,11 +23,16 @@ export interface Repaired {
  * Verifies and keeps the report.
  *
  * @param operator who asks for it, for the audit log
+ * @param options.incremental whether only what is not sealed is looked at
  * @throws {WorkflowError} `verification_running`
  */
-export function verifyAndTell(deps: VerificationDeps, operator: Operator): Promise<VerifyReport> {
+export function verifyAndTell(
+  deps: VerificationDeps,
+  operator: Operator,
+  options: { incremental?: boolean } = {},
+): Promise<VerifyReport> {
   const about = actionOf("verification.run", operator);
-  return auditedBeyond(deps, about, () => verifyOrRefuse(deps), describe);
+  return auditedBeyond(deps, about, () => verifyOrRefuse(deps, options), describe);
 }
 
 /**
@@ -49,8 +54,11 @@ function actionOf(action: AuditAction, operator: Operator) {
   return { operator, action, subject: { kind: "system", id: "verification" } } as const;
 }
 
-async function verifyOrRefuse(deps: VerificationDeps): Promise<VerifyReport> {
-  const report = await verifyNow(deps);
+async function verifyOrRefuse(
+  deps: VerificationDeps,
+  options: { incremental?: boolean } = {},
+): Promise<VerifyReport> {
+  const report = await verifyNow(deps, options);
   if (report === null) {
     throw new WorkflowError(
       "verification_running",
@@ -60,10 +68,10 @@ async function verifyOrRefuse(deps: VerificationDeps): Promise<VerifyReport> {
   return report;
 }
 
-function describe({ ok, checks }: VerifyReport): string {
+function describe({ ok, checks, incremental }: VerifyReport): string {
   const drifting = checks.filter((check) => !check.ok);
   return ok
-    ? "everything agrees"
+    ? incremental ? "everything agrees that is not sealed" : "everything agrees"
     : drifting.map(({ name, drift_count: count }) =>
       `${name}: ${count} ${plural(count, "differs", "differ")}`
     ).join(", ");

@@ -21,6 +21,7 @@ import { guestIdOf, guestPrefix } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { listRows } from "../connection/insert_once.ts";
+import { inParts } from "../connection/packet_size.ts";
 import {
   latestErasure,
   readErased,
@@ -378,10 +379,10 @@ export async function writeDescriptions(
   const customers = await unerased(db, catalog, changed(catalog.customers, options.everyDate));
   const products = changed(catalog.products, options.everyDate);
   for (const rows of chunks(customers)) {
-    await db.transaction((tx) => describeCustomers(tx, rows));
+    await inParts(rows, (part) => db.transaction((tx) => describeCustomers(tx, part)));
   }
   for (const rows of chunks(products)) {
-    await db.transaction((tx) => describeProducts(tx, rows));
+    await inParts(rows, (part) => db.transaction((tx) => describeProducts(tx, part)));
   }
   for (const [, entry] of [...customers, ...products]) entry.stored = entry.latest!;
 }
@@ -491,7 +492,7 @@ async function findCustomers(
     const rows = await db.query(
       `
       select id, external_id, email, name, first_email, first_name, described_by
-      from customers
+      from customers force index (customers_external_id)
       where external_id in (?)
       union all
       select ${latestErasure}, null, null, null, null, null, null`,
@@ -518,7 +519,7 @@ async function findProducts(db: Queryable, skus: string[]) {
     const rows = await db.query(
       `
       select id, sku, name, price_cents, described_by
-      from products
+      from products force index (products_sku)
       where sku in (?)`,
       [part],
     );
@@ -534,7 +535,7 @@ function stored<T>(row: Row, text: T): Described<T> {
   return { text, by: String(row.described_by) };
 }
 
-function createCustomers(tx: Queryable, rows: [string, Described<CustomerText>][]) {
+function createCustomers(tx: Queryable, rows: readonly [string, Described<CustomerText>][]) {
   const listed = listRows(
     "(?, ?, ?, ?, ?)",
     rows.map(([key, { text, by }]) => [
@@ -606,7 +607,10 @@ async function lockRows<T extends { id: number }>(
 
 // The rows exist: inserting them only leads to the update, by primary key and in the order of the ids.
 
-async function describeCustomers(tx: Queryable, known: [string, CatalogEntry<CustomerText>][]) {
+async function describeCustomers(
+  tx: Queryable,
+  known: readonly [string, CatalogEntry<CustomerText>][],
+) {
   const rows = await lockRows(tx, "customers", known);
   if (rows.length === 0) return;
   await tx.run(
@@ -635,7 +639,10 @@ async function describeCustomers(tx: Queryable, known: [string, CatalogEntry<Cus
   );
 }
 
-async function describeProducts(tx: Queryable, known: [string, CatalogEntry<ProductText>][]) {
+async function describeProducts(
+  tx: Queryable,
+  known: readonly [string, CatalogEntry<ProductText>][],
+) {
   const rows = await lockRows(tx, "products", known);
   if (rows.length === 0) return;
   await tx.run(

@@ -8,12 +8,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
+import { migrationFault } from "../../domain/operation/grants.ts";
 import type { MigrationHeader } from "../../domain/operation/migration_header.ts";
 import { connectionWay, openConnection, sameMeaning } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isFatal, isRetryable } from "./faults.ts";
 import { refuseForeignTables } from "./foreign_tables.ts";
-import { readAccount } from "./grants.ts";
+import { noteAccount, readGrants } from "./grants.ts";
 import {
   headerOf,
   listMigrations,
@@ -86,10 +87,11 @@ export async function migrate(
     // Nothing to do, and nothing of the schema to be allowed: processes of a user with fewer rights start on it.
     const status = await statusOn(connection, folder);
     if (status.every(({ applied }) => applied)) return { all: status, applied: [] };
+    await connection.query(sameMeaning);
     await refuseForeignTables(connection);
+    await refuseFewRights(connection);
     let inDynamicRows: (sql: string) => string;
     try {
-      await connection.query(sameMeaning);
       inDynamicRows = await dynamicRows(
         connection,
         (version) => status.some((one) => one.applied && one.version === version),
@@ -209,6 +211,15 @@ async function hasTable(connection: mysql.Connection, name: string): Promise<boo
   return (tables as Row[]).length > 0;
 }
 
+/** @throws {EngineFault} before anything is half done, where the user lacks a right that it takes */
+async function refuseFewRights(connection: mysql.Connection): Promise<void> {
+  const { account, grants, tables, database } = await readGrants({
+    query: async (sql) => (await connection.query(sql))[0] as Row[],
+  });
+  const words = migrationFault(grants, database, account, tables);
+  if (words !== undefined) throw new EngineFault("Cannot migrate", words);
+}
+
 const createMigrations = `
   create table if not exists schema_migrations (
     version int not null primary key,
@@ -223,7 +234,8 @@ async function failed(
   what: string,
   error: unknown,
 ): Promise<WorkflowError> {
-  const words = databaseFault(error, undefined, await readAccount(connection));
+  await noteAccount(connection, error);
+  const words = databaseFault(error);
   return words === undefined
     ? new WorkflowError("unavailable", `${what}: ${messageOf(error)}`)
     : new EngineFault(what, words);

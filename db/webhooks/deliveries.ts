@@ -278,6 +278,23 @@ export async function listDeliveries(
   return rows.map(toListed);
 }
 
+/** What became of an event for an endpoint; undefined where it is not on its list, or not any more. */
+export async function readDelivery(
+  db: Queryable,
+  endpointId: number,
+  eventId: string,
+): Promise<ListedDelivery | undefined> {
+  const [row] = await db.query(
+    `
+    select id, event_id, status, attempts, attempted_at, duration_ms, status_code, error, due_at,
+      created_at
+    from webhook_deliveries
+    where endpoint_id = ? and event_id = ?`,
+    [endpointId, eventId],
+  );
+  return row === undefined ? undefined : toListed(row);
+}
+
 /** How many of an endpoint's wait and were given up, counted so far. */
 export async function countDeliveries(
   db: Queryable,

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { allowRemedy, type RedisUser } from "./engine_fault.ts";
-import { describeLoss, type RecordedLoss } from "./database_age.ts";
+import { allowRemedy, type RedisUser, statementLog } from "./engine_fault.ts";
+import { type DatabaseJudgement, describeLosses, type RecordedLoss } from "./database_age.ts";
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -27,8 +27,11 @@ export const minVersions = {
   valkey: "7.2",
 } as const;
 
-/** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
-const minPacketBytes = 16 * 1_048_576;
+/** Least bytes that a statement must be able to hold: one order with all that belongs to it. */
+const minPacketBytes = 1_048_576;
+
+/** Bytes that hold a whole batch of orders. */
+const batchPacketBytes = 16 * 1_048_576;
 
 /** Less memory for the database's pages than this is for trials only. */
 const minBufferPoolBytes = 256 * 1_048_576;
@@ -85,6 +88,8 @@ export interface DatabaseFacts {
   flushLogAtCommit: number;
   /** Null where there is no binary log. */
   syncBinlog: number | null;
+  /** The binary log has statements, for this user's sessions too. */
+  logsStatements: boolean;
   /** Of the database. */
   charset: string;
   /** Of all clients together. */
@@ -106,6 +111,7 @@ export function judgeDatabase(facts: DatabaseFacts, connections: number): Findin
         ": a power cut loses the last commits",
       "set both to 1 in production",
     ),
+    judgeBinaryLog(facts),
     facts.charset === "utf8mb4" ? fine("database character set", facts.charset) : warning(
       "database character set",
       `${facts.charset}; the product's own tables are utf8mb4 all the same`,
@@ -388,6 +394,8 @@ export interface EngineFacts {
   version: string;
   /** Longest statement that the server takes. */
   maxPacketBytes: number;
+  /** See {@linkcode DatabaseFacts}. */
+  logsStatements: boolean;
 }
 
 /** What a process must know of Redis before it writes. */
@@ -409,18 +417,33 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
   const findings = [
     judgeVersion(database.engine, database.version),
     judgePacketSize(database.maxPacketBytes),
+    judgeBinaryLog(database),
     judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
     ...judgeRedis(store, prefix),
   ];
   return findings.filter(({ level }) => level === "problem");
 }
 
+function judgeBinaryLog({ logsStatements }: Pick<DatabaseFacts, "logsStatements">): Finding {
+  const what = "database binary log";
+  return logsStatements
+    ? problem(what, statementLog.why, statementLog.remedy)
+    : fine(what, "has rows, or there is none");
+}
+
 function judgePacketSize(bytes: number): Finding {
   const what = "database packet size";
-  return bytes >= minPacketBytes ? fine(what, megabytes(bytes)) : problem(
+  const remedy = `set it to ${megabytes(batchPacketBytes)} or more`;
+  if (bytes < minPacketBytes) {
+    const detail = `max_allowed_packet is ${
+      Math.floor(bytes / 1_024)
+    } KB: a large order does not fit`;
+    return problem(what, detail, remedy);
+  }
+  return bytes >= batchPacketBytes ? fine(what, megabytes(bytes)) : warning(
     what,
-    `max_allowed_packet is ${megabytes(bytes)}`,
-    `set it to ${megabytes(minPacketBytes)} or more: batches are sent as one statement`,
+    `max_allowed_packet is ${megabytes(bytes)}: large batches are split, which costs time`,
+    remedy,
   );
 }
 
@@ -431,27 +454,36 @@ function megabytes(bytes: number): string {
 /**
  * Judges whether the database is as new as what was published from it.
  *
- * @param isOlder at this moment
- * @param loss the latest that was found and made good
+ * @param judged as it is at this moment
+ * @param losses that were found and made good, and that nobody has reconciled, the oldest first
  * @param typed how a command is typed, by its name
  */
 export function judgeDatabaseAge(
-  isOlder: boolean,
-  loss: RecordedLoss | null,
+  judged: Pick<DatabaseJudgement, "kind">,
+  losses: readonly RecordedLoss[],
   typed: (command: string) => string,
 ): Finding {
   const what = "database age";
-  if (isOlder) {
+  if (judged.kind === "other") {
+    return problem(
+      what,
+      "the database is another one than Redis knows, or went its own way",
+      `lead DATABASE_URL to the one that counts; if this one is to count, run ${
+        typed("recover --accept-database")
+      }`,
+    );
+  }
+  if (judged.kind === "older") {
     return problem(
       what,
       "the database is older than what was published from it",
       `start the consumers, or run ${typed("recover")}; then have lost orders sent again`,
     );
   }
-  return loss === null ? fine(what, "as new as what was published from it") : warning(
+  return losses.length === 0 ? fine(what, "as new as what was published from it") : warning(
     what,
-    `found at ${loss.foundAt}: ${describeLoss(loss)}`,
-    "reconcile with the provider",
+    `found at ${losses[0]!.foundAt}: ${describeLosses(losses)}`,
+    `once they are reconciled, say so: ${typed("losses --reconcile=ID --note=TEXT")}`,
   );
 }
 

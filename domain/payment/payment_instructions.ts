@@ -14,7 +14,7 @@ export interface PaymentInstructions {
   customer: string | null;
   /** For the customer's statement or the provider's pages. */
   description: string | null;
-  /** Names and values that are told to the provider; in the order of their names. */
+  /** Names and values that are told to the provider. */
   metadata: Readonly<Record<string, string>> | null;
 }
 
@@ -27,4 +27,18 @@ export const instructionLimits = {
   metadataNames: 30,
   metadataNameLength: 40,
   metadataValueLength: 500,
+  /** All of the metadata as JSON, in UTF-16 code units. */
+  metadataLength: 8_000,
 } as const;
+
+/** Everything that is said, as a text: the same for the same instructions. */
+export function instructionsText(said: PaymentInstructions): string {
+  const { methodType, method, customer, description, metadata } = said;
+  return JSON.stringify([
+    methodType,
+    method,
+    customer,
+    description,
+    metadata && Object.entries(metadata).sort(([a], [b]) => a < b ? -1 : 1),
+  ]);
+}

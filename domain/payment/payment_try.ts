@@ -8,19 +8,26 @@
  * What came of a try. `later` got no answer, or one that means to try again; `never` is refused as it was asked for;
  * `needs_customer` waits for the customer; `denied` serves nobody at the moment; `unclear` answered what can't be used.
  */
-export type TryOutcome =
-  | "succeeded"
-  | "authorized"
-  | "pending"
-  | "needs_customer"
-  | "declined"
-  | "later"
-  | "never"
-  | "denied"
-  | "unclear";
+export const tryOutcomes = [
+  "succeeded",
+  "authorized",
+  "pending",
+  "needs_customer",
+  "declined",
+  "later",
+  "never",
+  "denied",
+  "unclear",
+] as const;
+
+/** One of {@linkcode tryOutcomes}. */
+export type TryOutcome = typeof tryOutcomes[number];
 
 /** What was tried: `look_up` only asked, `callback` is what the provider said by itself. */
-export type TryKind = "charge" | "refund" | "look_up" | "callback";
+export const tryKinds = ["charge", "refund", "look_up", "callback"] as const;
+
+/** One of {@linkcode tryKinds}. */
+export type TryKind = typeof tryKinds[number];
 
 /** One try, and the provider's answer to it. */
 export interface PaymentTry {

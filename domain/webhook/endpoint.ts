@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isEventChoice } from "../feed/event_types.ts";
 import { isPublicAddress } from "../operation/network.ts";
 
 /** Limits of endpoints. */
@@ -29,6 +30,26 @@ export type DeliveryStatus = typeof deliveryStatuses[number];
 
 /** What the ids of test events begin with: nothing happened. */
 export const testEventPrefix = "evt_test-";
+
+/** Why these can't be the events that an endpoint is posted, see `isChosen`; undefined where they can. */
+export function choicesProblem(types: readonly string[]): string | undefined {
+  if (types.length === 0) return "must name at least one type of event";
+  if (types.length > endpointLimits.choices) {
+    return `must name at most ${endpointLimits.choices} types`;
+  }
+  const unknown = types.find((type) => !isEventChoice(type));
+  return unknown === undefined
+    ? undefined
+    : `must be types such as order.paid, or order.*, or *, not ${JSON.stringify(unknown)}`;
+}
+
+/** Why this can't describe an endpoint; undefined where it can. */
+export function descriptionProblem(text: string): string | undefined {
+  if (!text.isWellFormed()) return "must be well-formed Unicode";
+  return text.length <= endpointLimits.descriptionLength
+    ? undefined
+    : `must have at most ${endpointLimits.descriptionLength} characters`;
+}
 
 /**
  * Why a URL can't be that of an endpoint; undefined where it can. Whoever may name endpoints must not reach by them what only this

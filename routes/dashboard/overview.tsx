@@ -18,6 +18,8 @@ import { readKpis } from "../../streams/kpis/kpis.ts";
 import { verifyAndTell } from "../../services/verify_now.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readEpochTime } from "../../streams/recovery/epoch.ts";
+import { countArchived } from "../../db/archive/archive.ts";
+import { maxCounted } from "../../domain/bounded_count.ts";
 import { readVerification } from "../../streams/verification/verify_regularly.ts";
 import { readStreams } from "../../streams/workflow/queue_status.ts";
 import type { AppDeps } from "../deps.ts";
@@ -41,6 +43,9 @@ const emptyHour: ActivityHour = {
     groups.map((group) => [group, []]),
   ) as unknown as ActivityHour["groups"],
 };
+
+/** How long it is told how many orders are archived without counting again, in milliseconds. */
+const archivedMs = 60_000;
 
 /** How long a browser waits for a proof, in milliseconds. */
 const verificationWaitMs = 5_000;
@@ -82,6 +87,10 @@ function reader(deps: AppDeps) {
     3_000,
     () => attempt(deps, "Redis", () => readActivity(deps, Date.now())),
   );
+  const archived = shared(
+    archivedMs,
+    () => attempt(deps, "The database", () => countArchived(db, maxCounted)),
+  );
   const pingRedis = async () => {
     redisVersion ??= /redis_version:(\S+)/.exec(await redis.info("server"))?.[1] ?? null;
     await redis.ping();
@@ -90,20 +99,32 @@ function reader(deps: AppDeps) {
     const now = Date.now();
     const today = deps.kpiDay(new Date(now).toISOString());
     const yesterday = daysBefore(today, 1);
-    const [kpis, streams, dead, activity, proof, alerts, began, database, cache, empty] =
-      await Promise
-        .all([
-          attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
-          attempt(deps, "Redis", () => readStreams(deps)),
-          attempt(deps, "The database", () => countDeadLetters(db)),
-          hour(),
-          attempt(deps, "Redis", () => readVerification(deps)),
-          attempt(deps, "Redis", () => readAlerts(deps)),
-          attempt(deps, "Redis", () => readEpochTime(deps)),
-          attempt(deps, "The database", () => timed(() => pingDatabase(db))),
-          attempt(deps, "Redis", () => timed(pingRedis)),
-          attempt(deps, "The database", readEmpty),
-        ]);
+    const [
+      kpis,
+      streams,
+      dead,
+      activity,
+      proof,
+      alerts,
+      began,
+      database,
+      cache,
+      empty,
+      archivedOrders,
+    ] = await Promise
+      .all([
+        attempt(deps, "Redis", () => readKpis(deps, yesterday, today)),
+        attempt(deps, "Redis", () => readStreams(deps)),
+        attempt(deps, "The database", () => countDeadLetters(db)),
+        hour(),
+        attempt(deps, "Redis", () => readVerification(deps)),
+        attempt(deps, "Redis", () => readAlerts(deps)),
+        attempt(deps, "Redis", () => readEpochTime(deps)),
+        attempt(deps, "The database", () => timed(() => pingDatabase(db))),
+        attempt(deps, "Redis", () => timed(pingRedis)),
+        attempt(deps, "The database", readEmpty),
+        archived(),
+      ]);
     const engines: EngineState[] = [
       {
         name: db.engine === "mariadb" ? "MariaDB" : "MySQL",
@@ -114,7 +135,7 @@ function reader(deps: AppDeps) {
     ];
     const beganAt = began.ok ? began.value : null;
     const isEmpty = empty.ok && empty.value;
-    const read = { kpis, streams, dead, activity, proof, alerts, engines };
+    const read = { kpis, streams, dead, activity, proof, archivedOrders, alerts, engines };
     return { isEmpty, now, today, yesterday, beganAt, ...read };
   };
 }
@@ -122,14 +143,15 @@ function reader(deps: AppDeps) {
 type Facts = Awaited<ReturnType<ReturnType<typeof reader>>>;
 
 function regionsOf(c: Context, facts: Facts, deps: AppDeps) {
-  const { now, today, yesterday, kpis, streams, dead, activity, proof, alerts, engines } = facts;
+  const { now, today, yesterday, kpis, streams, dead, activity, alerts, engines } = facts;
+  const { proof, archivedOrders } = facts;
   const { baseCurrency } = deps;
   return {
     alerts: <AlertList alerts={alerts} engines={engines} />,
     start: facts.isEmpty && <FirstSteps c={c} deps={deps} />,
     today: <Today kpis={kpis} today={today} yesterday={yesterday} baseCurrency={baseCurrency} />,
     groups: <Groups streams={streams} dead={dead} activity={activity} />,
-    proof: <Proof proof={proof} now={now} />,
+    proof: <Proof proof={proof} archived={archivedOrders} now={now} />,
     engines: <Engines engines={engines} />,
   };
 }

@@ -5,9 +5,11 @@
  */
 
 import type { Child, FC } from "hono/jsx";
+import { describeCount } from "../../domain/bounded_count.ts";
 import { type KpiFigure, kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
 import { formatFigure, kpiCards, rowsOf } from "./kpi_cards.ts";
 import { emptyKpiRow, type KpiRow } from "../../domain/kpi/kpi.ts";
+import { plural } from "../../domain/text/plural.ts";
 import { checkWords } from "../../streams/verification/check_words.ts";
 import type { CheckName, VerifyReport } from "../../streams/verification/verify.ts";
 import { counted, formatChange, formatCount, formatDuration, formatMoney } from "./format.ts";
@@ -118,7 +120,9 @@ const checkLists: Readonly<Record<CheckName, string>> = {
 };
 
 /** Whether everything agrees, and since when that is known. */
-export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ proof, now }) => {
+export const Proof: FC<
+  { proof: Part<VerifyReport | null>; archived: Part<number>; now: number }
+> = ({ proof, archived, now }) => {
   if (!proof.ok) return <NotRead what="The verification is" />;
   const report = proof.value;
   return (
@@ -170,11 +174,31 @@ export const Proof: FC<{ proof: Part<VerifyReport | null>; now: number }> = ({ p
         <p class="card-note">
           Verified <Ago at={report.checked_at} now={now} /> in{" "}
           {formatDuration(report.seconds * 1_000)}
+          {report.incremental && ", what is not sealed alone"}
         </p>
       )}
+      <Closed sealed={report?.sealed} archived={archived} />
     </>
   );
 };
+
+/** How much is over and done with: sealed against changes, and moved out of the way. */
+const Closed: FC<{ sealed: VerifyReport["sealed"]; archived: Part<number> }> = (
+  { sealed, archived },
+) => (
+  <>
+    {sealed !== undefined && sealed.orders > 0 && (
+      <p class="card-note">
+        Sealed: {counted(sealed.orders, "order")} and {counted(sealed.refunds, "refund")}
+      </p>
+    )}
+    {archived.ok && archived.value > 0 && (
+      <p class="card-note">
+        Archived: {describeCount(archived.value)} {plural(archived.value, "order")}
+      </p>
+    )}
+  </>
+);
 
 /** Whether the engines answer. */
 export const Engines: FC<{ engines: readonly EngineState[] }> = ({ engines }) => (

@@ -1,6 +1,6 @@
 /**
- * Endpoints of webhooks: which there are, what became of what was posted, a test, posting again, switching on and off. They
- * are added over the API, which shows a secret once.
+ * Endpoints of webhooks: which there are, what became of what was posted, a test, posting again, switching on and off,
+ * removing. What shows a secret is in `endpoint_secrets.tsx`.
  *
  * @module
  */
@@ -20,10 +20,16 @@ import {
   deliveryStatuses,
   endpointLimits,
 } from "../../domain/webhook/endpoint.ts";
-import { changeEndpoint, retryEndpoint, testEndpoint } from "../../services/manage_webhooks.ts";
+import {
+  changeEndpoint,
+  removeEndpoint,
+  retryEndpoint,
+  testEndpoint,
+} from "../../services/manage_webhooks.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
+import { SecretForm } from "./endpoint_secrets.tsx";
 import { notFoundPage } from "./error_page.tsx";
 import { HiddenFields, PostForm } from "./form.tsx";
 import { asShown } from "./format.ts";
@@ -43,6 +49,7 @@ import {
   type Tone,
 } from "./parts.tsx";
 import { idOf, pageSize, readPageQuery } from "./queries.ts";
+import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
 const home = "/dashboard/webhook-endpoints";
@@ -73,7 +80,28 @@ export function endpointPageRoutes(deps: AppDeps): Hono {
     await need(changeEndpoint(deps, id, change, operatorOf(c, deps.config)));
     return c.redirect(`${home}/${id}`, 303);
   });
+
+  app.post("/webhook-endpoints/:id{[0-9]{1,15}}/remove", async (c) => {
+    const id = idOf(c);
+    if (!isConfirmed(await readForm(c))) return askBefore(c, id);
+    // As long as it takes to empty its list, in small pieces.
+    await removeEndpoint(deps, id, operatorOf(c, deps.config));
+    return c.redirect(home, 303);
+  });
   return app;
+}
+
+function askBefore(c: Context, id: number): Response | Promise<Response> {
+  return askFirst(c, {
+    title: `Remove webhook endpoint #${id}?`,
+    says: "Nothing is posted to it any more, and what waits for it is gone with it.",
+    nav,
+    action: `${home}/${id}/remove`,
+    verb: "Remove it",
+    danger: true,
+    crumb: [`${home}/${id}`, `Endpoint #${id}`],
+    keep: "Keep it",
+  });
 }
 
 async function showAll(c: Context, { db }: AppDeps): Promise<Response> {
@@ -87,12 +115,15 @@ async function showAll(c: Context, { db }: AppDeps): Promise<Response> {
           title="Webhook endpoints"
           crumb={[nav, "Notifications"]}
           note="Each with its own secret and its own choice of events"
-        />
+        >
+          <a class="button primary" href={`${home}/new`}>Add an endpoint</a>
+        </PageHead>
         {endpoints.length > 0
           ? <Endpoints endpoints={endpoints} />
           : (
             <Empty title="There is no endpoint yet">
-              POST /webhook-endpoints adds one, and shows its secret once.
+              Add one here, by POST /webhook-endpoints or by the command webhooks: each shows its
+              secret once.
             </Empty>
           )}
       </>
@@ -180,6 +211,7 @@ async function showOne(c: Context, { db }: AppDeps): Promise<Response> {
           </section>
           <section class="card" aria-label="The endpoint">
             <Facts endpoint={endpoint} counts={counts} />
+            <SecretForm c={c} id={id} />
           </section>
         </div>
         <Pager
@@ -212,6 +244,9 @@ const Actions: FC<{ c: Context; endpoint: WebhookEndpoint; givenUp: number }> = 
     <PostForm c={c} action={`${home}/${id}/enabled`}>
       <HiddenFields fields={{ enabled: enabled ? "0" : "1" }} />
       <button type="submit">{enabled ? "Switch off" : "Switch on, and post what waits"}</button>
+    </PostForm>
+    <PostForm c={c} action={`${home}/${id}/remove`}>
+      <button type="submit" class="danger">Remove</button>
     </PostForm>
   </>
 );

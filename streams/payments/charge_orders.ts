@@ -7,6 +7,8 @@
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
+import { writeActions } from "../../db/payments/payment_actions.ts";
+import { readInstructions } from "../../db/payments/payment_instructions.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import { readSourcePayments } from "../../db/payments/source_payments.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
@@ -103,6 +105,7 @@ async function chargeThrough(
   );
   const asked = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
   const requests = asked.map(requestFor);
+  await addInstructions(deps, requests);
   await noteKeys(deps, requests);
   const found = await findOlderCharges(
     deps.gateway,
@@ -121,6 +124,7 @@ async function chargeThrough(
   await tries.write();
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
+  await noteActions(deps, answerOf);
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) {
     if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));
@@ -156,6 +160,30 @@ function requestMaker(
     if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
     return request;
   };
+}
+
+/** Adds what orders are to be paid with; a provider that is not asked over a network has no use for it. */
+async function addInstructions(
+  { db, gateway }: HandlerDeps,
+  requests: readonly GatewayRequest[],
+): Promise<void> {
+  if (gateway.provider === undefined || requests.length === 0) return;
+  const said = await readInstructions(db, requests.map(({ orderId }) => orderId));
+  for (const request of requests) {
+    const instructions = said.get(request.orderId);
+    if (instructions !== undefined) request.instructions = instructions;
+  }
+}
+
+/** Writes down what customers have to do, as providers say it. */
+async function noteActions(
+  { db }: HandlerDeps,
+  answerOf: ReadonlyMap<number, ChargeStatus>,
+): Promise<void> {
+  const actions = [...answerOf].flatMap(([orderId, answer]) =>
+    answer.kind === "accepted" && answer.action !== undefined ? [{ orderId, ...answer.action }] : []
+  );
+  await writeActions(db, actions);
 }
 
 function isReserved(order: OrderFacts | undefined): boolean {

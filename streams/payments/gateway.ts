@@ -6,29 +6,11 @@
 
 import type { PaymentRoute } from "../../domain/payment/payment_route.ts";
 import type { PaymentTry } from "../../domain/payment/payment_try.ts";
+import type { GatewayRequest } from "./gateway_request.ts";
 import type { Enqueued } from "../workflow/publish.ts";
-import type { Capabilities, Provider } from "./provider.ts";
+import type { Capabilities, CustomerAction, Provider } from "./provider.ts";
 
-/** Money to take, or to refund. */
-export interface GatewayRequest {
-  orderId: number;
-  /** The shop's own id of the order: what its row is called after it was lost and sent again. */
-  reference: string;
-  amountCents: number;
-  currency: string;
-  /** The same key is the same money, however often it is asked for; empty for one that {@linkcode Gateway.ignoresKeys}. */
-  idempotencyKey: string;
-  /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
-  askedBefore?: true;
-  /** Of a charge: its key is made of a row id, as before there were others. */
-  underOldKey?: true;
-  /** Of a charge: an edit of its order has superseded an earlier one, so that its answer has to name the key. */
-  afterEdit?: true;
-  /** Of a refund: the provider's own name for the charge that took it. */
-  chargeRef?: string;
-  /** Of a refund: all that the charge took, in minor units of the currency. */
-  chargeCents?: number;
-}
+export type { GatewayRequest } from "./gateway_request.ts";
 
 /**
  * Asked right before each request that moves money: whether a message that wants it is still this consumer's. One
@@ -49,7 +31,7 @@ export interface AskOptions {
 /** What a provider says at once. */
 export type ChargeAnswer =
   /** The outcome comes as a message of its own: here, or from outside if there is none. */
-  | { kind: "accepted"; callback: Enqueued | null }
+  | { kind: "accepted"; callback: Enqueued | null; action?: CustomerAction }
   /** It could not be asked, or answered about another order. */
   | { kind: "failed"; error: string; isOther?: true }
   | ProviderAway;
@@ -63,15 +45,25 @@ export type ChargeStatus =
 /** What a provider says of a refund. */
 export type RefundAnswer =
   | { kind: "refunded" }
+  /** It is being made, which may take days. */
+  | RefundPending
   /** It never will be. */
   | { kind: "refused"; reason: string }
   /** It could not be asked. */
   | { kind: "failed"; error: string }
   | ProviderAway;
 
+/** A refund that the provider has taken, and not made yet. */
+export interface RefundPending {
+  kind: "pending";
+  /** After how many milliseconds it is asked about again. */
+  delayMs: number;
+}
+
 /** What a provider says of a refund that may have been asked for. */
 export type RefundStatusAnswer =
   | { kind: "refunded" }
+  | RefundPending
   /** It knows of none under this key. */
   | { kind: "unknown" }
   /** It could not be asked. */

@@ -10,9 +10,11 @@ import type { Queryable } from "../../db/connection/database.ts";
 import type { Config } from "../../config/config.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
+import { carefulGateway } from "./careful_gateway.ts";
 import type { Gateway, Gateways } from "./gateway.ts";
 import { httpGateway } from "./providers/http.ts";
 import { simulatedGateway } from "./providers/simulated.ts";
+import { stripeProvider } from "./providers/stripe.ts";
 
 /** What is said wherever somebody may take the simulated provider for a real one. */
 export const simulatedWarning =
@@ -32,6 +34,16 @@ const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>>
         return config.gatewaySecrets;
       },
     }),
+  stripe: (config) =>
+    carefulGateway(stripeProvider({
+      secretKey: config.stripeSecretKey,
+      get webhookSecrets() {
+        return config.stripeWebhookSecrets;
+      },
+      returnUrl: config.stripeReturnUrl,
+      timeoutMs: config.gatewayTimeoutMs,
+      url: config.stripeUrl,
+    })),
 };
 
 /** What the settings say of providers. */

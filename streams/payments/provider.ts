@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { GatewayRequest } from "./gateway.ts";
+import type { GatewayRequest } from "./gateway_request.ts";
 
 /** What a provider can do, as data: what it can't is not asked of it. */
 export interface Capabilities {
@@ -67,8 +67,8 @@ export interface ProviderRefund {
   reason?: string | null;
   amountCents?: number | null;
   currency?: string | null;
-  /** The charge that it is of, where the provider repeats it. */
-  chargeRef?: string | null;
+  /** Names of the charge that it is of, any of which fits, where the provider repeats them. */
+  chargeRefs?: readonly string[];
   key?: string | null;
   reference?: string | null;
 }

@@ -7,12 +7,15 @@
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { ChargeAnswer, GatewayRequest, RefundAnswer, RefundStatusAnswer } from "./gateway.ts";
-import type { ProviderCharge, ProviderRefund } from "./provider.ts";
+import type { ChargeAnswer, GatewayRequest, RefundStatusAnswer } from "./gateway.ts";
+import type { CustomerAction, ProviderCharge, ProviderRefund } from "./provider.ts";
 import { failed, type Refused } from "./unanswered.ts";
 
 /** Characters of the provider's name for a charge, as `payments.provider_ref` has room for them. */
 const maxRefLength = 128;
+
+/** Characters of a link for the customer that there is room for. */
+const maxLinkLength = 2_048;
 
 /** How an answer to a charge is read. */
 export interface ChargeReading {
@@ -43,7 +46,8 @@ export function readCharge(
   const other = otherOrder(request, charge);
   if (other !== undefined) return { ...failed(other), isOther: true };
   if (state === "pending" || state === "requires_action" || state === "authorized") {
-    return pendingCharge(request, callbackMs);
+    const pending = pendingCharge(request, callbackMs);
+    return state === "requires_action" ? { ...pending, action: actionOf(charge) } : pending;
   }
   if (state !== "succeeded" && state !== "declined" && state !== "canceled") {
     return failed(`the provider answered "${state}", which is not known`);
@@ -68,10 +72,22 @@ export function readCharge(
 }
 
 /** The webhook may never come. Meanwhile this message is what knows of the order. */
-function pendingCharge(request: GatewayRequest, callbackMs: number): ChargeAnswer {
+function pendingCharge(request: GatewayRequest, callbackMs: number) {
   const { orderId, amountCents, currency } = request;
   const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
-  return { kind: "accepted", callback: { message, delayMs: callbackMs, evenIfLost: true } };
+  const callback = { message, delayMs: callbackMs, evenIfLost: true } as const;
+  return { kind: "accepted", callback } as const;
+}
+
+/** What the customer has to do; a link that is none leads nowhere. */
+function actionOf({ action }: ProviderCharge): CustomerAction {
+  const { url = null, expiresAt = null } = action ?? {};
+  const isLink = url !== null && url.length <= maxLinkLength &&
+    /^https?:$/.test(URL.parse(url)?.protocol ?? "");
+  return {
+    url: isLink ? url : null,
+    expiresAt: expiresAt !== null && Number.isFinite(expiresAt.getTime()) ? expiresAt : null,
+  };
 }
 
 /** A charge that was refused and of which the provider knows nothing: it took no money, and never will. */
@@ -112,17 +128,25 @@ function decidedCharge(
   return { kind: "accepted", callback: { message, evenIfLost: true } };
 }
 
-/** What a refund came to. */
-export function readRefund(request: GatewayRequest, refund: ProviderRefund): RefundAnswer {
+/**
+ * What a refund came to.
+ *
+ * @param options.callbackMs after how long one that is being made is asked about again
+ */
+export function readRefund(
+  request: GatewayRequest,
+  refund: ProviderRefund,
+  { callbackMs }: { callbackMs: number },
+) {
   const other = otherRefund(request, refund);
   if (other !== undefined) return failed(other);
   switch (refund.state) {
     case "succeeded":
-      return { kind: "refunded" };
+      return { kind: "refunded" } as const;
     case "refused":
-      return { kind: "refused", reason: refund.reason ?? "" };
+      return { kind: "refused", reason: refund.reason ?? "" } as const;
     case "pending":
-      return failed("the provider has not decided about the refund yet");
+      return { kind: "pending", delayMs: callbackMs } as const;
     default:
       return failed(`the provider answered "${refund.state}" to a refund, which is not known`);
   }
@@ -136,9 +160,10 @@ export function readRefund(request: GatewayRequest, refund: ProviderRefund): Ref
 export function readRefundStatus(
   request: GatewayRequest,
   refund: ProviderRefund | null,
+  reading: { callbackMs: number },
 ): RefundStatusAnswer {
   if (refund === null) return { kind: "unknown" };
-  const answer = readRefund(request, refund);
+  const answer = readRefund(request, refund, reading);
   return answer.kind === "refused" ? { kind: "unknown" } : answer;
 }
 
@@ -162,8 +187,9 @@ function otherOrder(
 /** What is wrong with an answer that is about another refund than was asked for. */
 function otherRefund(request: GatewayRequest, refund: ProviderRefund): string | undefined {
   const { amountCents, currency, chargeRef } = request;
-  if ((refund.chargeRef ?? chargeRef) !== chargeRef) {
-    return `the provider answered about a refund of charge ${JSON.stringify(refund.chargeRef)} ` +
+  const { chargeRefs = [] } = refund;
+  if (chargeRefs.length > 0 && !chargeRefs.includes(chargeRef ?? "")) {
+    return `the provider answered about a refund of charge ${JSON.stringify(chargeRefs[0])} ` +
       `to one of ${JSON.stringify(chargeRef)}`;
   }
   const amount = refund.amountCents ?? amountCents;

@@ -8,7 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { type ChargeFacts, readCharges, transitionOrders } from "../../db/orders/orders.ts";
 import {
   readDisputes,
@@ -56,8 +56,6 @@ import {
 interface Settling {
   /** As they will stand, by id. */
   orders: Map<number, OrderFacts>;
-  /** Those that another transaction has. */
-  held: ReadonlySet<number>;
   /** The money that was recorded first for each order. */
   recorded: Map<number, RecordedMoney>;
   /** What reserved orders were paid by at their source. */
@@ -124,7 +122,6 @@ function settleBatch(
     const charges = await chargesOf(tx, deliveries, orders);
     const settling: Settling = {
       orders,
-      held,
       recorded: await readRecorded(tx, [...orders.values()]),
       sources: await readSources(tx, [...orders.values()]),
       keysOf: charges.length === 0 ? new Map() : await readChargeKeys(tx, charges),
@@ -140,9 +137,10 @@ function settleBatch(
       ended: [],
       events: [],
     };
-    const outcomes = deliveries.map((delivery, index) =>
-      settleOne(deps, settling, delivery, index)
-    );
+    const outcomes = deliveries.map((delivery, index) => {
+      const { orderId } = delivery.message;
+      return held.has(orderId) ? orderHeld(orderId) : settleOne(deps, settling, delivery, index);
+    });
     const { paid, declined, payments, events } = settling;
     await transitionOrders(tx, "pay", paid, now);
     await transitionOrders(tx, "decline", declined, now);
@@ -203,7 +201,6 @@ function settleOne(
 ): Outcome {
   const { orders, recorded } = settling;
   const { orderId, key } = message;
-  if (settling.held.has(orderId)) return orderHeld(orderId);
   const order = orders.get(orderId);
   if (order === undefined) return vanished("order", orderId);
   const superseded = supersededBy(settling.superseded.get(orderId), message);

@@ -14,17 +14,29 @@ Deno.test("archive tells what it would move, moves it, and brings it back", asyn
     const type = (...args: string[]) => run(envOf(flow), "archive", ...args);
     const before = `--before=${thisMonth().slice(0, 10)}`;
     const dry = await type(before, "--dry-run");
-    assert.match(dry.out, /^4 orders would be archived, about \d+ MB$/);
-    assert.equal(dry.code, 0);
+    const cut = thisMonth().slice(0, 10);
+    assert.match(
+      dry.out,
+      new RegExp(`^4 orders of before ${cut} would be archived, about \\d+ MB$`),
+    );
+    assert.deepEqual([dry.code, dry.err], [0, ""]);
+    // Whole months are moved: a day in the middle of one is told what it means.
+    const middle = `${cut.slice(0, 8)}02`;
+    const rounded = await type(`--before=${middle}`, "--dry-run");
+    assert.equal(
+      rounded.err,
+      `${middle} is not the first of a month: what ended before ${cut} is meant`,
+    );
+    assert.equal(rounded.out, dry.out);
     assert.deepEqual(await archivedIds(flow), []);
     const done = await type(before);
-    assert.equal(done.out, "Archived: 4 orders");
+    assert.equal(done.out, `Archived: 4 orders of before ${cut}`);
     assert.equal((await archivedIds(flow)).length, 4);
     const [entry] = await flow.rows(
       "select actor from audit_log where action = 'order.archive' and outcome = 'done'",
     );
     assert.equal(entry!.actor, `cli:ann@${hostname()}`);
-    assert.equal((await type(before)).out, "Archived: 0 orders");
+    assert.equal((await type(before)).out, `Archived: 0 orders of before ${cut}`);
     assert.match((await run(envOf(flow), "doctor")).out, /archive +4 orders are archived/);
     assert.equal((await run(envOf(flow), "verify")).code, 0);
     assert.equal((await type("--restore")).out, "Brought back: 4 orders");

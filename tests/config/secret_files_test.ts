@@ -59,10 +59,13 @@ Deno.test("withSecretFiles() names every file that can't be used at once, and no
 Deno.test("every setting that holds a password, a token or a key may stand in a file", () => {
   assert.deepEqual(secretSettings.map(({ name }) => name), [
     "DATABASE_URL",
+    "READ_DATABASE_URL",
     "REDIS_URL",
     "API_TOKENS",
     "GATEWAY_TOKEN",
     "GATEWAY_SECRETS",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRETS",
     "SMTP_URL",
     "NOTIFY_WEBHOOK_URL",
     "NOTIFY_WEBHOOK_SECRETS",

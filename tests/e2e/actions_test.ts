@@ -288,3 +288,42 @@ async function postOrder(url: string, externalOrderId: string): Promise<number> 
   assert.equal(response.status, 202);
   return (await response.json()).id;
 }
+
+stage.test("a webhook endpoint is added, tested and given another secret by keyboard", async ({ page }) => {
+  const press = async (role: "button" | "link", name: string) => {
+    await page.getByRole(role, { name, exact: true }).focus();
+    await page.keyboard.press("Enter");
+  };
+  await page.goto("/dashboard/webhook-endpoints");
+  await press("link", "Add an endpoint");
+  await page.getByRole("heading", { name: "Add a webhook endpoint" }).waitFor();
+  await page.getByLabel("URL").focus();
+  await page.keyboard.type("https://shop.example/hooks/keyboard");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("By keyboard");
+  await page.keyboard.press("Tab");
+  // All events are chosen at first; the first kind instead.
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Space");
+  await press("button", "Add the endpoint");
+  const secret = page.getByLabel("Secret", { exact: true });
+  await secret.waitFor();
+  assert.match(await secret.inputValue(), /^whsec_/);
+  assert.ok(await secret.evaluate((element) => element.matches(":focus")));
+  await press("link", "On to the endpoint");
+  await page.getByText("By keyboard").first().waitFor();
+  await page.getByText("order.*", { exact: true }).waitFor();
+  await press("button", "Send a test");
+  await page.getByText(/^evt_test-/).waitFor();
+  await page.getByLabel("The secret before signs as well").focus();
+  await page.keyboard.press("ArrowDown");
+  const first = page.url();
+  await press("button", "Make another secret");
+  await secret.waitFor();
+  await page.getByText("The secret before signs as well until").waitFor();
+  await page.goto(first);
+  await press("button", "Remove");
+  await press("button", "Remove it");
+  await page.getByText("There is no endpoint yet").waitFor();
+});

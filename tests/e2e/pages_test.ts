@@ -48,6 +48,8 @@ async function allPaths(): Promise<Record<string, string>> {
     imports: "/dashboard/imports",
     import: "/dashboard/imports/1",
     notifications: "/dashboard/notifications?show=all",
+    endpoints: "/dashboard/webhook-endpoints",
+    endpoint_new: "/dashboard/webhook-endpoints/new",
     notification: `/dashboard/notifications/${notification!.id}`,
     streams: "/dashboard/streams",
     stream: "/dashboard/streams/payments",

@@ -23,7 +23,6 @@ import { retryAndPublish } from "../../services/retry_orders.ts";
 import { takeCallback } from "../../services/take_callback.ts";
 import { readStockFile } from "../../streams/imports/stock_file.ts";
 import { expireReservations } from "../../streams/recovery/expire_reservations.ts";
-import { httpGatewayName } from "../../streams/payments/providers/http.ts";
 import { ask, command, depsOf, isDrained, picked, type Play, type PlayCommand } from "./command.ts";
 import { bringFile, type FileEntry, type OrderFile } from "./file_commands.ts";
 import { type BookedCharge, takenCents, type Verdict } from "./model_provider.ts";
@@ -170,7 +169,7 @@ function decide(pick: number, verdict: Decision, calls: boolean): Play {
 /** The provider tells by itself what became of a charge. */
 async function call({ flow }: Shop, charge: BookedCharge, id: string): Promise<void> {
   await takeCallback(flow, {
-    provider: httpGatewayName,
+    provider: "http",
     id,
     outcome: charge.verdict === "decline" ? "declined" : "succeeded",
     idempotencyKey: charge.key,

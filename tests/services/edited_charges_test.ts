@@ -14,7 +14,6 @@ import type { Gateway } from "../../streams/payments/gateway.ts";
 import { type ConsumerDeps, makeConsumer } from "../../streams/workflow/consumer.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { recover } from "../../streams/recovery/recover.ts";
-import { httpGatewayName } from "../../streams/payments/providers/http.ts";
 import { loseRedis } from "../settled_workflow.ts";
 import { type Provided, settleAll, until, withProvider } from "../provider.ts";
 import { anOrder, type Workflow } from "../workflow.ts";
@@ -98,7 +97,7 @@ function decide({ provider }: Provided, cents: number, status: "succeeded" | "de
 async function callBack({ flow, provider }: Provided, cents: number): Promise<void> {
   const charge = [...provider.charges.values()].find(({ askedCents }) => askedCents === cents)!;
   await takeCallback(flow, {
-    provider: httpGatewayName,
+    provider: "http",
     id: crypto.randomUUID(),
     outcome: charge.status === "declined" ? "declined" : "succeeded",
     idempotencyKey: charge.key,

@@ -391,3 +391,8 @@ export const importQuery = z.object({
     check.addIssue({ code: "custom", path: [name], message: "has no meaning with preview" });
   }
 });
+
+/** The query of `POST /verification`. */
+export const verificationQuery = z.object({
+  incremental: optionalQuery("Look only at what is not sealed", flag),
+});

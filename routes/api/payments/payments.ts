@@ -10,8 +10,9 @@ import { takeCallback } from "../../../services/take_callback.ts";
 import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { ProviderEvent } from "../../../streams/payments/provider.ts";
-import { callbackBody, httpGatewayName } from "../../../streams/payments/providers/http.ts";
+import { httpGatewayName } from "../../../streams/payments/providers/http.ts";
 import { takenAnswer } from "../description/answers.ts";
+import { callbackBody } from "./callback_body.ts";
 import { addressOf } from "../../middleware/client_address.ts";
 import { checked } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -19,7 +20,9 @@ import { described } from "../description/described.ts";
 import { callback, takenCallback } from "../description/examples.ts";
 import { httpProblem } from "../../middleware/problem.ts";
 
-const providerParam = z.object({ provider: z.string().max(32) });
+const providerParam = z.object({
+  provider: z.string().max(32).meta({ description: "Its name, such as `http` or `stripe`" }),
+});
 
 /** What a provider sends is its own; who sent it is known by its signature. */
 const anyBody = z.record(z.string(), z.unknown());
@@ -117,6 +120,7 @@ async function takeEvent(
     amountCents: charge.amountCents,
     currency: charge.currency,
     providerRef: charge.ref,
+    says: charge.code,
     address,
   });
   return taken === "duplicate";

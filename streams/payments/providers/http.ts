@@ -21,8 +21,7 @@
 
 import { Webhook } from "standardwebhooks";
 import { madeOf } from "../../../config/made_of.ts";
-import { z } from "zod";
-import { WorkflowError } from "../../../domain/errors.ts";
+import { type Fault, WorkflowError } from "../../../domain/errors.ts";
 import { cutText } from "../../../domain/text/cut_text.ts";
 import { trimEnd } from "../../../domain/text/trim_end.ts";
 import { carefulGateway, type CarefulOptions } from "../careful_gateway.ts";
@@ -210,7 +209,7 @@ function refundOf({ status, body }: Reply): ProviderRefund {
     reason: String(body.reason ?? ""),
     amountCents: body.amount_cents as number | null | undefined,
     currency: body.currency as string | null | undefined,
-    chargeRef: body.charge_id as string | null | undefined,
+    ...(typeof body.charge_id === "string" ? { chargeRefs: [body.charge_id] } : {}),
     key: body.idempotency_key as string | null | undefined,
     reference: body.reference as string | null | undefined,
   };
@@ -236,26 +235,11 @@ function reasonIn(body: Record<string, unknown>): string | undefined {
 /** The object that a text says; an empty one for any other text. */
 function objectOf(text: string): Record<string, unknown> {
   try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : {};
+    return objectIn(JSON.parse(text));
   } catch {
     return {};
   }
 }
-
-/** What the provider sends, after Standard Webhooks. */
-export const callbackBody = z.object({
-  type: z.enum(["charge.succeeded", "charge.declined"]),
-  timestamp: z.string(),
-  data: z.object({
-    id: z.string().min(1).max(128),
-    idempotency_key: z.string().max(255),
-    /** The shop's id of the order, where the provider repeats it. */
-    reference: z.string().max(64).nullish(),
-    amount_cents: z.int().min(0),
-    currency: z.string().regex(/^[A-Z]{3}$/),
-  }),
-});
 
 function isSigned({ header, text }: SignedRequest, webhooks: readonly Webhook[]): boolean {
   return webhooks.some((webhook) => {
@@ -272,30 +256,50 @@ function isSigned({ header, text }: SignedRequest, webhooks: readonly Webhook[])
   });
 }
 
-/** @throws {WorkflowError} `invalid` */
+/**
+ * What the provider sends, after Standard Webhooks: `{type, timestamp, data: {id, idempotency_key, reference?, amount_cents,
+ * currency}}`.
+ *
+ * @throws {WorkflowError} `invalid`
+ */
 function readEvent({ header, text }: SignedRequest): ProviderEvent {
-  const body = callbackBody.safeParse(objectOf(text));
-  if (!body.success) {
-    throw new WorkflowError(
-      "invalid",
-      "The callback is not one that is understood",
-      body.error.issues.map(({ path, message }) => ({
-        at: `#${path.map((part) => `/${String(part)}`).join("")}`,
-        detail: message,
-      })),
-    );
+  const { type, timestamp, data } = objectOf(text);
+  const { id, idempotency_key: key, reference = null, amount_cents: amountCents, currency } =
+    objectIn(data);
+  const faults: Fault[] = [];
+  const expect = (isWell: boolean, at: string, detail: string) => {
+    if (!isWell) faults.push({ at, detail });
+  };
+  const isText = (value: unknown, min: number, max: number): value is string =>
+    typeof value === "string" && value.length >= min && value.length <= max;
+  const isKnown = type === "charge.succeeded" || type === "charge.declined";
+  expect(isKnown, "#/type", "must be charge.succeeded or charge.declined");
+  expect(typeof timestamp === "string", "#/timestamp", "must be text");
+  expect(isText(id, 1, 128), "#/data/id", "must be 1…128 characters");
+  expect(isText(key, 0, 255), "#/data/idempotency_key", "must be 0…255 characters");
+  const isReference = reference === null || isText(reference, 0, 64);
+  expect(isReference, "#/data/reference", "must be at most 64 characters");
+  const isAmount = Number.isSafeInteger(amountCents) && amountCents as number >= 0;
+  expect(isAmount, "#/data/amount_cents", "must be an integer from 0");
+  const isCurrency = typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
+  expect(isCurrency, "#/data/currency", "must be three letters");
+  if (faults.length > 0) {
+    throw new WorkflowError("invalid", "The callback is not one that is understood", faults);
   }
-  const { type, data } = body.data;
   return {
     kind: "charge",
     id: header("webhook-id") ?? "",
     charge: {
-      ref: data.id,
+      ref: id as string,
       state: type === "charge.succeeded" ? "succeeded" : "declined",
-      amountCents: data.amount_cents,
-      currency: data.currency,
-      key: data.idempotency_key,
-      reference: data.reference,
+      amountCents: amountCents as number,
+      currency: currency as string,
+      key: key as string,
+      reference: reference as string | null,
     },
   };
+}
+
+function objectIn(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }

@@ -6,6 +6,10 @@ import { pauseGroup } from "../../../streams/queue/pause_group.ts";
 import { readVerification } from "../../../streams/verification/verify_regularly.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { daysBefore } from "../../../domain/kpi/day.ts";
+import { sealNext } from "../../../streams/seals/seal.ts";
+import { age, archiveAll } from "../../archived.ts";
+import { openSettled } from "../../settled_workflow.ts";
+import { anOrder } from "../../workflow.ts";
 import { type Api, openApi } from "../api.ts";
 import { regionsToHtml } from "../../../routes/dashboard/parts.tsx";
 import { openPage, sendForm } from "./pages.ts";
@@ -181,4 +185,33 @@ Deno.test("a region that is left out is renewed with nothing, not with the word 
     c: "",
     d: "text",
   });
+});
+
+Deno.test("the overview tells how much is sealed and archived, and whether all was looked at", async () => {
+  const flow = await openSettled("overview_sealed");
+  try {
+    const { config } = api.deps;
+    const deps = { ...api.deps, ...flow, config } as typeof api.deps;
+    await age(flow);
+    await flow.add([anOrder("latest", [{ sku: "z", qty: 1 }])]);
+    await flow.drain();
+    assert.equal(await archiveAll(flow), 4);
+    while ((await sealNext(flow)).goesOn);
+    const app = makeApp(deps);
+    const verified = await app.request("/verification?incremental=true", { method: "POST" });
+    assert.equal((await verified.json()).verification.incremental, true);
+    const { text } = await openPage({ app }, "/dashboard");
+    assert.match(text, /what is not sealed alone Sealed: 4 orders and 1 refund Archived: 4 orders/);
+    assert.equal(
+      (await app.request("/verification?incremental=2", { method: "POST" })).status,
+      400,
+    );
+    const whole = await app.request("/verification", { method: "POST" });
+    assert.equal((await whole.json()).verification.incremental, false);
+    // Pages that are asked for at once are read once.
+    const next = await openPage({ app: makeApp(deps) }, "/dashboard");
+    assert.doesNotMatch(next.text, /not sealed alone/);
+  } finally {
+    await flow.close();
+  }
 });

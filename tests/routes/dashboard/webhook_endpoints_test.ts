@@ -66,6 +66,60 @@ Deno.test("an endpoint is tested, posted to again, and switched off and on by a 
   assert.match(await press("enabled", { enabled: "1" }), /State on/);
 });
 
+Deno.test("an endpoint is added with its choice of events, gets another secret, and is removed, each secret shown once", async () => {
+  const form = await openPage(api, `${home}/new`);
+  assert.match(form.html, /name="event:\*" value="1" checked/);
+  assert.match(form.text, /stock\.\* all that begin with stock\./);
+  const url = "https://shop.example/hooks/of-the-page";
+  const wanted = { url, description: "The ERP", "event:order.paid": "1", "event:stock.*": "1" };
+  const added = await sendForm(api, home, wanted);
+  assert.equal(added.status, 200);
+  assert.equal(added.headers.get("cache-control"), "no-store");
+  const [, path] = /href="(\/dashboard\/webhook-endpoints\/\d+)"[^>]*>On to/.exec(added.html)!;
+  const first = /whsec_[A-Za-z0-9+\/=]+/.exec(added.html)![0];
+  const shown = await openPage(api, path!);
+  assert.match(shown.text, /Events order\.paid, stock\.\*/);
+  assert.doesNotMatch(shown.html, /whsec_/);
+
+  const again = await sendForm(api, home, wanted);
+  assert.equal(again.status, 409);
+  assert.match(again.text, /has this URL/);
+  assert.match(again.html, /name="event:order\.paid" value="1" checked/);
+  for (
+    const [change, says] of [
+      [{ url: "http://shop.example" }, /The URL must begin with https/],
+      [{
+        url: "https://shop.example/none",
+        "event:order.paid": undefined,
+        "event:stock.*": undefined,
+      }, /The events must name at least one type/],
+    ] as const
+  ) {
+    const fields = Object.entries({ ...wanted, ...change }).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as [string, string]]
+    );
+    const refused = await sendForm(api, home, fields);
+    assert.equal(refused.status, 422);
+    assert.match(refused.text, says);
+  }
+
+  const rotated = await sendForm(api, `${path}/secret`, { overlap: "604800" });
+  assert.equal(rotated.status, 200);
+  assert.match(rotated.text, /The secret before signs as well until/);
+  const second = /whsec_[A-Za-z0-9+\/=]+/.exec(rotated.html)![0];
+  assert.notEqual(second, first);
+  assert.equal((await sendForm(api, `${path}/secret`, { overlap: "86400" })).status, 409);
+  const ended = await sendForm(api, `${path}/secret`, { overlap: "0" });
+  assert.doesNotMatch(ended.text, /signs as well until/);
+
+  const asked = await sendForm(api, `${path}/remove`, {});
+  assert.match(asked.text, /Remove webhook endpoint #\d+\?/);
+  assert.equal((await openPage(api, path!)).status, 200);
+  const removed = await sendForm(api, `${path}/remove`, { confirmed: "yes" });
+  assert.deepEqual([removed.status, removed.headers.get("location")], [303, home]);
+  assert.equal((await openPage(api, path!)).status, 404);
+});
+
 Deno.test("the pages are for admin", async () => {
   const guarded = await openApi("dashboard_endpoints_guarded", {
     API_TOKENS: `desk:${tokenHash("desk")}:read`,
@@ -74,6 +128,7 @@ Deno.test("the pages are for admin", async () => {
     const as = (path: string) =>
       guarded.app.request(path, { headers: { authorization: "Bearer desk" } });
     assert.equal((await as(home)).status, 403);
+    assert.equal((await as(`${home}/new`)).status, 403);
     const notifications = await (await as("/dashboard/notifications")).text();
     assert.ok(!notifications.includes(home));
   } finally {
