@@ -30,7 +30,7 @@ const trials: readonly (readonly string[])[] = [
   ["ZADD", "zset", "1", "m"], ["EXPIRE", "zset", "60"], ["ZINCRBY", "zset", "1", "m"], ["ZCARD", "zset"],
   ["ZSCORE", "zset", "m"], ["ZMSCORE", "zset", "m"], ["ZRANGE", "zset", "0", "0"],
   ["ZREVRANGE", "zset", "0", "0"], ["ZRANGEBYSCORE", "zset", "0", "1"], ["ZRANGEBYLEX", "zset", "-", "+"],
-  ["ZSCAN", "zset", "0"], ["ZREM", "zset", "n"], ["ZREMRANGEBYSCORE", "zset", "5", "6"],
+  ["ZSCAN", "zset", "0"], ["ZREM", "zset", "n"], ["ZREMRANGEBYSCORE", "zset", "5", "6"], ["ZREMRANGEBYRANK", "zset", "5", "6"],
   ["XGROUP", "CREATE", "stream", "g", "0", "MKSTREAM"], ["EXPIRE", "stream", "60"],
   ["XADD", "stream", "*", "f", "v"], ["XLEN", "stream"], ["XRANGE", "stream", "-", "+", "COUNT", "1"], ["XREVRANGE", "stream", "+", "-", "COUNT", "1"],
   ["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "stream", ">"],
