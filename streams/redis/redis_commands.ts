@@ -20,7 +20,7 @@ const trials: readonly (readonly string[])[] = [
   ["PING"], ["TIME"], ["INFO", "server"], ["HELLO"], ["SCAN", "0", "COUNT", "1"],
   ["SET", "text", "1", "EX", "60"], ["GET", "text"], ["GETRANGE", "text", "0", "1"], ["MGET", "text"], ["EXISTS", "text"],
   ["TYPE", "text"], ["INCRBY", "text", "1"], ["EXPIRE", "text", "60"], ["PEXPIRE", "text", "60000"], ["PTTL", "text"],
-  ["SETBIT", "other", "1", "1"], ["SETRANGE", "other", "0", "a"], ["BITFIELD", "other", "SET", "u1", "1", "1"], ["EXPIRE", "other", "60"],
+  ["SETBIT", "other", "1", "1"], ["GETBIT", "other", "1"], ["SETRANGE", "other", "0", "a"], ["BITFIELD", "other", "SET", "u1", "1", "1"], ["EXPIRE", "other", "60"],
   ["RENAME", "other", "text"], ["EXPIRE", "text", "60"],
   ["HSET", "hash", "f", "1"], ["EXPIRE", "hash", "60"], ["HINCRBY", "hash", "f", "1"],
   ["HSETNX", "hash", "f", "1"],
