@@ -28,6 +28,7 @@ const commands = [
   "kpis",
   "verify",
   "recover",
+  "losses",
   "dead",
   "stock",
   "customer",

@@ -27,6 +27,7 @@ export const replaceableSecrets = [
   "apiTokens",
   "gatewayToken",
   "gatewaySecrets",
+  "stripeWebhookSecrets",
   "smtpUrl",
   "notifyWebhookSecrets",
   "alertWebhookSecrets",

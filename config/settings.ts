@@ -93,7 +93,8 @@ export const settingsTable = {
     isSecret: true,
     kind: kinds.redisUrls(),
     meaning: "Redis; `rediss://` is encrypted, with the same parameters; several node URLs, " +
-      "separated by commas, mean Redis Cluster",
+      "separated by commas, mean Redis Cluster, and one of them is enough; `redis+sentinel://user:pass@a:26379,b:26379/MASTER` " +
+      "asks sentinels ([how](operating.md#the-way-to-the-engines))",
   },
   requireSettings: {
     name: "REQUIRE_SETTINGS",

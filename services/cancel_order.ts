@@ -5,7 +5,7 @@
  */
 
 import type { Database, Queryable } from "../db/connection/database.ts";
-import { addOrderEvents, readBringer } from "../db/orders/events.ts";
+import { addOrderEvents, readBringer } from "../db/orders/timelines.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";

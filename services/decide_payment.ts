@@ -5,7 +5,7 @@
  */
 
 import type { Database, Queryable } from "../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import { adjustTotal, endDisputes, readDisputes } from "../db/payments/payment_disputes.ts";
 import { readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addOrderEvents } from "../db/orders/events.ts";
+import { addOrderEvents } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { endGivenTwice, type ListedGivenTwice, readGivenTwice } from "../db/refunds/given_twice.ts";
 import { WorkflowError } from "../domain/errors.ts";

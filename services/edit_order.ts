@@ -18,7 +18,7 @@ import { readProductIds } from "../db/catalog/stock.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
 import { readLatestErasure } from "../db/customers/erased_keys.ts";
-import { addOrderEvents, readBringer } from "../db/orders/events.ts";
+import { addOrderEvents, readBringer } from "../db/orders/timelines.ts";
 import {
   type KnownOrder,
   lockKnownOrders,

@@ -6,7 +6,7 @@
  */
 
 import type { Database, Queryable } from "../db/connection/database.ts";
-import { addOrderEvents } from "../db/orders/events.ts";
+import { addOrderEvents } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { markReversed, readPaymentsOf } from "../db/payments/payments.ts";
 import { endPaymentByHand, endRefundByHand } from "../db/refunds/refunds_by_hand.ts";

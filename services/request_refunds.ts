@@ -7,7 +7,7 @@
 import { type Database, type Queryable, transactionTries } from "../db/connection/database.ts";
 import { restoreOrders } from "../db/archive/archive.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
-import { addOrderEvents, type OrderEventRow } from "../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../db/orders/timelines.ts";
 import { lockOrders, readCharges } from "../db/orders/orders.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import {
@@ -40,7 +40,7 @@ import {
   refundWishFaults,
   trimmedReason,
 } from "../domain/refund/refund_request.ts";
-import { decideRefundRequestsStepwise, type KeyedRequest } from "../domain/refund/refund_batch.ts";
+import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { takeTurns } from "../streams/timing/take_turns.ts";
 import { auditedTogether, outcomeOf } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
@@ -263,7 +263,7 @@ async function takeInTransaction(
   const decisions = [];
   const othersTurn = takeTurns();
   const soFar = { orders, refunds, contents, known };
-  for (const decision of decideRefundRequestsStepwise(requests, soFar)) {
+  for (const decision of decideRefundRequests(requests, soFar)) {
     decisions.push(decision);
     await othersTurn();
   }

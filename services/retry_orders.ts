@@ -7,7 +7,7 @@
 import { readErasedOrders } from "../db/customers/erased_keys.ts";
 import { restoreOrders } from "../db/archive/archive.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
-import { addOrderEvents, readBringer } from "../db/orders/events.ts";
+import { addOrderEvents, readBringer } from "../db/orders/timelines.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import {
   deleteShortages,

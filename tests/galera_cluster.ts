@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { until } from "../tools/chaos/harness/until.ts";
 import { freePort } from "../tools/engines/free_port.ts";
 import { findGalera } from "../tools/engines/galera.ts";
+import { mariadbSeries } from "../tools/engines/programs.ts";
 import { type OwnDatabase, ownDatabase } from "./own_engines.ts";
 
 /** Servers of which each takes changes, and all have what one of them took. */
@@ -11,9 +12,11 @@ export interface GaleraCluster {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** The library, and why there is none where a test is skipped for it. */
-export const galera = Deno.env.get("TEST_ENGINE") === "mysql"
-  ? { path: undefined, why: "MySQL has no Galera" }
+/** The library, or why there is none, for which a test is skipped. */
+export const galera: { path?: string; why: string } = Deno.env.get("TEST_ENGINE") === "mysql"
+  ? { why: "MySQL has no Galera" }
+  : Deno.env.has(mariadbSeries)
+  ? { why: "the library is made for the machine's own MariaDB" }
   : { path: await findGalera(), why: "the package galera-4 can't be had here" };
 
 /** Where a node listens for the others. */

@@ -20,6 +20,8 @@ export interface ReplicatedPair {
   switchOver(): Promise<void>;
   /** Waits until the second has all that the first has now. */
   caughtUp(): Promise<void>;
+  /** Has the second get nothing more of what the first commits. */
+  stopFollowing(): Promise<void>;
   /** Lets the second be written to, whatever it lacks. */
   promote(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -58,6 +60,9 @@ export async function replicatedPair(extra: string[] = []): Promise<ReplicatedPa
         await caughtUp(second, first);
         await promote(second);
         await follow(first, second);
+      },
+      stopFollowing: async () => {
+        await second.administer(isMysql ? "stop replica" : "stop slave");
       },
       promote: () => promote(second),
       caughtUp: () => caughtUp(second, first),

@@ -48,6 +48,8 @@ export interface WorkflowOptions {
   notifyChannels?: NotificationChannel[];
   onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
+  /** A database that is migrated, and a key prefix, which somebody else closes. */
+  place?: TestContext;
   /** Of a server of the test's own; default: a database on that of the suite. */
   databaseUrl?: string;
 }
@@ -82,11 +84,11 @@ const maxTurns = 10_000;
 
 /** Opens a workflow in a database and under a key prefix of its own. */
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
-  const test = await testContext(name);
+  const test = options.place ?? await testContext(name);
   const databaseUrl = options.databaseUrl ?? test.databaseUrl;
-  await migrate(databaseUrl);
+  if (options.place === undefined) await migrate(databaseUrl);
   const db = await openDatabase(databaseUrl);
-  await endOldKeys(db);
+  if (options.place === undefined) await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const baseCurrency = options.baseCurrency ?? "EUR";

@@ -492,7 +492,7 @@ async function findCustomers(
     const rows = await db.query(
       `
       select id, external_id, email, name, first_email, first_name, described_by
-      from customers
+      from customers force index (customers_external_id)
       where external_id in (?)
       union all
       select ${latestErasure}, null, null, null, null, null, null`,
@@ -519,7 +519,7 @@ async function findProducts(db: Queryable, skus: string[]) {
     const rows = await db.query(
       `
       select id, sku, name, price_cents, described_by
-      from products
+      from products force index (products_sku)
       where sku in (?)`,
       [part],
     );

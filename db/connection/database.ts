@@ -54,7 +54,7 @@ export interface Database extends Queryable {
   connections(): ConnectionCounts;
   /** Has every connection looked at before it is used for the first time, those that are open as well. */
   guard(guard: ConnectionGuard): void;
-  /** Has the guard, where there is one, look at every connection again before it is used. */
+  /** Has the guard, where there is one, look at every connection again before it is used, and forgets the last step. */
   lookAgain(): void;
   /** Asks before every statement and transaction whether this process may work at all. */
   gate(gate: Gate): void;
@@ -138,7 +138,10 @@ export async function openDatabase(
     lastStep: transactor.lastStep,
     connections: pool.counts,
     guard: guarded.guard,
-    lookAgain: guarded.lookAgain,
+    lookAgain: () => {
+      transactor.forgetStep();
+      guarded.lookAgain();
+    },
     gate: guarded.gate,
     close: pool.close,
   });

@@ -14,7 +14,7 @@ import { connectionWay, openConnection, sameMeaning } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isFatal, isRetryable } from "./faults.ts";
 import { refuseForeignTables } from "./foreign_tables.ts";
-import { readAccount, readGrants } from "./grants.ts";
+import { noteAccount, readGrants } from "./grants.ts";
 import {
   headerOf,
   listMigrations,
@@ -87,11 +87,11 @@ export async function migrate(
     // Nothing to do, and nothing of the schema to be allowed: processes of a user with fewer rights start on it.
     const status = await statusOn(connection, folder);
     if (status.every(({ applied }) => applied)) return { all: status, applied: [] };
+    await connection.query(sameMeaning);
     await refuseForeignTables(connection);
     await refuseFewRights(connection);
     let inDynamicRows: (sql: string) => string;
     try {
-      await connection.query(sameMeaning);
       inDynamicRows = await dynamicRows(
         connection,
         (version) => status.some((one) => one.applied && one.version === version),
@@ -234,7 +234,8 @@ async function failed(
   what: string,
   error: unknown,
 ): Promise<WorkflowError> {
-  const words = databaseFault(error, undefined, await readAccount(connection));
+  await noteAccount(connection, error);
+  const words = databaseFault(error);
   return words === undefined
     ? new WorkflowError("unavailable", `${what}: ${messageOf(error)}`)
     : new EngineFault(what, words);

@@ -53,6 +53,8 @@ export interface Transactor {
   ): Promise<T>;
   /** The highest step noted by a transaction that was committed, 0 for none. */
   lastStep(): number;
+  /** Forgets that one: it may have been committed to a database that does not count any more. */
+  forgetStep(): void;
 }
 
 /** Makes what runs the transactions of one pool. */
@@ -113,6 +115,7 @@ export function transactorOf({ server, limits, within }: DatabaseSessions): Tran
       }
     },
     lastStep: () => lastStep,
+    forgetStep: () => lastStep = 0,
   };
 }
 

@@ -29,18 +29,21 @@ export async function readLatestErasure(db: Queryable): Promise<number> {
   return toInteger(row!.latest);
 }
 
+/** Thrown where people were erased by another key than the settings make: nobody would know them again. */
+export class OtherErasureSecret extends Error {}
+
 /**
  * The key by which people are erased and known again.
  *
  * @param secret from the settings; empty for none
- * @throws {Error} where somebody was erased by another key: their names could come back with the next file
+ * @throws {OtherErasureSecret} where somebody was erased by another key: their names could come back with the next file
  */
 export async function readErasureKey(db: Queryable, secret: string): Promise<ErasureKey> {
   const { name } = await readInstallation(db);
   const key = erasureKeyOf(name, secret);
   const foreign = await countForeignKeys(db, key);
   if (foreign > 0) {
-    throw new Error(
+    throw new OtherErasureSecret(
       `${foreign} ids of people whose data were erased were written with another ERASURE_SECRET: with this one ` +
         "nobody would know them again. Set the one that they were erased with",
     );

@@ -64,7 +64,7 @@ export async function writeInstructions(
       method varchar(255) character set utf8mb4 path '$[2]',
       customer varchar(255) character set utf8mb4 path '$[3]',
       description varchar(500) character set utf8mb4 path '$[4]',
-      metadata varchar(20000) character set utf8mb4 path '$[5]')) said`,
+      metadata varchar(8000) character set utf8mb4 path '$[5]')) said`,
     [JSON.stringify(rows)],
   );
 }

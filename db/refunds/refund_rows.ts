@@ -186,7 +186,10 @@ export async function readRefunds(
   ids: readonly number[],
 ): Promise<Map<number, RefundRow>> {
   if (ids.length === 0) return new Map();
-  const rows = await db.query(`select ${refundColumns} from refunds where id in (?)`, [[...ids]]);
+  const rows = await db.query(
+    `select ${refundColumns} from refunds force index (primary) where id in (?)`,
+    [[...ids]],
+  );
   return new Map(rows.map((row) => [toInteger(row.id), toRefundRow(row)]));
 }
 
@@ -213,7 +216,7 @@ export async function readRefundsByKeys(
     `
     select ${refundColumns}, key_owner, request_hash,
       created_at >= current_timestamp(6) - interval ${keyHours} hour as counts
-    from refunds
+    from refunds force index (refunds_key_of_owner)
     where idempotency_key in (?)`,
     [[...keys]],
   );

@@ -326,24 +326,7 @@ export async function readRefundBucket(tx: Queryable, bucket: number): Promise<F
   return rows.map(toFinishedRefund);
 }
 
-/** A page of the settled orders that count, in the order of ids. */
-export async function listSettledOrders(
-  db: Queryable,
-  { afterId, limit }: { afterId: number; limit: number },
-): Promise<SettledOrder[]> {
-  const rows = await db.query(
-    `
-    select ${orderColumns}
-    from orders
-    where id > ? and ${countedOrder}
-    order by id
-    limit ?`,
-    [afterId, limit],
-  );
-  return rows.map(toSettledOrder);
-}
-
-/** The same page, packed: for whoever reads all of them. */
+/** A page of the settled orders that count, in the order of ids, packed: for whoever reads all of them. */
 export async function readSettledOrders(
   db: Queryable,
   { afterId, limit }: { afterId: number; limit: number },

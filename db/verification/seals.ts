@@ -288,20 +288,6 @@ export async function readBrokenSeals(db: Queryable, limit: number): Promise<Sea
   return rows.map(toSeal);
 }
 
-/** A page of all seals of a kind. */
-export async function listSeals(
-  db: Queryable,
-  kind: SealKind,
-  afterFirstId: number,
-  limit: number,
-): Promise<Seal[]> {
-  const rows = await db.query(
-    "select * from seals where kind = ? and first_id > ? order by first_id limit ?",
-    [kind, afterFirstId, limit],
-  );
-  return rows.map(toSeal);
-}
-
 function toSeal(row: Row): Seal {
   const firstId = toInteger(row.first_id);
   const bytes = row.checksums as Uint8Array;

@@ -5,7 +5,7 @@
  */
 
 import { allowRemedy, type RedisUser, statementLog } from "./engine_fault.ts";
-import { describeLoss, type RecordedLoss } from "./database_age.ts";
+import { type DatabaseJudgement, describeLosses, type RecordedLoss } from "./database_age.ts";
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -454,27 +454,36 @@ function megabytes(bytes: number): string {
 /**
  * Judges whether the database is as new as what was published from it.
  *
- * @param isOlder at this moment
- * @param loss the latest that was found and made good
+ * @param judged as it is at this moment
+ * @param losses that were found and made good, and that nobody has reconciled, the oldest first
  * @param typed how a command is typed, by its name
  */
 export function judgeDatabaseAge(
-  isOlder: boolean,
-  loss: RecordedLoss | null,
+  judged: Pick<DatabaseJudgement, "kind">,
+  losses: readonly RecordedLoss[],
   typed: (command: string) => string,
 ): Finding {
   const what = "database age";
-  if (isOlder) {
+  if (judged.kind === "other") {
+    return problem(
+      what,
+      "the database is another one than Redis knows, or went its own way",
+      `lead DATABASE_URL to the one that counts; if this one is to count, run ${
+        typed("recover --accept-database")
+      }`,
+    );
+  }
+  if (judged.kind === "older") {
     return problem(
       what,
       "the database is older than what was published from it",
       `start the consumers, or run ${typed("recover")}; then have lost orders sent again`,
     );
   }
-  return loss === null ? fine(what, "as new as what was published from it") : warning(
+  return losses.length === 0 ? fine(what, "as new as what was published from it") : warning(
     what,
-    `found at ${loss.foundAt}: ${describeLoss(loss)}`,
-    "reconcile with the provider",
+    `found at ${losses[0]!.foundAt}: ${describeLosses(losses)}`,
+    `once they are reconciled, say so: ${typed("losses --reconcile=ID --note=TEXT")}`,
   );
 }
 

@@ -59,14 +59,16 @@ interface DriverError {
   code?: string;
   /** See {@linkcode isDenied}. */
   account?: string;
+  /** Likewise. */
+  database?: string;
 }
 
 /**
  * True for the error of a statement that the database's user has no right to. The server's words name the machine that it
- * came from, and not the account that rights are given to: whoever runs statements asks for that and notes it as `account`,
- * `'name'@'host'`.
+ * came from, and not the account that rights are given to, and MySQL's not the database: whoever runs statements asks for both and
+ * notes them as `account`, `'name'@'host'`, and `database`.
  */
-export function isDenied(error: unknown): error is { account?: string } {
+export function isDenied(error: unknown): error is { account?: string; database?: string } {
   const { errno } = (error ?? {}) as DriverError;
   return errno === 1142 || errno === 1143 || errno === 1370;
 }
@@ -89,9 +91,9 @@ export function databaseFault(
   way?: EngineWay,
   account?: string,
 ): FaultWords | undefined {
-  const { errno, code, account: noted } = (error ?? {}) as DriverError;
+  const { errno, code, ...noted } = (error ?? {}) as DriverError;
   const message = messageOf(error);
-  const denied = deniedFault(errno, message, account ?? noted);
+  const denied = deniedFault(errno, message, account ?? noted.account, noted.database);
   if (denied !== undefined) return denied;
   if (errno === 1665) return statementLog;
   if (way === undefined) return undefined;
@@ -121,6 +123,7 @@ function deniedFault(
   errno: number | undefined,
   message: string,
   account: string | undefined,
+  noted: string | undefined,
 ): FaultWords | undefined {
   const grant = (database: string, who: string) =>
     `type as an administrator of it: GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${who}`;
@@ -141,7 +144,7 @@ function deniedFault(
   const table = /for (?:table|column|routine) [`'](?:([^`']*)`\.`)?([^`']*)[`']/.exec(message);
   return {
     why: `user "${user}" has not the right ${right}${table ? ` on ${table[2]}` : ""}`,
-    remedy: grant(table?.[1] ?? "orders", account ?? `'${user}'@'%'`),
+    remedy: grant(table?.[1] ?? noted ?? "orders", account ?? `'${user}'@'%'`),
   };
 }
 

@@ -27,6 +27,8 @@ export const instructionLimits = {
   metadataNames: 30,
   metadataNameLength: 40,
   metadataValueLength: 500,
+  /** All of the metadata as JSON, in UTF-16 code units. */
+  metadataLength: 8_000,
 } as const;
 
 /** Everything that is said, as a text: the same for the same instructions. */

@@ -76,17 +76,9 @@ export type TakeDecision<K extends KnownRequest> =
 
 /**
  * Decides what becomes of each request, in their sequence: those that are accepted count against what is left for
- * those after them.
+ * those after them. One by one, with room for breaks between: a request may be about parts of an order of very many lines.
  */
-export function decideRefundRequests<K extends KnownRequest>(
-  requests: readonly KeyedRequest[],
-  soFar: RefundsSoFar<K>,
-): TakeDecision<K>[] {
-  return [...decideRefundRequestsStepwise(requests, soFar)];
-}
-
-/** The same one by one, with room for breaks between: a request may be about parts of an order of very many lines. */
-export function* decideRefundRequestsStepwise<K extends KnownRequest>(
+export function* decideRefundRequests<K extends KnownRequest>(
   requests: readonly KeyedRequest[],
   { orders, refunds, contents, known }: RefundsSoFar<K>,
 ): Generator<TakeDecision<K>, void> {

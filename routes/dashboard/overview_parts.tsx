@@ -177,20 +177,28 @@ export const Proof: FC<
           {report.incremental && ", what is not sealed alone"}
         </p>
       )}
-      {report?.sealed !== undefined && report.sealed.orders > 0 && (
-        <p class="card-note">
-          Sealed: {counted(report.sealed.orders, "order")} and{" "}
-          {counted(report.sealed.refunds, "refund")}
-        </p>
-      )}
-      {archived.ok && archived.value > 0 && (
-        <p class="card-note">
-          Archived: {describeCount(archived.value)} {plural(archived.value, "order")}
-        </p>
-      )}
+      <Closed sealed={report?.sealed} archived={archived} />
     </>
   );
 };
+
+/** How much is over and done with: sealed against changes, and moved out of the way. */
+const Closed: FC<{ sealed: VerifyReport["sealed"]; archived: Part<number> }> = (
+  { sealed, archived },
+) => (
+  <>
+    {sealed !== undefined && sealed.orders > 0 && (
+      <p class="card-note">
+        Sealed: {counted(sealed.orders, "order")} and {counted(sealed.refunds, "refund")}
+      </p>
+    )}
+    {archived.ok && archived.value > 0 && (
+      <p class="card-note">
+        Archived: {describeCount(archived.value)} {plural(archived.value, "order")}
+      </p>
+    )}
+  </>
+);
 
 /** Whether the engines answer. */
 export const Engines: FC<{ engines: readonly EngineState[] }> = ({ engines }) => (

@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
-  ["POST", /^\/payments\/callback$/, "nothing"],
+  ["POST", /^\/payments\/callback(\/\w+)?$/, "nothing"],
   ["POST", /^\/(orders|orders\/batch|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
@@ -89,7 +89,7 @@ export function identifyCaller(
   return async (c, next) => {
     const needed = neededScopes(c.req.method, c.req.path);
     const caller = config.apiTokens.length === 0
-      ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
+      ? anybody
       : needed === "nothing" && !knowsSessions(c.req.path)
       ? undefined
       // What is no URL is refused by the guard, which comes later so that its answers are counted.
@@ -99,6 +99,18 @@ export function identifyCaller(
     if (caller !== undefined) c.set("caller", caller);
     await next();
   };
+}
+
+/** Who asks where nobody is asked who they are. */
+const anybody: Caller = { actor: "api", name: null, scopes, by: "nothing", csrfToken: "" };
+
+/** Who asks, as far as no session is needed to say so. */
+export function callerWithoutSession(
+  config: Pick<Config, "apiTokens">,
+  authorization: string | null,
+): Caller | undefined {
+  if (config.apiTokens.length === 0) return anybody;
+  return authorization === null ? undefined : callerByToken(config, authorization);
 }
 
 /**
@@ -151,6 +163,14 @@ async function callerOf(
 ): Promise<Caller | undefined> {
   const authorization = c.req.header("authorization");
   if (authorization === undefined) return await sessions.callerOf(c);
+  return callerByToken(config, authorization);
+}
+
+/** Whose token an `Authorization` header has. */
+function callerByToken(
+  config: Pick<Config, "apiTokens">,
+  authorization: string,
+): Caller | undefined {
   const presented = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
   if (presented === undefined) return undefined;
   const hash = tokenHash(presented);

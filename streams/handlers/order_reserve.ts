@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { lockOrders, readItems, readOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readRetries } from "../../db/orders/retries.ts";
 import { lockStock, writeStock } from "../../db/catalog/products.ts";

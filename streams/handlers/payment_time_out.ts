@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { readFreshReservations, transitionOrders } from "../../db/orders/orders.ts";
 import { readDisputes } from "../../db/payments/payment_disputes.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { addRefunded, readCharges } from "../../db/orders/orders.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import type { GivenTwice } from "../../db/refunds/given_twice.ts";
@@ -16,8 +16,13 @@ import type { RefundMessage, StockMessage } from "../../domain/messages/messages
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
-import type { RefundAnswer } from "../payments/gateway.ts";
-import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import type { RefundAnswer, RefundPending } from "../payments/gateway.ts";
+import {
+  giveBackThrough,
+  laterOutcome,
+  type RequestThrough,
+  type Stranger,
+} from "../payments/give_back.ts";
 import { noteGivenTwice } from "../payments/given_twice.ts";
 import { returnUnits } from "../payments/return_units.ts";
 import {
@@ -93,8 +98,9 @@ export async function applyRefunds(
 function applyOne(
   deps: HandlerDeps,
   refunding: Refunding,
-  { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
+  { message, attempt }: Delivery<RefundMessage>,
 ): Outcome {
+  const { orderId, refundId } = message;
   const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
     refunding;
   if (refunding.held.has(orderId)) return orderHeld(orderId);
@@ -150,6 +156,8 @@ function applyOne(
       break;
     case "away":
       return { kind: "outage", error: decision.error };
+    case "pending":
+      return laterOutcome(message, decision);
     case "unanswered":
       return { kind: "retry", error: decision.error };
     case "stranger":
@@ -225,7 +233,8 @@ function withAnswer(
   | RefundDecision
   | Stranger
   | { kind: "left_to_person"; provider: string }
-  | { kind: "away" | "unanswered"; error: string } {
+  | { kind: "away" | "unanswered"; error: string }
+  | RefundPending {
   // A process without the provider's settings has left it to a person meanwhile, who would give it back once more, or
   // has refused what is gone.
   const isLeft = refund.byHand === "waiting" || refund.byHand === "refused";
@@ -242,6 +251,7 @@ function withAnswer(
     case "stranger":
       return order.paidAtSource ? { kind: "left_to_person", provider: answer.provider } : answer;
     case "away":
+    case "pending":
       return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };

@@ -6,7 +6,7 @@
 
 import type { Catalog } from "../../db/catalog/catalog.ts";
 import { readOpenOrders } from "../../db/imports/open_orders.ts";
-import { readBringers } from "../../db/orders/events.ts";
+import { readBringers } from "../../db/orders/timelines.ts";
 import { type TakenOrder, takeOrders } from "../intake/take_orders.ts";
 import {
   rejectConflict,

@@ -7,7 +7,7 @@
 import { type Catalog, learnProducts } from "../../db/catalog/catalog.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import { readErasureKey } from "../../db/customers/erased_keys.ts";
-import { readBringers } from "../../db/orders/events.ts";
+import { readBringers } from "../../db/orders/timelines.ts";
 import {
   findOrders,
   type KnownOrder,

@@ -6,6 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import {
   emptyKpiRow,
   type KpiEvent,
@@ -68,6 +69,7 @@ const plan = JSON.stringify([
  * @param target `live`, or the token of a rebuild that fills its shadow figures
  * @returns how many were counted for the first time; -1 if the rebuild is no longer current
  * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
+ * @throws {LeftDatabaseError} where what is counted was committed to a database that does not count any more
  */
 export async function applyKpis(
   { redis, keys, baseCurrency, db }: KpiDeps,
@@ -101,6 +103,10 @@ export async function applyKpis(
       plan,
     ]) as number;
     if (result === -2) throw otherBasis(keys, await redis.get(keys.kpiBasisKept), "the figures");
+    if (result === -4) {
+      db?.lookAgain?.();
+      throw new LeftDatabaseError();
+    }
     if (result < 0) return -1;
     counted += result;
   }

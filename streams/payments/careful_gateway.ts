@@ -80,7 +80,7 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
         const said = await insistOn(asking, refunds, request, { from: 1, ...options });
         return "refused" in said
           ? { kind: "refused", reason: said.refused.message }
-          : readRefund(request, said.found);
+          : readRefund(request, said.found, reading);
       }),
     ...(provider.findCharge === undefined ? {} : {
       status: (wanted, options = {}) =>
@@ -97,7 +97,7 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
         answerEach(
           wanted,
           async (request) =>
-            readRefundStatus(request, await lookUp(asking, refunds, request, options)),
+            readRefundStatus(request, await lookUp(asking, refunds, request, options), reading),
         ),
     }),
   };

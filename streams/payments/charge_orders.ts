@@ -122,9 +122,9 @@ async function chargeThrough(
   );
   const answerOf = await askAboutEnded(deps, installation, [...orders.values()], requestFor);
   await tries.write();
-  await noteActions(deps, answerOf);
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
+  await noteActions(deps, answerOf);
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) {
     if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));

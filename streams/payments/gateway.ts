@@ -45,15 +45,25 @@ export type ChargeStatus =
 /** What a provider says of a refund. */
 export type RefundAnswer =
   | { kind: "refunded" }
+  /** It is being made, which may take days. */
+  | RefundPending
   /** It never will be. */
   | { kind: "refused"; reason: string }
   /** It could not be asked. */
   | { kind: "failed"; error: string }
   | ProviderAway;
 
+/** A refund that the provider has taken, and not made yet. */
+export interface RefundPending {
+  kind: "pending";
+  /** After how many milliseconds it is asked about again. */
+  delayMs: number;
+}
+
 /** What a provider says of a refund that may have been asked for. */
 export type RefundStatusAnswer =
   | { kind: "refunded" }
+  | RefundPending
   /** It knows of none under this key. */
   | { kind: "unknown" }
   /** It could not be asked. */

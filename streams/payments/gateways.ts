@@ -37,7 +37,9 @@ const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>>
   stripe: (config) =>
     carefulGateway(stripeProvider({
       secretKey: config.stripeSecretKey,
-      webhookSecrets: config.stripeWebhookSecrets,
+      get webhookSecrets() {
+        return config.stripeWebhookSecrets;
+      },
       returnUrl: config.stripeReturnUrl,
       timeoutMs: config.gatewayTimeoutMs,
       url: config.stripeUrl,

@@ -4,8 +4,15 @@
  * @module
  */
 
-import type { Delivery, HandlerDeps } from "../workflow/handler.ts";
-import { gatewayNamed, type GatewayRequest, type RefundAnswer, type StillOurs } from "./gateway.ts";
+import type { RefundMessage, ReversalMessage } from "../../domain/messages/messages.ts";
+import type { Delivery, HandlerDeps, Outcome } from "../workflow/handler.ts";
+import {
+  gatewayNamed,
+  type GatewayRequest,
+  type RefundAnswer,
+  type RefundPending,
+  type StillOurs,
+} from "./gateway.ts";
 import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
 
@@ -15,6 +22,14 @@ export interface Stranger {
   /** Its name. */
   provider: string;
   error: string;
+}
+
+/** What becomes of a message about money that its provider is still giving back: it asks again later. */
+export function laterOutcome(
+  message: RefundMessage | ReversalMessage,
+  { delayMs }: RefundPending,
+): Outcome {
+  return { kind: "done", followUps: [{ message, delayMs, evenIfLost: true }], events: [] };
 }
 
 /** Money to give back, and who took it. */

@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { type GivenTwice, insertGivenTwice } from "../../db/refunds/given_twice.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { HandlerDeps } from "../workflow/handler.ts";

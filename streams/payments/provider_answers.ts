@@ -7,7 +7,7 @@
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { ChargeAnswer, GatewayRequest, RefundAnswer, RefundStatusAnswer } from "./gateway.ts";
+import type { ChargeAnswer, GatewayRequest, RefundStatusAnswer } from "./gateway.ts";
 import type { CustomerAction, ProviderCharge, ProviderRefund } from "./provider.ts";
 import { failed, type Refused } from "./unanswered.ts";
 
@@ -128,17 +128,25 @@ function decidedCharge(
   return { kind: "accepted", callback: { message, evenIfLost: true } };
 }
 
-/** What a refund came to. */
-export function readRefund(request: GatewayRequest, refund: ProviderRefund): RefundAnswer {
+/**
+ * What a refund came to.
+ *
+ * @param options.callbackMs after how long one that is being made is asked about again
+ */
+export function readRefund(
+  request: GatewayRequest,
+  refund: ProviderRefund,
+  { callbackMs }: { callbackMs: number },
+) {
   const other = otherRefund(request, refund);
   if (other !== undefined) return failed(other);
   switch (refund.state) {
     case "succeeded":
-      return { kind: "refunded" };
+      return { kind: "refunded" } as const;
     case "refused":
-      return { kind: "refused", reason: refund.reason ?? "" };
+      return { kind: "refused", reason: refund.reason ?? "" } as const;
     case "pending":
-      return failed("the provider has not decided about the refund yet");
+      return { kind: "pending", delayMs: callbackMs } as const;
     default:
       return failed(`the provider answered "${refund.state}" to a refund, which is not known`);
   }
@@ -152,9 +160,10 @@ export function readRefund(request: GatewayRequest, refund: ProviderRefund): Ref
 export function readRefundStatus(
   request: GatewayRequest,
   refund: ProviderRefund | null,
+  reading: { callbackMs: number },
 ): RefundStatusAnswer {
   if (refund === null) return { kind: "unknown" };
-  const answer = readRefund(request, refund);
+  const answer = readRefund(request, refund, reading);
   return answer.kind === "refused" ? { kind: "unknown" } : answer;
 }
 

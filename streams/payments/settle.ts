@@ -8,7 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
-import { addOrderEvents, type OrderEventRow } from "../../db/orders/events.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { type ChargeFacts, readCharges, transitionOrders } from "../../db/orders/orders.ts";
 import {
   readDisputes,

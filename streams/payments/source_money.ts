@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import { insertSourcePayments, readSourcePayments } from "../../db/payments/source_payments.ts";
 import type { ReversalMessage } from "../../domain/messages/messages.ts";

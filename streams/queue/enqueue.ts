@@ -228,6 +228,7 @@ async function advance<M extends AnyMessage>(
       ...Object.entries(marks?.least ?? {}).flat(),
     ],
   ) as [number, number];
+  if (reply[0] < 0) throw marks!.refused();
   return { acknowledged: reply[0], enqueued: reply[1] };
 }
 

@@ -104,8 +104,10 @@ export interface Keys {
   epoch: string;
   /** Hash: how far the database was when anything was last published, counted or looked at, see `database_age.ts`. */
   databaseMarks: string;
-  /** The installation's name as the database last had it, for a database of before there were names, see `database_age.ts`. */
-  installation: string;
+  /** Why a process works on no database at the moment: it is led to another one; expires by itself. */
+  databaseOther: string;
+  /** Sorted set: `TICK NAME` of the latest ticks of the database by tick, see `database_age.ts`. */
+  databaseTicks: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
   callback: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
@@ -199,7 +201,8 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
     databaseMarks: `${prefix}books`,
-    installation: `${prefix}installation`,
+    databaseOther: `${prefix}books-other`,
+    databaseTicks: `${prefix}books-ticks`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,

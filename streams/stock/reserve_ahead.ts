@@ -10,7 +10,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { readStockOf } from "../../db/catalog/products.ts";
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { transitionOrders } from "../../db/orders/orders.ts";
 import { readQueueHeads } from "../../db/orders/shortages.ts";
 import {

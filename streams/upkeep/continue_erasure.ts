@@ -25,7 +25,7 @@ import {
   orderTextTables,
   readOrderTexts,
 } from "../../db/customers/personal_texts.ts";
-import { addOrderEvents } from "../../db/orders/events.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { erasedContentHash, type ErasureKey } from "../../domain/customer/erasure_key.ts";
 import { type PersonFinder, personFinder } from "../../domain/customer/personal_text.ts";
 import { counted } from "../../domain/text/plural.ts";

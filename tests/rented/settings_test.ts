@@ -25,7 +25,8 @@ const profiles: Record<string, Record<string, string | number>> = {
 };
 
 Deno.test("everything works whatever a server has set for everybody", async (t) => {
-  await using server = await ownDatabase();
+  // MySQL takes this only where it was so when its data was made.
+  await using server = await ownDatabase(isMysql ? [] : ["--lower-case-table-names=1"]);
   let at = 0;
   for (const [name, settings] of Object.entries(profiles)) {
     await t.step(name, async () => {

@@ -52,7 +52,7 @@ const copied = [
 
 /** How the next version writes and reads: where it says what, and what it says instead. */
 const changes: readonly [path: string, from: string, to: string][] = [
-  ["db/orders/events.ts", "event, detail, actor, attempt)", "event, detail, actor, tries)"],
+  ["db/orders/timelines.ts", "event, detail, actor, attempt)", "event, detail, actor, tries)"],
   [
     "db/dead_letters/dead_letters.ts",
     "event, detail, actor, attempt)",

@@ -816,7 +816,11 @@ const report = {
 
 /** The last verification. */
 export const verificationExample = {
-  verification: { ...report, checks: report.checks.map((check) => ({ ...check, drift: [] })) },
+  verification: {
+    ...report,
+    losses: [],
+    checks: report.checks.map((check) => ({ ...check, drift: [] })),
+  },
 } satisfies z.input<typeof verificationAnswer>;
 
 /** Nothing was to be repaired. */

@@ -41,6 +41,9 @@ export const instructionFields = {
   metadata: z.record(name, text(limits.metadataValueLength), { error: "must be an object" }).refine(
     (record) => Object.keys(record).length <= limits.metadataNames,
     `must hold at most ${limits.metadataNames} names`,
+  ).refine(
+    (record) => JSON.stringify(record).length <= limits.metadataLength,
+    `must be at most ${limits.metadataLength} characters long as JSON`,
   ).meta({ maxProperties: limits.metadataNames }).nullish().meta({
     description: "Names and values that are told to the provider",
   }),

@@ -20,7 +20,9 @@ import { described } from "../description/described.ts";
 import { callback, takenCallback } from "../description/examples.ts";
 import { httpProblem } from "../../middleware/problem.ts";
 
-const providerParam = z.object({ provider: z.string().max(32) });
+const providerParam = z.object({
+  provider: z.string().max(32).meta({ description: "Its name, such as `http` or `stripe`" }),
+});
 
 /** What a provider sends is its own; who sent it is known by its signature. */
 const anyBody = z.record(z.string(), z.unknown());

@@ -85,7 +85,13 @@ function refundRequester(
             }),
           ),
       }),
-    { maxInputs: maxRequests, maxWaiting, maxMs, concernsAll: isEngineAway },
+    {
+      maxInputs: maxRequests,
+      maxWaiting,
+      maxMs,
+      callerOf: ({ operator: { actor } }) => actor,
+      concernsAll: isEngineAway,
+    },
   );
 }
 

@@ -37,8 +37,8 @@ export const stripeName = "stripe";
 export interface StripeAccess {
   /** `sk_…` or `rk_…`. */
   secretKey: string;
-  /** Any of them signs its webhooks: `whsec_…`. */
-  webhookSecrets: readonly string[];
+  /** Any of them signs its webhooks: `whsec_…`. Read at each of them, because they may be replaced. */
+  readonly webhookSecrets: readonly string[];
   /** Where customers come back to; empty for none. */
   returnUrl: string;
   /** Longest wait for one answer, in milliseconds. */

@@ -3,6 +3,7 @@ import mysql from "mysql2/promise";
 import { connectionOptions } from "../../../db/connection/connection.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { EngineFault } from "../../../domain/operation/engine_fault.ts";
+import { run } from "../../commands/run_command.ts";
 import { testContext } from "../../support.ts";
 
 /** As another application makes them; its `orders` have an id and nothing else of ours. */
@@ -37,6 +38,13 @@ for (const [whose, statements] of Object.entries(others)) {
         assert.match(error.remedy, /DATABASE_URL/);
         return true;
       });
+      const { code, out } = await run({
+        DATABASE_URL: test.databaseUrl,
+        REDIS_URL: test.redisUrl,
+        REDIS_PREFIX: test.redisPrefix,
+      }, "doctor");
+      assert.equal(code, 1);
+      assert.match(out, /database tables.*another application: [a-z_, ]*\borders\b/s);
       assert.deepEqual(await tables(), before);
     } finally {
       await connection.end();

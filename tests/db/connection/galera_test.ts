@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import mysql from "mysql2/promise";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
+import { readGaleraFacts } from "../../../db/connection/galera_facts.ts";
 import { logOrderEnds } from "../../../db/notifications/notifications.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
+import { judgeGalera } from "../../../domain/operation/galera.ts";
 import { requestRefunds } from "../../../services/request_refunds.ts";
 import { until } from "../../../tools/chaos/harness/until.ts";
 import { galera, galeraCluster } from "../../galera_cluster.ts";
@@ -24,6 +26,7 @@ const scenarios: Record<string, (cluster: TwoNodes) => Promise<void>> = {
   "what is told on two nodes at once is told once": tellOnBoth,
   "refunds that are asked for on two nodes at once stay within what was paid": refundOnBoth,
   "a node that is behind reads nothing old": readBehind,
+  "a node says what is set wrong": judgeNode,
 };
 
 Deno.test({
@@ -147,4 +150,20 @@ async function holdBack(node: OwnDatabase) {
       await connection.end();
     },
   };
+}
+
+async function judgeNode({ flow, nodes }: TwoNodes): Promise<void> {
+  const judged = async () =>
+    judgeGalera((await readGaleraFacts(flow.db))!).map(({ level, detail }) => [level, detail]);
+  assert.deepEqual(await judged(), [[
+    "ok",
+    "a node of a cluster; what others took is waited for",
+  ]]);
+  await nodes[0]!.administer("set global wsrep_max_ws_rows = 1000");
+  await flow.db.run("create table reports (n int)");
+  const found = (await judged()).map(([, detail]) => detail);
+  assert.match(found[0]!, /^wsrep_max_ws_rows is 1000/);
+  assert.match(found[1]!, /^no primary key has reports:/);
+  await nodes[0]!.administer("set global wsrep_max_ws_rows = 0");
+  await flow.db.run("drop table reports");
 }

@@ -6,7 +6,7 @@ import { readAdjustmentSums, readOrderLines } from "../../../db/orders/order_lin
 import { readOrderDetail } from "../../../db/orders/order_queries.ts";
 import { searchOrders } from "../../../db/orders/order_search.ts";
 import { listOpenOrders, listOpenRefunds } from "../../../db/recovery/recovery.ts";
-import { listSettledOrders } from "../../../db/verification/kpi_sums.ts";
+import { readSettledOrders } from "../../../db/verification/kpi_sums.ts";
 import { archivedTables } from "../../../db/archive/archived_tables.ts";
 import { readStatuses } from "../../../db/orders/orders.ts";
 import {
@@ -263,7 +263,7 @@ async function runHotStatements(flow: Workflow, from: number): Promise<SentState
     label("pages");
     await listOpenOrders(db, { afterId: 0, limit: batch });
     await listOpenRefunds(db, { afterId: 0, limit: batch });
-    await listSettledOrders(db, { afterId: 1_000, limit: batch });
+    await readSettledOrders(db, { afterId: 1_000, limit: batch });
     label("lists");
     await readOrderDetail(db, ids[0]!);
     await readOrderLines(db, ids, { limit: 20 });

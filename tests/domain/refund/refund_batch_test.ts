@@ -39,12 +39,12 @@ const ask = (amountCents: number | null, request: Partial<KeyedRequest> = {}): K
 
 /** What each comes to: cents, the place of the one that it repeats, or the code of its refusal. */
 function decide(requests: KeyedRequest[], known: Record<string, KnownRequest[]> = {}): unknown[] {
-  const decisions = decideRefundRequests(requests, {
+  const decisions = [...decideRefundRequests(requests, {
     orders: new Map([[order.id, order]]),
     refunds: new Map([[order.id, [{ id: 1, amountCents: 100, status: "PROCESSED" as const }]]]),
     contents: new Map([[order.id, contents]]),
     known: new Map(Object.entries(known)),
-  });
+  })];
   return decisions.map((decision) => {
     switch (decision.kind) {
       case "accept":

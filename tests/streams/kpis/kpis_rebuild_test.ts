@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { orderKpiEvents } from "../../../domain/kpi/kpi.ts";
-import { listSettledOrders } from "../../../db/verification/kpi_sums.ts";
+import { readSettledOrders } from "../../../db/verification/kpi_sums.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
@@ -32,7 +32,7 @@ async function settle(flow: SettledWorkflow, orderId: number) {
     where id = ?`,
     [orderId],
   );
-  const orders = await listSettledOrders(flow.db, { afterId: orderId - 1, limit: 1 });
+  const orders = await readSettledOrders(flow.db, { afterId: orderId - 1, limit: 1 });
   return orders.flatMap((order) => orderKpiEvents(order, flow.kpiDay));
 }
 
@@ -77,7 +77,7 @@ Deno.test("rebuildKpis() removes what has no orders and repairs what is wrong", 
 Deno.test("rebuildKpis() counts what is counted live again at most once afterwards", () =>
   withSettled("rebuild_replay", async (flow) => {
     await rebuildKpis(flow);
-    const events = (await listSettledOrders(flow.db, { afterId: 0, limit: 100 }))
+    const events = (await readSettledOrders(flow.db, { afterId: 0, limit: 100 }))
       .flatMap((order) => orderKpiEvents(order, flow.kpiDay));
     assert.equal(await applyKpis(flow, events), 0);
     assert.equal((await verifyNow(flow)).ok, true);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addOrderEvents } from "../../../db/orders/events.ts";
+import { addOrderEvents } from "../../../db/orders/timelines.ts";
 import { claimWebhooks, settleWebhook } from "../../../db/webhooks/deliveries.ts";
 import type { FeedEvent } from "../../../domain/feed/feed_event.ts";
 import { verifyWebhook } from "../../../routes/verify_webhook.ts";

@@ -115,3 +115,32 @@ Deno.test("the log and the audit log name nobody", async () => {
   }
   assert.match(told, /"path":"\/customers\/…"/);
 });
+
+Deno.test("another ERASURE_SECRET than people were erased with is told as such, not as a fault of the request", async () => {
+  const { db } = api.deps;
+  const customer = (name: string) => ({
+    external_id: name,
+    email: `${name}@example.com`,
+    name: "Kim",
+  });
+  await cancelled(customer("secret-before"));
+  assert.equal(
+    (await ask(api, "DELETE", "/customers/secret-before", undefined, as("boss"))).status,
+    200,
+  );
+  // As if the settings had another secret.
+  const turn = () =>
+    db.runText("update erased_keys set key_print = unhex(reverse(lower(hex(key_print))))");
+  await turn();
+  try {
+    const body = orderBodyOf({ customer: customer("secret-after") });
+    const refused = await ask(api, "POST", "/orders", body, as("boss"));
+    assertProblem(refused, 503);
+    assert.match(refused.body.detail, /another ERASURE_SECRET than the one/);
+    const path = "/customers/secret-after";
+    assertProblem(await ask(api, "DELETE", path, undefined, as("boss")), 503);
+  } finally {
+    await turn();
+  }
+  assert.equal(await placed(customer("secret-after")) > 0, true);
+});

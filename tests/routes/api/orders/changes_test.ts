@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openDatabase, type Queryable } from "../../../../db/connection/database.ts";
 import { decodeCursor } from "../../../../domain/paging.ts";
-import { addOrderEvents } from "../../../../db/orders/events.ts";
+import { addOrderEvents } from "../../../../db/orders/timelines.ts";
 import { findStepBefore } from "../../../../db/orders/order_changes.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
 
