@@ -71,7 +71,7 @@ export const clusterScenarios: readonly ClusterScenario[] = [
 const defaultSeconds = 15;
 
 /** Orders of the file that is imported while things break. */
-const importOrders = 3_000;
+const importOrders = 12_000;
 
 const help =
   `Breaks one of several hosts, and proves that nothing was lost and how soon everything goes on.

@@ -97,7 +97,7 @@ async function endImport({ imported, figures }: ClusterStage): Promise<void> {
   await attempt(figures.missed, async () => {
     const { code, stdout, seconds } = await process.endedWithin(importMs);
     const report = JSON.parse(stdout.trim().split("\n").at(-1) || "{}");
-    if (code !== 0 || report.orders_new !== orders) {
+    if (code !== 0 || report.orders_new + report.orders_unchanged !== orders) {
       const tail = process.messages.slice(-3).join("\n");
       throw new Error(`import ended with ${code}: ${JSON.stringify(report)}\n${tail}`);
     }

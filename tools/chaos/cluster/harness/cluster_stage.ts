@@ -8,9 +8,9 @@
 import { migrate } from "../../../../db/connection/migrate.ts";
 import { here, type Place } from "../../../engines/place.ts";
 import { ampleStock } from "../../../orders/order_rows.ts";
-import { writeOrdersFile } from "../../harness/orders.ts";
+import { writeOrdersFile } from "../../../orders/orders_file.ts";
 import { type Process, startTask } from "../../harness/process.ts";
-import { pauseMs } from "../../harness/until.ts";
+import { until } from "../../harness/until.ts";
 import { type DatabaseNodes, urlOfNodes } from "../engines/database_node.ts";
 import { clusterPrefix } from "../engines/redis_cluster.ts";
 import type { RedisNodes } from "../engines/redis_nodes.ts";
@@ -87,8 +87,8 @@ const warmOrders = 15;
 /** Longest wait for them, in milliseconds. */
 const warmMs = 30_000;
 
-/** Between the begin of an import and what breaks, in milliseconds: its process has to be at work. */
-const importLeadMs = 2_500;
+/** Longest wait until an import has written its first orders, in milliseconds. */
+const importLeadMs = 60_000;
 
 /** Builds a stage on which orders come in. */
 export async function openClusterStage(
@@ -151,7 +151,7 @@ async function build(
   await untilOrdered(shoppers, hosts, { count: warmOrders, withinMs: warmMs });
   const imported = importOrders === undefined
     ? undefined
-    : await beginImport({ dir, env, orders: importOrders, ends });
+    : await beginImport(database, { dir, env, orders: importOrders, ends });
   const figures: ClusterFigures = { longest: new Map(), notes: [], missed: [] };
   let brokenAt = Infinity;
   return {
@@ -237,7 +237,9 @@ async function openHosts(
   }));
 }
 
+/** Begins an import, and waits until it is in the middle of writing. */
 async function beginImport(
+  { nodes }: DatabaseNodes,
   { dir, env, orders, ends }: {
     dir: string;
     env: Record<string, string>;
@@ -246,13 +248,19 @@ async function beginImport(
   },
 ): Promise<{ process: Process; orders: number }> {
   const file = `${dir}/orders.csv`;
-  await writeOrdersFile(file, orders);
+  await writeOrdersFile(file, { orders, seed: 1 });
   const args = [file, `--initial-stock=${ampleStock}`, "--json"];
   const process = await startTask("import", args, env);
   ends.push(async () => {
     process.kill("SIGKILL");
     await process.ended;
   });
-  await pauseMs(importLeadMs);
+  await until("the import writes", importLeadMs, async () => {
+    const [row] = await nodes[0]!.administer(
+      "use orders",
+      "select count(*) as n from orders where external_order_id not regexp '^[ab]-'",
+    );
+    return Number(row!.n) > 0 || process.messages.at(-1) || "it has written nothing";
+  });
   return { process, orders };
 }
