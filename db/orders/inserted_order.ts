@@ -7,18 +7,11 @@
 import { isGuestId } from "../../domain/order/guest.ts";
 import { type Catalog, customerOf } from "../catalog/catalog.ts";
 import { toIsoTime } from "../connection/database.ts";
-import type { OrderToWrite } from "./intake_writes.ts";
+import type { InsertedRow, OrderToWrite } from "./intake_writes.ts";
 import type { OrderSummary } from "./order_queries.ts";
 
 /** Digits of a time of the database, with its fraction. */
 const timeLength = "2026-01-05 10:00:00.000000".length;
-
-/** An order's row, as far as its statement did not say it itself. */
-export interface InsertedRow {
-  id: number;
-  /** As the row has them; undefined where they were not read. */
-  times?: { createdAt: string; updatedAt: string };
-}
 
 /**
  * An order as readers want to see it, in the transaction that inserted it: what was written, and its customer as the catalogue

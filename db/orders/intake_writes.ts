@@ -14,7 +14,6 @@ import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
-import type { InsertedRow } from "./inserted_order.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
@@ -237,6 +236,13 @@ async function writeAddresses(
       email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]')) j`,
     [JSON.stringify(rows)],
   );
+}
+
+/** An order's row, as far as its statement did not say it itself. */
+export interface InsertedRow {
+  id: number;
+  /** As the row has them; undefined where they were not read. */
+  times?: { createdAt: string; updatedAt: string };
 }
 
 const times: readonly PackedColumn[] = [
