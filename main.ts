@@ -9,6 +9,7 @@ import type { Command } from "./commands/command.ts";
 import { print, printError } from "./commands/print.ts";
 import { readRedisUrls } from "./config/engine_url.ts";
 import { settings } from "./config/config.ts";
+import { fileVariable, secretSettings } from "./config/secret_files.ts";
 import { messageOf, WorkflowError } from "./domain/errors.ts";
 import { refusalOf } from "./domain/operation/engine_fault.ts";
 import { hasModule, isSingleExecutable, loadModule } from "./runtime/carried.ts";
@@ -27,6 +28,7 @@ const commands = [
   "kpis",
   "verify",
   "recover",
+  "losses",
   "dead",
   "stock",
   "customer",
@@ -68,6 +70,7 @@ export async function main(
   env: Record<string, string | undefined>,
 ): Promise<number> {
   const [name = "--help", ...rest] = args;
+  let whole = env;
   try {
     if (!commands.includes(name)) {
       const list = commands.join(", ");
@@ -86,10 +89,11 @@ export async function main(
       print(fitHelp(`${command.summary}\n\n${help}`));
       return 0;
     }
-    return await command.run(rest, env);
+    whole = await readSecrets(env);
+    return await command.run(rest, whole);
   } catch (error) {
     const expected = error instanceof WorkflowError;
-    const refused = expected ? undefined : refusalOf(error, redisUserIn(env));
+    const refused = expected ? undefined : refusalOf(error, redisUserIn(whole));
     const line = refused === undefined
       ? messageOf(error).split("\n")[0]
       : `${refused.why}; ${refused.remedy}`;
@@ -97,6 +101,15 @@ export async function main(
     if (env.LOG_LEVEL === "debug" && error instanceof Error) printError(error.stack ?? "");
     return expected && (error.code === "bad_usage" || error.code === "bad_settings") ? 2 : 1;
   }
+}
+
+/** The environment with what stands in files of secrets, for which nothing is loaded where none is named. */
+async function readSecrets(
+  env: Record<string, string | undefined>,
+): Promise<Record<string, string | undefined>> {
+  if (!secretSettings.some(({ name }) => env[fileVariable(name)])) return env;
+  const secrets = await loadModule<{ readSecrets: typeof readSecrets }>("commands/secrets.ts");
+  return await secrets.readSecrets(env);
 }
 
 /** As whom Redis knows the commands of this environment, where it names a Redis. */
@@ -127,7 +140,8 @@ async function overview(): Promise<string> {
 export function readEnvironment(): Record<string, string | undefined> {
   // No settings, and read where the task may: USER names the operator in timelines; INIT_CWD is where the
   // task was started, which relative paths begin at; NODE_ENV=production allows no private engines.
-  const names = [...settings.map(({ name }) => name), "USER", "NODE_ENV"];
+  const files = secretSettings.map(({ name }) => fileVariable(name));
+  const names = [...settings.map(({ name }) => name), ...files, "USER", "NODE_ENV"];
   // An executable is started where its paths begin, whatever script of npm started that.
   if (!isSingleExecutable) names.push("INIT_CWD");
   return Object.fromEntries(names.map((name) => [name, environmentVariable(name)]));
@@ -147,7 +161,7 @@ export default {
     app ??= loadModule<{ lazyApp(env: Record<string, string | undefined>): Fetch }>(
       "commands/app.ts",
     )
-      .then(({ lazyApp }) => lazyApp(readEnvironment()));
+      .then(async ({ lazyApp }) => lazyApp(await readSecrets(readEnvironment())));
     return await (await app)(request, said);
   },
 };

@@ -12,6 +12,7 @@ import { type Answer, connectionFacts, type HttpServer } from "../runtime/serve.
 import { keepLooking } from "../streams/recovery/database_guard.ts";
 import { namesNoEngine } from "./engine_settings.ts";
 import { printError } from "./print.ts";
+import { readSecrets } from "./secrets.ts";
 import { serveUntilStopped } from "./service.ts";
 
 /** How long what failed to open answers the requests that follow, in milliseconds. */
@@ -43,7 +44,8 @@ export function lazyApp(env: Record<string, string | undefined>): Fetch {
 }
 
 /** Opens what `serve` has beside its server; all of it is closed when the process is asked to end. */
-function openApp(env: Record<string, string | undefined>): Promise<Answer> {
+async function openApp(named: Record<string, string | undefined>): Promise<Answer> {
+  const env = readSecrets(named);
   const opened = Promise.withResolvers<Answer>();
   serveUntilStopped(env, (context, signal) => {
     void keepLooking(context, signal);
@@ -55,7 +57,7 @@ function openApp(env: Record<string, string | undefined>): Promise<Answer> {
         ),
     });
   }).then(exit, opened.reject);
-  return opened.promise;
+  return await opened.promise;
 }
 
 /**

@@ -4,13 +4,23 @@
  * @module
  */
 
+import { loadModule } from "../runtime/carried.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Command, groupArgument, readOptions } from "./command.ts";
-import { withContext } from "./context.ts";
+import { type Context, withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
+import { liveSecrets } from "./secrets.ts";
 import { untilStopped } from "./signals.ts";
+
+type Probes = {
+  whileAnsweringProbes(
+    context: Context,
+    signal: AbortSignal,
+    work: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void>;
+};
 
 const command: Command = {
   summary: "Runs consumers alone; --drain ends when nothing is left to do.",
@@ -32,16 +42,24 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
       await refuseDanger(context);
       await guardDatabase(context);
       let handled = 0;
+      const secrets = liveSecrets(context, env);
       await untilStopped(context, async (signal) => {
+        void secrets.keepLooking(signal);
         await holdOlder(context, signal);
         void keepHolding(context, signal);
-        await runConsumers(context, {
-          groups: wanted,
-          batchSize: batch ?? context.config.batchSize,
-          drain: options.flag("drain"),
-          onTurn: (_, turn) => handled += turn.handled,
-        }, AbortSignal.any([signal, context.outdated]));
-      });
+        const consuming = AbortSignal.any([signal, context.outdated]);
+        const work = (signal: AbortSignal) =>
+          runConsumers(context, {
+            groups: wanted,
+            batchSize: batch ?? context.config.batchSize,
+            drain: options.flag("drain"),
+            onTurn: (_, turn) => handled += turn.handled,
+          }, signal);
+        if (context.config.healthPort === 0) return await work(consuming);
+        // Routes take memory that a consumer has no other use for.
+        const { whileAnsweringProbes } = await loadModule<Probes>("commands/probes.ts");
+        await whileAnsweringProbes(context, consuming, work);
+      }, secrets.reload);
       context.log.info("messages handled", { handled });
       context.outdated.throwIfAborted();
       return 0;

@@ -28,6 +28,8 @@ export interface Context extends ProcessDeps {
    * then on, and nobody gets a connection to the database.
    */
   outdated: AbortSignal;
+  /** Of this process' row in `processes`. */
+  processId: string;
   /** Whoever migrates need not wait for this process from then on. */
   leaveSchema(): Promise<void>;
 }
@@ -97,6 +99,7 @@ export async function openContext(
     const redis = await openRedis(config.redisUrl);
     return {
       outdated: schema.outdated,
+      processId: schema.processId,
       leaveSchema: schema.stop,
       config,
       db,

@@ -6,7 +6,7 @@
 
 import { isatty } from "node:tty";
 import { countArchived } from "../db/archive/archive.ts";
-import { readLatestLoss } from "../db/recovery/database_marks.ts";
+import { listOpenLosses } from "../db/recovery/database_losses.ts";
 import { findAnyOrder } from "../db/orders/order_ends.ts";
 import { countDeadLetters } from "../db/dead_letters/dead_letter_counts.ts";
 import { type Database, openDatabase } from "../db/connection/database.ts";
@@ -17,6 +17,8 @@ import { OutdatedError } from "../domain/operation/outdated.ts";
 import { countForeignKeys } from "../db/customers/erased_keys.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { erasureKeyOf } from "../domain/customer/erasure_key.ts";
+import { readForeignTables } from "../db/connection/foreign_tables.ts";
+import { readGaleraFacts } from "../db/connection/galera_facts.ts";
 import { readGrants } from "../db/connection/grants.ts";
 import { readHostStates } from "../db/connection/host_states.ts";
 import { canWrite } from "../db/connection/ping.ts";
@@ -29,9 +31,11 @@ import {
   judgeCommands,
   judgeDatabase,
   judgeDatabaseAge,
+  judgeDispensable,
   judgeEncryption,
   judgeHosts,
   judgeRedis,
+  judgeSentinels,
   judgeVersion,
   judgeWriting,
   problem,
@@ -40,6 +44,8 @@ import {
 import { readDatabaseUrl, readRedisUrls } from "../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { EngineFault, refusalOf } from "../domain/operation/engine_fault.ts";
+import { describeTables } from "../domain/operation/foreign_tables.ts";
+import { judgeGalera } from "../domain/operation/galera.ts";
 import { judgeGrants } from "../domain/operation/grants.ts";
 import { counted, plural } from "../domain/text/plural.ts";
 import { describeCount } from "../domain/bounded_count.ts";
@@ -52,11 +58,13 @@ import { visibleText } from "../domain/text/visible_text.ts";
 import { keysFor } from "../streams/redis/keys.ts";
 import { encryptionOf, openRedis, type RedisClient } from "../streams/redis/redis.ts";
 import { isReplica } from "../streams/redis/redis_away.ts";
-import { findRefusedCommands } from "../streams/redis/redis_commands.ts";
+import { dispensable, findRefusedCommands } from "../streams/redis/redis_commands.ts";
 import { readRedisFacts } from "../streams/redis/redis_facts.ts";
+import { readSentinelStates } from "../streams/redis/sentinel_states.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { typed } from "../runtime/typed.ts";
 import { type Command, readOptions } from "./command.ts";
+import { diagnoseReplica } from "./diagnose_replica.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
 import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
@@ -65,8 +73,8 @@ import { terminalColumns, wrap } from "./table.ts";
 /** Characters of the longest level. */
 const levelWidth = "warning".length;
 
-/** For how many hours a loss of the database is told of. */
-const lossHours = 24;
+/** Open losses of the database that are looked at. */
+const lossesToTell = 100;
 
 const command: Command = {
   summary: "Checks settings, engines and surroundings, and says what to mend.",
@@ -114,6 +122,9 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     judgeTemporaryFiles(),
     judgeFileLimit(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
+    ...config.readDatabaseUrl === ""
+      ? []
+      : await guarded("read replica", "READ_DATABASE_URL", () => diagnoseReplica(config)),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];
@@ -128,9 +139,9 @@ async function diagnoseDatabaseAge(config: Config): Promise<Finding[]> {
     const redis = await openRedis(config.redisUrl);
     engines.push({ close: () => redis.disconnect() });
     const keys = keysFor(config.redisPrefix, config.baseCurrency);
-    const loss = await lookAtDatabase({ redis, keys }, db);
+    const judged = await lookAtDatabase({ redis, keys }, db);
     return [
-      judgeDatabaseAge(loss !== null, await readLatestLoss(db, lossHours), typed),
+      judgeDatabaseAge(judged, await listOpenLosses(db, lossesToTell), typed),
       judgeOlder(
         await olderConsumers({ redis, keys }),
         await consumersBefore({ redis, keys }),
@@ -225,12 +236,14 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
     const facts = await readServerFacts(db);
     const rights = await judgeRights(config, db);
     const hosts = await readHostStates(config.databaseUrl);
+    const node = await readGaleraFacts(db);
     const findings = [
       judgeVersion(facts.engine, facts.version),
       await judgeDatabaseWay(config.databaseUrl, db),
       ...hosts.length === 0 ? [] : [judgeHosts(hosts)],
       rights,
       ...judgeDatabase(facts, config.databaseConnections),
+      ...node === null ? [] : judgeGalera(node),
       judgeClock("database", facts.nowMs, askedMs, Date.now()),
     ];
     // What follows would only fail of the same.
@@ -238,6 +251,10 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
     const migrations = await migrationStatus(config.databaseUrl);
     const pending = migrations.filter(({ applied }) => !applied);
     place.isNew = pending.length === migrations.length;
+    const foreign = place.isNew ? describeTables(await readForeignTables(db)) : undefined;
+    if (foreign !== undefined) {
+      return [...findings, problem("database tables", foreign.why, foreign.remedy)];
+    }
     if (pending.length > 0) {
       return [...findings, judgeMigrations(config, place, pending.map(({ name }) => name))];
     }
@@ -340,6 +357,15 @@ async function judgeDeadLetters(db: Database): Promise<Finding> {
 }
 
 async function diagnoseRedis(config: Config, place: Place): Promise<Finding[]> {
+  const found = await readSentinelStates(config.redisUrl);
+  const sentinels = found === null ? [] : [judgeSentinels(found.master, found.states)];
+  return [
+    ...sentinels,
+    ...await guarded("redis", "REDIS_URL", () => diagnoseServer(config, place)),
+  ];
+}
+
+async function diagnoseServer(config: Config, place: Place): Promise<Finding[]> {
   const redis = await openRedis(config.redisUrl);
   try {
     return await diagnoseStore(config, place, redis);
@@ -358,8 +384,9 @@ async function diagnoseStore(
 ): Promise<Finding[]> {
   const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
+  const refused = await findRefusedCommands({ redis, keys });
   const commands = judgeCommands(
-    await findRefusedCommands({ redis, keys }),
+    refused.filter(({ command }) => !dispensable.has(command)),
     { user: readRedisUrls(config.redisUrl).address[0]?.user, prefix: config.redisPrefix },
   );
   // What follows would only fail of the same.
@@ -375,6 +402,7 @@ async function diagnoseStore(
     judgeVersion(facts.server === "valkey" ? "valkey" : "redis", facts.version),
     way,
     ...judgeRedis(facts, config.redisPrefix),
+    ...judgeDispensable(refused.filter(({ command }) => dispensable.has(command)), dispensable),
     judgeWriting("redis", "REDIS_URL", true),
     commands,
     judgeClock("redis", facts.nowMs, askedMs, Date.now()),

@@ -24,7 +24,8 @@ case $1 in
     ;;
   gateway)
     echo "-q --no-prompt --env-file --ignore-env" \
-      "--allow-env=LOG_LEVEL,GATEWAY_SECRETS,GATEWAY_TOKEN --allow-net --allow-read=."
+      "--allow-env=LOG_LEVEL,GATEWAY_SECRETS,GATEWAY_TOKEN,GATEWAY_SECRETS_FILE,GATEWAY_TOKEN_FILE --allow-net" \
+      "--allow-read=.,/etc/orders,/run/secrets,/run/credentials"
     exit
     ;;
   token)

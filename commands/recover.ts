@@ -4,6 +4,8 @@
  * @module
  */
 
+import { listOpenLosses } from "../db/recovery/database_losses.ts";
+import { describeLosses } from "../domain/operation/database_age.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { counted } from "../domain/text/plural.ts";
 import { recoverWork } from "../services/recover_work.ts";
@@ -16,26 +18,31 @@ import { print } from "./print.ts";
 /** How long to wait for another process that is recovering. */
 const waitMs = 600_000;
 
+/** Open losses of the database that are looked at. */
+const lossesToTell = 100;
+
 const command: Command = {
   summary: "Publishes again whatever the streams lost, and rebuilds the KPIs.",
   help: `
-Usage: deno task recover
+Usage: deno task recover [--accept-database]
+
+  --accept-database  from now on this database counts, although Redis knows another installation's, or it
+                     has commits that are no part of the history which Redis knows. What the other one has and
+                     this one lacks is then lost, and stands in the list of deno task losses
 
 After it, losing all of Redis has cost nothing. It may run at any time, beside everything else, and
 running it without need changes nothing. Consumers do it by themselves when they find Redis empty, or the
 database older than what was published from it.`,
   async run(args, env) {
-    readOptions(args, {});
+    const accept = readOptions(args, { boolean: ["accept-database"] }).flag("accept-database");
     return await withContext(env, async (context) => {
-      const report = await recoverWork(context, operatorIn(env), { waitMs });
+      const report = await recoverWork(context, operatorIn(env), { waitMs, accept });
       if (report.loss !== null) {
-        const { lostFrom, lostUntil, lost } = report.loss;
+        const losses = await listOpenLosses(context.db, lossesToTell);
         print(
-          `The database was older than what was published from it: it lacks what was committed between ` +
-            `${lostFrom} and ${lostUntil ?? "now"} (UTC), up to ${
-              formatCount(lost.orders)
-            } orders and ` +
-            `${counted(lost.refunds, "refund")}; have them sent again`,
+          losses.length === 0
+            ? "The database was older than what was published from it"
+            : describeLosses(losses),
         );
       }
       const { charges, ...republished } = report.republished;

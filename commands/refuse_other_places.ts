@@ -48,9 +48,12 @@ function* pathsIn(
     ["REDIS_URL", readRedisUrls(redisUrl).address],
   ] as const;
   for (const [setting, addresses] of named) {
-    for (const { socket, tls } of addresses) {
+    for (const { socket, tls, ...own } of addresses) {
       const { ca, cert, key } = tls ?? {};
-      for (const path of [socket, ca, cert, key]) if (path !== undefined) yield [setting, path];
+      const passwordFile = "passwordFile" in own ? own.passwordFile : undefined;
+      for (const path of [socket, ca, cert, key, passwordFile]) {
+        if (path !== undefined) yield [setting, path];
+      }
     }
   }
 }

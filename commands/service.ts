@@ -9,6 +9,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Context, withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
+import { liveSecrets } from "./secrets.ts";
 import { untilStopped } from "./signals.ts";
 
 /**
@@ -28,11 +29,13 @@ export async function serveUntilStopped(
     await refuseDanger(context);
     await guardDatabase(context);
     await refuseUnknownProviders(context);
+    const secrets = liveSecrets(context, env);
     await untilStopped(context, async (signal) => {
+      void secrets.keepLooking(signal);
       await holdOlder(context, signal);
       void keepHolding(context, signal);
       await work(context, signal);
-    });
+    }, secrets.reload);
     return 0;
   }, { migrates: true, serves: true, name });
 }

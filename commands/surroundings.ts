@@ -41,11 +41,14 @@ export function judgeFileLimit(): Finding {
 /** Asks the payment provider for a sign of life; any answer of HTTP is one. No money is asked for. */
 export async function judgeProvider(config: Config): Promise<Finding> {
   const what = "payment provider";
-  const { gateway, gatewayUrl, gatewayTimeoutMs } = config;
+  const { gateway, gatewayTimeoutMs } = config;
   if (gateway === "simulated") {
     return warning(what, simulatedWarning, "set GATEWAY and its settings for real money");
   }
-  const { origin } = new URL(gatewayUrl);
+  const [url, setting] = gateway === "stripe"
+    ? [config.stripeUrl, "STRIPE_URL"]
+    : [config.gatewayUrl, "GATEWAY_URL"];
+  const { origin } = new URL(url);
   try {
     const signal = AbortSignal.timeout(gatewayTimeoutMs);
     const response = await fetch(origin, { method: "HEAD", redirect: "manual", signal });
@@ -55,7 +58,7 @@ export async function judgeProvider(config: Config): Promise<Finding> {
     return problem(
       what,
       `${origin} cannot be reached: ${messageOf(error)}`,
-      "correct GATEWAY_URL, or let this machine reach it",
+      `correct ${setting}, or let this machine reach it`,
     );
   }
 }

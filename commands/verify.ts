@@ -16,6 +16,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { typed } from "../runtime/typed.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
@@ -34,7 +35,8 @@ Usage: deno task verify [--incremental] [--json]
                  row that somebody has changed on purpose
 
 Changes nothing and may run at any time. Exits 1 on any drift. What is on its way is no drift; a
-difference is waited for, for a few seconds, before it counts.
+difference is waited for, for a few seconds, before it counts. What the database has lost is no drift
+either: it stands below the table until it is reconciled.
 
 Orders and refunds of closed days are sealed by the consumers, who look at one seal after the
 other: whatever was changed since is drift, and named. Without --incremental all tables are read.`,
@@ -102,7 +104,12 @@ export function formatReport(report: VerifyReport): string {
   const verdict = report.ok
     ? `All agree (${report.seconds.toFixed(1)} s)`
     : `There is drift (${report.seconds.toFixed(1)} s)`;
-  return [table, ...drifts, "", ...sealedLines(report), verdict].join("\n");
+  return [table, ...drifts, "", ...sealedLines(report), ...lossLines(report), verdict].join("\n");
+}
+
+/** What was lost and nobody has reconciled; nothing where nothing is. */
+function lossLines({ losses = [] }: VerifyReport): string[] {
+  return losses.map((loss) => `LOST    ${loss}: see ${typed("losses")}`);
 }
 
 /** What is sealed, in words; nothing where nothing is. */

@@ -5,6 +5,8 @@
  */
 
 import { type Fault, WorkflowError } from "../domain/errors.ts";
+import { isClusterUrl } from "./engine_url.ts";
+import { parsePaymentRoute } from "../domain/payment/payment_route.ts";
 import {
   type Config,
   type Requirement,
@@ -62,20 +64,22 @@ function readSetting(setting: Setting, texts: Texts): { value?: unknown; faults:
   return { value, faults };
 }
 
-function isGiven({ name, value }: Requirement, texts: Texts): boolean {
-  const entries = texts(name).split(",").map((entry) => entry.trim());
+function isGiven({ name, value, orIn }: Requirement, texts: Texts): boolean {
+  const all = orIn === undefined ? texts(name) : `${texts(name)},${texts(orIn)}`;
+  const entries = all.split(",").map((entry) => entry.trim());
   return value === undefined ? texts(name) !== "" : entries.includes(value);
 }
 
 /** Settings that are well by themselves and do not go together. */
 function faultsBetween(texts: Texts): Fault[] {
   const faults: Fault[] = [];
-  if (texts("REDIS_URL").includes(",") && !/\{[^{}]+\}/.test(texts("REDIS_PREFIX"))) {
+  if (isClusterUrl(texts("REDIS_URL")) && !/\{[^{}]+\}/.test(texts("REDIS_PREFIX"))) {
     faults.push({
       at: "REDIS_PREFIX",
       detail: "must hold a hash tag such as {orders}: for a cluster",
     });
   }
+  faults.push(...routeFaults(texts));
   const host = texts("HOST");
   const asksNobody = texts("API_TOKENS").replaceAll(/[\s,]/g, "") === "";
   if (asksNobody && texts("ALLOW_ANONYMOUS") !== "1" && !isLoopback(host)) {
@@ -86,6 +90,19 @@ function faultsBetween(texts: Texts): Fault[] {
     });
   }
   return faults;
+}
+
+/** Routes to providers that are not configured. */
+function routeFaults(texts: Texts): Fault[] {
+  const entries = (name: string) => texts(name).split(",").map((entry) => entry.trim());
+  const configured = [...entries("GATEWAY"), ...entries("FURTHER_GATEWAYS")];
+  return entries("GATEWAY_ROUTES").flatMap((text) => {
+    const provider = parsePaymentRoute(text)?.provider;
+    return provider === undefined || configured.includes(provider) ? [] : [{
+      at: "GATEWAY_ROUTES",
+      detail: `leads to "${provider}", which is neither GATEWAY nor one of FURTHER_GATEWAYS`,
+    }];
+  });
 }
 
 /** True where only this machine can reach `host`. */

@@ -52,7 +52,17 @@ export interface DatabaseAddress extends DatabaseHost {
   tls: TlsChoice | null;
 }
 
-/** Where a node of Redis is. */
+/** How sentinels are asked which server to use. */
+export interface SentinelChoice {
+  /** What they call the master that they watch. */
+  master: string;
+  /** Their own user; empty for the default one. */
+  user: string;
+  /** Their own password, a secret; empty for none. */
+  password: string;
+}
+
+/** Where a node of Redis is, or a sentinel that knows. */
 export interface RedisAddress {
   /** A name or an address, IPv6 without brackets. */
   host: string;
@@ -63,10 +73,16 @@ export interface RedisAddress {
   user: string;
   /** A secret; may be empty. */
   password: string;
+  /** Path of a file that holds the password instead; it is read for each connection anew. */
+  passwordFile?: string;
   /** Number of the database. */
   db: number;
   /** Null for a connection in clear text. */
   tls: TlsChoice | null;
+  /** Where host and port are those of a sentinel; user and password are for the server that it names. */
+  sentinel?: SentinelChoice;
+  /** Whether it belongs to a cluster; undefined where the server is to be asked. */
+  cluster?: boolean;
 }
 
 /** What was read, and everything that is wrong with it: sentences that go on after the setting's name. */
@@ -80,10 +96,17 @@ export interface ReadUrl<T> {
 const modes = ["disabled", "required", "verify-ca", "verify-identity"] as const;
 const tlsParameters = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"];
 const databaseParameters = ["socket", ...tlsParameters];
-const redisParameters = ["db", ...tlsParameters];
+const redisParameters = ["db", "password-file", "cluster", ...tlsParameters];
+const sentinelParameters = [
+  "db",
+  "password-file",
+  "sentinel-user",
+  "sentinel-password",
+  ...tlsParameters,
+];
 
-/** The port of a database where none is named. */
-const databasePort = 3306;
+/** The port where none is named. */
+const databasePort = 3306, redisPort = 6379, sentinelPort = 26379;
 
 /**
  * Takes a URL of several hosts apart, which no standard knows: those hosts, and the same URL with any one of them.
@@ -92,8 +115,9 @@ const databasePort = 3306;
  * @returns of a text that is no such URL itself, as the only one
  */
 export function splitHosts(text: string): { hosts: string[]; withHost: (host: string) => string } {
-  const [, before, authority, after] = /^([a-z]+:\/\/(?:[^/?#]*@)?)([^/?#@]+)([^]*)$/i.exec(text) ??
-    [];
+  const [, before, authority, after] =
+    /^([a-z+]+:\/\/(?:[^/?#]*@)?)([^/?#@]+)([^]*)$/i.exec(text) ??
+      [];
   if (authority === undefined) return { hosts: [""], withHost: () => text };
   return {
     hosts: authority.split(",").map((host) => host.trim()),
@@ -112,7 +136,7 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
   const url = URL.parse(withHost(hosts[0]!));
   if (url === null) return { address: nowhere, faults: ["is no URL"] };
   const faults: string[] = [];
-  const several = hosts.length === 1 ? [] : readHosts(hosts, faults);
+  const several = hosts.length === 1 ? [] : readHosts(hosts, databasePort, faults);
   const parameters = readParameters(url, databaseParameters, faults);
   const socket = parameters.get("socket");
   const tls = readTls(parameters, faults);
@@ -123,7 +147,7 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
     faults.push("has several hosts beside a Unix socket, which leads to one alone");
   }
   const address = {
-    ...databaseHostOf(url),
+    ...placeOf(url, databasePort),
     ...(several.length === 0 ? {} : { hosts: several }),
     ...(socket === undefined ? {} : { socket }),
     user: decode(url.username, "user name", faults),
@@ -134,20 +158,20 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
   return { address, faults };
 }
 
-function databaseHostOf(url: URL): DatabaseHost {
-  return { host: hostOf(url) || "127.0.0.1", port: Number(url.port || databasePort) };
+function placeOf(url: URL, defaultPort: number): DatabaseHost {
+  return { host: hostOf(url) || "127.0.0.1", port: Number(url.port || defaultPort) };
 }
 
 /** Several hosts, each of which has to be named, and only once. */
-function readHosts(names: readonly string[], faults: string[]): DatabaseHost[] {
+function readHosts(names: readonly string[], port: number, faults: string[]): DatabaseHost[] {
   const seen = new Set<string>();
   return names.flatMap((name) => {
     const url = URL.parse(`mysql://${name}/`);
     if (url === null || url.hostname === "") {
-      faults.push(`has "${name}" among its hosts, which is none; write a:3306,b:3306`);
+      faults.push(`has "${name}" among its hosts, which is none; write a:${port},b:${port}`);
       return [];
     }
-    const host = databaseHostOf(url);
+    const host = placeOf(url, port);
     const text = `${host.host}:${host.port}`;
     if (seen.has(text)) faults.push(`names the host ${text} twice`);
     seen.add(text);
@@ -165,19 +189,38 @@ const nowhere: DatabaseAddress & RedisAddress = {
   tls: null,
 };
 
+/** True for a URL that names sentinels. */
+export function isSentinelUrl(text: string): boolean {
+  return /^rediss?\+sentinel:/i.test(text.trim());
+}
+
+/** True for URLs that say themselves that they lead to a cluster. */
+export function isClusterUrl(text: string): boolean {
+  const nodes = readRedisUrls(text).address;
+  return nodes[0]!.sentinel === undefined && (nodes.length > 1 || nodes[0]!.cluster === true);
+}
+
 /**
  * Reads the URL or the comma-separated URLs of Redis.
  *
  * @param text `redis://`, `rediss://` (encrypted) or `unix:///path`; `?db=1` chooses a database, as a path
- * does
+ * does; or `redis+sentinel://user:pass@a:26379,b:26379/MASTER`, of which each host becomes an address
  */
 export function readRedisUrls(text: string): ReadUrl<RedisAddress[]> {
+  if (isSentinelUrl(text)) return readSentinelUrl(text.trim());
   const faults: string[] = [];
   const address = text.split(",").map((node) => readRedisUrl(node.trim(), faults));
   const ways = new Set(address.map(({ tls }) => JSON.stringify(tls)));
   if (ways.size > 1) faults.push("must encrypt the way to every node of a cluster alike");
-  if (address.length > 1 && address.some(({ db }) => db !== 0)) {
+  const isCluster = address.length > 1 || address[0]!.cluster === true;
+  if (isCluster && address.some(({ db }) => db !== 0)) {
     faults.push("names a database, of which a cluster has only one");
+  }
+  if (isCluster && address.some(({ socket }) => socket !== undefined)) {
+    faults.push("has a Unix socket, by which no cluster can be followed");
+  }
+  if (address.length > 1 && address.some(({ cluster }) => cluster === false)) {
+    faults.push("has several nodes, which are a cluster, and cluster=false");
   }
   return { address, faults: [...new Set(faults)] };
 }
@@ -189,28 +232,97 @@ function readRedisUrl(text: string, faults: string[]): RedisAddress {
     return nowhere;
   }
   const parameters = readParameters(url, redisParameters, faults);
-  const isEncrypted = url.protocol === "rediss:";
-  const chosen = tlsParameters.find((name) => parameters.has(name));
-  if (!isEncrypted && chosen !== undefined) {
-    faults.push(`has ${chosen}, but begins with ${url.protocol}//; write rediss:// to encrypt`);
-  }
-  if (isEncrypted && parameters.get("ssl-mode") === "disabled") {
-    faults.push("has ssl-mode=disabled, but begins with rediss://; write redis:// for clear text");
-  }
-  const tls = isEncrypted ? readTls(parameters, faults) : null;
   const isSocket = url.protocol === "unix:";
   const path = decode(url.pathname, "path", faults);
-  const db = parameters.get("db") ?? (isSocket ? "0" : path.slice(1) || "0");
-  if (!/^\d{1,5}$/.test(db)) faults.push(`must name the database by its number, not "${db}"`);
+  const cluster = parameters.get("cluster");
+  if (cluster !== undefined && cluster !== "true" && cluster !== "false") {
+    faults.push(`must have true or false as its cluster, not "${cluster}"`);
+  }
   return {
-    host: hostOf(url) || "127.0.0.1",
-    port: Number(url.port || 6379),
+    ...placeOf(url, redisPort),
     ...(isSocket ? { socket: path } : {}),
-    user: decode(url.username, "user name", faults),
-    password: decode(url.password, "password", faults),
-    db: Number(db),
-    tls: isEncrypted ? tls ?? { mode: "verify-identity" } : null,
+    ...readRedisUser(url, parameters, faults),
+    db: readDatabaseNumber(parameters.get("db") ?? (isSocket ? "" : path.slice(1)), faults),
+    tls: readRedisTls(url, parameters, faults),
+    ...(cluster === undefined ? {} : { cluster: cluster === "true" }),
   };
+}
+
+function readSentinelUrl(text: string): ReadUrl<RedisAddress[]> {
+  const { hosts, withHost } = splitHosts(text);
+  const url = URL.parse(withHost(hosts[0]!));
+  if (url === null) return { address: [nowhere], faults: ["is no URL"] };
+  const faults: string[] = [];
+  const places = readHosts(hosts, sentinelPort, faults);
+  const parameters = readParameters(url, sentinelParameters, faults);
+  const [master = "", path = "", ...rest] = decode(url.pathname.slice(1), "path", faults).split(
+    "/",
+  );
+  if (master === "") {
+    faults.push("must name the master after its sentinels: redis+sentinel://a:26379/MASTER");
+  }
+  if (rest.length > 0) faults.push("has more in its path than /MASTER/DATABASE");
+  const common = {
+    ...readRedisUser(url, parameters, faults),
+    db: readDatabaseNumber(parameters.get("db") ?? path, faults),
+    tls: readRedisTls(url, parameters, faults),
+    sentinel: {
+      master,
+      user: parameters.get("sentinel-user") ?? "",
+      password: parameters.get("sentinel-password") ?? "",
+    },
+  };
+  const address = (places.length > 0 ? places : [nowhere]).map(({ host, port }) => ({
+    host,
+    port,
+    ...common,
+  }));
+  return { address, faults: [...new Set(faults)] };
+}
+
+function readRedisUser(
+  url: URL,
+  parameters: Map<string, string>,
+  faults: string[],
+): Pick<RedisAddress, "user" | "password" | "passwordFile"> {
+  const password = decode(url.password, "password", faults);
+  const passwordFile = parameters.get("password-file");
+  if (passwordFile !== undefined && password !== "") {
+    faults.push("has a password beside password-file, of which one has to go");
+  }
+  return {
+    user: decode(url.username, "user name", faults),
+    password,
+    ...(passwordFile === undefined ? {} : { passwordFile }),
+  };
+}
+
+function readDatabaseNumber(text: string, faults: string[]): number {
+  if (text === "") return 0;
+  if (!/^\d{1,5}$/.test(text)) faults.push(`must name the database by its number, not "${text}"`);
+  return Number(text);
+}
+
+function readRedisTls(
+  { protocol }: URL,
+  parameters: Map<string, string>,
+  faults: string[],
+): TlsChoice | null {
+  const plain = protocol.replace(/^rediss/, "redis");
+  const encrypted = plain.replace(/^redis|^unix/, "rediss");
+  const chosen = tlsParameters.find((name) => parameters.has(name));
+  if (protocol !== encrypted) {
+    if (chosen !== undefined) {
+      faults.push(`has ${chosen}, but begins with ${protocol}//; write ${encrypted}// to encrypt`);
+    }
+    return null;
+  }
+  if (parameters.get("ssl-mode") === "disabled") {
+    faults.push(
+      `has ssl-mode=disabled, but begins with ${encrypted}//; write ${plain}// for clear text`,
+    );
+  }
+  return readTls(parameters, faults) ?? { mode: "verify-identity" };
 }
 
 /** An address of IPv6 stands in brackets in a URL, and nowhere else. */
@@ -300,6 +412,8 @@ const foreign: Readonly<Record<string, string>> = {
   socketpath: "socket",
   database: "db",
   dbnumber: "db",
+  passwordfile: "password-file",
+  sentinelusername: "sentinel-user",
 };
 
 /** What other drivers say for a mode. */
@@ -375,7 +489,8 @@ export function unreachable(
   listener?: EngineWay["listener"],
 ): EngineFault {
   const { host, port, socket: path, user, tls } = address;
-  const way = { setting, host, port, user, tls, listener };
+  const isSentinel = "sentinel" in address;
+  const way = { setting, host, port, user, tls, listener, isSentinel };
   const socket = refusedSocket(messageOf(error));
   if (socket !== undefined) {
     return new EngineFault(what, {

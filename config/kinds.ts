@@ -10,6 +10,7 @@
  * @module
  */
 
+import { parsePaymentRoute } from "../domain/payment/payment_route.ts";
 import { currencyProblem, isCurrency } from "../domain/money.ts";
 import {
   type NotificationChannel,
@@ -18,7 +19,7 @@ import {
 import { parseSender } from "../domain/notification/mail_address.ts";
 import { parseApiTokens } from "../domain/operation/api_token.ts";
 import { parseNetwork } from "../domain/operation/network.ts";
-import { readDatabaseUrl, readRedisUrls, splitHosts } from "./engine_url.ts";
+import { isSentinelUrl, readDatabaseUrl, readRedisUrls, splitHosts } from "./engine_url.ts";
 import { isWebhookSecret } from "./webhook_secret.ts";
 
 type Complain = (fault: string) => void;
@@ -96,6 +97,49 @@ export function oneOf<const T extends string>(...words: readonly [T, ...T[]]) {
   });
 }
 
+/** Secrets as Stripe gives them to endpoints of its webhooks: one, or two while one is replaced. */
+export function stripeSecrets() {
+  return readBy("`whsec_…`, one, or two separated by a comma", (text, complain) => {
+    const secrets = entriesOf(text);
+    if (secrets.length > 2 || !secrets.every((secret) => /^whsec_[\w+/=-]{8,}$/.test(secret))) {
+      complain("must be one or two of whsec_ as Stripe shows them");
+    }
+    return secrets;
+  });
+}
+
+/** As {@linkcode url}, or nothing. */
+export function optionalUrl(...protocols: string[]) {
+  const { values, read } = url(...protocols);
+  return readBy(values, (text, complain) => text === "" ? "" : read(text, complain));
+}
+
+/** Any of some words, each once, or none. */
+export function someOf<const T extends string>(...words: readonly [T, ...T[]]) {
+  const values = words.map((word) => `\`${word}\``).join(", ");
+  return readBy(`none, or some of ${values}, separated by commas`, (text, complain) => {
+    const names = entriesOf(text);
+    const known = words.filter((word) => names.includes(word));
+    if (known.length < names.length) {
+      complain(`must be some of ${words.join(", ")}, each once, not "${text}"`);
+    }
+    return known;
+  });
+}
+
+/** Rows of {@linkcode PaymentRoute}. */
+export function paymentRoutes() {
+  return readBy("rows separated by commas", (text, complain) =>
+    entriesOf(text).flatMap((entry) => {
+      const route = parsePaymentRoute(entry);
+      if (route === undefined) {
+        complain(`must be rows such as USD=http or */card=http, not "${entry}"`);
+        return [];
+      }
+      return [route];
+    }));
+}
+
 /** `1` for yes and `0` for no. */
 export function flag() {
   const word = oneOf("0", "1");
@@ -146,7 +190,15 @@ export function databaseUrl() {
 
 /** The URL of Redis, or those of a cluster's nodes. */
 export function redisUrls() {
-  return checkedBy("`redis://…`, `rediss://…`, `unix:///…`", (text) => {
+  const forms =
+    "`redis://…`, `rediss://…`, `unix:///…`, `redis+sentinel://…`, `rediss+sentinel://…`";
+  return checkedBy(forms, (text) => {
+    if (isSentinelUrl(text)) {
+      const { hosts, withHost } = splitHosts(text.trim());
+      const first = withHost(hosts[0]!);
+      const faults = urlFaults(first, ["redis+sentinel:", "rediss+sentinel:"]);
+      return URL.canParse(first) ? [...faults, ...readRedisUrls(text).faults] : faults;
+    }
     const nodes = text.split(",").map((node) => node.trim());
     const faults = nodes.flatMap((node) => urlFaults(node, ["redis:", "rediss:", "unix:"]));
     return nodes.every((node) => URL.canParse(node))

@@ -14,6 +14,8 @@ export interface Requirement {
   name: string;
   /** What the other setting must be, or have among its entries; without it, anything. */
   value?: string;
+  /** Another one that may have the value instead. */
+  orIn?: string;
   /** For people, after "is required with". */
   words: string;
 }
@@ -32,9 +34,22 @@ export interface Setting<T = unknown> {
   neededWith?: Requirement;
   /** Where it isn't needed, nobody looks at it, so that it may stay when what it is for is switched off. */
   isElseIgnored?: boolean;
+  /** It, or a password in it, must be kept from others: it may stand in a file, see `secret_files.ts`. */
+  isSecret?: boolean;
 }
 
-const http: Requirement = { name: "GATEWAY", value: "http", words: "GATEWAY=http" };
+const http: Requirement = {
+  name: "GATEWAY",
+  value: "http",
+  orIn: "FURTHER_GATEWAYS",
+  words: "GATEWAY=http",
+};
+const stripe: Requirement = {
+  name: "GATEWAY",
+  value: "stripe",
+  orIn: "FURTHER_GATEWAYS",
+  words: "GATEWAY=stripe",
+};
 const email: Requirement = { name: "NOTIFY_CHANNELS", value: "email", words: "the channel email" };
 const webhook: Requirement = {
   name: "NOTIFY_CHANNELS",
@@ -43,21 +58,43 @@ const webhook: Requirement = {
 };
 const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
 
+/** The payment providers that there are. */
+const providerNames = ["simulated", "http", "stripe"] as const;
+
 /** The settings by their names in {@linkcode Config}, in the order of the documentation. */
 export const settingsTable = {
   databaseUrl: {
     name: "DATABASE_URL",
+    isSecret: true,
     kind: kinds.databaseUrl(),
     meaning:
       "the database, `mysql://user:pass@host:3306/name`; several hosts (`a:3306,b:3306`) of which the one that takes changes " +
       "is used; `?socket=/path` for a Unix socket; " +
       "`ssl-mode`, `ssl-ca`, `ssl-cert`, `ssl-key` encrypt ([how](operating.md#the-way-to-the-engines))",
   },
+  readDatabaseUrl: {
+    name: "READ_DATABASE_URL",
+    fallback: "",
+    isSecret: true,
+    kind: kinds.databaseUrl(),
+    meaning:
+      "a replica of the database, or an address of several, that lists and exports of the API are read from " +
+      "([how](operating.md#a-replica-for-reading))",
+  },
+  readStalenessMs: {
+    name: "READ_STALENESS_MS",
+    fallback: "5000",
+    kind: kinds.integer(500, 3_600_000, "ms"),
+    meaning:
+      "what is older than this is in what is read from the replica, or the database itself is read",
+  },
   redisUrl: {
     name: "REDIS_URL",
+    isSecret: true,
     kind: kinds.redisUrls(),
     meaning: "Redis; `rediss://` is encrypted, with the same parameters; several node URLs, " +
-      "separated by commas, mean Redis Cluster",
+      "separated by commas, mean Redis Cluster, and one of them is enough; `redis+sentinel://user:pass@a:26379,b:26379/MASTER` " +
+      "asks sentinels ([how](operating.md#the-way-to-the-engines))",
   },
   requireSettings: {
     name: "REQUIRE_SETTINGS",
@@ -92,8 +129,16 @@ export const settingsTable = {
     meaning:
       "port to listen on; 0 for any free one; in front of private engines `8000+` unless set",
   },
+  healthPort: {
+    name: "HEALTH_PORT",
+    fallback: "0",
+    kind: kinds.integer(0, 65_535),
+    meaning:
+      "port, on all addresses, on which `consume` answers `/livez` and `/readyz` and nothing else; `0`: none",
+  },
   apiTokens: {
     name: "API_TOKENS",
+    isSecret: true,
     fallback: "",
     kind: kinds.apiTokens(),
     meaning: "who may use the API; `deno task token` makes an entry",
@@ -166,9 +211,23 @@ export const settingsTable = {
   gateway: {
     name: "GATEWAY",
     fallback: "simulated",
-    kind: kinds.oneOf("simulated", "http"),
+    kind: kinds.oneOf(...providerNames),
     meaning:
       "payment provider: `simulated` moves no money; the one that the books hold payments of",
+  },
+  furtherGateways: {
+    name: "FURTHER_GATEWAYS",
+    fallback: "",
+    kind: kinds.someOf(...providerNames),
+    meaning: "providers beside it: for money that they took earlier, and for `GATEWAY_ROUTES`",
+  },
+  gatewayRoutes: {
+    name: "GATEWAY_ROUTES",
+    fallback: "",
+    kind: kinds.paymentRoutes(),
+    meaning:
+      "which provider charges what, as `CURRENCY=PROVIDER` or `CURRENCY/METHOD=PROVIDER`, `*` for any, such as " +
+      "`USD=http,*/invoice=simulated`: the first that fits counts, and where none does, `GATEWAY` charges",
   },
   gatewayUrl: {
     name: "GATEWAY_URL",
@@ -180,12 +239,14 @@ export const settingsTable = {
   },
   gatewayToken: {
     name: "GATEWAY_TOKEN",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning: "bearer token for the provider; empty where it wants none",
   },
   gatewaySecrets: {
     name: "GATEWAY_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign the provider's callbacks",
@@ -202,6 +263,35 @@ export const settingsTable = {
     fallback: "2000",
     kind: kinds.integer(0, 3_600_000, "ms"),
     meaning: "how long the simulated gateway takes to answer",
+  },
+  stripeSecretKey: {
+    name: "STRIPE_SECRET_KEY",
+    isSecret: true,
+    fallback: "",
+    kind: kinds.anyText(),
+    meaning: "secret or restricted key of Stripe: it may write PaymentIntents and refunds",
+    neededWith: stripe,
+  },
+  stripeWebhookSecrets: {
+    name: "STRIPE_WEBHOOK_SECRETS",
+    isSecret: true,
+    fallback: "",
+    kind: kinds.stripeSecrets(),
+    meaning: "secrets that sign the webhooks of Stripe to `/payments/callback/stripe`",
+    neededWith: stripe,
+  },
+  stripeReturnUrl: {
+    name: "STRIPE_RETURN_URL",
+    fallback: "",
+    kind: kinds.optionalUrl("https:", "http:"),
+    meaning:
+      "where customers come back to whom their bank wants to see; empty: such a charge is declined",
+  },
+  stripeUrl: {
+    name: "STRIPE_URL",
+    fallback: "https://api.stripe.com",
+    kind: kinds.url("https:", "http:"),
+    meaning: "where Stripe is asked",
   },
   notifyChannels: {
     name: "NOTIFY_CHANNELS",
@@ -221,6 +311,7 @@ export const settingsTable = {
   },
   smtpUrl: {
     name: "SMTP_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.smtpUrl(),
     meaning: "mail server, such as `smtp://user:pass@host:587`",
@@ -229,6 +320,7 @@ export const settingsTable = {
   },
   notifyWebhookUrl: {
     name: "NOTIFY_WEBHOOK_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookUrl(),
     meaning: "where webhooks are posted to",
@@ -237,6 +329,7 @@ export const settingsTable = {
   },
   notifyWebhookSecrets: {
     name: "NOTIFY_WEBHOOK_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign webhooks",
@@ -251,6 +344,7 @@ export const settingsTable = {
   },
   webhookSecretsKey: {
     name: "WEBHOOK_SECRETS_KEY",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning:
@@ -265,12 +359,14 @@ export const settingsTable = {
   },
   alertWebhookUrl: {
     name: "ALERT_WEBHOOK_URL",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookUrl(),
     meaning: "where alerts are posted to when they are raised and resolved; empty for nowhere",
   },
   alertWebhookSecrets: {
     name: "ALERT_WEBHOOK_SECRETS",
+    isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
     meaning: "secrets that sign those posts",
@@ -290,6 +386,7 @@ export const settingsTable = {
   },
   erasureSecret: {
     name: "ERASURE_SECRET",
+    isSecret: true,
     fallback: "",
     kind: kinds.anyText(),
     meaning: "keeps the key out of the database by which people are known again whose data " +

@@ -7,11 +7,10 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { secureHeaders } from "hono/secure-headers";
 import { tracing } from "../streams/telemetry/tracing.ts";
 import { controlAccess, identifyCaller, neededScopes } from "./middleware/access.ts";
-import { bodyTimes } from "./middleware/body_times.ts";
-import type { Caller } from "./middleware/caller.ts";
+import { answerHeaders } from "./middleware/answer_headers.ts";
+import { answerMs, bodyTimes } from "./middleware/body_times.ts";
 import { conditional } from "./middleware/conditional.ts";
 import { cors } from "./middleware/cors.ts";
 import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashboard.ts";
@@ -32,14 +31,17 @@ import { bringsFile, importRoutes } from "./api/imports/imports.ts";
 import { kpiRoutes } from "./api/kpis/kpis.ts";
 import { refuseUnknownQuery, takesAnyQuery } from "./middleware/known_query.ts";
 import { limitBody } from "./middleware/limit_body.ts";
-import { limitRate } from "./middleware/limit_rate.ts";
+import { limitRate, rateCounter } from "./middleware/limit_rate.ts";
 import { limitStrangers } from "./middleware/limit_strangers.ts";
+import { logRequests } from "./middleware/log_requests.ts";
 import { metricRoutes } from "./api/operation/metrics.ts";
 import { notificationRoutes } from "./api/notifications/notifications.ts";
 import { openApiRoutes } from "./api/description/openapi.ts";
 import { problemPageRoutes } from "./api/description/problem_pages.ts";
 import { batchLimits, bringsBatch } from "./api/orders/batch_body.ts";
+import { orderTaker, type TakeOrder } from "./api/orders/order_placer.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
+import { plainOrders } from "./api/orders/plain_order.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
 import { bringsStockFile, productRoutes, stockFileAdvice } from "./api/products/products.ts";
 import { paymentRoutes } from "./api/payments/payments.ts";
@@ -60,12 +62,6 @@ const bodyBytes = 1_048_576;
  */
 const smallBytes = 32_768;
 
-/** For answers that are no pages. */
-const strictCsp = "default-src 'none'; frame-ancestors 'none'";
-
-/** Longest time for an answer, in milliseconds, for engines that hang instead of failing. */
-const answerMs = 15_000;
-
 /**
  * Makes the API.
  *
@@ -76,14 +72,14 @@ export function makeApp(deps: AppDeps): Hono {
   const sessions = makeSessions(deps);
   const strangers = limitStrangers(deps);
   const metrics = metricRoutes(deps);
+  const countRate = rateCounter(deps);
+  const takeOrder = orderTaker(deps);
 
   app.use(requestId());
   if (tracing) app.use(traceRequests());
   app.use(metrics.measure);
   app.use(logRequests(deps));
-  // Without a referrer, browsers would not say whose a form of our own is.
-  app.use(secureHeaders({ referrerPolicy: "same-origin" }));
-  app.use(finishAnswers());
+  app.use(...answerHeaders());
   app.use("/dashboard/*", tellSimulation(deps.config), problemPages());
   app.use(cors(deps.config));
   app.use(methodNotAllowed({
@@ -96,7 +92,7 @@ export function makeApp(deps: AppDeps): Hono {
   }));
   // Whatever is answered to a token counts against its limit, refusals among it.
   app.use(identifyCaller(deps.config, sessions));
-  app.use(limitRate(deps));
+  app.use(limitRate(countRate));
   app.use(guard(deps));
   app.use(controlAccess(strangers.refused));
   app.use(conditional());
@@ -109,22 +105,26 @@ export function makeApp(deps: AppDeps): Hono {
     if (c.req.header("accept")?.includes("text/html")) return c.redirect("/dashboard");
     return c.json({ routes: routesOf(app) });
   });
-  addRoutes(app, deps, metrics.routes);
+  addRoutes(app, deps, metrics.routes, takeOrder);
   app.route("/", sessionRoutes(deps, sessions, strangers.signIn));
   app.route("/", openApiRoutes(() => app));
   app.route("/", problemPageRoutes());
 
   app.onError(problemHandler(deps));
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
+  const plain = plainOrders(deps, { countRate, takeOrder, recordRequest: metrics.record });
+  const layered = app.fetch;
+  app.fetch = (request, facts, ...rest) =>
+    plain(request, facts ?? {}) ?? layered(request, facts, ...rest);
   return app;
 }
 
 /** The routes of every resource, and the pages. */
-function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
+function addRoutes(app: Hono, deps: AppDeps, metrics: Hono, takeOrder: TakeOrder): void {
   const runs = importRuns(deps);
   app.route("/", healthRoutes(deps));
   app.route("/", kpiRoutes(deps));
-  app.route("/", orderRoutes(deps));
+  app.route("/", orderRoutes(deps, takeOrder));
   app.route("/", refundRoutes(deps));
   app.route("/", refundByHandRoutes(deps));
   app.route("/", paymentDecisionRoutes(deps));
@@ -142,19 +142,6 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono): void {
   app.route("/", verificationRoutes(deps));
   app.route("/", metrics);
   app.route("/dashboard", dashboardRoutes(deps, runs));
-}
-
-/** Says what goes for every answer that does not say it itself. */
-function finishAnswers(): MiddlewareHandler {
-  return async (c, next) => {
-    await next();
-    const { headers } = c.res;
-    // A page says itself what it needs.
-    if (!headers.has("content-security-policy")) headers.set("content-security-policy", strictCsp);
-    if (!headers.has("cache-control")) headers.set("cache-control", "no-store");
-    // Nobody will read it, and whatever makes it must come to an end.
-    if (c.req.method === "HEAD") await c.res.body?.cancel();
-  };
 }
 
 /** Limits the bodies of requests, those of anybody and of forms more; a file has limits of its own. */
@@ -211,25 +198,4 @@ function routesOf(app: Hono): string[] {
     .filter(({ method, path }) => method !== "ALL" && !path.startsWith("/dashboard"))
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
   return [...new Set(routes)];
-}
-
-/** A path without whom it names: the log keeps no personal data. */
-function unnamedPath(path: string): string {
-  return path.replace(/^\/customers\/.*/s, "/customers/…");
-}
-
-/** One line a request: as a warning where it failed, else for debugging only. */
-function logRequests({ log }: AppDeps): MiddlewareHandler {
-  return async (c, next) => {
-    const start = performance.now();
-    await next();
-    log[c.res.status >= 500 ? "warn" : "debug"]("request", {
-      request_id: c.get("requestId") as string,
-      actor: (c.get("caller") as Caller | undefined)?.actor,
-      method: c.req.method,
-      path: unnamedPath(c.req.path),
-      status: c.res.status,
-      ms: Math.round(performance.now() - start),
-    });
-  };
 }

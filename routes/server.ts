@@ -13,6 +13,7 @@ import { pause } from "../streams/timing/pause.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
+import { keepReplica } from "./keep_replica.ts";
 import { typed } from "../runtime/typed.ts";
 import type { AppDeps } from "./deps.ts";
 import { openApiBytes } from "./api/description/openapi.ts";
@@ -68,7 +69,10 @@ async function serveHeld(
   else log.debug("temporary files", found);
   const { failed } = await countFigures(deps, signal);
   const background = new Set<Promise<void>>();
-  const app = makeApp({ ...deps, stopping: signal, background });
+  const reads = deps.processId === undefined
+    ? undefined
+    : keepReplica({ ...deps, processId: deps.processId }, signal);
+  const app = makeApp({ ...deps, reads, stopping: signal, background });
   await openApiBytes(app);
   const server = listen(deps, app.fetch, { ...options, onListening });
   const stopped = Promise.withResolvers<void>();

@@ -32,6 +32,7 @@ import { replaceContent, restartReservation } from "../db/orders/order_edits.ts"
 import { deleteShortages } from "../db/orders/shortages.ts";
 import { type ChargeFacts, lockOrders, readCharges, readItems } from "../db/orders/orders.ts";
 import { mayOlderRead, readInstallation } from "../db/payments/installation.ts";
+import { readInstructions } from "../db/payments/payment_instructions.ts";
 import { readDisputes } from "../db/payments/payment_disputes.ts";
 import { insertSupersededCharge } from "../db/payments/superseded_charges.ts";
 import { unknownSkuFault } from "../domain/catalog/unknown_sku.ts";
@@ -54,6 +55,10 @@ import type { ItemNeed, OrderStatus } from "../domain/order/order.ts";
 import { orderTag } from "../domain/order/order_tag.ts";
 import { sumNeeds } from "../domain/order/reserve.ts";
 import type { PaidAtSource } from "../domain/order/source_payment.ts";
+import {
+  instructionsText,
+  type PaymentInstructions,
+} from "../domain/payment/payment_instructions.ts";
 import { chargeKeyOf, furtherKeyOf } from "../domain/payment/payment_key.ts";
 import { stockArrivedMessages } from "../streams/stock/stock_arrived_messages.ts";
 import { leaveQueues } from "../streams/stock/stock_queue.ts";
@@ -281,10 +286,22 @@ async function judge(
       paidBy: payment?.status === "paid" ? paymentKey(payment) : null,
     },
     differs,
+    paysOtherwise: await paysOtherwise(tx, orderId, candidate.order),
   });
   if (decision.kind !== "refused") return { known, charge, decision, now };
   const text = refusalText(decision.because, orderId);
   throw new WorkflowError("order_not_editable", `Cannot edit order ${orderId}: ${text}`);
+}
+
+/** Whether an order is to be paid with something else than was said before. */
+async function paysOtherwise(
+  tx: Queryable,
+  orderId: number,
+  { instructions }: IncomingOrder,
+): Promise<boolean> {
+  const before = (await readInstructions(tx, [orderId])).get(orderId);
+  const textOf = (said: PaymentInstructions | undefined) => said && instructionsText(said);
+  return textOf(before) !== textOf(instructions);
 }
 
 /** Edits an order, or finds that there is nothing to edit any more. */

@@ -85,11 +85,15 @@ export async function placeAndPublish<B extends BroughtOrder>(
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
     inTransaction: async (tx, inserted) => {
-      const found = await readOrderSummaries(tx, [...inserted.values()]);
-      for (const [id, order] of found) summaries.set(id, order);
-      const added = [...inserted].map(([order, id]) => ({
+      const known = [...inserted.values()];
+      const found = await readOrderSummaries(
+        tx,
+        known.filter(({ summary }) => summary === undefined).map(({ id }) => id),
+      );
+      for (const { id, summary = found.get(id)! } of known) summaries.set(id, summary);
+      const added = [...inserted].map(([order, { id }]) => ({
         brought: broughtOf.get(order)!,
-        order: found.get(id)!,
+        order: summaries.get(id)!,
       }));
       await options.inTransaction?.(tx, added);
     },

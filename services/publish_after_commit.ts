@@ -7,6 +7,7 @@
 import { messageOf } from "../domain/errors.ts";
 import type { Lane } from "../domain/messages/lane.ts";
 import { type Message, orderIdOf } from "../domain/messages/messages.ts";
+import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
 import type { Database } from "../db/connection/database.ts";
 import { publishWhenBack } from "../streams/recovery/owed_messages.ts";
@@ -31,6 +32,7 @@ const maxWaitMs = 2_000;
  * Publishes messages about what has been committed. Redis being away is no error to the caller: the database
  * holds the work, this process publishes it when Redis is back, and the sweep what nobody knows of.
  *
+ * @throws {LeftDatabaseError} where that database does not count any more
  * @param options.lane see `publish`
  * @param options.oncePerOrder skip orders that were published before
  * @param options.traceparents by order, the traces that the messages belong to; by default the running one
@@ -49,6 +51,8 @@ export async function publishAfterCommit(
     const published = publish(deps, enqueued, { ...options, committed: true });
     await withDeadline(maxWaitMs, "Redis", published);
   } catch (error) {
+    // It is not there for anybody else: nobody may be told that it was taken.
+    if (error instanceof LeftDatabaseError) throw error;
     deps.log.warn("publishing failed, it will be repeated", {
       messages: messages.length,
       first_order_id: orderIdOf(messages[0]!),

@@ -18,15 +18,18 @@ export type Recovered = Extract<RecoverReport, { kind: "recovered" }>;
  *
  * @param operator who asks for it, for the audit log
  * @param options.waitMs how long to wait for another process that is recovering
- * @throws {WorkflowError} `unavailable` where that does not end, or processes are alive that count by other settings
+ * @param options.accept they say as well that this database counts, although Redis knows another one or another history
+ * @throws {WorkflowError} `unavailable` where that does not end, or processes are alive that count by other settings, or it
+ * is another database and nobody says that it counts
  */
 export async function recoverWork(
   deps: RecoverDeps,
   operator: Operator,
-  options: { waitMs: number },
+  options: { waitMs: number; accept?: boolean },
 ): Promise<Recovered> {
   const subject = { kind: "system", id: "work" } as const;
-  return await auditedBeyond(deps, { operator, action: "work.recover", subject }, async () => {
+  const action = options.accept === true ? "database.accept" : "work.recover";
+  return await auditedBeyond(deps, { operator, action, subject }, async () => {
     const basis = await holdBasis(deps);
     const report = await recover(deps, options).finally(() => basis.release());
     if (report.kind === "busy") {

@@ -6,12 +6,12 @@
 
 import type { ChargeFacts } from "../db/orders/orders.ts";
 import { readOrderOfChargeKey } from "../db/payments/charge_keys.ts";
+import { insertAttempts } from "../db/payments/payment_attempts.ts";
 import { mayOlderRead } from "../db/payments/installation.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Lane } from "../domain/messages/lane.ts";
 import { encodeMessage } from "../domain/messages/messages.ts";
 import { orderOfOldKey } from "../domain/payment/payment_key.ts";
-import { httpGatewayName } from "../streams/payments/http_gateway.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
@@ -20,6 +20,8 @@ const rememberSeconds = 900;
 
 /** An answer whose signature is good. */
 export interface ProviderCallback {
+  /** Name of the provider whose word it is. */
+  provider: string;
   /** Of the sending; a repetition has the same. */
   id: string;
   outcome: "succeeded" | "declined";
@@ -31,6 +33,8 @@ export interface ProviderCallback {
   currency: string;
   /** The provider's name of the charge. */
   providerRef: string;
+  /** The provider's words for why. */
+  says?: string | null;
   /** Where it came from, for the log. */
   address: string;
 }
@@ -47,7 +51,7 @@ export async function takeCallback(
   callback: ProviderCallback,
 ): Promise<"taken" | "duplicate"> {
   const { db, redis, keys } = deps;
-  const seenKey = `${keys.callback}${callback.id}`;
+  const seenKey = `${keys.callback}${seenName(callback)}`;
   if (await redis.exists(seenKey) === 1) return "duplicate";
   const order = await findOrder(deps, callback);
   const { id: orderId, superseded } = order;
@@ -61,14 +65,33 @@ export async function takeCallback(
       amountCents: callback.amountCents,
       currency: callback.currency,
       outcome: callback.outcome,
-      provider: httpGatewayName,
+      provider: callback.provider,
       ...(tellsKey ? { key: callback.idempotencyKey } : {}),
       providerRef: callback.providerRef,
     },
   }], { lane: await laneOf(deps, order) });
+  // Told before it is marked: where that fails, the provider sends it again.
+  await insertAttempts(db, [{
+    orderId,
+    refundId: null,
+    provider: callback.provider,
+    key: callback.idempotencyKey,
+    kind: "callback",
+    outcome: callback.outcome,
+    amountCents: callback.amountCents,
+    currency: callback.currency,
+    providerRef: callback.providerRef,
+    says: callback.says ?? null,
+    ageMs: 0,
+  }]);
   // Only now: an answer that was marked and not published would be lost.
   await redis.set(seenKey, "1", "EX", rememberSeconds);
   return "taken";
+}
+
+/** Ids are each provider's own. Those of `http` stand alone, as they did before there were others. */
+function seenName({ provider, id }: ProviderCallback): string {
+  return provider === "http" ? id : `${provider}:${id}`;
 }
 
 /** The lane in which the answer is waited for: answers to a file's charges are as many as its orders. */
@@ -85,8 +108,8 @@ async function findOrder(
   { db, log }: Pick<ServiceDeps, "db" | "log">,
   callback: ProviderCallback,
 ): Promise<ChargeFacts> {
-  const { idempotencyKey, amountCents, currency, address } = callback;
-  const order = await readOrderOfChargeKey(db, httpGatewayName, idempotencyKey, {
+  const { provider, idempotencyKey, amountCents, currency, address } = callback;
+  const order = await readOrderOfChargeKey(db, provider, idempotencyKey, {
     amountCents,
     currency,
   });

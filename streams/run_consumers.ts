@@ -21,7 +21,8 @@ import type { Turn } from "./queue/work.ts";
 import { deliverWebhooks } from "./webhooks/deliver_webhooks.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
 import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
-import { gatewayOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
+import type { Gateways } from "./payments/gateway.ts";
+import { gatewaysOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
@@ -102,7 +103,7 @@ interface Running {
   groups: readonly Group[];
   /** Name of the consumers that help nobody. */
   name: string;
-  gateway: ConsumerDeps["gateway"];
+  gateways: Required<Gateways>;
   consumers: Consumer[];
   live: LiveWatch;
   gate: PaymentsGate;
@@ -121,7 +122,7 @@ async function runGroups(
   const { config, log } = deps;
   const wanted = options.groups.length === 0 ? groups : [...new Set(options.groups)];
   const name = newConsumerName(hostname());
-  const gateway = gatewayOf(config);
+  const gateways = gatewaysOf(config);
   if (wanted.includes("payments") || wanted.includes("refunds")) {
     await refuseUnknownProviders(deps);
     warnOfSimulation(deps);
@@ -145,7 +146,7 @@ async function runGroups(
     options,
     groups: wanted,
     name,
-    gateway,
+    gateways,
     consumers: [],
     live,
     gate,
@@ -227,7 +228,7 @@ async function runLane(running: Running, group: Group, lane: Lane): Promise<void
 }
 
 function consumerOf(
-  { deps, databases, options, gateway, live, gate }: Running,
+  { deps, databases, options, gateways, live, gate }: Running,
   group: Group,
   { lane, blocking, name, helps }: {
     lane: Lane;
@@ -242,7 +243,7 @@ function consumerOf(
     db: databases[lane],
     lane,
     blocking,
-    gateway,
+    ...gateways,
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
     missingRowMs: missingRowBackoffs * config.retryBackoffMs,

@@ -67,7 +67,7 @@ const packages: Readonly<Record<string, RegExp>> = {
   runtime: /^node:/,
   db: /^(mysql2\/promise$|node:)/,
   streams:
-    /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|node:)/,
+    /^(ioredis$|csv-parse\/sync$|yauzl$|saxes$|@opentelemetry\/api$|@std\/csv\/|nodemailer$|standardwebhooks$|stripe$|node:)/,
   // What talks to the engines stands behind db and streams.
   services: /^(zod$|node:)/,
   routes: /^(?!mysql2|ioredis)/,

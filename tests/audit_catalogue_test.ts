@@ -119,6 +119,9 @@ const apiRows: Record<string, Row> = {
     action: "webhook_endpoint.retry",
     path: "/webhook-endpoints/999/retry",
   },
+  "POST /payments/callback/:provider": {
+    why: "a payment provider's word, signed by it; no operator",
+  },
   "POST /payments/callback": { why: "the payment provider's word, signed by it; no operator" },
   "POST /streams/:group/pause": { action: "group.pause", path: "/streams/orders/pause" },
   "POST /streams/:group/resume": { action: "group.resume", path: "/streams/orders/resume" },
@@ -152,6 +155,11 @@ const pageRows: Record<string, Row> = {
     action: "given_twice.dismiss",
     path: "/dashboard/given-twice/999/dismiss",
     form: { ...decided, reason: "returned" },
+  },
+  "POST /dashboard/losses/:id{[0-9]{1,15}}/reconcile": {
+    action: "loss.reconcile",
+    path: "/dashboard/losses/999/reconcile",
+    form: { ...decided, note: "sent again" },
   },
   "POST /dashboard/imports": {
     action: "import.start",
@@ -289,9 +297,10 @@ const commandRows: Record<string, AuditAction[] | string> = {
   gateway: "simulates a provider; has no database",
   import: ["import.start", "order.edit"],
   kpis: ["kpis.rebuild"],
+  losses: ["loss.reconcile"],
   migrate:
     "changes the schema, of which the table of migrations tells; the log may not be there yet",
-  recover: ["work.recover"],
+  recover: ["work.recover", "database.accept"],
   refund: ["refund.request", "refund.complete", "refund.refuse", "payment.returned"],
   retry: ["order.retry"],
   serve: "serves the routes above",

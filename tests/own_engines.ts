@@ -1,56 +1,48 @@
-import mysql from "mysql2/promise";
+import { cp } from "node:fs/promises";
 import { join } from "node:path";
+import { type Administer, createAdministrator } from "../tools/engines/administrator.ts";
 import { type DatabaseEngine, startDatabase } from "../tools/engines/database.ts";
 import { type RedisEngine, startRedis } from "../tools/engines/redis.ts";
 
 /** A server of a test's own, whose settings it may change while it runs. */
 export interface OwnDatabase extends DatabaseEngine {
+  /** Of the user `administrator`, who may do everything. */
+  readonly administratorPassword: string;
   /** Runs statements as somebody who may do everything. */
-  administer(...statements: string[]): Promise<Record<string, string | number>[]>;
+  administer: Administer;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Starts a database server of the suite's kind that ends with the test. */
-export async function ownDatabase(extra: string[] = []): Promise<OwnDatabase> {
+/**
+ * Starts a database server of the suite's kind that ends with the test.
+ *
+ * @param like a server that has ended, of whose folder this one begins with a copy
+ */
+export async function ownDatabase(
+  extra: string[] = [],
+  like?: OwnDatabase,
+): Promise<OwnDatabase> {
   const dir = await Deno.makeTempDir({ prefix: "orders_own_" });
-  const password = crypto.randomUUID();
-  const initFile = join(dir, "administrator.sql");
-  await Deno.writeTextFile(
-    initFile,
-    `create user if not exists 'administrator'@'%' identified by '${password}';\n` +
-      "grant all privileges on *.* to 'administrator'@'%' with grant option;\n",
-  );
+  if (like !== undefined) await cp(like.dir, dir, { recursive: true });
+  const administrator = await createAdministrator(dir, like?.administratorPassword);
   const engine = await startDatabase({
     engine: Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb",
     dir,
     durable: false,
     temporary: true,
     bufferPoolMb: 64,
-    extra: [`--init-file=${initFile}`, ...extra],
+    extra: [...(like === undefined ? [administrator.argument] : []), ...extra],
   });
   return {
     ...engine,
+    administratorPassword: administrator.password,
     get pid() {
       return engine.pid;
     },
     get exited() {
       return engine.exited;
     },
-    async administer(...statements) {
-      const connection = await mysql.createConnection({
-        host: "127.0.0.1",
-        port: engine.port,
-        user: "administrator",
-        password,
-      });
-      try {
-        let rows: unknown = [];
-        for (const sql of statements) [rows] = await connection.query(sql);
-        return rows as Record<string, string | number>[];
-      } finally {
-        await connection.end();
-      }
-    },
+    administer: administrator.on(engine),
     async [Symbol.asyncDispose]() {
       await engine.stop();
       await Deno.remove(dir, { recursive: true }).catch(() => {});

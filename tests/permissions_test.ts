@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readDatabaseUrl, unreachable } from "../config/engine_url.ts";
+import { fileVariable, secretSettings } from "../config/secret_files.ts";
 import { settings } from "../config/settings.ts";
 import { taskArguments } from "../tools/engines/task_arguments.ts";
 
@@ -117,7 +118,8 @@ Deno.test("the set app names the settings, and neither programs nor whole folder
     write: string[];
     sys: string[];
   };
-  const allow = [...settings.map(({ name }) => name), "USER", "INIT_CWD", "NODE_ENV"];
+  const files = secretSettings.map(({ name }) => fileVariable(name));
+  const allow = [...settings.map(({ name }) => name), ...files, "USER", "INIT_CWD", "NODE_ENV"];
   assert.deepEqual(env, { allow, ignore: true }, "deno task docs brings them up to date");
   assert.deepEqual([net, sys, others], [true, ["hostname"], {}]);
   for (const path of write.filter((path) => !path.endsWith(".sock"))) {

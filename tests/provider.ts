@@ -8,7 +8,7 @@ import { paymentProvider, type ProviderOptions } from "../commands/payment_provi
 import { parseConfig } from "../config/config.ts";
 import { makeApp } from "../routes/app.ts";
 import type { Gateway } from "../streams/payments/gateway.ts";
-import { httpGateway } from "../streams/payments/http_gateway.ts";
+import { httpGateway } from "../streams/payments/providers/http.ts";
 import { providerSecret } from "./routes/api/payments/callbacks.ts";
 import { openWorkflow, type Workflow } from "./workflow.ts";
 

@@ -19,6 +19,7 @@ import { endOldKeys, readInstallation } from "../db/payments/installation.ts";
 import { readCharges, readOrders } from "../db/orders/orders.ts";
 import type { Queryable } from "../db/connection/database.ts";
 import { chargeKeyOf } from "../domain/payment/payment_key.ts";
+import type { PaymentRoute } from "../domain/payment/payment_route.ts";
 import { consumeOnce, ensureGroup } from "../streams/queue/consumer.ts";
 import {
   type Consumer,
@@ -27,7 +28,8 @@ import {
   makeConsumer,
 } from "../streams/workflow/consumer.ts";
 import type { Turn } from "../streams/queue/work.ts";
-import { type Gateway, simulatedGateway, simulatedRef } from "../streams/payments/gateway.ts";
+import type { Gateway } from "../streams/payments/gateway.ts";
+import { simulatedGateway, simulatedRef } from "../streams/payments/providers/simulated.ts";
 import { keysFor } from "../streams/redis/keys.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { isDrained } from "../streams/run_consumers.ts";
@@ -37,6 +39,8 @@ import { type TestContext, testContext } from "./support.ts";
 /** What a test may choose. */
 export interface WorkflowOptions {
   gateway?: Gateway;
+  otherGateways?: readonly Gateway[];
+  routes?: readonly PaymentRoute[];
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
@@ -44,6 +48,10 @@ export interface WorkflowOptions {
   notifyChannels?: NotificationChannel[];
   onShortage?: "fail" | "wait";
   consumer?: Partial<ConsumerOptions>;
+  /** A database that is migrated, and a key prefix, which somebody else closes. */
+  place?: TestContext;
+  /** Of a server of the test's own; default: a database on that of the suite. */
+  databaseUrl?: string;
 }
 
 /** The workflow, one consumer a group. */
@@ -76,10 +84,11 @@ const maxTurns = 10_000;
 
 /** Opens a workflow in a database and under a key prefix of its own. */
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
-  const test = await testContext(name);
-  await migrate(test.databaseUrl);
-  const db = await openDatabase(test.databaseUrl);
-  await endOldKeys(db);
+  const test = options.place ?? await testContext(name);
+  const databaseUrl = options.databaseUrl ?? test.databaseUrl;
+  if (options.place === undefined) await migrate(databaseUrl);
+  const db = await openDatabase(databaseUrl);
+  if (options.place === undefined) await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);
   const blocking = await openBlockingRedis(test.redisUrl);
   const baseCurrency = options.baseCurrency ?? "EUR";
@@ -90,6 +99,8 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     blocking,
     keys,
     gateway: options.gateway ?? simulatedGateway({ delayMs: 0 }),
+    otherGateways: options.otherGateways ?? [],
+    routes: options.routes ?? [],
     log: silentLog,
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),

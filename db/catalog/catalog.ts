@@ -20,6 +20,8 @@ import {
 import { guestIdOf, guestPrefix } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { listRows } from "../connection/insert_once.ts";
+import { inParts } from "../connection/packet_size.ts";
 import {
   latestErasure,
   readErased,
@@ -377,10 +379,10 @@ export async function writeDescriptions(
   const customers = await unerased(db, catalog, changed(catalog.customers, options.everyDate));
   const products = changed(catalog.products, options.everyDate);
   for (const rows of chunks(customers)) {
-    await db.transaction((tx) => describeCustomers(tx, rows));
+    await inParts(rows, (part) => db.transaction((tx) => describeCustomers(tx, part)));
   }
   for (const rows of chunks(products)) {
-    await db.transaction((tx) => describeProducts(tx, rows));
+    await inParts(rows, (part) => db.transaction((tx) => describeProducts(tx, part)));
   }
   for (const [, entry] of [...customers, ...products]) entry.stored = entry.latest!;
 }
@@ -490,7 +492,7 @@ async function findCustomers(
     const rows = await db.query(
       `
       select id, external_id, email, name, first_email, first_name, described_by
-      from customers
+      from customers force index (customers_external_id)
       where external_id in (?)
       union all
       select ${latestErasure}, null, null, null, null, null, null`,
@@ -517,7 +519,7 @@ async function findProducts(db: Queryable, skus: string[]) {
     const rows = await db.query(
       `
       select id, sku, name, price_cents, described_by
-      from products
+      from products force index (products_sku)
       where sku in (?)`,
       [part],
     );
@@ -533,22 +535,23 @@ function stored<T>(row: Row, text: T): Described<T> {
   return { text, by: String(row.described_by) };
 }
 
-function createCustomers(tx: Queryable, rows: [string, Described<CustomerText>][]) {
-  return tx.run(
+function createCustomers(tx: Queryable, rows: readonly [string, Described<CustomerText>][]) {
+  const listed = listRows(
+    "(?, ?, ?, ?, ?)",
+    rows.map(([key, { text, by }]) => [
+      key,
+      text.email,
+      text.name,
+      by,
+      key.startsWith(guestPrefix) ? 1 : 0,
+    ]),
+  );
+  return tx.runText(
     `
     insert into customers (external_id, email, name, described_by, guest)
-    select j.external_id, j.email, j.name, j.described_by, left(j.external_id, ?) = ?
-    from json_table(?, '$[*]' columns (
-      external_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
-      email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
-      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[2]',
-      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
+    values ${listed.sql}
     on duplicate key update external_id = customers.external_id`,
-    [
-      guestPrefix.length,
-      guestPrefix,
-      JSON.stringify(rows.map(([key, { text, by }]) => [key, text.email, text.name, by])),
-    ],
+    listed.values,
   );
 }
 
@@ -557,21 +560,23 @@ function createProducts(
   rows: [string, Described<ProductText>][],
   initialStock: number,
 ) {
-  return tx.run(
+  const listed = listRows(
+    "(?, ?, ?, ?, ?, ?)",
+    rows.map(([key, { text, by }]) => [
+      key,
+      text.name,
+      text.priceCents,
+      by,
+      initialStock,
+      initialStock,
+    ]),
+  );
+  return tx.runText(
     `
     insert into products (sku, name, price_cents, described_by, stock_qty, received_qty)
-    select j.sku, j.name, j.price_cents, j.described_by, ?, ?
-    from json_table(?, '$[*]' columns (
-      sku varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
-      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
-      price_cents bigint path '$[2]',
-      described_by varchar(96) character set utf8mb4 collate utf8mb4_bin path '$[3]')) j
+    values ${listed.sql}
     on duplicate key update sku = products.sku`,
-    [
-      initialStock,
-      initialStock,
-      JSON.stringify(rows.map(([key, { text, by }]) => [key, text.name, text.priceCents, by])),
-    ],
+    listed.values,
   );
 }
 
@@ -602,7 +607,10 @@ async function lockRows<T extends { id: number }>(
 
 // The rows exist: inserting them only leads to the update, by primary key and in the order of the ids.
 
-async function describeCustomers(tx: Queryable, known: [string, CatalogEntry<CustomerText>][]) {
+async function describeCustomers(
+  tx: Queryable,
+  known: readonly [string, CatalogEntry<CustomerText>][],
+) {
   const rows = await lockRows(tx, "customers", known);
   if (rows.length === 0) return;
   await tx.run(
@@ -631,7 +639,10 @@ async function describeCustomers(tx: Queryable, known: [string, CatalogEntry<Cus
   );
 }
 
-async function describeProducts(tx: Queryable, known: [string, CatalogEntry<ProductText>][]) {
+async function describeProducts(
+  tx: Queryable,
+  known: readonly [string, CatalogEntry<ProductText>][],
+) {
   const rows = await lockRows(tx, "products", known);
   if (rows.length === 0) return;
   await tx.run(

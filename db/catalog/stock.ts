@@ -7,6 +7,7 @@
 import { firstStock, type MovementKind, type StockUnits } from "../../domain/catalog/stock.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { listRows } from "../connection/insert_once.ts";
 
 /** A product's units. */
 export interface ProductStock extends StockUnits {
@@ -100,16 +101,16 @@ export async function insertProducts(
   products: readonly { sku: string; name: string; priceCents: number }[],
 ): Promise<void> {
   if (products.length === 0) return;
-  await tx.run(
+  const listed = listRows(
+    "(?, ?, ?, 0, 0)",
+    products.map(({ sku, name, priceCents }) => [sku, name, priceCents]),
+  );
+  await tx.runText(
     `
     insert into products (sku, name, price_cents, stock_qty, received_qty)
-    select j.sku, j.name, j.price_cents, 0, 0
-    from json_table(?, '$[*]' columns (
-      sku varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
-      name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[1]',
-      price_cents bigint path '$[2]')) j
+    values ${listed.sql}
     on duplicate key update sku = products.sku`,
-    [JSON.stringify(products.map(({ sku, name, priceCents }) => [sku, name, priceCents]))],
+    listed.values,
   );
 }
 

@@ -134,11 +134,13 @@ export function withoutSecrets(url: string): string {
 /** Bytes of rows that are read as one text, see `packed_rows.ts`: far more than a batch needs. */
 const maxPackedBytes = 64 * 1024 * 1024;
 
-/** What every connection is told first: nothing depends on the server's defaults. */
+/** What every connection is told, by which statements and times mean the same wherever they go. */
+export const sameMeaning = "set time_zone = '+00:00', " +
+  "sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'";
+
+/** What every connection of a pool is told first: nothing depends on the server's defaults. */
 export const sessionSettings = [
-  "set time_zone = '+00:00', " +
-  "sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', " +
-  `innodb_lock_wait_timeout = ${lockWaitSeconds}, group_concat_max_len = ${maxPackedBytes}`,
+  `${sameMeaning}, innodb_lock_wait_timeout = ${lockWaitSeconds}, group_concat_max_len = ${maxPackedBytes}`,
   "set names utf8mb4 collate utf8mb4_unicode_ci",
   "set session transaction isolation level read committed",
 ];

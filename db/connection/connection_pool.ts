@@ -6,9 +6,8 @@
 
 import mysql from "mysql2/promise";
 import { setTimeout as sleep } from "node:timers/promises";
-import { isDenied } from "../../domain/operation/engine_fault.ts";
 import { type ConnectionWay, hostOf, streamTo } from "./connection.ts";
-import { readAccount } from "./grants.ts";
+import { noteAccount } from "./grants.ts";
 import { type HostChoice, isSameHost, refuseReadOnly, toWritableHost } from "./host_choice.ts";
 import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
@@ -195,7 +194,7 @@ async function noteFault(
     generations.renew();
   }
   if (isWrongServer(error)) choice?.leave(hostOf(connection));
-  if (isDenied(error)) error.account = await readAccount(connection).catch(() => undefined);
+  await noteAccount(connection, error);
 }
 
 function countsOf(

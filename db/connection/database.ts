@@ -11,7 +11,7 @@ import { type ConnectionCounts, type ConnectionPool, openPool } from "./connecti
 import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
 import { sessionsOf } from "./session.ts";
-import { type TransactionOptions, transactorOf } from "./transaction.ts";
+import { againAfterDeadlock, type TransactionOptions, transactorOf } from "./transaction.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
@@ -54,7 +54,7 @@ export interface Database extends Queryable {
   connections(): ConnectionCounts;
   /** Has every connection looked at before it is used for the first time, those that are open as well. */
   guard(guard: ConnectionGuard): void;
-  /** Has the guard, where there is one, look at every connection again before it is used. */
+  /** Has the guard, where there is one, look at every connection again before it is used, and forgets the last step. */
   lookAgain(): void;
   /** Asks before every statement and transaction whether this process may work at all. */
   gate(gate: Gate): void;
@@ -122,21 +122,26 @@ export async function openDatabase(
 
   const guarded = guardedPool(pool, sessions.on);
   const transactor = transactorOf(sessions);
+  const alone = <T>(use: ConnectionPool["use"], ask: (one: Queryable) => Promise<T>) =>
+    againAfterDeadlock(() => use((connection) => ask(sessions.on(connection))));
   const databaseOn = (
     use: ConnectionPool["use"],
     begin = use,
   ): Omit<Database, "unguarded"> => ({
     ...sessions.server,
-    query: (sql, values) => use((c) => sessions.on(c).query(sql, values)),
-    execute: (sql, values) => use((c) => sessions.on(c).execute(sql, values)),
-    run: (sql, values) => use((c) => sessions.on(c).run(sql, values)),
-    runText: (sql, values) => use((c) => sessions.on(c).runText(sql, values)),
+    query: (sql, values) => alone(use, (one) => one.query(sql, values)),
+    execute: (sql, values) => alone(use, (one) => one.execute(sql, values)),
+    run: (sql, values) => alone(use, (one) => one.run(sql, values)),
+    runText: (sql, values) => alone(use, (one) => one.runText(sql, values)),
     transaction: (work, own = {}) => transactor.run(begin, work, own),
     withTransactions: (max) => ({ ...databaseOn(use, limitedUse(use, max)), unguarded }),
     lastStep: transactor.lastStep,
     connections: pool.counts,
     guard: guarded.guard,
-    lookAgain: guarded.lookAgain,
+    lookAgain: () => {
+      transactor.forgetStep();
+      guarded.lookAgain();
+    },
     gate: guarded.gate,
     close: pool.close,
   });

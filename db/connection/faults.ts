@@ -33,6 +33,12 @@ export function isRetryable(error: unknown): boolean {
     driverError(error).sqlState?.startsWith("40") === true;
 }
 
+/** True where a transaction had to give way to another one, and was rolled back; nothing else is wrong. */
+export function isDeadlock(error: unknown): boolean {
+  const { errno, sqlState } = driverError(error);
+  return !isFatal(error) && (errno === 1213 || sqlState === "40001");
+}
+
 /** True where the server says that it is not the one to write to; another connection may reach one that is. */
 export function isWrongServer(error: unknown): boolean {
   return classOf(error) === "wrong_server";

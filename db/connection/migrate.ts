@@ -8,11 +8,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type mysql from "mysql2/promise";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { databaseFault, EngineFault } from "../../domain/operation/engine_fault.ts";
+import { migrationFault } from "../../domain/operation/grants.ts";
 import type { MigrationHeader } from "../../domain/operation/migration_header.ts";
-import { connectionWay, openConnection } from "./connection.ts";
+import { connectionWay, openConnection, sameMeaning } from "./connection.ts";
 import type { Row } from "./database.ts";
 import { isFatal, isRetryable } from "./faults.ts";
-import { readAccount } from "./grants.ts";
+import { refuseForeignTables } from "./foreign_tables.ts";
+import { noteAccount, readGrants } from "./grants.ts";
 import {
   headerOf,
   listMigrations,
@@ -22,6 +24,7 @@ import {
   splitStatements,
 } from "./migration_files.ts";
 import { type MigrationLease, withMigrationLease } from "./migration_lease.ts";
+import { dynamicRows } from "./row_format.ts";
 import { createSchemaState, forgetProcesses, olderProcesses, toOlder } from "./schema_state.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
@@ -84,9 +87,17 @@ export async function migrate(
     // Nothing to do, and nothing of the schema to be allowed: processes of a user with fewer rights start on it.
     const status = await statusOn(connection, folder);
     if (status.every(({ applied }) => applied)) return { all: status, applied: [] };
+    await connection.query(sameMeaning);
+    await refuseForeignTables(connection);
+    await refuseFewRights(connection);
+    let inDynamicRows: (sql: string) => string;
     try {
+      inDynamicRows = await dynamicRows(
+        connection,
+        (version) => status.some((one) => one.applied && one.version === version),
+      );
       for (const statement of [createMigrations, ...createSchemaState]) {
-        await connection.query(statement);
+        await connection.query(inDynamicRows(statement.trim()));
       }
     } catch (error) {
       throw await failed(connection, "Cannot migrate", error);
@@ -97,7 +108,11 @@ export async function migrate(
       const all = await statusOn(connection, folder);
       for (const file of all) {
         if (file.applied) continue;
-        await apply(connection, file, folder, lease);
+        await apply(
+          connection,
+          { file, source: readMigration(file, folder), inDynamicRows },
+          lease,
+        );
         applied.push(file.name);
       }
       return { all: all.map((migration) => ({ ...migration, applied: true })), applied };
@@ -126,15 +141,21 @@ export async function planMigrations(
   });
 }
 
+/** What {@linkcode apply} takes. */
+interface ToApply {
+  file: MigrationFile;
+  source: string;
+  /** See {@linkcode dynamicRows}. */
+  inDynamicRows: (sql: string) => string;
+}
+
 async function apply(
   connection: mysql.Connection,
-  file: MigrationFile,
-  folder: URL,
+  { file, source, inDynamicRows }: ToApply,
   lease: MigrationLease,
 ): Promise<void> {
-  const source = readMigration(file, folder);
   await stopOlder(connection, headerOf(file, source), lease);
-  for (const [at, sql] of splitStatements(source).entries()) {
+  for (const [at, sql] of splitStatements(source).map(inDynamicRows).entries()) {
     try {
       await runStatement(connection, { sql, id: `${file.version}.${at}` }, lease);
     } catch (error) {
@@ -190,6 +211,15 @@ async function hasTable(connection: mysql.Connection, name: string): Promise<boo
   return (tables as Row[]).length > 0;
 }
 
+/** @throws {EngineFault} before anything is half done, where the user lacks a right that it takes */
+async function refuseFewRights(connection: mysql.Connection): Promise<void> {
+  const { account, grants, tables, database } = await readGrants({
+    query: async (sql) => (await connection.query(sql))[0] as Row[],
+  });
+  const words = migrationFault(grants, database, account, tables);
+  if (words !== undefined) throw new EngineFault("Cannot migrate", words);
+}
+
 const createMigrations = `
   create table if not exists schema_migrations (
     version int not null primary key,
@@ -204,7 +234,8 @@ async function failed(
   what: string,
   error: unknown,
 ): Promise<WorkflowError> {
-  const words = databaseFault(error, undefined, await readAccount(connection));
+  await noteAccount(connection, error);
+  const words = databaseFault(error);
   return words === undefined
     ? new WorkflowError("unavailable", `${what}: ${messageOf(error)}`)
     : new EngineFault(what, words);

@@ -24,15 +24,14 @@ export interface PackedColumn {
  * @param columns what to read; numbers within the range that is exact, texts of a fixed vocabulary
  * @param rest the statement from its `from` on, with everything that it locks
  * @returns the rows, and the database's clock when it read them (UTC, `YYYY-MM-DD HH:MM:SS.ffffff`)
- * @throws {Error} when the answer does not hold every row, because it is longer than the server allows or a
- *   column was null: nothing may be decided on a part
+ * @throws {Error} when the answer does not hold every row, because a column was null: nothing may be decided on a part
  */
 export async function readPacked(
   db: Queryable,
   columns: readonly PackedColumn[],
   rest: string,
   values: (Value | Value[])[],
-): Promise<{ rows: (number | string | null)[][]; now: string }> {
+): Promise<{ rows: PackedRow[]; now: string }> {
   const [row] = await db.query(
     `
     select count(*) as n, current_timestamp(6) as now,
@@ -40,12 +39,45 @@ export async function readPacked(
     ${rest}`,
     values,
   );
-  const rows = JSON.parse(`[${row!.packed ?? ""}]`) as (number | string | null)[][];
   const count = toInteger(row!.n);
-  if (rows.length !== count) {
-    throw new Error(`${rows.length} of ${count} rows came; the answer was cut off`);
+  const now = String(row!.now);
+  const rows = rowsOf(String(row!.packed ?? ""));
+  if (rows?.length === count) return { rows, now };
+  // A server cuts a text off at its `max_allowed_packet`, or gives none instead: then the rows come one by one.
+  return { rows: await readUnpacked(db, columns, rest, { values, count }), now };
+}
+
+/** A row, column by column. */
+type PackedRow = (number | string | null)[];
+
+/** Undefined of a text that is cut off. */
+function rowsOf(text: string): PackedRow[] | undefined {
+  try {
+    return JSON.parse(`[${text}]`);
+  } catch {
+    return undefined;
   }
-  return { rows, now: String(row!.now) };
+}
+
+async function readUnpacked(
+  db: Queryable,
+  columns: readonly PackedColumn[],
+  rest: string,
+  { values, count }: { values: (Value | Value[])[]; count: number },
+): Promise<PackedRow[]> {
+  const found = await db.query(
+    `select ${columns.map((column, at) => `${packed(column)} as c${at}`).join(", ")} ${rest}`,
+    values,
+  );
+  const rows = found
+    .filter((row) => columns.every((_, at) => row[`c${at}`] !== null))
+    .map((row) =>
+      JSON.parse(`[${columns.map((_, at) => String(row[`c${at}`])).join(",")}]`) as PackedRow
+    );
+  if (rows.length !== count) {
+    throw new Error(`${rows.length} of ${count} rows came; a column was null`);
+  }
+  return rows;
 }
 
 function packed({ sql, kind }: PackedColumn): string {

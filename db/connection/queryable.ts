@@ -34,6 +34,11 @@ export interface Queryable {
   noteStep?(id: number): void;
   /** Of the pool: the highest step noted by a transaction of this process that was committed, 0 for none. */
   lastStep?(): number;
+  /**
+   * Of the pool: forgets the step above, and has every connection looked at again before it is used, where somebody looks:
+   * behind the address another database may stand by now.
+   */
+  lookAgain?(): void;
 }
 
 /** A statement as it is sent. */

@@ -59,6 +59,30 @@ export async function signProcess(db: Queryable, { id, name, knows }: ProcessSig
   );
 }
 
+/**
+ * Says again that a process is there, where its row is.
+ *
+ * @returns when it has said so, as {@linkcode readProcessSign} tells it; undefined without a row
+ */
+export async function signAgain(db: Queryable, id: string): Promise<string | undefined> {
+  await db.run("update processes set seen_at = utc_timestamp(6) where id = ?", [id]);
+  return await readProcessSign(db, id);
+}
+
+/** When a process has said last that it is there, as text that can be compared; undefined without a row. */
+export async function readProcessSign(db: Queryable, id: string): Promise<string | undefined> {
+  const [row] = await db.query("select seen_at from processes where id = ?", [id]);
+  return row === undefined ? undefined : String(row.seen_at);
+}
+
+/** When the last process that is there has said so, in milliseconds by the server's clock; null where none is. */
+export async function readLatestSign(db: Queryable): Promise<number | null> {
+  const [row] = await db.query(
+    "select round(unix_timestamp(max(seen_at)) * 1000) as at_ms from processes",
+  );
+  return row?.at_ms === null || row === undefined ? null : Number(row.at_ms);
+}
+
 /** Says that a process works no more. */
 export async function removeProcess(db: Queryable, id: string): Promise<void> {
   await db.run("delete from processes where id = ?", [id]);

@@ -23,11 +23,13 @@ export async function readServerFacts(db: Database): Promise<ServerFacts> {
       @@sync_binlog as sync_binlog, @@character_set_database as charset,
       @@max_connections as max_connections, @@max_allowed_packet as max_packet,
       @@innodb_buffer_pool_size as buffer_pool, utc_timestamp(6) as now`);
+  const [format] = await db.query("show session variables like 'binlog_format'");
   return {
     engine: db.engine,
     version: db.version,
     flushLogAtCommit: toInteger(row?.flush_log),
     syncBinlog: toInteger(row?.log_bin) === 0 ? null : toInteger(row?.sync_binlog),
+    logsStatements: toInteger(row?.log_bin) !== 0 && format?.Value === "STATEMENT",
     charset: String(row?.charset),
     maxConnections: toInteger(row?.max_connections),
     maxPacketBytes: toInteger(row?.max_packet),
@@ -44,4 +46,10 @@ export async function readEncryption(
   const values = new Map(rows.map((row) => [String(row.Variable_name), String(row.Value)]));
   const cipher = values.get("Ssl_cipher") ?? "";
   return cipher === "" ? null : { protocol: values.get("Ssl_version") ?? "TLS", cipher };
+}
+
+/** Which server answers, as text that no other one has. */
+export async function readServerPlace(db: Queryable): Promise<string> {
+  const [row] = await db.query("select @@hostname as host, @@port as port, @@datadir as folder");
+  return `${row!.host} ${row!.port} ${row!.folder}`;
 }

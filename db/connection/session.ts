@@ -6,6 +6,7 @@
 
 import type mysql from "mysql2/promise";
 import { type EngineKind, sessionSettings } from "./connection.ts";
+import { isFatal } from "./faults.ts";
 import { type Queryable, queryable, type Row } from "./queryable.ts";
 import {
   sendEach,
@@ -24,11 +25,60 @@ export interface SessionLimits {
   idleSeconds: number;
 }
 
+/** What is known of a server. */
+export interface KnownServer {
+  engine: EngineKind;
+  /** Its own words. */
+  version: string;
+  /** Longest packet that it takes, `max_allowed_packet`. */
+  maxPacketBytes: number;
+  /** It is a node of Galera: others take changes as well, and this one has them a moment later. */
+  isGalera: boolean;
+  /** Its binary log has statements, unless a session is told otherwise. */
+  logsStatements: boolean;
+}
+
+/** Not all servers have all of these, so they are not selected. */
+const whatServer = "show variables where variable_name in " +
+  "('version', 'max_allowed_packet', 'wsrep_on', 'log_bin', 'binlog_format')";
+
+/** Reads the answer to {@linkcode whatServer}. */
+function knownServer(rows: readonly Row[]): KnownServer {
+  const values = new Map(rows.map((row) => [String(row.Variable_name), String(row.Value)]));
+  const version = values.get("version")!;
+  return {
+    engine: /mariadb/i.test(version) ? "mariadb" : "mysql",
+    version,
+    maxPacketBytes: Number(values.get("max_allowed_packet")),
+    isGalera: values.get("wsrep_on") === "ON",
+    logsStatements: values.get("log_bin") === "ON" && values.get("binlog_format") === "STATEMENT",
+  };
+}
+
+/**
+ * Has the binary log have rows: a server that logs statements refuses every change at READ COMMITTED. Where the user may not say
+ * so, `readServerFacts` tells, and nothing starts.
+ */
+async function logRows(tell: (sql: string) => Promise<unknown>): Promise<void> {
+  try {
+    await tell("set session binlog_format = 'ROW'");
+  } catch (error) {
+    if (isFatal(error)) throw error;
+  }
+}
+
+/**
+ * Waits, before a transaction begins and with each statement outside of one, until a node has what all others had taken by
+ * then: whoever is told of an order by one node's process finds it on another. Bits for reads (and what begins a
+ * transaction), updates and deletes, inserts.
+ */
+const waitForOthers = "set session wsrep_sync_wait = 7";
+
 /** DatabaseSessions with one server. */
 export interface DatabaseSessions {
   limits: SessionLimits;
-  /** Which engine it is, and its own words; known once a connection was prepared. */
-  server: { engine: EngineKind; version: string };
+  /** Which server it is; known once a connection was prepared. */
+  server: KnownServer;
   /** Tells a new connection its settings. */
   prepare(connection: mysql.PoolConnection): Promise<void>;
   /** Statements on one connection. */
@@ -44,19 +94,33 @@ export interface DatabaseSessions {
 /** Makes what connections are told, and remembers what the server said of itself. */
 export function sessionsOf(limits: SessionLimits): DatabaseSessions {
   const { statementMs, idleSeconds } = limits;
-  const server: DatabaseSessions["server"] = { engine: "mysql", version: "" };
-  const ways: Ways = { prepared: usage(), together: usage() };
+  const server: KnownServer = {
+    engine: "mysql",
+    version: "",
+    maxPacketBytes: Infinity,
+    isGalera: false,
+    logsStatements: false,
+  };
+  const together = usage();
+  const ways: Ways = {
+    prepared: usage(),
+    // A node of Galera that ends a transaction between two statements of a packet tells nobody, and runs the second one
+    // by itself.
+    together: { ...together, isOff: () => server.isGalera || together.isOff() },
+    maxBytes: () => server.maxPacketBytes,
+  };
   return {
     limits,
     server,
     async prepare(connection) {
       const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
       if (server.version === "") {
-        const [rows] = await tell("select version() as version");
-        server.version = String((rows as Row[])[0]?.version);
-        server.engine = /mariadb/i.test(server.version) ? "mariadb" : "mysql";
+        const [rows] = await tell(whatServer);
+        Object.assign(server, knownServer(rows as Row[]));
       }
       for (const sql of sessionSettings) await tell(sql);
+      if (server.isGalera) await tell(waitForOthers);
+      if (server.logsStatements) await logRows(tell);
       if (server.engine === "mariadb") {
         await tell(
           `set in_predicate_conversion_threshold = 0, idle_transaction_timeout = ${idleSeconds}`,

@@ -6,6 +6,7 @@
 
 import type mysql from "mysql2/promise";
 import { isRetryable, isSyntaxError, isUnprepared } from "./faults.ts";
+import { refuseTooLarge } from "./packet_size.ts";
 import type { Send, SentStatement, Value } from "./queryable.ts";
 
 /** Whether a way of sending statements is used; shared by the connections of a pool. */
@@ -31,6 +32,8 @@ export interface Ways {
   prepared: Usage;
   /** Several statements in one packet: what stands in between may not know it. */
   together: Usage;
+  /** Bytes of a packet that the server takes. */
+  maxBytes(): number;
 }
 
 interface Waiting extends SentStatement {
@@ -46,11 +49,12 @@ interface Waiting extends SentStatement {
 export function sendEach(
   connection: mysql.PoolConnection,
   timeout: number,
-  { prepared }: Pick<Ways, "prepared">,
+  { prepared, maxBytes }: Pick<Ways, "prepared" | "maxBytes">,
 ): Send {
   const text = async (sql: string, values: (Value | Value[])[]): Promise<unknown> =>
     (await connection.query({ sql, timeout }, values))[0];
   return async ({ sql, values, isPrepared }) => {
+    refuseTooLarge(maxBytes(), { sql, values }, () => connection.format(sql, values));
     if (!isPrepared || prepared.isOff()) return await text(sql, values);
     try {
       return (await connection.execute({ sql, timeout }, values as Value[]))[0];

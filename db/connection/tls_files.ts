@@ -4,10 +4,9 @@
  * @module
  */
 
-import { readFileSync } from "node:fs";
 import type { TlsChoice } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import { isNotPermitted } from "../../runtime/permissions.ts";
+import { readConfiguredFile } from "../../runtime/configured_file.ts";
 
 /** What a driver is told of a connection that is encrypted. */
 export interface TlsMaterial {
@@ -43,23 +42,12 @@ export function readTlsFiles(setting: string, tls: TlsChoice): TlsMaterial {
 function readPem(what: string, path: string): string {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readConfiguredFile(path);
   } catch (error) {
-    throw new WorkflowError("bad_settings", `${what} ${path} cannot be read: ${reasonOf(error)}`);
+    throw new WorkflowError("bad_settings", `${what} ${path} cannot be read: ${messageOf(error)}`);
   }
   if (!/-----BEGIN [A-Z ]+-----/.test(text)) {
     throw new WorkflowError("bad_settings", `${what} ${path} is no PEM file`);
   }
   return text;
-}
-
-function reasonOf(error: unknown): string {
-  if (isNotPermitted(error)) {
-    return "the task may not read there; put the file below the project's folder, /run/secrets, " +
-      "/etc/ssl, /etc/pki or /etc/orders, or name another folder among the permissions in deno.json";
-  }
-  const { code } = error as { code?: string };
-  if (code === "ENOENT") return "there is no such file";
-  if (code === "EACCES") return "its permissions do not allow it";
-  return messageOf(error);
 }

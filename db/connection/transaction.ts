@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { silenceLimit } from "./connection.ts";
 import type { ConnectionPool } from "./connection_pool.ts";
-import { hangs, isFatal, isRetryable, isWrongServer } from "./faults.ts";
+import { hangs, isDeadlock, isFatal, isRetryable, isWrongServer } from "./faults.ts";
 import type { Queryable } from "./queryable.ts";
 import type { DatabaseSessions } from "./session.ts";
 import { NotTogether } from "./statements.ts";
@@ -53,6 +53,8 @@ export interface Transactor {
   ): Promise<T>;
   /** The highest step noted by a transaction that was committed, 0 for none. */
   lastStep(): number;
+  /** Forgets that one: it may have been committed to a database that does not count any more. */
+  forgetStep(): void;
 }
 
 /** Makes what runs the transactions of one pool. */
@@ -108,12 +110,32 @@ export function transactorOf({ server, limits, within }: DatabaseSessions): Tran
         } catch (error) {
           if (committing && options.repeatable === false && isFatal(error)) throw lostCommit(error);
           if (attempt >= triesAfter(error)) throw error;
-          await sleep(Math.random() * Math.min(maxRetryPauseMs, 10 * 2 ** attempt));
+          await pauseBeforeTry(attempt);
         }
       }
     },
     lastStep: () => lastStep,
+    forgetStep: () => lastStep = 0,
   };
+}
+
+/**
+ * Runs a statement outside of a transaction. One that had to give way has changed nothing: on a node of Galera that
+ * happens to single statements as well, whenever another node's change comes in between.
+ */
+export async function againAfterDeadlock<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (!isDeadlock(error) || attempt >= transactionTries) throw error;
+      await pauseBeforeTry(attempt);
+    }
+  }
+}
+
+function pauseBeforeTry(attempt: number): Promise<void> {
+  return sleep(Math.random() * Math.min(maxRetryPauseMs, 10 * 2 ** attempt));
 }
 
 /** How often a transaction is tried in all that ended like this. */

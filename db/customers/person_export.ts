@@ -24,6 +24,8 @@ export interface ExportedOrder {
   items: Record<string, unknown>[];
   adjustments: Record<string, unknown>[];
   payments: Record<string, unknown>[];
+  payment_instructions: Record<string, unknown>[];
+  payment_attempts: Record<string, unknown>[];
   source_payments: Record<string, unknown>[];
   refunds: Record<string, unknown>[];
   notifications: Record<string, unknown>[];
@@ -46,6 +48,15 @@ const parts = {
   payments: `
     select id as sort_id, order_id, provider, provider_ref, amount_cents, currency, status, paid_at
     from payments force index (payments_order_once)
+    where order_id in (?)`,
+  payment_instructions: `
+    select 0 as sort_id, order_id, method_type, method, customer, description, metadata
+    from payment_instructions
+    where order_id in (?)`,
+  payment_attempts: `
+    select created_at as sort_id, order_id, refund_id, provider, kind, outcome, amount_cents, currency, provider_ref, says,
+      created_at
+    from payment_attempts
     where order_id in (?)`,
   source_payments: `
     select 0 as sort_id, order_id, provider, reference, paid_at

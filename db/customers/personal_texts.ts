@@ -116,6 +116,9 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
     where order_id in (?) and (reason is not null or failure_reason is not null)`,
     [erasedText, [...orderIds]],
   );
+  await tx.query("update payment_attempts set says = null where order_id in (?)", [[...orderIds]]);
+  await tx.query("delete from payment_instructions where order_id in (?)", [[...orderIds]]);
+  await tx.query("delete from payment_actions where order_id in (?)", [[...orderIds]]);
   await tx.runText(
     `
     update dead_letters force index (dead_letters_order)

@@ -13,6 +13,7 @@ import {
   toInteger,
   toIsoTime,
 } from "../connection/database.ts";
+import { listRows } from "../connection/insert_once.ts";
 
 /** What a dead letter says of its message. */
 interface DeadMessage {
@@ -86,36 +87,9 @@ export async function deadLetterMessages(
   letters: readonly DeadLetter[],
 ): Promise<void> {
   if (letters.length === 0) return;
-  await db.run(
-    `
-    insert into dead_letters
-      (group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error, attempts,
-       first_seen_at, cause)
-    select * from (
-      select j.group_name, j.message_id, j.order_id, j.refund_id, j.amount_cents, j.currency,
-        j.payload, j.error, j.attempts, j.first_seen_at, unhex(j.cause) as cause
-      from json_table(?, '$[*]' columns (
-        group_name varchar(32) character set ascii collate ascii_bin path '$[0]',
-        message_id varchar(48) character set ascii collate ascii_bin path '$[1]',
-        order_id bigint unsigned path '$[2]',
-        refund_id bigint unsigned path '$[3]',
-        amount_cents bigint path '$[4]',
-        currency varchar(3) character set ascii collate ascii_bin path '$[5]',
-        payload longtext path '$[6]',
-        error varchar(2000) path '$[7]',
-        attempts int path '$[8]',
-        first_seen_at datetime(6) path '$[9]',
-        cause varchar(32) character set ascii collate ascii_bin path '$[10]'
-      )) j
-    ) n
-    on duplicate key update
-      error = case when dead_letters.message_id = n.message_id
-        then dead_letters.error else n.error end,
-      amount_cents = greatest(dead_letters.amount_cents, n.amount_cents),
-      attempts = case when dead_letters.message_id = n.message_id
-        then greatest(dead_letters.attempts, n.attempts)
-        else dead_letters.attempts + n.attempts end`,
-    [JSON.stringify(letters.map((letter) => [
+  const listed = listRows(
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, unhex(?))",
+    letters.map((letter) => [
       letter.group,
       letter.messageId,
       letter.orderId,
@@ -127,7 +101,22 @@ export async function deadLetterMessages(
       letter.attempts,
       timeOf(letter.firstSeenMs),
       letter.cause ?? null,
-    ]))],
+    ]),
+  );
+  await db.runText(
+    `
+    insert into dead_letters
+      (group_name, message_id, order_id, refund_id, amount_cents, currency, payload, error, attempts,
+       first_seen_at, cause)
+    values ${listed.sql}
+    on duplicate key update
+      error = case when dead_letters.message_id = values(message_id)
+        then dead_letters.error else values(error) end,
+      amount_cents = greatest(dead_letters.amount_cents, values(amount_cents)),
+      attempts = case when dead_letters.message_id = values(message_id)
+        then greatest(dead_letters.attempts, values(attempts))
+        else dead_letters.attempts + values(attempts) end`,
+    listed.values,
   );
 }
 

@@ -12,7 +12,8 @@ import {
 } from "../../domain/notification/notification.ts";
 import { archivableDays } from "../../domain/operation/archive_cut.ts";
 import { isLive } from "../archive/archived_tables.ts";
-import type { Queryable } from "../connection/database.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
+import { insertOnce } from "../connection/insert_once.ts";
 
 /** The name of the event that ended an order, of a row of `orders`: {@linkcode orderEventName} in SQL. */
 export const orderEndEvent: string = `case orders.status ${
@@ -52,11 +53,21 @@ export async function writeNotifications(
   channels: readonly NotificationChannel[],
 ): Promise<void> {
   if (notifications.length === 0) return;
-  const sorted = notifications.toSorted((a, b) => a.orderId - b.orderId);
+  const sorted = withoutTwins(notifications).sort((a, b) => a.orderId - b.orderId);
   // Nearly every order passes here, and mostly nothing has to be sent: that is one statement.
   if (channels.length === 1 && channels[0] === "log") return await logNotifications(tx, sorted);
   await insertForChannels(tx, sorted, channels);
   await enqueueDeliveries(tx, sorted);
+}
+
+/** Of several messages about the same the first: they may stand in one batch. */
+function withoutTwins(notifications: readonly NotificationRow[]): NotificationRow[] {
+  const byEvent = new Map<string, NotificationRow>();
+  for (const row of notifications) {
+    const key = `${row.orderId} ${row.event}`;
+    if (!byEvent.has(key)) byEvent.set(key, row);
+  }
+  return [...byEvent.values()];
 }
 
 /**
@@ -66,19 +77,24 @@ export async function writeNotifications(
  * @returns how many of the orders have been told of, now or before
  */
 export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): Promise<number> {
-  const { affectedRows } = await tx.runText(
-    `
+  const ended = `
+    from orders force index (primary)
+    where orders.id in (?) and orders.status in (?) and ${isNotArchived}`;
+  const values = [orderIds.toSorted((a, b) => a - b), orderEnds.map(([status]) => status)];
+  const { inserted, metOthers } = await insertOnce(tx, {
+    sql: `
     insert into notification_logs
       (order_id, customer_id, event, channel, status, total_cents, payload, success, sent_at)
     select orders.id, orders.customer_id, ${orderEndEvent}, 'log', orders.status, orders.total_cents,
       ${payloadOf(orderEndEvent, "orders.total_cents")},
       1, current_timestamp(6)
-    from orders force index (primary)
-    where orders.id in (?) and orders.status in (?) and ${isNotArchived}
-    on duplicate key update id = notification_logs.id`,
-    [orderIds.toSorted((a, b) => a - b), orderEnds.map(([status]) => status)],
-  );
-  return affectedRows;
+    ${ended}`,
+    isNew: isNotTold(orderEndEvent, "'log'"),
+    values,
+  });
+  if (!metOthers) return inserted;
+  const [row] = await tx.query(`select count(*) as told ${ended}`, values);
+  return toInteger(row!.told);
 }
 
 /**
@@ -87,6 +103,13 @@ export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): 
  */
 const isNotArchived = `(orders.settled_at >= current_timestamp(6) - interval ${archivableDays} day
       or ${isLive("orders.id")})`;
+
+/** Whether nothing was told of an event of an order on a channel. */
+const isNotTold = (event: string, channel: string) => `
+      not exists (
+        select 1
+        from notification_logs known force index (notification_logs_once)
+        where known.order_id = orders.id and known.event = ${event} and known.channel = ${channel})`;
 
 /** Fields of every payload. */
 const factsOf = (event: string, amountCents: string) =>
@@ -121,8 +144,8 @@ const notices = `
 
 /** @param sorted by their orders' ids */
 async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[]): Promise<void> {
-  await tx.run(
-    `
+  await insertOnce(tx, {
+    sql: `
     insert into notification_logs
       (order_id, customer_id, refund_id, event, channel, status, total_cents, payload, success, sent_at)
     select orders.id, orders.customer_id, notice.refund_id, notice.event, 'log', orders.status,
@@ -130,10 +153,10 @@ async function logNotifications(tx: Queryable, sorted: readonly NotificationRow[
       ${payload},
       1, current_timestamp(6)
     from ${notices}
-    where ${isNotArchived}
-    on duplicate key update id = notification_logs.id`,
-    [asJson(sorted)],
-  );
+    where ${isNotArchived}`,
+    isNew: isNotTold("notice.event", "'log'"),
+    values: [asJson(sorted)],
+  });
 }
 
 /**
@@ -149,8 +172,8 @@ async function insertForChannels(
   sorted: readonly NotificationRow[],
   channels: readonly NotificationChannel[],
 ): Promise<void> {
-  await tx.run(
-    `
+  await insertOnce(tx, {
+    sql: `
     insert into notification_logs
       (order_id, customer_id, refund_id, event, channel, channels, status, total_cents, payload,
        success, sent_at, no_address, error)
@@ -162,10 +185,10 @@ async function insertForChannels(
     from ${notices}
     straight_join json_table(?, '$[*]' columns (
       channel varchar(16) character set ascii path '$')) told on true
-    where ${isNotArchived}
-    on duplicate key update id = notification_logs.id`,
-    [channels.length, asJson(sorted), JSON.stringify(channels)],
-  );
+    where ${isNotArchived}`,
+    isNew: isNotTold("notice.event", "told.channel"),
+    values: [channels.length, asJson(sorted), JSON.stringify(channels)],
+  });
 }
 
 /** What was neither sent nor given up belongs on the list; what is there already stays as it is. */

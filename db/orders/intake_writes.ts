@@ -13,7 +13,8 @@ import { type Catalog, customerOf, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
-import { readPacked } from "../connection/packed_rows.ts";
+import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
+import type { InsertedRow } from "./inserted_order.ts";
 
 /** An order to write. */
 export interface OrderToWrite {
@@ -159,13 +160,15 @@ export function refuseStale(catalog: Catalog, erasures: number): void {
 /**
  * Inserts orders; their customers are in the catalogue.
  *
- * @returns their ids, by external id
+ * @param options.withTimes also reads the times that the database has given them
+ * @returns their rows, by external id
  */
 export async function insertOrders(
   tx: Queryable,
   candidates: readonly OrderToWrite[],
   catalog: Catalog,
-): Promise<Map<string, number>> {
+  options: { withTimes?: boolean } = {},
+): Promise<Map<string, InsertedRow>> {
   if (candidates.length === 0) return new Map();
   // Columns that most orders have no use for are written only where one of these has.
   const more = candidates.some(({ order: { payment, language } }) =>
@@ -202,12 +205,12 @@ export async function insertOrders(
     [JSON.stringify(rows)],
   );
   // Asked for with it, so that both go to the server at once.
-  const [ids] = await Promise.all([
-    insertedIds(tx, candidates.map(({ order }) => order.externalOrderId)),
+  const [rowOf] = await Promise.all([
+    insertedRows(tx, candidates.map(({ order }) => order.externalOrderId), options),
     inserted,
   ]);
-  await writeAddresses(tx, withOtherAddress, (id) => ids.get(id)!);
-  return ids;
+  await writeAddresses(tx, withOtherAddress, (id) => rowOf.get(id)!.id);
+  return rowOf;
 }
 
 /** What an order says beside its items that stands in its own row, after eight other fields. */
@@ -236,26 +239,41 @@ async function writeAddresses(
   );
 }
 
+const times: readonly PackedColumn[] = [
+  { sql: "created_at", kind: "text" },
+  { sql: "updated_at", kind: "text" },
+];
+
 /**
- * The ids of orders that were just inserted by one statement. They nearly always follow the first of them one by one, and
+ * The rows of orders that were just inserted by one statement. They nearly always follow the first of them one by one, and
  * a range costs a quarter of a list of texts; where another writer came in between, the list is asked for what is missing.
  */
-async function insertedIds(
+async function insertedRows(
   tx: Queryable,
   externalIds: readonly string[],
-): Promise<Map<string, number>> {
+  { withTimes = false }: { withTimes?: boolean },
+): Promise<Map<string, InsertedRow>> {
   const { rows } = await readPacked(
     tx,
-    [{ sql: "id", kind: "number" }, { sql: "external_order_id", kind: "any text" }],
+    [
+      { sql: "id", kind: "number" },
+      { sql: "external_order_id", kind: "any text" },
+      ...(withTimes ? times : []),
+    ],
     "from orders where id between last_insert_id() and last_insert_id() + ?",
     [externalIds.length - 1],
   );
-  const near = new Map(rows.map(([id, externalId]) => [externalId as string, id as number]));
+  const near = new Map((rows as [number, string, string, string][]).map(
+    ([id, externalId, createdAt, updatedAt]): [string, InsertedRow] => [
+      externalId,
+      { id, ...(withTimes ? { times: { createdAt, updatedAt } } : {}) },
+    ],
+  ));
   const missing = externalIds.filter((externalId) => !near.has(externalId));
   const found = await findOrders(tx, missing);
   return new Map(externalIds.map((externalId) => [
     externalId,
-    near.get(externalId) ?? found.get(externalId)!.id,
+    near.get(externalId) ?? { id: found.get(externalId)!.id },
   ]));
 }
 

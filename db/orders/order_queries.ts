@@ -6,6 +6,7 @@
 
 import type { FailureReason, OrderStatus } from "../../domain/order/order.ts";
 import type { AdjustmentLine, OrderLine } from "../../domain/order/order_lines.ts";
+import type { PaymentInstructions } from "../../domain/payment/payment_instructions.ts";
 import type { PaymentStatus } from "../../domain/order/source_payment.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import {
@@ -19,6 +20,9 @@ import {
   type ListedNotification,
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
+import { type PaymentAction, readAction } from "../payments/payment_actions.ts";
+import { type PaymentAttempt, readAttempts } from "../payments/payment_attempts.ts";
+import { readInstructions } from "../payments/payment_instructions.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { readRefundDetails, type RefundDetail } from "../refunds/refund_contents.ts";
 import { readRefunds } from "../refunds/refund_rows.ts";
@@ -73,6 +77,12 @@ export interface OrderDetail extends OrderSummary {
   furtherPayments: OrderPayment[];
   /** The payment that was made at the source, as the source tells it; null where there was none. */
   sourcePayment: SourcePayment | null;
+  /** What it is to be paid with; null where nothing was said. */
+  instructions: PaymentInstructions | null;
+  /** What the customer has to do before its money moves; null for nothing. */
+  action: PaymentAction | null;
+  /** Tries to move its money, as providers answered them. */
+  attempts: PaymentAttempt[];
   /** BCP 47, such as `de-AT`; null where its source did not say. */
   language: string | null;
   /** What it ran short of, until it is taken up again or reserved. */
@@ -162,6 +172,9 @@ export async function readOrderDetail(
     refunds,
     notifications,
     timeline,
+    instructions,
+    attempts,
+    action,
   ] = await Promise.all([
     readOrderItems(db, id),
     readOrderAdjustments(db, id, maxInDetail),
@@ -171,6 +184,9 @@ export async function readOrderDetail(
     listRefundsOf(db, id, { afterId: 0, limit: maxInDetail }),
     readNotificationsOf(db, id, maxInDetail),
     readTimeline(db, id),
+    readInstructions(db, [id]),
+    readAttempts(db, id, maxInDetail),
+    readAction(db, id),
   ]);
   return {
     ...order,
@@ -181,6 +197,10 @@ export async function readOrderDetail(
     shortages: shortages.get(id) ?? [],
     payment: payments.find(({ isSurplus }) => !isSurplus)?.payment ?? null,
     furtherPayments: payments.filter(({ isSurplus }) => isSurplus).map(({ payment }) => payment),
+    instructions: instructions.get(id) ?? null,
+    // What the customer was asked to do is of no use once the order is settled.
+    action: order.status === "RESERVED" ? action : null,
+    attempts,
     refunds,
     notifications,
     timeline,

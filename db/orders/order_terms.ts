@@ -10,6 +10,7 @@ import type { KnownTerms } from "../../domain/order/intake.ts";
 import type { PaidAtSource } from "../../domain/order/source_payment.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { deleteInstructions, writeInstructions } from "../payments/payment_instructions.ts";
 
 /** What came with orders, by their ids. What was accepted of a disputed payment did not come with its order. */
 export async function readOrderTerms(
@@ -82,6 +83,7 @@ export async function deleteOrderTerms(tx: Queryable, orderIds: readonly number[
     [[...orderIds]],
   );
   await tx.query("delete from source_payments where order_id in (?)", [[...orderIds]]);
+  await deleteInstructions(tx, orderIds);
 }
 
 /**
@@ -94,6 +96,12 @@ export async function insertOrderTerms(
   orders: readonly { orderId: number; order: IncomingOrder }[],
 ): Promise<void> {
   await insertAdjustments(tx, orders);
+  await writeInstructions(
+    tx,
+    orders.flatMap(({ orderId, order: { instructions } }) =>
+      instructions === undefined ? [] : [{ orderId, instructions }]
+    ),
+  );
   // By their keys, as all do, so that two of them never wait for each other.
   const payments = orders.flatMap(({ orderId, order: { payment } }) =>
     payment?.status === "paid" ? [{ orderId, payment, key: paymentKey(payment) }] : []

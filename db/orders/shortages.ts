@@ -7,6 +7,7 @@
 import { retriedReason } from "../../domain/order/order.ts";
 import type { OrderPlace } from "../../domain/order/reserve.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { listRows } from "../connection/insert_once.ts";
 
 /** Units that were missing for an order. */
 export interface ShortageRow {
@@ -23,26 +24,23 @@ export async function writeShortages(
   shortages: readonly ShortageRow[],
 ): Promise<void> {
   if (shortages.length === 0) return;
-  await tx.run(
+  const listed = listRows(
+    "(?, ?, ?, (select placed_at from orders where id = ?), ?)",
+    shortages.map(({ orderId, productId, missingQty, isWaiting }) => [
+      orderId,
+      productId,
+      missingQty,
+      orderId,
+      isWaiting ? 1 : 0,
+    ]),
+  );
+  await tx.runText(
     `
     insert into order_shortages (order_id, product_id, missing_qty, placed_at, waiting)
-    select short.order_id, short.product_id, short.missing_qty, orders.placed_at, short.waiting
-    from json_table(?, '$[*]' columns (
-      order_id bigint unsigned path '$[0]',
-      product_id bigint unsigned path '$[1]',
-      missing_qty bigint path '$[2]',
-      waiting int path '$[3]')) short
-    straight_join orders on orders.id = short.order_id
+    values ${listed.sql}
     on duplicate key update missing_qty = values(missing_qty), waiting = values(waiting),
       placed_at = values(placed_at)`,
-    [JSON.stringify(
-      shortages.map(({ orderId, productId, missingQty, isWaiting }) => [
-        orderId,
-        productId,
-        missingQty,
-        isWaiting ? 1 : 0,
-      ]),
-    )],
+    listed.values,
   );
 }
 

@@ -5,17 +5,14 @@
  */
 
 import {
-  type DatabaseLoss,
-  type DatabaseMarks,
+  type Gaps,
   isMarked,
   markedTables,
-  type RecordedLoss,
+  type NewGaps,
+  type OwnMarks,
 } from "../../domain/operation/database_age.ts";
 import { archivedForm } from "../archive/archived_tables.ts";
-import { type Database, type Queryable, toInteger, toIsoTime } from "../connection/database.ts";
-
-/** A database is told to wait no longer than this, in seconds, for statements that use a table. */
-const maxTableWaitSeconds = 5;
+import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
 
 /** Every table with numbers of its own, and the column that has them. */
 export async function listNumberedTables(db: Queryable): Promise<Map<string, string>> {
@@ -30,12 +27,14 @@ export async function listNumberedTables(db: Queryable): Promise<Map<string, str
 /**
  * Reads how far the database is.
  *
+ * @param heardTick a tick whose name is wanted
  * @param tables further tables whose highest numbers are wanted, with the columns that have them
  */
 export async function readDatabaseMarks(
   db: Queryable,
+  heardTick = 0,
   tables: ReadonlyMap<string, string> = new Map(),
-): Promise<DatabaseMarks & { losses: number }> {
+): Promise<OwnMarks> {
   const others = [...tables].filter(([name]) => !isMarked(name));
   // Numbers of what is archived are in use, and will be in the live table again.
   const highest = (name: string, id: string) => {
@@ -45,82 +44,143 @@ export async function readDatabaseMarks(
   };
   const [row] = await db.query(
     `
-    select ticks, ticked_at, losses,
+    select ticks, ticked_at,
+      (select name from installation where id = 1) as installation,
+      (select name from books_ticks where tick = books_marks.ticks) as tick_name,
+      (select name from books_ticks where tick = ?) as heard_name,
+      (select min(tick) from books_ticks) as oldest_tick,
       ${
       markedTables.map((table) => `greatest(${table}_floor, ${highest(table, "id")}) as ${table}`)
         .join(",\n      ")
     }${others.map(([name, id]) => `,\n      ${highest(name, id)} as ${name}`).join("")}
     from books_marks
     where id = 1`,
+    [heardTick],
   );
   return {
     ticks: toInteger(row?.ticks),
     tickedAt: String(row?.ticked_at),
-    losses: toInteger(row?.losses),
+    installation: textOf(row?.installation),
+    tickName: textOf(row?.tick_name),
+    nameOfHeard: textOf(row?.heard_name),
+    oldestTick: row?.oldest_tick === null ? null : toInteger(row?.oldest_tick),
     numbers: Object.fromEntries(
       [...markedTables, ...others.map(([name]) => name)].map((
         name,
       ) => [name, toInteger(row?.[name])]),
-    ) as DatabaseMarks["numbers"],
+    ) as OwnMarks["numbers"],
   };
 }
 
-/** Lets the database be one tick further. */
-export async function tickDatabase(db: Queryable): Promise<void> {
-  await db.run(
-    "update books_marks set ticks = ticks + 1, ticked_at = current_timestamp(6) where id = 1",
+function textOf(value: Row[string] | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
+}
+
+/** Ticks whose names are kept: a day of them where work never rests. */
+const keptTicks = 50_000;
+
+/** Ticks that are forgotten at once. */
+const forgottenTicks = 5_000;
+
+/** Lets the database be one tick further, under a name that was drawn at random. */
+export async function tickDatabase(db: Database): Promise<void> {
+  await db.transaction((tx) => tickTo(tx, 0));
+}
+
+async function tickTo(tx: Queryable, least: number): Promise<void> {
+  await tx.run(
+    `
+    update books_marks
+    set ticks = greatest(ticks + 1, ?), ticked_at = current_timestamp(6)
+    where id = 1`,
+    [least],
+  );
+  await tx.run(
+    `
+    insert into books_ticks (tick, name, created_at)
+    select ticks, ?, ticked_at from books_marks where id = 1`,
+    [crypto.randomUUID().replaceAll("-", "").slice(0, 16)],
   );
 }
 
-/**
- * Has tables give their next rows numbers above the given ones. Changes the tables' counters and no row.
- *
- * @throws where the user may not alter tables, or one is in use for longer than five seconds
- */
-export async function raiseCounters(
-  db: Database,
-  floors: ReadonlyMap<string, number>,
-): Promise<void> {
-  await db.transaction(async (connection) => {
-    await connection.runText("set session lock_wait_timeout = ?", [maxTableWaitSeconds]);
-    try {
-      for (const [table, floor] of floors) {
-        await connection.runText(`alter table ?? auto_increment = ${floor + 1}`, [table]);
-      }
-    } finally {
-      await connection.runText("set session lock_wait_timeout = default");
-    }
-  });
+/** Forgets the names of ticks of which enough newer ones are kept; some of them at a time. */
+export async function forgetTicks(db: Queryable): Promise<void> {
+  // By their count, because after a loss the ticks go on far above those before.
+  await db.runText(
+    `
+    delete from books_ticks
+    where tick < (
+      select tick from (select tick from books_ticks order by tick desc limit 1 offset ?) newer)
+    order by tick
+    limit ?`,
+    [keptTicks, forgottenTicks],
+  );
+}
+
+/** A tick with its name. */
+export interface NamedTick {
+  tick: number;
+  name: string;
+  /** A database time. */
+  at: string;
+}
+
+/** The latest ticks up to one, the latest first. */
+export async function listTicks(
+  db: Queryable,
+  { upTo, limit }: { upTo: number; limit: number },
+): Promise<NamedTick[]> {
+  const rows = await db.query(
+    "select tick, name, created_at from books_ticks where tick <= ? order by tick desc limit ?",
+    [upTo, limit],
+  );
+  return rows.map(({ tick, name, created_at }) => ({
+    tick: toInteger(tick),
+    name: String(name),
+    at: String(created_at),
+  }));
 }
 
 /**
- * Accepts that rows are gone: the database is from now on as far as Redis has heard, and the numbers up to the
- * floors are used. In one transaction with the note about it.
+ * Lets the database be as far as Redis has heard, and beyond: the numbers up to the floors are used from now on.
  *
- * @param ticks that Redis has heard of
+ * @param made.tick that it is at least at afterwards
+ * @param made.gaps numbers that are left out by that
  */
-export async function acceptLoss(
+export async function raiseMarks(
   db: Database,
-  loss: DatabaseLoss,
-  floors: ReadonlyMap<string, number>,
-  ticks: number,
+  { floors, tick, gaps }: { floors: ReadonlyMap<string, number>; tick: number; gaps: NewGaps },
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    for (const [name, [after, upTo]] of Object.entries(gaps)) {
+      await tx.run("insert into books_gaps (name, after_number, up_to) values (?, ?, ?)", [
+        name,
+        after,
+        upTo,
+      ]);
+    }
     await tx.run(
       `
       update books_marks
-      set ticks = greatest(ticks, ?) + 1, ticked_at = current_timestamp(6), losses = losses + 1,
+      set losses = losses + 1,
         ${markedTables.map((table) => `${table}_floor = greatest(${table}_floor, ?)`).join(", ")}
       where id = 1`,
-      [ticks, ...markedTables.map((table) => floors.get(table)!)],
+      markedTables.map((table) => floors.get(table)!),
     );
-    await tx.run(
-      `
-      insert into books_losses (lost_from, lost_until, orders_lost, refunds_lost, steps_lost)
-      values (?, ?, ?, ?, ?)`,
-      [loss.lostFrom, loss.lostUntil, ...markedTables.map((table) => loss.lost[table])],
-    );
+    await tickTo(tx, tick);
   });
+}
+
+/** The numbers that the database left out when it was made good, the latest last. */
+export async function readGaps(db: Queryable): Promise<Gaps> {
+  const rows = await db.query("select name, after_number, up_to from books_gaps order by up_to");
+  const byName = Map.groupBy(rows, ({ name }) => String(name));
+  return Object.fromEntries(
+    [...byName].map(([name, gaps]) => [
+      name,
+      gaps.map(({ after_number, up_to }) => [toInteger(after_number), toInteger(up_to)] as const),
+    ]),
+  );
 }
 
 /** Numbers of orders and refunds up to which rows may have been lost; 0 where nothing ever was. */
@@ -135,45 +195,43 @@ export async function countLosses(db: Queryable): Promise<number> {
   return toInteger(row?.losses);
 }
 
-/**
- * The latest loss that was found within some hours, by the database's clock; null where there was none.
- */
-export async function readLatestLoss(db: Queryable, hours: number): Promise<RecordedLoss | null> {
-  const [row] = await db.query(
-    `
-    select created_at, lost_from, lost_until, orders_lost, refunds_lost
-    from books_losses
-    where created_at > current_timestamp(6) - interval ? hour
-    order by id desc
-    limit 1`,
-    [hours],
-  );
-  if (row === undefined) return null;
-  return {
-    foundAt: toIsoTime(row.created_at)!,
-    lostFrom: toIsoTime(row.lost_from)!,
-    lostUntil: toIsoTime(row.lost_until),
-    ordersLost: toInteger(row.orders_lost),
-    refundsLost: toInteger(row.refunds_lost),
-  };
+/** Numbers to one question about which of them are there. */
+const numbersPerQuery = 10_000;
+
+/** Which of some orders are not there. Those that are archived have their row as well. */
+export async function findMissingOrders(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<number[]> {
+  const missing: number[] = [];
+  for (let from = 0; from < orderIds.length; from += numbersPerQuery) {
+    const part = orderIds.slice(from, from + numbersPerQuery);
+    const rows = await db.query("select id from orders where id in (?)", [part]);
+    const found = new Set(rows.map(({ id }) => toInteger(id)));
+    missing.push(...part.filter((id) => !found.has(id)));
+  }
+  return missing;
 }
 
 /**
- * Which of some orders may have had another life before the database turned out to be older within some hours: those
- * that were placed before that was found, with an hour for the shop's clock.
+ * Has a member of Group Replication wait until it has what the others have committed; nothing anywhere else. It may lag
+ * behind for some moments, which is no loss. Sessions on Galera wait whatever they ask.
  */
-export async function readPlacedBeforeLoss(
-  db: Queryable,
-  orderIds: readonly number[],
-  hours: number,
-): Promise<Set<number>> {
-  if (orderIds.length === 0 || await readLatestLoss(db, hours) === null) return new Set();
-  const rows = await db.query(
-    `
-    select id
-    from orders
-    where id in (?) and placed_at < (select max(created_at) from books_losses) + interval 1 hour`,
-    [[...orderIds]],
-  );
-  return new Set(rows.map(({ id }) => toInteger(id)));
+export async function waitForGroup(db: Database): Promise<void> {
+  if (db.engine === "mariadb") return;
+  const [members] = await db.query(
+    "select count(*) as count from performance_schema.replication_group_members",
+  ).catch(() => []);
+  if (members === undefined || toInteger(members.count) < 2) return;
+  // What does not come to an end is no member to work on, and the looks that follow say so.
+  await db.transaction(async (connection) => {
+    // It waits for nothing within a transaction that has begun.
+    await connection.runText("set session group_replication_consistency = 'BEFORE'");
+    await connection.runText("commit");
+    try {
+      await connection.query("select ticks from books_marks where id = 1");
+    } finally {
+      await connection.runText("set session group_replication_consistency = default");
+    }
+  }).catch(() => {});
 }

@@ -63,7 +63,8 @@ export async function insertRefunds(
   accepted: readonly RefundToInsert[],
 ): Promise<RefundRow[]> {
   if (accepted.length === 0) return [];
-  await tx.runText(
+  const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
+  const inserted = tx.runText(
     `
     insert into refunds
       (order_id, amount_cents, reason, idempotency_key, key_owner, request_hash, provider_key,
@@ -80,7 +81,12 @@ export async function insertRefunds(
       one.itemized ? 1 : 0,
     ]),
   );
-  const orderIds = [...new Set(accepted.map(({ orderId }) => orderId))];
+  // A lock holds on one node of a cluster alone; two that change the same row can't both commit.
+  const touched = tx.runText(
+    "update orders set updated_at = current_timestamp(6) where id in (?)",
+    [orderIds.toSorted((a, b) => a - b)],
+  );
+  await Promise.all([inserted, touched]);
   const stored = await tx.query(
     `
     select ${refundColumns}
@@ -180,7 +186,10 @@ export async function readRefunds(
   ids: readonly number[],
 ): Promise<Map<number, RefundRow>> {
   if (ids.length === 0) return new Map();
-  const rows = await db.query(`select ${refundColumns} from refunds where id in (?)`, [[...ids]]);
+  const rows = await db.query(
+    `select ${refundColumns} from refunds force index (primary) where id in (?)`,
+    [[...ids]],
+  );
   return new Map(rows.map((row) => [toInteger(row.id), toRefundRow(row)]));
 }
 
@@ -207,7 +216,7 @@ export async function readRefundsByKeys(
     `
     select ${refundColumns}, key_owner, request_hash,
       created_at >= current_timestamp(6) - interval ${keyHours} hour as counts
-    from refunds
+    from refunds force index (refunds_key_of_owner)
     where idempotency_key in (?)`,
     [[...keys]],
   );

@@ -8,6 +8,7 @@ import type { FeedPosition } from "../../domain/feed/feed_position.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import type { DeliveryStatus } from "../../domain/webhook/endpoint.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { insertOnce } from "../connection/insert_once.ts";
 
 /** How far the feed was put on the list. */
 export async function readWebhookPosition(db: Queryable): Promise<FeedPosition> {
@@ -54,8 +55,9 @@ export async function insertDeliveries(
   deliveries: readonly DeliveryToInsert[],
 ): Promise<void> {
   if (deliveries.length === 0) return;
-  await tx.run(
-    `
+  const wanted = new Map(deliveries.map((one) => [`${one.endpointId} ${one.eventId}`, one]));
+  await insertOnce(tx, {
+    sql: `
     insert into webhook_deliveries (endpoint_id, event_id, due_at)
     select webhook_endpoints.id, wanted.event_id, current_timestamp(6)
     from json_table(?, '$[*]' columns (
@@ -63,10 +65,16 @@ export async function insertDeliveries(
       endpoint_id bigint unsigned path '$[0]',
       event_id varchar(64) character set ascii collate ascii_bin path '$[1]')) wanted
     straight_join webhook_endpoints on webhook_endpoints.id = wanted.endpoint_id
-    order by wanted.n
-    on duplicate key update event_id = webhook_deliveries.event_id`,
-    [JSON.stringify(deliveries.map(({ endpointId, eventId }) => [endpointId, eventId]))],
-  );
+    where true`,
+    isNew: `not exists (
+      select 1
+      from webhook_deliveries known force index (webhook_deliveries_once)
+      where known.endpoint_id = wanted.endpoint_id and known.event_id = wanted.event_id)`,
+    order: "order by wanted.n",
+    values: [
+      JSON.stringify([...wanted.values()].map(({ endpointId, eventId }) => [endpointId, eventId])),
+    ],
+  });
 }
 
 /** Which endpoints have something that is due. Looks once into the index for each that is switched on. */

@@ -72,6 +72,8 @@ export const auditActions = {
   "webhook_endpoint.retry": "Post to a webhook endpoint again",
   "verification.run": "Verify now",
   "verification.repair": "Repair what differs",
+  "loss.reconcile": "Say that a loss of the database is reconciled",
+  "database.accept": "Say that another database counts",
   "seals.begin_anew": "Seal all anew",
   "customer.export": "Export a customer's data",
   "customer.erase": "Erase a customer's data",

@@ -1,6 +1,6 @@
 /**
- * Whether the database is older than what was published from it: restored from a dump, or taken over by a
- * server that lacked the last commits.
+ * Whether the database is older than what was published from it, restored from a dump or taken over by a server that
+ * lacked the last commits; or another one: one that went its own way, or never was this one.
  *
  * @module
  */
@@ -19,8 +19,32 @@ export interface DatabaseMarks {
   ticks: number;
   /** When it last grew, a database time; null where that is not known. */
   tickedAt: string | null;
+  /** The random name of the last tick; null where it has none, as those of versions before. */
+  tickName: string | null;
+  /** The name of the installation; null where it is not known. */
+  installation: string | null;
   /** The highest number in use, or known to have been in use, by table; other tables than the marked ones too. */
   numbers: Readonly<Record<MarkedTable, number> & Record<string, number | undefined>>;
+}
+
+/** What a database says of itself when it is held against what Redis has heard. */
+export interface OwnMarks extends DatabaseMarks {
+  /** What it calls the last tick that Redis has heard of; null where it has no such tick. */
+  nameOfHeard: string | null;
+  /** The first tick of which it still has the name; null where it has none. */
+  oldestTick: number | null;
+}
+
+/** Numbers that went with another history: of rows that this one does not have, after the first, up to the second. */
+export type Gap = readonly [after: number, upTo: number];
+
+/** All gaps that losses left, by table and for the ticks. */
+export type Gaps = Partial<Record<MarkedTable | "ticks", readonly Gap[]>>;
+
+/** What Redis has heard of the database. */
+export interface HeardMarks extends DatabaseMarks {
+  /** Numbers of another history. */
+  gaps: Gaps;
 }
 
 /** What an older database lacks of what Redis has heard of. */
@@ -33,6 +57,17 @@ export interface DatabaseLoss {
   lost: Record<MarkedTable, number>;
 }
 
+/** What holding a database against what Redis has heard of it has shown. */
+export type DatabaseJudgement =
+  | { kind: "current" }
+  /** It lacks what it had: it can be made good, and the loss told. */
+  | { kind: "older"; loss: DatabaseLoss }
+  /**
+   * It has a name of its own (`installation`), or has commits that are none of the history that Redis knows (`fork`): a
+   * primary that was left behind and is back. Which of both counts is for a person to say.
+   */
+  | { kind: "other"; why: "installation" | "fork"; loss: DatabaseLoss };
+
 /**
  * Compares the database with what Redis has heard of it.
  *
@@ -40,13 +75,62 @@ export interface DatabaseLoss {
  * @param heard what Redis knows; zeros where it knows nothing
  * @returns null where the database is as new
  */
-export function findLoss(marks: DatabaseMarks, heard: DatabaseMarks): DatabaseLoss | null {
+export function findLoss(
+  marks: Pick<DatabaseMarks, "ticks" | "tickedAt" | "numbers">,
+  heard: Pick<DatabaseMarks, "ticks" | "tickedAt" | "numbers">,
+): DatabaseLoss | null {
+  const loss = lossOf(marks, heard);
+  const isBehind = heard.ticks > marks.ticks || markedTables.some((table) => loss.lost[table] > 0);
+  return isBehind ? loss : null;
+}
+
+function lossOf(
+  marks: Pick<DatabaseMarks, "tickedAt" | "numbers">,
+  heard: Pick<DatabaseMarks, "tickedAt" | "numbers">,
+): DatabaseLoss {
   const lost = {} as Record<MarkedTable, number>;
   for (const table of markedTables) {
     lost[table] = Math.max(0, heard.numbers[table] - marks.numbers[table]);
   }
-  if (heard.ticks <= marks.ticks && markedTables.every((table) => lost[table] === 0)) return null;
   return { lostFrom: marks.tickedAt ?? "", lostUntil: heard.tickedAt, lost };
+}
+
+/**
+ * Judges a database by its ticks' names, and by how far it is.
+ *
+ * - Where it calls the last tick that Redis has heard of by another name, it went another way: a fork.
+ * - Where it has no such tick but earlier and later ones, it passed over it when it was made good, and Redis is the one
+ *   that has gone back: what it holds speaks of rows that are gone, so the database is made good once more.
+ * - Where it is behind, and its own last tick is one that Redis knows by another name or that went with another history,
+ *   it has commits of its own that are no part of this one: a fork. Else it is this history, up to that tick.
+ *
+ * @param namesOfLast the names by which Redis knows the database's own last tick; empty where it knows it not, or not any more
+ */
+export function judgeDatabase(
+  marks: OwnMarks,
+  heard: HeardMarks,
+  namesOfLast: readonly string[],
+): DatabaseJudgement {
+  const behind = findLoss(marks, heard);
+  const loss = behind ?? lossOf(marks, heard);
+  if (heard.installation !== null && marks.installation !== heard.installation) {
+    return { kind: "other", why: "installation", loss };
+  }
+  const { nameOfHeard, oldestTick, tickName } = marks;
+  if (heard.tickName !== null && heard.ticks <= marks.ticks && nameOfHeard !== heard.tickName) {
+    if (nameOfHeard !== null) return { kind: "other", why: "fork", loss };
+    if (oldestTick !== null && oldestTick < heard.ticks) return { kind: "older", loss };
+  }
+  if (behind === null) return { kind: "current" };
+  const isAnothers = tickName !== null && namesOfLast.length > 0 && !namesOfLast.includes(tickName);
+  if (isAnothers || (heard.gaps.ticks ?? []).some((gap) => isWithin(gap, marks.ticks))) {
+    return { kind: "other", why: "fork", loss };
+  }
+  return { kind: "older", loss };
+}
+
+function isWithin([after, upTo]: Gap, number: number): boolean {
+  return number > after && number <= upTo;
 }
 
 /** Numbers that are left out after a loss: some may be known to others and not to Redis. */
@@ -54,6 +138,11 @@ const gap = 1_000_000;
 
 /** Rows of other tables to one order, refund or step, at the most usual. */
 const rowsPerLost = 8;
+
+/** The tick of a database that was made good: so far ahead that no server left behind gets there by itself. */
+export function tickAfter(marks: DatabaseMarks, heard: DatabaseMarks): number {
+  return Math.max(marks.ticks, heard.ticks) + gap;
+}
 
 /**
  * The last number of each table that counts as used after a loss, so that no row ever gets the number of one
@@ -74,34 +163,98 @@ export function floorsAfter(
   }));
 }
 
+/** The gap that a loss leaves, by table and for the ticks: whatever has one of these numbers is of another history. */
+export type NewGaps = Record<MarkedTable | "ticks", Gap>;
+
+/**
+ * The gap that is left when a database is made good.
+ *
+ * @param tick see {@linkcode tickAfter}
+ */
+export function gapsOfLoss(
+  marks: DatabaseMarks,
+  floors: ReadonlyMap<string, number>,
+  tick: number,
+): NewGaps {
+  return {
+    ticks: [marks.ticks, tick - 1],
+    ...Object.fromEntries(
+      markedTables.map((table): [string, Gap] => [
+        table,
+        [marks.numbers[table], floors.get(table)!],
+      ]),
+    ) as Record<MarkedTable, Gap>,
+  };
+}
+
+/** The gaps of a database with a new one. */
+export function withGaps(gaps: Gaps, added: NewGaps): Gaps {
+  return Object.fromEntries(
+    Object.entries(added).map((
+      [name, gap],
+    ) => [name, [...(gaps[name as keyof Gaps] ?? []).slice(-keptGaps), gap]]),
+  );
+}
+
+/** Gaps that are kept beside the newest: every message is held against them. */
+const keptGaps = 20;
+
 /** True for a table whose highest number is noted with whatever is published. */
 export function isMarked(table: string): table is MarkedTable {
   return (markedTables as readonly string[]).includes(table);
 }
 
-/** The latest loss of the database, as `doctor` and the alert tell of it. */
+/** What a loss took, and what became of it. */
 export interface RecordedLoss {
+  /** Of its row. */
+  id: number;
   /** When it was found, ISO 8601. */
   foundAt: string;
   /** Since when commits are gone, ISO 8601. */
   lostFrom: string;
   /** Until when; null where Redis did not know. */
   lostUntil: string | null;
-  /** Numbers of orders that no row has: an upper bound. */
+  /** Orders that were acknowledged. */
   ordersLost: number;
-  /** The same for refunds. */
+  /** Numbers of orders that may have been in use: an upper bound. */
+  numbersLost: number;
+  /** Numbers of refunds that no row has: an upper bound. */
   refundsLost: number;
+  /** Steps of timelines, of these orders and of others: an upper bound. */
+  stepsLost: number;
+  /** When somebody said that it is reconciled, ISO 8601; null while it is open. */
+  reconciledAt: string | null;
+  /** Who said so. */
+  reconciledBy: string | null;
+  /** What they said of it. */
+  note: string | null;
 }
 
-/** A loss in words. */
-export function describeLoss(
-  { lostFrom, lostUntil, ordersLost, refundsLost }: RecordedLoss,
+/** A loss in words, without what is to be done. */
+export function tellLoss(
+  { lostFrom, lostUntil, ordersLost, numbersLost, refundsLost, stepsLost }: Pick<
+    RecordedLoss,
+    "lostFrom" | "lostUntil" | "ordersLost" | "numbersLost" | "refundsLost" | "stepsLost"
+  >,
 ): string {
   const second = (time: string) => `${time.slice(0, 19)}Z`;
-  return `what was committed from ${second(lostFrom)} to ${
-    second(lostUntil ?? lostFrom)
-  } is gone, up to ` +
-    `${counted(ordersLost, "order")} and ${
-      counted(refundsLost, "refund")
-    }: have shops send their orders again, import files again`;
+  const numbers = numbersLost > ordersLost ? ` (of ${counted(numbersLost, "number")})` : "";
+  return `${counted(ordersLost, "acknowledged order")}${numbers} and ${
+    counted(refundsLost, "refund")
+  } were lost between ${second(lostFrom)} and ${second(lostUntil ?? lostFrom)}, with ${
+    counted(stepsLost, "step")
+  } of timelines`;
+}
+
+/**
+ * Open losses in words: the oldest, and how many there are besides.
+ *
+ * @param losses at least one, the oldest first
+ */
+export function describeLosses(losses: readonly RecordedLoss[]): string {
+  const others = losses.length - 1;
+  return `${tellLoss(losses[0]!)}${
+    others === 0 ? "" : `; ${counted(others, "loss", "losses")} more`
+  }: have shops send their orders again, import files again, hold the provider's report against the books, then say ` +
+    "that it is reconciled";
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { allowRemedy, type RedisUser } from "./engine_fault.ts";
-import { describeLoss, type RecordedLoss } from "./database_age.ts";
+import { allowRemedy, type RedisUser, statementLog } from "./engine_fault.ts";
+import { type DatabaseJudgement, describeLosses, type RecordedLoss } from "./database_age.ts";
 
 /** One line of a diagnosis. */
 export interface Finding {
@@ -27,11 +27,17 @@ export const minVersions = {
   valkey: "7.2",
 } as const;
 
-/** Least bytes that a statement must be able to hold: a batch of orders is sent as one. */
-const minPacketBytes = 16 * 1_048_576;
+/** Least bytes that a statement must be able to hold: one order with all that belongs to it. */
+const minPacketBytes = 1_048_576;
+
+/** Bytes that hold a whole batch of orders. */
+const batchPacketBytes = 16 * 1_048_576;
 
 /** Less memory for the database's pages than this is for trials only. */
 const minBufferPoolBytes = 256 * 1_048_576;
+
+/** Connections to Redis of a process with all consumers: one for commands, one for each group and lane. */
+const redisConnections = 9;
 
 /** Connections beside those of one process: other processes, people, monitors. */
 const spareConnections = 10;
@@ -65,6 +71,9 @@ export function problem(what: string, detail: string, remedy: string): Finding {
 export function judgeVersion(engine: keyof typeof minVersions, version: string): Finding {
   const what = `${engine} version`;
   const min = minVersions[engine];
+  if (version === "unknown") {
+    return warning(what, "the server does not tell", `see that it is ${min} or newer`);
+  }
   const numbers = (text: string) => (text.match(/\d+/g) ?? []).slice(0, 2).map(Number);
   const [major = 0, minor = 0] = numbers(version);
   const [minMajor = 0, minMinor = 0] = numbers(min);
@@ -79,6 +88,8 @@ export interface DatabaseFacts {
   flushLogAtCommit: number;
   /** Null where there is no binary log. */
   syncBinlog: number | null;
+  /** The binary log has statements, for this user's sessions too. */
+  logsStatements: boolean;
   /** Of the database. */
   charset: string;
   /** Of all clients together. */
@@ -100,6 +111,7 @@ export function judgeDatabase(facts: DatabaseFacts, connections: number): Findin
         ": a power cut loses the last commits",
       "set both to 1 in production",
     ),
+    judgeBinaryLog(facts),
     facts.charset === "utf8mb4" ? fine("database character set", facts.charset) : warning(
       "database character set",
       `${facts.charset}; the product's own tables are utf8mb4 all the same`,
@@ -125,21 +137,27 @@ export function judgeDatabase(facts: DatabaseFacts, connections: number): Findin
 
 /** Judges the settings of the Redis server. */
 export function judgeRedis(
-  facts: { evictionPolicy: string; appendOnly: boolean; isClusterNode: boolean },
+  facts: {
+    evictionPolicy: string;
+    appendOnly: boolean | null;
+    isClusterNode: boolean;
+    maxClients?: number | null;
+  },
   prefix: string,
 ): Finding[] {
-  const findings = [
-    facts.evictionPolicy === "noeviction" ? fine("redis eviction", facts.evictionPolicy) : problem(
-      "redis eviction",
-      `maxmemory-policy is ${facts.evictionPolicy}: it may throw messages and figures away`,
-      "set maxmemory-policy to noeviction",
-    ),
-    facts.appendOnly ? fine("redis persistence", "append-only file") : warning(
-      "redis persistence",
-      "there is no append-only file: a restart loses the streams, which costs a recovery",
-      "set appendonly yes in production",
-    ),
-  ];
+  const findings = [judgeEviction(facts.evictionPolicy), judgePersistence(facts.appendOnly)];
+  const { maxClients } = facts;
+  if (maxClients !== undefined && maxClients !== null) {
+    findings.push(
+      maxClients >= 2 * redisConnections + spareConnections
+        ? fine("redis connections", `${maxClients} allowed, ${redisConnections} used by a process`)
+        : warning(
+          "redis connections",
+          `${maxClients} are allowed, and one process opens ${redisConnections}`,
+          "raise maxclients, or start fewer processes",
+        ),
+    );
+  }
   if (facts.isClusterNode) {
     findings.push(
       /\{[^{}]+\}/.test(prefix)
@@ -152,6 +170,103 @@ export function judgeRedis(
     );
   }
   return findings;
+}
+
+function judgeEviction(policy: string): Finding {
+  const what = "redis eviction";
+  const remedy = "set maxmemory-policy to noeviction";
+  if (policy === "noeviction") return fine(what, policy);
+  return policy === "unknown"
+    ? warning(what, "the server does not tell whether it throws away what it holds", remedy)
+    : problem(
+      what,
+      `maxmemory-policy is ${policy}: it may throw messages and figures away`,
+      remedy,
+    );
+}
+
+function judgePersistence(appendOnly: boolean | null): Finding {
+  const what = "redis persistence";
+  const remedy = "set appendonly yes in production";
+  if (appendOnly === null) {
+    return warning(what, "the server does not tell whether it keeps anything on disk", remedy);
+  }
+  return appendOnly ? fine(what, "append-only file") : warning(
+    what,
+    "there is no append-only file: a restart loses the streams, which costs a recovery",
+    remedy,
+  );
+}
+
+/** One of several sentinels, as it was seen. */
+export interface SentinelState {
+  /** With its port. */
+  name: string;
+  /** Where it says that the master is; null where it did not answer. */
+  master: string | null;
+  /** Of one that did not answer, why. */
+  why?: string;
+  /** How many must agree that the master is gone. */
+  quorum: number;
+  /** Sentinels that it knows, itself included. */
+  sentinels: number;
+  /** Replicas that it knows. */
+  replicas: number;
+  /** What it says where no failover would come about; empty where one would. */
+  fault: string;
+}
+
+/** Judges the sentinels of a master: whether they agree, and whether they could name another one. */
+export function judgeSentinels(master: string, states: readonly SentinelState[]): Finding {
+  const what = "redis sentinels";
+  const there = states.filter((state) => state.master !== null);
+  const away = states.filter((state) => state.master === null)
+    .map(({ name, why }) => `${name} is away (${why})`);
+  const masters = [...new Set(there.map((state) => state.master))];
+  const seen = there.map(({ name }) => name).join(", ");
+  const first = there[0];
+  const detail = first === undefined ? away.join("; ") : [
+    `${seen}: ${master} is ${
+      masters.join(" or ")
+    }, quorum ${first.quorum} of ${first.sentinels}, ` +
+    `replicas: ${first.replicas}`,
+    ...away,
+  ].join("; ");
+  if (masters.length > 1) {
+    return problem(
+      what,
+      `${detail}: they do not agree`,
+      "wait for the failover to end, or mend the network between them",
+    );
+  }
+  const fault = there.find(({ fault }) => fault !== "")?.fault;
+  if (fault !== undefined) {
+    return warning(
+      what,
+      `${detail}; no failover would come about: ${fault}`,
+      "start the sentinels that are missing",
+    );
+  }
+  if (first !== undefined && first.replicas === 0) {
+    return warning(what, `${detail}: no replica could take over`, "add one: replicaof MASTER PORT");
+  }
+  return away.length > 0
+    ? warning(what, detail, "start it, or take it out of REDIS_URL")
+    : fine(what, detail);
+}
+
+/** Commands that are refused and without which the work is done as well. */
+export function judgeDispensable(
+  refused: readonly { command: string; reason: string }[],
+  meanings: ReadonlyMap<string, string>,
+): Finding[] {
+  return refused.map(({ command }) =>
+    warning(
+      `redis ${command}`,
+      `refused: ${meanings.get(command)}`,
+      "nothing has to be done; whoever may change it allows the command",
+    )
+  );
 }
 
 /**
@@ -279,6 +394,8 @@ export interface EngineFacts {
   version: string;
   /** Longest statement that the server takes. */
   maxPacketBytes: number;
+  /** See {@linkcode DatabaseFacts}. */
+  logsStatements: boolean;
 }
 
 /** What a process must know of Redis before it writes. */
@@ -289,8 +406,8 @@ export interface StoreFacts {
   version: string;
   /** `unknown` where the server does not tell. */
   evictionPolicy: string;
-  /** Whether it writes an append-only file. */
-  appendOnly: boolean;
+  /** Whether it writes an append-only file; null where the server does not tell. */
+  appendOnly: boolean | null;
   /** Whether it is one node of a cluster. */
   isClusterNode: boolean;
 }
@@ -300,21 +417,33 @@ export function findDangers(database: EngineFacts, store: StoreFacts, prefix: st
   const findings = [
     judgeVersion(database.engine, database.version),
     judgePacketSize(database.maxPacketBytes),
+    judgeBinaryLog(database),
     judgeVersion(store.server === "valkey" ? "valkey" : "redis", store.version),
-    // A server that does not tell its policy may well have the right one.
-    ...judgeRedis(store, prefix).filter(({ what }) =>
-      what !== "redis eviction" || store.evictionPolicy !== "unknown"
-    ),
+    ...judgeRedis(store, prefix),
   ];
   return findings.filter(({ level }) => level === "problem");
 }
 
+function judgeBinaryLog({ logsStatements }: Pick<DatabaseFacts, "logsStatements">): Finding {
+  const what = "database binary log";
+  return logsStatements
+    ? problem(what, statementLog.why, statementLog.remedy)
+    : fine(what, "has rows, or there is none");
+}
+
 function judgePacketSize(bytes: number): Finding {
   const what = "database packet size";
-  return bytes >= minPacketBytes ? fine(what, megabytes(bytes)) : problem(
+  const remedy = `set it to ${megabytes(batchPacketBytes)} or more`;
+  if (bytes < minPacketBytes) {
+    const detail = `max_allowed_packet is ${
+      Math.floor(bytes / 1_024)
+    } KB: a large order does not fit`;
+    return problem(what, detail, remedy);
+  }
+  return bytes >= batchPacketBytes ? fine(what, megabytes(bytes)) : warning(
     what,
-    `max_allowed_packet is ${megabytes(bytes)}`,
-    `set it to ${megabytes(minPacketBytes)} or more: batches are sent as one statement`,
+    `max_allowed_packet is ${megabytes(bytes)}: large batches are split, which costs time`,
+    remedy,
   );
 }
 
@@ -325,27 +454,36 @@ function megabytes(bytes: number): string {
 /**
  * Judges whether the database is as new as what was published from it.
  *
- * @param isOlder at this moment
- * @param loss the latest that was found and made good
+ * @param judged as it is at this moment
+ * @param losses that were found and made good, and that nobody has reconciled, the oldest first
  * @param typed how a command is typed, by its name
  */
 export function judgeDatabaseAge(
-  isOlder: boolean,
-  loss: RecordedLoss | null,
+  judged: Pick<DatabaseJudgement, "kind">,
+  losses: readonly RecordedLoss[],
   typed: (command: string) => string,
 ): Finding {
   const what = "database age";
-  if (isOlder) {
+  if (judged.kind === "other") {
+    return problem(
+      what,
+      "the database is another one than Redis knows, or went its own way",
+      `lead DATABASE_URL to the one that counts; if this one is to count, run ${
+        typed("recover --accept-database")
+      }`,
+    );
+  }
+  if (judged.kind === "older") {
     return problem(
       what,
       "the database is older than what was published from it",
       `start the consumers, or run ${typed("recover")}; then have lost orders sent again`,
     );
   }
-  return loss === null ? fine(what, "as new as what was published from it") : warning(
+  return losses.length === 0 ? fine(what, "as new as what was published from it") : warning(
     what,
-    `found at ${loss.foundAt}: ${describeLoss(loss)}`,
-    "reconcile with the provider",
+    `found at ${losses[0]!.foundAt}: ${describeLosses(losses)}`,
+    `once they are reconciled, say so: ${typed("losses --reconcile=ID --note=TEXT")}`,
   );
 }
 

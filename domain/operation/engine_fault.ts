@@ -49,6 +49,8 @@ export interface EngineWay {
   tls: { mode: string; ca?: string } | null;
   /** What kind of server is at its end, where somebody has looked. */
   listener?: "redis" | "database" | "web" | "silent";
+  /** Whether a sentinel is there, which tells of the server that is meant. */
+  isSentinel?: boolean;
 }
 
 /** What a driver gives an error. */
@@ -57,14 +59,16 @@ interface DriverError {
   code?: string;
   /** See {@linkcode isDenied}. */
   account?: string;
+  /** Likewise. */
+  database?: string;
 }
 
 /**
  * True for the error of a statement that the database's user has no right to. The server's words name the machine that it
- * came from, and not the account that rights are given to: whoever runs statements asks for that and notes it as `account`,
- * `'name'@'host'`.
+ * came from, and not the account that rights are given to, and MySQL's not the database: whoever runs statements asks for both and
+ * notes them as `account`, `'name'@'host'`, and `database`.
  */
-export function isDenied(error: unknown): error is { account?: string } {
+export function isDenied(error: unknown): error is { account?: string; database?: string } {
   const { errno } = (error ?? {}) as DriverError;
   return errno === 1142 || errno === 1143 || errno === 1370;
 }
@@ -87,10 +91,11 @@ export function databaseFault(
   way?: EngineWay,
   account?: string,
 ): FaultWords | undefined {
-  const { errno, code, account: noted } = (error ?? {}) as DriverError;
+  const { errno, code, ...noted } = (error ?? {}) as DriverError;
   const message = messageOf(error);
-  const denied = deniedFault(errno, message, account ?? noted);
+  const denied = deniedFault(errno, message, account ?? noted.account, noted.database);
   if (denied !== undefined) return denied;
+  if (errno === 1665) return statementLog;
   if (way === undefined) return undefined;
   const stranger = strangerFault(way);
   if (stranger !== undefined) return stranger;
@@ -105,11 +110,20 @@ export function databaseFault(
     networkFault(code, message, way);
 }
 
+/** A server that logs statements refuses every change at READ COMMITTED. */
+export const statementLog: FaultWords = {
+  why: "binlog_format is STATEMENT, by which the server refuses every change at READ COMMITTED, " +
+    "and the user may not have it otherwise for its sessions",
+  remedy: "type as an administrator of it: SET GLOBAL binlog_format = 'ROW' (or MIXED), or grant " +
+    "the user BINLOG ADMIN (MariaDB) or SESSION_VARIABLES_ADMIN (MySQL)",
+};
+
 /** What the user may not do. */
 function deniedFault(
   errno: number | undefined,
   message: string,
   account: string | undefined,
+  noted: string | undefined,
 ): FaultWords | undefined {
   const grant = (database: string, who: string) =>
     `type as an administrator of it: GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${who}`;
@@ -130,7 +144,7 @@ function deniedFault(
   const table = /for (?:table|column|routine) [`'](?:([^`']*)`\.`)?([^`']*)[`']/.exec(message);
   return {
     why: `user "${user}" has not the right ${right}${table ? ` on ${table[2]}` : ""}`,
-    remedy: grant(table?.[1] ?? "orders", account ?? `'${user}'@'%'`),
+    remedy: grant(table?.[1] ?? noted ?? "orders", account ?? `'${user}'@'%'`),
   };
 }
 
@@ -267,7 +281,7 @@ function networkFault(
 
 /** What a user of Redis needs, as rules of its ACL. */
 export function redisRules(prefix: string): string {
-  return `~${prefix}* +@all -@admin -@dangerous +info +keys`;
+  return `~${prefix}* +@all -@admin -@dangerous +info`;
 }
 
 /**
@@ -294,6 +308,8 @@ export function redisFault(
   }
   const { code } = (error ?? {}) as DriverError;
   const { host, port, user, tls } = way;
+  const sentinel = way.isSentinel === true ? sentinelFault(message) : undefined;
+  if (sentinel !== undefined) return sentinel;
   if (/^WRONGPASS/.test(message)) {
     const name = user || "default";
     return {
@@ -331,6 +347,34 @@ export function redisFault(
     };
   }
   return certificateFault(message, way) ?? networkFault(code, message, way);
+}
+
+/** What is wrong with sentinels, or with the way to the server that they name. */
+function sentinelFault(message: string): FaultWords | undefined {
+  if (/got an invalid reply: null|No such master with that name/.test(message)) {
+    return {
+      why: "the sentinels watch no master of the name that REDIS_URL has",
+      remedy: "correct the name after its hosts; redis-cli -p 26379 sentinel masters lists them",
+    };
+  }
+  if (/sentinel\b.*\b(NOAUTH|WRONGPASS)\b|sentinels.*\b(NOAUTH|WRONGPASS)\b/.test(message)) {
+    return {
+      why: "a sentinel asks for a password of its own, and REDIS_URL has none or a wrong one",
+      remedy: "add sentinel-password=PASSWORD to its parameters, and sentinel-user=NAME if need be",
+    };
+  }
+  if (/sentinel/.test(message)) {
+    return {
+      why: `no sentinel tells where the master is (${message})`,
+      remedy: "start them, or correct the hosts in REDIS_URL",
+    };
+  }
+  const address = /E[A-Z]{4,} ([^ ]+:\d+)/.exec(message)?.[1];
+  if (address === undefined) return undefined;
+  return {
+    why: `the sentinels name ${address} as the master, and it can't be reached (${message})`,
+    remedy: "start it, or have its address announced as others reach it (replica-announce-ip)",
+  };
 }
 
 /** Whose rights are looked at, and for which keys. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FaultWords } from "./engine_fault.ts";
 import { type Finding, fine, problem, warning } from "./diagnosis.ts";
 
 /** Rights without which no work is done. */
@@ -11,6 +12,55 @@ const workRights = ["SELECT", "INSERT", "UPDATE", "DELETE"];
 
 /** Rights that migrations take besides. */
 const schemaRights = ["CREATE", "ALTER", "DROP", "INDEX", "REFERENCES"];
+
+/** Those of them without which one stops half done; nothing is dropped yet. */
+const migrationRights = schemaRights.filter((right) => right !== "DROP");
+
+/**
+ * What a user lacks to migrate, as far as the server tells.
+ *
+ * @param tables of the database
+ * @returns undefined where nothing is missing, or rights come from a role
+ */
+export function migrationFault(
+  grants: readonly string[],
+  database: string,
+  account: string,
+  tables: readonly string[],
+): FaultWords | undefined {
+  if (hasRole(grants)) return undefined;
+  const missing = missingRights(grants, database, migrationRights, tables);
+  return missing.length === 0 ? undefined : {
+    why: `${account} may not ${missing.join(", ")} in ${database}, which migrations need`,
+    remedy: grantRemedy(database, account),
+  };
+}
+
+/** What a role brings, the server tells only those who ask for it by name. */
+function hasRole(grants: readonly string[]): boolean {
+  return grants.some((grant) => /^GRANT (?!.* ON )/i.test(grant));
+}
+
+function grantRemedy(database: string, account: string): string {
+  return `type as its administrator: GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${account}`;
+}
+
+/** Of some rights those that a user has neither in the database nor on each of its tables. */
+function missingRights(
+  grants: readonly string[],
+  database: string,
+  rights: readonly string[],
+  tables: readonly string[],
+): string[] {
+  const has = grantedRights(grants, database);
+  if (has.has("ALL PRIVILEGES")) return [];
+  const ofTables = tables.map((table) => tableRights(grants, database, table));
+  return rights.filter((right) =>
+    !has.has(right) &&
+    !(ofTables.length > 0 &&
+      ofTables.every((rights) => rights.has(right) || rights.has("ALL PRIVILEGES")))
+  );
+}
 
 /**
  * Judges what the server says that a user was granted.
@@ -29,24 +79,15 @@ export function judgeGrants(
   tables: readonly string[] = [],
 ): Finding {
   const what = "database grants";
-  const has = grantedRights(grants, database);
-  const lacks = (rights: readonly string[]) =>
-    has.has("ALL PRIVILEGES") ? [] : rights.filter((right) => !has.has(right));
-  const remedy =
-    `type as its administrator: GRANT ALL PRIVILEGES ON \`${database}\`.* TO ${account}`;
-  // What a role brings, the server tells only those who ask for it by name.
-  if (grants.some((grant) => /^GRANT (?!.* ON )/i.test(grant))) {
+  const remedy = grantRemedy(database, account);
+  if (hasRole(grants)) {
     return fine(what, `${account} has a role; what it brings is seen when it is used`);
   }
-  const ofTables = tables.map((table) => tableRights(grants, database, table));
-  const isOnEvery = (right: string) =>
-    ofTables.length > 0 &&
-    ofTables.every((has) => has.has(right) || has.has("ALL PRIVILEGES"));
-  const missing = lacks(workRights).filter((right) => !isOnEvery(right));
+  const missing = missingRights(grants, database, workRights, tables);
   if (missing.length > 0) {
     return problem(what, `${account} may not ${missing.join(", ")} in ${database}`, remedy);
   }
-  const later = lacks(schemaRights);
+  const later = missingRights(grants, database, schemaRights, []);
   if (later.length === 0) return fine(what, `${account} may do everything that is needed`);
   return migrates
     ? warning(

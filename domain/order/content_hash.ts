@@ -6,6 +6,7 @@
 
 import { hash as digestOf } from "node:crypto";
 import type { RefundItems } from "../refund/refund_items.ts";
+import { instructionsText, type PaymentInstructions } from "../payment/payment_instructions.ts";
 import type { Adjustment } from "./adjustment.ts";
 import type { SourcePayment } from "./source_payment.ts";
 
@@ -23,6 +24,8 @@ export interface OrderContent {
   adjustments?: readonly Adjustment[] | undefined;
   /** Undefined is `due`. */
   payment?: SourcePayment | undefined;
+  /** What it is to be paid with; undefined for nothing that was said. */
+  instructions?: PaymentInstructions | undefined;
 }
 
 /**
@@ -37,9 +40,9 @@ export function orderContentHash(content: OrderContent): string {
 }
 
 /** What an order says beside its items; empty where it says nothing. Items never begin with a brace. */
-function termsText({ adjustments = [], payment }: OrderContent): string {
+function termsText({ adjustments = [], payment, instructions }: OrderContent): string {
   const isDue = payment === undefined || payment.status === "due";
-  if (adjustments.length === 0 && isDue) return "";
+  if (adjustments.length === 0 && isDue && instructions === undefined) return "";
   const lines = adjustments.map(({ kind, label, amountCents, included }) =>
     JSON.stringify([kind, label, amountCents, included])
   );
@@ -48,7 +51,8 @@ function termsText({ adjustments = [], payment }: OrderContent): string {
     : payment.status === "paid"
     ? [payment.status, payment.provider, payment.reference]
     : [payment.status];
-  return `\n${JSON.stringify({ adjustments: lines.sort(), payment: paid })}`;
+  const terms = `\n${JSON.stringify({ adjustments: lines.sort(), payment: paid })}`;
+  return instructions === undefined ? terms : `${terms}\n${instructionsText(instructions)}`;
 }
 
 /** As JSON.stringify() writes `[sku, unitPriceCents, qty]`. */

@@ -23,6 +23,8 @@ export interface EditFacts {
   after: Payable;
   /** False where it says nothing new. */
   differs: boolean;
+  /** It is to be paid with something else than was said before. */
+  paysOtherwise?: boolean;
 }
 
 /** Why an order can't be edited. */
@@ -44,7 +46,7 @@ export type EditDecision =
   | { kind: "replace" }
   /** The same is to be paid as before, so the charge stays: take the new content, and move the units that differ. */
   | { kind: "keep_charge" }
-  /** Something else is to be paid: besides, whatever comes of the charge so far goes back, and it is charged anew. */
+  /** Something else is to be paid, or with something else: besides, whatever comes of the charge so far goes back, and it is charged anew. */
   | { kind: "charge_anew" }
   | { kind: "refused"; because: EditRefusal };
 
@@ -75,7 +77,7 @@ export function decideEdit(facts: EditFacts): EditDecision {
       }
       if (status === "PENDING") return { kind: "replace" };
       if (!isPaidSame) return { kind: "refused", because: "charged" };
-      if (costsSame) return { kind: "keep_charge" };
+      if (costsSame && !facts.paysOtherwise) return { kind: "keep_charge" };
       return facts.isOlders ? { kind: "refused", because: "older" } : { kind: "charge_anew" };
   }
 }

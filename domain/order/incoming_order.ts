@@ -7,6 +7,7 @@
 import { type Adjustment, adjustmentsCentsOf } from "./adjustment.ts";
 import type { OrderContent } from "./content_hash.ts";
 import type { IncomingCustomer } from "./guest.ts";
+import type { PaymentInstructions } from "../payment/payment_instructions.ts";
 import type { SourcePayment } from "./source_payment.ts";
 
 /** What an order says besides its items. */
@@ -29,6 +30,8 @@ export interface OrderTerms {
   totalCents?: number;
   /** Never `due`, which is what absent means. */
   payment?: Exclude<SourcePayment, { status: "due" }>;
+  /** What it is paid with, of one that is to be charged; never of nothing. */
+  instructions?: PaymentInstructions;
   /** BCP 47, as it is written properly. */
   language?: string;
 }
@@ -88,5 +91,6 @@ export function contentOf(order: IncomingOrder): OrderContent {
     items: order.items,
     adjustments: order.adjustments,
     payment: order.payment,
+    instructions: order.instructions,
   };
 }

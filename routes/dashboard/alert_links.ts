@@ -26,9 +26,9 @@ const pages: Readonly<Record<AlertKind, string | null>> = {
   webhook_disabled: "/dashboard/notifications",
   notifications_given_up: "/dashboard/notifications",
   older_version: "/dashboard/streams",
-  // Both are about the settings or the past of the machine.
+  database_older: "/dashboard/losses",
+  // About the settings.
   simulated_gateway: null,
-  database_older: null,
 };
 
 /** The page that an alert leads to; undefined where there is nothing to look at here. */

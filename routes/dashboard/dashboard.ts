@@ -22,6 +22,7 @@ import { failurePageRoutes } from "./failures.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
+import { lossPageRoutes } from "./losses.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
 import { shared } from "./live.ts";
 import { attempt } from "./reading.ts";
@@ -94,6 +95,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", failurePageRoutes(deps));
   app.route("/", disputePageRoutes(deps));
   app.route("/", givenTwicePageRoutes(deps));
+  app.route("/", lossPageRoutes(deps));
   app.route("/", auditPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));

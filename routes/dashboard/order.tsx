@@ -35,6 +35,7 @@ import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./ord
 import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
+import { Attempts } from "./payment_attempts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
 import {
@@ -368,6 +369,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             </section>
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
+            <Region name="attempts">{regions.attempts}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
               <Region name="timeline">{regions.timeline}</Region>
@@ -500,5 +502,6 @@ function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
     refunds: <Refunds order={order} />,
     shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
+    attempts: <Attempts order={order} />,
   };
 }

@@ -9,7 +9,7 @@ import { toIsoTime } from "../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, SourcePayment } from "../../db/orders/order_queries.ts";
 import { adjustmentName } from "../../domain/order/adjustment.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
-import { counted, formatCount, formatMoney } from "./format.ts";
+import { asShown, counted, formatCount, formatMoney } from "./format.ts";
 import { Badge, Columns, linkTo, Money, None, Status, Table, Time } from "./parts.tsx";
 
 /** Most items that are listed: an order of 100,000 would be a page of 20 MB. */
@@ -221,6 +221,7 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
             : "None was taken"}
         </p>
       )}
+      <PaidWith order={order} />
       {furtherPayments.map((further) => (
         <section key={further.id} aria-label="Further payment">
           <h3>Taken besides</h3>
@@ -230,6 +231,43 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
     </>
   );
 };
+
+/** What it is to be paid with, and what the customer has to do. */
+const PaidWith: FC<{ order: OrderDetail }> = ({ order: { instructions, action } }) => (
+  <>
+    {action !== null && (
+      <p>
+        The provider waits for the customer
+        {action.expiresAt !== null && (
+          <>
+            {" "}until <Time at={action.expiresAt} seconds />
+          </>
+        )}
+        {action.url !== null && (
+          <>
+            : <a href={action.url} rel="noreferrer">the customer's link</a>
+          </>
+        )}
+      </p>
+    )}
+    {instructions !== null && (
+      <dl class="facts">
+        {([
+          ["Method", instructions.methodType],
+          ["Token", instructions.method],
+          ["Customer there", instructions.customer],
+          ["Description", instructions.description],
+          ...Object.entries(instructions.metadata ?? {}),
+        ] as const).filter(([, value]) => value !== null).map(([name, value]) => (
+          <>
+            <dt>{asShown(name)}</dt>
+            <dd>{asShown(value!)}</dd>
+          </>
+        ))}
+      </dl>
+    )}
+  </>
+);
 
 /** Of a payment that the database does not have yet, or not any more. */
 const SourceFacts: FC<{ order: OrderDetail; payment: SourcePayment }> = (

@@ -29,7 +29,7 @@ const rules: readonly Rule[] = [
   ["GET HEAD POST", /^\/sign-in$/, "nothing"],
   ["POST", /^\/sign-out$/, "nothing"],
   // Signed by the payment provider.
-  ["POST", /^\/payments\/callback$/, "nothing"],
+  ["POST", /^\/payments\/callback(\/\w+)?$/, "nothing"],
   ["POST", /^\/(orders|orders\/batch|imports)$/, ["orders"]],
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
@@ -83,22 +83,34 @@ export function scopesBy(
  * everybody may do everything: the address that is listened on is the guard then.
  */
 export function identifyCaller(
-  { apiTokens }: Pick<Config, "apiTokens">,
+  config: Pick<Config, "apiTokens">,
   sessions: Sessions,
 ): MiddlewareHandler {
   return async (c, next) => {
     const needed = neededScopes(c.req.method, c.req.path);
-    const caller = apiTokens.length === 0
-      ? { actor: "api", name: null, scopes, by: "nothing" as const, csrfToken: "" }
+    const caller = config.apiTokens.length === 0
+      ? anybody
       : needed === "nothing" && !knowsSessions(c.req.path)
       ? undefined
       // What is no URL is refused by the guard, which comes later so that its answers are counted.
       : URL.canParse(c.req.url)
-      ? await callerOf(c, { apiTokens }, sessions)
+      ? await callerOf(c, config, sessions)
       : undefined;
     if (caller !== undefined) c.set("caller", caller);
     await next();
   };
+}
+
+/** Who asks where nobody is asked who they are. */
+const anybody: Caller = { actor: "api", name: null, scopes, by: "nothing", csrfToken: "" };
+
+/** Who asks, as far as no session is needed to say so. */
+export function callerWithoutSession(
+  config: Pick<Config, "apiTokens">,
+  authorization: string | null,
+): Caller | undefined {
+  if (config.apiTokens.length === 0) return anybody;
+  return authorization === null ? undefined : callerByToken(config, authorization);
 }
 
 /**
@@ -146,13 +158,23 @@ const challenge = 'Bearer realm="orders"';
 
 async function callerOf(
   c: Context,
-  { apiTokens }: Pick<Config, "apiTokens">,
+  config: Pick<Config, "apiTokens">,
   sessions: Sessions,
 ): Promise<Caller | undefined> {
   const authorization = c.req.header("authorization");
   if (authorization === undefined) return await sessions.callerOf(c);
+  return callerByToken(config, authorization);
+}
+
+/** Whose token an `Authorization` header has. */
+function callerByToken(
+  config: Pick<Config, "apiTokens">,
+  authorization: string,
+): Caller | undefined {
   const presented = /^Bearer +([\x21-\x7e]+) *$/i.exec(authorization)?.[1];
-  const token = presented === undefined ? undefined : findToken(apiTokens, tokenHash(presented));
+  if (presented === undefined) return undefined;
+  const hash = tokenHash(presented);
+  const token = findToken(config.apiTokens, hash);
   if (token === undefined) return undefined;
   return {
     actor: `api:${token.name}`,
@@ -160,6 +182,8 @@ async function callerOf(
     scopes: token.scopes,
     by: "token",
     csrfToken: "",
+    // Tokens may be taken away while a stream is open.
+    goesOn: () => Promise.resolve(findToken(config.apiTokens, hash) !== undefined),
   };
 }
 

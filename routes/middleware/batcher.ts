@@ -4,15 +4,26 @@
  * @module
  */
 
+import { HTTPException } from "hono/http-exception";
 import { WorkflowError } from "../../domain/errors.ts";
 import { withDeadline } from "../../streams/timing/deadline.ts";
+import { fairQueue } from "./fair_queue.ts";
 
 /** How calls are put together. */
-export interface BatcherOptions {
+export interface BatcherOptions<I = unknown> {
   /** Most inputs to one call of the work. */
   maxInputs: number;
-  /** Calls that may wait; a further one is turned away. */
+  /** Most weight of them together; by default there is no limit. */
+  maxWeight?: number;
+  /**
+   * Calls that may wait; for a further one, whoever has most of them gives one up or it is turned away. Of one caller
+   * {@linkcode callerShare} of them may.
+   */
   maxWaiting: number;
+  /** Whose call it is: callers take turns. By default all are one caller's. */
+  callerOf?: (input: I) => string;
+  /** How much of a turn a call takes; by default 1. */
+  weightOf?: (input: I) => number;
   /**
    * Longest time for one call of the work, in milliseconds. Its callers are then turned away and the next
    * batch begins: one connection that hangs must not hold up everybody.
@@ -24,10 +35,19 @@ export interface BatcherOptions {
   concernsAll: (error: unknown) => boolean;
 }
 
-/** Inputs of a batch after which the next one waits for as many. */
+/** The part of the places that one caller's calls may take. */
+const callerShare = 0.5;
+
+/** Inputs of a batch after which the next one waits for more. */
 const crowdSize = 8;
 
-/** Long enough for answers to reach callers on the same network, and for them to come again. */
+/**
+ * Callers who are worth two batches by turns: this process reads and answers the ones while the database is busy with the others.
+ * Of fewer, each batch would cost nearly as much as one of all.
+ */
+const twoBatches = 32;
+
+/** Long enough for callers on the same network to come again once their answers are sent. */
 const usualGatherMs = 3;
 
 interface Waiting<I, O> {
@@ -39,20 +59,27 @@ interface Waiting<I, O> {
 /**
  * Makes a function for one input out of work on many. The first call runs at once; those that come while
  * it runs are the next batch, so a lone call never waits and a crowd shares its round trips. After a batch of
- * {@linkcode crowdSize} and more, the next waits a moment for as many: of 64 callers who come again as soon
- * as they are answered, each batch would else have half, and cost as much.
+ * {@linkcode crowdSize} and more, the next waits a moment for those who come again as soon as they are answered: of 64 such
+ * callers, batches would else have 63 and 1 by turns, and a small one costs nearly as much as a large one.
+ *
+ * Callers take turns, see `fair_queue.ts`.
  *
  * A batch that fails is halved until the culprit stands alone, so `work` must be safe to repeat.
  *
  * @param work gives an output for each input, in the same order
- * @returns a function that rejects with `unavailable` when too many calls wait
+ * @returns a function that rejects with `unavailable` when too many calls wait, and with 429 when too many of one caller do
  */
 export function batcher<I, O>(
   work: (inputs: readonly I[]) => Promise<readonly O[]>,
-  options: BatcherOptions,
+  options: BatcherOptions<I>,
 ): (input: I) => Promise<O> {
   const crowd = crowdWithin(options);
-  const waiting: Waiting<I, O>[] = [];
+  const { maxWaiting, callerOf = () => "", weightOf = () => 1 } = options;
+  const waiting = fairQueue<Waiting<I, O>>({
+    all: maxWaiting,
+    each: options.callerOf === undefined ? Infinity : Math.ceil(maxWaiting * callerShare),
+  });
+  const most = { items: options.maxInputs, weight: options.maxWeight ?? Infinity };
   let running = false;
 
   const runBatch = async (batch: readonly Waiting<I, O>[]): Promise<void> => {
@@ -73,31 +100,40 @@ export function batcher<I, O>(
 
   const drain = async (): Promise<void> => {
     running = true;
-    while (waiting.length > 0) {
-      const gathered = crowd.gather(waiting.length);
+    while (waiting.size > 0) {
+      const gathered = crowd.gather(waiting.size);
       if (gathered !== undefined) await gathered;
-      const batch = waiting.splice(0, options.maxInputs);
+      const batch = waiting.take(most);
       await runBatch(batch);
       crowd.answered(batch.length);
     }
     running = false;
   };
 
-  return (input) => {
-    if (waiting.length >= options.maxWaiting) {
-      return Promise.reject(
-        new WorkflowError("unavailable", "Too many requests are waiting; try again later"),
-      );
-    }
-    return new Promise<O>((resolve, reject) => {
-      waiting.push({ input, resolve, reject });
-      crowd.came(waiting.length);
+  return (input) =>
+    new Promise<O>((resolve, reject) => {
+      const pushed = waiting.push(callerOf(input), { input, resolve, reject }, weightOf(input));
+      if (!pushed.waits) return reject(pushed.beyond === "each" ? tooManyOfOne() : tooMany());
+      pushed.displaced?.reject(tooMany());
+      crowd.came(waiting.size);
       if (!running) drain();
     });
-  };
 }
 
-/** Waits for callers of the batch before, most of whom come again as soon as they are answered. */
+function tooMany(): WorkflowError {
+  return new WorkflowError("unavailable", "Too many requests are waiting; try again later");
+}
+
+function tooManyOfOne(): HTTPException {
+  return new HTTPException(429, {
+    message: "Too many of your requests are waiting for their turn",
+  });
+}
+
+/**
+ * Waits for callers of the batch before, most of whom come again as soon as they are answered: together with those who wait
+ * already for all of them, or half of them where that is enough.
+ */
 function crowdWithin(
   { maxInputs, gatherMs = usualGatherMs }: Pick<BatcherOptions, "maxInputs" | "gatherMs">,
 ) {
@@ -106,16 +142,18 @@ function crowdWithin(
   return {
     /** @returns undefined where nobody is to be waited for */
     gather(waiting: number): Promise<void> | undefined {
-      const leftMs = before.endedAt + gatherMs - performance.now();
-      const count = Math.min(before.size, maxInputs);
-      if (before.size < crowdSize || waiting >= count || leftMs <= 0) return;
+      const all = before.size + waiting;
+      const count = Math.min(all < twoBatches ? before.size : Math.ceil(all / 2), maxInputs);
+      const isOver = before.endedAt + gatherMs < performance.now();
+      if (before.size < crowdSize || waiting >= count || isOver) return;
       return new Promise<void>((resolve) => {
         const come = () => {
           clearTimeout(timer);
           awaited = undefined;
           resolve();
         };
-        const timer = setTimeout(come, leftMs);
+        // The answers of the batch before are sent first, which takes its time.
+        let timer = setTimeout(() => timer = setTimeout(come, gatherMs));
         awaited = { count, come };
       });
     },

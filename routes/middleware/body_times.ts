@@ -7,6 +7,9 @@
 import { HTTPException } from "hono/http-exception";
 import { rejectLate } from "../../streams/timing/deadline.ts";
 
+/** Longest time for an answer, in milliseconds, for engines that hang instead of failing. */
+export const answerMs = 15_000;
+
 /** Time limits of bodies, in milliseconds. */
 export interface BodyTimes {
   /** For a whole body, other than a file's. */

@@ -125,18 +125,43 @@ export function jsonBody(options: { optional?: boolean } = {}): MiddlewareHandle
       return await next();
     }
     const type = c.req.header("content-type");
-    if (!/^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? "")) {
+    if (!isJson(type)) {
       throw new HTTPException(415, {
         message: `The body must be application/json, not ${type ?? "of no content type"}`,
       });
     }
-    try {
-      decoder.decode(bytes);
-    } catch {
-      throw new WorkflowError("bad_request", "The body is not UTF-8");
-    }
+    decoded(bytes);
     return await next();
   };
+}
+
+/** True for a content type of JSON. */
+export function isJson(type: string | null | undefined): boolean {
+  return /^application\/([\w.-]+\+)?json\s*(;|$)/i.test(type ?? "");
+}
+
+/** @throws {WorkflowError} `bad_request` for what is not UTF-8 */
+function decoded(bytes: ArrayBuffer): string {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new WorkflowError("bad_request", "The body is not UTF-8");
+  }
+}
+
+/**
+ * What JSON in a body says.
+ *
+ * @throws {WorkflowError} `bad_request` for what is not UTF-8, or no JSON
+ */
+export function readJson(bytes: ArrayBuffer): unknown {
+  const text = decoded(bytes);
+  try {
+    return JSON.parse(text);
+  } catch {
+    // As Hono's validator says it.
+    throw new WorkflowError("bad_request", "Malformed JSON in request body");
+  }
 }
 
 /** The `id` in a path. */

@@ -14,7 +14,15 @@ export function addressOf(
   c: Context,
   { trustedProxies }: Pick<Config, "trustedProxies">,
 ): string {
-  const { remoteAddr } = (c.env ?? {}) as ConnectionFacts;
+  return addressBehind(c.env ?? {}, c.req.header("x-forwarded-for"), { trustedProxies });
+}
+
+/** The same of a connection, and of the header `X-Forwarded-For` if there is one. */
+export function addressBehind(
+  { remoteAddr }: ConnectionFacts,
+  forwardedFor: string | null | undefined,
+  { trustedProxies }: Pick<Config, "trustedProxies">,
+): string {
   if (remoteAddr?.hostname === undefined) return "unknown";
-  return clientAddress(remoteAddr.hostname, c.req.header("x-forwarded-for") ?? "", trustedProxies);
+  return clientAddress(remoteAddr.hostname, forwardedFor ?? "", trustedProxies);
 }

@@ -7,6 +7,7 @@
 
 import type { MiddlewareHandler } from "hono";
 import { isLoopback } from "../../config/config.ts";
+import { madeOf } from "../../config/made_of.ts";
 import { parseNetwork } from "../../domain/operation/network.ts";
 import { trimEnd } from "../../domain/text/trim_end.ts";
 import type { AppDeps } from "../deps.ts";
@@ -35,6 +36,31 @@ function withoutBrackets(host: string): string {
   return host.startsWith("[") ? host.slice(1, -1) : host.toLowerCase();
 }
 
+/** A name with a path in it would make another path of the one that a proxy has let through. */
+function isHost(header: string): boolean {
+  return /^[^\s/?#@\\]*$/.test(header);
+}
+
+/** Most names that {@linkcode meantHosts} keeps: whoever asks may send any. */
+const maxHosts = 64;
+
+/**
+ * Makes a function that is true for a request's `Host` header that {@linkcode guard} lets through, for a path that is no
+ * probe's. What it finds it keeps: a service is asked by few names.
+ */
+export function meantHosts({ config }: Pick<AppDeps, "config">): (host: string) => boolean {
+  // While there are no tokens, fewer names are meant.
+  const meantBy = madeOf(() => config.apiTokens, () => new Set<string>());
+  return (host) => {
+    const meant = meantBy();
+    if (meant.has(host)) return true;
+    const url = isHost(host) ? URL.parse(`http://${host}/`) : null;
+    if (url === null || !isMeant(url, config)) return false;
+    if (meant.size < maxHosts) meant.add(host);
+    return true;
+  };
+}
+
 /**
  * Refuses what only a browser that was led astray would send: a change that a page of another origin asks for, and a
  * name that nobody here has given, see {@linkcode isMeant}.
@@ -42,9 +68,9 @@ function withoutBrackets(host: string): string {
 export function guard({ config }: AppDeps): MiddlewareHandler {
   return async (c, next) => {
     const url = URL.parse(c.req.url);
-    // A name with a path in it would make another path of the one that a proxy has let through.
-    const isHost = /^[^\s/?#@\\]*$/.test(c.req.header("host") ?? "");
-    if (url === null || !isHost) return httpProblem(c, 400, "The Host header names no host");
+    if (url === null || !isHost(c.req.header("host") ?? "")) {
+      return httpProblem(c, 400, "The Host header names no host");
+    }
     // Tunnels and echoes are for proxies, and neither of them nor of "get" a Request can be made again.
     if (!/^[A-Z]{1,20}$/.test(c.req.method) || /^(TRACE|TRACK|CONNECT)$/.test(c.req.method)) {
       return httpProblem(c, 405, "There is no such method", {

@@ -113,6 +113,23 @@ export type AnswerOnce = (
   options?: { isSame?: (answer: KeyedAnswer) => Promise<boolean> },
 ) => Promise<Response>;
 
+/** The key that a request came with, if any, and whose it is. */
+export interface NamedKey {
+  owner: string;
+  key: string | undefined;
+}
+
+/** What a request is answered with; told again where somebody knows that it is a repetition. */
+export type OnceAnswer = KeyedAnswer & { replayed?: boolean };
+
+/** Does the work of a request once a key, as {@linkcode AnswerOnce} does. */
+export type WorkOnce = (
+  named: NamedKey,
+  request: readonly unknown[],
+  work: (key: HeldKey | null) => Promise<Worked>,
+  options?: { isSame?: (answer: KeyedAnswer) => Promise<boolean> },
+) => Promise<OnceAnswer>;
+
 /** What came of holding a key. */
 export type Held =
   /** What the first request was answered with, as it was stored. */
@@ -147,7 +164,12 @@ export type Held =
  * @throws {WorkflowError} `idempotency_key_in_use` while the first request under it is running, and
  * `idempotency_key_reused` where that says something else
  */
-export type HoldKey = (c: Context, request: readonly unknown[]) => Promise<Held | null>;
+export type HoldKey = (named: NamedKey, request: readonly unknown[]) => Promise<Held | null>;
+
+/** The key of a request to a route that has checked {@linkcode idempotencyHeaders}. */
+export function keyOf(c: Context): NamedKey {
+  return { owner: c.get("caller").actor, key: c.req.header("idempotency-key") };
+}
 
 /**
  * Makes {@linkcode HoldKey}. Keys are each token's own. An answer counts for a day; a key whose request died is free
@@ -162,6 +184,7 @@ export function keyHolder(
     maxInputs: maxClaims,
     maxWaiting,
     maxMs,
+    callerOf: ({ owner }) => owner,
     concernsAll: isEngineAway,
   });
   let purgedAt = -Infinity;
@@ -180,12 +203,11 @@ export function keyHolder(
     return await claimKey(key);
   };
 
-  return async (c, request) => {
-    const text = c.req.header("idempotency-key");
+  return async ({ owner, key: text }, request) => {
     if (text === undefined) return null;
     purge();
     const key: HeldKey = {
-      owner: c.get("caller").actor,
+      owner,
       key: text,
       requestHash: requestHash(request),
       claim: crypto.randomUUID().replaceAll("-", ""),
@@ -229,19 +251,28 @@ export function idempotency(
   deps: Pick<AppDeps, "db" | "log">,
   options: { prolongEveryMs?: number } = {},
 ): AnswerOnce {
+  const once = workOnce(deps, options);
+  return async (c, ...rest) => respond(c, await once(keyOf(c), ...rest));
+}
+
+/** Makes {@linkcode WorkOnce}. */
+export function workOnce(
+  deps: Pick<AppDeps, "db" | "log">,
+  options: { prolongEveryMs?: number } = {},
+): WorkOnce {
   const hold = keyHolder(deps, options);
-  return async (c, request, work, { isSame } = {}) => {
-    const held = await hold(c, request);
-    if (held === null) return respond(c, await work(null));
+  return async (named, request, work, { isSame } = {}) => {
+    const held = named.key === undefined ? null : await hold(named, request);
+    if (held === null) return await work(null);
     if ("answer" in held) {
       const answer = JSON.parse(held.answer) as KeyedAnswer;
       if (isSame !== undefined && !await isSame(answer)) throw reusedKey();
-      return respond(c, { ...answer, replayed: true });
+      return { ...answer, replayed: true };
     }
     try {
       const { stored, replayed, ...answer } = await work(held.key);
-      if (stored) return respond(c, { ...(held.key.answer ?? answer), replayed });
-      return respond(c, { ...JSON.parse(await held.settle(JSON.stringify(answer))), replayed });
+      if (stored) return { ...(held.key.answer ?? answer), replayed };
+      return { ...JSON.parse(await held.settle(JSON.stringify(answer))), replayed };
     } catch (error) {
       await held.release();
       throw error;
@@ -251,7 +282,8 @@ export function idempotency(
   };
 }
 
-function respond(c: Context, answer: KeyedAnswer & { replayed?: boolean }): Response {
+/** The answer as the API gives it. */
+export function respond(c: Context, answer: OnceAnswer): Response {
   if (answer.location !== null) c.header("location", answer.location);
   if (answer.etag !== undefined) c.header("etag", answer.etag);
   if (answer.replayed) c.header("idempotent-replayed", "true");

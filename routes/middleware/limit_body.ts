@@ -11,7 +11,7 @@ import type { Caller } from "./caller.ts";
 import { httpProblem } from "./problem.ts";
 
 /** Deno takes the memory of a declared body at once, so what is only promised must be small. */
-const smallBytes = 65_536;
+export const smallBytes = 65_536;
 
 /** Most bytes of larger bodies in hand at once, read or yet to be read. */
 const maxInHandBytes = 67_108_864;

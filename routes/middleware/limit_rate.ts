@@ -18,39 +18,62 @@ const maxWaitMs = 250;
 /** Milliseconds without counting after Redis did not answer, so that a hanging one delays few. */
 const pauseMs = 2_000;
 
+/** What a limit says of a request. */
+export interface RateOf {
+  /** Of the answer, whatever that is. */
+  headers: Readonly<Record<string, string>>;
+  /** Set where the request is one too many: 429, with these further headers. */
+  refusal?: { detail: string; headers: Readonly<Record<string, string>> };
+}
+
+/** Counts a request of whoever is named; undefined where nothing is counted. */
+export type CountRate = (name: string | null | undefined) => Promise<RateOf> | undefined;
+
 /**
- * Counts the requests of each token over all processes and answers 429 to those beyond `RATE_LIMIT`; every
- * counted answer tells what is left, as the IETF's draft of RateLimit header fields has it. While Redis is
+ * Makes the limit: it counts the requests of each token over all processes and refuses those beyond `RATE_LIMIT`. While Redis is
  * away nothing is counted and nobody is turned away. Where nobody is asked who they are, nobody is counted.
  */
-export function limitRate(deps: AppDeps): MiddlewareHandler {
+export function rateCounter(deps: AppDeps): CountRate {
   const { config: { rateLimitPerMinute: limit }, log } = deps;
   let pausedUntil = -Infinity;
-  return async (c, next) => {
-    const name = (c.get("caller") as Caller | undefined)?.name;
-    if (typeof name !== "string" || limit === 0 || performance.now() < pausedUntil) {
-      return await next();
-    }
+  const count = async (name: string): Promise<RateOf> => {
     let count;
     try {
       count = await withDeadline(maxWaitMs, "Redis", countRequest(deps, name, limit));
     } catch (error) {
       pausedUntil = performance.now() + pauseMs;
       log.warn("requests not counted", { error: messageOf(error) });
-      return await next();
+      return { headers: {} };
     }
     const seconds = (ms: number) => Math.ceil(ms / 1_000);
     const headers = {
       "ratelimit-policy": `"token";q=${limit};w=60`,
       "ratelimit": `"token";r=${count.left};t=${seconds(count.resetMs)}`,
     };
-    if (!count.allowed) {
-      return httpProblem(c, 429, `${name} has made more than ${limit} requests a minute`, {
-        ...headers,
-        "retry-after": String(Math.max(1, seconds(count.retryMs))),
-      });
+    if (count.allowed) return { headers };
+    return {
+      headers,
+      refusal: {
+        detail: `${name} has made more than ${limit} requests a minute`,
+        headers: { "retry-after": String(Math.max(1, seconds(count.retryMs))) },
+      },
+    };
+  };
+  return (name) =>
+    typeof name !== "string" || limit === 0 || performance.now() < pausedUntil
+      ? undefined
+      : count(name);
+}
+
+/** Answers 429 to requests beyond the limit; every counted answer tells what is left, as the IETF's draft of RateLimit header fields has it. */
+export function limitRate(countRate: CountRate): MiddlewareHandler {
+  return async (c, next) => {
+    const rate = await countRate((c.get("caller") as Caller | undefined)?.name);
+    if (rate?.refusal !== undefined) {
+      const { detail, headers } = rate.refusal;
+      return httpProblem(c, 429, detail, { ...rate.headers, ...headers });
     }
     await next();
-    for (const [header, value] of Object.entries(headers)) c.res.headers.set(header, value);
+    for (const [name, value] of Object.entries(rate?.headers ?? {})) c.res.headers.set(name, value);
   };
 }

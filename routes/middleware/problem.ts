@@ -94,65 +94,91 @@ export function httpProblem(
   detail: string,
   headers: Record<string, string> = {},
 ): Response {
+  return send(c, httpAnswer(status, detail, headers));
+}
+
+/** A problem and the further headers of its answer. */
+export interface ProblemAnswer {
+  problem: Problem;
+  headers: Readonly<Record<string, string>>;
+}
+
+/** The content type of a problem document. */
+export const problemType = "application/problem+json";
+
+/** The same as an answer that is yet to be sent. */
+export function httpAnswer(
+  status: ContentfulStatusCode,
+  detail: string,
+  headers: Readonly<Record<string, string>> = {},
+): ProblemAnswer {
   // The rest of such a body is not read, so nothing can follow on the connection.
   const isCutOff = status === 408 || status === 413;
-  return send(
-    c,
-    httpProblemOf(status, detail),
-    isCutOff ? { ...headers, connection: "close" } : headers,
-  );
+  return {
+    problem: httpProblemOf(status, detail),
+    headers: isCutOff ? { ...headers, connection: "close" } : headers,
+  };
+}
+
+/** A request, as far as the log names it. */
+export interface AskedBy {
+  request_id: string;
+  method: string;
+  path: string;
+}
+
+/** Makes the one error handler, see {@linkcode problemAnswer}. */
+export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => Response {
+  return (error, c) => {
+    const { method, path } = c.req;
+    return send(c, problemAnswer(error, { log }, { request_id: c.get("requestId"), method, path }));
+  };
 }
 
 /**
- * Makes the one error handler: an expected error becomes its problem, an engine that is away 503, and
+ * The answer to a request that failed: an expected error becomes its problem, an engine that is away 503, and
  * everything else a 500 that says nothing of what happened; the log does.
  */
-export function problemHandler({ log }: AppDeps): (error: Error, c: Context) => Response {
-  return (error, c) => {
-    if (error instanceof WorkflowError && problems[error.code][0] !== 500) {
-      const problem = problemOf(error);
-      if (problem.status === 503 || error.code === "idempotency_key_in_use") {
-        return sendUnavailable(c, problem);
-      }
-      return send(c, problem);
-    }
-    if (error instanceof HTTPException && error.status === 400) {
-      return send(c, problemOf(new WorkflowError("bad_request", error.message)));
-    }
-    if (error instanceof HTTPException) {
-      return httpProblem(c, error.status as ContentfulStatusCode, error.message);
-    }
-    if (isBrokenOff(error)) return httpProblem(c, 400, "The body ended too early");
-    const request_id = c.get("requestId") as string;
-    if (isEngineAway(error)) {
-      log.warn("engine away", { request_id, path: c.req.path, error: messageOf(error) });
-      return sendUnavailable(
-        c,
-        problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
-      );
-    }
-    if (error instanceof OtherErasureSecret) {
-      log.error("another ERASURE_SECRET", { request_id, path: c.req.path, error: error.message });
-      const detail =
-        "This server has another ERASURE_SECRET than the one that people were erased with: " +
-        "no order is taken and nobody erased until its operator has set that one";
-      return sendUnavailable(c, problemOf(new WorkflowError("unavailable", detail)));
-    }
-    const disk = diskFaultOf(error);
-    if (disk !== null) {
-      log.error("no file can be kept", { request_id, path: c.req.path, error: messageOf(error) });
-      const detail = `This server can't keep files: ${disk}`;
-      return sendUnavailable(c, problemOf(new WorkflowError("unavailable", detail)));
-    }
-    log.error("request failed", {
-      request_id,
-      method: c.req.method,
-      path: c.req.path,
-      error: messageOf(error),
-      stack: error.stack,
-    });
-    return httpProblem(c, 500, `An unexpected error; the log has it under ${request_id}`);
-  };
+export function problemAnswer(
+  error: unknown,
+  { log }: Pick<AppDeps, "log">,
+  { request_id, method, path }: AskedBy,
+): ProblemAnswer {
+  if (error instanceof WorkflowError && problems[error.code][0] !== 500) {
+    const problem = problemOf(error);
+    const passes = problem.status === 503 || error.code === "idempotency_key_in_use";
+    return passes ? unavailable(problem) : { problem, headers: {} };
+  }
+  if (error instanceof HTTPException && error.status === 400) {
+    return { problem: problemOf(new WorkflowError("bad_request", error.message)), headers: {} };
+  }
+  if (error instanceof HTTPException) {
+    const again: Record<string, string> = error.status === 429 ? retryAfter : {};
+    return httpAnswer(error.status as ContentfulStatusCode, error.message, again);
+  }
+  if (isBrokenOff(error)) return httpAnswer(400, "The body ended too early");
+  if (isEngineAway(error)) {
+    log.warn("engine away", { request_id, path, error: messageOf(error) });
+    return unavailable(
+      problemOf(new WorkflowError("unavailable", "An engine cannot be reached; try again later")),
+    );
+  }
+  if (error instanceof OtherErasureSecret) {
+    log.error("another ERASURE_SECRET", { request_id, path, error: error.message });
+    const detail =
+      "This server has another ERASURE_SECRET than the one that people were erased with: " +
+      "no order is taken and nobody erased until its operator has set that one";
+    return unavailable(problemOf(new WorkflowError("unavailable", detail)));
+  }
+  const disk = diskFaultOf(error);
+  if (disk !== null) {
+    log.error("no file can be kept", { request_id, path, error: messageOf(error) });
+    const detail = `This server can't keep files: ${disk}`;
+    return unavailable(problemOf(new WorkflowError("unavailable", detail)));
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  log.error("request failed", { request_id, method, path, error: messageOf(error), stack });
+  return httpAnswer(500, `An unexpected error; the log has it under ${request_id}`);
 }
 
 /**
@@ -228,13 +254,15 @@ function faultJson({ at, detail }: Fault) {
   return at.startsWith("#") ? { pointer: at, detail } : { parameter: at, detail };
 }
 
-function sendUnavailable(c: Context, problem: Problem): Response {
-  return send(c, problem, { "retry-after": String(retryAfterSeconds) });
+const retryAfter = { "retry-after": String(retryAfterSeconds) };
+
+function unavailable(problem: Problem): ProblemAnswer {
+  return { problem, headers: retryAfter };
 }
 
-function send(c: Context, problem: Problem, headers: Record<string, string> = {}): Response {
+function send(c: Context, { problem, headers }: ProblemAnswer): Response {
   return c.body(JSON.stringify(problem), problem.status, {
     ...headers,
-    "content-type": "application/problem+json",
+    "content-type": problemType,
   });
 }

@@ -11,6 +11,7 @@ import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { type ApiToken, findToken, tokenHash } from "../../domain/operation/api_token.ts";
 import type { Operator } from "../../domain/operation/audit.ts";
 import { isLoopback } from "../../config/config.ts";
+import { madeOf } from "../../config/made_of.ts";
 import { readSession } from "../../db/clients/sessions.ts";
 import { beginAndTell, endAndTell, failedSignIns } from "../../services/sessions.ts";
 import { inTime } from "./body_times.ts";
@@ -64,12 +65,13 @@ export interface Sessions {
  */
 export function makeSessions(deps: Pick<AppDeps, "config" | "db" | "log">): Sessions {
   const { config, db } = deps;
-  const tokenOf = new Map(
-    config.apiTokens.map((token) => [digestOf("sha256", printed(token), "hex"), token]),
+  const tokensByPrint = madeOf(
+    () => config.apiTokens,
+    (tokens) => new Map(tokens.map((token) => [digestOf("sha256", printed(token), "hex"), token])),
   );
   const read = async (id: string): Promise<ApiToken | undefined> => {
     const print = await readSession(db, digestOf("sha256", id, "buffer"));
-    return print === undefined ? undefined : tokenOf.get(print.toHex());
+    return print === undefined ? undefined : tokensByPrint().get(print.toHex());
   };
   const operatorAt = (c: Context, { name }: ApiToken): Operator => ({
     actor: `api:${name}`,

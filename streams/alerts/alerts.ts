@@ -7,7 +7,7 @@
  */
 
 import { typed } from "../../runtime/typed.ts";
-import { readLatestLoss } from "../../db/recovery/database_marks.ts";
+import { listOpenLosses } from "../../db/recovery/database_losses.ts";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import { sumDeadLetters } from "../../db/dead_letters/dead_letters.ts";
 import { readDisabledEndpoint } from "../../db/notifications/disabled_endpoints.ts";
@@ -18,7 +18,7 @@ import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
-import { describeLoss } from "../../domain/operation/database_age.ts";
+import { describeLosses } from "../../domain/operation/database_age.ts";
 import {
   type AlertCheck,
   alertNews,
@@ -66,8 +66,8 @@ const oldMs = 300_000, youngMs = 60_000;
 /** A reservation is overdue when the sweep should have ended it so long ago, in seconds. */
 const overdueSeconds = 300;
 
-/** For how many hours after it was found people are told of a loss of the database. */
-const lossHours = 24;
+/** Open losses of the database that are looked at. */
+const lossesToTell = 100;
 
 /** Proofs that can't be made in a row until people are told: an engine may be away for a while. */
 const failedVerifications = 3;
@@ -416,12 +416,12 @@ async function checkOlder(deps: AlertDeps): Promise<AlertCheck[]> {
 }
 
 async function checkDatabaseAge({ db }: AlertDeps): Promise<AlertCheck[]> {
-  const loss = await readLatestLoss(db, lossHours);
+  const losses = await listOpenLosses(db, lossesToTell);
   return [{
     name: "database_older",
     severity: "critical",
     title: "The database lost what was committed",
-    detail: loss === null ? "nothing is lost" : describeLoss(loss),
-    level: loss === null ? "good" : "bad",
+    detail: losses.length === 0 ? "nothing is lost" : describeLosses(losses),
+    level: losses.length === 0 ? "good" : "bad",
   }];
 }

@@ -6,6 +6,7 @@
 
 import type { ChargeFacts } from "../../db/orders/orders.ts";
 import type { ChargeMessage } from "../../domain/messages/messages.ts";
+import { allGateways } from "../payments/gateway.ts";
 import { chargeOrders } from "../payments/charge_orders.ts";
 import type { Delivery, HandlerDeps, Outcome } from "../workflow/handler.ts";
 
@@ -26,7 +27,8 @@ export async function chargePayments(
   );
   // A message that comes from a dead letter or from the database counts its attempts anew, and a row that was lost and
   // sent again is as young as its new reservation.
-  const mayBeForgotten = ({ isOld }: ChargeFacts) => deps.gateway.status !== undefined && isOld;
+  const canTell = allGateways(deps).some(({ status }) => status !== undefined);
+  const mayBeForgotten = ({ isOld }: ChargeFacts) => canTell && isOld;
   return await chargeOrders(deps, deliveries, {
     askedBefore: (order) => again.has(order.id) || mayBeForgotten(order),
   });

@@ -19,7 +19,12 @@ import type { ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
-import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import {
+  giveBackThrough,
+  laterOutcome,
+  type RequestThrough,
+  type Stranger,
+} from "../payments/give_back.ts";
 import { noteGivenTwice } from "../payments/given_twice.ts";
 import {
   type Delivery,
@@ -81,11 +86,12 @@ export async function reversePayments(
     await addOrderEvents(tx, events, deps.consumer);
     return held;
   });
-  return deliveries.map(({ message: { orderId } }): Outcome => {
+  return deliveries.map(({ message }): Outcome => {
+    const { orderId } = message;
     if (!known.has(orderId)) return vanished("payment of order", orderId);
     if (held.has(orderId)) return orderHeld(orderId);
     const own = open.filter((payment) => payment.orderId === orderId);
-    return outcomeOf(own.map(({ id }) => answerOf.get(id)));
+    return outcomeOf(message, own.map(({ id }) => answerOf.get(id)));
   });
 }
 
@@ -102,7 +108,10 @@ async function wasReturnedByHand(
 type ReversalAnswer = RefundAnswer | Stranger | { kind: "left_to_person" };
 
 /** @param answers about all payments of an order; undefined for one of nothing */
-function outcomeOf(answers: readonly (ReversalAnswer | undefined)[]): Outcome {
+function outcomeOf(
+  message: ReversalMessage,
+  answers: readonly (ReversalAnswer | undefined)[],
+): Outcome {
   const away = answers.find((answer) => answer?.kind === "away");
   if (away?.kind === "away") return { kind: "outage", error: away.error };
   const failed = answers.find((answer) => answer?.kind === "failed");
@@ -113,6 +122,8 @@ function outcomeOf(answers: readonly (ReversalAnswer | undefined)[]): Outcome {
   if (refused?.kind === "refused") {
     return { kind: "dead", error: `the provider keeps the payment: ${refused.reason}` };
   }
+  const pending = answers.find((answer) => answer?.kind === "pending");
+  if (pending?.kind === "pending") return laterOutcome(message, pending);
   return done();
 }
 
@@ -144,6 +155,7 @@ async function askForReversals(
         currency: payment.currency ?? currency,
         idempotencyKey,
         chargeRef,
+        chargeCents: amountCents,
       },
     }];
   }));

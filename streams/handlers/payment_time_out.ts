@@ -11,7 +11,7 @@ import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { TimeOutMessage } from "../../domain/messages/messages.ts";
 import { orderAfter } from "../../domain/order/order.ts";
 import { decideTimeOut } from "../../domain/order/settle.ts";
-import { secondAnswerMs } from "../payments/gateway.ts";
+import { allGateways, secondAnswerMs } from "../payments/gateway.ts";
 import { restock } from "../payments/restock.ts";
 import {
   type Delivery,
@@ -77,7 +77,10 @@ export function timeOutPayments(
       if (order === undefined) return vanished("order", orderId);
       const outcome = done(effectsOfOrder(order, deps.kpiDay));
       const isOpen = order.failureReason === failureReason && amountCents > 0;
-      if (outcome.kind === "done" && isOpen && deps.gateway.status !== undefined) {
+      if (
+        outcome.kind === "done" && isOpen &&
+        allGateways(deps).some(({ status }) => status !== undefined)
+      ) {
         const message = { type: "payment.charge", orderId, amountCents, currency } as const;
         outcome.followUps.push({ message, delayMs: secondAnswerMs });
       }

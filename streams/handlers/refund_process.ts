@@ -16,8 +16,13 @@ import type { RefundMessage, StockMessage } from "../../domain/messages/messages
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
-import type { RefundAnswer } from "../payments/gateway.ts";
-import { giveBackThrough, type RequestThrough, type Stranger } from "../payments/give_back.ts";
+import type { RefundAnswer, RefundPending } from "../payments/gateway.ts";
+import {
+  giveBackThrough,
+  laterOutcome,
+  type RequestThrough,
+  type Stranger,
+} from "../payments/give_back.ts";
 import { noteGivenTwice } from "../payments/given_twice.ts";
 import { returnUnits } from "../payments/return_units.ts";
 import {
@@ -93,8 +98,9 @@ export async function applyRefunds(
 function applyOne(
   deps: HandlerDeps,
   refunding: Refunding,
-  { message: { orderId, refundId }, attempt }: Delivery<RefundMessage>,
+  { message, attempt }: Delivery<RefundMessage>,
 ): Outcome {
+  const { orderId, refundId } = message;
   const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
     refunding;
   if (refunding.held.has(orderId)) return orderHeld(orderId);
@@ -150,6 +156,8 @@ function applyOne(
       break;
     case "away":
       return { kind: "outage", error: decision.error };
+    case "pending":
+      return laterOutcome(message, decision);
     case "unanswered":
       return { kind: "retry", error: decision.error };
     case "stranger":
@@ -207,7 +215,9 @@ async function askGateway(
         currency: order.currency,
         idempotencyKey: keys.get(refundId)!,
         chargeRef: payment.providerRef,
+        chargeCents: payment.amountCents,
       },
+      refundId,
     });
   }
   const behind = Map.groupBy(deliveries, ({ message }) => message.refundId);
@@ -223,7 +233,8 @@ function withAnswer(
   | RefundDecision
   | Stranger
   | { kind: "left_to_person"; provider: string }
-  | { kind: "away" | "unanswered"; error: string } {
+  | { kind: "away" | "unanswered"; error: string }
+  | RefundPending {
   // A process without the provider's settings has left it to a person meanwhile, who would give it back once more, or
   // has refused what is gone.
   const isLeft = refund.byHand === "waiting" || refund.byHand === "refused";
@@ -240,6 +251,7 @@ function withAnswer(
     case "stranger":
       return order.paidAtSource ? { kind: "left_to_person", provider: answer.provider } : answer;
     case "away":
+    case "pending":
       return answer;
     case "failed":
       return { kind: "unanswered", error: answer.error };

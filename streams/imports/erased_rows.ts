@@ -6,7 +6,8 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { readErased, readErasureKey, readLatestErasure } from "../../db/customers/erased_keys.ts";
-import { erasedIn, type RowsIds } from "../../domain/customer/erased_row.ts";
+import { readAddresses } from "../../db/imports/preview_reads.ts";
+import { isErasedRow, namesIn } from "../../domain/customer/erased_row.ts";
 import type { RejectedRow } from "../../domain/import/order_csv.ts";
 
 /** See {@linkcode erasedRows}. */
@@ -20,7 +21,7 @@ export const erasedRowReason = "was not taken, and is of a customer whose data w
 
 /**
  * Looks at the rows that a file's orders were not taken for, whoever brings the file: those who were erased are known again by
- * the ids and addresses in them. Costs nothing where every row is taken, and a look at one number where some are not.
+ * the ids and addresses in them, see {@linkcode isErasedRow}. Costs nothing where every row is taken, and a look at one number where some are not.
  *
  * @param header the names of the file's columns
  */
@@ -32,11 +33,17 @@ export function erasedRows(
   return {
     async without(rejected) {
       if (rejected.length === 0 || await readLatestErasure(db) === 0) return [...rejected];
-      const rows: RowsIds[] = rejected.map(({ fields }) => erasedIn(header, fields));
-      const ids = [...new Set(rows.flat())];
-      const erased = await readErased(db, ids, await readErasureKey(db, erasureSecret));
+      const names = rejected.map(({ fields }) => namesIn(header, fields));
+      const ids = new Set(
+        names.flatMap(({ ids, addresses }) => [...ids, ...addresses.map(({ guestId }) => guestId)]),
+      );
+      const erased = await readErased(db, [...ids], await readErasureKey(db, erasureSecret));
+      const sharing = names.filter(({ addresses }) =>
+        addresses.some(({ guestId }) => erased.has(guestId))
+      );
+      const known = await readAddresses(db, [...new Set(sharing.flatMap(({ ids }) => ids))]);
       return rejected.map((row, at) =>
-        rows[at]!.some((id) => erased.has(id))
+        isErasedRow(names[at]!, erased, known)
           ? { line: row.line, fields: [], reason: erasedRowReason }
           : row
       );

@@ -24,6 +24,7 @@ import {
 } from "../../db/catalog/catalog.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { StatementTooLarge } from "../../db/connection/packet_size.ts";
 import { addOrderEvents } from "../../db/orders/timelines.ts";
 import {
   addCreatedEvents,
@@ -36,6 +37,8 @@ import {
   refuseStale,
   updateOrders,
 } from "../../db/orders/intake_writes.ts";
+import { insertedSummary } from "../../db/orders/inserted_order.ts";
+import type { OrderSummary } from "../../db/orders/order_queries.ts";
 import { leaveQueues } from "../stock/stock_queue.ts";
 import { productsOf, writeContents } from "../../db/orders/order_contents.ts";
 import {
@@ -57,10 +60,10 @@ export interface TakeOptions extends CompareOptions {
   /** Who brought one of them, where it is not the one who takes them. */
   actorOf?: (order: IncomingOrder) => string;
   /**
-   * Is told the orders that were inserted, with their ids, in the transaction that inserts them: what it
+   * Is told the orders that were inserted, in the transaction that inserts them: what it
    * writes is there with the orders or not at all. Not called where nothing is written.
    */
-  inTransaction?: (tx: Queryable, inserted: ReadonlyMap<IncomingOrder, number>) => Promise<void>;
+  inTransaction?: (tx: Queryable, inserted: ReadonlyMap<IncomingOrder, Inserted>) => Promise<void>;
   /** Tell what would become of them and change nothing. */
   dryRun?: boolean;
   /**
@@ -68,6 +71,13 @@ export interface TakeOptions extends CompareOptions {
    * when the run ends; without it they are written with the orders.
    */
   catalog?: Catalog;
+}
+
+/** An order that was inserted. */
+export interface Inserted {
+  id: number;
+  /** As readers want to see it; undefined where it has to be read. */
+  summary: OrderSummary | undefined;
 }
 
 /** What became of one order. */
@@ -114,7 +124,8 @@ const maxTries = 10;
  * orders.
  *
  * Customers and products of orders that are taken are created first. Then one transaction writes all
- * orders, items and timeline: a crash leaves all of them or none.
+ * orders, items and timeline: a crash leaves all of them or none. Where the server takes no statement that is long enough for all,
+ * that goes for each half, and so on.
  *
  * What was written by a try whose commit was never answered is told as new.
  *
@@ -161,6 +172,11 @@ async function takeDistinct(
     try {
       return await takeOnce(db, candidates, catalog, { ...options, tried });
     } catch (error) {
+      if (error instanceof StatementTooLarge && orders.length > 1) {
+        const middle = Math.ceil(orders.length / 2);
+        const first = await takeDistinct(db, orders.slice(0, middle), catalog, options);
+        return [...first, ...await takeDistinct(db, orders.slice(middle), catalog, options)];
+      }
       // Somebody else inserted one of the orders after it was looked up: now it is known.
       const isStale = error instanceof StaleCatalog;
       if ((!isStale && !isDuplicateKey(error)) || attempt >= maxTries) throw error;
@@ -332,7 +348,10 @@ async function writeOrders(
   const updated = updates.map(({ order }) => order);
   const catalog = await completedWithin(tx, before, updated, options);
 
-  const ids = await insertOrders(tx, fresh, catalog);
+  const rows = await insertOrders(tx, fresh, catalog, {
+    withTimes: options.inTransaction !== undefined,
+  });
+  const ids = new Map([...rows].map(([externalId, { id }]) => [externalId, id]));
   for (const [externalOrderId, id] of ids) {
     const before = options.tried.get(externalOrderId);
     if (before === undefined) options.tried.set(externalOrderId, new Set([id]));
@@ -354,7 +373,11 @@ async function writeOrders(
       addEvents(tx, { fresh, ids, updates, updatedIds }, options),
       options.inTransaction?.(
         tx,
-        new Map(fresh.map(({ order }) => [order, ids.get(order.externalOrderId)!])),
+        new Map(fresh.map((candidate) => {
+          const row = rows.get(candidate.order.externalOrderId)!;
+          const summary = insertedSummary(candidate, row, catalog);
+          return [candidate.order, { id: row.id, summary }];
+        })),
       ),
     ]);
     refuseStale(catalog, erasures);

@@ -6,6 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import {
   emptyKpiRow,
   type KpiEvent,
@@ -68,6 +69,7 @@ const plan = JSON.stringify([
  * @param target `live`, or the token of a rebuild that fills its shadow figures
  * @returns how many were counted for the first time; -1 if the rebuild is no longer current
  * @throws {WorkflowError} `unavailable` where the figures are counted by another currency or zone
+ * @throws {LeftDatabaseError} where what is counted was committed to a database that does not count any more
  */
 export async function applyKpis(
   { redis, keys, baseCurrency, db }: KpiDeps,
@@ -76,7 +78,8 @@ export async function applyKpis(
 ): Promise<number> {
   let counted = 0;
   for (let from = 0; from < events.length; from += eventsPerCall) {
-    const part = events.slice(from, from + eventsPerCall).map((event) => {
+    const some = events.slice(from, from + eventsPerCall);
+    const part = some.map((event) => {
       const { retry } = event as { retry?: OrderKpiEvent["retry"] };
       const facts = [
         kindNumbers.get(event.kind),
@@ -89,13 +92,7 @@ export async function applyKpis(
       if (retry !== undefined) facts.push(retry.undoes ? -1 : 1);
       return facts;
     });
-    const scriptKeys = [
-      keys.kpiRebuild,
-      keys.kpiShadowKeys,
-      keys.kpiBasisKept,
-      keys.databaseMarks,
-    ];
-    const result = await runScript(redis, kpisApplyScript, scriptKeys, [
+    const result = await runScript(redis, kpisApplyScript, keysToCount(keys, some, target), [
       keys.prefix,
       baseCurrency,
       onceSegmentSize,
@@ -106,6 +103,10 @@ export async function applyKpis(
       plan,
     ]) as number;
     if (result === -2) throw otherBasis(keys, await redis.get(keys.kpiBasisKept), "the figures");
+    if (result === -4) {
+      db?.lookAgain?.();
+      throw new LeftDatabaseError();
+    }
     if (result < 0) return -1;
     counted += result;
   }
@@ -129,8 +130,7 @@ export async function applyTogether(
   let counted = others.length === 0 ? 0 : await applyKpis(deps, others, target);
   for (const { sums, bytes, events } of parts) {
     if (counted < 0) return -1;
-    const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisKept, keys.databaseMarks];
-    let result = await runScript(redis, kpisApplyScript, scriptKeys, [
+    let result = await runScript(redis, kpisApplyScript, keysToCount(keys, events, target), [
       keys.prefix,
       baseCurrency,
       onceSegmentSize,
@@ -150,6 +150,43 @@ export async function applyTogether(
     counted += result;
   }
   return counted;
+}
+
+/**
+ * Every key that counting some events touches. Live events are counted in the shadow as well, while a rebuild fills it, which
+ * nobody knows before. All are named to the server: while their slot moves, a cluster looks only at those whether they are
+ * still there, and would make others anew.
+ */
+function keysToCount(keys: Keys, events: readonly KpiEvent[], target: string): string[] {
+  const counted = new Set<string>([keys.kpiIndex]);
+  // Most events have the bitmap, the day and the currency of the one before.
+  let lastMark = "", lastDay = "";
+  for (const event of events) {
+    const { retry } = event as { retry?: OrderKpiEvent["retry"] };
+    const id = retry?.id ?? ("refundId" in event ? event.refundId : event.orderId);
+    const segment = Math.floor(id / onceSegmentSize);
+    const bitmap = retry !== undefined
+      ? (retry.undoes ? keys.uncounted : keys.countedAgain)
+      : kpiKinds[event.kind].of === "order"
+      ? keys.countedOrders
+      : keys.countedRefunds;
+    const mark = bitmap(segment);
+    if (mark !== lastMark) counted.add(lastMark = mark);
+    const { day, currency } = event;
+    if (`${day} ${currency}` === lastDay) continue;
+    lastDay = `${day} ${currency}`;
+    counted.add(keys.leaderboard(currency));
+    for (const figure of kpiFigureNames) counted.add(keys.kpiFigure(day, currency, figure));
+  }
+  const live = [...counted];
+  return [
+    keys.kpiRebuild,
+    keys.kpiShadowKeys,
+    keys.kpiBasisKept,
+    keys.databaseMarks,
+    ...(target === "live" ? live : []),
+    ...live.map((key) => keys.shadowOf(key)),
+  ];
 }
 
 /**

@@ -7,9 +7,11 @@
 -- Figures of one basis (base currency and time zone) are never mixed with those of another: nothing is
 -- counted into figures that were counted by another one.
 --
--- KEYS[1]  rebuild mark (see streams/redis/keys.ts; all other keys are derived from the prefix)
+-- KEYS[1]  rebuild mark (see streams/redis/keys.ts)
 -- KEYS[2]  set of the shadow's keys: whoever swaps them must know them, and may ask no server for a list
 -- KEYS[3]  basis of the figures     KEYS[4] marks of the database
+-- KEYS[5..] bitmaps, figures, leaderboards and index that the events touch, in the live figures and in the shadow; they
+--          are put together here from the prefix, and named so that a cluster knows of each
 -- ARGV[1]  prefix of all keys     ARGV[2] base currency     ARGV[3] ids to a once bitmap
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id, retry], ...], the kind as its place among the kinds;
@@ -25,7 +27,8 @@
 --          of one bitmap, added up: days [[kind, day, currency, events, cents], ...], boards {currency: [customer, cents, ...]}
 -- ARGV[10] with ARGV[9]: bytes of the bitmap from byte ARGV[9].first on, a bit for each of these events
 -- Returns  number counted that had not been counted before; -1 if the rebuild is no longer current; -2 if
---          the figures are of another basis; -3 if some events of ARGV[9] were counted before: then none was counted now
+--          the figures are of another basis; -3 if some events of ARGV[9] were counted before: then none was counted now;
+--          -4 if the step of ARGV[7] lies within a gap (see streams/queue/advance.lua): it is of a database that does not count
 
 local prefix, base, segment_size, target = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local events = cjson.decode(ARGV[5])
@@ -34,6 +37,10 @@ local kinds, figures, averages = unpack(cjson.decode(ARGV[8]))
 local rebuilding, kept = unpack(redis.call('MGET', KEYS[1], KEYS[3]))
 if target ~= 'live' and rebuilding ~= target then return -1 end
 if target == 'live' then
+  local gaps = redis.call('HGET', KEYS[4], 'gaps')
+  for _, gap in ipairs(gaps and cjson.decode(gaps).order_events or {}) do
+    if tonumber(ARGV[7]) > gap[1] and tonumber(ARGV[7]) <= gap[2] then return -4 end
+  end
   if kept and kept ~= basis then return -2 end
   if not kept then redis.call('SET', KEYS[3], basis) end
   -- A rebuild by another basis would miss these events: it begins anew, if it still may.

@@ -192,12 +192,34 @@ export async function emptyShadow(
   { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
   token: string,
 ): Promise<boolean> {
-  const left = [...await scanKeys(redis, keys.kpiShadow)];
-  const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisAlive];
-  const args = [token, JSON.stringify(left), keys.kpiBasis];
-  const begun = await runScript(redis, kpisBeginScript, scriptKeys, args);
+  const left = await scanKeys(redis, keys.kpiShadow);
+  const begun = await withShadowKeys({ redis, keys }, left, (shadow) => {
+    const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisAlive, ...shadow];
+    return runScript(redis, kpisBeginScript, scriptKeys, [token, keys.kpiBasis]);
+  });
   if (typeof begun === "string") throw otherBasis(keys, begun, "processes that are alive");
   return begun === 1;
+}
+
+/** Looks at which keys the shadow has, before it has others again: a live event brings new ones once a day or so. */
+const shadowLooks = 100;
+
+/**
+ * Runs a script that is to be told every key of the shadow, and returns -1 where there are others by then.
+ *
+ * @param known further ones
+ */
+async function withShadowKeys(
+  { redis, keys }: Pick<KpiDeps, "redis" | "keys">,
+  known: ReadonlySet<string>,
+  run: (shadow: string[]) => Promise<unknown>,
+): Promise<unknown> {
+  for (let look = 1; look <= shadowLooks; look++) {
+    const noted = await redis.smembers(keys.kpiShadowKeys);
+    const result = await run([...known.union(new Set(noted))]);
+    if (result !== -1) return result;
+  }
+  return 0;
 }
 
 /**
@@ -217,19 +239,17 @@ export async function swapShadow(
     for (const key of await scanKeys(redis, start)) live.add(key);
   }
   const shadow = await scanKeys(redis, keys.kpiShadow);
-  const shadowOf = (key: string) => `${keys.kpiShadow}${key.slice(keys.prefix.length)}`;
-  const scriptKeys = [
-    keys.kpiRebuild,
-    keys.kpiShadowKeys,
-    keys.kpiBasisKept,
-    keys.kpiBasisAlive,
-  ];
-  const swapped = await runScript(redis, kpisSwapScript, scriptKeys, [
-    keys.prefix,
-    token,
-    JSON.stringify([...live].filter((key) => !shadow.has(shadowOf(key)))),
-    JSON.stringify([...shadow]),
-    keys.kpiBasis,
-  ]);
+  const replaced = [...live].filter((key) => !shadow.has(keys.shadowOf(key)));
+  const swapped = await withShadowKeys({ redis, keys }, shadow, (all) => {
+    const named = new Set([...all, ...all.map((key) => keys.liveOf(key)), ...replaced]);
+    const scriptKeys = [keys.kpiRebuild, keys.kpiShadowKeys, keys.kpiBasisKept, keys.kpiBasisAlive];
+    return runScript(redis, kpisSwapScript, [...scriptKeys, ...named], [
+      keys.prefix,
+      token,
+      JSON.stringify(replaced),
+      JSON.stringify([...shadow]),
+      keys.kpiBasis,
+    ]);
+  });
   return swapped === 1;
 }

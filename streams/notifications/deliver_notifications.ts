@@ -53,7 +53,10 @@ export interface DeliveryTurn {
   failed: number;
 }
 
-/** The senders of the channels that the settings name; the mail library is loaded only where it is needed. */
+/**
+ * The senders of the channels that the settings name; the mail library is loaded only where it is needed. They read
+ * secrets from the settings at each use, because these may be replaced.
+ */
 export async function openSenders(
   config: Pick<
     Config,
@@ -69,12 +72,20 @@ export async function openSenders(
   const senders: NotificationSender[] = [];
   if (config.notifyChannels.includes("email")) {
     const { emailSender } = await import("./email_sender.ts");
-    senders.push(emailSender({ smtpUrl: config.smtpUrl, from: config.notifyFrom, timeoutMs }));
+    senders.push(emailSender({
+      get smtpUrl() {
+        return config.smtpUrl;
+      },
+      from: config.notifyFrom,
+      timeoutMs,
+    }));
   }
   if (config.notifyChannels.includes("webhook")) {
     senders.push(webhookSender({
       url: config.notifyWebhookUrl,
-      secrets: config.notifyWebhookSecrets,
+      get secrets() {
+        return config.notifyWebhookSecrets;
+      },
       timeoutMs,
     }));
   }

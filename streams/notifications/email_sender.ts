@@ -6,6 +6,7 @@
 
 import nodemailer from "nodemailer";
 import { isLoopback } from "../../config/config.ts";
+import { madeOf } from "../../config/made_of.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
@@ -16,8 +17,8 @@ import type { NotificationSender, SendResult } from "./notification_sender.ts";
 
 /** How e-mails are sent. */
 export interface EmailOptions {
-  /** `smtp://user:pass@host:587` or `smtps://…` */
-  smtpUrl: string;
+  /** `smtp://user:pass@host:587` or `smtps://…`; read at each e-mail */
+  readonly smtpUrl: string;
   /** `Shop <orders@shop.example>` */
   from: string;
   /** Longest wait for each answer of the server, in milliseconds. */
@@ -41,9 +42,15 @@ const ports: Readonly<Record<string, number>> = { "smtp:": 587, "smtps:": 465 };
  * Every try of a notification has the same `Message-ID`. A mailbox that does not exist and an e-mail that is
  * refused for good are not tried again; everything else is.
  */
-export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): NotificationSender {
+export function emailSender(options: EmailOptions): NotificationSender {
+  const { from, timeoutMs } = options;
   const sender = parseSender(from)!;
-  const transport = openTransport({ smtpUrl, timeoutMs });
+  let opened: ReturnType<typeof openTransport> | undefined;
+  const transport = madeOf(() => options.smtpUrl, (smtpUrl) => {
+    // What it has in hand is still sent.
+    opened?.close();
+    return opened = openTransport({ smtpUrl, timeoutMs });
+  });
   const maxMs = answersToWaitFor * timeoutMs;
   return {
     channel: "email",
@@ -60,7 +67,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): Notific
         const error = "the customer's e-mail address is not one";
         return { statusCode: null, reply: null, error, permanent: true };
       }
-      const sending = transport.sendMail({
+      const sending = transport().sendMail({
         ...notificationEmail(notification),
         from: sender,
         to: { name: oneLine(name), address: email },
@@ -75,7 +82,7 @@ export function emailSender({ smtpUrl, from, timeoutMs }: EmailOptions): Notific
         return failureOf(error);
       }
     },
-    close: () => transport.close(),
+    close: () => opened?.close(),
   };
 }
 

@@ -12,8 +12,8 @@ import type { SendResult } from "./notification_sender.ts";
 export interface WebhookOptions {
   /** The one address that they are posted to. */
   url: string;
-  /** Each of them signs. */
-  secrets: readonly string[];
+  /** Each of them signs; read at each post. */
+  readonly secrets: readonly string[];
   /** Longest wait for an answer, in milliseconds. */
   timeoutMs: number;
   /** Gives up at once when it aborts. */

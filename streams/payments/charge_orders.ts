@@ -7,6 +7,8 @@
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
+import { writeActions } from "../../db/payments/payment_actions.ts";
+import { readInstructions } from "../../db/payments/payment_instructions.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import { readSourcePayments } from "../../db/payments/source_payments.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
@@ -14,6 +16,7 @@ import { messageOf } from "../../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
 import { noProvider, type OrderFacts } from "../../domain/order/order.ts";
 import { chargeKeyOf, hasOldKey, type Installation } from "../../domain/payment/payment_key.ts";
+import { chooseGateways } from "./choose_gateway.ts";
 import { endSuperseded, withUnended } from "./end_superseded.ts";
 import { findCharges, findOlderCharges } from "./find_charges.ts";
 import type { ChargeStatus, GatewayRequest, StillOurs } from "./gateway.ts";
@@ -25,6 +28,7 @@ import {
   vanished,
 } from "../workflow/handler.ts";
 import { withoutMoneyGone } from "./money_gone.ts";
+import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "../workflow/publish.ts";
 import { settlePayments } from "./settle.ts";
@@ -48,15 +52,52 @@ interface Answers {
 export async function chargeOrders(
   deps: HandlerDeps,
   deliveries: readonly Delivery[],
-  { askedBefore, timeOut }: {
-    askedBefore: (order: ChargeFacts) => boolean;
-    timeOut?: (subject: Subject) => Enqueued;
-  },
+  options: ChargeOptions,
 ): Promise<Outcome[]> {
   const [orders, installation] = await Promise.all([
     readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
     readInstallation(deps.db),
   ]);
+  const gateways = await chooseGateways(deps, installation, [...orders.values()]);
+  if (gateways.size === 0) {
+    return await chargeThrough(deps, { deliveries, orders, installation }, options);
+  }
+  const parts = Map.groupBy(
+    deliveries.keys(),
+    (index) => gateways.get(deliveries[index]!.message.orderId) ?? deps.gateway,
+  );
+  const outcomes = new Array<Outcome>(deliveries.length);
+  await Promise.all([...parts].map(async ([gateway, places]) => {
+    const own = places.map((index) => deliveries[index]!);
+    const ids = new Set(own.map(({ message }) => message.orderId));
+    const ordersOf = new Map([...orders].filter(([id]) => ids.has(id)));
+    const batch = { deliveries: own, orders: ordersOf, installation };
+    const done = await chargeThrough({ ...deps, gateway }, batch, options);
+    for (const [place, index] of places.entries()) outcomes[index] = done[place]!;
+  }));
+  return outcomes;
+}
+
+/** How orders are charged; see {@linkcode chargeOrders}. */
+interface ChargeOptions {
+  askedBefore: (order: ChargeFacts) => boolean;
+  timeOut?: (subject: Subject) => Enqueued;
+}
+
+/** The part of a batch that one provider is asked for. */
+interface Batch {
+  deliveries: readonly Delivery[];
+  orders: Map<number, ChargeFacts>;
+  installation: Installation;
+}
+
+async function chargeThrough(
+  deps: HandlerDeps,
+  { deliveries, orders, installation }: Batch,
+  { askedBefore, timeOut }: ChargeOptions,
+): Promise<Outcome[]> {
+  const tries = gatherTries(deps);
+  const tried = tries.of(deps.gateway.name);
   const requestFor = requestMaker(deps, installation, askedBefore);
   const unended = await endSuperseded(deps, deliveries, orders.values());
   const reserved = [...orders.values()].filter(({ id, status }) =>
@@ -64,6 +105,7 @@ export async function chargeOrders(
   );
   const asked = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
   const requests = asked.map(requestFor);
+  await addInstructions(deps, requests);
   await noteKeys(deps, requests);
   const found = await findOlderCharges(
     deps.gateway,
@@ -76,11 +118,13 @@ export async function chargeOrders(
     deps,
     installation,
     charged,
-    await deps.gateway.charge(toCharge, stillWanted(deps, deliveries)),
+    await deps.gateway.charge(toCharge, { stillOurs: stillWanted(deps, deliveries), tried }),
   );
   const answerOf = await askAboutEnded(deps, installation, [...orders.values()], requestFor);
+  await tries.write();
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
+  await noteActions(deps, answerOf);
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) {
     if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));
@@ -116,6 +160,30 @@ function requestMaker(
     if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
     return request;
   };
+}
+
+/** Adds what orders are to be paid with; a provider that is not asked over a network has no use for it. */
+async function addInstructions(
+  { db, gateway }: HandlerDeps,
+  requests: readonly GatewayRequest[],
+): Promise<void> {
+  if (gateway.provider === undefined || requests.length === 0) return;
+  const said = await readInstructions(db, requests.map(({ orderId }) => orderId));
+  for (const request of requests) {
+    const instructions = said.get(request.orderId);
+    if (instructions !== undefined) request.instructions = instructions;
+  }
+}
+
+/** Writes down what customers have to do, as providers say it. */
+async function noteActions(
+  { db }: HandlerDeps,
+  answerOf: ReadonlyMap<number, ChargeStatus>,
+): Promise<void> {
+  const actions = [...answerOf].flatMap(([orderId, answer]) =>
+    answer.kind === "accepted" && answer.action !== undefined ? [{ orderId, ...answer.action }] : []
+  );
+  await writeActions(db, actions);
 }
 
 function isReserved(order: OrderFacts | undefined): boolean {

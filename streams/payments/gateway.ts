@@ -4,27 +4,13 @@
  * @module
  */
 
-import type { CallbackMessage } from "../../domain/messages/messages.ts";
+import type { PaymentRoute } from "../../domain/payment/payment_route.ts";
+import type { PaymentTry } from "../../domain/payment/payment_try.ts";
+import type { GatewayRequest } from "./gateway_request.ts";
 import type { Enqueued } from "../workflow/publish.ts";
+import type { Capabilities, CustomerAction, Provider } from "./provider.ts";
 
-/** Money to take, or to refund. */
-export interface GatewayRequest {
-  orderId: number;
-  /** The shop's own id of the order: what its row is called after it was lost and sent again. */
-  reference: string;
-  amountCents: number;
-  currency: string;
-  /** The same key is the same money, however often it is asked for; empty for one that {@linkcode Gateway.ignoresKeys}. */
-  idempotencyKey: string;
-  /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */
-  askedBefore?: true;
-  /** Of a charge: its key is made of a row id, as before there were others. */
-  underOldKey?: true;
-  /** Of a charge: an edit of its order has superseded an earlier one, so that its answer has to name the key. */
-  afterEdit?: true;
-  /** Of a refund: the provider's own name for the charge that took it. */
-  chargeRef?: string;
-}
+export type { GatewayRequest } from "./gateway_request.ts";
 
 /**
  * Asked right before each request that moves money: whether a message that wants it is still this consumer's. One
@@ -34,10 +20,18 @@ export interface GatewayRequest {
  */
 export type StillOurs = (request: GatewayRequest) => Promise<boolean>;
 
+/** How requests are made. */
+export interface AskOptions {
+  /** Left out by whoever asks without a message. */
+  stillOurs?: StillOurs;
+  /** Is told each try as it ends. */
+  tried?: (request: GatewayRequest, attempt: PaymentTry) => void;
+}
+
 /** What a provider says at once. */
 export type ChargeAnswer =
   /** The outcome comes as a message of its own: here, or from outside if there is none. */
-  | { kind: "accepted"; callback: Enqueued | null }
+  | { kind: "accepted"; callback: Enqueued | null; action?: CustomerAction }
   /** It could not be asked, or answered about another order. */
   | { kind: "failed"; error: string; isOther?: true }
   | ProviderAway;
@@ -51,15 +45,25 @@ export type ChargeStatus =
 /** What a provider says of a refund. */
 export type RefundAnswer =
   | { kind: "refunded" }
+  /** It is being made, which may take days. */
+  | RefundPending
   /** It never will be. */
   | { kind: "refused"; reason: string }
   /** It could not be asked. */
   | { kind: "failed"; error: string }
   | ProviderAway;
 
+/** A refund that the provider has taken, and not made yet. */
+export interface RefundPending {
+  kind: "pending";
+  /** After how many milliseconds it is asked about again. */
+  delayMs: number;
+}
+
 /** What a provider says of a refund that may have been asked for. */
 export type RefundStatusAnswer =
   | { kind: "refunded" }
+  | RefundPending
   /** It knows of none under this key. */
   | { kind: "unknown" }
   /** It could not be asked. */
@@ -75,7 +79,7 @@ export interface ProviderAway {
 }
 
 /**
- * A payment provider. All calls take many requests and answer each, in the same order: one that can't be
+ * A payment provider as the workflow asks it. All calls take many requests and answer each, in the same order: one that can't be
  * asked takes none of the others' answers away.
  */
 export interface Gateway {
@@ -83,15 +87,22 @@ export interface Gateway {
   name: string;
   /** It looks at no keys, so none are made for it: a digest takes longer than its answer. */
   ignoresKeys?: true;
-  charge(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<ChargeAnswer[]>;
-  refund(requests: readonly GatewayRequest[], stillOurs?: StillOurs): Promise<RefundAnswer[]>;
+  /** What it can do. */
+  can?: Capabilities;
+  /** What is asked, of one that is asked one by one. */
+  provider?: Provider;
+  charge(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeAnswer[]>;
+  refund(requests: readonly GatewayRequest[], options?: AskOptions): Promise<RefundAnswer[]>;
   /**
    * Tells what became of charges, and never charges. A provider whose answers all come as messages by
    * themselves has no need of it.
    */
-  status?(requests: readonly GatewayRequest[]): Promise<ChargeStatus[]>;
+  status?(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeStatus[]>;
   /** Tells what became of refunds, and never makes any. */
-  refundStatus?(requests: readonly GatewayRequest[]): Promise<RefundStatusAnswer[]>;
+  refundStatus?(
+    requests: readonly GatewayRequest[],
+    options?: AskOptions,
+  ): Promise<RefundStatusAnswer[]>;
   /**
    * Milliseconds after which a charge without an answer is asked about again, where answers may come from outside
    * as callbacks: then keys are noted before they are used, and what may have been asked for is looked for again.
@@ -104,75 +115,35 @@ export interface Gateway {
 /** How long a gateway has to answer when it is asked again, in milliseconds. */
 export const secondAnswerMs = 30_000;
 
-/** The longest that a message is scheduled ahead, in milliseconds. */
-export function maxDelayMs({ maxAnswerMs = 0, callbackMs = 0 }: Gateway): number {
-  return Math.max(secondAnswerMs, maxAnswerMs, callbackMs);
-}
-
 /** Gateways of a process. */
 export interface Gateways {
-  /** The one that charges. */
+  /** The one that charges, where no route says otherwise. */
   gateway: Gateway;
-  /** Further ones that are configured, for what they took earlier. */
+  /** Further ones that are configured: for what they took earlier, and for orders that a route leads to them. */
   otherGateways?: readonly Gateway[];
+  /** Which of them charges what; the first row that fits counts, and where none does, `gateway` charges. */
+  routes?: readonly PaymentRoute[];
+}
+
+/** All of them, the one that charges first. */
+export function allGateways({ gateway, otherGateways = [] }: Gateways): readonly Gateway[] {
+  return [gateway, ...otherGateways];
+}
+
+/** The longest that a message is scheduled ahead, in milliseconds. */
+export function maxDelayMs(gateways: Gateways): number {
+  return Math.max(
+    secondAnswerMs,
+    ...allGateways(gateways).map(({ maxAnswerMs = 0, callbackMs = 0 }) =>
+      Math.max(maxAnswerMs, callbackMs)
+    ),
+  );
 }
 
 /** The gateway that money is refunded through: the one that took it, or none. */
 export function gatewayNamed(
-  { gateway, otherGateways = [] }: Gateways,
+  gateways: Gateways,
   name: string,
 ): Gateway | undefined {
-  return [gateway, ...otherGateways].find((configured) => configured.name === name);
-}
-
-/** Name of the provider that moves no money. */
-const simulatedGatewayName = "simulated";
-
-/**
- * A provider that pays even amounts, declines odd ones, and refunds everything.
- *
- * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
- * the very same message, which is one message: that is its idempotency.
- *
- * @param options.delayMs milliseconds until it answers
- */
-export function simulatedGateway(options: { delayMs: number }): Gateway {
-  const name = simulatedGatewayName;
-  return {
-    name,
-    ignoresKeys: true,
-    maxAnswerMs: options.delayMs,
-    charge: (requests) =>
-      Promise.resolve(
-        requests.map((request): ChargeAnswer => {
-          const { orderId, amountCents, currency } = request;
-          const message: CallbackMessage = {
-            type: "payment.callback",
-            orderId,
-            amountCents,
-            currency,
-            outcome: amountCents % 2 === 0 ? "succeeded" : "declined",
-            provider: name,
-            ...(request.afterEdit ? { key: request.idempotencyKey } : {}),
-            providerRef: simulatedRef(request),
-          };
-          return { kind: "accepted", callback: { message, delayMs: options.delayMs } };
-        }),
-      ),
-    refund: (requests) => Promise.resolve(requests.map((): RefundAnswer => ({ kind: "refunded" }))),
-  };
-}
-
-/**
- * The simulated provider's name for a charge: of the order as the shop calls it, like the key, and without the time that
- * its digest takes. One under an old key keeps the name that it had, because its answer may be on its way; the shop may
- * call another order what that one's row is called. One that follows an edit is called by its key.
- */
-export function simulatedRef(
-  { orderId, reference, underOldKey, afterEdit, idempotencyKey }:
-    & Pick<GatewayRequest, "orderId" | "reference" | "underOldKey" | "afterEdit">
-    & Partial<Pick<GatewayRequest, "idempotencyKey">>,
-): string {
-  if (afterEdit) return `sim_${idempotencyKey}`;
-  return underOldKey ? `sim_${orderId}` : `sim_of_${reference}`;
+  return allGateways(gateways).find((configured) => configured.name === name);
 }

@@ -10,23 +10,58 @@ import type { Queryable } from "../../db/connection/database.ts";
 import type { Config } from "../../config/config.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
-import { type Gateway, simulatedGateway } from "./gateway.ts";
-import { httpGateway } from "./http_gateway.ts";
+import { carefulGateway } from "./careful_gateway.ts";
+import type { Gateway, Gateways } from "./gateway.ts";
+import { httpGateway } from "./providers/http.ts";
+import { simulatedGateway } from "./providers/simulated.ts";
+import { stripeProvider } from "./providers/stripe.ts";
 
 /** What is said wherever somebody may take the simulated provider for a real one. */
 export const simulatedWarning =
   "Payments are simulated: no money is taken or given back (GATEWAY=simulated)";
 
-/** How each provider that `GATEWAY` may name is made from the settings. */
+/** How each provider that the settings may name is made from them. */
 const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>> = {
   simulated: ({ gatewayDelayMs }) => simulatedGateway({ delayMs: gatewayDelayMs }),
-  http: ({ gatewayUrl, gatewayToken, gatewayTimeoutMs }) =>
-    httpGateway({ url: gatewayUrl, token: gatewayToken, timeoutMs: gatewayTimeoutMs }),
+  http: (config) =>
+    httpGateway({
+      url: config.gatewayUrl,
+      get token() {
+        return config.gatewayToken;
+      },
+      timeoutMs: config.gatewayTimeoutMs,
+      get secrets() {
+        return config.gatewaySecrets;
+      },
+    }),
+  stripe: (config) =>
+    carefulGateway(stripeProvider({
+      secretKey: config.stripeSecretKey,
+      get webhookSecrets() {
+        return config.stripeWebhookSecrets;
+      },
+      returnUrl: config.stripeReturnUrl,
+      timeoutMs: config.gatewayTimeoutMs,
+      url: config.stripeUrl,
+    })),
 };
 
-/** The payment provider that the settings name. */
-export function gatewayOf(config: Config): Gateway {
-  return gateways[config.gateway](config);
+/** What the settings say of providers. */
+export type ProviderSettings = Pick<Config, "gateway" | "furtherGateways">;
+
+/** The names of the providers that the settings name, the one that charges first. */
+export function configuredProviders({ gateway, furtherGateways }: ProviderSettings): string[] {
+  return [...new Set<string>([gateway, ...furtherGateways])];
+}
+
+/** The payment providers that the settings name. */
+export function gatewaysOf(config: Config): Required<Gateways> {
+  const further = new Set(config.furtherGateways.filter((name) => name !== config.gateway));
+  return {
+    gateway: gateways[config.gateway](config),
+    otherGateways: [...further].map((name) => gateways[name](config)),
+    routes: config.gatewayRoutes,
+  };
 }
 
 /** Says that payments are simulated, where they are. */
@@ -42,7 +77,7 @@ export function warnOfSimulation({ config, log }: { config: Config; log: Log }):
  * @throws {WorkflowError} `bad_settings` naming them
  */
 export async function refuseUnknownProviders(
-  { config, db }: { config: Pick<Config, "gateway">; db: Queryable },
+  { config, db }: { config: ProviderSettings; db: Queryable },
 ): Promise<void> {
   await repairProviders(db);
   const fault = providerFault(config, await chargingProviders(db, config));
@@ -55,10 +90,14 @@ export async function refuseUnknownProviders(
  */
 export async function chargingProviders(
   db: Queryable,
-  { gateway }: Pick<Config, "gateway">,
+  settings: ProviderSettings,
 ): Promise<string[]> {
+  const configured = configuredProviders(settings);
   const names = await listProviders(db);
-  const atSource = await readSourceProviders(db, names.filter((name) => name !== gateway));
+  const atSource = await readSourceProviders(
+    db,
+    names.filter((name) => !configured.includes(name)),
+  );
   return names.filter((name) => !atSource.has(name));
 }
 
@@ -68,12 +107,13 @@ export async function chargingProviders(
  * @param providers of {@linkcode chargingProviders}
  */
 export function providerFault(
-  { gateway }: Pick<Config, "gateway">,
+  settings: ProviderSettings,
   providers: readonly string[],
 ): string | undefined {
-  const others = providers.filter((name) => name !== gateway);
+  const configured = configuredProviders(settings);
+  const others = providers.filter((name) => !configured.includes(name));
   if (others.length === 0) return undefined;
-  return `GATEWAY is ${gateway}, but the books hold payments of ` +
+  return `GATEWAY is ${settings.gateway}, but the books hold payments of ` +
     `${others.map((name) => `"${name}"`).join(" and ")}, which only that provider can give back; ` +
-    `set GATEWAY=${others[0]}, or use another database`;
+    `set GATEWAY=${others[0]}, or use another database, or name it in FURTHER_GATEWAYS`;
 }

@@ -4,8 +4,16 @@
  * @module
  */
 
-import type { Delivery, HandlerDeps } from "../workflow/handler.ts";
-import { gatewayNamed, type GatewayRequest, type RefundAnswer, type StillOurs } from "./gateway.ts";
+import type { RefundMessage, ReversalMessage } from "../../domain/messages/messages.ts";
+import type { Delivery, HandlerDeps, Outcome } from "../workflow/handler.ts";
+import {
+  gatewayNamed,
+  type GatewayRequest,
+  type RefundAnswer,
+  type RefundPending,
+  type StillOurs,
+} from "./gateway.ts";
+import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
 
 /** The money is with a provider that is not configured: nobody else may give it back. */
@@ -16,10 +24,20 @@ export interface Stranger {
   error: string;
 }
 
+/** What becomes of a message about money that its provider is still giving back: it asks again later. */
+export function laterOutcome(
+  message: RefundMessage | ReversalMessage,
+  { delayMs }: RefundPending,
+): Outcome {
+  return { kind: "done", followUps: [{ message, delayMs, evenIfLost: true }], events: [] };
+}
+
 /** Money to give back, and who took it. */
 export interface RequestThrough {
   provider: string;
   request: GatewayRequest;
+  /** The refund that it is of; left out for a payment that goes back whole. */
+  refundId?: number;
 }
 
 /**
@@ -38,10 +56,15 @@ export async function giveBackThrough(
   const stillOurs: StillOurs = (request) =>
     deps.stillOurs?.(messagesOf.get(request)!) ?? Promise.resolve(true);
   const answers = new Map<number, RefundAnswer | Stranger>();
+  const refunds = new Map([...requests.values()].map((one) => [one.request, one.refundId]));
+  const tries = gatherTries(deps, (request) => refunds.get(request) ?? null);
   const byProvider = Map.groupBy(requests, ([, { provider }]) => provider);
   await Promise.all([...byProvider].map(async ([provider, wanted]) => {
     const gateway = gatewayNamed(deps, provider);
-    const given = await gateway?.refund(wanted.map(([, { request }]) => request), stillOurs);
+    const given = await gateway?.refund(wanted.map(([, { request }]) => request), {
+      stillOurs,
+      tried: tries.of(provider),
+    });
     wanted.forEach(([id, { request: { reference } }], index) => {
       answers.set(
         id,
@@ -54,6 +77,7 @@ export async function giveBackThrough(
       );
     });
   }));
+  await tries.write();
   await noteProviderAway(deps, [...answers.values()]);
   return answers;
 }

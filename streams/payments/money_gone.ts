@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readPlacedBeforeLoss } from "../../db/recovery/database_marks.ts";
+import { readPlacedBeforeLoss } from "../../db/recovery/database_losses.ts";
 import type { ChargeFacts } from "../../db/orders/orders.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import { type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
@@ -44,7 +44,7 @@ export async function withoutMoneyGone(
   const after = [...answers];
   for (const [n, { index, message }] of wanted.entries()) {
     const answer = said[n]!;
-    if (answer.kind === "refunded") {
+    if (answer.kind === "refunded" || answer.kind === "pending") {
       after[index] = {
         kind: "accepted",
         callback: { message: { ...message, amountCents: 0 }, evenIfLost: true },

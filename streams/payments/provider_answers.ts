@@ -1,62 +1,59 @@
 /**
- * Reads what a payment provider answers over HTTP. Whatever an answer repeats of the request has to be what was asked
- * for, or it counts as no answer.
+ * Looks at what a payment provider answered before it counts. Whatever an answer repeats of the request has to be what
+ * was asked for, or it counts as no answer: a provider may be wrong in anything.
  *
  * @module
  */
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { ChargeAnswer, GatewayRequest, RefundAnswer, RefundStatusAnswer } from "./gateway.ts";
-import type { Reply } from "./provider_requests.ts";
-import { failed } from "./unanswered.ts";
-
-/** Stands in `payments.provider`. */
-export const httpGatewayName = "http";
+import type { ChargeAnswer, GatewayRequest, RefundStatusAnswer } from "./gateway.ts";
+import type { CustomerAction, ProviderCharge, ProviderRefund } from "./provider.ts";
+import { failed, type Refused } from "./unanswered.ts";
 
 /** Characters of the provider's name for a charge, as `payments.provider_ref` has room for them. */
 const maxRefLength = 128;
 
-/** Characters of a provider's reason that are kept. */
-const maxReasonLength = 120;
+/** Characters of a link for the customer that there is room for. */
+const maxLinkLength = 2_048;
 
-/** True where a request was refused for what it asks. */
-export function isRefusal({ method, status }: Reply): boolean {
-  return method === "POST" && status >= 400 && status < 500;
+/** How an answer to a charge is read. */
+export interface ChargeReading {
+  /** The provider's name. */
+  provider: string;
+  /** Nothing was counted for the order, so what went back of the charge is not there to be counted. */
+  isOpen: boolean;
+  /** How long the webhook of a pending charge is waited for, in milliseconds. */
+  callbackMs: number;
 }
 
-/**
- * What a charge came to.
- *
- * @param options.isOpen nothing was counted for the order, so what went back of the charge is not there to be counted
- * @param options.callbackMs how long the callback of a pending charge is waited for
- */
+/** What a charge came to. */
 export function readCharge(
   request: GatewayRequest,
-  reply: Reply,
-  { isOpen, callbackMs }: { isOpen: boolean; callbackMs: number },
+  charge: ProviderCharge,
+  { provider, isOpen, callbackMs }: ChargeReading,
 ): ChargeAnswer {
-  const { status, body } = reply;
-  const { id, status: outcome } = body;
-  if (status >= 300 || typeof id !== "string" || id === "" || typeof outcome !== "string") {
-    return failed(`the provider refused to charge: it answered ${status}`);
+  const { ref, state, currency, amountCents: tookCents } = charge;
+  if (typeof ref !== "string" || ref === "") {
+    return failed("the provider does not say what it calls the charge");
   }
-  if (id.length > maxRefLength) {
+  if (ref.length > maxRefLength) {
     return failed(`the provider's name for the charge has more than ${maxRefLength} characters`);
   }
-  const { currency } = body;
   if (typeof currency !== "string" || !/^[A-Z]{3}$/.test(currency)) {
     return failed("the provider does not say in which currency it took the money");
   }
-  const other = otherOrder(request, body);
+  const other = otherOrder(request, charge);
   if (other !== undefined) return { ...failed(other), isOther: true };
-  if (outcome === "pending") return pendingCharge(request, callbackMs);
-  if (outcome !== "succeeded" && outcome !== "declined") {
-    return failed(`the provider answered "${outcome}", which is not known`);
+  if (state === "pending" || state === "requires_action" || state === "authorized") {
+    const pending = pendingCharge(request, callbackMs);
+    return state === "requires_action" ? { ...pending, action: actionOf(charge) } : pending;
   }
-  const { amount_cents: tookCents, refunded_cents: refunded } = body;
+  if (state !== "succeeded" && state !== "declined" && state !== "canceled") {
+    return failed(`the provider answered "${state}", which is not known`);
+  }
   if (!isCents(tookCents)) return failed("the provider does not say which amount it took");
-  const refundedCents = refunded ?? 0;
+  const refundedCents = charge.refundedCents ?? 0;
   if (!isCents(refundedCents) || refundedCents > tookCents) {
     return failed(
       "the provider says that less than nothing, or more than it took, went back of the charge",
@@ -64,69 +61,110 @@ export function readCharge(
   }
   // Another one than was asked for is disputed, see domain/order/settle.ts; so is one that went back whole. Of a part
   // that went back the request is sent again under its own key.
-  const isGone = isOpen && outcome === "succeeded" && refundedCents === tookCents;
-  const amountCents = isGone ? 0 : tookCents;
-  return decidedCharge(request, { outcome, amountCents, currency, providerRef: id });
+  const isGone = isOpen && state === "succeeded" && refundedCents === tookCents;
+  return decidedCharge(request, {
+    outcome: state === "succeeded" ? "succeeded" : "declined",
+    amountCents: isGone ? 0 : tookCents,
+    currency,
+    provider,
+    providerRef: ref,
+  });
 }
 
-/** The callback may never come. Meanwhile this message is what knows of the order. */
-function pendingCharge(request: GatewayRequest, callbackMs: number): ChargeAnswer {
+/** The webhook may never come. Meanwhile this message is what knows of the order. */
+function pendingCharge(request: GatewayRequest, callbackMs: number) {
   const { orderId, amountCents, currency } = request;
   const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
-  return { kind: "accepted", callback: { message, delayMs: callbackMs, evenIfLost: true } };
+  const callback = { message, delayMs: callbackMs, evenIfLost: true } as const;
+  return { kind: "accepted", callback } as const;
+}
+
+/** What the customer has to do; a link that is none leads nowhere. */
+function actionOf({ action }: ProviderCharge): CustomerAction {
+  const { url = null, expiresAt = null } = action ?? {};
+  const isLink = url !== null && url.length <= maxLinkLength &&
+    /^https?:$/.test(URL.parse(url)?.protocol ?? "");
+  return {
+    url: isLink ? url : null,
+    expiresAt: expiresAt !== null && Number.isFinite(expiresAt.getTime()) ? expiresAt : null,
+  };
 }
 
 /** A charge that was refused and of which the provider knows nothing: it took no money, and never will. */
-export function refusedCharge(request: GatewayRequest, reply: Reply): ChargeAnswer {
+export function refusedCharge(
+  request: GatewayRequest,
+  { message }: Refused,
+  provider: string,
+): ChargeAnswer {
   const { amountCents, currency, idempotencyKey } = request;
   return decidedCharge(request, {
     outcome: "declined",
     amountCents,
     currency,
+    provider,
     // The charge has no name: the key tells it from others, and people find the reason here.
-    providerRef: cutText(`refused ${idempotencyKey}: ${reasonOf(reply)}`, maxRefLength),
+    providerRef: cutText(`refused ${idempotencyKey}: ${message}`, maxRefLength),
   });
 }
 
 function decidedCharge(
   { orderId, idempotencyKey }: GatewayRequest,
-  charge: Pick<CallbackMessage, "outcome" | "amountCents" | "currency" | "providerRef">,
+  charge: Pick<
+    CallbackMessage,
+    "outcome" | "amountCents" | "currency" | "provider" | "providerRef"
+  >,
 ): ChargeAnswer {
-  const { outcome, amountCents, currency, providerRef } = charge;
+  const { outcome, amountCents, currency, provider, providerRef } = charge;
   const message: CallbackMessage = {
     type: "payment.callback",
     orderId,
     amountCents,
     currency,
     outcome,
-    provider: httpGatewayName,
+    provider,
     key: idempotencyKey,
     providerRef,
   };
   return { kind: "accepted", callback: { message, evenIfLost: true } };
 }
 
-/** What a refund came to. */
-export function readRefund(request: GatewayRequest, { status, body }: Reply): RefundAnswer {
-  if (status >= 300) return failed(`the provider answered ${status} to a refund`);
-  const other = otherRefund(request, body);
+/**
+ * What a refund came to.
+ *
+ * @param options.callbackMs after how long one that is being made is asked about again
+ */
+export function readRefund(
+  request: GatewayRequest,
+  refund: ProviderRefund,
+  { callbackMs }: { callbackMs: number },
+) {
+  const other = otherRefund(request, refund);
   if (other !== undefined) return failed(other);
-  if (body.status === "succeeded") return { kind: "refunded" };
-  if (body.status === "refused") return { kind: "refused", reason: String(body.reason ?? "") };
-  return failed(`the provider answered ${status} to a refund`);
+  switch (refund.state) {
+    case "succeeded":
+      return { kind: "refunded" } as const;
+    case "refused":
+      return { kind: "refused", reason: refund.reason ?? "" } as const;
+    case "pending":
+      return { kind: "pending", delayMs: callbackMs } as const;
+    default:
+      return failed(`the provider answered "${refund.state}" to a refund, which is not known`);
+  }
 }
 
-/** What the look-up of a refund says. */
+/**
+ * What the look-up of a refund says.
+ *
+ * @param refund null where none is known
+ */
 export function readRefundStatus(
   request: GatewayRequest,
-  { status, body }: Reply,
+  refund: ProviderRefund | null,
+  reading: { callbackMs: number },
 ): RefundStatusAnswer {
-  if (status === 404) return { kind: "unknown" };
-  const other = status < 300 ? otherRefund(request, body) : undefined;
-  if (other !== undefined) return failed(other);
-  if (status < 300 && body.status === "succeeded") return { kind: "refunded" };
-  if (status < 300 && body.status === "refused") return { kind: "unknown" };
-  return failed(`the provider does not tell of the refund: it answered ${status}`);
+  if (refund === null) return { kind: "unknown" };
+  const answer = readRefund(request, refund, reading);
+  return answer.kind === "refused" ? { kind: "unknown" } : answer;
 }
 
 /** True of an amount in minor units. */
@@ -134,37 +172,29 @@ function isCents(value: unknown): value is number {
   return Number.isSafeInteger(value) && value as number >= 0;
 }
 
-/** Status and words of a refusal, on one line. */
-export function reasonOf({ status, body }: Reply): string {
-  const nested = typeof body.error === "object" && body.error !== null
-    ? (body.error as Record<string, unknown>).message
-    : body.error;
-  const words = [body.reason, nested, body.message, body.detail, body.title]
-    .find((value) => typeof value === "string" && value !== "");
-  const text = String(words ?? "").replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, " ").trim();
-  return cutText(`${status} ${text}`.trim(), maxReasonLength);
-}
-
 /** What is wrong with an answer that repeats another order or key than was asked about. */
-function otherOrder(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
-  const { reference, idempotencyKey } = request;
-  const isOther = (repeated: unknown, asked: string) =>
-    repeated !== undefined && repeated !== null && repeated !== asked;
-  return isOther(body.reference, reference) || isOther(body.idempotency_key, idempotencyKey)
+function otherOrder(
+  { reference, idempotencyKey }: GatewayRequest,
+  repeated: Pick<ProviderCharge, "reference" | "key">,
+): string | undefined {
+  const isOther = (said: unknown, asked: string) =>
+    said !== undefined && said !== null && said !== asked;
+  return isOther(repeated.reference, reference) || isOther(repeated.key, idempotencyKey)
     ? `the provider answered about another order than ${JSON.stringify(reference)}`
     : undefined;
 }
 
 /** What is wrong with an answer that is about another refund than was asked for. */
-function otherRefund(request: GatewayRequest, body: Record<string, unknown>): string | undefined {
+function otherRefund(request: GatewayRequest, refund: ProviderRefund): string | undefined {
   const { amountCents, currency, chargeRef } = request;
-  if ((body.charge_id ?? chargeRef) !== chargeRef) {
-    return `the provider answered about a refund of charge ${JSON.stringify(body.charge_id)} ` +
+  const { chargeRefs = [] } = refund;
+  if (chargeRefs.length > 0 && !chargeRefs.includes(chargeRef ?? "")) {
+    return `the provider answered about a refund of charge ${JSON.stringify(chargeRefs[0])} ` +
       `to one of ${JSON.stringify(chargeRef)}`;
   }
-  const amount = body.amount_cents ?? amountCents;
-  const money = body.currency ?? currency;
+  const amount = refund.amountCents ?? amountCents;
+  const money = refund.currency ?? currency;
   return amount !== amountCents || money !== currency
     ? `the provider answered about a refund of ${amount} ${money} to one of ${amountCents} ${currency}, in minor units`
-    : otherOrder(request, body);
+    : otherOrder(request, refund);
 }

@@ -1,61 +1,37 @@
 /**
- * Asks a payment provider over HTTP, and leaves it alone while it fails.
+ * Asks a payment provider, and leaves it alone while it fails.
  *
  * @module
  */
 
 import { messageOf } from "../../domain/errors.ts";
-import { trimEnd } from "../../domain/text/trim_end.ts";
-import { readReply } from "./read_reply.ts";
 import { type Refusals, refusalsOf } from "./refusals.ts";
-import { LeftAlone, NoAnswer, RefusesAll } from "./unanswered.ts";
-
-/** How requests reach the provider. */
-export interface ProviderAccess {
-  /** Where its paths begin. */
-  url: string;
-  /** Sent as a bearer token; empty where it wants none. */
-  token: string;
-  /** Longest wait for one answer, in milliseconds. */
-  timeoutMs: number;
-  /** How long nothing is asked after the provider failed again and again. */
-  restMs: number;
-}
-
-/** An answer of the provider. */
-export interface Reply {
-  method: string;
-  status: number;
-  body: Record<string, unknown>;
-}
+import { Busy, Denied, LeftAlone, NoAnswer, Refused, RefusesAll, Unusable } from "./unanswered.ts";
 
 /** What is asked, under an idempotency key. */
 export interface ProviderRequest {
-  method: "GET" | "POST";
-  path: string;
+  /** Requests of a kind rest together: a token may be good for charges and not for refunds. */
+  of: "charges" | "refunds";
+  /** Money may move by it; else it only looks. */
+  moves: boolean;
   key: string;
-  body?: unknown;
 }
 
 /** Failures in a row after which the provider counts as away. */
 const failuresToRest = 5;
 
-/** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
-const refusesAll: readonly number[] = [401, 403, 405, 407];
-
-/** Those of them that may be about one request alone, which the others of its kind tell. */
-const refusesAllOrOne: readonly number[] = [403, 404];
-
-/** Statuses that mean "try again", besides those of 500 and more. */
-const tryAgain: readonly number[] = [408, 425, 429];
-
-/** Statuses that mean the same for this one alone: another request under its key is being worked on. */
-const inProgress: readonly number[] = [409, 423];
-
 /** Asks a provider, and knows how it is. */
-export interface Provider {
-  /** Asks once; throws {@linkcode NoAnswer}, {@linkcode LeftAlone} or {@linkcode RefusesAll}. */
-  ask(request: ProviderRequest): Promise<Reply>;
+export interface Requests {
+  /**
+   * Asks once.
+   *
+   * @throws {NoAnswer}
+   * @throws {LeftAlone}
+   * @throws {RefusesAll}
+   * @throws {Refused} what `call` throws
+   * @throws {Unusable} likewise
+   */
+  ask<A>(request: ProviderRequest, call: () => Promise<A>): Promise<A>;
   /**
    * What a failure looks like once others have been asked: where again and again none of those that began after it were
    * answered, the provider had broken down already, and the request is not to blame.
@@ -64,56 +40,45 @@ export interface Provider {
 }
 
 /**
- * Makes what asks the provider once.
+ * Makes what asks a provider once.
  *
  * When it fails again and again it is left alone for a while. Then a single request finds out whether it is back. A
  * provider that refuses for reasons of its own or of the settings is left alone just so, each kind of requests by
- * itself: a token may be good for charges and not for refunds. A look-up that is answered does not end these, because
- * it may be good for looking and not for charging.
+ * itself. A look-up that is answered does not end these, because it may be good for looking and not for charging.
+ *
+ * @param options.restMs how long nothing is asked after the provider failed again and again
  */
-export function openProvider(options: ProviderAccess): Provider {
-  const send = sender(options);
-  const rest = restsAfterFailures(options.restMs);
+export function openRequests({ restMs }: { restMs: number }): Requests {
+  const rest = restsAfterFailures(restMs);
   const kinds = new Map<string, Refusals>();
-  const ask = async (request: ProviderRequest): Promise<Reply> => {
-    const [, resource = ""] = request.path.split("/");
-    const refusals = kinds.get(resource) ??
-      refusalsOf({ most: failuresToRest, restMs: options.restMs });
-    kinds.set(resource, refusals);
+  const ask = async <A>(request: ProviderRequest, call: () => Promise<A>): Promise<A> => {
+    const { of, key } = request;
+    const refusals = kinds.get(of) ?? refusalsOf({ most: failuresToRest, restMs });
+    kinds.set(of, refusals);
     rest.check();
-    if (!refusals.admits(request.key)) throw new LeftAlone(refusals.cause);
+    if (!refusals.admits(key)) throw new LeftAlone(refusals.cause);
     const turn = rest.begin();
     const begun = refusals.begin();
-    const reply = await send(request).catch(rest.failed);
-    rest.answered(turn);
-    weigh(reply, { resource, key: request.key, begun, refusals });
-    if (inProgress.includes(reply.status)) throw new NoAnswer(`it answered ${reply.status}`);
-    return reply;
+    try {
+      const answer = await call();
+      rest.answered(turn);
+      weigh(request, { begun, refusals, isSuccess: true });
+      return answer;
+    } catch (error) {
+      if (!isAnswer(error)) return rest.failed(error);
+      rest.answered(turn);
+      if (error instanceof Denied) throw judgeDenial(error, request, refusals);
+      weigh(request, { begun, refusals, isSuccess: error instanceof Unusable });
+      throw error instanceof Busy ? new NoAnswer(error.message) : error;
+    }
   };
   return { ask, inHindsight: rest.inHindsight };
 }
 
-/** One request and its answer. */
-function sender({ url, token, timeoutMs }: ProviderAccess) {
-  const base = trimEnd(url, "/");
-  return async ({ method, path, key, body }: ProviderRequest): Promise<Reply> => {
-    const response = await fetch(`${base}${path}`, {
-      method,
-      headers: {
-        accept: "application/json",
-        "idempotency-key": key,
-        ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-      },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      redirect: "error",
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    const text = await readReply(response);
-    const { status } = response;
-    if (status >= 500 || tryAgain.includes(status)) throw new NoAnswer(`it answered ${status}`);
-    return { method, status, body: objectOf(text) };
-  };
+/** True of what the provider was there to say. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof Denied || error instanceof Refused || error instanceof Busy ||
+    error instanceof Unusable;
 }
 
 /**
@@ -189,37 +154,22 @@ function breakdownOf() {
   };
 }
 
-/**
- * Tells others of the kind what an answer means for them.
- *
- * @throws {RefusesAll} where it refuses everybody, as far as is known
- */
+/** Tells others of the kind that one was answered. */
 function weigh(
-  { method, status }: Reply,
-  { resource, key, begun, refusals }: {
-    resource: string;
-    key: string;
-    begun: number;
-    refusals: Refusals;
-  },
+  { moves, key }: ProviderRequest,
+  { begun, refusals, isSuccess }: { begun: number; refusals: Refusals; isSuccess: boolean },
 ): void {
-  const isPost = method === "POST";
-  if (refusesAll.includes(status) || (isPost && status === 404)) {
-    if (isPost && refusesAllOrOne.includes(status) && refusals.isAlone(key)) return;
-    const cause = `it answered ${status} to ${method} /${resource}`;
-    refusals.refused(key, cause);
-    throw new RefusesAll(cause);
-  }
-  if (isPost) refusals.posted(key, { begun, isSuccess: status < 300 });
+  if (moves) refusals.posted(key, { begun, isSuccess });
   else refusals.lookedUp(key);
 }
 
-/** The object that a text says; an empty one for any other text. */
-function objectOf(text: string): Record<string, unknown> {
-  try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : {};
-  } catch {
-    return {};
-  }
+/** Whether a denial is meant for everybody, as far as is known; notes it then. */
+function judgeDenial(
+  { message, ifAlone, settings }: Denied,
+  { moves, key }: ProviderRequest,
+  refusals: Refusals,
+): RefusesAll | Refused {
+  if (moves && ifAlone !== undefined && refusals.isAlone(key)) return new Refused(ifAlone);
+  refusals.refused(key, message);
+  return new RefusesAll(`${message}; are ${settings} right?`);
 }

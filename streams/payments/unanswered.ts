@@ -6,9 +6,50 @@
 
 import type { ProviderAway } from "./gateway.ts";
 
-/** The provider could not be asked, or gave no answer that says anything. */
+/** The provider could not be asked, or gave no answer that says anything: try again later. */
 export class NoAnswer extends Error {
   override name = "NoAnswer";
+}
+
+/** Another request under the same key is being worked on: no answer for this one alone, and no fault of the provider's. */
+export class Busy extends Error {
+  override name = "Busy";
+}
+
+/**
+ * What was asked for is refused as it was asked for, and always will be. Its message is the provider's reason, on one
+ * line; nothing is concluded from it before the key was looked up.
+ */
+export class Refused extends Error {
+  override name = "Refused";
+  /** The provider's word for it, such as `amount_too_small`; null where it has none. */
+  readonly code: string | null;
+
+  constructor(reason: string, code: string | null = null) {
+    super(reason);
+    this.code = code;
+  }
+}
+
+/** An answer that can't be used: it is incomplete, or of a kind that is not known. */
+export class Unusable extends Error {
+  override name = "Unusable";
+}
+
+/** The provider serves nobody, as far as this answer tells: the key to it is wrong, or may not. */
+export class Denied extends Error {
+  override name = "Denied";
+  /** What the request is refused with, should others of its kind be served: then it is refused for itself. */
+  readonly ifAlone: string | undefined;
+  /** The settings to look at. */
+  readonly settings: string;
+
+  /** @param options.ifAlone left out where the answer can mean nothing but everybody */
+  constructor(cause: string, options: { settings: string; ifAlone?: string }) {
+    super(cause);
+    this.settings = options.settings;
+    this.ifAlone = options.ifAlone;
+  }
 }
 
 /** The provider is left alone, and was not asked. */
@@ -42,17 +83,14 @@ export function unanswered(error: unknown): Unanswered {
     };
   }
   if (error instanceof RefusesAll) {
-    return {
-      kind: "away",
-      error: `the payment provider refuses everything: ${error.message}; are GATEWAY_URL and ` +
-        "GATEWAY_TOKEN right?",
-    };
+    return { kind: "away", error: `the payment provider refuses everything: ${error.message}` };
   }
   if (error instanceof NotAsked) {
     const text = `the payment provider was not asked: ${error.message}`;
     return { kind: "away", error: text, notAsked: true };
   }
   if (error instanceof NoAnswer) return failed(`the provider gave no answer: ${error.message}`);
+  if (error instanceof Unusable) return failed(error.message);
   throw error;
 }
 

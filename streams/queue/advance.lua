@@ -11,8 +11,8 @@
 -- KEYS[4]      their errors hash     KEYS[5] their error texts hash     KEYS[6] their retries set
 -- KEYS[7]      their group's stats hash
 -- KEYS[8]      traces of scheduled messages (message -> traceparent)
--- KEYS[9..]    stream, scheduled set and weights for each entry of ARGV[3]; a last key, if there is one: a hash
---              of marks
+-- KEYS[9..]    stream, scheduled set and weights for each entry of ARGV[3]; then the once bitmaps of the ids of
+--              ARGV[3], which are put together here from ARGV[4]; and a last key, where there are marks: their hash
 -- ARGV[1]      group of the acknowledged messages
 -- ARGV[2]      JSON [[id, ...], [unit, ...], [amount, ...]]: what to acknowledge
 -- ARGV[3]      JSON [[delay in ms, [cause, ...], [unit, ...], [amount, ...], [message, ...], [once id, ...],
@@ -23,7 +23,8 @@
 -- ARGV[6]      stats counter to raise by the acknowledged ("" for none)
 -- ARGV[7]      field of a stream entry that holds the message     ARGV[8] field that holds its trace
 -- ARGV[9..]    field of the marks, least number that it is to have, and so on; 0 says nothing
--- Returns      {acknowledged, enqueued}
+-- Returns      {acknowledged, enqueued}, or {-1, 0} and nothing is done, where one of these numbers lies within a gap:
+--              the hash's field "gaps" is JSON {field: [[after, up to], ...]}
 
 local group, once_prefix, segment_size, counter = ARGV[1], ARGV[4], tonumber(ARGV[5]), ARGV[6]
 local field, trace_field = ARGV[7], ARGV[8]
@@ -32,6 +33,17 @@ local columns = cjson.decode(ARGV[3])
 local call = redis.call
 local stream = KEYS[1]
 local acknowledged, enqueued = 0, 0
+
+local gaps = #ARGV > 8 and call('HGET', KEYS[#KEYS], 'gaps')
+if gaps then
+  gaps = cjson.decode(gaps)
+  for position = 9, #ARGV, 2 do
+    local number = tonumber(ARGV[position + 1])
+    for _, gap in ipairs(gaps[ARGV[position]] or {}) do
+      if number > gap[1] and number <= gap[2] then return {-1, 0} end
+    end
+  end
+end
 local done, gone, weight_out = {}, {}, {}
 
 -- Adds to the weights what is an exact number. A message may weigh nothing, and the negative of 0 is "-0", which

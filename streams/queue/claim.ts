@@ -7,7 +7,7 @@
 import { deliveriesBeforeIsolation } from "../../domain/messages/retry.ts";
 import { maxBlockMs } from "../redis/redis.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
-import type { Consumer, ConsumerDeps } from "./consumer_state.ts";
+import type { Consumer } from "./consumer_state.ts";
 import { maxRetryDelayMs } from "./delay.ts";
 import type { AnyMessage, Codec } from "./queue.ts";
 import type { EngineDeps, Entry, QueueTypes } from "./work.ts";
@@ -145,47 +145,4 @@ type RawEntry = [
 
 function toEntry([id, deliveries, errors, lastError, fields]: RawEntry): Entry {
   return { id, deliveries, errors, lastError, fields, again: true };
-}
-
-/** Reads messages that nobody had yet. */
-export async function readNew<T extends QueueTypes>(
-  deps: ConsumerDeps<T>,
-  group: string,
-  count: number,
-  waitMs: number,
-): Promise<Entry[]> {
-  const { redis, blocking, consumer } = deps;
-  const stream = deps.keys.stream(group, deps.lane);
-  const reply = waitMs >= 1
-    ? await blocking.xreadgroup(
-      "GROUP",
-      group,
-      consumer,
-      "COUNT",
-      count,
-      "BLOCK",
-      Math.floor(waitMs),
-      "STREAMS",
-      stream,
-      ">",
-    )
-    : await redis.xreadgroup(
-      "GROUP",
-      group,
-      consumer,
-      "COUNT",
-      count,
-      "STREAMS",
-      stream,
-      ">",
-    );
-  const streams = (reply ?? []) as [string, [string, string[]][]][];
-  return (streams[0]?.[1] ?? []).map(([id, fields]) => ({
-    id,
-    fields,
-    deliveries: 1,
-    errors: 0,
-    lastError: "",
-    again: false,
-  }));
 }

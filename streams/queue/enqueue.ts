@@ -199,6 +199,7 @@ async function advance<M extends AnyMessage>(
         keys.scheduled(to.group, to.lane),
         keys.weights(to.group, to.lane),
       ]),
+      ...bitmapsOf(columns, keys.publishedOnce),
       ...(marks === undefined ? [] : [marks.key]),
     ],
     [
@@ -227,5 +228,21 @@ async function advance<M extends AnyMessage>(
       ...Object.entries(marks?.least ?? {}).flat(),
     ],
   ) as [number, number];
+  if (reply[0] < 0) throw marks!.refused();
   return { acknowledged: reply[0], enqueued: reply[1] };
+}
+
+/** The bitmaps of what is enqueued at most once. */
+function bitmapsOf(columns: readonly Column[], prefix: string): Set<string> {
+  const bitmaps = new Set<string>();
+  let last = -1;
+  for (const { onceIds } of columns) {
+    for (const id of onceIds) {
+      const segment = Math.floor(id / onceSegmentSize);
+      if (id === 0 || segment === last) continue;
+      last = segment;
+      bitmaps.add(`${prefix}${segment}`);
+    }
+  }
+  return bitmaps;
 }

@@ -115,10 +115,15 @@ export interface Enqueued<M> {
   traceparent?: string;
 }
 
-/** Numbers in a hash that are raised to at least these in the step in which messages are enqueued. */
+/**
+ * Numbers in a hash that are raised to at least these in the step in which messages are enqueued. Where one of them lies
+ * within a gap of the hash, nothing is done.
+ */
 export interface Marks {
   /** The hash. */
   key: string;
   /** By field; 0 says nothing. */
   least: Readonly<Record<string, number>>;
+  /** What is thrown where one of them lies within a gap. */
+  refused(): Error;
 }

@@ -9,8 +9,8 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
-import type { DatabaseMarks } from "../../domain/operation/database_age.ts";
-import { lookAtDatabase, lookWith, readHeard } from "./database_age.ts";
+import type { HeardMarks } from "../../domain/operation/database_age.ts";
+import { lookAtDatabase, lookWith, otherDatabase, readHeard } from "./database_age.ts";
 import { pause } from "../timing/pause.ts";
 import type { RecoverDeps } from "./recover.ts";
 
@@ -25,9 +25,10 @@ const maxLookMs = 2_000;
 
 /**
  * Has every new connection compared with what Redis has heard of the database, and makes an older database good. From
- * then on nobody gets a connection to an older database: they wait, and get `unavailable` after half a minute.
+ * then on nobody gets a connection to an older database: they wait, and get `unavailable` after half a minute; to
+ * another one nobody gets any, at once.
  *
- * @throws {WorkflowError} `unavailable` where the database is older and can't be made good
+ * @throws {WorkflowError} `unavailable` where the database is older and can't be made good, or another one
  */
 export async function guardDatabase(deps: RecoverDeps): Promise<void> {
   const { db, log } = deps;
@@ -43,15 +44,23 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
       log.error("older books not made good", { error: failure });
     }
   };
+  let gaps: string | undefined;
   const look = async (connection: Queryable): Promise<boolean> => {
-    let heard: DatabaseMarks;
+    let heard: HeardMarks;
     try {
       heard = await within(maxLookMs, readHeard(deps));
     } catch (error) {
       log.warn("books not looked at", { error: messageOf(error) });
       return true;
     }
-    return await lookWith(heard, connection) === null;
+    const judged = await lookWith(deps, heard, connection);
+    if (judged.kind === "other") throw otherDatabase(judged);
+    if (judged.kind === "older") return false;
+    // Somebody has made a database good: what this process knows of the one before counts no more.
+    const found = JSON.stringify(heard.gaps);
+    if (gaps !== undefined && gaps !== found) db.lookAgain();
+    gaps = found;
+    return true;
   };
   const wait = async (): Promise<void> => {
     const mine = recovering ??= recover().finally(() => recovering = undefined);
@@ -59,7 +68,7 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
     while (performance.now() < until) {
       const ended = await Promise.race([mine.then(() => true), pause(lookAgainMs)]);
       // The rest of a recovery may go on beside everything else.
-      if (await lookAtDatabase(unguarded, db.unguarded) === null) return;
+      if ((await lookAtDatabase(unguarded, db.unguarded)).kind === "current") return;
       if (ended === true) break;
     }
     throw new WorkflowError(
@@ -85,7 +94,7 @@ export async function keepLooking(deps: RecoverDeps, signal: AbortSignal): Promi
     await pause(lookMs, signal);
     if (signal.aborted) break;
     try {
-      if (await lookAtDatabase(deps, db.unguarded) === null) continue;
+      if ((await lookAtDatabase(deps, db.unguarded)).kind === "current") continue;
       db.lookAgain();
       await recoverNow({ ...deps, db: db.unguarded, signal });
     } catch (error) {

@@ -8,6 +8,7 @@
  */
 
 import { messageOf } from "../../domain/errors.ts";
+import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import type { Lane } from "../../domain/messages/lane.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { pause } from "../timing/pause.ts";
@@ -65,6 +66,13 @@ export async function publishWhenBack(
         published += await pay(deps, owed);
         if (owed.length === 0) log.info("owed messages published", { messages: published });
       } catch (error) {
+        if (error instanceof LeftDatabaseError) {
+          log.error("messages about a database that was left are dropped", {
+            messages: owed.length,
+          });
+          owed.length = 0;
+          return;
+        }
         log.debug("messages still owed", { messages: owed.length, error: messageOf(error) });
       }
     }

@@ -16,7 +16,8 @@ import type { DatabaseLoss } from "../../domain/operation/database_age.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
-import { lookAtDatabase, makeDatabaseGood } from "./database_age.ts";
+import { lookAtDatabase, otherDatabase } from "./database_age.ts";
+import { makeDatabaseGood } from "./make_database_good.ts";
 import { ensureGroup } from "../queue/consumer.ts";
 import { type Epoch, epochOf, readEpoch } from "./epoch.ts";
 import { countMessages, findHeldWork } from "./held_work.ts";
@@ -78,18 +79,19 @@ const firstSweepEvents = 1_000_000;
  *
  * @param options.waitMs how long to wait for another process's recovery
  * @param options.unless is asked once the lock is held: true ends the recovery before it begins
- * @throws {WorkflowError} `unavailable` when Redis loses its data again and again meanwhile
+ * @param options.accept another database counts from now on as well, see `judgeDatabase`
+ * @throws {WorkflowError} `unavailable` when Redis loses its data again and again meanwhile, or it is another database
  * @throws where the database is older and its tables can't be altered
  */
 export async function recover(
   deps: RecoverDeps,
-  options: { waitMs?: number; unless?: () => Promise<boolean> } = {},
+  options: { waitMs?: number; unless?: () => Promise<boolean>; accept?: boolean } = {},
 ): Promise<RecoverReport> {
   const started = performance.now();
   for (let attempt = 1; attempt <= tries; attempt++) {
     const report = await alone(deps, options.waitMs ?? 0, async (lease) => {
       if (await options.unless?.()) return null;
-      const loss = await makeDatabaseGood(deps, lease);
+      const loss = await makeDatabaseGood(deps, lease, { accept: options.accept });
       if (loss === "lost") return loss;
       const { server, state } = await readEpoch(deps);
       for (const group of groups) await ensureGroup(deps, group);
@@ -152,13 +154,22 @@ export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport 
   return report;
 }
 
-/** Why a recovery is needed; null where none is. */
+/**
+ * Why a recovery is needed; null where none is.
+ *
+ * @throws {WorkflowError} `unavailable` where it is another database: nothing may come from it into Redis
+ */
 async function findCause(
   deps: RecoverDeps,
 ): Promise<Exclude<Epoch["state"], "complete"> | "older_database" | null> {
   const { state } = await readEpoch(deps);
+  const judged = await lookAtDatabase(deps, deps.db);
+  if (judged.kind === "other") {
+    deps.db.lookAgain();
+    throw otherDatabase(judged);
+  }
   if (state !== "complete") return state;
-  return await lookAtDatabase(deps, deps.db) === null ? null : "older_database";
+  return judged.kind === "current" ? null : "older_database";
 }
 
 /**

@@ -104,8 +104,8 @@ export interface Keys {
   epoch: string;
   /** Hash: how far the database was when anything was last published, counted or looked at, see `database_age.ts`. */
   databaseMarks: string;
-  /** The installation's name as the database last had it, for a database of before there were names, see `database_age.ts`. */
-  installation: string;
+  /** Sorted set: `TICK NAME` of the latest ticks of the database by tick, see `database_age.ts`. */
+  databaseTicks: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
   callback: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
@@ -132,6 +132,10 @@ export interface Keys {
   kpiRebuild: string;
   /** Prefix of the shadow figures that a rebuild fills. */
   kpiShadow: string;
+  /** Where a rebuild fills what is to take the place of a key. */
+  shadowOf(key: string): string;
+  /** Whose place a key of the shadow is to take. */
+  liveOf(shadow: string): string;
   /** Set of the keys of the shadow figures. */
   kpiShadowKeys: string;
   /** Prefixes of everything that a rebuild replaces. */
@@ -195,7 +199,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
     databaseMarks: `${prefix}books`,
-    installation: `${prefix}installation`,
+    databaseTicks: `${prefix}books-ticks`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,
@@ -216,6 +220,8 @@ function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
     uncounted: (segment) => `${prefix}once:kpi-undone:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
     kpiShadow: `${prefix}shadow:`,
+    shadowOf: (key) => `${prefix}shadow:${key.slice(prefix.length)}`,
+    liveOf: (shadow) => `${prefix}${shadow.slice(prefix.length + "shadow:".length)}`,
     kpiShadowKeys: `${prefix}rebuild-keys`,
     kpiReplaced: ["kpi:", "leaderboard:customers", "once:kpi-", "index:kpi"].map((start) =>
       `${prefix}${start}`

@@ -1,26 +1,25 @@
 /**
- * Connections to Redis, a single node or a cluster.
+ * Connections to Redis: a single server, one that sentinels name, or a cluster.
  *
  * @module
  */
 
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import type { TLSSocket } from "node:tls";
-import { readTlsFiles } from "../../db/connection/tls_files.ts";
 import {
+  isClusterUrl,
   readRedisUrls,
   type RedisAddress,
-  type TlsChoice,
   unreachable,
 } from "../../config/engine_url.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { isOddAnswer } from "../../domain/operation/engine_fault.ts";
 import { whoListens } from "../../runtime/who_listens.ts";
-import { isReplica } from "./redis_away.ts";
+import { findRefusal, isReplica } from "./redis_away.ts";
+import { makeClient, type RedisClient } from "./redis_client.ts";
 import { watchSilence } from "./silent_sockets.ts";
 
-/** A connection; what the two kinds have in common is all that is used of them. */
-export type RedisClient = Redis | Cluster;
+export type { RedisClient } from "./redis_client.ts";
 
 /** The longest that a blocked read stays on the server, in milliseconds. */
 export const maxBlockMs = 2_000;
@@ -107,85 +106,168 @@ async function connect(
   silenceMs: number,
   options: RedisOptions,
 ): Promise<RedisClient> {
-  const common: RedisOptions = {
-    ...options,
-    lazyConnect: true,
-    connectTimeout: 5_000,
-    keepAlive: keepAliveMs,
-    retryStrategy: (tries) => Math.min(50 * 2 ** Math.min(tries, 6), 2_000),
-    // Another node may stand behind the same address by now; the command itself has failed.
-    reconnectOnError: isReplica,
-  };
-  const client = clientFor(url, common);
-  let lastError: unknown;
-  client.on("error", (error) => lastError = error);
-  const unwatch = watchSilence(client, silenceMs);
-  try {
-    await client.connect();
-    // The driver passes over a refusal, and would go on in database 0, which may be another installation's.
-    if (client instanceof Redis && client.options.db) await client.select(client.options.db);
-    opened.set(client, use);
-    client.once("end", () => {
-      unwatch();
-      opened.delete(client);
-    });
-    return client;
-  } catch (error) {
-    unwatch();
-    client.disconnect();
-    const [address] = readRedisUrls(url).address as [RedisAddress];
-    const cause = lastError ?? error;
-    const looks = isOddAnswer(cause) && address.socket === undefined;
-    throw unreachable(
-      `Cannot reach Redis at ${redactRedisUrl(url)}`,
-      "REDIS_URL",
-      address,
-      cause,
-      looks ? await whoListens(address.host, address.port) : undefined,
-    );
-  }
-}
-
-/** Silence of a connection after which the operating system asks whether the other side still exists. */
-const keepAliveMs = 10_000;
-
-function clientFor(url: string, options: RedisOptions): RedisClient {
   const { address: nodes, faults } = readRedisUrls(url);
   if (faults.length > 0) {
     const lines = faults.map((fault) => `REDIS_URL ${fault}`);
     throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`);
   }
-  const { host, port, socket, user, password, db, tls } = nodes[0]!;
-  const own: RedisOptions = {
+  const common: RedisOptions = {
     ...options,
-    ...(user === "" ? {} : { username: user }),
-    ...(password === "" ? {} : { password }),
-    ...(tls === null ? {} : { tls: tlsOptions(tls) }),
+    lazyConnect: true,
+    connectTimeout: 5_000,
+    keepAlive: keepAliveMs,
+    // Servers end what is idle for a while: that costs no caller more than a moment.
+    retryStrategy: (tries) => tries === 1 ? 1 : Math.min(50 * 2 ** Math.min(tries, 6), 2_000),
+    // Another node may stand behind the same address by now; the command itself has failed.
+    reconnectOnError: isReplica,
   };
-  if (nodes.length === 1) {
-    return new Redis({ ...own, db, ...(socket === undefined ? { host, port } : { path: socket }) });
+  const open = (isCluster: boolean, checks: boolean) =>
+    openClient({
+      url,
+      nodes,
+      options: { ...common, enableReadyCheck: checks },
+      isCluster,
+      silenceMs,
+    });
+  let found = await open(isClusterUrl(url), false);
+  if (found.server.isCluster && nodes[0]!.cluster === undefined) {
+    found.end();
+    found = await open(true, false);
+  } else if (!found.server.isReady) {
+    found.end();
+    found = await open(false, true);
   }
-  return new Cluster(
-    nodes.map(({ host, port }) => ({ host, port })),
-    {
-      lazyConnect: true,
-      enableOfflineQueue: options.enableOfflineQueue ?? true,
-      // A certificate is made for a name, so names must not become addresses on the way.
-      ...(tls === null ? {} : { dnsLookup: (name, done) => done(null, name) }),
-      redisOptions: own,
-    },
+  const { client, unwatch } = found;
+  opened.set(client, use);
+  client.once("end", () => {
+    unwatch();
+    opened.delete(client);
+  });
+  return client;
+}
+
+/** What a server says of itself at the start. */
+interface FirstLook {
+  /** Whether it is the node of a cluster, found by a client of a single server. */
+  isCluster: boolean;
+  /** Not while it reads its data, nor where it is a replica and sentinels named it as the master. */
+  isReady: boolean;
+}
+
+/** A client that is connected. */
+interface OpenClient {
+  client: RedisClient;
+  server: FirstLook;
+  /** Ends the watch over its silence. */
+  unwatch(): void;
+  /** Ends all of it. */
+  end(): void;
+}
+
+async function openClient({ url, nodes, options, isCluster, silenceMs }: {
+  url: string;
+  nodes: readonly RedisAddress[];
+  options: RedisOptions;
+  isCluster: boolean;
+  silenceMs: number;
+}): Promise<OpenClient> {
+  const { client, opened } = makeClient(nodes, options, isCluster);
+  let lastError: unknown;
+  for (const told of ["error", "sentinelError", "node error"]) {
+    client.on(told, (error: unknown) => lastError = error);
+  }
+  const unwatch = watchSilence(client, silenceMs);
+  const end = () => {
+    unwatch();
+    client.disconnect();
+  };
+  try {
+    const server = client instanceof Redis
+      ? await client.connect().then(() => untilClosed(client, lookAt(client)))
+      : await untilReady(client);
+    opened();
+    return { client, server, unwatch, end };
+  } catch (error) {
+    end();
+    throw await whyUnreachable(url, nodes[0]!, lastError ?? error);
+  }
+}
+
+async function whyUnreachable(url: string, address: RedisAddress, cause: unknown) {
+  const { host, port, socket, sentinel } = address;
+  const looks = isOddAnswer(cause) && socket === undefined && sentinel === undefined;
+  return unreachable(
+    `Cannot reach Redis at ${redactRedisUrl(url)}`,
+    "REDIS_URL",
+    address,
+    cause,
+    looks ? await whoListens(host, port) : undefined,
   );
 }
 
-function tlsOptions(choice: TlsChoice): NonNullable<RedisOptions["tls"]> {
-  const { verifyIdentity, ...material } = readTlsFiles("REDIS_URL", choice);
-  return verifyIdentity ? material : { ...material, checkServerIdentity: () => undefined };
+/** How long a cluster may take until it serves, in milliseconds: the driver itself would try for ever. */
+const clusterReadyMs = 10_000;
+
+/** A cluster whose nodes are not what it says, or that does not serve, is the answer as well. */
+async function untilReady(cluster: Cluster): Promise<FirstLook> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fault = `The cluster did not serve within ${clusterReadyMs} ms`;
+    timer = setTimeout(() => reject(new Error(fault)), clusterReadyMs);
+  });
+  const ready = new Promise<void>((resolve) => cluster.once("ready", resolve));
+  try {
+    await Promise.race([cluster.connect(), ready, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+  return { isCluster: false, isReady: true };
 }
 
-/** How a connection is encrypted; null where it is not. In a cluster, the one to the first master. */
+/** The driver would send again what a connection has lost; at the start, its loss is the answer. */
+async function untilClosed<T>(client: Redis, work: Promise<T>): Promise<T> {
+  const closed = Promise.withResolvers<never>();
+  const close = () => closed.reject(new Error("Connection is closed"));
+  client.once("close", close);
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, closed.promise]);
+  } finally {
+    client.off("close", close);
+  }
+}
+
+/**
+ * Asks a server what it is. Some forbid to ask: they are taken as they are, and the driver does not ask them again with every
+ * connection that it opens.
+ */
+async function lookAt(client: Redis): Promise<FirstLook> {
+  // The driver passes over a refusal, and would go on in database 0, which may be another installation's.
+  if (client.options.db) await client.select(client.options.db);
+  let info: string;
+  try {
+    info = await client.info();
+  } catch (error) {
+    if (findRefusal(error) === undefined) throw error;
+    const isCluster = await client.cluster("INFO").then(() => true, () => false);
+    return { isCluster, isReady: true };
+  }
+  client.options.enableReadyCheck = true;
+  const says = (line: string) => info.split(/\r?\n/).includes(line);
+  return {
+    isCluster: says("redis_mode:cluster"),
+    isReady: !says("loading:1") && !(client.options.sentinels && says("role:slave")),
+  };
+}
+
+/** Silence of a connection after which the operating system asks whether the other side still exists. */
+const keepAliveMs = 10_000;
+
+/** How a connection is encrypted; null where it is not. In a cluster, the one to a master. */
 export function encryptionOf(client: RedisClient): { protocol: string; cipher: string } | null {
-  const node = client instanceof Cluster ? client.nodes("master")[0] : client;
-  const stream = node?.stream as Partial<TLSSocket> | undefined;
+  const nodes = client instanceof Cluster ? client.nodes("master") : [client];
+  // A cluster's nodes are connected to when they are asked for the first time.
+  const stream = nodes.find(({ stream }) => stream)?.stream as Partial<TLSSocket> | undefined;
   if (stream?.getCipher === undefined) return null;
   return {
     protocol: stream.getProtocol?.() ?? "TLS",
@@ -195,5 +277,5 @@ export function encryptionOf(client: RedisClient): { protocol: string; cipher: s
 
 /** The URL or URLs fit for logs: without passwords. */
 export function redactRedisUrl(url: string): string {
-  return url.replace(/\/\/[^/]*@/g, "//***@");
+  return url.replace(/\/\/[^/]*@/g, "//***@").replace(/(sentinel-password=)[^&,]*/g, "$1***");
 }

@@ -8,6 +8,7 @@
 import { Cluster } from "ioredis";
 import { messageOf } from "../../domain/errors.ts";
 import type { RedisDeps } from "./keys.ts";
+import { findRefusal } from "./redis_away.ts";
 
 /**
  * Every command that is sent, or that a script runs, with arguments for a trial on keys of its own, which it
@@ -16,14 +17,14 @@ import type { RedisDeps } from "./keys.ts";
  */
 // deno-fmt-ignore
 const trials: readonly (readonly string[])[] = [
-  ["PING"], ["TIME"], ["INFO", "server"], ["SCAN", "0", "COUNT", "1"],
+  ["PING"], ["TIME"], ["INFO", "server"], ["HELLO"], ["SCAN", "0", "COUNT", "1"],
   ["SET", "text", "1", "EX", "60"], ["GET", "text"], ["GETRANGE", "text", "0", "1"], ["MGET", "text"], ["EXISTS", "text"],
   ["TYPE", "text"], ["INCRBY", "text", "1"], ["EXPIRE", "text", "60"], ["PEXPIRE", "text", "60000"], ["PTTL", "text"],
   ["SETBIT", "other", "1", "1"], ["SETRANGE", "other", "0", "a"], ["BITFIELD", "other", "SET", "u1", "1", "1"], ["EXPIRE", "other", "60"],
   ["RENAME", "other", "text"], ["EXPIRE", "text", "60"],
   ["HSET", "hash", "f", "1"], ["EXPIRE", "hash", "60"], ["HINCRBY", "hash", "f", "1"],
   ["HSETNX", "hash", "f", "1"],
-  ["HGET", "hash", "f"], ["HMGET", "hash", "f"], ["HGETALL", "hash"], ["HKEYS", "hash"], ["HVALS", "hash"],
+  ["HGET", "hash", "f"], ["HGETALL", "hash"], ["HKEYS", "hash"], ["HVALS", "hash"],
   ["HLEN", "hash"], ["HDEL", "hash", "g"],
   ["SADD", "set", "m"], ["EXPIRE", "set", "60"], ["SISMEMBER", "set", "m"], ["SMEMBERS", "set"],
   ["ZADD", "zset", "1", "m"], ["EXPIRE", "zset", "60"], ["ZINCRBY", "zset", "1", "m"], ["ZCARD", "zset"],
@@ -33,6 +34,7 @@ const trials: readonly (readonly string[])[] = [
   ["XGROUP", "CREATE", "stream", "g", "0", "MKSTREAM"], ["EXPIRE", "stream", "60"],
   ["XADD", "stream", "*", "f", "v"], ["XLEN", "stream"], ["XRANGE", "stream", "-", "+", "COUNT", "1"], ["XREVRANGE", "stream", "+", "-", "COUNT", "1"],
   ["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "stream", ">"],
+  ["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "BLOCK", "1", "STREAMS", "stream", ">"],
   ["XPENDING", "stream", "g"], ["XCLAIM", "stream", "g", "c", "0", "1-1"], ["XACK", "stream", "g", "1-1"],
   ["XDEL", "stream", "1-1"], ["XTRIM", "stream", "MAXLEN", "100"], ["XINFO", "GROUPS", "stream"], ["XGROUP", "DELCONSUMER", "stream", "g", "c"],
   ["EVAL", "return redis.call('EXISTS', KEYS[1])", "1", "text"],
@@ -45,6 +47,17 @@ const keyNames = new Set(["text", "hash", "zset", "set", "stream", "other"]);
 
 /** The names of all commands that are tried. */
 export const triedCommands: ReadonlySet<string> = new Set(trials.map(([name]) => name!));
+
+/** Commands without which the work is done as well, and what is then otherwise. */
+export const dispensable: ReadonlyMap<string, string> = new Map([
+  [
+    "INFO",
+    "whether it evicts, keeps anything on disk, or was restarted is not seen: what a restart or a failover lost is found by " +
+    "the sweep, and not at once",
+  ],
+  ["HELLO", "the server's version is not known where INFO is refused as well"],
+  ["XREADGROUP BLOCK", "new messages are looked for ten times a second"],
+]);
 
 /** A command that the server refuses. */
 export interface RefusedCommand {
@@ -76,8 +89,8 @@ export async function findRefusedCommands(
     } catch (error) {
       const reason = messageOf(error);
       if (isDead(reason)) throw error;
-      const command = name === "XGROUP" || name === "XINFO" ? `${name} ${args[0]}` : name!;
-      if (!isRefusal(reason) || names.has(command)) continue;
+      const command = nameOf(name!, args);
+      if (findRefusal(error) === undefined || names.has(command)) continue;
       names.add(command);
       refused.push({ command, reason });
     }
@@ -85,10 +98,9 @@ export async function findRefusedCommands(
   return refused;
 }
 
-/** What a server says that forbids a command, or has none of this name. */
-function isRefusal(reason: string): boolean {
-  return /^NOPERM |unknown command|unknown subcommand|not allowed|is disabled|not supported|can't run this command/i
-    .test(reason);
+function nameOf(name: string, args: readonly string[]): string {
+  if (args.includes("BLOCK")) return `${name} BLOCK`;
+  return name === "XGROUP" || name === "XINFO" ? `${name} ${args[0]}` : name;
 }
 
 function isDead(reason: string): boolean {

@@ -1,7 +1,7 @@
 -- Adds what figures and places were found to lack. Sums go on being counted meanwhile: what is added is right all the same,
 -- because it is the difference at one moment.
 --
--- KEYS[1]  rebuild mark       KEYS[2] index of the days
+-- KEYS[1]  rebuild mark       KEYS[2] index of the days     KEYS[3..] every key that ARGV names
 -- ARGV[1]  token of the mark, which the caller holds, so that no figures were swapped since they were compared
 -- ARGV[2]  JSON [[key, what is to be added, as text], ...] of figures that are sums
 -- ARGV[3]  JSON [[key of an average, key of a sum, key of a count], ...]

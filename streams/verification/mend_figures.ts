@@ -91,23 +91,24 @@ async function addDifferences(
   const days = new Map(
     figures.map(({ day, currency }) => [`${day}:${currency}`, { day, currency }]),
   );
-  const done = await runScript(redis, kpisMendScript, [keys.kpiRebuild, keys.kpiIndex], [
+  const sums = figures.filter(({ figure }) => !averages.has(figure)).map((
+    { day, currency, figure, expected, stored },
+  ) => [keys.kpiFigure(day, currency, figure), String(expected - BigInt(stored))]);
+  const derived = [...days.values()].flatMap(({ day, currency }) =>
+    kpiAverages.map((names) => names.map((figure) => keys.kpiFigure(day, currency, figure)))
+  );
+  const moves = places.map(({ currency, member, expected, stored }) => [
+    keys.leaderboard(currency),
+    member,
+    expected === null ? "" : String(expected - BigInt(stored ?? 0)),
+  ]);
+  const named = new Set([...sums, ...moves].map(([key]) => key!).concat(derived.flat()));
+  const scriptKeys = [keys.kpiRebuild, keys.kpiIndex, ...named];
+  const done = await runScript(redis, kpisMendScript, scriptKeys, [
     token,
-    JSON.stringify(
-      figures.filter(({ figure }) => !averages.has(figure)).map((
-        { day, currency, figure, expected, stored },
-      ) => [keys.kpiFigure(day, currency, figure), String(expected - BigInt(stored))]),
-    ),
-    JSON.stringify(
-      [...days.values()].flatMap(({ day, currency }) =>
-        kpiAverages.map((names) => names.map((figure) => keys.kpiFigure(day, currency, figure)))
-      ),
-    ),
-    JSON.stringify(places.map(({ currency, member, expected, stored }) => [
-      keys.leaderboard(currency),
-      member,
-      expected === null ? "" : String(expected - BigInt(stored ?? 0)),
-    ])),
+    JSON.stringify(sums),
+    JSON.stringify(derived),
+    JSON.stringify(moves),
     JSON.stringify([...unlisted, ...days.keys()]),
   ]);
   return done === 1;

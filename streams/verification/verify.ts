@@ -4,12 +4,14 @@
  * @module
  */
 
+import { listOpenLosses } from "../../db/recovery/database_losses.ts";
 import { highestIds } from "../../db/recovery/recovery.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import { type Queryable, toIsoTime } from "../../db/connection/database.ts";
 import { everything } from "../../db/verification/scope.ts";
 import { readSealFacts } from "../../db/verification/seals.ts";
 import { countRows } from "../../db/verification/verify.ts";
+import { tellLoss } from "../../domain/operation/database_age.ts";
 import { brokenSeals } from "../seals/prove_seals.ts";
 import { readRecent } from "../seals/recent.ts";
 import { recentBooks, wholeBooks } from "./books.ts";
@@ -48,6 +50,8 @@ export interface VerifyReport {
   incremental?: boolean;
   /** What is sealed; reports of earlier versions lack it. */
   sealed?: SealedReport;
+  /** What the database has lost, in words, until somebody has reconciled it: no drift, everything agrees about what is left. */
+  losses?: string[];
   checks: CheckReport[];
 }
 
@@ -58,6 +62,9 @@ export interface SealedReport {
   /** ISO 8601: when the seal was looked at that was looked at the longest ago; null where there are none. */
   proven_since: string | null;
 }
+
+/** Open losses of the database that are told of, the oldest. */
+const lossesToTell = 10;
 
 /** How long a difference may last that is no drift: a commit whose message is just being published. */
 const settleMs = 5_000;
@@ -123,6 +130,7 @@ export async function verify(
   addDrifts(notifications, told.notices);
   const kpis = await verifyKpis(deps, suspects, patienceMs, books);
 
+  const losses = await listOpenLosses(deps.db, lossesToTell);
   const { counts } = found;
   const lookedAt = (name: OpenCheck) =>
     missedWork.filter(({ missed }) => missed.check === name)
@@ -144,6 +152,7 @@ export async function verify(
       refunds: facts.refunds,
       proven_since: toIsoTime(facts.provenSince),
     },
+    losses: losses.map(tellLoss),
     checks,
   };
 }

@@ -7,6 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import type { Lane } from "../../domain/messages/lane.ts";
 import { type Message, orderIdOf } from "../../domain/messages/messages.ts";
+import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import { enqueue } from "../queue/enqueue.ts";
 import type * as queue from "../queue/queue.ts";
 import type { Keys } from "../redis/keys.ts";
@@ -38,6 +39,7 @@ export type Enqueued = queue.Enqueued<Message>;
  * @param options.committed their orders and refunds are in the database for certain, so that a database which lacks them
  * have lost them, see `database_age.ts`
  * @returns how many were enqueued
+ * @throws {LeftDatabaseError} where what they are about was committed to a database that does not count any more
  */
 export function publish(
   deps: PublishDeps,
@@ -65,5 +67,9 @@ export function databaseMarksOf(
   return {
     key: keys.databaseMarks,
     least: { orders, refunds, order_events: db?.lastStep?.() ?? 0 },
+    refused: () => {
+      db?.lookAgain?.();
+      return new LeftDatabaseError();
+    },
   };
 }

@@ -52,6 +52,8 @@ export interface SchemaDeps {
 
 /** A process that says that it is there, and looks. */
 export interface SchemaWatch {
+  /** Of this process' row in `processes`; there is none of a process that may only read. */
+  processId: string;
   /** Aborts once the process is too old, which stays so; its reason is an {@linkcode OutdatedError}. */
   outdated: AbortSignal;
   /** Looks no more; others need not wait for this process from now on. */
@@ -90,7 +92,7 @@ export async function watchSchema(
       throw error;
     });
     await lookout.look(signs);
-    if (!signs) return { outdated, stop: () => Promise.resolve() };
+    if (!signs) return { processId: id, outdated, stop: () => Promise.resolve() };
   } catch (error) {
     await removeProcess(db.unguarded, id).catch(() => {});
     throw error;
@@ -113,6 +115,7 @@ export async function watchSchema(
     deps.log.warn("whoever migrates waits for this process", { error: messageOf(error) })
   );
   return {
+    processId: id,
     outdated,
     stop: async () => {
       stopped.abort();

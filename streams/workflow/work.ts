@@ -7,6 +7,7 @@
  */
 
 import { deadLetterMessages } from "../../db/dead_letters/dead_letters.ts";
+import { addLostOrders } from "../../db/recovery/database_losses.ts";
 import { readLossFloors } from "../../db/recovery/database_marks.ts";
 import { type Lane, laneName } from "../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf, purposeOf } from "../../domain/messages/messages.ts";
@@ -17,6 +18,7 @@ import { applyKpis } from "../kpis/kpis.ts";
 import { maxDelayMs } from "../payments/gateway.ts";
 import type { Failed, Verdict, Work } from "../queue/work.ts";
 import { lookAtDatabase } from "../recovery/database_age.ts";
+import { arePublished } from "../recovery/lost_rows.ts";
 import type { HandlerDeps, WorkflowTypes } from "./handler.ts";
 import { messageCodec } from "./message_codec.ts";
 import { databaseMarksOf } from "./publish.ts";
@@ -27,7 +29,7 @@ export const workflow: Work<WorkflowTypes> = {
   codec: messageCodec,
   handlers,
   store,
-  maxDelayMs: ({ gateway }) => maxDelayMs(gateway),
+  maxDelayMs,
   beforeAcknowledge: async (deps, kpis) => {
     await applyKpis(deps, kpis);
   },
@@ -56,7 +58,8 @@ function letterOf(group: Group, lane: Lane, { entry, message, error }: Failed<Me
 
 /**
  * Drops messages about orders and refunds that the database lost when it was restored: whoever published them had
- * committed before and did not know it yet. There is nothing for a person to decide. While rows are gone right now,
+ * committed before and did not know it yet. An order that was acknowledged and is missing among later ones is written down
+ * as lost. There is nothing for a person to decide about the message. While rows are gone right now,
  * they wait, and so do messages that are so young that their rows, or a newer state of them, may still be on their way
  * to this server.
  */
@@ -67,20 +70,32 @@ async function judgeVanished(
 ): Promise<readonly Verdict[]> {
   if (dead.every(({ vanished, early }) => vanished === undefined && !early)) return [];
   const { db, log } = deps;
-  if (await lookAtDatabase(deps, db) !== null) {
+  if ((await lookAtDatabase(deps, db)).kind !== "current") {
     db.lookAgain();
     return dead.map(({ vanished, early }) => vanished === undefined && !early ? "keep" : "wait");
   }
   const floors = new Map(Object.entries(await readLossFloors(db)));
+  const published = new Set(
+    await arePublished(
+      deps,
+      dead.flatMap(({ vanished }) => vanished?.what === "order" ? vanished.id : []),
+    ),
+  );
+  const lost: number[] = [];
   const [seconds] = await deps.redis.time();
   const oldestMs = Number(seconds) * 1_000 - deps.missingRowMs;
-  return dead.map(({ entry: { id }, message, error, vanished, early = false }) => {
+  const verdicts = dead.map(({ entry: { id }, message, error, vanished, early = false }) => {
     if (vanished === undefined && !early) return "keep";
     if (vanished === undefined || vanished.id > (floors.get(vanished.what) ?? 0)) {
-      return Number(id.split("-")[0]) > oldestMs ? "wait" : "keep";
+      if (Number(id.split("-")[0]) > oldestMs) return "wait";
+      // Later orders got across to the server that took over, and this one did not.
+      if (vanished?.what !== "order" || !published.has(vanished.id)) return "keep";
+      lost.push(vanished.id);
     }
     const order_id = message && orderIdOf(message);
     log.warn("message about a lost row dropped", { group, id, order_id, error });
     return "drop";
   });
+  if (lost.length > 0) await addLostOrders(db, lost);
+  return verdicts;
 }

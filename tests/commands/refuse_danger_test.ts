@@ -4,7 +4,12 @@ import { findDangers } from "../../domain/operation/diagnosis.ts";
 import { testContext } from "../support.ts";
 import { run } from "./run_command.ts";
 
-const database = { engine: "mysql", version: "8.4.3", maxPacketBytes: 67_108_864 } as const;
+const database = {
+  engine: "mysql",
+  version: "8.4.3",
+  maxPacketBytes: 67_108_864,
+  logsStatements: false,
+} as const;
 const store = {
   server: "redis",
   version: "7.0.15",
@@ -18,8 +23,11 @@ Deno.test("findDangers() finds what loses data or fails every batch, and nothing
     findDangers(...args).map(({ what }) => what);
   assert.deepEqual(whatOf(database, store, ""), []);
   assert.deepEqual(whatOf({ ...database, version: "5.7.44" }, store, ""), ["mysql version"]);
-  assert.deepEqual(whatOf({ ...database, maxPacketBytes: 1_048_576 }, store, ""), [
+  assert.deepEqual(whatOf({ ...database, maxPacketBytes: 524_288 }, store, ""), [
     "database packet size",
+  ]);
+  assert.deepEqual(whatOf({ ...database, logsStatements: true }, store, ""), [
+    "database binary log",
   ]);
   assert.deepEqual(whatOf(database, { ...store, version: "5.0.7" }, ""), ["redis version"]);
   assert.deepEqual(whatOf(database, { ...store, evictionPolicy: "allkeys-lru" }, ""), [

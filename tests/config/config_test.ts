@@ -111,7 +111,7 @@ Deno.test("parseConfig() takes a port, or the first that is free from one on", (
 
 Deno.test("parseConfig() refuses words that it does not know", () => {
   const bad: Env = {
-    GATEWAY: "stripe",
+    GATEWAY: "paypal",
     LOG_LEVEL: "verbose",
     LOG_FORMAT: "xml",
     AUTO_MIGRATE: "yes",
@@ -319,7 +319,36 @@ Deno.test("parseConfig() says what needs a setting, and looks at none that nothi
   );
   assert.equal(messageOf({ DATABASE_URL: " " }), "DATABASE_URL is required");
   assert.equal(messageOf({ PORT: "070000" }), 'PORT must be an integer 0…65535, not "070000"');
-  assert.equal(messageOf({ GATEWAY: "x" }), 'GATEWAY must be one of simulated, http, not "x"');
+  assert.equal(
+    messageOf({ GATEWAY: "x" }),
+    'GATEWAY must be one of simulated, http, stripe, not "x"',
+  );
   const leftOver = { GATEWAY_URL: "x", NOTIFY_FROM: "x", SMTP_URL: "x", NOTIFY_WEBHOOK_URL: "x" };
   assert.equal(parseConfig({ ...required, ...leftOver }).smtpUrl, "x");
+});
+
+Deno.test("parseConfig() reads several providers and the routes to them", () => {
+  const { furtherGateways, gatewayRoutes } = parseConfig({
+    ...required,
+    FURTHER_GATEWAYS: "stripe",
+    STRIPE_SECRET_KEY: "sk_test_1",
+    STRIPE_WEBHOOK_SECRETS: "whsec_12345678",
+    GATEWAY_ROUTES: "USD=stripe, */card=stripe,*/*=simulated",
+  });
+  assert.deepEqual(furtherGateways, ["stripe"]);
+  assert.deepEqual(gatewayRoutes, [
+    { currency: "USD", method: null, provider: "stripe" },
+    { currency: null, method: "card", provider: "stripe" },
+    { currency: null, method: null, provider: "simulated" },
+  ]);
+  const bad: [Env, string][] = [
+    [{ FURTHER_GATEWAYS: "stripe" }, "STRIPE_SECRET_KEY is required with GATEWAY=stripe"],
+    [{ FURTHER_GATEWAYS: "http" }, "GATEWAY_URL is required with GATEWAY=http"],
+    [{ FURTHER_GATEWAYS: "paypal" }, "FURTHER_GATEWAYS must be some of"],
+    [{ GATEWAY_ROUTES: "usd=simulated" }, "GATEWAY_ROUTES must be rows such as"],
+    [{ GATEWAY_ROUTES: "USD=http" }, 'leads to "http", which is neither GATEWAY nor one of'],
+  ];
+  for (const [env, said] of bad) {
+    assert.ok(faultsOf({ ...required, ...env }).message.includes(said), said);
+  }
 });

@@ -128,6 +128,54 @@ Deno.test("readRedisUrls() reads nodes, and verifies the identity unless it is t
   ]]);
 });
 
+Deno.test("readRedisUrls() reads sentinels, each as an address, and the master that they watch", () => {
+  const { address, faults } = readRedisUrls(
+    "redis+sentinel://app:s%2Fecret@a:26380,b,[::1]:26381/orders-master/3?sentinel-password=watch",
+  );
+  assert.deepEqual(faults, []);
+  const common = {
+    user: "app",
+    password: "s/ecret",
+    db: 3,
+    tls: null,
+    sentinel: { master: "orders-master", user: "", password: "watch" },
+  };
+  assert.deepEqual(address, [
+    { host: "a", port: 26380, ...common },
+    { host: "b", port: 26379, ...common },
+    { host: "::1", port: 26381, ...common },
+  ]);
+  const encrypted = readRedisUrls("rediss+sentinel://a/m?ssl-ca=/ca.pem&password-file=/run/p&db=1");
+  assert.deepEqual(encrypted.faults, []);
+  assert.deepEqual(encrypted.address[0], {
+    host: "a",
+    port: 26379,
+    user: "",
+    password: "",
+    passwordFile: "/run/p",
+    db: 1,
+    tls: { mode: "verify-identity", ca: "/ca.pem" },
+    sentinel: { master: "m", user: "", password: "" },
+  });
+  const named = readRedisUrls("rediss://cluster.example?cluster=true&ssl-mode=verify-ca").address;
+  assert.deepEqual(named.map(({ cluster, tls }) => [cluster, tls?.mode]), [[true, "verify-ca"]]);
+  for (
+    const url of [
+      "redis+sentinel://a,b/m",
+      "rediss+sentinel://u:p@a:1,b:2/m",
+      "redis://h?cluster=true",
+      "redis://a, redis://b",
+    ]
+  ) {
+    const env = { DATABASE_URL: "mysql://h/orders", REDIS_URL: url };
+    assert.equal(parseConfig({ ...env, REDIS_PREFIX: "{o}:" }).redisUrl, url);
+    const needsTag = /cluster=true|, /.test(url);
+    const alone = () => parseConfig(env);
+    if (needsTag) assert.throws(alone, /REDIS_PREFIX must hold a hash tag/, url);
+    else assert.equal(alone().redisUrl, url);
+  }
+});
+
 Deno.test("readRedisUrls() refuses what it does not know, and what contradicts itself", () => {
   for (
     const [url, detail] of [
@@ -141,6 +189,20 @@ Deno.test("readRedisUrls() refuses what it does not know, and what contradicts i
       ["redis://h/orders", /by its number, not "orders"/],
       ["redis://a,rediss://b", /every node of a cluster alike/],
       ["redis://a/1,redis://b/1", /a cluster has only one/],
+      ["redis://a/1?cluster=true", /a cluster has only one/],
+      ["redis://a?cluster=yes", /true or false as its cluster, not "yes"/],
+      ["redis://a?cluster=false,redis://b?cluster=false", /several nodes, which are a cluster/],
+      ["unix:///s?cluster=true", /Unix socket, by which no cluster/],
+      ["redis://:p@a?password-file=/f", /a password beside password-file/],
+      ["redis://a?passwordfile=/f", /written password-file here/],
+      ["redis+sentinel://a,b", /must name the master/],
+      ["redis+sentinel://a,a/m", /names the host a:26379 twice/],
+      ["redis+sentinel://a,:1/m", /among its hosts, which is none; write a:26379,b:26379/],
+      ["redis+sentinel://a/m/x", /by its number, not "x"/],
+      ["redis+sentinel://a/m/1/2", /more in its path/],
+      ["redis+sentinel://a/m?cluster=true", /unknown parameter cluster/],
+      ["redis+sentinel://a/m?ssl-ca=/f", /write rediss\+sentinel:\/\/ to encrypt/],
+      ["rediss+sentinel://a/m?ssl-mode=disabled", /write redis\+sentinel:\/\/ for clear text/],
     ] as const
   ) assert.match(readRedisUrls(url).faults.join("; "), detail, url);
 });

@@ -169,6 +169,7 @@ function decide(pick: number, verdict: Decision, calls: boolean): Play {
 /** The provider tells by itself what became of a charge. */
 async function call({ flow }: Shop, charge: BookedCharge, id: string): Promise<void> {
   await takeCallback(flow, {
+    provider: "http",
     id,
     outcome: charge.verdict === "decline" ? "declined" : "succeeded",
     idempotencyKey: charge.key,

@@ -12,7 +12,7 @@ import type {
   RefundAnswer,
   StillOurs,
 } from "../../streams/payments/gateway.ts";
-import { httpGatewayName } from "../../streams/payments/http_gateway.ts";
+import { httpGatewayName } from "../../streams/payments/providers/http.ts";
 import type { ChargeMessage } from "../../domain/messages/messages.ts";
 import { oddCents } from "./order_money.ts";
 
@@ -85,12 +85,12 @@ export function modelProvider(): ModelProvider {
     gateway: {
       name: httpGatewayName,
       callbackMs,
-      charge: (requests, stillOurs) =>
+      charge: (requests, { stillOurs } = {}) =>
         each(requests, stillOurs, (request): ChargeAnswer => {
           const charge = chargeOf(provider, request);
           return isLost(provider) ? lost : answerOf(request, charge, true);
         }),
-      refund: (requests, stillOurs) =>
+      refund: (requests, { stillOurs } = {}) =>
         each(requests, stillOurs, (request): RefundAnswer => {
           const answer = refund(provider, refusedKeys, request);
           return isLost(provider) ? lost : answer;

@@ -6,7 +6,8 @@ import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refu
 import { lookOnce, readAlerts } from "../../streams/alerts/alerts.ts";
 import { reversePayments } from "../../streams/handlers/payment_reverse.ts";
 import { applyRefunds } from "../../streams/handlers/refund_process.ts";
-import { type Gateway, simulatedGateway } from "../../streams/payments/gateway.ts";
+import type { Gateway } from "../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../streams/payments/providers/simulated.ts";
 import { alertSettings } from "../alert_settings.ts";
 import { anOperator } from "../operator.ts";
 import { askRefund } from "../settled_workflow.ts";

@@ -10,7 +10,7 @@ import { readInstallation } from "../../db/payments/installation.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { readOrderDetail, readOrderSummaries } from "../../db/orders/order_queries.ts";
 import { orderTag } from "../../domain/order/order_tag.ts";
-import { simulatedGateway } from "../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../streams/payments/providers/simulated.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { openWork } from "../../streams/recovery/open_work.ts";
 import {

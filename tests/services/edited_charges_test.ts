@@ -97,6 +97,7 @@ function decide({ provider }: Provided, cents: number, status: "succeeded" | "de
 async function callBack({ flow, provider }: Provided, cents: number): Promise<void> {
   const charge = [...provider.charges.values()].find(({ askedCents }) => askedCents === cents)!;
   await takeCallback(flow, {
+    provider: "http",
     id: crypto.randomUUID(),
     outcome: charge.status === "declined" ? "declined" : "succeeded",
     idempotencyKey: charge.key,
@@ -216,11 +217,11 @@ Deno.test("a consumer that was charging when the order was edited gives back wha
     const id = await reserved(flow);
     const slow: Gateway = {
       ...gateway,
-      charge: async (requests, stillOurs) => {
+      charge: async (requests, options) => {
         await edit(flow, id, mugs(2));
         // Another consumer finds nothing of the first charge, and pays for the order as it is now.
         await flow.turn("payments");
-        const answers = await gateway.charge(requests, stillOurs);
+        const answers = await gateway.charge(requests, options);
         await provided.provider.settled();
         return answers;
       },
@@ -237,8 +238,8 @@ Deno.test("a consumer that died after it had charged leaves nothing kept of what
     const id = await reserved(flow);
     const dying: Gateway = {
       ...gateway,
-      charge: async (requests, stillOurs) => {
-        await gateway.charge(requests, stillOurs);
+      charge: async (requests, options) => {
+        await gateway.charge(requests, options);
         await edit(flow, id, mugs(2));
         throw new Error("it dies");
       },
@@ -320,9 +321,9 @@ Deno.test("an order that cost nothing before an edit is paid by a charge alone",
     const id = await reserved(flow, mugs(1, 0));
     const slow: Gateway = {
       ...gateway,
-      charge: async (requests, stillOurs) => {
+      charge: async (requests, options) => {
         await edit(flow, id, mugs(1));
-        return await gateway.charge(requests, stillOurs);
+        return await gateway.charge(requests, options);
       },
     };
     await consumeOnce(through(flow, slow));

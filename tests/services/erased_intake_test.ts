@@ -145,6 +145,35 @@ Deno.test("rows of the erased that are not taken are left out of the rejects and
   });
 });
 
+Deno.test("rows of somebody who shares an address with the erased can be mended", async () => {
+  await withWorkflow("erased_sharer", async (flow) => {
+    await settled(flow);
+    await flow.add([anOrder("M-2", one, {
+      customer: { externalId: "C-9", email: mara.email, name: "Nina" },
+    })]);
+    await erase(flow);
+    const path = await Deno.makeTempFile();
+    const header =
+      "external_order_id,order_placed_at,currency,customer_id,customer_email,customer_name,product_sku,product_name,unit_price_cents,qty";
+    const row = (order: string, id: string, qty: string) =>
+      `${order},2025-01-01 10:00:00,EUR,${id},${mara.email.toLowerCase()},Nina,a,A,100,${qty}`;
+    const bring = (csv: string, rejectsPath?: string) =>
+      importOrders(flow, new Blob([csv]).stream(), {
+        name: "x.csv",
+        initialStock: 50,
+        rejectsPath,
+      });
+    const csv = [header, row("M-7", "C-9", "none"), row("M-8", "C-10", "none")].join("\n");
+    assert.equal((await bring(csv, path)).rows_rejected, 2);
+    const rejects = await Deno.readTextFile(path);
+    assert.match(rejects, /M-7/);
+    assert.doesNotMatch(rejects, /M-8/, "a customer whom nobody knows may be the erased");
+    const mended = await bring(rejects.replace("none", "3"));
+    assert.deepEqual([mended.orders_new, mended.rows_rejected], [1, 0]);
+    await Deno.remove(path);
+  });
+});
+
 Deno.test("a process with another secret creates nobody rather than let names come back", async () => {
   await withWorkflow("erased_secret", async (flow) => {
     await settled(flow);

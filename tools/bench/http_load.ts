@@ -39,17 +39,13 @@ export async function loadHttp(
   requests: readonly string[],
   { connections = 64, perSecond = Infinity }: LoadOptions = {},
 ): Promise<LoadRun> {
-  const { hostname, port } = new URL(url);
-  const encoder = new TextEncoder();
   const encoded = requests.map((text) => encoder.encode(text));
   const statuses = new Map<number, number>();
   const timesMs = new Float64Array(requests.length);
   let next = 0;
   const start = performance.now();
   const client = async () => {
-    using connection = await Deno.connect({ hostname, port: Number(port) });
-    connection.setNoDelay(true);
-    const buffer = new Uint8Array(bufferBytes);
+    using connection = await openConnection(url);
     while (next < requests.length) {
       const number = next++;
       const dueAt = start + number * 1_000 / perSecond;
@@ -58,15 +54,37 @@ export async function loadHttp(
         await new Promise((resolve) => setTimeout(resolve, waitMs));
       }
       const from = perSecond === Infinity ? performance.now() : dueAt;
-      const bytes = encoded[number]!;
-      for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
-      const status = await readStatus(connection, buffer);
+      const status = await connection.send(encoded[number]!);
       timesMs[number] = performance.now() - from;
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
     }
   };
   await Promise.all(Array.from({ length: connections }, client));
   return { seconds: (performance.now() - start) / 1000, statuses, timesMs };
+}
+
+const encoder = new TextEncoder();
+
+/** A connection that is kept. */
+export interface Connection extends Disposable {
+  /** Sends a whole request, which waits for the one before. @returns the status of its answer */
+  send(request: Uint8Array | string): Promise<number>;
+}
+
+/** Connects to a server. */
+export async function openConnection(url: string): Promise<Connection> {
+  const { hostname, port } = new URL(url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  connection.setNoDelay(true);
+  const buffer = new Uint8Array(bufferBytes);
+  return {
+    async send(request) {
+      const bytes = typeof request === "string" ? encoder.encode(request) : request;
+      for (let sent = 0; sent < bytes.length;) sent += await connection.write(bytes.subarray(sent));
+      return await readStatus(connection, buffer);
+    },
+    [Symbol.dispose]: () => connection.close(),
+  };
 }
 
 /** The bytes of a request that keeps its connection open. */

@@ -13,7 +13,7 @@ import { freePort } from "../engines/free_port.ts";
 import { syntheticOrder } from "../orders/orders_file.ts";
 import { exactQuantile, type Figure, figure } from "./figures.ts";
 import { readFinalRows, runFloor } from "./floor.ts";
-import { untilAnswered } from "./http_load.ts";
+import { openConnection, postRequest, untilAnswered } from "./http_load.ts";
 import { makeOrdersFile, type OrdersFile, runImport } from "./import.ts";
 import { type Deployment, expectVerified, openDeployment, type Stage, startTask } from "./stage.ts";
 
@@ -35,8 +35,8 @@ const waitMs = 10_000;
 /** Tokens that flood the API, and for how many seconds. */
 const floodTokens = 100, floodSeconds = 10;
 
-/** Requests of each that are on their way at once. */
-const floodAtOnce = 2;
+/** Requests of each that are on their way at once: together, more than one transaction takes. */
+const floodAtOnce = 5;
 
 /** What web orders beside a file wait, as a share of what it takes: holds on any machine. Behind it they wait for most. */
 export const laneRatio = "p99 × the file's time";
@@ -136,7 +136,7 @@ async function isFileDrained({ redis, keys }: Deployment): Promise<boolean> {
 
 /** Measures one order a second while tokens flood the API, in the process that also has the consumers. */
 export async function benchFlood(stage: Stage): Promise<Figure[]> {
-  const posts: number[][] = [], told: number[][] = [], rates: number[] = [];
+  const posts: number[][] = [], told: number[][] = [], rates: number[] = [], floods: number[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`${floodTokens} tokens flood the API, run ${run} of ${stage.runs}`);
     const deployment = await openDeployment(stage);
@@ -157,7 +157,9 @@ export async function benchFlood(stage: Stage): Promise<Figure[]> {
       );
       await sleep(floodSeconds * 1_000);
       ended.abort();
-      rates.push(await flooding / floodSeconds);
+      const flooded = await flooding;
+      rates.push(flooded.length / floodSeconds);
+      floods.push(exactQuantile(flooded, 0.5));
       const web = await toldOf(deployment, await sending);
       posts.push(web.slice(1).map(({ postMs }) => postMs));
       told.push(web.slice(1).map(({ toldMs }) => toldMs));
@@ -172,22 +174,35 @@ export async function benchFlood(stage: Stage): Promise<Figure[]> {
   const scenario = `1 order/s beside ${floodTokens} flooding tokens`;
   return [
     figure(`${floodTokens} flooding tokens`, "orders/s taken", rates),
+    figure(`${floodTokens} flooding tokens`, "POST p50 ms", floods),
+    figure(scenario, "POST p50 ms", posts.map((times) => exactQuantile(times, 0.5))),
+    figure(
+      scenario,
+      floodRatio,
+      posts.map((times, run) => exactQuantile(times, 0.5) / floods[run]!),
+    ),
     figure(scenario, "POST most ms", most(posts)),
     figure(scenario, "to told most ms", most(told)),
   ];
 }
 
+/** What a slow token waits, as a share of what each flooding one does: holds on any machine. As they come, all wait alike. */
+const floodRatio = "POST p50 × a flooding token's";
+
 const secretOf = (name: string) => `bench-secret-${name}-0123456789abcdef`;
 
-/** Sends orders of each token one after the other until the signal aborts. @returns how many were taken */
-async function flood(url: string, signal: AbortSignal): Promise<number> {
-  let taken = 0;
+/** Sends orders of each token one after the other until the signal aborts. @returns how long each took that was taken, in ms */
+async function flood(url: string, signal: AbortSignal): Promise<number[]> {
+  const taken: number[] = [];
   const client = async (token: number, lane: number) => {
+    using connection = await openConnection(url);
     for (let number = 0; !signal.aborted; number++) {
       const order = syntheticOrder(number, { orders: 1_000_000, seed: 1_000 + token * 10 + lane });
-      const { status } = await post(url, order, secretOf(`flood${token}`));
+      const headers = { Authorization: `Bearer ${secretOf(`flood${token}`)}` };
+      const start = performance.now();
+      const status = await connection.send(postRequest(url, "/orders", bodyOf(order), headers));
       if (status !== 202 && status !== 429) throw new Error(`A flooding POST got ${status}`);
-      if (status === 202) taken++;
+      if (status === 202) taken.push(performance.now() - start);
       else await sleep(100);
     }
   };
@@ -239,28 +254,31 @@ async function post(
   order: IncomingOrder,
   secret?: string,
 ): Promise<{ status: number }> {
-  const { customer } = order;
   const answer = await fetch(`${url}/orders`, {
     method: "POST",
     headers: {
       "content-type": "application/json",
       ...(secret === undefined ? {} : { authorization: `Bearer ${secret}` }),
     },
-    body: JSON.stringify({
-      external_order_id: order.externalOrderId,
-      placed_at: `${order.placedAt.replace(" ", "T")}Z`,
-      currency: order.currency,
-      customer: { external_id: customer.externalId, email: customer.email, name: customer.name },
-      items: order.items.map(({ sku, name, unitPriceCents, qty }) => ({
-        sku,
-        name,
-        unit_price_cents: unitPriceCents,
-        qty,
-      })),
-    }),
+    body: JSON.stringify(bodyOf(order)),
   });
   await answer.body?.cancel();
   return answer;
+}
+
+function bodyOf({ externalOrderId, placedAt, currency, customer, items }: IncomingOrder) {
+  return {
+    external_order_id: externalOrderId,
+    placed_at: `${placedAt.replace(" ", "T")}Z`,
+    currency,
+    customer: { external_id: customer.externalId, email: customer.email, name: customer.name },
+    items: items.map(({ sku, name, unitPriceCents, qty }) => ({
+      sku,
+      name,
+      unit_price_cents: unitPriceCents,
+      qty,
+    })),
+  };
 }
 
 /** Waits until the customers of all these orders were notified. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { stat } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { freePort } from "../engines/free_port.ts";
 import { peakMemoryOf } from "./cpu.ts";
 import { type Figure, figure } from "./figures.ts";
@@ -74,22 +74,14 @@ async function upload(
   const server = await startTask({ ...deployment, env }, "serve", []);
   try {
     await untilAnswered(`${url}/livez`);
-    const boundary = "----bench";
-    const head =
-      `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="shop.csv"\r\n` +
-      "content-type: text/csv\r\n\r\n";
-    const end = `\r\n--${boundary}--\r\n`;
-    const { size } = await stat(file.path);
+    // A form that says its length, as browsers send it: of a body in chunks without one, Deno 2.9.6 keeps up to half.
+    const form = new FormData();
+    form.set("file", new File([await readFile(file.path)], "shop.csv", { type: "text/csv" }));
     const startedAt = performance.now();
     const answer = await fetch(url + path, {
       method: "POST",
-      headers: {
-        "content-type": `multipart/form-data; boundary=${boundary}`,
-        "content-length": String(head.length + size + end.length),
-        "origin": url,
-        "sec-fetch-site": "same-origin",
-      },
-      body: ReadableStream.from(formOf(head, file.path, end)),
+      headers: { "origin": url, "sec-fetch-site": "same-origin" },
+      body: form,
     });
     const text = await answer.text();
     const seconds = (performance.now() - startedAt) / 1000;
@@ -100,12 +92,6 @@ async function upload(
   } finally {
     await server.stop();
   }
-}
-
-async function* formOf(head: string, path: string, end: string): AsyncGenerator<Uint8Array> {
-  yield new TextEncoder().encode(head);
-  yield* (await Deno.open(path)).readable;
-  yield new TextEncoder().encode(end);
 }
 
 /** The answer of a file that can be imported as it is. */

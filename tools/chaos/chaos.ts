@@ -9,6 +9,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { join } from "node:path";
 import { type DatabaseEngine, startDatabase } from "../engines/database.ts";
 import type { EngineName } from "../engines/programs.ts";
+import { main as runCluster } from "./cluster/cluster.ts";
 import type { Scenario } from "./harness/scenario.ts";
 import { type Figures, openStage } from "./harness/stage.ts";
 
@@ -83,6 +84,7 @@ const defaultSeconds = 20;
 const help = `Breaks real processes and engines, and proves that nothing was lost or happened twice.
 
 Usage: deno task chaos [--seconds=N] [--seed=N] [--engine=mariadb|mysql] [SCENARIO]
+       deno task chaos cluster [--help] [SCENARIO…]    several hosts and engines, of which one is lost
 
   --seconds=N    for how long each scenario makes faults (default ${defaultSeconds})
   --seed=N       which faults, and when; the same seed chooses the same (default: a random one, printed)
@@ -205,6 +207,7 @@ async function main({ seconds, seed, engine, chosen }: ChaosArgs): Promise<numbe
 }
 
 if (import.meta.main) {
+  if (Deno.args[0] === "cluster") Deno.exit(await runCluster(Deno.args.slice(1)));
   if (Deno.args.includes("--help")) {
     console.log(help);
   } else {

@@ -14,7 +14,7 @@ import {
   type Message,
   messageOfEntry,
 } from "../../domain/messages/messages.ts";
-import { simulatedRef } from "../../streams/payments/gateway.ts";
+import { simulatedRef } from "../../streams/payments/providers/simulated.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { book, bringOrders, feed, take } from "./harness/feed.ts";
 import { nthOrder, sampleOrders, willBePaid } from "./harness/orders.ts";

@@ -1,5 +1,13 @@
 /** What the documentation says of the settings. */
-import { type Setting, settings } from "../../config/settings.ts";
+import { fileVariable } from "../../config/secret_files.ts";
+import { type Setting, settings, settingsTable } from "../../config/settings.ts";
+import { replaceableSecrets } from "../../commands/secrets.ts";
+
+/** The secrets that a running process takes anew, as a list for people. */
+function replaceable(): string {
+  const names = replaceableSecrets.map((key) => `\`${settingsTable[key].name}\``);
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
 
 /** The text of `docs/configuration.md`. */
 export function configurationPage(): string {
@@ -18,13 +26,25 @@ ${settings.map(rowOf).join("\n")}
 ${notes}`;
 }
 
-function rowOf({ name, fallback, kind, meaning, neededWith }: Setting): string {
+function rowOf({ name, fallback, kind, meaning, neededWith, isSecret }: Setting): string {
   const initial = fallback === undefined ? "none" : fallback === "" ? "empty" : `\`${fallback}\``;
   const needed = neededWith === undefined ? "" : `; required with ${neededWith.words}`;
-  return `| \`${name}\` | ${initial} | ${kind.values} | ${meaning}${needed} |`;
+  const inFile = isSecret ? `; or \`${fileVariable(name)}\`` : "";
+  return `| \`${name}\` | ${initial} | ${kind.values} | ${meaning}${needed}${inFile} |`;
 }
 
-const notes = `## Who may use the API
+const notes = `## Secrets in files
+
+A secret may stand in a file, as Docker, Kubernetes and systemd hand them over: \`NAME_FILE\` is its path, for each \`NAME\`
+above that says so. White space around it does not count. Naming a file and setting \`NAME\` as well is refused, and so is a
+file that is empty or can't be read. \`app\` (below) may read such files in \`/run/secrets\`, \`/run/credentials\` and
+\`/etc/orders\`.
+
+\`start\`, \`serve\` and \`consume\` look at these files every ten seconds, and at once on SIGHUP (which ends a process that has a terminal, or no secret in a file).
+New ${replaceable()} are then used without a restart, by everything that begins from then on; sessions and event streams of a token that is
+gone end. Others take a restart, as a line in the log says. A file that has become unreadable or wrong changes nothing; the log names it.
+
+## Who may use the API
 
 Without \`API_TOKENS\` nobody is asked who they are, so the API then refuses to listen on anything but loopback
 unless \`ALLOW_ANONYMOUS=1\` says so (\`compose.yaml\` does, publishes the port on the host's loopback only, and answers to
@@ -41,7 +61,7 @@ private engines can be started: \`commands/flags.sh\` decides. With \`app\` no p
 | path | for |
 | --- | --- |
 | the project's folder, read only | code, migrations, assets; certificates, too, if you like |
-| \`/etc/orders\`, \`/etc/ssl\`, \`/etc/pki\`, \`/run/secrets\`, \`/var/run/secrets\`, read only | certificates (\`ssl-ca\`, \`ssl-cert\`, \`ssl-key\`) |
+| \`/etc/orders\`, \`/etc/ssl\`, \`/etc/pki\`, \`/run/secrets\`, \`/var/run/secrets\`, \`/run/credentials\`, read only | certificates (\`ssl-ca\`, \`ssl-cert\`, \`ssl-key\`) and secrets |
 | \`.data/tmp\` in the project's folder | large uploads, which wait in a file without a name until they are imported |
 | \`/var/lib/orders\` | the same, where \`TMPDIR\` names it or a folder below it |
 | \`/run/mysqld/mysqld.sock\`, \`/var/lib/mysql/mysql.sock\`, \`/tmp/mysql.sock\` | where the packages of MySQL and MariaDB put their socket |

@@ -1,6 +1,7 @@
 /** `deno task docs`: writes what is generated from the table of settings and from the schema of profiles. */
 import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
+import { fileVariable, secretSettings } from "../../config/secret_files.ts";
 import { settings } from "../../config/settings.ts";
 import { profileJsonSchema } from "../../services/profile_schema.ts";
 import { configurationPage } from "./configuration.ts";
@@ -22,7 +23,11 @@ export async function generatedFiles(): Promise<Record<string, string>> {
 /** The tasks of the product may read every setting. */
 function withEnvironment(denoJson: string): string {
   const project = JSON.parse(denoJson);
-  project.permissions.app.env.allow = [...settings.map(({ name }) => name), ...ofTheOperator];
+  project.permissions.app.env.allow = [
+    ...settings.map(({ name }) => name),
+    ...secretSettings.map(({ name }) => fileVariable(name)),
+    ...ofTheOperator,
+  ];
   return `${JSON.stringify(project, null, 2)}\n`;
 }
 

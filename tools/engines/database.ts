@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { capture } from "./capture.ts";
 import { readOrCreatePassword } from "./password.ts";
+import { here, type Place, startedAt } from "./place.ts";
 import type { Program } from "./program.ts";
 import { type EngineName, ensurePrograms, type Programs } from "./programs.ts";
 import { type ServerOnPort, startOnPort } from "./start_on_port.ts";
@@ -38,13 +39,19 @@ export interface DatabaseServerOptions {
   temporary?: boolean;
   /** Further arguments of the server; they win over the built-in ones. */
   extra?: string[];
+  /** Runs before each start, the first included; returns further arguments of that start. */
+  beforeStart?: () => Promise<string[]>;
+  /** Where it runs; default: here. */
+  place?: Place;
   /** Gets a line before programs are installed; default: standard error. */
   log?: (line: string) => void;
 }
 
-/** A running private database server, on 127.0.0.1 and on a Unix socket. */
+/** A running private database server, on 127.0.0.1, or where it was placed, and on a Unix socket. */
 export interface DatabaseEngine extends ServerOnPort {
   readonly engine: EngineName;
+  /** At which it listens. */
+  readonly address: string;
   /** `mysql://user:password@127.0.0.1:port/orders` */
   readonly url: string;
   /**
@@ -76,6 +83,7 @@ export interface DatabaseEngine extends ServerOnPort {
  */
 export async function startDatabase(options: DatabaseServerOptions): Promise<DatabaseEngine> {
   const { engine, durable = true, bufferPoolMb = 512, temporary = false, extra = [] } = options;
+  const { place = here, beforeStart } = options;
   const dir = resolve(options.dir);
   const programs = await ensurePrograms({ engine, log: options.log ?? console.error });
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -87,13 +95,14 @@ export async function startDatabase(options: DatabaseServerOptions): Promise<Dat
     ? socketPath
     : undefined;
   let version = "";
+  let ofThisStart: string[] = [];
   const server = await startOnPort({
     name: engine,
-    program: programs.database,
+    program: startedAt(place, programs.database),
     args: (port) => [
       ...serverArgs(programs, dir),
       `--port=${port}`,
-      "--bind-address=127.0.0.1",
+      `--bind-address=${place.address}`,
       `--socket=${socket ?? ""}`,
       `--pid-file=${join(dir, "server.pid")}`,
       `--innodb-buffer-pool-size=${bufferPoolMb}M`,
@@ -104,13 +113,17 @@ export async function startDatabase(options: DatabaseServerOptions): Promise<Dat
       "--local-infile=1",
       "--skip-name-resolve",
       ...extra,
+      ...ofThisStart,
     ],
     dir,
     port: options.port,
     temporary,
     portTaken: /Address already in use|Bind on TCP\/IP port/,
+    prepare: async () => {
+      ofThisStart = await beforeStart?.() ?? [];
+    },
     connect: async (port) => {
-      version = await readVersion(port, password);
+      version = await readVersion(place.address, port, password);
     },
   });
   const adminUrl = (name: string) => {
@@ -119,10 +132,11 @@ export async function startDatabase(options: DatabaseServerOptions): Promise<Dat
         `Cannot use database ${name}: on private engines names start with "orders" or "test_"`,
       );
     }
-    return `mysql://${USER}:${password}@127.0.0.1:${server.port}/${name}`;
+    return `mysql://${USER}:${password}@${place.address}:${server.port}/${name}`;
   };
   const url = adminUrl(DATABASE_NAME);
-  return Object.assign(server, { engine, url, adminUrl, socket, dir, version });
+  const { address } = place;
+  return Object.assign(server, { engine, address, url, adminUrl, socket, dir, version });
 }
 
 /** Settings that hold while data is created as well as later. */
@@ -229,9 +243,9 @@ function failCreate(engine: EngineName, messages: string): never {
   throw new Error(`Cannot create a ${engine} data folder:\n${tail}`);
 }
 
-async function readVersion(port: number, password: string): Promise<string> {
+async function readVersion(host: string, port: number, password: string): Promise<string> {
   const connection = await mysql.createConnection({
-    host: "127.0.0.1",
+    host,
     port,
     user: USER,
     password,

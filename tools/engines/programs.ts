@@ -5,6 +5,7 @@ import { platform } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { isatty } from "node:tty";
+import { fetchMariadb11 } from "./mariadb_fetch.ts";
 import { fetchMysql, findFetchedMysql } from "./mysql_fetch.ts";
 import { capture } from "./capture.ts";
 import { dataDir } from "./data_dir.ts";
@@ -12,6 +13,9 @@ import type { Program } from "./program.ts";
 
 /** The two database servers that the product runs on. */
 export type EngineName = "mariadb" | "mysql";
+
+/** Variable of tests that run on another series of MariaDB than the machine's own: `11`. */
+export const mariadbSeries = "TEST_MARIADB_SERIES";
 
 /** Everything needed to run private engines. */
 export interface Programs {
@@ -72,8 +76,9 @@ const REDIS: Missing = { program: "redis-server", apt: "redis-tools", brew: "red
 export async function ensurePrograms(
   options: { engine: EngineName; log: (line: string) => void },
 ): Promise<Programs> {
+  const wantsNewer = options.engine === "mariadb" && process.env[mariadbSeries] === "11";
   const missing = [];
-  if (options.engine === "mariadb" && !await findMariadb()) missing.push(MARIADB);
+  if (options.engine === "mariadb" && !wantsNewer && !await findMariadb()) missing.push(MARIADB);
   if (!await findRedis()) missing.push(REDIS);
   await install(missing, options.log);
 
@@ -83,6 +88,7 @@ export async function ensurePrograms(
     const database = await findMysql() ?? await fetchMysql(options);
     return { engine: "mysql", database, systemTablesFile: undefined, redis };
   }
+  if (wantsNewer) return { engine: "mariadb", ...await fetchMariadb11(options), redis };
   const database = await findMariadb();
   if (!database) throw new Error(notFound("mariadbd", "sudo apt-get install mariadb-server"));
   const systemTablesFile = await findSystemTables(database.command);

@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { readOrCreatePassword } from "./password.ts";
+import { here, type Place, startedAt } from "./place.ts";
 import { ensureRedisProgram } from "./programs.ts";
 import { type ServerOnPort, startOnPort } from "./start_on_port.ts";
 
@@ -17,12 +18,16 @@ export interface RedisOptions {
   extra?: string[];
   /** True: the folder is removed if this process dies without stopping the engine. */
   temporary?: boolean;
+  /** Where it runs; default: here. */
+  place?: Place;
   /** Gets a line before programs are installed; default: standard error. */
   log?: (line: string) => void;
 }
 
-/** A running private Redis server on 127.0.0.1. */
+/** A running private Redis server on 127.0.0.1, or where it was placed. */
 export interface RedisEngine extends ServerOnPort {
+  /** At which it listens. */
+  readonly address: string;
   /** `redis://:password@127.0.0.1:port/0` */
   readonly url: string;
   /** Absolute path of its folder. */
@@ -43,7 +48,7 @@ export interface RedisEngine extends ServerOnPort {
  * message ends with the last lines of its log
  */
 export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
-  const { persistence = "none", extra = [], temporary = false } = options;
+  const { persistence = "none", extra = [], temporary = false, place = here } = options;
   const dir = resolve(options.dir);
   const program = await ensureRedisProgram({ log: options.log ?? console.error });
   await mkdir(dir, { recursive: true, mode: 0o700 });
@@ -52,7 +57,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
   let version = "";
   const server = await startOnPort({
     name: "redis",
-    program,
+    program: startedAt(place, program),
     args: () => [configFile],
     dir,
     port: options.port,
@@ -60,7 +65,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
     portTaken: /Address already in use/,
     prepare: async (port) => {
       const config = [
-        "bind 127.0.0.1",
+        `bind ${place.address}`,
         `port ${port}`,
         `requirepass ${password}`,
         `dir "${dir}"`,
@@ -78,17 +83,18 @@ export async function startRedis(options: RedisOptions): Promise<RedisEngine> {
       await rename(fresh, configFile);
     },
     connect: async (port) => {
-      version = await readVersion(port, password);
+      version = await readVersion(place.address, port, password);
     },
   });
-  const url = `redis://:${password}@127.0.0.1:${server.port}/0`;
-  return Object.assign(server, { url, dir, version });
+  const { address } = place;
+  const url = `redis://:${password}@${address}:${server.port}/0`;
+  return Object.assign(server, { address, url, dir, version });
 }
 
 /** Rejects while Redis is not there or still loads its data. */
-async function readVersion(port: number, password: string): Promise<string> {
+async function readVersion(host: string, port: number, password: string): Promise<string> {
   const client = new Redis({
-    host: "127.0.0.1",
+    host,
     port,
     password,
     lazyConnect: true,
@@ -103,8 +109,12 @@ async function readVersion(port: number, password: string): Promise<string> {
   try {
     await client.connect();
     // A read of data, because INFO and PING answer during loading as well.
-    await client.exists("ready");
-    const info = await client.info("server");
+    await client.exists("ready").catch((error) => {
+      // A node of a cluster that has not got its part of the keys yet, or has another part.
+      if (!/^(CLUSTERDOWN|MOVED)/.test(error.message)) throw error;
+    });
+    // Some configurations forbid to ask.
+    const info = await client.info("server").catch(() => "");
     return /redis_version:(\S+)/.exec(info)?.[1] ?? "unknown";
   } finally {
     client.disconnect();

@@ -5,14 +5,15 @@ import process from "node:process";
 import type { Readable } from "node:stream";
 import { isatty } from "node:tty";
 import { bun } from "../../runtime/bun.ts";
-import type { EngineName } from "./programs.ts";
+import { type EngineName, mariadbSeries } from "./programs.ts";
 import { type PrivateEngines, startPrivateEngines } from "./private_engines.ts";
 
 const HELP = `Runs the test suite on private engines that it starts and stops itself.
 
-Usage: deno task test [--engine=mariadb|mysql] [ARGS]
+Usage: deno task test [--engine=mariadb|mariadb-11|mysql] [ARGS]
 
-  --engine=NAME  the database server to test on (default mariadb)
+  --engine=NAME  the database server to test on: mariadb (the machine's own, the default), mariadb-11 (MariaDB 11.8)
+                 and mysql (MySQL 9), which are fetched
   --help         this text
 
 All other arguments go to "deno test", or on Bun to "bun test": a file or folder instead of tests/, --filter=TEXT,
@@ -40,7 +41,7 @@ const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 2, SIGTERM: 1
 
 /** The arguments of `deno task test`, or what is wrong with them. */
 export type TestArgs =
-  | { kind: "run"; engine: EngineName; denoArgs: string[] }
+  | { kind: "run"; engine: EngineName; series?: string; denoArgs: string[] }
   | { kind: "help" }
   | { kind: "wrong"; reason: string };
 
@@ -55,8 +56,10 @@ export function parseTestArgs(args: string[]): TestArgs {
     else if (arg.startsWith("--engine=")) engine = arg.slice("--engine=".length);
     else denoArgs.push(arg);
   }
+  if (engine === "mariadb-11") return { kind: "run", engine: "mariadb", series: "11", denoArgs };
   if (engine !== "mariadb" && engine !== "mysql") {
-    return { kind: "wrong", reason: `--engine must be mariadb or mysql, not "${engine}"` };
+    const reason = `--engine must be mariadb, mariadb-11 or mysql, not "${engine}"`;
+    return { kind: "wrong", reason };
   }
   return { kind: "run", engine, denoArgs };
 }
@@ -198,6 +201,8 @@ export async function runTests(args: string[]): Promise<number> {
     console.error(`${parsed.reason} (see --help)`);
     return 2;
   }
+  // For this process' server, and for those that tests start.
+  if (parsed.series !== undefined) process.env[mariadbSeries] = parsed.series;
   try {
     return await run(parsed.engine, parsed.denoArgs);
   } catch (error) {

@@ -52,6 +52,10 @@ export const exportAnswer = z.object({
     items: part,
     adjustments: part,
     payments: part,
+    payment_instructions: part,
+    payment_attempts: part.meta({
+      description: "Tries to charge or give back, with what the payment provider said",
+    }),
     source_payments: part,
     refunds: part,
     notifications: part,

@@ -10,6 +10,7 @@ import { notificationStates } from "../../../domain/notification/notification.ts
 import { maxCounted } from "../../../domain/bounded_count.ts";
 import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { groups } from "../../../domain/messages/messages.ts";
+import { tryKinds, tryOutcomes } from "../../../domain/payment/payment_try.ts";
 import { refundableKinds } from "../../../domain/refund/shares.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
 import { cents, count, currency, id, time } from "./schema_parts.ts";
@@ -144,6 +145,37 @@ export const orderDetailAnswer = z.object({
   }).nullable().meta({ description: "The payment that was made at the source, as it says" }),
   further_payments: z.array(payment)
     .meta({ description: "Money beside the payment that settles the order" }),
+  payment_instructions: z.object({
+    method_type: z.string().nullable(),
+    method: z.string().nullable(),
+    customer: z.string().nullable(),
+    description: z.string().nullable(),
+    metadata: z.record(z.string(), z.string()).nullable(),
+  }).nullable().meta({ description: "What it is to be paid with, as its source says" }),
+  payment_action: z.object({ url: z.string().nullable(), expires_at: time.nullable() }).nullable()
+    .meta({ description: "What the customer has to do before the money moves" }),
+  payment_attempts: z.array(z.object({
+    kind: z.enum(tryKinds),
+    outcome: z.enum(tryOutcomes).meta({
+      description:
+        "`later` got no answer, or is to be tried again; `never` is refused as it was asked for; `needs_customer` waits " +
+        "for the customer; `denied` serves nobody at the moment; `unclear` can't be used",
+    }),
+    provider: z.string(),
+    provider_ref: z.string().nullable(),
+    amount_cents: cents,
+    currency,
+    refund_id: id.nullable(),
+    says: z.string().nullable().meta({
+      description: "The provider's words, or why there are none",
+    }),
+    times: z.int().min(1).meta({ description: "How often the same was answered" }),
+    first_at: time,
+    last_at: time,
+  })).meta({
+    description:
+      "Tries to charge and to give back, as providers answered them; the simulated one tells of none",
+  }),
   shortages: z.array(z.object({ sku: z.string(), missing_qty: z.int().min(1) }))
     .meta({ description: "What it ran short of, until it is taken up again or reserved" }),
   backordered: z.boolean().meta({ description: "True while it waits for these units" }),

@@ -429,6 +429,27 @@ export const orderDetail = {
   },
   source_payment: null,
   further_payments: [],
+  payment_instructions: {
+    method_type: "card",
+    method: "pm_1Nx",
+    customer: "cus_9s6",
+    description: "Order web-1001",
+    metadata: { channel: "web" },
+  },
+  payment_action: null,
+  payment_attempts: [{
+    kind: "charge",
+    outcome: "succeeded",
+    provider: "http",
+    provider_ref: "ch_17",
+    amount_cents: 2_500,
+    currency: "EUR",
+    refund_id: null,
+    says: null,
+    times: 1,
+    first_at: "2026-01-05T10:00:03.104417Z",
+    last_at: "2026-01-05T10:00:03.104417Z",
+  }],
   shortages: [],
   backordered: false,
   refunds: [processedRefund],
@@ -795,7 +816,11 @@ const report = {
 
 /** The last verification. */
 export const verificationExample = {
-  verification: { ...report, checks: report.checks.map((check) => ({ ...check, drift: [] })) },
+  verification: {
+    ...report,
+    losses: [],
+    checks: report.checks.map((check) => ({ ...check, drift: [] })),
+  },
 } satisfies z.input<typeof verificationAnswer>;
 
 /** Nothing was to be repaired. */

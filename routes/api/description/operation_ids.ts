@@ -73,4 +73,5 @@ export const operationIds: Readonly<Record<string, string>> = {
   "GET /livez": "checkLiveness",
   "GET /readyz": "checkReadiness",
   "POST /payments/callback": "reportPayment",
+  "POST /payments/callback/{provider}": "reportPaymentOf",
 };

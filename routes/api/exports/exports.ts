@@ -12,7 +12,7 @@ import { listRefunds } from "../../../db/refunds/refund_list.ts";
 import { readKpis } from "../../../streams/kpis/kpis.ts";
 import { checked } from "../../middleware/checked.ts";
 import { csvDownload } from "./csv_download.ts";
-import type { AppDeps } from "../../deps.ts";
+import { type AppDeps, readsOf } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { rangeOf } from "../kpis/kpis.ts";
 import { moneyColumns } from "./money_columns.ts";
@@ -71,6 +71,7 @@ export function exportRoutes(deps: AppDeps): Hono {
 }
 
 function orderFile(app: Hono, deps: AppDeps): void {
+  const reads = readsOf(deps);
   app.get(
     "/orders.csv",
     described({
@@ -88,7 +89,8 @@ function orderFile(app: Hono, deps: AppDeps): void {
         columns: orderFileColumns,
         nextPage: pages(async (beforeId) => {
           const found = await find({ beforeId, limit: pageRows });
-          const sums = await readAdjustmentSums(deps.db, found.orders.map(({ id }) => id));
+          const ids = found.orders.map(({ id }) => id);
+          const sums = await reads((db) => readAdjustmentSums(db, ids));
           return {
             rows: found.orders.map((order) => {
               const { customer, ...row } = orderJson(order);
@@ -110,6 +112,7 @@ function orderFile(app: Hono, deps: AppDeps): void {
 }
 
 function refundFile(app: Hono, deps: AppDeps): void {
+  const reads = readsOf(deps);
   app.get(
     "/refunds.csv",
     described({
@@ -126,7 +129,8 @@ function refundFile(app: Hono, deps: AppDeps): void {
         name: "refunds.csv",
         columns: refundColumns,
         nextPage: pages(async (beforeId) => {
-          const found = await listRefunds(deps.db, filter, { beforeId, limit: pageRows });
+          const page = { beforeId, limit: pageRows };
+          const found = await reads((db) => listRefunds(db, filter, page));
           return {
             rows: found.refunds.map((refund) => ({
               ...listedRefundJson(refund),

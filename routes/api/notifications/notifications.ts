@@ -18,7 +18,7 @@ import { enableWebhook } from "../../../services/enable_webhook.ts";
 import { replayNotification } from "../../../services/replay_notification.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
-import type { AppDeps } from "../../deps.ts";
+import { type AppDeps, readsOf } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import {
   channel as channelExample,
@@ -66,7 +66,7 @@ export function notificationRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
+function addList(app: Hono, deps: AppDeps): void {
   app.get(
     "/notifications",
     described({
@@ -86,10 +86,8 @@ function addList(app: Hono, { db }: AppDeps): void {
         "query",
       );
       const beforeId = cursor === undefined ? undefined : decodeCursor("notifications", cursor);
-      const { notifications, nextBeforeId } = await listNotifications(
-        db,
-        { orderId, channel, success },
-        { beforeId, limit },
+      const { notifications, nextBeforeId } = await readsOf(deps)((db) =>
+        listNotifications(db, { orderId, channel, success }, { beforeId, limit })
       );
       return c.json({
         data: notifications.map(notificationJson),

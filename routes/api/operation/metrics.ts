@@ -6,7 +6,7 @@
 
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { prometheus } from "@hono/prometheus";
-import { type Metric, Registry } from "prom-client";
+import { type Counter, type Histogram, type Metric, Registry } from "prom-client";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { files } from "../description/examples.ts";
@@ -23,10 +23,16 @@ const requestLabels = {
   },
 };
 
+/** Counts a request that passed by the middleware. */
+export type RecordRequest = (
+  of: { method: string; route: string; status: number },
+  ms: number,
+) => void;
+
 /** The middleware that measures requests, and `GET /metrics`. */
 export function metricRoutes(
   deps: AppDeps,
-): { measure: MiddlewareHandler; routes: Hono } {
+): { measure: MiddlewareHandler; record: RecordRequest; routes: Hono } {
   const registry = new Registry();
   const { registerMetrics } = prometheus({
     registry,
@@ -60,5 +66,17 @@ export function metricRoutes(
     },
   );
 
-  return { measure: registerMetrics, routes: app };
+  return { measure: registerMetrics, record: recorder(registry), routes: app };
+}
+
+/** Counts by the metrics that the middleware has put into a registry. */
+function recorder(registry: Registry): RecordRequest {
+  const duration = registry.getSingleMetric("orders_http_request_duration_seconds") as Histogram;
+  const total = registry.getSingleMetric("orders_http_requests_total") as Counter;
+  return ({ method, route, status }, ms) => {
+    const ok = String(status >= 200 && status < 300);
+    const labels = { method, route, status: String(status), ok };
+    duration.observe(labels, ms / 1_000);
+    total.inc(labels);
+  };
 }

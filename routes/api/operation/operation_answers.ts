@@ -49,6 +49,9 @@ const report = z.object({
       description: "Each seal was looked at since then; null where there are none",
     }),
   }).optional().meta({ description: "Orders and refunds of closed days, each with a checksum" }),
+  losses: z.array(z.string()).optional().meta({
+    description: "What the database has lost, in words, until somebody has reconciled it",
+  }),
   checks: z.array(z.object({
     name: z.enum(["stock", "money", "kpis", "notifications", "homes"]),
     ok: z.boolean(),

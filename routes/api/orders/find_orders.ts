@@ -20,7 +20,7 @@ import {
 } from "../../../db/orders/order_search.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { periodOf } from "../../../domain/kpi/day.ts";
-import type { AppDeps } from "../../deps.ts";
+import { type AppDeps, readsOf } from "../../deps.ts";
 import type { orderFileQuery } from "../description/queries.ts";
 
 /**
@@ -30,7 +30,7 @@ import type { orderFileQuery } from "../description/queries.ts";
  * means too many customers
  */
 export async function orderFinder(
-  deps: Pick<AppDeps, "db" | "kpiDay">,
+  deps: Pick<AppDeps, "db" | "kpiDay" | "reads">,
   query: z.output<typeof orderFileQuery>,
 ): Promise<(page: { beforeId: number | undefined; limit: number }) => Promise<FoundOrders>> {
   const search = await searchOf(deps, query);
@@ -43,8 +43,10 @@ export async function orderFinder(
     };
     return () => Promise.resolve(none);
   }
+  // Whoever asks for an order by its own name wants to know whether it is there now.
+  const reads = readsOf(search.externalOrderId === undefined ? deps : { db: deps.db });
   return async (page) => {
-    const found = await searchOrders(deps.db, search, page);
+    const found = await reads((db) => searchOrders(db, search, page));
     if (found.leavesAddressesOut) {
       const detail = `begins more than ${maxAddresses} e-mail addresses; give more of it`;
       throw new WorkflowError("bad_request", `The query is not valid: q ${detail}`, [

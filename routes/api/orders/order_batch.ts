@@ -25,7 +25,7 @@ import type { AppDeps } from "../../deps.ts";
 import type { Caller } from "../../middleware/caller.ts";
 import { validOf } from "../../middleware/checked.ts";
 import { piecedBody, takeFilePlace } from "../../middleware/read_answer.ts";
-import type { Held, HoldKey } from "../../middleware/idempotency.ts";
+import { type Held, type HoldKey, keyOf } from "../../middleware/idempotency.ts";
 import { httpProblemOf, isEngineAway, type Problem, problemOf } from "../../middleware/problem.ts";
 import {
   type BatchBody,
@@ -102,7 +102,7 @@ export function batchTaker(
   return async (c) => {
     const body = await readBatchBody(c);
     const digest = createHash("sha256").update(body.bytes).digest("hex");
-    const held = await hold(c, ["orders", body.form, digest]);
+    const held = await hold(keyOf(c), ["orders", body.form, digest]);
     if (held !== null && "answer" in held) return replayed(c, deps, body.form, held.answer);
     const giveUp = async (error: unknown): Promise<never> => {
       await held?.release();

@@ -30,6 +30,7 @@ import {
   providerProblem,
   referenceProblem,
 } from "../../../domain/order/source_payment.ts";
+import { instructionFields, instructionsIn, misplacedInstructions } from "./payment_fields.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../../../domain/order/placed_at.ts";
 
@@ -142,6 +143,7 @@ const payment = z.object({
   provider: optionalText(providerProblem, paymentLimits.providerLength),
   reference: optionalText(referenceProblem, paymentLimits.referenceLength),
   paid_at: placedAt.nullish(),
+  ...instructionFields,
 }, objectError);
 
 const language = optionalText((value) => {
@@ -201,7 +203,11 @@ export const orderBody = fields.transform((order, issues): IncomingOrder => {
     })),
     ...termsIn(order),
     ...(payment === undefined ? {} : { payment }),
+    ...instructionsIn(order.payment),
   };
+  for (const path of misplacedInstructions(order.payment)) {
+    issues.addIssue({ code: "custom", path, message: "is for a payment that is due" });
+  }
   const problem = totalProblem(incoming, "request");
   if (problem === undefined) return incoming;
   issues.addIssue({ code: "custom", ...faultOfTotal(problem) });

@@ -53,6 +53,7 @@ export function orderDetailJson(order: OrderDetail) {
       paid_at: sourcePayment.paidAt,
     },
     further_payments: order.furtherPayments.map(paymentJson),
+    ...chargingJson(order),
     shortages: order.shortages.map(({ sku, missingQty }) => ({ sku, missing_qty: missingQty })),
     backordered: order.shortages.some(({ isWaiting }) => isWaiting),
     refunds: order.refunds.map((refund) => refundJson(refund, order.currency)),
@@ -77,6 +78,33 @@ export function orderDetailJson(order: OrderDetail) {
       refund_id: step.refundId,
       actor: step.actor,
       attempt: step.attempt,
+    })),
+  };
+}
+
+/** What an order is to be paid with, and what came of it so far. */
+function chargingJson({ instructions, action, attempts }: OrderDetail) {
+  return {
+    payment_instructions: instructions === null ? null : {
+      method_type: instructions.methodType,
+      method: instructions.method,
+      customer: instructions.customer,
+      description: instructions.description,
+      metadata: instructions.metadata,
+    },
+    payment_action: action === null ? null : { url: action.url, expires_at: action.expiresAt },
+    payment_attempts: attempts.map((attempt) => ({
+      kind: attempt.kind,
+      outcome: attempt.outcome,
+      provider: attempt.provider,
+      provider_ref: attempt.providerRef,
+      amount_cents: attempt.amountCents,
+      currency: attempt.currency,
+      refund_id: attempt.refundId,
+      says: attempt.says,
+      times: attempt.times,
+      first_at: attempt.firstAt,
+      last_at: attempt.lastAt,
     })),
   };
 }

@@ -17,8 +17,15 @@ import {
 } from "../../../services/place_orders.ts";
 import { inSpan, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
 import type { AppDeps } from "../../deps.ts";
-import { batcher } from "../../middleware/batcher.ts";
-import { type HeldKey, type KeyedAnswer, storeAnswers } from "../../middleware/idempotency.ts";
+import { batcher, type BatcherOptions } from "../../middleware/batcher.ts";
+import type { Caller } from "../../middleware/caller.ts";
+import {
+  type HeldKey,
+  type KeyedAnswer,
+  type OnceAnswer,
+  storeAnswers,
+  workOnce,
+} from "../../middleware/idempotency.ts";
 import { orderReceiptJson } from "./order_json.ts";
 import { isEngineAway } from "../../middleware/problem.ts";
 
@@ -31,16 +38,46 @@ const maxWaiting = 10_000;
 /** Longest time for one transaction and what follows from it, in milliseconds. */
 const maxMs = 10_000;
 
+/** Most items of them, unless one order alone has more: others wait while they are written. */
+const maxItems = 4_000;
+
+/** Items that count as one turn; most orders have no more. */
+const itemsToTurn = 10;
+
 /** An order that a request brings. */
 export interface RequestedOrder extends BroughtOrder {
+  /** Who takes turns with others: whoever brings it, or where nobody is asked who they are, the address that it comes from. */
+  from: string;
   /** What its sender may do, and so get to see. */
   scopes: readonly Scope[];
   /** Under which its answer is to be stored, if any. */
   key: HeldKey | null;
 }
 
+/** Takes an order of a request, once a key, and gives its answer. */
+export type TakeOrder = (
+  requested: { order: IncomingOrder; caller: Caller; address: string; key: string | undefined },
+) => Promise<OnceAnswer>;
+
+/** Makes the function that takes an order of a request. */
+export function orderTaker(deps: AppDeps): TakeOrder {
+  const placeOrder = orderPlacer(deps);
+  const once = workOnce(deps);
+  return ({ order, caller: { actor, name, scopes }, address, key }) =>
+    once({ owner: actor, key }, ["order", order], async (key) => {
+      const from = name === null ? address : actor;
+      const placed = await placeOrder({ order, actor, from, scopes, key });
+      if (placed.outcome === "conflict" || placed.outcome === "unknown_sku") {
+        throw refusalOf(placed, order, scopes);
+      }
+      const answer = newOrderAnswer(placed.order, scopes);
+      const isNew = placed.outcome === "new";
+      return { ...answer, status: isNew ? 202 : 200, stored: isNew };
+    });
+}
+
 /** Makes the function that places an order, together with others that come at the same time. */
-export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<PlacedOrder> {
+function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<PlacedOrder> {
   const place = (requested: readonly RequestedOrder[]): Promise<PlacedOrder[]> =>
     placeAndPublish(deps, requested, {
       inTransaction: (tx, inserted) =>
@@ -51,7 +88,15 @@ export function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promi
           ),
         ),
     });
-  const options = { maxInputs: maxOrders, maxWaiting, maxMs, concernsAll: isEngineAway };
+  const options: BatcherOptions<RequestedOrder> = {
+    maxInputs: maxOrders,
+    maxWeight: maxItems / itemsToTurn,
+    maxWaiting,
+    maxMs,
+    callerOf: ({ from }) => from,
+    weightOf: ({ order: { items } }) => Math.ceil(items.length / itemsToTurn),
+    concernsAll: isEngineAway,
+  };
   if (!tracing) return batcher(place, options);
   const placeTogether = batcher<RequestedOrder, PlacedOrder>(
     // The requests of a batch are many traces, of which none may have all the work below it.

@@ -34,6 +34,7 @@ import {
   takenBatch,
   takenOrder,
 } from "../description/examples.ts";
+import { addressOf } from "../../middleware/client_address.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { findChangedOrders, orderFinder } from "./find_orders.ts";
 import {
@@ -42,6 +43,8 @@ import {
   idempotencyHeaders,
   type KeyedAnswer,
   keyHolder,
+  keyOf,
+  respond,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
 import { batchLimits } from "./batch_body.ts";
@@ -53,13 +56,13 @@ import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { editAndTell } from "../../../services/edit_order.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
-import { newOrderAnswer, orderPlacer, refusalOf } from "./order_placer.ts";
+import type { TakeOrder } from "./order_placer.ts";
 
 /** `POST /orders`, `POST /orders/batch`, `GET /orders`, `GET` and `PUT /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
-export function orderRoutes(deps: AppDeps): Hono {
+export function orderRoutes(deps: AppDeps, takeOrder: TakeOrder): Hono {
   const app = new Hono();
   const answerOnce = idempotency(deps);
-  addPlace(app, deps, answerOnce);
+  addPlace(app, deps, takeOrder);
   addBatch(app, deps);
   addList(app, deps);
   addDetail(app, deps);
@@ -69,8 +72,7 @@ export function orderRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
-  const placeOrder = orderPlacer(deps);
+function addPlace(app: Hono, { config }: AppDeps, takeOrder: TakeOrder): void {
   app.post(
     "/orders",
     described({
@@ -101,18 +103,11 @@ function addPlace(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     checked("header", idempotencyHeaders),
     jsonBody(),
     checked("json", orderBody, amountDetail),
-    (c) => {
+    async (c) => {
       const order = c.req.valid("json");
-      const { actor, scopes } = c.get("caller");
-      return answerOnce(c, ["order", order], async (key) => {
-        const placed = await placeOrder({ order, actor, scopes, key });
-        if (placed.outcome === "conflict" || placed.outcome === "unknown_sku") {
-          throw refusalOf(placed, order, scopes);
-        }
-        const answer = newOrderAnswer(placed.order, scopes);
-        const isNew = placed.outcome === "new";
-        return { ...answer, status: isNew ? 202 : 200, stored: isNew };
-      });
+      const caller = c.get("caller");
+      const address = addressOf(c, config);
+      return respond(c, await takeOrder({ order, caller, address, key: keyOf(c).key }));
     },
   );
 }

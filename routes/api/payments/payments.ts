@@ -1,106 +1,127 @@
 /**
- * The payment provider's answers.
+ * The payment providers' answers.
  *
  * @module
  */
 
 import { type Context, Hono } from "hono";
-import { Webhook } from "standardwebhooks";
-import type { z } from "zod";
-import { WorkflowError } from "../../../domain/errors.ts";
+import { z } from "zod";
 import { takeCallback } from "../../../services/take_callback.ts";
+import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
+import { gatewaysOf } from "../../../streams/payments/gateways.ts";
+import type { ProviderEvent } from "../../../streams/payments/provider.ts";
+import { httpGatewayName } from "../../../streams/payments/providers/http.ts";
 import { takenAnswer } from "../description/answers.ts";
 import { callbackBody } from "./callback_body.ts";
 import { addressOf } from "../../middleware/client_address.ts";
+import { checked } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { callback, takenCallback } from "../description/examples.ts";
 import { httpProblem } from "../../middleware/problem.ts";
 
+const providerParam = z.object({
+  provider: z.string().max(32).meta({ description: "Its name, such as `http` or `stripe`" }),
+});
+
+/** What a provider sends is its own; who sent it is known by its signature. */
+const anyBody = z.record(z.string(), z.unknown());
+
 /**
- * `POST /payments/callback`: signed by the provider as Standard Webhooks has it, with one of `GATEWAY_SECRETS`
- * and a time that is at most five minutes off. Answered once the answer is in the `payments` stream; a crash
- * before that makes the provider send it again. So does 409, for a key that no order has: its row may have been lost,
- * and has the same key again as soon as the shop sends the order again.
+ * `POST /payments/callback/{provider}`: signed as each provider does it. `POST /payments/callback` is that of `http`:
+ * signed as Standard Webhooks has it, with one of `GATEWAY_SECRETS` and a time that is at most five minutes off.
+ *
+ * Answered once the answer is in the `payments` stream; a crash before that makes the provider send it again. So does
+ * 409, for a key that no order has: its row may have been lost, and has the same key again as soon as the shop sends the
+ * order again.
  */
 export function paymentRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const { config, log } = deps;
-  const webhooks = config.gatewaySecrets.map((secret) => new Webhook(secret));
+  const gateways = new Map(allGateways(gatewaysOf(deps.config)).map((one) => [one.name, one]));
+  const answers = {
+    202: { says: "It will be settled", schema: takenAnswer, example: takenCallback },
+  };
+  const problems = [401, 404, 408, 413, "charge_not_known", "invalid"] as const;
 
   app.post(
     "/payments/callback",
     described({
-      summary: "Takes the payment provider's answer to a charge",
+      summary: "Takes the answer of the payment provider `http` to a charge",
       description:
-        "Signed as Standard Webhooks; there only with GATEWAY=http. An id that was taken before " +
-        "is a duplicate and changes nothing.",
+        "Signed as Standard Webhooks; there only where the provider `http` is configured. An id that was taken " +
+        "before is a duplicate and changes nothing.",
       tag: "Operation",
       scopes: "signed",
       anyQuery: true,
-      answers: { 202: { says: "It will be settled", schema: takenAnswer, example: takenCallback } },
+      answers,
       body: { "application/json": { schema: callbackBody, example: callback } },
-      problems: [401, 404, 408, 413, "charge_not_known", "invalid"],
+      problems: [...problems],
     }),
-    async (c) => {
-      if (config.gateway !== "http") return c.notFound();
-      const text = await c.req.text();
-      const address = addressOf(c, config);
-      if (!isSigned(c, webhooks, text)) {
-        log.warn("callback refused", { request_id: c.get("requestId") as string, address });
-        return httpProblem(c, 401, "The signature is missing, wrong or too old");
-      }
-      const { type, data } = readBody(text);
-      const taken = await takeCallback(deps, {
-        id: c.req.header("webhook-id") ?? "",
-        outcome: type === "charge.succeeded" ? "succeeded" : "declined",
-        idempotencyKey: data.idempotency_key,
-        reference: data.reference,
-        amountCents: data.amount_cents,
-        currency: data.currency,
-        providerRef: data.id,
-        address,
-      });
-      return c.json({ duplicate: taken === "duplicate" }, 202);
-    },
+    (c) => take(c, deps, gateways.get(httpGatewayName)),
+  );
+
+  app.post(
+    "/payments/callback/:provider",
+    described({
+      summary: "Takes a payment provider's answer to a charge",
+      description:
+        "Signed as that provider does it; there only where it is configured. An id that was taken " +
+        "before is a duplicate and changes nothing; what nobody waits for is taken and forgotten.",
+      tag: "Operation",
+      scopes: "signed",
+      anyQuery: true,
+      answers,
+      body: { "application/json": { schema: anyBody, example: callback } },
+      problems: [...problems],
+    }),
+    checked("param", providerParam),
+    (c) => take(c, deps, gateways.get(c.req.valid("param").provider)),
   );
 
   return app;
 }
 
-function isSigned(c: Context, webhooks: readonly Webhook[], text: string): boolean {
-  return webhooks.some((webhook) => {
-    try {
-      webhook.verify(text, {
-        "webhook-id": c.req.header("webhook-id") ?? "",
-        "webhook-timestamp": c.req.header("webhook-timestamp") ?? "",
-        "webhook-signature": c.req.header("webhook-signature") ?? "",
-      }, { jsonParse: false });
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** @throws {WorkflowError} `invalid` */
-function readBody(text: string): z.infer<typeof callbackBody> {
-  const body = callbackBody.safeParse(parsed(text));
-  if (body.success) return body.data;
-  throw new WorkflowError(
-    "invalid",
-    "The callback is not one that is understood",
-    body.error.issues.map(({ path, message }) => ({
-      at: `#${path.map((part) => `/${String(part)}`).join("")}`,
-      detail: message,
-    })),
-  );
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+/** Takes a callback, once it is known whose word it is. */
+async function take(
+  c: Context,
+  deps: AppDeps,
+  gateway: Gateway | undefined,
+): Promise<Response> {
+  const { provider } = gateway ?? {};
+  if (provider?.readWebhook === undefined) return await c.notFound();
+  const text = await c.req.text();
+  const address = addressOf(c, deps.config);
+  const event = await provider.readWebhook({ header: (name) => c.req.header(name), text });
+  if (event === undefined) {
+    deps.log.warn("callback refused", { request_id: c.get("requestId") as string, address });
+    return httpProblem(c, 401, "The signature is missing, wrong or too old");
   }
+  const duplicate = await takeEvent(deps, provider.name, event, address);
+  return c.json({ duplicate }, 202);
+}
+
+/** @returns whether it was taken before */
+async function takeEvent(
+  deps: AppDeps,
+  provider: string,
+  event: ProviderEvent,
+  address: string,
+): Promise<boolean> {
+  if (event.kind === "other") return false;
+  const { charge, id } = event;
+  // Nothing has come of it yet that anybody could settle.
+  if (charge.state !== "succeeded" && charge.state !== "declined") return false;
+  const taken = await takeCallback(deps, {
+    provider,
+    id,
+    outcome: charge.state,
+    idempotencyKey: charge.key,
+    reference: charge.reference,
+    amountCents: charge.amountCents,
+    currency: charge.currency,
+    providerRef: charge.ref,
+    says: charge.code,
+    address,
+  });
+  return taken === "duplicate";
 }

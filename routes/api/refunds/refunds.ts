@@ -20,7 +20,7 @@ import {
 import { refundAnswer, refundListAnswer } from "../description/answers.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
-import type { AppDeps } from "../../deps.ts";
+import { type AppDeps, readsOf } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { refundFilterOf } from "./refund_filter.ts";
 import {
@@ -85,7 +85,13 @@ function refundRequester(
             }),
           ),
       }),
-    { maxInputs: maxRequests, maxWaiting, maxMs, concernsAll: isEngineAway },
+    {
+      maxInputs: maxRequests,
+      maxWaiting,
+      maxMs,
+      callerOf: ({ operator: { actor } }) => actor,
+      concernsAll: isEngineAway,
+    },
   );
 }
 
@@ -173,7 +179,6 @@ function addListOfOrder(app: Hono, { db }: AppDeps): void {
 }
 
 function addList(app: Hono, deps: AppDeps): void {
-  const { db } = deps;
   app.get(
     "/refunds",
     described({
@@ -190,9 +195,11 @@ function addList(app: Hono, deps: AppDeps): void {
       const { limit = pageLimits.fallback, cursor, ...query } = c.req.valid("query");
       const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
       const filter = refundFilterOf(deps, query);
-      const { refunds, nextBeforeId } = await listRefunds(db, filter, { beforeId, limit });
-      const ofParts = refunds.filter(({ itemized }) => itemized).map(({ id }) => id);
-      const contents = await readRefundContents(db, ofParts);
+      const { refunds, nextBeforeId, contents } = await readsOf(deps)(async (db) => {
+        const found = await listRefunds(db, filter, { beforeId, limit });
+        const ofParts = found.refunds.filter(({ itemized }) => itemized).map(({ id }) => id);
+        return { ...found, contents: await readRefundContents(db, ofParts) };
+      });
       return c.json({
         data: refunds.map((refund) => ({
           ...listedRefundJson(refund),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { csvLine, delimitedLine } from "../../../domain/import/csv_text.ts";
-import { erasedIn } from "../../../domain/customer/erased_row.ts";
+import { isErasedRow, namesIn } from "../../../domain/customer/erased_row.ts";
 import {
   customerDigest,
   erasedContentHash,
@@ -83,11 +83,30 @@ Deno.test("rejectsWithout() takes out just the rows that name a person, whatever
   );
 });
 
-Deno.test("erasedIn() has the ids of columns of customers, and a guest's for every address", () => {
+Deno.test("namesIn() has the texts of columns of customers, and a guest for every address", () => {
   assert.deepEqual(
-    erasedIn(["order", "customer_id", "mail"], ["C-1", " C-17 ", "Ann@Example.com"]),
-    ["C-17", "guest:ann@example.com"],
+    namesIn(["order", "customer_id", "mail"], ["C-1", " C-17 ", "Ann@Example.com"]),
+    {
+      ids: ["C-17"],
+      addresses: [{ email: "ann@example.com", guestId: "guest:ann@example.com" }],
+    },
   );
+});
+
+Deno.test("isErasedRow() leaves a row alone that shares an address, where its own customer is known by it", () => {
+  const columns = ["order", "customer_id", "mail", "copy_to"];
+  const erased = new Set(["C-17", "guest:ann@example.com", "guest:bo@example.com"]);
+  const known = new Map([["C-9", { email: "Ann@example.com" }], ["C-8", {
+    email: "x@example.com",
+  }]]);
+  const isErased = (...fields: string[]) => isErasedRow(namesIn(columns, fields), erased, known);
+  assert.equal(isErased("1", "C-9", "ANN@example.com"), false);
+  assert.equal(isErased("1", "C-10", "nobody@example.com"), false);
+  assert.equal(isErased("1", "C-17", ""), true, "their own id");
+  assert.equal(isErased("1", "", "ann@example.com"), true, "a guest is the address");
+  assert.equal(isErased("1", "C-8", "ann@example.com"), true, "known by another address");
+  assert.equal(isErased("1", "C-10", "ann@example.com"), true, "not known");
+  assert.equal(isErased("1", "C-9", "ann@example.com", "bo@example.com"), true, "somebody besides");
 });
 
 Deno.test("digests depend on the installation, on the secret and on what they are of", () => {

@@ -1,14 +1,30 @@
 import assert from "node:assert/strict";
 import {
-  type DatabaseMarks,
-  describeLoss,
+  describeLosses,
   findLoss,
   floorsAfter,
+  gapsOfLoss,
+  type HeardMarks,
+  judgeDatabase,
+  type OwnMarks,
+  type RecordedLoss,
+  tickAfter,
+  withGaps,
 } from "../../../domain/operation/database_age.ts";
 
-function marks(ticks: number, orders: number, refunds: number, steps: number): DatabaseMarks {
+function marks(
+  ticks: number,
+  orders: number,
+  refunds: number,
+  steps: number,
+): OwnMarks & HeardMarks {
   return {
     ticks,
+    tickName: `tick ${ticks}`,
+    nameOfHeard: null,
+    oldestTick: 1,
+    installation: "shop",
+    gaps: {},
     tickedAt: `2026-01-05 10:00:${String(ticks).padStart(2, "0")}.000000`,
     numbers: { orders, refunds, order_events: steps, customers: 10 },
   };
@@ -48,16 +64,89 @@ Deno.test("floorsAfter() leaves out every number that anybody may know", () => {
   ]);
 });
 
-Deno.test("describeLoss() says from when to when, how much, and what to do", () => {
-  assert.equal(
-    describeLoss({
-      foundAt: "2026-01-05T11:00:00.000000Z",
-      lostFrom: "2026-01-05T10:00:00.000000Z",
-      lostUntil: "2026-01-05T10:59:58.000000Z",
-      ordersLost: 12,
-      refundsLost: 1,
-    }),
-    "what was committed from 2026-01-05T10:00:00Z to 2026-01-05T10:59:58Z is gone, up to 12 orders and " +
-      "1 refund: have shops send their orders again, import files again",
+const loss: RecordedLoss = {
+  id: 1,
+  foundAt: "2026-01-05T11:00:00.000000Z",
+  lostFrom: "2026-01-05T10:00:00.000000Z",
+  lostUntil: "2026-01-05T10:59:58.000000Z",
+  ordersLost: 12,
+  numbersLost: 12,
+  refundsLost: 1,
+  stepsLost: 40,
+  reconciledAt: null,
+  reconciledBy: null,
+  note: null,
+};
+
+Deno.test("describeLosses() says from when to when, how much, and what to do", () => {
+  const todo =
+    ": have shops send their orders again, import files again, hold the provider's report against the books, " +
+    "then say that it is reconciled";
+  const told = "12 acknowledged orders and 1 refund were lost between 2026-01-05T10:00:00Z and " +
+    "2026-01-05T10:59:58Z, with 40 steps of timelines";
+  assert.equal(describeLosses([loss]), told + todo);
+  assert.equal(describeLosses([loss, loss, loss]), `${told}; 2 losses more${todo}`);
+  assert.match(
+    describeLosses([{ ...loss, numbersLost: 14 }]),
+    /^12 acknowledged orders \(of 14 numbers\) and 1 refund were/,
   );
+});
+
+const judged = (own: Partial<OwnMarks>, heard: Partial<HeardMarks>, names: string[] = []) => {
+  const found = judgeDatabase(
+    { ...marks(5, 100, 10, 1_000), ...own },
+    { ...marks(5, 100, 10, 1_000), ...heard },
+    names,
+  );
+  return found.kind === "other" ? found.why : found.kind;
+};
+
+Deno.test("judgeDatabase() tells a database that is behind from one that went another way", () => {
+  const same = { nameOfHeard: "tick 5" };
+  assert.equal(judged(same, {}), "current");
+  assert.equal(judged({ ...marks(9, 200, 20, 2_000), ...same }, {}), "current");
+  assert.equal(judged(same, marks(6, 100, 10, 1_000), ["tick 5"]), "older");
+  assert.equal(judged(same, marks(5, 101, 10, 1_000), ["tick 5"]), "older");
+  // By what it calls the tick that both count, however far it is.
+  assert.equal(judged({ nameOfHeard: "mine" }, {}), "fork");
+  assert.equal(judged({ ...marks(9, 200, 20, 2_000), nameOfHeard: "mine" }, {}), "fork");
+  assert.equal(judged({ nameOfHeard: "mine" }, marks(5, 101, 10, 1_000)), "fork");
+  // By what Redis calls its last one.
+  assert.equal(judged({}, marks(6, 100, 10, 1_000), ["theirs"]), "fork");
+  assert.equal(judged({}, marks(6, 100, 10, 1_000), []), "older", "too long ago to tell");
+  assert.equal(judged({}, { ...marks(6, 0, 0, 0), gaps: { ticks: [[4, 5]] } }), "fork");
+  assert.equal(judged({}, { ...marks(6, 0, 0, 0), gaps: { ticks: [[5, 6]] } }), "older");
+});
+
+Deno.test("judgeDatabase() knows another installation, and what cannot be told", () => {
+  assert.equal(judged({ installation: "other" }, {}), "installation");
+  assert.equal(judged({ installation: null }, {}), "installation");
+  assert.equal(
+    judged({ installation: "other" }, { installation: null, tickName: null }),
+    "current",
+  );
+  // Redis is the one that went back: behind a loss that the database knows of, or very far.
+  const far = marks(2_000_000, 200, 20, 2_000);
+  assert.equal(judged(far, {}), "older");
+  assert.equal(judged({ ...far, oldestTick: 900 }, {}), "current");
+  assert.equal(judged({ ...far, oldestTick: null }, {}), "current");
+  // A version before ticks without names.
+  assert.equal(judged({ tickName: null, oldestTick: null }, {}), "current");
+  assert.equal(judged({}, { tickName: null }), "current");
+});
+
+Deno.test("gapsOfLoss() leaves out what lies between the database and its new numbers", () => {
+  const [books, heard] = [marks(5, 100, 10, 1_000), marks(6, 300, 12, 900)];
+  const tables = ["orders", "refunds", "order_events"];
+  const floors = floorsAfter(findLoss(books, heard)!, books, heard, tables);
+  const gaps = gapsOfLoss(books, floors, tickAfter(books, heard));
+  assert.deepEqual(gaps, {
+    ticks: [5, 1_000_005],
+    orders: [100, 1_000_300],
+    refunds: [10, 1_000_012],
+    order_events: [1_000, 1_001_000],
+  });
+  const all = withGaps({ orders: [[3, 7]] }, gaps);
+  assert.deepEqual(all.orders, [[3, 7], [100, 1_000_300]]);
+  assert.deepEqual(all.refunds, [[10, 1_000_012]]);
 });

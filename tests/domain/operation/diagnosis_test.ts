@@ -9,6 +9,7 @@ import {
 const database = {
   flushLogAtCommit: 1,
   syncBinlog: 1,
+  logsStatements: false,
   charset: "utf8mb4",
   maxConnections: 151,
   maxPacketBytes: 64 * 1_048_576,
@@ -37,14 +38,16 @@ Deno.test("judgeVersion() knows the oldest version of each engine", () => {
 Deno.test("judgeDatabase() finds nothing in a sound server and each fault in one that is not", () => {
   const levels = (facts: Partial<typeof database> | { syncBinlog: null }, connections = 10) =>
     judgeDatabase({ ...database, ...facts }, connections).map(({ level }) => level).join(" ");
-  assert.equal(levels({}), "ok ok ok ok ok");
-  assert.equal(levels({ syncBinlog: null }), "ok ok ok ok ok");
-  assert.equal(levels({ flushLogAtCommit: 2 }), "warning ok ok ok ok");
-  assert.equal(levels({ syncBinlog: 0 }), "warning ok ok ok ok");
-  assert.equal(levels({ charset: "latin1" }), "ok warning ok ok ok");
-  assert.equal(levels({}, 142), "ok ok problem ok ok");
-  assert.equal(levels({ maxPacketBytes: 1_048_576 }), "ok ok ok problem ok");
-  assert.equal(levels({ bufferPoolBytes: 134_217_728 }), "ok ok ok ok warning");
+  assert.equal(levels({}), "ok ok ok ok ok ok");
+  assert.equal(levels({ syncBinlog: null }), "ok ok ok ok ok ok");
+  assert.equal(levels({ flushLogAtCommit: 2 }), "warning ok ok ok ok ok");
+  assert.equal(levels({ syncBinlog: 0 }), "warning ok ok ok ok ok");
+  assert.equal(levels({ charset: "latin1" }), "ok ok warning ok ok ok");
+  assert.equal(levels({}, 142), "ok ok ok problem ok ok");
+  assert.equal(levels({ logsStatements: true }), "ok problem ok ok ok ok");
+  assert.equal(levels({ maxPacketBytes: 1_048_576 }), "ok ok ok ok warning ok");
+  assert.equal(levels({ maxPacketBytes: 524_288 }), "ok ok ok ok problem ok");
+  assert.equal(levels({ bufferPoolBytes: 134_217_728 }), "ok ok ok ok ok warning");
 });
 
 Deno.test("judgeRedis() insists on noeviction and, in a cluster, on a hash tag", () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { HTTPException } from "hono/http-exception";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { batcher, type BatcherOptions } from "../../../routes/middleware/batcher.ts";
 
@@ -113,6 +114,59 @@ Deno.test("batcher() turns calls away when too many wait", async () => {
   );
   release();
   assert.deepEqual(await Promise.all(calls), ["A", "B", "C"]);
+});
+
+Deno.test("batcher() lets callers take turns, whoever came first", async () => {
+  const { work, batches, release } = slowFirstBatch(shout);
+  const call = batcher(work, { ...options, maxInputs: 3, callerOf: (input) => input[0]! });
+  const calls = ["a", "a1", "a2", "a3", "a4", "b1", "c1"].map(call);
+  release();
+  await Promise.all(calls);
+  assert.deepEqual(batches, [["a"], ["a1", "b1", "c1"], ["a2", "a3", "a4"]]);
+});
+
+Deno.test("batcher() answers 429 to a caller who has half of the places, and takes from the others", async () => {
+  const { work, release } = slowFirstBatch(shout);
+  const call = batcher(work, { ...options, maxWaiting: 4, callerOf: (input) => input[0]! });
+  const calls = ["a", "a1", "a2"].map(call);
+  await assert.rejects(
+    call("a3"),
+    (error) => error instanceof HTTPException && error.status === 429,
+  );
+  calls.push(call("b1"));
+  release();
+  assert.deepEqual(await Promise.all(calls), ["A", "A1", "A2", "B1"]);
+});
+
+Deno.test("batcher() turns away the last call of whoever has most for one of a caller who has less", async () => {
+  const { work, release } = slowFirstBatch(shout);
+  const call = batcher(work, { ...options, maxWaiting: 4, callerOf: (input) => input[0]! });
+  const calls = Promise.allSettled(["x", "a1", "a2", "b1", "b2", "c1"].map(call));
+  release();
+  const results = (await calls).map(({ status }) => status);
+  assert.deepEqual(results.filter((status) => status === "rejected").length, 1);
+  assert.equal(results.at(-1), "fulfilled", "the one who has least");
+});
+
+Deno.test("batcher() lets two halves of a large crowd follow each other", async () => {
+  const { work, batches, release } = slowFirstBatch(shout);
+  const call = batcher(work, { ...options, gatherMs: 500 });
+  const crowd = Array.from({ length: 40 }, (_, number) => `caller ${number}`);
+  const comeAgain = async (name: string, turn: number) => {
+    await call(name);
+    for (let steps = 0; steps < turn; steps++) await new Promise(setImmediate);
+    return await call(`${name}, again`);
+  };
+  const first = call("first");
+  const calls = crowd.map(comeAgain);
+  release();
+  while (batches.length < 3) await new Promise(setImmediate);
+  const [, whole, half] = batches.map(({ length }) => length);
+  assert.equal(whole, 40);
+  assert.ok(half! >= 20 && half! < 40, `${half} of 40`);
+  // So many that nobody is waited for any more.
+  const more = Array.from({ length: 100 }, (_, number) => call(`more ${number}`));
+  await Promise.all([first, ...calls, ...more]);
 });
 
 Deno.test("batcher() gives up a batch that hangs and goes on with the next", async () => {

@@ -25,7 +25,7 @@ async function operations(): Promise<{ method: string; path: string; names: stri
 }
 
 /** They answer the same whatever is added to their addresses. */
-const open = ["/livez", "/readyz", "/metrics", "/payments/callback"];
+const open = ["/livez", "/readyz", "/metrics", "/payments/callback", "/payments/callback/1"];
 
 Deno.test("every route refuses query parameters that it does not know, and names the nearest one", async () => {
   const all = await operations();

@@ -146,14 +146,13 @@ const causes: Cause[] = [
     alert: "database_older",
     severity: "critical",
     detail:
-      /^what was committed from 2025-03-01T11:00:00Z to 2025-03-01T11:30:00Z is gone, up to 2 orders and 1 /,
+      /^2 acknowledged orders and 1 refund were lost between 2025-03-01T11:00:00Z and 2025-03-01T11:30:00Z, /,
     begin: ({ db }) =>
       db.run(
         `insert into books_losses (lost_from, lost_until, orders_lost, refunds_lost, steps_lost)
         values ('2025-03-01 11:00:00', '2025-03-01 11:30:00', 2, 1, 9)`,
       ),
-    end: ({ db }) =>
-      db.run("update books_losses set created_at = current_timestamp(6) - interval 25 hour"),
+    end: ({ db }) => db.run("update books_losses set reconciled_at = current_timestamp(6)"),
   },
   {
     alert: "overdue_reservations",

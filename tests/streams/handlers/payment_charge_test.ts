@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
-import {
-  type Gateway,
-  type GatewayRequest,
-  simulatedGateway,
-} from "../../../streams/payments/gateway.ts";
+import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { type Enqueued, publish } from "../../../streams/workflow/publish.ts";
 import {
   anOrder,

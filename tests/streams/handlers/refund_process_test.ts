@@ -3,11 +3,8 @@ import { cancelOrder } from "../../../services/cancel_order.ts";
 import { requestRefund, requestRefunds } from "../../../services/request_refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import {
-  type Gateway,
-  type GatewayRequest,
-  simulatedGateway,
-} from "../../../streams/payments/gateway.ts";
+import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";

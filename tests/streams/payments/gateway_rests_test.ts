@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { httpGateway } from "../../../streams/payments/http_gateway.ts";
+import { httpGateway } from "../../../streams/payments/providers/http.ts";
 import { listen } from "../../provider.ts";
 
 Deno.test("httpGateway() goes on charging with a token that may not refund", async () => {

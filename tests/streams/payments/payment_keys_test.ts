@@ -579,7 +579,7 @@ Deno.test("a provider's name that the version before has misread is repaired whi
     const misread = () =>
       flow.rows("update payments set provider = 'http/charge_33b22d9163bbd2e0c9de'");
     await misread();
-    await refuseUnknownProviders({ config: { gateway: "http" }, db: flow.db });
+    await refuseUnknownProviders({ config: { gateway: "http", furtherGateways: [] }, db: flow.db });
     assert.deepEqual(await providers(), ["http"]);
     await misread();
     await flow.redis.zadd(flow.keys.alive("payments"), Date.now(), "shop.example:7:0123abcd");

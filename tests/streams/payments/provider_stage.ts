@@ -12,7 +12,7 @@ import {
   type ProviderOptions,
 } from "../../../commands/payment_provider.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
-import { httpGateway } from "../../../streams/payments/http_gateway.ts";
+import { httpGateway } from "../../../streams/payments/providers/http.ts";
 import { calmProvider } from "../../provider.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue } from "../consistent.ts";

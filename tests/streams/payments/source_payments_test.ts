@@ -2,11 +2,8 @@ import assert from "node:assert/strict";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
-import {
-  type Gateway,
-  type GatewayRequest,
-  simulatedGateway,
-} from "../../../streams/payments/gateway.ts";
+import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { recover, sweepOrphans } from "../../../streams/recovery/recover.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

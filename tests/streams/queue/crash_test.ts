@@ -10,7 +10,7 @@ import type { Lane } from "../../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import type { WorkflowTypes } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";

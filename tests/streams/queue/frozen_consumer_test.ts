@@ -5,7 +5,7 @@ import type { Group } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import type { Gateway, GatewayRequest, StillOurs } from "../../../streams/payments/gateway.ts";
-import { httpGateway } from "../../../streams/payments/http_gateway.ts";
+import { httpGateway } from "../../../streams/payments/providers/http.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { listen, type Provided, settleAll, until, withProvider } from "../../provider.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
@@ -33,8 +33,10 @@ function freezing(
     };
   const own: Gateway = {
     ...gateway,
-    charge: (requests, stillOurs) => gateway.charge(requests, standStill(stillOurs)),
-    refund: (requests, stillOurs) => gateway.refund(requests, standStill(stillOurs)),
+    charge: (requests, asking = {}) =>
+      gateway.charge(requests, { ...asking, stillOurs: standStill(asking.stillOurs) }),
+    refund: (requests, asking = {}) =>
+      gateway.refund(requests, { ...asking, stillOurs: standStill(asking.stillOurs) }),
   };
   const consumer = makeConsumer({ ...flow, gateway: own, consumer: "frozen" }, {
     group,
@@ -219,11 +221,14 @@ Deno.test("a consumer that stood still gives nothing back twice", () =>
     const asked: string[] = [];
     const noting: Gateway = {
       ...gateway,
-      refund: (requests, stillOurs) =>
-        gateway.refund(requests, async (request) => {
-          const ours = await stillOurs!(request);
-          if (ours) asked.push(request.reference);
-          return ours;
+      refund: (requests, asking) =>
+        gateway.refund(requests, {
+          ...asking,
+          stillOurs: async (request) => {
+            const ours = await asking!.stillOurs!(request);
+            if (ours) asked.push(request.reference);
+            return ours;
+          },
         }),
     };
     const { consumer, frozen, wake } = freezing(flow, "refunds", noting, {

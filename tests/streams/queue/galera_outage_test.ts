@@ -1,21 +1,17 @@
 import assert from "node:assert/strict";
-import { findGalera } from "../../../tools/engines/galera.ts";
 import { freePort } from "../../../tools/engines/free_port.ts";
+import { galera } from "../../galera_cluster.ts";
 import { assertOutage, refusalOf, withServer } from "./outage_bench.ts";
 
-const isMysql = Deno.env.get("TEST_ENGINE") === "mysql";
-
-const galera = isMysql ? undefined : await findGalera();
-
 Deno.test({
-  name: "a node of Galera that is not ready (1047) is an outage until it is",
-  // The package galera-4 can't be had, or this is MySQL.
-  ignore: galera === undefined,
+  name: "a node of Galera that is not ready (1047) is an outage until it is" +
+    (galera.path === undefined ? ` (skipped: ${galera.why})` : ""),
+  ignore: galera.path === undefined,
   fn: async () => {
     const port = await freePort();
     const extra = [
       "--wsrep-on=ON",
-      `--wsrep-provider=${galera}`,
+      `--wsrep-provider=${galera.path}`,
       "--wsrep-cluster-address=gcomm://",
       "--wsrep-new-cluster",
       "--binlog-format=ROW",

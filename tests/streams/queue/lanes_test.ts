@@ -5,7 +5,7 @@ import { groups } from "../../../domain/messages/messages.ts";
 import { type Lane, lanes } from "../../../domain/messages/lane.ts";
 import { parseConfig } from "../../../config/config.ts";
 import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { consume, consumeOnce } from "../../../streams/queue/consumer.ts";
 import { maxLiveBatch } from "../../../streams/queue/batch_size.ts";
 import { removeConsumers } from "../../../streams/queue/remove_consumers.ts";

@@ -7,7 +7,7 @@ import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
 import { type Answer, ask, openApi, orderBodyOf } from "../../routes/api.ts";
 import { anOrder } from "../../workflow.ts";

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { decideAlert } from "../../../domain/operation/alerts.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import type { ConsumerOptions } from "../../../streams/workflow/consumer.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { countRequest } from "../../../streams/redis/rate_limit.ts";

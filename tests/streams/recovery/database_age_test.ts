@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import type { OrderMessage } from "../../../domain/messages/messages.ts";
 import { keepDatabase, type KeptDatabase } from "../../../tools/chaos/harness/older_database.ts";
 import { addOrderEvents } from "../../../db/orders/timelines.ts";
-import { readLatestLoss } from "../../../db/recovery/database_marks.ts";
+import { listLost, listOpenLosses } from "../../../db/recovery/database_losses.ts";
 import { listDeadLetters } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
+import { groups } from "../../../domain/messages/messages.ts";
+import { LeftDatabaseError } from "../../../domain/operation/left_database.ts";
+import type { DatabaseLoss } from "../../../domain/operation/database_age.ts";
 import {
   databaseNoter,
   lookAtDatabase,
@@ -12,7 +15,7 @@ import {
 } from "../../../streams/recovery/database_age.ts";
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { shareOut } from "../queue/share_out.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
@@ -30,8 +33,15 @@ import { anOrder } from "../../workflow.ts";
 async function marked(flow: SettledWorkflow): Promise<KeptDatabase> {
   await ensureRecovered(flow);
   await databaseNoter(flow)();
-  assert.equal(await lookAtDatabase(flow, flow.db), null);
+  assert.equal((await lookAtDatabase(flow, flow.db)).kind, "current");
   return await keepDatabase(flow.test.databaseUrl);
+}
+
+/** What the database lacks right now. */
+async function lossOf(flow: SettledWorkflow): Promise<DatabaseLoss> {
+  const judged = await lookAtDatabase(flow, flow.db);
+  assert.ok(judged.kind === "older", judged.kind);
+  return judged.loss;
 }
 
 const item = [{ sku: "a", qty: 1 }];
@@ -52,13 +62,13 @@ Deno.test("books that are as new as what was published are left alone", () =>
     await marked(flow);
     await flow.add([anOrder("next", item)]);
     await flow.drain();
-    assert.equal(await lookAtDatabase(flow, flow.db), null);
+    assert.equal((await lookAtDatabase(flow, flow.db)).kind, "current");
     assert.equal(await ensureRecovered(flow), null);
     const heard = await readHeard(flow);
     const [row] = await flow.rows("select max(id) as id from order_events");
     assert.ok(heard.numbers.order_events > 0 && heard.numbers.order_events <= Number(row!.id));
     await guardDatabase(flow);
-    assert.equal(await readLatestLoss(flow.db, 24), null);
+    assert.deepEqual(await listOpenLosses(flow.db, 1), []);
   }));
 
 Deno.test("a restored dump is noticed at the start, and nothing of it needs a hand", () =>
@@ -96,8 +106,12 @@ Deno.test("a restored dump is noticed at the start, and nothing of it needs a ha
     await publish(flow, [{ message: newRefund }]);
     await flow.drain();
     await proven(flow);
-    const loss = await readLatestLoss(flow.db, 24);
-    assert.ok(loss !== null && loss.lostUntil !== null && loss.lostFrom <= loss.lostUntil);
+    const [loss] = await listOpenLosses(flow.db, 10);
+    assert.ok(loss!.lostUntil !== null && loss!.lostFrom <= loss!.lostUntil);
+    assert.deepEqual(await listLost(flow.db, loss!.id, "order", 10), [
+      paid!.orderId,
+      waiting!.orderId,
+    ]);
   }));
 
 Deno.test("messages about lost orders never reach the orders that come after them", () =>
@@ -136,8 +150,8 @@ Deno.test("a failover that lost updates only is noticed by the steps that were c
     await kept.putBack();
     assert.equal((await flow.order(order!.orderId!)).status, "RESERVED");
 
-    const loss = await lookAtDatabase(flow, flow.db);
-    assert.deepEqual([loss?.lost.orders, loss!.lost.order_events > 0], [0, true]);
+    const loss = await lossOf(flow);
+    assert.deepEqual([loss.lost.orders, loss.lost.order_events > 0], [0, true]);
     await ensureRecovered(flow);
     await flow.drain();
     assert.equal((await flow.order(order!.orderId!)).status, "PAID");
@@ -153,11 +167,11 @@ Deno.test("a database that lost what Redis never heard of is noticed by its tick
     const note = databaseNoter(flow);
     await note();
     await kept.putBack();
-    const loss = await lookAtDatabase(flow, flow.db);
-    assert.deepEqual(loss?.lost, { orders: 0, refunds: 0, order_events: 0 });
-    assert.ok(loss!.lostUntil! > loss!.lostFrom);
+    const loss = await lossOf(flow);
+    assert.deepEqual(loss.lost, { orders: 0, refunds: 0, order_events: 0 });
+    assert.ok(loss.lostUntil! > loss.lostFrom);
     await ensureRecovered(flow);
-    assert.equal(await lookAtDatabase(flow, flow.db), null);
+    assert.equal((await lookAtDatabase(flow, flow.db)).kind, "current");
     await proven(flow);
   }));
 
@@ -255,7 +269,14 @@ Deno.test("a stop at any moment of making books good leaves the rest to the next
     const [order] = await flow.add([anOrder("o", item)]);
     await flow.turn("orders");
     await kept.putBack();
-    for (const stopAt of ["alter table", "insert into books_losses", "force index"]) {
+    for (
+      const stopAt of [
+        "alter table",
+        "insert into books_losses",
+        "insert into books_gaps",
+        "force index",
+      ]
+    ) {
       const stopping = (db: typeof flow.db): typeof flow.db => {
         const wrap = <T extends object>(target: T): T =>
           new Proxy(target, {
@@ -327,15 +348,19 @@ Deno.test("a message about an order that was lost is dropped, one about an order
     await ensureRecovered(flow);
     // Whoever committed the order publishes it only now.
     const about = { orderId: lost!.orderId!, amountCents: 100, currency: "EUR" };
-    await publish(flow, [
-      { message: { type: "order.reserve", ...about } },
-      { message: { type: "payment.charge", ...about } },
-      { message: { type: "notify.order", ...about } },
+    const late = [
+      { message: { type: "order.reserve" as const, ...about } },
+      { message: { type: "payment.charge" as const, ...about } },
+      { message: { type: "notify.order" as const, ...about } },
       { message: refund },
-    ], { committed: true });
+    ];
+    await assert.rejects(publish(flow, late, { committed: true }), LeftDatabaseError);
+    for (const group of groups) assert.equal(await flow.redis.xlen(flow.keys.stream(group)), 0);
+    // A version before says nothing of what it has committed.
+    await publish(flow, late);
     await flow.drain();
     await proven(flow);
-    assert.equal(await lookAtDatabase(flow, flow.db), null);
+    assert.equal((await lookAtDatabase(flow, flow.db)).kind, "current");
     assert.equal((await flow.redis.hgetall(flow.keys.weights("orders"))).EUR ?? "0", "0");
 
     const never = { orderId: 9_000_000, amountCents: 100, currency: "EUR" };

@@ -1,71 +1,12 @@
 import { Redis } from "ioredis";
 import assert from "node:assert/strict";
 import { startProxy, withPort } from "../../../tools/chaos/harness/proxy.ts";
-import { openDatabase } from "../../../db/connection/database.ts";
 import { isReplica } from "../../../streams/redis/redis_away.ts";
 import { openBlockingRedis, openRedis } from "../../../streams/redis/redis.ts";
-import { runConsumers } from "../../../streams/run_consumers.ts";
-import { makeApp } from "../../../routes/app.ts";
 import { ownRedis } from "../../own_engines.ts";
-import { type Api, ask, openApi, orderBodyOf } from "../../routes/api.ts";
+import { ask } from "../../routes/api.ts";
 import type { TestContext } from "../../support.ts";
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** Asks again and again, for so many milliseconds at the most. */
-async function until(what: string, maxMs: number, isTrue: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + maxMs;
-  while (!await isTrue()) {
-    assert.ok(performance.now() < deadline, `${what} within ${maxMs} ms`);
-    await pause(20);
-  }
-}
-
-/** The API and all consumers of a process, on a Redis and a database behind addresses of their own. */
-async function withProcess(
-  urlsOf: (test: TestContext) => { redis: string; database?: string },
-  work: (api: Api) => Promise<void>,
-): Promise<void> {
-  const api = await openApi("redis_moves", { GATEWAY_DELAY_MS: "10" });
-  const { redis: redisUrl, database: databaseUrl = api.test.databaseUrl } = urlsOf(api.test);
-  const config = { ...api.deps.config, databaseUrl, redisUrl };
-  const redis = await openRedis(redisUrl);
-  const db = await openDatabase(databaseUrl);
-  // The proof would repair what is lost, in a process that has just begun.
-  await redis.set(api.deps.keys.verificationRest, "1", "PX", 600_000);
-  const stop = new AbortController();
-  const deps = { ...api.deps, config, redis, db, stopping: stop.signal };
-  const consumers = runConsumers(
-    { ...deps, config },
-    { groups: [], batchSize: 20, drain: false },
-    stop.signal,
-  );
-  try {
-    await work({ ...api, deps, app: makeApp(deps) });
-  } finally {
-    stop.abort();
-    await consumers.catch(() => {});
-    redis.disconnect();
-    await db.close();
-    await api.close();
-  }
-}
-
-const post = async (api: Api, name: string): Promise<number> =>
-  (await ask(api, "POST", "/orders", { ...orderBodyOf(), external_order_id: name })).status;
-
-/** Orders that have not come to their end, past whatever stands between. */
-async function unsettled(api: Api): Promise<number> {
-  const db = await openDatabase(api.test.databaseUrl, { connections: 1 });
-  try {
-    const [row] = await db.query(
-      "select count(*) as open from orders where status not in ('PAID', 'FAILED')",
-    );
-    return Number(row!.open);
-  } finally {
-    await db.close();
-  }
-}
+import { pause, post, unsettled, until, withProcess } from "./running_process.ts";
 
 Deno.test("connections follow a master that has become a replica to its successor", async () => {
   await using first = await ownRedis();

@@ -466,11 +466,11 @@ Deno.test("the highest numbers in use are those of both places", async () => {
     await age(flow);
     await addLatest(flow);
     const tables = await listNumberedTables(flow.db);
-    const { numbers } = await readDatabaseMarks(flow.db, tables);
+    const { numbers } = await readDatabaseMarks(flow.db, 0, tables);
     await archiveAll(flow);
     // As where nothing else is left, not even the order of the latest step.
     await flow.rows("delete from payments");
-    const after = await readDatabaseMarks(flow.db, tables);
+    const after = await readDatabaseMarks(flow.db, 0, tables);
     assert.equal(after.numbers.payments, (numbers.payments ?? 0) - 1);
     assert.equal(after.numbers.order_items, numbers.order_items);
   } finally {

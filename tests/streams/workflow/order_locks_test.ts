@@ -3,7 +3,7 @@ import { type Database, openDatabase, type Queryable } from "../../../db/connect
 import { isLockTimeout } from "../../../db/connection/faults.ts";
 import type { Group, Message } from "../../../domain/messages/messages.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
-import { simulatedGateway } from "../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

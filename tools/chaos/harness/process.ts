@@ -61,6 +61,8 @@ export interface TaskOptions {
   clockOffsetMs?: number;
   /** The folder of another version of the product, with a slash at its end; default this one's. */
   dir?: string;
+  /** The words before its command, by which it runs on another host; default none. */
+  enter?: readonly string[];
 }
 
 /** Starts a task of deno.json with arguments added. */
@@ -71,8 +73,13 @@ export async function startTask(
   options: TaskOptions = {},
 ): Promise<Process> {
   const startedAt = performance.now();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...await argumentsOf(task, options), ...args],
+  const [command, ...words] = [
+    ...options.enter ?? [],
+    Deno.execPath(),
+    ...await argumentsOf(task, options),
+  ];
+  const child = new Deno.Command(command!, {
+    args: [...words, ...args],
     cwd: options.dir ?? projectDir,
     env,
     stdin: "null",

@@ -20,17 +20,20 @@ export interface HeldMessage {
   id: string;
 }
 
+/** Where the messages are. */
+type Queues = Pick<Stage, "client" | "keys">;
+
 /** Most messages to one look. */
 const maxMessages = 10_000;
 
 /** How many messages a process holds unfinished. */
-export async function heldBy(stage: Stage, process: Process): Promise<number> {
+export async function heldBy(stage: Queues, process: Process): Promise<number> {
   return (await messagesOf(stage, process)).length;
 }
 
 /** The messages that a process holds unfinished; its name holds its process id. */
 export async function messagesOf(
-  { client, keys }: Stage,
+  { client, keys }: Queues,
   { pid }: Process,
 ): Promise<HeldMessage[]> {
   const held: HeldMessage[] = [];
@@ -53,7 +56,7 @@ export async function messagesOf(
 
 /** How many of the messages nobody has finished yet. */
 export async function stillPending(
-  { client, keys }: Stage,
+  { client, keys }: Queues,
   messages: readonly HeldMessage[],
 ): Promise<number> {
   let pending = 0;
@@ -69,7 +72,7 @@ export async function stillPending(
  * @returns milliseconds since `since`, or null if it held nothing
  */
 export async function takenOver(
-  stage: Stage,
+  stage: Queues,
   process: Process,
   since: number,
   withinMs = takeOverBoundMs,

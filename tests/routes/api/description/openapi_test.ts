@@ -316,7 +316,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       if (path === "/orders/{id}/refunds") {
         await nameItem(id, newOrder.items[0]!.sku);
       }
-      const sent = path === "/payments/callback"
+      const sent = isCallback(path)
         ? {
           ...example as Json,
           data: { ...(example as { data: Json }).data, ...await callbackOf(id) },
@@ -334,14 +334,15 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const url = path
         .replace("{id}", String(isEndpoint ? await storeEndpoint() : edited?.id ?? id))
         .replace("{sku}", "TEA")
-        .replace("{group}", "payments");
+        .replace("{group}", "payments")
+        .replace("{provider}", "http");
       const response = await api.app.request(url, {
         method,
         body,
         headers: {
           "content-type": type,
           ...(isEdit ? { "if-match": "*" } : {}),
-          ...(path === "/payments/callback" ? signatureOf(body) : {}),
+          ...(isCallback(path) ? signatureOf(body) : {}),
         },
       });
       const good = path === "/products" || path === "/webhook-endpoints"
@@ -369,6 +370,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/orders/{id}/payment/returned application/json",
     "/orders/{id}/refunds application/json",
     "/payments/callback application/json",
+    "/payments/callback/{provider} application/json",
     "/products application/json",
     "/products/stock text/csv",
     "/products/{sku}/stock application/json",
@@ -382,6 +384,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
 });
 
 type Json = Record<string, unknown>;
+
+const isCallback = (path: string) => path.startsWith("/payments/callback");
 
 /** An endpoint of webhooks. @returns its id */
 async function storeEndpoint(): Promise<number> {
@@ -458,7 +462,7 @@ Deno.test("whom a route turns away is told as the document says, on every route"
     for (const described of operations()) {
       const { method, path, operation } = described;
       const url = path.replace("{channel}", "webhook").replace(/\{(id|sku)\}/, "1")
-        .replace("{group}", "payments");
+        .replace("{group}", "payments").replace("{provider}", "http");
       const needed = operation.security[0]?.bearer;
       const askBy = async (app: Api["app"], name: string | undefined) => {
         const authorization = name === undefined ? "" : `Bearer ${secretOf(name)}`;
@@ -625,7 +629,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
       ...contents.map(([type, { schema, example }]) => {
         const good = type === "application/json"
           ? fc.oneof(
-            ...(path === "/payments/callback" ? [{ weight: 4, arbitrary: callbacks }] : []),
+            ...(isCallback(path) ? [{ weight: 4, arbitrary: callbacks }] : []),
             ...(method === "PUT" ? [{ weight: 4, arbitrary: fc.constant(order) }] : []),
             arbitraryOf(schema),
             fc.constant(example),
@@ -661,7 +665,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
           }
           if (content !== undefined) headers["content-type"] = content.type;
           // Hardly ever would chance make a signature.
-          if (path === "/payments/callback" && headers["webhook-timestamp"] === undefined) {
+          if (isCallback(path) && headers["webhook-timestamp"] === undefined) {
             Object.assign(headers, signatureOf(content?.text ?? ""));
           }
           const sent = JSON.stringify([url, String(query), headers, content?.text.slice(0, 200)]);
@@ -684,7 +688,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
           }
           await assertDescribed(described, response, sent);
         }),
-        { numRuns: path === "/payments/callback" ? 200 : 60 },
+        { numRuns: isCallback(path) ? 200 : 60 },
       );
     await asking();
     // Chance may have met none of what an operation is for.

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { fileOfForm, type UploadedFile } from "../../../../routes/api/imports/multipart.ts";
+import { sizeLimit } from "../../../../routes/api/imports/upload.ts";
 import { bodyPieces } from "../../../../routes/middleware/body_pieces.ts";
 
 /** A body in pieces that are all in the same memory, as `bodyPieces` lends them. */
@@ -76,5 +77,17 @@ Deno.test("bodyPieces() lends all pieces of a large body in one memory, and else
     assert.ok(Buffer.concat(read).equals(bytes));
     // The last one is shorter, and a copy.
     assert.equal(memories.size, lends ? 2 : 5);
+  }
+});
+
+Deno.test("sizeLimit() lets a file be large where it says its length, and else names the remedy", () => {
+  const form = { "content-type": "multipart/form-data; boundary=x" };
+  assert.deepEqual(sizeLimit(new Headers({ ...form, "content-length": "9" })), { bytes: 2 ** 31 });
+  for (const more of [{}, { "content-length": "9", "transfer-encoding": "chunked" }]) {
+    const { bytes, advice } = sizeLimit(
+      new Headers({ ...form, ...more } as Record<string, string>),
+    );
+    assert.equal(bytes, 2 ** 28);
+    assert.match(advice!, /Content-Length/);
   }
 });

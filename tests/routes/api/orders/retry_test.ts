@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { reserveOrders } from "../../../../streams/handlers/order_reserve.ts";
-import { simulatedGateway } from "../../../../streams/payments/gateway.ts";
+import { simulatedGateway } from "../../../../streams/payments/providers/simulated.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf } from "../../api.ts";
 import { openPage } from "../../dashboard/pages.ts";
 

@@ -1,21 +1,21 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import type { TakenOrder } from "../../../streams/intake/take_orders.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
-import { parseConfig } from "../../../config/config.ts";
-import { paymentProvider, type ProviderOptions } from "../../../commands/payment_provider.ts";
-import { makeApp } from "../../../routes/app.ts";
-import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
-import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";
-import { httpGateway } from "../../../streams/payments/http_gateway.ts";
-import { chargePayments } from "../../../streams/handlers/payment_charge.ts";
-import { publish } from "../../../streams/workflow/publish.ts";
-import { recover } from "../../../streams/recovery/recover.ts";
-import { loseRedis } from "../../settled_workflow.ts";
-import { calmProvider, listen } from "../../provider.ts";
-import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
-import { assertConsistent, makeDue } from "../consistent.ts";
-import { anOperator } from "../../operator.ts";
+import { cancelOrder } from "../../../../services/cancel_order.ts";
+import type { TakenOrder } from "../../../../streams/intake/take_orders.ts";
+import { requestRefund } from "../../../../services/request_refunds.ts";
+import { parseConfig } from "../../../../config/config.ts";
+import { paymentProvider, type ProviderOptions } from "../../../../commands/payment_provider.ts";
+import { makeApp } from "../../../../routes/app.ts";
+import { retryDeadLetters } from "../../../../services/decide_dead_letters.ts";
+import type { Gateway, GatewayRequest } from "../../../../streams/payments/gateway.ts";
+import { httpGateway } from "../../../../streams/payments/providers/http.ts";
+import { chargePayments } from "../../../../streams/handlers/payment_charge.ts";
+import { publish } from "../../../../streams/workflow/publish.ts";
+import { recover } from "../../../../streams/recovery/recover.ts";
+import { loseRedis } from "../../../settled_workflow.ts";
+import { calmProvider, listen } from "../../../provider.ts";
+import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../../workflow.ts";
+import { assertConsistent, makeDue } from "../../consistent.ts";
+import { anOperator } from "../../../operator.ts";
 
 const secret = `whsec_${btoa("s".repeat(32))}`;
 
@@ -733,7 +733,7 @@ Deno.test("httpGateway() moves no money where nobody tells whether the message i
   const unknown = () => Promise.reject(new Error("Connection is closed."));
   for (const stillOurs of [lost, unknown]) {
     for (const ask of ["charge", "refund"] as const) {
-      const answers = await gateway[ask]([request(1), request(2)], stillOurs);
+      const answers = await gateway[ask]([request(1), request(2)], { stillOurs });
       assert.deepEqual(answers.map(({ kind }) => kind), ["away", "away"]);
     }
   }

@@ -1,0 +1,130 @@
+/**
+ * Reads from a replica what may be a little old, and never what is older than was promised.
+ *
+ * How far a replica is behind no engine tells to everybody and in one way, and behind one address there may be several. So
+ * the process writes a mark at the primary now and then, its own row of `processes`, and each read looks on its own connection first
+ * whether a mark that is young enough has arrived there. No clock of a server is asked: the age of a mark is this process' own.
+ *
+ * @module
+ */
+
+import { WorkflowError } from "../../domain/errors.ts";
+import type { Database, Queryable } from "./database.ts";
+import { readProcessSign, signAgain } from "./schema_state.ts";
+
+/** Runs reads, each on the replica or on the primary. */
+export type Reads = <T>(read: (db: Queryable) => Promise<T>) => Promise<T>;
+
+/** See {@linkcode openReadReplica}. */
+export interface ReplicaOptions {
+  /** The primary. */
+  db: Queryable;
+  /** Opens the replica; called again later where it throws. */
+  open: () => Promise<Database>;
+  /** Of this process' row in `processes`. */
+  processId: string;
+  /** What is committed for longer than this is in what is read, in milliseconds. */
+  stalenessMs: number;
+  /** Is told once when reads go over to the primary, and once when they come back. */
+  onChange: (change: { reads: "replica" } | { reads: "primary"; why: unknown }) => void;
+  /** A monotonic clock in milliseconds. */
+  now?: () => number;
+}
+
+/** A replica that is read from while it is young enough. */
+export interface ReadReplica {
+  /**
+   * Runs a read on the replica, or on the primary where that lacks what it should have or fails: then it runs a second time,
+   * so it must change nothing and keep nothing.
+   *
+   * @throws what the read throws on the primary; a {@linkcode WorkflowError} at once
+   */
+  read: Reads;
+  /** Writes a mark; once in a while, several times in what a read may be old. */
+  mark(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How long the primary is read from after the replica failed or was too old, in milliseconds. */
+const restMs = 1_000;
+
+/** A mark at the primary. */
+interface Mark {
+  /** As the database tells it; later ones are greater. */
+  text: string;
+  /** By this process' clock, before it was written. */
+  at: number;
+}
+
+/** What the replica lacks. */
+class TooOld extends Error {
+  constructor(stalenessMs: number) {
+    super(`The replica is more than ${stalenessMs} ms behind`);
+  }
+}
+
+/** Opens nothing yet; the first read does. */
+export function openReadReplica(
+  { db, open, processId, stalenessMs, onChange, now = () => performance.now() }: ReplicaOptions,
+): ReadReplica {
+  const marks: Mark[] = [];
+  let opening: Promise<Database> | undefined;
+  let restsUntil = -Infinity;
+  let reads: "replica" | "primary" = "replica";
+  const opened = () => {
+    const attempt = opening ??= open();
+    attempt.catch(() => opening = undefined);
+    return attempt;
+  };
+  /** Of all marks, those that are too old by now among them. */
+  let latest = "";
+  /** Leaves those that are young enough. */
+  const youngMarks = () => {
+    const oldest = now() - stalenessMs;
+    while (marks.length > 0 && marks[0]!.at < oldest) marks.shift();
+    return marks;
+  };
+  const hasArrived = (seen: string | undefined) => {
+    const [first] = youngMarks();
+    if (first === undefined || seen === undefined) return false;
+    if (marks.some(({ text }) => text === seen)) return true;
+    // The process says in other ways, too, that it is there. After the server's clock was set back nothing follows from it.
+    return seen > first.text && marks.at(-1)!.text === latest;
+  };
+  const change = (next: typeof reads, why?: unknown) => {
+    if (next === reads) return;
+    reads = next;
+    onChange(next === "replica" ? { reads: next } : { reads: next, why });
+  };
+  return {
+    async read(work) {
+      // Without one the primary does not answer, or has not been asked yet.
+      if (now() < restsUntil || youngMarks().length === 0) return await work(db);
+      try {
+        const replica = await opened();
+        const found = await replica.transaction(async (tx) => {
+          if (!hasArrived(await readProcessSign(tx, processId))) throw new TooOld(stalenessMs);
+          return await work(tx);
+        });
+        change("replica");
+        return found;
+      } catch (error) {
+        if (error instanceof WorkflowError && error.code !== "unavailable") throw error;
+        restsUntil = now() + restMs;
+        change("primary", error);
+        return await work(db);
+      }
+    },
+    async mark() {
+      const at = now();
+      const text = await signAgain(db, processId);
+      if (text === undefined) return;
+      marks.push({ text, at });
+      if (text > latest) latest = text;
+      youngMarks();
+    },
+    async close() {
+      await (await opening?.catch(() => undefined))?.close();
+    },
+  };
+}

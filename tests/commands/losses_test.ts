@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { hostname } from "node:os";
+import { addLostOrders } from "../../db/recovery/database_losses.ts";
+import { openSettled } from "../settled_workflow.ts";
+import { envOf, run } from "./run_command.ts";
+
+Deno.test("losses lists what is gone; verify and doctor tell of it until it is reconciled", async () => {
+  const flow = await openSettled("cli_losses");
+  try {
+    const type = (...args: string[]) => run(envOf(flow), ...args);
+    assert.equal((await type("losses")).out, "Nothing was ever lost");
+    await addLostOrders(flow.db, [2_001, 2_003]);
+    const lost = /2 acknowledged orders and 0 refunds were lost between/;
+    assert.match(
+      (await type("losses")).out,
+      /^1: 2 acknowledged .*\n {2}orders 2001, 2003\n {2}open$/,
+    );
+    assert.deepEqual(JSON.parse((await type("losses", "--json")).out).order_ids, [2_001, 2_003]);
+    const verified = await type("verify");
+    assert.match(verified.out, /^LOST {4}2 acknowledged orders .*: see .*losses$/m);
+    assert.match(verified.out, lost);
+    assert.equal(verified.code, 0, "what is left agrees");
+    assert.match((await type("doctor")).out, lost);
+
+    assert.match((await type("losses", "--reconcile=1")).err, /The note is needed/);
+    assert.match((await type("losses", "--reconcile=7", "--note=so")).err, /There is no loss 7/);
+    assert.equal((await type("losses", "--note=so")).code, 2);
+    const said = await type("losses", "--reconcile=1", "--note=sent again");
+    assert.match(said.out, /^Reconciled: 2 acknowledged/);
+    assert.match(
+      (await type("losses", "--reconcile=1", "--note=so")).out,
+      /^It was reconciled before/,
+    );
+    assert.match((await type("losses")).out, /reconciled at .* by cli:ann@.*: sent again$/);
+    assert.doesNotMatch((await type("verify")).out, /LOST/);
+    assert.doesNotMatch((await type("doctor")).out, lost);
+    const [entry] = await flow.rows(
+      "select actor from audit_log where action = 'loss.reconcile' and outcome = 'done'",
+    );
+    assert.equal(entry!.actor, `cli:ann@${hostname()}`);
+  } finally {
+    await flow.close();
+  }
+});

@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { currencyDigits } from "../../../../domain/money.ts";
+import { carefulGateway } from "../../../../streams/payments/careful_gateway.ts";
+import type { Gateway, GatewayRequest } from "../../../../streams/payments/gateway.ts";
+import type { Provider } from "../../../../streams/payments/provider.ts";
+import { stripeProvider } from "../../../../streams/payments/providers/stripe.ts";
+import { fromStripe, toStripe } from "../../../../streams/payments/providers/stripe_amounts.ts";
+import { saidOf } from "../../../../streams/payments/providers/stripe_errors.ts";
+import { Refused } from "../../../../streams/payments/unanswered.ts";
+import { listen } from "../../../provider.ts";
+import { requestOf } from "../provider_contract.ts";
+import { type StripeApi, stripeApi, stripeKey, stripeSecret } from "./stripe_api.ts";
+
+/** What a test works with. */
+interface Stage {
+  api: StripeApi;
+  provider: Provider;
+  gateway: Gateway;
+}
+
+async function withStripe(
+  options: { returnUrl?: string },
+  work: (stage: Stage) => Promise<void>,
+): Promise<void> {
+  const api = stripeApi();
+  const { url, server } = listen((request) => api.handle(request));
+  const provider = stripeProvider({
+    secretKey: stripeKey,
+    webhookSecrets: [stripeSecret],
+    returnUrl: options.returnUrl ?? "",
+    timeoutMs: 5_000,
+    url,
+  });
+  try {
+    await work({ api, provider, gateway: carefulGateway(provider, { firstWaitMs: 1, restMs: 1 }) });
+    assert.deepEqual(api.faults, []);
+  } finally {
+    await server.shutdown();
+  }
+}
+
+function paidBy(
+  method: string,
+  more: Partial<GatewayRequest> = {},
+  customer: string | null = "cus_1",
+): GatewayRequest {
+  const instructions = { methodType: null, method, customer, description: null, metadata: null };
+  return requestOf(4, { instructions, ...more });
+}
+
+Deno.test("a bank that wants to see the customer gives a link, and the customer's deed the money", () =>
+  withStripe({ returnUrl: "https://shop.example/paid" }, async ({ api, provider, gateway }) => {
+    const request = paidBy("pm_card_authenticationRequired");
+    const [answer] = await gateway.charge([request]);
+    assert.ok(answer?.kind === "accepted");
+    const [id] = api.intents.keys();
+    assert.deepEqual(answer.action, { url: `https://hooks.stripe.example/${id}`, expiresAt: null });
+    assert.equal(answer.callback?.message.type, "payment.charge", "it is asked about again");
+    const again = await gateway.charge([{ ...request, askedBefore: true }]);
+    assert.deepEqual(again, [answer], "the same link, and no second intent");
+    // Stripe tells of the try without the customer as of a failure, which decides nothing.
+    const { text, signature } = await api.event("payment_intent.payment_failed", id!);
+    const event = await provider.readWebhook!({ header: () => signature, text });
+    assert.equal(event?.kind === "charge" && event.charge.state, "requires_action");
+    api.customerActs(id!);
+    const found = await provider.findCharge!(request);
+    assert.equal(found?.state, "succeeded");
+    assert.equal(api.intents.size, 1);
+  }));
+
+Deno.test("without a place for customers to come back to, such a charge is declined", () =>
+  withStripe({}, async ({ provider }) => {
+    const { state, code } = await provider.charge(paidBy("pm_card_authenticationRequired"));
+    assert.deepEqual([state, code], ["declined", "authentication_required"]);
+  }));
+
+Deno.test("an error that passes is tried again on the same intent, under a key of each try", () =>
+  withStripe({}, async ({ api, gateway }) => {
+    api.passingFaults = 3;
+    const request = paidBy("pm_card_chargeDeclinedProcessingError");
+    const [answer] = await gateway.charge([request]);
+    assert.equal(answer!.kind, "accepted", JSON.stringify(answer));
+    assert.deepEqual([...api.intents.values()].map(({ status }) => status), ["succeeded"]);
+    api.passingFaults = 100;
+    const other = paidBy("pm_card_chargeDeclinedProcessingError", { idempotencyKey: "charge_o" });
+    const [unanswered] = await gateway.charge([other]);
+    assert.equal(unanswered!.kind, "failed", "it is declined by nobody, and tried again later");
+    const [status] = await gateway.status!([other]);
+    assert.equal(status!.kind, "unknown", "no money was taken by it");
+  }));
+
+for (const customer of ["cus_1", null]) {
+  const whose = customer === null ? "nobody's card" : "a customer's card";
+  Deno.test(`a charge is found whose key Stripe forgot, and one that its search does not know yet (${whose})`, () =>
+    withStripe({}, async ({ api, provider, gateway }) => {
+      const request = paidBy("pm_card_visa", {}, customer);
+      await provider.charge(request);
+      api.forgetKeys();
+      api.searchLags = true;
+      assert.equal((await provider.findCharge!(request))?.state, "succeeded");
+      for (const searchLags of [true, false]) {
+        api.searchLags = searchLags;
+        const [answer] = await gateway.charge([{ ...request, askedBefore: true }]);
+        assert.equal(answer!.kind, "accepted");
+        assert.equal(api.intents.size, 1, "nothing was charged again");
+      }
+      const unknown = { ...request, idempotencyKey: "charge_x" };
+      assert.equal(await provider.findCharge!(unknown), null);
+    }));
+}
+
+Deno.test("what the order does not say is not asked for, and another request under a key is no refusal", () =>
+  withStripe({}, async ({ api, provider, gateway }) => {
+    const [answer] = await gateway.charge([requestOf(4)]);
+    const message = answer!.kind === "accepted" ? answer!.callback?.message : undefined;
+    assert.ok(message?.type === "payment.callback" && message.outcome === "declined");
+    assert.match(message.providerRef, /the order names no payment method/);
+    assert.equal(api.intents.size, 0);
+    const request = paidBy("pm_card_visa");
+    await provider.charge(request);
+    const other = { ...request, instructions: { ...request.instructions!, description: "other" } };
+    await assert.rejects(provider.charge(other), { name: "Unusable" });
+    assert.equal(api.intents.size, 1);
+  }));
+
+Deno.test("a refund is of the intent, or of the charge where the source named that", () =>
+  withStripe({}, async ({ api, provider, gateway }) => {
+    const { ref } = await provider.charge(paidBy("pm_card_visa"));
+    const charge = String(api.intents.get(ref)!.latest_charge);
+    const refund = (chargeRef: string, key: string) =>
+      requestOf(4, { amountCents: 1_000, idempotencyKey: key, chargeRef });
+    assert.deepEqual(await gateway.refund([refund(charge, "r1"), refund(ref, "r2")]), [
+      { kind: "refunded" },
+      { kind: "refunded" },
+    ]);
+    const found = await provider.findCharge!(paidBy("pm_card_visa"));
+    assert.equal(found?.refundedCents, 2_000);
+    api.refunds[0]!.status = "pending";
+    const [answer] = await gateway.refundStatus!([refund(ref, "r2")]);
+    assert.equal(answer!.kind, "pending");
+    api.refunds[0]!.status = "failed";
+    assert.deepEqual(await gateway.refund([refund(ref, "r2")]), [
+      { kind: "refused", reason: "failed" },
+    ]);
+  }));
+
+Deno.test("amounts are turned over where Stripe counts other digits", () => {
+  const pairs: [string, number, number][] = [
+    ["EUR", 1_250, 1_250],
+    ["JPY", 500, 500],
+    ["ISK", 5, 500],
+    ["UGX", 7, 700],
+    ["KWD", 5_120, 5_120],
+    // Of Stripe's whole units, whatever digits they have here.
+    ["MGA", 12 * 10 ** currencyDigits("MGA"), 12],
+  ];
+  for (const [currency, ours, theirs] of pairs) {
+    assert.equal(toStripe(ours, currency), theirs, currency);
+    assert.equal(fromStripe(theirs, currency), ours, currency);
+  }
+  assert.throws(() => toStripe(5_124, "KWD"), Refused);
+});
+
+Deno.test("each error of the catalogue is told as what it means", () => {
+  const fault = (statusCode: number | undefined, code: string, type = "StripeError") =>
+    Object.assign(new Error("it\nsays"), { statusCode, code, type });
+  const names = (error: unknown) => (saidOf(error) as Error).name;
+  const meanings: [Error, string][] = [
+    [fault(undefined, "", "StripeConnectionError"), "NoAnswer"],
+    [fault(500, "api_error", "StripeAPIError"), "NoAnswer"],
+    [fault(429, "rate_limit", "StripeRateLimitError"), "NoAnswer"],
+    [fault(429, "lock_timeout", "StripeRateLimitError"), "Busy"],
+    [fault(409, "idempotency_key_in_use", "StripeAPIError"), "Busy"],
+    [fault(400, "idempotency_error", "StripeIdempotencyError"), "Unusable"],
+    [fault(400, "amount_too_small", "StripeInvalidRequestError"), "Refused"],
+    [fault(404, "resource_missing", "StripeInvalidRequestError"), "Refused"],
+    [fault(402, "charge_already_refunded", "StripeCardError"), "Refused"],
+    [fault(401, "api_key_expired", "StripeAuthenticationError"), "Denied"],
+    [fault(403, "", "StripePermissionError"), "Denied"],
+  ];
+  for (const [error, name] of meanings) assert.equal(names(error), name, error.message);
+  const ours = new Error("ours");
+  assert.equal(saidOf(ours), ours);
+});

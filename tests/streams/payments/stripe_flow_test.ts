@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../../config/config.ts";
+import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { makeApp } from "../../../routes/app.ts";
+import { editAndPublish } from "../../../services/edit_order.ts";
+import { carefulGateway } from "../../../streams/payments/careful_gateway.ts";
+import { stripeProvider } from "../../../streams/payments/providers/stripe.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
+import { listen } from "../../provider.ts";
+import { ask } from "../../routes/api.ts";
+import { askRefund } from "../../settled_workflow.ts";
+import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { assertConsistent, makeDue } from "../consistent.ts";
+import { type StripeApi, stripeApi, stripeKey, stripeSecret } from "./providers/stripe_api.ts";
+
+/** What a test works with. */
+interface Stage {
+  flow: Workflow;
+  api: StripeApi;
+  app: ReturnType<typeof makeApp>;
+}
+
+/** Runs a test with a workflow that asks Stripe, and its API. */
+async function withStripe(name: string, work: (stage: Stage) => Promise<void>): Promise<void> {
+  const api = stripeApi();
+  const { url, server } = listen((request) => api.handle(request));
+  const returnUrl = "https://shop.example/paid";
+  const webhookSecrets = [stripeSecret];
+  const gateway = carefulGateway(
+    stripeProvider({ secretKey: stripeKey, webhookSecrets, returnUrl, timeoutMs: 5_000, url }),
+    { firstWaitMs: 1, restMs: 1 },
+  );
+  const flow = await openWorkflow(name, { gateway });
+  const config = parseConfig({
+    DATABASE_URL: flow.test.databaseUrl,
+    REDIS_URL: flow.test.redisUrl,
+    REDIS_PREFIX: flow.test.redisPrefix,
+    ALLOW_ANONYMOUS: "1",
+    GATEWAY: "stripe",
+    STRIPE_SECRET_KEY: stripeKey,
+    STRIPE_WEBHOOK_SECRETS: stripeSecret,
+    STRIPE_RETURN_URL: returnUrl,
+    STRIPE_URL: url,
+  });
+  try {
+    await work({ flow, api, app: makeApp({ ...flow, config }) });
+    assert.deepEqual(api.faults, []);
+  } finally {
+    await flow.close();
+    await server.shutdown();
+  }
+}
+
+function paidBy(id: string, method: string, unitPriceCents = 1_500): IncomingOrder {
+  return anOrder(id, [{ sku: "a", qty: 1, unitPriceCents }], {
+    instructions: {
+      methodType: "card",
+      method,
+      customer: "cus_1",
+      description: `Order ${id}`,
+      metadata: { channel: "web" },
+    },
+  });
+}
+
+async function addOne(flow: Workflow, order: IncomingOrder): Promise<number> {
+  const [taken] = await flow.add([order]);
+  return taken!.orderId!;
+}
+
+Deno.test("orders are charged by what they are paid with, refunded, and told of with every try", () =>
+  withStripe("stripe_flow", async ({ flow, api, app }) => {
+    const taken = await flow.add([
+      paidBy("good", "pm_card_visa"),
+      paidBy("bad", "pm_card_visa_chargeDeclined"),
+      anOrder("none", [{ sku: "a", qty: 1, unitPriceCents: 900 }]),
+    ]);
+    await flow.drain();
+    const statuses = [];
+    for (const { orderId } of taken) statuses.push((await flow.order(orderId!)).status);
+    assert.deepEqual(statuses, ["PAID", "FAILED", "FAILED"]);
+    const good = taken[0]!.orderId!;
+    await publish(flow, [{ message: await askRefund(flow, good, 400) }]);
+    await flow.drain();
+    assert.deepEqual(api.refunds.map(({ amount }) => amount), [400]);
+    const [intent] = api.intents.values();
+    assert.deepEqual(
+      { ...intent!.metadata, charge_key: "" },
+      { channel: "web", order_reference: "good", charge_key: "" },
+    );
+    assert.equal(intent!.description, "Order good");
+    const { body } = await ask({ app }, "GET", `/orders/${good}`);
+    assert.deepEqual(
+      body.payment_attempts.map((one: Record<string, unknown>) => [one.kind, one.outcome]),
+      [["charge", "succeeded"], ["refund", "succeeded"]],
+    );
+    assert.equal(body.payment_attempts[1].refund_id, body.refunds[0].id);
+    assert.equal(body.payment_instructions.method, "pm_card_visa");
+    const page = await (await app.request(`/dashboard/orders/${good}`)).text();
+    assert.match(page, /Tries at the provider/);
+    const failed = await ask({ app }, "GET", `/orders/${taken[1]!.orderId}`);
+    assert.equal(failed.body.payment_attempts[0].says, "generic_decline");
+    await assertConsistent(flow);
+  }));
+
+Deno.test("an order waits for its customer, and is paid by the webhook that tells of it, taken once", () =>
+  withStripe("stripe_action", async ({ flow, api, app }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_authenticationRequired"));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    const [id] = api.intents.keys();
+    const { body } = await ask({ app }, "GET", `/orders/${orderId}`);
+    assert.deepEqual(body.payment_action, {
+      url: `https://hooks.stripe.example/${id}`,
+      expires_at: null,
+    });
+    const send = async (type: "payment_intent.succeeded" | "payment_intent.payment_failed") => {
+      const { text, signature } = await api.event(type, id!);
+      const headers = { "stripe-signature": signature };
+      return async () => await ask({ app }, "POST", "/payments/callback/stripe", text, headers);
+    };
+    assert.equal((await (await send("payment_intent.payment_failed"))()).status, 202);
+    assert.equal((await flow.order(orderId)).status, "RESERVED", "that decides nothing");
+    api.customerActs(id!);
+    const sending = await send("payment_intent.succeeded");
+    assert.deepEqual((await sending()).body, { duplicate: false });
+    assert.deepEqual((await sending()).body, { duplicate: true });
+    const forged = { "stripe-signature": "t=1,v1=00" };
+    const { text } = await api.event("payment_intent.succeeded", id!);
+    assert.equal(
+      (await ask({ app }, "POST", "/payments/callback/stripe", text, forged)).status,
+      401,
+    );
+    assert.equal((await ask({ app }, "POST", "/payments/callback/http", text)).status, 404);
+    await makeDue(flow);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
+    const after = await ask({ app }, "GET", `/orders/${orderId}`);
+    assert.equal(after.body.payment_action, null);
+    assert.equal(after.body.payment.provider, "stripe");
+    await assertConsistent(flow);
+  }));
+
+Deno.test("an order that is to be paid with another card is charged anew, and what the first took goes back", () =>
+  withStripe("stripe_edit", async ({ flow, api }) => {
+    const first = paidBy("o", "pm_card_authenticationRequired");
+    const orderId = await addOne(flow, first);
+    await flow.turn("orders");
+    await flow.turn("payments");
+    const [id] = api.intents.keys();
+    const deps = { ...flow, config: { initialStock: 50, unknownSku: "create" as const } };
+    const edit = paidBy("o", "pm_card_visa");
+    assert.equal((await editAndPublish(deps, orderId, edit, { actor: "test" })).changed, true);
+    assert.equal((await editAndPublish(deps, orderId, edit, { actor: "test" })).changed, false);
+    api.customerActs(id!);
+    await makeDue(flow);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
+    const kept = [...api.intents.values()].map((intent) =>
+      intent.amount_received -
+      api.refunds.filter((one) => one.payment_intent === intent.id)
+        .reduce((sum, { amount }) => sum + amount, 0)
+    );
+    assert.deepEqual(kept, [0, 1_500]);
+    await assertConsistent(flow);
+  }));
