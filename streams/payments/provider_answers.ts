@@ -7,7 +7,7 @@
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { ChargeAnswer, GatewayRequest, RefundAnswer, RefundStatusAnswer } from "./gateway.ts";
+import type { ChargeAnswer, GatewayRequest, RefundStatusAnswer } from "./gateway.ts";
 import type { CustomerAction, ProviderCharge, ProviderRefund } from "./provider.ts";
 import { failed, type Refused } from "./unanswered.ts";
 

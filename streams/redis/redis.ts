@@ -255,7 +255,8 @@ async function lookAt(client: Redis): Promise<FirstLook> {
   client.options.enableReadyCheck = true;
   const says = (line: string) => info.split(/\r?\n/).includes(line);
   return {
-    isCluster: says("redis_mode:cluster"),
+    // Valkey calls its mode otherwise.
+    isCluster: says("cluster_enabled:1"),
     isReady: !says("loading:1") && !(client.options.sentinels && says("role:slave")),
   };
 }

@@ -24,7 +24,7 @@ const trials: readonly (readonly string[])[] = [
   ["RENAME", "other", "text"], ["EXPIRE", "text", "60"],
   ["HSET", "hash", "f", "1"], ["EXPIRE", "hash", "60"], ["HINCRBY", "hash", "f", "1"],
   ["HSETNX", "hash", "f", "1"],
-  ["HGET", "hash", "f"], ["HGETALL", "hash"], ["HKEYS", "hash"], ["HVALS", "hash"],
+  ["HGET", "hash", "f"], ["HMGET", "hash", "f"], ["HGETALL", "hash"], ["HKEYS", "hash"], ["HVALS", "hash"],
   ["HLEN", "hash"], ["HDEL", "hash", "g"],
   ["SADD", "set", "m"], ["EXPIRE", "set", "60"], ["SISMEMBER", "set", "m"], ["SMEMBERS", "set"],
   ["ZADD", "zset", "1", "m"], ["EXPIRE", "zset", "60"], ["ZINCRBY", "zset", "1", "m"], ["ZCARD", "zset"],

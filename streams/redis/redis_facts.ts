@@ -47,7 +47,7 @@ export async function readRedisFacts({ redis, keys }: RedisDeps): Promise<RedisF
     version: info.get("valkey_version") ?? info.get("redis_version") ?? "unknown",
     evictionPolicy: info.get("maxmemory_policy") ?? "unknown",
     appendOnly: info.has("aof_enabled") ? info.get("aof_enabled") === "1" : null,
-    isClusterNode: info.get("redis_mode") === "cluster",
+    isClusterNode: info.get("cluster_enabled") === "1",
     maxClients: info.has("maxclients") ? Number(info.get("maxclients")) : null,
     nowMs: Number(seconds) * 1_000 + Number(microseconds) / 1_000,
     missingGroups,
@@ -72,7 +72,7 @@ async function readInfo(redis: RedisClient): Promise<ReadonlyMap<string, string>
     const field = (name: string) => String(told[told.indexOf(name) + 1]);
     return new Map([
       [`${field("server")}_version`, field("version")],
-      ["redis_mode", field("mode")],
+      ["cluster_enabled", field("mode") === "cluster" ? "1" : "0"],
     ]);
   } catch (error) {
     if (findRefusal(error) === undefined) throw error;

@@ -3,7 +3,9 @@ import {
   judgeClock,
   judgeDatabase,
   judgeRedis,
+  judgeSentinels,
   judgeVersion,
+  type SentinelState,
 } from "../../../domain/operation/diagnosis.ts";
 
 const database = {
@@ -59,6 +61,38 @@ Deno.test("judgeRedis() insists on noeviction and, in a cluster, on a hash tag",
   assert.equal(levels({ appendOnly: false }), "ok warning");
   assert.equal(levels({ isClusterNode: true }), "ok ok problem");
   assert.equal(levels({ isClusterNode: true }, "{orders}:"), "ok ok ok");
+});
+
+Deno.test("judgeRedis() says what a server does not tell, and how few connections there are", () => {
+  const facts = { evictionPolicy: "unknown", appendOnly: null, isClusterNode: false };
+  const judge = (maxClients: number | null) =>
+    judgeRedis({ ...facts, maxClients }, "").map(({ level, what }) => `${level} ${what}`).join();
+  assert.equal(judge(null), "warning redis eviction,warning redis persistence");
+  assert.match(judge(27), /,warning redis connections$/);
+  assert.match(judge(28), /,ok redis connections$/);
+});
+
+Deno.test("judgeSentinels() names them, the master and the quorum, and what a failover would want for", () => {
+  const sound = { master: "10.0.0.1:6379", quorum: 2, sentinels: 3, replicas: 1, fault: "" };
+  const judge = (...states: Partial<SentinelState>[]) =>
+    judgeSentinels(
+      "main",
+      states.map((state, index) => ({ name: `s${index}`, ...sound, ...state })),
+    );
+  assert.deepEqual(judge({}, {}, {}), {
+    level: "ok",
+    what: "redis sentinels",
+    detail: "s0, s1, s2: main is 10.0.0.1:6379, quorum 2 of 3, replicas: 1",
+    remedy: "",
+  });
+  const away = judge({}, { master: null, why: "connect ECONNREFUSED" });
+  assert.equal(away.level, "warning");
+  assert.match(away.detail, /^s0: main .*; s1 is away \(connect ECONNREFUSED\)$/);
+  assert.match(judge({}, { master: "10.0.0.2:6379" }).detail, /do not agree$/);
+  assert.equal(judge({}, { master: "10.0.0.2:6379" }).level, "problem");
+  assert.match(judge({ replicas: 0 }).detail, /no replica could take over$/);
+  assert.match(judge({ fault: "NOQUORUM 1" }).detail, /no failover would come about: NOQUORUM 1$/);
+  assert.match(judge({ master: null, why: "gone" }).detail, /^s0 is away \(gone\)$/);
 });
 
 Deno.test("judgeClock() takes the time of asking into account", () => {

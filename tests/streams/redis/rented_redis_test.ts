@@ -78,7 +78,7 @@ Deno.test("a Redis without CONFIG, INFO, CLIENT and KEYS, by a user or by rename
   await using server = await ownRedis();
   const rules = ["~*", "+@all", ...gone.map((name) => `-${name}`)];
   const out = await wholeFlow(await withUser(server, rules));
-  assert.match(out, /^ok +redis version +\d/m);
+  assert.match(out, /^ok +(redis|valkey) version +\d/m);
   await using renamed = await ownRedis(gone.map((name) => `rename-command ${name} ""`));
   assert.match(await wholeFlow(renamed.url), /^warning +redis INFO/m);
 });

@@ -1,6 +1,7 @@
 import { Redis } from "ioredis";
 import assert from "node:assert/strict";
 import { openBlockingRedis, openRedis } from "../../../streams/redis/redis.ts";
+import { run } from "../../commands/run_command.ts";
 import type { OwnRedis } from "../../own_engines.ts";
 import { masterName, startWatched } from "../../sentinels.ts";
 import { pause, post, unsettled, until, withProcess } from "./running_process.ts";
@@ -52,6 +53,11 @@ Deno.test("a process follows the master that sentinels name: killed, moved, froz
     await settles("after a freeze");
     third.kill("SIGCONT");
     await settles("after its end");
+    const env = { DATABASE_URL: api.test.databaseUrl, REDIS_URL: watched.url };
+    assert.match(
+      (await run(env, "doctor")).out,
+      /^(ok|warning) +redis sentinels +(127\.0\.0\.1:\d+(, |: )){3}orders-master is 127\.0\.0\.1:\d+, quorum 2 of 3, replicas: 1/m,
+    );
     const [dead] = await api.deps.db.query("select count(*) as dead from dead_letters");
     assert.equal(Number(dead!.dead), 0);
   });
