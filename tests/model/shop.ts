@@ -125,6 +125,8 @@ const keptTables = [
   "installation",
   "books_marks",
   "books_losses",
+  "books_ticks",
+  "books_gaps",
 ];
 
 /** Empties the shop, and fills it with so many units of each product. */
