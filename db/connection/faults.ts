@@ -82,6 +82,11 @@ export function isLockTimeout(error: unknown): boolean {
   return driverError(error).errno === 1205;
 }
 
+/** True where the user may not do what a statement does to a table. */
+export function isForbidden(error: unknown): boolean {
+  return driverError(error).errno === 1142;
+}
+
 /** True for a duplicate key, whichever key it was. */
 export function isDuplicateKey(error: unknown): boolean {
   return driverError(error).errno === 1062;

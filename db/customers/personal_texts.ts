@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { erasedText } from "../../domain/customer/erased_customer.ts";
 import { packedPrefix } from "../clients/packed_text.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
@@ -60,18 +61,44 @@ export async function eraseRecipients(
 }
 
 /**
- * Steps whose detail is what somebody typed or a receiver said: nobody can tell whom it names. Of the other steps it is an
- * amount, a code or a provider's own id.
+ * Whether the detail of a step is what somebody typed or a receiver said: nobody can tell whom it names. Of the other steps
+ * it is an amount, a code or a provider's own id.
  */
-const steps = [
-  "refund_requested",
-  "refund_failed",
-  "refund_by_hand",
-  "refund_completed",
-  "refund_refused",
-  "payment_returned",
-  "given_twice_dismissed",
-];
+const isTyped: Readonly<Record<TimelineStep, boolean>> = {
+  created: false,
+  updated: false,
+  edited: false,
+  reserved: false,
+  backordered: false,
+  retried: false,
+  paid: false,
+  failed: false,
+  cancelled: false,
+  payment_late: false,
+  payment_disputed: false,
+  payment_second: false,
+  payment_superseded: false,
+  payment_accepted: false,
+  payment_given_back: false,
+  payment_dismissed: false,
+  payment_reversed: false,
+  payment_by_hand: false,
+  payment_returned: true,
+  payment_given_twice: false,
+  refund_requested: true,
+  refund_by_hand: true,
+  refund_completed: true,
+  refund_refused: true,
+  refund_processed: false,
+  refund_given_twice: false,
+  given_twice_dismissed: true,
+  refund_failed: true,
+  customer_erased: false,
+};
+
+/** The steps whose detail goes where the person is erased. */
+export const typedSteps: readonly TimelineStep[] = (Object.keys(isTyped) as TimelineStep[])
+  .filter((step) => isTyped[step]);
 
 /** Takes away what people wrote about orders: in timelines, as reasons of refunds, and what their receivers answered. */
 export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[]): Promise<void> {
@@ -80,7 +107,7 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
     update order_events force index (order_events_order)
     set detail = null
     where order_id in (?) and detail is not null and event in (?)`,
-    [[...orderIds], steps],
+    [[...orderIds], [...typedSteps]],
   );
   await tx.runText(
     `

@@ -4,20 +4,34 @@
  * @module
  */
 
-import type { Database } from "../connection/database.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { isForbidden } from "../connection/faults.ts";
+import { listNumberedTables } from "./database_marks.ts";
 
 /** A database is told to wait no longer than this, in seconds, for statements that use a table. */
 const maxTableWaitSeconds = 5;
 
 /**
- * Has tables give their next rows numbers above the given ones. Changes the tables' counters and no row.
+ * Has tables give their next rows numbers above the given ones. Changes the tables' counters and no row. A user who may not
+ * alter tables inserts a row with the number, and takes it out again: the counter stays where it was pushed, on
+ * replicas as well.
  *
- * @throws where the user may not alter tables, or one is in use for longer than five seconds
+ * @throws where a table is in use for longer than five seconds, or neither way is open
  */
 export async function raiseCounters(
   db: Database,
   floors: ReadonlyMap<string, number>,
 ): Promise<void> {
+  try {
+    await alterCounters(db, floors);
+  } catch (error) {
+    if (!isForbidden(error)) throw error;
+    await pushCounters(db, floors, error);
+  }
+}
+
+async function alterCounters(db: Database, floors: ReadonlyMap<string, number>): Promise<void> {
   await db.transaction(async (connection) => {
     await connection.runText("set session lock_wait_timeout = ?", [maxTableWaitSeconds]);
     try {
@@ -28,4 +42,120 @@ export async function raiseCounters(
       await connection.runText("set session lock_wait_timeout = default");
     }
   });
+}
+
+/** Checks that a row which nobody ever sees need not pass; foreign keys on both engines, the rest where it can be. */
+const laxities = {
+  mysql: ["foreign_key_checks"],
+  mariadb: ["foreign_key_checks", "check_constraint_checks"],
+};
+
+async function pushCounters(
+  db: Database,
+  floors: ReadonlyMap<string, number>,
+  why: unknown,
+): Promise<void> {
+  const ids = await listNumberedTables(db);
+  await db.transaction(async (tx) => {
+    for (const name of laxities[db.engine]) await tx.runText(`set session ${name} = 0`);
+    try {
+      for (const [table, floor] of floors) {
+        const isEmpty = (await tx.query(`select 1 from ${table} limit 1`)).length === 0;
+        try {
+          await pushCounter(tx, { table, id: ids.get(table)!, floor, isEmpty });
+        } catch (error) {
+          // A table that never had a row has given no number away, as far as anybody knows.
+          if (isEmpty && floor <= neverUsed) continue;
+          throw new Error(
+            `${messageOf(why)}; nor does ${table} take a row in its place: ${messageOf(error)}`,
+          );
+        }
+      }
+    } finally {
+      for (const name of laxities[db.engine]) await tx.runText(`set session ${name} = default`);
+    }
+  });
+}
+
+/** The floor of a table of which no number is known is hardly above the numbers that are left out. */
+const neverUsed = 1_100_000;
+
+/** A row that pushes a table's counter. */
+interface Push {
+  table: string;
+  /** The column that is numbered. */
+  id: string;
+  floor: number;
+  isEmpty: boolean;
+}
+
+/** Inserts a copy of a row under the number, with other values where they have to be unique, and deletes it. */
+async function pushCounter(tx: Queryable, { table, id, floor, isEmpty }: Push): Promise<void> {
+  const columns = await tx.query(
+    `
+    select column_name as name, data_type as type, is_nullable as nullable, column_type as form,
+      coalesce(character_maximum_length, 0) as length,
+      exists (
+        select 1 from information_schema.statistics
+        where statistics.table_schema = database() and statistics.table_name = columns.table_name
+          and statistics.column_name = columns.column_name and non_unique = 0
+          and index_name <> 'PRIMARY') as is_unique
+    from information_schema.columns
+    where table_schema = database() and table_name = ?
+      and coalesce(generation_expression, '') = ''
+    order by ordinal_position`,
+    [table],
+  );
+  const values = columns.map((column) => {
+    if (column.name === id) return String(floor);
+    if (isEmpty) return column.nullable === "YES" ? "null" : plainValue(column);
+    return toInteger(column.is_unique) === 1 ? ownValue(column, floor) : `\`${column.name}\``;
+  });
+  await tx.runText(
+    `insert into ${table} (${columns.map(({ name }) => `\`${name}\``).join(", ")})
+    select ${values.join(", ")}${isEmpty ? "" : ` from ${table} order by ${id} desc limit 1`}`,
+  );
+  await tx.runText(`delete from ${table} where ${id} = ${floor}`);
+}
+
+/** A value that no row has; of types with few values the one of the row that is copied, for they are unique with others. */
+function ownValue({ name, type, length, nullable }: Row, floor: number): string {
+  switch (type) {
+    case "bigint":
+      return String(floor);
+    case "char":
+    case "varchar":
+      return `left(sha2(${floor}, 256), ${toInteger(length)})`;
+    case "binary":
+    case "varbinary":
+      return `left(unhex(sha2(${floor}, 256)), ${toInteger(length)})`;
+    default:
+      return nullable === "YES" ? "null" : `\`${name}\``;
+  }
+}
+
+/** A value that a column of a row takes that nobody ever sees. */
+function plainValue({ type, form }: Row): string {
+  switch (type) {
+    case "char":
+    case "varchar":
+    case "text":
+    case "mediumtext":
+    case "longtext":
+      return "'x'";
+    case "json":
+      return "'{}'";
+    case "binary":
+    case "varbinary":
+    case "blob":
+      return "'x'";
+    case "date":
+    case "datetime":
+    case "timestamp":
+      return "'2000-01-01'";
+    case "enum":
+      return String(form).slice("enum(".length, -1).split(",")[0]!;
+    default:
+      return "1";
+  }
 }

@@ -24,6 +24,7 @@ export const alertKinds = [
   "webhook_disabled",
   "notifications_given_up",
   "database_older",
+  "database_other",
   "older_version",
 ] as const;
 

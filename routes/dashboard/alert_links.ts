@@ -27,8 +27,9 @@ const pages: Readonly<Record<AlertKind, string | null>> = {
   notifications_given_up: "/dashboard/notifications",
   older_version: "/dashboard/streams",
   database_older: "/dashboard/losses",
-  // About the settings.
+  // Both are about the settings.
   simulated_gateway: null,
+  database_other: null,
 };
 
 /** The page that an alert leads to; undefined where there is nothing to look at here. */

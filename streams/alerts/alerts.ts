@@ -124,6 +124,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
+    other_database: checkOtherDatabase(deps),
     webhook: checkWebhook(deps),
     notifications: checkGivenUp(deps),
     gateway: Promise.resolve(checkSimulation(deps)),
@@ -412,6 +413,22 @@ async function checkOlder(deps: AlertDeps): Promise<AlertCheck[]> {
       : `it takes nothing any more and is to be stopped: ${before.join(", ")}`,
     // At an upgrade from the version that made keys of row ids they may be there.
     level: takesPayments || before.length > older.length ? "bad" : "good",
+  }];
+}
+
+async function checkOtherDatabase({ redis, keys }: AlertDeps): Promise<AlertCheck[]> {
+  const why = await redis.get(keys.databaseOther);
+  const what = why === "fork"
+    ? "it has commits that are no part of the history which Redis knows"
+    : "it is another installation's than the one which Redis knows";
+  return [{
+    name: "database_other",
+    severity: "critical",
+    title: "A process is led to a database that does not count",
+    detail: why === null
+      ? "none is"
+      : `${what}, and it takes nothing: lead DATABASE_URL or the proxy to the one that counts`,
+    level: why === null ? "good" : "bad",
   }];
 }
 

@@ -154,6 +154,9 @@ export async function ensureRecovered(deps: RecoverDeps): Promise<RecoverReport 
   return report;
 }
 
+/** For so long after it was met last another database is told of, in milliseconds. */
+const otherMs = 15_000;
+
 /**
  * Why a recovery is needed; null where none is.
  *
@@ -166,6 +169,7 @@ async function findCause(
   const judged = await lookAtDatabase(deps, deps.db);
   if (judged.kind === "other") {
     deps.db.lookAgain();
+    await deps.redis.set(deps.keys.databaseOther, judged.why, "PX", otherMs);
     throw otherDatabase(judged);
   }
   if (state !== "complete") return state;

@@ -104,6 +104,8 @@ export interface Keys {
   epoch: string;
   /** Hash: how far the database was when anything was last published, counted or looked at, see `database_age.ts`. */
   databaseMarks: string;
+  /** Why a process works on no database at the moment: it is led to another one; expires by itself. */
+  databaseOther: string;
   /** Sorted set: `TICK NAME` of the latest ticks of the database by tick, see `database_age.ts`. */
   databaseTicks: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
@@ -199,6 +201,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     providerAway: `${prefix}provider-away`,
     epoch: `${prefix}epoch`,
     databaseMarks: `${prefix}books`,
+    databaseOther: `${prefix}books-other`,
     databaseTicks: `${prefix}books-ticks`,
     callback: `${prefix}callback:`,
     rateLimit: `${prefix}rate:`,

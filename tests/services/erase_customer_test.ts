@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { WorkflowError } from "../../domain/errors.ts";
+import { typedSteps } from "../../db/customers/personal_texts.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { unpackText } from "../../db/clients/packed_text.ts";
 import { eraseCustomer } from "../../services/erase_customer.ts";
 import { anOperator } from "../operator.ts";
@@ -153,3 +155,38 @@ async function booksOf({ rows }: Workflow) {
     told: await rows("select order_id, event, channel from notification_logs order by id"),
   };
 }
+
+Deno.test("eraseCustomer() takes what people typed out of the timeline, step by step, and keeps amounts and codes", async () => {
+  await withWorkflow("erase_steps", async (flow) => {
+    const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }], { customer: mara })]);
+    await flow.drain();
+    await flow.db.transaction((tx) =>
+      addOrderEvents(
+        tx,
+        [
+          ...typedSteps.map((event) => ({
+            orderId: order!.orderId!,
+            event,
+            detail: `${mara.name} rang`,
+          })),
+          { orderId: order!.orderId!, event: "refund_processed" as const, detail: "1.00 EUR" },
+        ],
+        "test",
+      )
+    );
+    await eraseCustomer({ ...flow, config }, { externalId: mara.externalId }, anOperator("desk"));
+    const rows = await flow.rows("select event, detail from order_events where actor = 'test'");
+    const details = new Map(rows.map(({ event, detail }) => [event, detail]));
+    for (const step of typedSteps) assert.equal(details.get(step), null, step);
+    assert.equal(details.get("refund_processed"), "1.00 EUR");
+    assert.deepEqual([...typedSteps].sort(), [
+      "given_twice_dismissed",
+      "payment_returned",
+      "refund_by_hand",
+      "refund_completed",
+      "refund_failed",
+      "refund_refused",
+      "refund_requested",
+    ]);
+  });
+});

@@ -52,6 +52,9 @@ const maxFaults = 100;
  */
 const maxBatchFaults = 10_000;
 
+/** Items that are looked at at once where faults are not told any more. */
+const itemsOfPiece = 5;
+
 /** Faults that the answers to a batch may still list. */
 interface FaultsLeft {
   faults: number;
@@ -294,12 +297,39 @@ async function readPart(
     await othersTurn();
     try {
       const came = readLine(bytes, line);
+      if (left.faults <= 0) refuseByPieces(came);
       read.push({ line, order: validOf("json", orderBody, came, amountDetail) });
     } catch (error) {
       read.push({ line, problem: problemOfLine(error, left) });
     }
   }
   return read;
+}
+
+/**
+ * Looks at the items of an order a few at a time, up to the first that is faulty: of a batch that has had its faults told,
+ * nobody is told the others, and finding a fault costs ten times what finding none does.
+ *
+ * @throws {WorkflowError} `invalid`, with one fault
+ */
+function refuseByPieces(came: unknown): void {
+  const items = (came as { items?: unknown } | null)?.items;
+  if (!Array.isArray(items)) return;
+  for (let from = 0; from < items.length; from += itemsOfPiece) {
+    const piece = { ...came as object, items: items.slice(from, from + itemsOfPiece) };
+    const at = (place: string) =>
+      place.replace(/^#\/items\/(\d+)/, (_, number) => `#/items/${from + Number(number)}`);
+    try {
+      validOf("json", orderBody, piece, amountDetail);
+    } catch (error) {
+      if (!(error instanceof WorkflowError)) throw error;
+      const { detail, ...fault } = error.faults[0]!;
+      const place = at(fault.at);
+      throw new WorkflowError("invalid", `The body is not valid: ${place} ${detail}`, [
+        { at: place, detail },
+      ]);
+    }
+  }
 }
 
 /** @throws what is no fault of an order */

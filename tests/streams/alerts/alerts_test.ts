@@ -155,6 +155,14 @@ const causes: Cause[] = [
     end: ({ db }) => db.run("update books_losses set reconciled_at = current_timestamp(6)"),
   },
   {
+    alert: "database_other",
+    severity: "critical",
+    detail:
+      /^it has commits that are no part of the history which Redis knows, and it takes nothing: /,
+    begin: ({ redis, keys }) => redis.set(keys.databaseOther, "fork"),
+    end: ({ redis, keys }) => redis.del(keys.databaseOther),
+  },
+  {
     alert: "overdue_reservations",
     severity: "warning",
     detail: /^1 order waits for payment longer than allowed$/,

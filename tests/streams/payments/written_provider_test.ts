@@ -108,7 +108,7 @@ function signed(body: unknown, at = new Date()) {
 
 Deno.test("the provider of the page is short", () => {
   const lines = code!.trimEnd().split("\n").filter((line) => line.trim() !== "");
-  assert.ok(lines.length <= 90, `${lines.length} lines`);
+  assert.ok(lines.length <= 80, `${lines.length} lines`);
 });
 
 providerContract("the page's", () => {

@@ -6,7 +6,7 @@
 
 import { pauseMs } from "../harness/until.ts";
 import type { ClusterScenario } from "./harness/cluster_scenario.ts";
-import { apiGap, healsSoon } from "./harness/targets.ts";
+import { apiGap, findsAnotherServer, healsSoon } from "./harness/targets.ts";
 
 const scenario: ClusterScenario = {
   name: "partitions",
@@ -36,6 +36,7 @@ const scenario: ClusterScenario = {
         const cut = ways.map((way) => way.join("→")).join(" and ");
         await healsSoon(stage, hosts, healedAt, cut);
         const ms = apiGap(stage, cutAt, healedAt);
+        if (/^[ab]d\d$/.test(one + other)) findsAnotherServer(stage, ms, cut);
         if (ms > worst.ms) worst = { ms, cut };
       }
     }

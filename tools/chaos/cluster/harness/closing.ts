@@ -46,6 +46,7 @@ export async function closeScenario(
 ): Promise<ClusterOutcome> {
   const { shoppers, hosts, watch, figures: { longest, notes, missed } } = stage;
   const isOver = performance.now();
+  await stage.mend();
   await shoppers.stop();
   await endImport(stage);
   const node = writableNode(stage);

@@ -58,6 +58,8 @@ export interface ClusterStage {
   breaks(work: () => Promise<unknown> | void): Promise<number>;
   /** Notes how long something took, and whether that is within what is promised; else also where, if that is said. */
   within(what: string, ms: number, boundMs: number, where?: string): void;
+  /** Mends whatever lines and servers still stand still, where a scenario did not come to it. */
+  mend(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -182,6 +184,10 @@ async function build(
       const at = where === undefined ? "" : ` (${where})`;
       const took = `${(ms / 1_000).toFixed(1)} s`;
       figures.missed.push(`${what}${at} ${took}, promised are ${boundMs / 1_000} s`);
+    },
+    mend: async () => {
+      await network?.heal();
+      for (const node of [...database.nodes, ...redis.nodes]) node.kill("SIGCONT");
     },
     close,
   };

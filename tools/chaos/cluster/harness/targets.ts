@@ -67,6 +67,11 @@ export function apiGap(
   return Math.max(...gaps);
 }
 
+/** A host that is cut off from one of several database servers soon takes orders by another one. */
+export function findsAnotherServer(stage: ClusterStage, gapMs: number, cut: string): void {
+  stage.within("API gap while cut off from one database server", gapMs, afterWritableMs, cut);
+}
+
 /** Neither the API nor the work stands still for long while Redis is lost. */
 export function goesOnWithoutRedis(stage: ClusterStage, from: number, to: number): void {
   stage.within("API gap", apiGap(stage, from, to), apiWithoutRedisMs);

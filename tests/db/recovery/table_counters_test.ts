@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { openDatabase } from "../../../db/connection/database.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
+import { listNumberedTables } from "../../../db/recovery/database_marks.ts";
+import { raiseCounters } from "../../../db/recovery/table_counters.ts";
+import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
+import { askRefund } from "../../settled_workflow.ts";
+import { anOrder, openWorkflow } from "../../workflow.ts";
+import { testContext } from "../../support.ts";
+
+/** A user who may read and write rows, and nothing else. */
+async function rowsOnly(server: OwnDatabase): Promise<string> {
+  const password = crypto.randomUUID();
+  await server.administer(
+    `create user 'rows'@'%' identified by '${password}'`,
+    "grant select, insert, update, delete on orders.* to 'rows'@'%'",
+  );
+  const url = new URL(server.url);
+  url.username = "rows";
+  url.password = password;
+  return url.href;
+}
+
+async function countersOf(server: OwnDatabase): Promise<Map<string, number>> {
+  const rows = await server.administer(
+    "flush tables",
+    `select table_name as name, auto_increment as next
+    from information_schema.tables
+    where table_schema = 'orders' and auto_increment is not null`,
+  );
+  return new Map(rows.map(({ name, next }) => [String(name), Number(next)]));
+}
+
+Deno.test("raiseCounters() leaves no row behind where the user may not alter tables", async () => {
+  const place = await testContext("counters");
+  await using server = await ownDatabase(["--log-bin=bin", "--server-id=7"]);
+  await migrate(server.url);
+  const own = { ...place, databaseUrl: server.url, close: () => Promise.resolve() };
+  const flow = await openWorkflow("counters", { place: own });
+  const db = await openDatabase(await rowsOnly(server));
+  try {
+    await flow.add([
+      anOrder("paid", [{ sku: "a", qty: 1, unitPriceCents: 200 }]),
+      anOrder("short", [{ sku: "c", qty: 51 }]),
+    ]);
+    await flow.drain();
+    await askRefund(flow, 1, 100);
+    const tables = await listNumberedTables(flow.db);
+    const floors = new Map([...tables.keys()].map((table) => [table, 1_000_500]));
+    const counts = async () => {
+      const rows = [];
+      for (const table of tables.keys()) {
+        rows.push([table, (await flow.rows(`select count(*) as n from ${table}`))[0]!.n]);
+      }
+      return rows;
+    };
+    const before = await counts();
+    await raiseCounters(db, floors);
+    assert.deepEqual(await counts(), before);
+    const next = await countersOf(server);
+    const raised = [...next].filter(([, number]) => number > 1_000_500).map(([name]) => name);
+    const used = before.flatMap(([table, n]) => Number(n) > 0 ? [String(table)] : []);
+    assert.deepEqual(used.filter((table) => !raised.includes(table)), []);
+    for (const table of ["orders", "refunds", "order_events", "payments", "notification_logs"]) {
+      assert.ok(raised.includes(table), table);
+    }
+    const [taken] = await flow.add([anOrder("next", [{ sku: "a", qty: 1 }])]);
+    assert.ok(taken!.orderId! > 1_000_500);
+  } finally {
+    await db.close();
+    await flow.close();
+    await place.close();
+  }
+});
