@@ -59,7 +59,7 @@ const webhook: Requirement = {
 const alerts: Requirement = { name: "ALERT_WEBHOOK_URL", words: "ALERT_WEBHOOK_URL" };
 
 /** The payment providers that there are. */
-const providerNames = ["simulated", "http", "stripe"] as const;
+export const providerNames = ["simulated", "http", "stripe"] as const;
 
 /** The settings by their names in {@linkcode Config}, in the order of the documentation. */
 export const settingsTable = {

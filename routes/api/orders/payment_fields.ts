@@ -64,16 +64,15 @@ export function misplacedInstructions(payment: Said): string[][] {
 
 /** What is to be done with an order's payment; nothing where nothing is said. */
 export function instructionsIn(payment: Said): Pick<OrderTerms, "instructions"> {
-  if (payment === undefined || !names.some((name) => payment[name])) return {};
+  if (payment === undefined) return {};
   const { method_type, method, customer, description, metadata } = payment;
   const hasMetadata = metadata && Object.keys(metadata).length > 0;
-  return {
-    instructions: {
-      methodType: method_type || null,
-      method: method || null,
-      customer: customer || null,
-      description: description || null,
-      metadata: hasMetadata ? metadata : null,
-    },
+  const instructions = {
+    methodType: method_type || null,
+    method: method || null,
+    customer: customer || null,
+    description: description || null,
+    metadata: hasMetadata ? metadata : null,
   };
+  return Object.values(instructions).some((said) => said !== null) ? { instructions } : {};
 }

@@ -6,6 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import { z } from "zod";
+import { providerNames } from "../../../config/settings.ts";
 import { takeCallback } from "../../../services/take_callback.ts";
 import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
@@ -21,7 +22,7 @@ import { callback, takenCallback } from "../description/examples.ts";
 import { httpProblem } from "../../middleware/problem.ts";
 
 const providerParam = z.object({
-  provider: z.string().max(32).meta({ description: "Its name, such as `http` or `stripe`" }),
+  provider: z.enum(providerNames).meta({ description: "Its name" }),
 });
 
 /** What a provider sends is its own; who sent it is known by its signature. */

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { orderContentHash } from "../../../../domain/order/content_hash.ts";
+import { contentOf } from "../../../../domain/order/incoming_order.ts";
+import { orderBody } from "../../../../routes/api/orders/order_body.ts";
+
+const order = {
+  external_order_id: "web-1",
+  placed_at: "2026-01-05T10:00:00Z",
+  currency: "EUR",
+  customer: { external_id: "c1", email: "c1@example.com", name: "C" },
+  items: [{ sku: "MUG", name: "Mug", unit_price_cents: 1_250, qty: 2 }],
+};
+
+const read = (payment: Record<string, unknown>) => orderBody.safeParse({ ...order, payment });
+
+function hashOf(payment?: Record<string, unknown>): string {
+  return orderContentHash(contentOf(orderBody.parse({ ...order, payment })));
+}
+
+Deno.test("an order that is due says what it is to be paid with", () => {
+  const payment = {
+    status: "due",
+    method_type: "card",
+    method: " pm_1 ",
+    customer: "cus_1",
+    description: "",
+    metadata: { channel: "web" },
+  };
+  const { success, data } = read(payment);
+  assert.ok(success);
+  assert.deepEqual(data.instructions, {
+    methodType: "card",
+    method: "pm_1",
+    customer: "cus_1",
+    description: null,
+    metadata: { channel: "web" },
+  });
+  assert.equal(data.payment, undefined);
+  assert.equal(read({ status: "due", method: "", metadata: {} }).data?.instructions, undefined);
+});
+
+Deno.test("what an order is to be paid with is a part of its content, and saying nothing is not", () => {
+  const before = hashOf();
+  assert.equal(hashOf({ status: "due" }), before);
+  const hashes = new Set([
+    before,
+    hashOf({ status: "due", method: "pm_1" }),
+    hashOf({ status: "due", method: "pm_2" }),
+    hashOf({ status: "due", method: "pm_1", metadata: { a: "1", b: "2" } }),
+  ]);
+  assert.equal(hashes.size, 4);
+  assert.equal(
+    hashOf({ status: "due", metadata: { a: "1", b: "2" } }),
+    hashOf({ status: "due", metadata: { b: "2", a: "1" } }),
+  );
+});
+
+Deno.test("instructions that can't be followed are refused at their place", () => {
+  const faults: [Record<string, unknown>, string][] = [
+    [{ status: "paid", provider: "p", reference: "r", method: "pm_1" }, "payment.method"],
+    [{ status: "due", method: "pm 1" }, "payment.method"],
+    [{ status: "due", method: "p".repeat(256) }, "payment.method"],
+    [{ status: "due", method_type: "Card" }, "payment.method_type"],
+    [{ status: "due", description: "x".repeat(501) }, "payment.description"],
+    [{ status: "due", metadata: { "a[b]": "c" } }, "payment.metadata.a[b]"],
+    [{ status: "due", metadata: { a: 1 } }, "payment.metadata.a"],
+    [{ status: "due", metadata: "a" }, "payment.metadata"],
+  ];
+  for (const [payment, at] of faults) {
+    const { error } = read(payment);
+    assert.deepEqual(
+      error?.issues.map(({ path }) => path.join(".")),
+      [at],
+      JSON.stringify(payment),
+    );
+  }
+  const many = Object.fromEntries(Array.from({ length: 31 }, (_, n) => [`n${n}`, "v"]));
+  assert.equal(read({ status: "due", metadata: many }).success, false);
+  const long = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`n${n}`, "v".repeat(500)]));
+  assert.equal(read({ status: "due", metadata: long }).success, false);
+});
