@@ -55,7 +55,8 @@ export async function startRedisNode(
     temporary: true,
     persistence: "aof",
     place,
-    extra: [`masterauth ${redisPassword}`, ...extra],
+    // A replica that asks is served at once; usually its master waits some seconds for others.
+    extra: [`masterauth ${redisPassword}`, "repl-diskless-sync-delay 0", ...extra],
   });
   return Object.assign(engine, { name, ask: askAt(engine, redisPassword) });
 }
