@@ -22,6 +22,8 @@ export interface ReplicatedPair {
   caughtUp(): Promise<void>;
   /** Has the second get nothing more of what the first commits. */
   stopFollowing(): Promise<void>;
+  /** Has it go on with that. */
+  followOn(): Promise<void>;
   /** Lets the second be written to, whatever it lacks. */
   promote(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -63,6 +65,9 @@ export async function replicatedPair(extra: string[] = []): Promise<ReplicatedPa
       },
       stopFollowing: async () => {
         await second.administer(isMysql ? "stop replica" : "stop slave");
+      },
+      followOn: async () => {
+        await second.administer(isMysql ? "start replica" : "start slave");
       },
       promote: () => promote(second),
       caughtUp: () => caughtUp(second, first),

@@ -57,6 +57,8 @@ export interface WorkflowOptions {
 /** The workflow, one consumer a group. */
 export interface Workflow extends ConsumerDeps {
   test: TestContext;
+  /** See `DatabaseAgeDeps`. */
+  catchUpMs: number;
   /** Another consumer of a group, under a name of its own if given, of the live lane unless told otherwise. */
   consumerOf(
     group: Group,
@@ -141,6 +143,8 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
   return {
     ...deps,
     test,
+    // A database here is not on its way to what it lacks, unless a test says so.
+    catchUpMs: 400,
     consumerOf,
     turn,
     drain: async () => {

@@ -18,9 +18,10 @@ export interface ConnectionGuard {
   /**
    * Waits until a look may find otherwise. Nobody holds a connection meanwhile.
    *
+   * @param since when the caller first had to wait, a `performance.now()`
    * @throws {WorkflowError} `unavailable` to whoever wanted a connection
    */
-  wait(): Promise<void>;
+  wait(since: number): Promise<void>;
 }
 
 /** A pool whose connections are looked at. */
@@ -57,12 +58,17 @@ export function guardedPool(
     const { connection: own } = connection;
     if (guard === undefined || guarded.has(own)) return true;
     const looked = guarded;
-    if (!await guard.look(on(connection))) return false;
+    if (!await guard.look(on(connection))) {
+      // The next one may lead to another server.
+      connection.destroy();
+      return false;
+    }
     looked.add(own);
     return true;
   };
   return {
     async use(work) {
+      let since: number | undefined;
       for (;;) {
         const asked = gate?.();
         if (asked !== undefined) await asked;
@@ -70,7 +76,7 @@ export function guardedPool(
           await passes(connection) ? { result: await work(connection) } : null
         );
         if (done !== null) return done.result;
-        await guard!.wait();
+        await guard!.wait(since ??= performance.now());
       }
     },
     guard(own) {

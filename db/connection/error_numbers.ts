@@ -31,9 +31,9 @@ const table: Readonly<Record<FaultClass, readonly number[]>> = {
     // A table that was altered meanwhile, a deadlock over an auto-increment counter, a branch that was rolled back, a
     // commit that failed (a transaction that gave way to another member's says so).
     1180, 1412, 1467, 1613, 1614, 4060,
-    // Group Replication: a transaction that the other members refused; one that waited for them for too long; a new
-    // primary that still applies what the old one left; statements that wait while a primary is chosen.
-    3101, 3781, 3797, 3798, 4094,
+    // Group Replication: a transaction that the other members refused; a new primary that still applies what the old one
+    // left; statements that wait while a primary is chosen.
+    3101, 3781, 3798, 4094,
   ],
   connection: [
     // No connection left, a server that ends or was told to take nobody (offline mode), a connection that was killed.
@@ -50,8 +50,8 @@ const table: Readonly<Record<FaultClass, readonly number[]>> = {
     // readers say 1836), InnoDB that only reads, a schema that does.
     1290, 1792, 1836, 1874, 3989,
     // Group Replication: a member that can't commit, that failed while a new primary was chosen, that has not the state
-    // for its level of consistency, that leaves.
-    3100, 3782, 3783, 3796, 3799,
+    // for its level of consistency, that is behind for too long or left while a transaction waited for it, that leaves.
+    3100, 3782, 3783, 3796, 3797, 3799,
   ],
   time_limit: [1969, 3024],
   unprepared: [1243, 1295, 1461, 1615],

@@ -96,7 +96,12 @@ export async function refuseReadOnly(connection: mysql.Connection): Promise<void
   });
   const { server, tables } = (rows as { server: unknown; tables: unknown }[])[0]!;
   if (isOff(server) && isOff(tables)) return;
-  throw Object.assign(new Error("it is read-only"), {
+  throw readOnlyError();
+}
+
+/** What a server throws for a change while it only reads. */
+export function readOnlyError(): Error {
+  return Object.assign(new Error("it is read-only"), {
     errno: 1290,
     code: "ER_OPTION_PREVENTS_STATEMENT",
     sqlState: "HY000",

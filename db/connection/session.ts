@@ -34,13 +34,16 @@ export interface KnownServer {
   maxPacketBytes: number;
   /** It is a node of Galera: others take changes as well, and this one has them a moment later. */
   isGalera: boolean;
+  /** Has a session of a member of Group Replication read nothing old; null where there is nothing to say. */
+  groupWait: string | null;
   /** Its binary log has statements, unless a session is told otherwise. */
   logsStatements: boolean;
 }
 
 /** Not all servers have all of these, so they are not selected. */
 const whatServer = "show variables where variable_name in " +
-  "('version', 'max_allowed_packet', 'wsrep_on', 'log_bin', 'binlog_format')";
+  "('version', 'max_allowed_packet', 'wsrep_on', 'log_bin', 'binlog_format', 'group_replication_group_name', " +
+  "'group_replication_single_primary_mode', 'group_replication_consistency')";
 
 /** Reads the answer to {@linkcode whatServer}. */
 function knownServer(rows: readonly Row[]): KnownServer {
@@ -51,6 +54,7 @@ function knownServer(rows: readonly Row[]): KnownServer {
     version,
     maxPacketBytes: Number(values.get("max_allowed_packet")),
     isGalera: values.get("wsrep_on") === "ON",
+    groupWait: groupWait(values),
     logsStatements: values.get("log_bin") === "ON" && values.get("binlog_format") === "STATEMENT",
   };
 }
@@ -73,6 +77,21 @@ async function logRows(tell: (sql: string) => Promise<unknown>): Promise<void> {
  * transaction), updates and deletes, inserts.
  */
 const waitForOthers = "set session wsrep_sync_wait = 7";
+
+/**
+ * The same for a member of Group Replication: where each of them takes changes, what begins a transaction waits until this one has
+ * what the others had committed by then; where one does, only while a new one still applies what the old one left. Sessions
+ * of a group that is told to wait for more already are left as they are. Every user may say so.
+ */
+function groupWait(values: ReadonlyMap<string, string>): string | null {
+  if ((values.get("group_replication_group_name") ?? "") === "") return null;
+  const own = values.get("group_replication_consistency") ?? "";
+  const wanted = values.get("group_replication_single_primary_mode") === "OFF"
+    ? "BEFORE"
+    : "BEFORE_ON_PRIMARY_FAILOVER";
+  const weaker = ["EVENTUAL", "BEFORE_ON_PRIMARY_FAILOVER"].filter((level) => level !== wanted);
+  return weaker.includes(own) ? `set session group_replication_consistency = '${wanted}'` : null;
+}
 
 /** DatabaseSessions with one server. */
 export interface DatabaseSessions {
@@ -99,6 +118,7 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
     version: "",
     maxPacketBytes: Infinity,
     isGalera: false,
+    groupWait: null,
     logsStatements: false,
   };
   const together = usage();
@@ -120,6 +140,7 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
       }
       for (const sql of sessionSettings) await tell(sql);
       if (server.isGalera) await tell(waitForOthers);
+      if (server.groupWait !== null) await tell(server.groupWait);
       if (server.logsStatements) await logRows(tell);
       if (server.engine === "mariadb") {
         await tell(

@@ -13,6 +13,7 @@ import {
 } from "../../domain/operation/database_age.ts";
 import { archivedForm } from "../archive/archived_tables.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { readOnlyError } from "../connection/host_choice.ts";
 
 /** Every table with numbers of its own, and the column that has them. */
 export async function listNumberedTables(db: Queryable): Promise<Map<string, string>> {
@@ -214,24 +215,11 @@ export async function findMissingOrders(
 }
 
 /**
- * Has a member of Group Replication wait until it has what the others have committed; nothing anywhere else. It may lag
- * behind for some moments, which is no loss. Sessions on Galera wait whatever they ask.
+ * Refuses a server that follows another one, as it refuses a change itself; administrators may write to it all the same.
+ *
+ * @throws as the server would throw for a change
  */
-export async function waitForGroup(db: Database): Promise<void> {
-  if (db.engine === "mariadb") return;
-  const [members] = await db.query(
-    "select count(*) as count from performance_schema.replication_group_members",
-  ).catch(() => []);
-  if (members === undefined || toInteger(members.count) < 2) return;
-  // What does not come to an end is no member to work on, and the looks that follow say so.
-  await db.transaction(async (connection) => {
-    // It waits for nothing within a transaction that has begun.
-    await connection.runText("set session group_replication_consistency = 'BEFORE'");
-    await connection.runText("commit");
-    try {
-      await connection.query("select ticks from books_marks where id = 1");
-    } finally {
-      await connection.runText("set session group_replication_consistency = default");
-    }
-  }).catch(() => {});
+export async function refuseReadOnlyServer(db: Queryable): Promise<void> {
+  const [row] = await db.query("select @@global.read_only as state");
+  if (!/^(0|off)$/i.test(String(row?.state))) throw readOnlyError();
 }

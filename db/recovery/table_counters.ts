@@ -17,22 +17,32 @@ const maxTableWaitSeconds = 5;
  * alter tables inserts a row with the number, and takes it out again: the counter stays where it was pushed, on
  * replicas as well.
  *
+ * @param confirm is asked on the connection that the changes go by, before each of them begins: behind a proxy others may lead to
+ *   another server. What it throws ends it all
  * @throws where a table is in use for longer than five seconds, or neither way is open
  */
 export async function raiseCounters(
   db: Database,
   floors: ReadonlyMap<string, number>,
+  confirm: Confirm = () => Promise.resolve(),
 ): Promise<void> {
   try {
-    await alterCounters(db, floors);
+    await alterCounters(db, floors, confirm);
   } catch (error) {
     if (!isForbidden(error)) throw error;
-    await pushCounters(db, floors, error);
+    await pushCounters(db, floors, { why: error, confirm });
   }
 }
 
-async function alterCounters(db: Database, floors: ReadonlyMap<string, number>): Promise<void> {
+type Confirm = (connection: Queryable) => Promise<void>;
+
+async function alterCounters(
+  db: Database,
+  floors: ReadonlyMap<string, number>,
+  confirm: Confirm,
+): Promise<void> {
   await db.transaction(async (connection) => {
+    await confirm(connection);
     await connection.runText("set session lock_wait_timeout = ?", [maxTableWaitSeconds]);
     try {
       for (const [table, floor] of floors) {
@@ -53,10 +63,11 @@ const laxities = {
 async function pushCounters(
   db: Database,
   floors: ReadonlyMap<string, number>,
-  why: unknown,
+  { why, confirm }: { why: unknown; confirm: Confirm },
 ): Promise<void> {
   const ids = await listNumberedTables(db);
   await db.transaction(async (tx) => {
+    await confirm(tx);
     for (const name of laxities[db.engine]) await tx.runText(`set session ${name} = 0`);
     try {
       for (const [table, floor] of floors) {

@@ -62,13 +62,16 @@ export async function guardDatabase(deps: RecoverDeps): Promise<void> {
     gaps = found;
     return true;
   };
-  const wait = async (): Promise<void> => {
+  const wait = async (since: number): Promise<void> => {
     const mine = recovering ??= recover().finally(() => recovering = undefined);
-    const until = performance.now() + maxWaitMs;
-    while (performance.now() < until) {
+    while (performance.now() < since + maxWaitMs) {
       const ended = await Promise.race([mine.then(() => true), pause(lookAgainMs)]);
       // The rest of a recovery may go on beside everything else.
-      if ((await lookAtDatabase(unguarded, db.unguarded)).kind === "current") return;
+      if ((await lookAtDatabase(unguarded, db.unguarded)).kind === "current") {
+        // By another connection than that of the caller, whose next one may lead to a server that is still behind.
+        if (performance.now() - since > lookAgainMs) await pause(lookAgainMs);
+        return;
+      }
       if (ended === true) break;
     }
     throw new WorkflowError(

@@ -11,9 +11,10 @@ import {
   raiseMarks,
   readDatabaseMarks,
   readGaps,
-  waitForGroup,
+  refuseReadOnlyServer,
 } from "../../db/recovery/database_marks.ts";
 import { raiseCounters } from "../../db/recovery/table_counters.ts";
+import type { Queryable } from "../../db/connection/database.ts";
 import { renameInstallation } from "../../db/payments/installation.ts";
 import {
   type DatabaseJudgement,
@@ -46,10 +47,13 @@ import { findLostRows } from "./lost_rows.ts";
 const closeHistoryScript = defineScript("close_history", import.meta.url);
 const forgetMessagesScript = defineScript("forget_messages", import.meta.url);
 
-/** Looks that must agree before the database is called older. */
-const looks = 5;
+/** For so long a database that is behind is waited for while it does not change, in milliseconds. */
+const defaultCatchUpMs = 5_000;
 
-/** Between two looks, in milliseconds: another node of a cluster may lag behind for a moment. */
+/** And for so long where it does, or Redis hears more by others: a loss has to be told within a minute. */
+const maxCatchUpMs = 30_000;
+
+/** Between two looks, in milliseconds. */
 const lookAgainMs = 200;
 
 /** Ticks in which the last one is looked for that both know. */
@@ -90,7 +94,12 @@ export async function makeDatabaseGood(
     refunds_lost: loss.lost.refunds,
     steps_lost: loss.lost.order_events,
   });
-  await raiseCounters(db, floors);
+  try {
+    await raiseCounters(db, floors, (connection) => confirmLoss(deps, connection));
+  } catch (error) {
+    if (error instanceof CaughtUp) return null;
+    throw error;
+  }
   await keepName(deps, heard, loss);
   const tick = tickAfter(marks, heard);
   const gaps = gapsOfLoss(marks, floors, tick);
@@ -109,18 +118,47 @@ export async function makeDatabaseGood(
   return loss;
 }
 
-/** Looks several times: a group's node that lags behind has lost nothing. */
+/**
+ * Looks until the database is as new as Redis knows it, or has stayed behind for long enough: a server that follows another
+ * one, to which a proxy leads for a moment, has lost nothing. Work waits meanwhile.
+ */
 async function lookUntilSure(deps: DatabaseAgeDeps): Promise<DatabaseJudgement> {
-  const { db } = deps;
-  let judged = await lookAtDatabase(deps, db);
-  // Nobody of this process may go on by a connection that was looked at before.
-  if (judged.kind !== "current") db.lookAgain();
-  for (let look = 1; judged.kind !== "current" && look < looks; look++) {
-    await pause(lookAgainMs);
-    await waitForGroup(db);
-    judged = await lookAtDatabase(deps, db);
+  const { db, log, signal, catchUpMs = defaultCatchUpMs } = deps;
+  const started = performance.now();
+  let before = "";
+  let changedAt = started;
+  for (;;) {
+    const judged = await lookAtDatabase(deps, db);
+    if (judged.kind === "current") return judged;
+    const now = performance.now();
+    // Nobody of this process may go on by a connection that was looked at before.
+    if (before === "") {
+      db.lookAgain();
+      log.warn("the database is behind what was published: waiting for it", {
+        ...judged.loss.lost,
+      });
+    }
+    const found = JSON.stringify(judged.loss);
+    if (found !== before) [before, changedAt] = [found, now];
+    if (now - changedAt >= catchUpMs || now - started >= maxCatchUpMs) return judged;
+    await pause(lookAgainMs, signal);
+    signal?.throwIfAborted();
   }
-  return judged;
+}
+
+/** The database on the one connection by which it would be made good is not behind, or not any more. */
+class CaughtUp extends Error {}
+
+/**
+ * Looks once more before the first change, by the very connection of the change: a proxy may have led the looks to a server
+ * that is behind, and leads the change to the one that everybody works on.
+ *
+ * @throws {CaughtUp} there is nothing to be made good
+ * @throws where the server only reads: it follows another one, and is waited for
+ */
+async function confirmLoss(deps: DatabaseAgeDeps, connection: Queryable): Promise<void> {
+  if ((await lookAtDatabase(deps, connection)).kind === "current") throw new CaughtUp();
+  await refuseReadOnlyServer(connection);
 }
 
 /** When the database last ticked while it was what Redis knows, a database time. */
