@@ -110,7 +110,7 @@ export function otherDatabase({ why }: { why: "installation" | "fork" }): Workfl
 export interface DatabaseAgeDeps extends RedisDeps {
   db: Database;
   log: Log;
-  /** How long a database that is behind is waited for while nothing changes, in milliseconds; default 5,000. */
+  /** How long a database that is behind is waited for while it stands still, in milliseconds; default 2,000. */
   catchUpMs?: number;
   signal?: AbortSignal;
 }

@@ -47,10 +47,10 @@ import { findLostRows } from "./lost_rows.ts";
 const closeHistoryScript = defineScript("close_history", import.meta.url);
 const forgetMessagesScript = defineScript("forget_messages", import.meta.url);
 
-/** For so long a database that is behind is waited for while it does not change, in milliseconds. */
-const defaultCatchUpMs = 5_000;
+/** For so long a database that is behind is waited for while it stands still, in milliseconds: orders are taken within 5 s of a promotion. */
+const defaultCatchUpMs = 2_000;
 
-/** And for so long where it does, or Redis hears more by others: a loss has to be told within a minute. */
+/** And for so long at the most while it comes nearer: a loss has to be told within a minute. */
 const maxCatchUpMs = 30_000;
 
 /** Between two looks, in milliseconds. */
@@ -125,25 +125,31 @@ export async function makeDatabaseGood(
 async function lookUntilSure(deps: DatabaseAgeDeps): Promise<DatabaseJudgement> {
   const { db, log, signal, catchUpMs = defaultCatchUpMs } = deps;
   const started = performance.now();
-  let before = "";
-  let changedAt = started;
+  let before: DatabaseLoss | undefined;
+  let nearerAt = started;
   for (;;) {
     const judged = await lookAtDatabase(deps, db);
     if (judged.kind === "current") return judged;
     const now = performance.now();
     // Nobody of this process may go on by a connection that was looked at before.
-    if (before === "") {
+    if (before === undefined) {
       db.lookAgain();
       log.warn("the database is behind what was published: waiting for it", {
         ...judged.loss.lost,
       });
     }
-    const found = JSON.stringify(judged.loss);
-    if (found !== before) [before, changedAt] = [found, now];
-    if (now - changedAt >= catchUpMs || now - started >= maxCatchUpMs) return judged;
+    // That Redis hears more by others says nothing: they may be connected to a server that was left behind.
+    if (before !== undefined && isNearer(judged.loss, before)) nearerAt = now;
+    if (now - nearerAt >= catchUpMs || now - started >= maxCatchUpMs) return judged;
+    before = judged.loss;
     await pause(lookAgainMs, signal);
     signal?.throwIfAborted();
   }
+}
+
+function isNearer(loss: DatabaseLoss, before: DatabaseLoss): boolean {
+  return loss.lostFrom !== before.lostFrom ||
+    markedTables.some((table) => loss.lost[table] < before.lost[table]);
 }
 
 /** The database on the one connection by which it would be made good is not behind, or not any more. */
