@@ -138,19 +138,25 @@ async function pushCounter(tx: Queryable, { table, id, floor, isEmpty }: Push): 
   await tx.runText(`delete from ${table} where ${id} = ${floor}`);
 }
 
-/** A value that no row has; of types with few values the one of the row that is copied, for they are unique with others. */
+/**
+ * A value that no row has; of types with few values the one of the row that is copied, for they are unique with others. What is
+ * null there stays so: that is unique, and of two columns perhaps just one may be set.
+ */
 function ownValue({ name, type, length, nullable }: Row, floor: number): string {
+  const copied = `\`${name}\``;
+  const unlessNull = (value: string) =>
+    nullable === "YES" ? `if(${copied} is null, null, ${value})` : value;
   switch (type) {
     case "bigint":
-      return String(floor);
+      return unlessNull(String(floor));
     case "char":
     case "varchar":
-      return `left(sha2(${floor}, 256), ${toInteger(length)})`;
+      return unlessNull(`left(sha2(${floor}, 256), ${toInteger(length)})`);
     case "binary":
     case "varbinary":
-      return `left(unhex(sha2(${floor}, 256)), ${toInteger(length)})`;
+      return unlessNull(`left(unhex(sha2(${floor}, 256)), ${toInteger(length)})`);
     default:
-      return nullable === "YES" ? "null" : `\`${name}\``;
+      return nullable === "YES" ? "null" : copied;
   }
 }
 
