@@ -7,6 +7,7 @@
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
+import { readOrderProviders } from "../../db/payments/order_providers.ts";
 import { writeActions } from "../../db/payments/payment_actions.ts";
 import { readInstructions } from "../../db/payments/payment_instructions.ts";
 import { readPayments } from "../../db/payments/payments.ts";
@@ -54,11 +55,16 @@ export async function chargeOrders(
   deliveries: readonly Delivery[],
   options: ChargeOptions,
 ): Promise<Outcome[]> {
-  const [orders, installation] = await Promise.all([
-    readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
+  const orderIds = deliveries.map(({ message }) => message.orderId);
+  const [orders, installation, noted] = await Promise.all([
+    readCharges(deps.db, orderIds),
     readInstallation(deps.db),
+    readOrderProviders(deps.db, orderIds),
   ]);
-  const gateways = await chooseGateways(deps, installation, [...orders.values()]);
+  const gateways = await chooseGateways(deps, installation, {
+    orders: [...orders.values()],
+    noted,
+  });
   if (gateways.size === 0) {
     return await chargeThrough(deps, { deliveries, orders, installation }, options);
   }

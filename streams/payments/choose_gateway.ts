@@ -22,16 +22,24 @@ import { failed } from "./unanswered.ts";
  * whatever the settings say later, no other one is asked for money that this one may have taken. What was asked for while
  * there was one provider only is found by its key.
  *
- * Orders that are not to be charged now and were asked of nobody are absent. Where there is one provider only this costs
- * nothing. A crash leaves a choice that was never used, which stays.
+ * Orders that are not to be charged now and were asked of nobody are absent. A process of one provider has no choice and
+ * writes none down, but leaves alone what was chosen for others: while settings are being changed, processes with the old
+ * ones and with the new ones take each other's messages. A crash leaves a choice that was never used, which stays.
+ *
+ * @param noted what was written down for the orders
  */
 export async function chooseGateways(
   deps: HandlerDeps,
   installation: Installation,
-  orders: readonly ChargeFacts[],
+  { orders, noted }: {
+    orders: readonly ChargeFacts[];
+    noted: ReadonlyMap<number, string>;
+  },
 ): Promise<ReadonlyMap<number, Gateway>> {
-  if (allGateways(deps).length === 1) return new Map();
-  const noted = await readOrderProviders(deps.db, orders.map(({ id }) => id));
+  if (allGateways(deps).length === 1) {
+    const others = [...noted].filter(([, name]) => name !== deps.gateway.name);
+    return new Map(others.map(([id, name]) => [id, gatewayOf(deps, name)]));
+  }
   const open = orders.filter(({ id }) => !noted.has(id));
   const asked = await readAsked(deps, installation, open);
   const wanted = open.filter(({ id, status, paidAtSource }) =>

@@ -160,6 +160,24 @@ Deno.test("what was asked of the only provider there was is looked for there onc
     await assertConsistent(flow);
   }));
 
+Deno.test("a process that knows of one provider asks it for nothing that another one was asked for", () =>
+  withTwo("several_before", { delayMs: 60, routes: ["*=second"] }, async (flow, first, second) => {
+    const ids = await add(flow, "EUR", "USD");
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.equal(second.provider.charges.size, 2, "they are pending there");
+    await makeDue(flow);
+    const older = processOf(flow, { otherGateways: [], routes: [] });
+    const turn = await consumeOnce(older[groups.indexOf("payments")]!);
+    assert.deepEqual([turn.handled, turn.retried], [0, 2]);
+    assert.equal(first.provider.charges.size, 0);
+    for (const id of ids) assert.equal((await flow.order(id)).status, "RESERVED");
+    await settle(flow);
+    const rows = await flow.rows("select distinct provider, status from payments");
+    assert.deepEqual(rows, [{ provider: "second", status: "SUCCEEDED" }]);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("an order whose provider is not configured any more is asked of no other one", () =>
   withTwo("several_gone", { delayMs: 3_600_000, routes: ["*=second"] }, async (flow, first) => {
     const [id] = await add(flow, "EUR");
