@@ -214,7 +214,12 @@ function needsCustomer({ last_payment_error: error }: Stripe.PaymentIntent): boo
   return error?.code === "authentication_required";
 }
 
-/** The intent of a charge key; undefined where there is none. Of several, which nobody made, one that took money. */
+/**
+ * The intent of a charge key; undefined where there is none. Of several, which nobody made, one that took money.
+ *
+ * The order's customer may be another one by now than the intent was made with: an order that was lost and is sent again has
+ * its key, and whatever the shop says of it today. So what is not among a customer's own is searched for among all.
+ */
 async function findIntent(
   stripe: Stripe,
   { idempotencyKey, instructions }: GatewayRequest,
@@ -231,6 +236,9 @@ async function findIntent(
     for await (const intent of list) {
       if (++listed > maxListed) throw new NoAnswer(`there are more than ${maxListed} new charges`);
       if (intent.metadata[keyName] === idempotencyKey) found.push(intent);
+    }
+    if (found.length === 0 && customer) {
+      found.push(...await search(stripe, keyName, idempotencyKey));
     }
   }
   return found.find(({ status }) => status === "succeeded") ?? found[0];

@@ -109,6 +109,16 @@ for (const customer of ["cus_1", null]) {
     }));
 }
 
+Deno.test("a charge is found whose order names another customer by now", () =>
+  withStripe({}, async ({ api, gateway }) => {
+    const [first] = await gateway.charge([paidBy("pm_card_visa")]);
+    const again = paidBy("pm_card_mastercard", { askedBefore: true }, "cus_2");
+    assert.deepEqual(await gateway.charge([again]), [first]);
+    api.forgetKeys();
+    assert.deepEqual(await gateway.charge([again]), [first]);
+    assert.equal(api.intents.size, 1);
+  }));
+
 Deno.test("what the order does not say is not asked for, and another request under a key is no refusal", () =>
   withStripe({}, async ({ api, provider, gateway }) => {
     const [answer] = await gateway.charge([requestOf(4)]);
