@@ -26,7 +26,7 @@ import type {
   ProviderRefund,
   SignedRequest,
 } from "../provider.ts";
-import { NoAnswer, Refused } from "../unanswered.ts";
+import { NoAnswer, Refused, Unusable } from "../unanswered.ts";
 import { fromStripe, toStripe } from "./stripe_amounts.ts";
 import { intentOf, isPassing, saidOf } from "./stripe_errors.ts";
 
@@ -234,7 +234,10 @@ async function findIntent(
     const expand = ["data.latest_charge"];
     const list = stripe.paymentIntents.list({ ...which, limit: pageSize, expand });
     for await (const intent of list) {
-      if (++listed > maxListed) throw new NoAnswer(`there are more than ${maxListed} new charges`);
+      if (++listed > maxListed) {
+        // Stripe has answered: whoever is not in doubt may go on.
+        throw new Unusable(`there are more than ${maxListed} new charges to look through`);
+      }
       if (intent.metadata[keyName] === idempotencyKey) found.push(intent);
     }
     if (found.length === 0 && customer) {
