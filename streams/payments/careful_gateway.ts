@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../domain/errors.ts";
 import { concurrently } from "../timing/concurrently.ts";
-import type { AskOptions, Gateway, GatewayRequest } from "./gateway.ts";
+import type { AskOptions, ChargeStatus, Gateway, GatewayRequest } from "./gateway.ts";
 import type { Provider, ProviderCharge, ProviderRefund } from "./provider.ts";
 import { readCharge, readRefund, readRefundStatus, refusedCharge } from "./provider_answers.ts";
 import { openRequests, type ProviderRequest, type Requests } from "./provider_requests.ts";
@@ -90,6 +90,20 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
           return found === null
             ? { kind: "unknown" }
             : readCharge(request, found, { isOpen: false, ...reading });
+        }),
+    }),
+    ...(provider.findCharge === undefined || provider.cancel === undefined ? {} : {
+      end: (wanted, options = {}) =>
+        answerEach(wanted, async (request) => {
+          const read = (charge: ProviderCharge | null): ChargeStatus =>
+            charge === null
+              ? { kind: "unknown" }
+              : readCharge(request, charge, { isOpen: false, ...reading });
+          const found = await lookUp(asking, charges, request, options);
+          const answer = read(found);
+          // Not of another order's.
+          if (found?.state !== "requires_action" || answer.kind !== "accepted") return answer;
+          return read(await giveUp(asking, { provider, charges }, request, found) ?? found);
         }),
     }),
     ...(provider.findRefund === undefined ? {} : {
@@ -177,6 +191,27 @@ async function lookUp<F>(
 ): Promise<F | null> {
   if (kind.find === undefined) return null;
   return await insist(asking, () => lookUpOnce(asking, kind, request, options));
+}
+
+/**
+ * Has the provider give up a charge that waits for its customer. Who acts at this moment may be first: then that is refused,
+ * and it is looked at again.
+ */
+async function giveUp(
+  asking: Asking,
+  { provider, charges }: { provider: Provider; charges: Kind<ProviderCharge> },
+  request: GatewayRequest,
+  { ref }: ProviderCharge,
+): Promise<ProviderCharge | null> {
+  const idempotencyKey = `${request.idempotencyKey}_cancel`;
+  const asked = { of: "charges", moves: false, key: idempotencyKey } as const;
+  const last = { ...request, idempotencyKey, chargeRef: ref };
+  try {
+    return await insist(asking, () => asking.requests.ask(asked, () => provider.cancel!(last)));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return await lookUp(asking, charges, request, {});
+  }
 }
 
 /** A look-up is told only where it finds something: what it finds nothing of is asked for, and that is told. */
