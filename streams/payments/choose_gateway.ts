@@ -22,16 +22,21 @@ import { failed } from "./unanswered.ts";
  * whatever the settings say later, no other one is asked for money that this one may have taken. What was asked for while
  * there was one provider only is found by its key.
  *
- * Orders that are not to be charged now and were asked of nobody are absent. Where there is one provider only this costs
- * nothing. A crash leaves a choice that was never used, which stays.
+ * A process that knows one provider only chooses nothing, and keeps from orders that others have led elsewhere: it may be
+ * the last one with the settings of before. Of one that looks at no keys, as the simulated one, this costs nothing.
+ *
+ * Orders that are not to be charged now and were asked of nobody are absent. A crash leaves a choice that was never used,
+ * which stays.
  */
 export async function chooseGateways(
   deps: HandlerDeps,
   installation: Installation,
   orders: readonly ChargeFacts[],
 ): Promise<ReadonlyMap<number, Gateway>> {
-  if (allGateways(deps).length === 1) return new Map();
+  const isAlone = allGateways(deps).length === 1;
+  if (isAlone && deps.gateway.ignoresKeys) return new Map();
   const noted = await readOrderProviders(deps.db, orders.map(({ id }) => id));
+  if (isAlone) return gatewaysBy(deps, noted);
   const open = orders.filter(({ id }) => !noted.has(id));
   const asked = await readAsked(deps, installation, open);
   const wanted = open.filter(({ id, status, paidAtSource }) =>
@@ -46,9 +51,11 @@ export async function chooseGateways(
   await noteOrderProviders(deps.db, chosen);
   // Another consumer, with other settings, may have been first.
   const settled = await readOrderProviders(deps.db, chosen.map(({ orderId }) => orderId));
-  return new Map(
-    [...noted, ...asked, ...settled].map(([id, name]) => [id, gatewayOf(deps, name)]),
-  );
+  return gatewaysBy(deps, new Map([...noted, ...asked, ...settled]));
+}
+
+function gatewaysBy(deps: HandlerDeps, names: ReadonlyMap<number, string>): Map<number, Gateway> {
+  return new Map([...names].map(([id, name]) => [id, gatewayOf(deps, name)]));
 }
 
 /** What was asked for by the charge's own key, or by one before an edit. */
