@@ -357,19 +357,20 @@ function sentinelFault(message: string): FaultWords | undefined {
       remedy: "correct the name after its hosts; redis-cli -p 26379 sentinel masters lists them",
     };
   }
-  if (/sentinel\b.*\b(NOAUTH|WRONGPASS)\b|sentinels.*\b(NOAUTH|WRONGPASS)\b/.test(message)) {
+  const at = message.indexOf("sentinel");
+  if (at >= 0 && /\b(NOAUTH|WRONGPASS)\b/.test(message.slice(at))) {
     return {
       why: "a sentinel asks for a password of its own, and REDIS_URL has none or a wrong one",
       remedy: "add sentinel-password=PASSWORD to its parameters, and sentinel-user=NAME if need be",
     };
   }
-  if (/sentinel/.test(message)) {
+  if (at >= 0) {
     return {
       why: `no sentinel tells where the master is (${message})`,
       remedy: "start them, or correct the hosts in REDIS_URL",
     };
   }
-  const address = /E[A-Z]{4,} ([^ ]+:\d+)/.exec(message)?.[1];
+  const address = /\bE[A-Z]{4,} ([^ ]+:\d+)/.exec(message)?.[1];
   if (address === undefined) return undefined;
   return {
     why: `the sentinels name ${address} as the master, and it can't be reached (${message})`,
