@@ -243,7 +243,7 @@ async function askOnce<F>(
 ): Promise<F> {
   const asked = { of, moves: true, key: request.idempotencyKey };
   try {
-    const found = await requests.ask(asked, () => make(request));
+    const found = await requests.ask(asked, async () => spoken(await make(request)));
     tried?.(request, tries.answered(found));
     return found;
   } catch (error) {
@@ -251,6 +251,18 @@ async function askOnce<F>(
     if (attempt !== undefined) tried?.(request, attempt);
     throw error;
   }
+}
+
+/**
+ * What a provider made of an answer.
+ *
+ * @throws {Unusable} where that is nothing: of a batch, it must not take the others' answers away
+ */
+function spoken<F>(answer: F): F {
+  if (typeof answer !== "object" || answer === null) {
+    throw new Unusable("the provider's answer says nothing");
+  }
+  return answer;
 }
 
 async function insist<F>(

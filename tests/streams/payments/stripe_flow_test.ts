@@ -146,6 +146,24 @@ Deno.test("an order waits for its customer, and is paid by the webhook that tell
     await assertConsistent(flow);
   }));
 
+Deno.test("an order whose charge was cancelled at the provider fails by the webhook that tells of it", () =>
+  withStripe("stripe_canceled", async ({ flow, api, app }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_authenticationRequired"));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    const [intent] = api.intents.values();
+    intent!.status = "canceled";
+    const { text, signature } = await api.event("payment_intent.canceled", intent!.id);
+    const headers = { "stripe-signature": signature };
+    const { status } = await ask({ app }, "POST", "/payments/callback/stripe", text, headers);
+    assert.equal(status, 202);
+    await flow.turn("payments");
+    const after = await flow.order(orderId);
+    assert.deepEqual([after.status, after.failureReason], ["FAILED", "payment_declined"]);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
 Deno.test("an order that is to be paid with another card is charged anew, and what the first took goes back", () =>
   withStripe("stripe_edit", async ({ flow, api }) => {
     const first = paidBy("o", "pm_card_authenticationRequired");
