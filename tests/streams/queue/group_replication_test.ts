@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { openDatabase, toInteger } from "../../../db/connection/database.ts";
+import { type Database, openDatabase, toInteger } from "../../../db/connection/database.ts";
 import { isRetryable, isWrongServer } from "../../../db/connection/faults.ts";
+import { readHostStates } from "../../../db/connection/host_states.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
 import { canWrite } from "../../../db/connection/ping.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
 import { freePort } from "../../../tools/engines/free_port.ts";
@@ -35,15 +37,21 @@ function settingsOf(id: number, ports: readonly number[]): string[] {
     "--group-replication-ssl-mode=DISABLED",
     "--group-replication-recovery-use-ssl=OFF",
     "--group-replication-single-primary-mode=OFF",
-    "--group-replication-unreachable-majority-timeout=4",
-    "--group-replication-member-expel-timeout=0",
   ];
 }
 
+/** Has a member that has lost the others give up soon; by default it waits for them for ever. */
+const givesUp = [
+  "--group-replication-unreachable-majority-timeout=4",
+  "--group-replication-member-expel-timeout=0",
+];
+
 /** Two members, both of which take changes; one alone has no quorum. */
-async function twoMembers() {
+async function twoMembers(extra: string[]) {
   const ports = [await freePort(), await freePort()];
-  const members = await Promise.all([1, 2].map((id) => ownDatabase(settingsOf(id, ports))));
+  const members = await Promise.all(
+    [1, 2].map((id) => ownDatabase([...settingsOf(id, ports), ...extra])),
+  );
   const [first, second] = members as [OwnDatabase, OwnDatabase];
   const password = new URL(first.url).password;
   for (const member of members) {
@@ -79,7 +87,7 @@ Deno.test({
   // MariaDB has no Group Replication.
   ignore: !isMysql,
   fn: async () => {
-    await using members = await twoMembers();
+    await using members = await twoMembers(givesUp);
     const { first, second } = members;
     const secondUrl = withPort(first.url, second.port);
     const db = await openDatabase(secondUrl, { connections: 2 });
@@ -149,6 +157,51 @@ Deno.test({
     } finally {
       await db.close();
       await elsewhere.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "a member that has lost its majority, and does not say so, is left for a host that commits",
+  ignore: !isMysql,
+  fn: async () => {
+    await using members = await twoMembers([]);
+    await using successor = await ownDatabase();
+    const { first, second } = members;
+    await successor.administer(
+      `alter user 'orders'@'%' identified by '${new URL(first.url).password}'`,
+    );
+    await migrate(first.url);
+    await migrate(withPort(first.url, successor.port));
+    const url = first.url.replace(/\/orders$/, `,127.0.0.1:${successor.port}/orders`);
+    const portOf = async (db: Database) =>
+      toInteger((await db.query("select @@port as port"))[0]!.port);
+    const db = await openDatabase(url, { connections: 3 });
+    try {
+      assert.equal(await portOf(db), first.port);
+      second.kill("SIGSTOP");
+      const started = performance.now();
+      const insert = (version: number) =>
+        db.transaction((tx) =>
+          tx.run("insert into schema_migrations (version, name) values (?, 'x')", [version])
+        );
+      await Promise.all([9001, 9002, 9003, 9004, 9005].map(insert));
+      const gapMs = performance.now() - started;
+      assert.equal(await portOf(db), successor.port);
+      assert.ok(gapMs < 8_000, `commits again after ${gapMs} ms`);
+
+      // Whoever begins now does not come to it either, although it calls itself writable.
+      const other = await openDatabase(url, { connections: 1 });
+      assert.equal(await portOf(other), successor.port);
+      await other.close();
+      const [row] = await first.administer("select @@global.read_only as is_read_only");
+      assert.equal(Number(row!.is_read_only), 0);
+      const states = await readHostStates(url);
+      assert.deepEqual(states.map(({ state }) => state), ["away", "writable"]);
+      assert.match(states[0]!.why!, /does not agree/);
+    } finally {
+      second.kill("SIGCONT");
+      await db.close();
     }
   },
 });
