@@ -52,7 +52,7 @@ const minRenewalMs = 1_000;
 /** Looks at a silent connection before its server is asked about it. */
 const looksAtOne = 6;
 
-/** The same where another host may take its place: a server that answers is asked for nothing, as far as is known. */
+/** The same where another host may take its place, which costs the less the sooner it is known. */
 const looksAtSeveral = 2;
 
 /** The driver's own lists: it has no other word for them, and counting along would cost every statement. */

@@ -51,6 +51,7 @@ export async function refuseReadOnly(connection: mysql.Connection, timeout: numb
  * for as long as it has not found the others again. Other servers are not asked. Of those who ask at once one waits for
  * the commit and the others for its lock, so that no more than one commit hangs there.
  *
+ * @param connection one that nobody else uses: what it is told stays
  * @param database that of the service; where it has no tables yet, nothing is known and nothing thrown
  * @throws as such a server throws once it gives up
  */
@@ -68,7 +69,6 @@ export async function refuseHangingCommits(
     if (database !== undefined) await tell(`use ${connection.escapeId(database)}`);
     await tell(`set session innodb_lock_wait_timeout = ${waitSeconds}`);
     await tell(changeSomething);
-    await tell("set session innodb_lock_wait_timeout = default");
   } catch (error) {
     if (hangs(error) || isLockTimeout(error)) {
       throw refusal(cannotCommit, "ER_RUN_HOOK_ERROR", "its group does not agree to changes");
