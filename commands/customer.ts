@@ -8,6 +8,7 @@ import { counted, plural } from "../domain/text/plural.ts";
 import { eraseCustomer } from "../services/erase_customer.ts";
 import { exportCustomer, exportText } from "../services/export_customer.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseOtherErasureSecret } from "../streams/workflow/erasure_secret.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";
@@ -43,6 +44,7 @@ What the product does not reach (backups, binary logs, mail servers) is in docs/
       }
       await guardDatabase(context);
       await refuseBesideOlder(context);
+      await refuseOtherErasureSecret(context);
       const done = await eraseCustomer(context, { externalId }, operatorIn(env));
       print(
         done.changed

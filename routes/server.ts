@@ -10,6 +10,7 @@ import { keepPosting } from "../streams/alerts/alert_posts.ts";
 import { keepWatching } from "../streams/alerts/alerts.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "../streams/kpis/kpi_basis.ts";
 import { pause } from "../streams/timing/pause.ts";
+import { keepErasureSecret } from "../streams/workflow/erasure_secret.ts";
 import { keepProving } from "../streams/verification/verify_regularly.ts";
 import { findTemporaryFolder } from "../streams/imports/temporary_file.ts";
 import { makeApp } from "./app.ts";
@@ -84,6 +85,7 @@ async function serveHeld(
   else signal.addEventListener("abort", stop, { once: true });
   // A proof changes nothing, and may take a minute: a stop does not wait for it.
   void keepProving(deps, signal);
+  void keepErasureSecret(deps, signal);
   const watching = [
     keepWatching(deps, signal),
     keepPosting(deps, signal),

@@ -12,6 +12,7 @@ import { type Lane, lanes } from "../domain/messages/lane.ts";
 import { type Group, groups, isOfNewerVersion } from "../domain/messages/messages.ts";
 import { consume } from "./queue/consumer.ts";
 import { type Consumer, type ConsumerDeps, makeConsumer } from "./workflow/consumer.ts";
+import { keepErasureSecret } from "./workflow/erasure_secret.ts";
 import { newConsumerName } from "./workflow/living_consumers.ts";
 import type { ProcessDeps } from "./workflow/process_deps.ts";
 import { type LiveWatch, watchLive } from "./queue/live_watch.ts";
@@ -163,6 +164,7 @@ async function runGroups(
   ];
   // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
   keepProving(unguarded, stopped);
+  void keepErasureSecret(unguarded, stopped);
   void keepUp(unguarded, stopped);
   void keepSealing(unguarded, stopped);
   try {

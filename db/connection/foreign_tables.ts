@@ -16,6 +16,13 @@ import type { Queryable, Row } from "./queryable.ts";
  * @returns by name; none where the product's own list of migrations is there, whatever there is besides
  */
 export async function readForeignTables(db: Pick<Queryable, "query">): Promise<string[]> {
+  // The tables first: another process may be making ours meanwhile, whose list is the first of them.
+  const tables = await db.query(`
+    select table_name as name
+    from information_schema.tables
+    where table_schema = database()
+    order by table_name`);
+  if (tables.length === 0) return [];
   const columns = await db.query(`
     select lower(column_name) as name, lower(data_type) as type
     from information_schema.columns
@@ -23,11 +30,6 @@ export async function readForeignTables(db: Pick<Queryable, "query">): Promise<s
   const has = (name: string, type: string) =>
     columns.some((column) => column.name === name && column.type === type);
   if (has("version", "int") && has("name", "varchar") && has("created_at", "datetime")) return [];
-  const tables = await db.query(`
-    select table_name as name
-    from information_schema.tables
-    where table_schema = database()
-    order by table_name`);
   return tables.map(({ name }) => String(name));
 }
 

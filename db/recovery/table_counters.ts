@@ -89,7 +89,10 @@ interface Push {
   isEmpty: boolean;
 }
 
-/** Inserts a copy of a row under the number, with other values where they have to be unique, and deletes it. */
+/**
+ * Inserts a copy of a row under the number, with other values where they have to be unique, and deletes it.
+ * Where a column that is made of others has to be unique, they have other values, but those that may not have just any.
+ */
 async function pushCounter(tx: Queryable, { table, id, floor, isEmpty }: Push): Promise<void> {
   const columns = await tx.query(
     `
@@ -99,7 +102,24 @@ async function pushCounter(tx: Queryable, { table, id, floor, isEmpty }: Push): 
         select 1 from information_schema.statistics
         where statistics.table_schema = database() and statistics.table_name = columns.table_name
           and statistics.column_name = columns.column_name and non_unique = 0
-          and index_name <> 'PRIMARY') as is_unique
+          and index_name <> 'PRIMARY')
+      or exists (
+        select 1
+        from information_schema.columns made
+        join information_schema.statistics on statistics.table_schema = made.table_schema
+          and statistics.table_name = made.table_name and statistics.column_name = made.column_name
+        where made.table_schema = database() and made.table_name = columns.table_name
+          and non_unique = 0
+          and instr(made.generation_expression, concat('\`', columns.column_name, '\`')) > 0)
+      and not exists (
+        select 1
+        from information_schema.table_constraints checked
+        join information_schema.check_constraints
+          on check_constraints.constraint_schema = checked.constraint_schema
+          and check_constraints.constraint_name = checked.constraint_name
+        where checked.table_schema = database() and checked.table_name = columns.table_name
+          and checked.constraint_type = 'CHECK'
+          and instr(check_clause, concat('\`', columns.column_name, '\`')) > 0) as is_unique
     from information_schema.columns
     where table_schema = database() and table_name = ?
       and coalesce(generation_expression, '') = ''
@@ -118,19 +138,25 @@ async function pushCounter(tx: Queryable, { table, id, floor, isEmpty }: Push): 
   await tx.runText(`delete from ${table} where ${id} = ${floor}`);
 }
 
-/** A value that no row has; of types with few values the one of the row that is copied, for they are unique with others. */
+/**
+ * A value that no row has; of types with few values the one of the row that is copied, for they are unique with others. What is
+ * null there stays so: that is unique, and of two columns perhaps just one may be set.
+ */
 function ownValue({ name, type, length, nullable }: Row, floor: number): string {
+  const copied = `\`${name}\``;
+  const unlessNull = (value: string) =>
+    nullable === "YES" ? `if(${copied} is null, null, ${value})` : value;
   switch (type) {
     case "bigint":
-      return String(floor);
+      return unlessNull(String(floor));
     case "char":
     case "varchar":
-      return `left(sha2(${floor}, 256), ${toInteger(length)})`;
+      return unlessNull(`left(sha2(${floor}, 256), ${toInteger(length)})`);
     case "binary":
     case "varbinary":
-      return `left(unhex(sha2(${floor}, 256)), ${toInteger(length)})`;
+      return unlessNull(`left(unhex(sha2(${floor}, 256)), ${toInteger(length)})`);
     default:
-      return nullable === "YES" ? "null" : `\`${name}\``;
+      return nullable === "YES" ? "null" : copied;
   }
 }
 

@@ -15,6 +15,7 @@ import {
 import { isErasedId } from "../../domain/customer/erased_customer.ts";
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isAllowed } from "../../domain/operation/api_token.ts";
+import { refuseOtherErasureSecret } from "../../streams/workflow/erasure_secret.ts";
 import { eraseCustomer } from "../../services/erase_customer.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
@@ -46,6 +47,7 @@ export function oneCustomerPageRoutes(deps: AppDeps): Hono {
       return await askBefore(c, customer);
     }
     try {
+      await refuseOtherErasureSecret(deps);
       const { changed, sameEmail } = await eraseCustomer(
         deps,
         { customerId: id },

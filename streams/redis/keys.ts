@@ -148,6 +148,8 @@ export interface Keys {
   kpiBasisKept: string;
   /** Sorted set: the processes that are alive, each with its basis, by the ms at which they count as ended. */
   kpiBasisAlive: string;
+  /** Sorted set: prints of the secrets of erasures that living processes have, by the ms at which they count as ended. */
+  erasureSecretsAlive: string;
   /** A KPI figure; days of the base currency carry no currency in their key. */
   kpiFigure(day: string, currency: string, figure: KpiFigure): string;
   /** Sorted set: customer's database id by cents. */
@@ -232,6 +234,7 @@ function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
     kpiBasis: `${baseCurrency} ${kpiTimezone}`,
     kpiBasisKept: `${prefix}kpi-basis`,
     kpiBasisAlive: `${prefix}kpi-basis-alive`,
+    erasureSecretsAlive: `${prefix}erasure-secrets-alive`,
     kpiFigure: (day, currency, figure) =>
       currency === baseCurrency
         ? `${prefix}kpi:${day}:${figure}`

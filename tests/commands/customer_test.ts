@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { hostname } from "node:os";
+import { sayErasureSecret } from "../../streams/workflow/erasure_secret.ts";
 import { mara, namesOfMara, placesNaming, spread } from "../person.ts";
 import { anOrder, withWorkflow } from "../workflow.ts";
 import { envOf, run } from "./run_command.ts";
@@ -45,6 +46,23 @@ Deno.test("customer export prints everything as one document, and erase takes it
     assert.match(other.out, /ERASURE_SECRET +\d ids of erased people were written with another/);
     assert.doesNotMatch((await run(envOf(flow), "doctor")).out, /ERASURE_SECRET/);
   }, { notifyChannels: ["log", "email", "webhook"] });
+});
+
+Deno.test("customer erase refuses the first erasure by another ERASURE_SECRET than that of processes that are alive", async () => {
+  await withWorkflow("cli_customer_secret", async (flow) => {
+    await flow.add([anOrder("1", [{ sku: "a", qty: 1 }], { customer: mara })]);
+    await flow.drain();
+    await sayErasureSecret({ ...flow, config: { erasureSecret: "theirs" } });
+    const erase = (env: Record<string, string>) =>
+      run({ ...envOf(flow), ...env }, "customer", "erase", mara.externalId);
+    const refused = await erase({});
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /have another ERASURE_SECRET, and would take no order/);
+    assert.equal((await flow.rows("select 1 from erasures")).length, 0);
+    assert.equal((await erase({ ERASURE_SECRET: "theirs" })).code, 0);
+    // From here on the ids that were erased decide.
+    assert.match((await erase({})).err, /written with another ERASURE_SECRET/);
+  });
 });
 
 Deno.test("customer says what is not over, who is not there, and how it is typed", async () => {

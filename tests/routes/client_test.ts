@@ -77,7 +77,7 @@ Deno.test("ordersClient() has a type for every route of the document but the pro
   const described = operationsOf(await (await api.app.request("/openapi.json")).json()).map((
     { method, path },
   ) => `${method} ${path}`)
-    .filter((route) => route !== "POST /payments/callback");
+    .filter((route) => !route.startsWith("POST /payments/callback"));
   assert.deepEqual(typed.sort(), described.sort());
 });
 

@@ -7,6 +7,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { messageOf } from "../../../domain/errors.ts";
+import { refuseOtherErasureSecret } from "../../../streams/workflow/erasure_secret.ts";
 import { eraseCustomer, type ErasedPerson } from "../../../services/erase_customer.ts";
 import { exportCustomer, exportText } from "../../../services/export_customer.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -113,6 +114,7 @@ function addErasure(app: Hono, deps: AppDeps): void {
     async (c) => {
       const { id: externalId } = c.req.valid("param");
       const operator = operatorOf(c, deps.config);
+      await refuseOtherErasureSecret(deps);
       return c.json(erasedJson(await eraseCustomer(deps, { externalId }, operator)));
     },
   );

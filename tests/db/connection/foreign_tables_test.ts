@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import mysql from "mysql2/promise";
 import { connectionOptions } from "../../../db/connection/connection.ts";
+import { openDatabase } from "../../../db/connection/database.ts";
+import { readForeignTables } from "../../../db/connection/foreign_tables.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { EngineFault } from "../../../domain/operation/engine_fault.ts";
 import { run } from "../../commands/run_command.ts";
@@ -64,6 +66,24 @@ Deno.test("migrate() does not mind tables that came after its own", async () => 
     assert.deepEqual(applied, ["0035_processes"]);
   } finally {
     await connection.end();
+    await test.close();
+  }
+});
+
+Deno.test("readForeignTables() takes no table for another's that a process of ours makes at this moment", async () => {
+  const test = await testContext("foreign_at_once");
+  const db = await openDatabase(test.databaseUrl, { connections: 1 });
+  try {
+    let asked = 0;
+    const query = async (sql: string) => {
+      // Between the first question and the second.
+      if (asked++ === 1) await migrate(test.databaseUrl);
+      return await db.query(sql);
+    };
+    assert.deepEqual(await readForeignTables({ query }), []);
+    assert.deepEqual(await readForeignTables(db), []);
+  } finally {
+    await db.close();
     await test.close();
   }
 });

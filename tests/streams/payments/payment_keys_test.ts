@@ -148,7 +148,7 @@ Deno.test("a refund that is asked for again under the client's key is paid out o
   }));
 
 Deno.test("a callback for a lost order hits no other one, and is taken once the order is there again", () =>
-  withProvider("keys_callback", { delayMs: 400, resendMs: 300 }, async (provided) => {
+  withProvider("keys_callback", { delayMs: 1_500, resendMs: 300 }, async (provided) => {
     const { flow, provider } = provided;
     await addAndSettle(provided, web(1));
     const dump = await takeDump(flow.test.databaseUrl);
