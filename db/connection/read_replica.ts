@@ -48,6 +48,15 @@ export interface ReadReplica {
 /** How long the primary is read from after the replica failed or was too old, in milliseconds. */
 const restMs = 1_000;
 
+/**
+ * How long a replica may take to tell how old it is, in milliseconds. One that hangs would keep lists waiting until its connection is
+ * given up, which takes a minute, and nobody waits that long for an answer.
+ */
+const signMs = 2_000;
+
+/** How long the primary is read from after the replica hung, in milliseconds: each try makes those wait who read meanwhile. */
+const hungRestMs = 10_000;
+
 /** A mark at the primary. */
 interface Mark {
   /** As the database tells it; later ones are greater. */
@@ -60,6 +69,13 @@ interface Mark {
 class TooOld extends Error {
   constructor(stalenessMs: number) {
     super(`The replica is more than ${stalenessMs} ms behind`);
+  }
+}
+
+/** What the replica does. */
+class Hangs extends Error {
+  constructor() {
+    super(`The replica did not answer within ${signMs} ms`);
   }
 }
 
@@ -96,21 +112,20 @@ export function openReadReplica(
     reads = next;
     onChange(next === "replica" ? { reads: next } : { reads: next, why });
   };
+  const checkAge = async (tx: Queryable) => {
+    if (!hasArrived(await readProcessSign(tx, processId))) throw new TooOld(stalenessMs);
+  };
   return {
     async read(work) {
       // Without one the primary does not answer, or has not been asked yet.
       if (now() < restsUntil || youngMarks().length === 0) return await work(db);
       try {
-        const replica = await opened();
-        const found = await replica.transaction(async (tx) => {
-          if (!hasArrived(await readProcessSign(tx, processId))) throw new TooOld(stalenessMs);
-          return await work(tx);
-        });
+        const found = await readChecked(opened(), checkAge, work);
         change("replica");
         return found;
       } catch (error) {
         if (error instanceof WorkflowError && error.code !== "unavailable") throw error;
-        restsUntil = now() + restMs;
+        restsUntil = now() + (error instanceof Hangs ? hungRestMs : restMs);
         change("primary", error);
         return await work(db);
       }
@@ -127,4 +142,34 @@ export function openReadReplica(
       await (await opening?.catch(() => undefined))?.close();
     },
   };
+}
+
+/** @throws {Hangs} where it is not known in time how old the replica is; the work is not begun then */
+async function readChecked<T>(
+  opened: Promise<Database>,
+  checkAge: (tx: Queryable) => Promise<void>,
+  work: (db: Queryable) => Promise<T>,
+): Promise<T> {
+  const checked = Promise.withResolvers<void>();
+  const timer = setTimeout(() => checked.reject(new Hangs()), signMs);
+  let isGivenUp = false;
+  const found = opened.then((replica) =>
+    replica.transaction(async (tx) => {
+      await checkAge(tx);
+      if (isGivenUp) throw new Hangs();
+      checked.resolve();
+      return await work(tx);
+    })
+  );
+  // Whatever becomes of one that was given up.
+  found.catch(() => {});
+  try {
+    await Promise.race([checked.promise, found]);
+  } catch (error) {
+    isGivenUp = true;
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  return await found;
 }

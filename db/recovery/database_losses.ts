@@ -16,7 +16,7 @@ import {
 /** The kinds of rows that are named one by one. */
 export type LostKind = "order" | "refund";
 
-/** Numbers of a kind that are named of one loss. */
+/** Numbers of refunds that are named of one loss: each only may have been in use. Of orders, which were acknowledged, all are. */
 export const namedPerLoss = 10_000;
 
 /** Rows to a statement. */
@@ -29,9 +29,9 @@ export interface FoundLoss {
   loss: DatabaseLoss;
   /** How many orders were acknowledged and are gone. */
   ordersLost: number;
-  /** Their numbers, at most {@linkcode namedPerLoss}. */
+  /** Their numbers, all of them. */
   orders: readonly number[];
-  /** Numbers of refunds that may be gone, likewise. */
+  /** Numbers of refunds that may be gone, at most {@linkcode namedPerLoss}. */
   refunds: readonly number[];
 }
 

@@ -114,3 +114,8 @@ export function findToken(tokens: readonly ApiToken[], hash: string): ApiToken |
 export function isAllowed(held: readonly Scope[], needed: readonly Scope[]): boolean {
   return held.includes("admin") || needed.some((scope) => held.includes(scope));
 }
+
+/** True where a token, as the settings have it now, still allows all that it allowed before: it is there, and no scope was taken from it. */
+export function stillAllows(token: ApiToken | undefined, before: readonly Scope[]): boolean {
+  return token !== undefined && before.every((scope) => isAllowed(token.scopes, [scope]));
+}

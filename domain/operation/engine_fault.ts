@@ -363,7 +363,7 @@ function sentinelFault(message: string): FaultWords | undefined {
       remedy: "add sentinel-password=PASSWORD to its parameters, and sentinel-user=NAME if need be",
     };
   }
-  if (/sentinel/.test(message)) {
+  if (at >= 0) {
     return {
       why: `no sentinel tells where the master is (${message})`,
       remedy: "start them, or correct the hosts in REDIS_URL",

@@ -10,6 +10,7 @@ import {
   isAllowed,
   type Scope,
   scopes,
+  stillAllows,
   tokenHash,
 } from "../../domain/operation/api_token.ts";
 import type { Config } from "../../config/config.ts";
@@ -182,8 +183,8 @@ function callerByToken(
     scopes: token.scopes,
     by: "token",
     csrfToken: "",
-    // Tokens may be taken away while a stream is open.
-    goesOn: () => Promise.resolve(findToken(config.apiTokens, hash) !== undefined),
+    // Tokens and their scopes may be taken away while a stream is open.
+    goesOn: () => Promise.resolve(stillAllows(findToken(config.apiTokens, hash), token.scopes)),
   };
 }
 

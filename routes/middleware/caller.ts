@@ -19,7 +19,7 @@ export interface Caller {
   by: "token" | "session" | "nothing";
   /** What a page must send back with every change; empty unless there is a session. */
   csrfToken: string;
-  /** Of a session: whether it has not ended meanwhile; for answers that go on for long. */
+  /** Of a token or a session: whether it has neither ended meanwhile nor lost a scope; for answers that go on for long. */
   goesOn?: () => Promise<boolean>;
 }
 

@@ -8,7 +8,12 @@
 import { hash as digestOf, timingSafeEqual } from "node:crypto";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { type ApiToken, findToken, tokenHash } from "../../domain/operation/api_token.ts";
+import {
+  type ApiToken,
+  findToken,
+  stillAllows,
+  tokenHash,
+} from "../../domain/operation/api_token.ts";
 import type { Operator } from "../../domain/operation/audit.ts";
 import { isLoopback } from "../../config/config.ts";
 import { madeOf } from "../../config/made_of.ts";
@@ -90,7 +95,7 @@ export function makeSessions(deps: Pick<AppDeps, "config" | "db" | "log">): Sess
         by: "session",
         // Of the id, so that each session has its own; it tells nobody the id.
         csrfToken: digestOf("sha256", `csrf\n${id}`, "base64url"),
-        goesOn: async () => await read(id) !== undefined,
+        goesOn: async () => stillAllows(await read(id), token.scopes),
       };
     },
     async begin(c, token) {

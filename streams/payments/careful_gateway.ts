@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../domain/errors.ts";
 import { concurrently } from "../timing/concurrently.ts";
-import type { AskOptions, Gateway, GatewayRequest } from "./gateway.ts";
+import type { AskOptions, ChargeStatus, Gateway, GatewayRequest } from "./gateway.ts";
 import type { Provider, ProviderCharge, ProviderRefund } from "./provider.ts";
 import { readCharge, readRefund, readRefundStatus, refusedCharge } from "./provider_answers.ts";
 import { openRequests, type ProviderRequest, type Requests } from "./provider_requests.ts";
@@ -90,6 +90,20 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
           return found === null
             ? { kind: "unknown" }
             : readCharge(request, found, { isOpen: false, ...reading });
+        }),
+    }),
+    ...(provider.findCharge === undefined || provider.cancel === undefined ? {} : {
+      end: (wanted, options = {}) =>
+        answerEach(wanted, async (request) => {
+          const read = (charge: ProviderCharge | null): ChargeStatus =>
+            charge === null
+              ? { kind: "unknown" }
+              : readCharge(request, charge, { isOpen: false, ...reading });
+          const found = await lookUp(asking, charges, request, options);
+          const answer = read(found);
+          // Not of another order's.
+          if (found?.state !== "requires_action" || answer.kind !== "accepted") return answer;
+          return read(await giveUp(asking, { provider, charges }, request, found) ?? found);
         }),
     }),
     ...(provider.findRefund === undefined ? {} : {
@@ -179,6 +193,27 @@ async function lookUp<F>(
   return await insist(asking, () => lookUpOnce(asking, kind, request, options));
 }
 
+/**
+ * Has the provider give up a charge that waits for its customer. Who acts at this moment may be first: then that is refused,
+ * and it is looked at again.
+ */
+async function giveUp(
+  asking: Asking,
+  { provider, charges }: { provider: Provider; charges: Kind<ProviderCharge> },
+  request: GatewayRequest,
+  { ref }: ProviderCharge,
+): Promise<ProviderCharge | null> {
+  const idempotencyKey = `${request.idempotencyKey}_cancel`;
+  const asked = { of: "charges", moves: false, key: idempotencyKey } as const;
+  const last = { ...request, idempotencyKey, chargeRef: ref };
+  try {
+    return await insist(asking, () => asking.requests.ask(asked, () => provider.cancel!(last)));
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    return await lookUp(asking, charges, request, {});
+  }
+}
+
 /** A look-up is told only where it finds something: what it finds nothing of is asked for, and that is told. */
 async function lookUpOnce<F>(
   { requests }: Asking,
@@ -208,7 +243,7 @@ async function askOnce<F>(
 ): Promise<F> {
   const asked = { of, moves: true, key: request.idempotencyKey };
   try {
-    const found = await requests.ask(asked, () => make(request));
+    const found = await requests.ask(asked, async () => spoken(await make(request)));
     tried?.(request, tries.answered(found));
     return found;
   } catch (error) {
@@ -216,6 +251,18 @@ async function askOnce<F>(
     if (attempt !== undefined) tried?.(request, attempt);
     throw error;
   }
+}
+
+/**
+ * What a provider made of an answer.
+ *
+ * @throws {Unusable} where that is nothing: of a batch, it must not take the others' answers away
+ */
+function spoken<F>(answer: F): F {
+  if (typeof answer !== "object" || answer === null) {
+    throw new Unusable("the provider's answer says nothing");
+  }
+  return answer;
 }
 
 async function insist<F>(

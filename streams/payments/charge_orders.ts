@@ -7,6 +7,7 @@
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
+import { readOrderProviders } from "../../db/payments/order_providers.ts";
 import { writeActions } from "../../db/payments/payment_actions.ts";
 import { readInstructions } from "../../db/payments/payment_instructions.ts";
 import { readPayments } from "../../db/payments/payments.ts";
@@ -54,11 +55,16 @@ export async function chargeOrders(
   deliveries: readonly Delivery[],
   options: ChargeOptions,
 ): Promise<Outcome[]> {
-  const [orders, installation] = await Promise.all([
-    readCharges(deps.db, deliveries.map(({ message }) => message.orderId)),
+  const orderIds = deliveries.map(({ message }) => message.orderId);
+  const [orders, installation, noted] = await Promise.all([
+    readCharges(deps.db, orderIds),
     readInstallation(deps.db),
+    readOrderProviders(deps.db, orderIds),
   ]);
-  const gateways = await chooseGateways(deps, installation, [...orders.values()]);
+  const gateways = await chooseGateways(deps, installation, {
+    orders: [...orders.values()],
+    noted,
+  });
   if (gateways.size === 0) {
     return await chargeThrough(deps, { deliveries, orders, installation }, options);
   }
@@ -301,7 +307,9 @@ async function answersOfSource(
 
 /**
  * Asks what became of the charges of orders that failed or were cancelled without a payment on record: the
- * provider may take the money yet, or have taken it without an answer, and it has to go back.
+ * provider may take the money yet, or have taken it without an answer, and it has to go back. A charge that waits for its
+ * customer is given up where the provider can do that: the link would be good for paying what is over, and be asked about
+ * for ever by whoever waits for its end.
  *
  * @returns answers by order id, of those that were asked about
  */
@@ -314,12 +322,13 @@ async function askAboutEnded(
   const ended = orders.filter(({ status, totalCents, paidAtSource }) =>
     (status === "FAILED" || status === "CANCELLED") && totalCents > 0 && !paidAtSource
   );
-  if (gateway.status === undefined || ended.length === 0) return new Map();
+  const ask = gateway.end ?? gateway.status;
+  if (ask === undefined || ended.length === 0) return new Map();
   const payments = await readPayments(db, ended.map(({ id }) => id));
   // A crash may have left money that is to go back without its message, so that is asked about again.
   const open = ended.filter(({ id }) => (payments.get(id)?.status ?? "REVERSING") === "REVERSING");
   const asked = open.map((order) => ({ order, request: requestFor(order) }));
-  const answers = await findCharges(gateway.status, installation, asked);
+  const answers = await findCharges(ask, installation, asked);
   return new Map(open.map(({ id }, index) => [id, answers[index]!]));
 }
 

@@ -27,7 +27,8 @@ export interface Unended {
 /**
  * Asks the provider about the superseded charges of edited orders of a batch, wherever they stand, and has given back
  * what was taken by them. An order is only to be charged once that is on record: a customer who pays again without
- * having to is told why by the timeline, and gets the first payment back. Where nothing was edited this costs nothing.
+ * having to is told why by the timeline, and gets the first payment back. One that waits for the customer is given up, where
+ * the provider can do that. Where nothing was edited this costs nothing.
  *
  * A charge that the provider does not know may still be on its way there, from a process that stands still: whatever is
  * answered about it then goes back as well, see `settle.ts`. A provider that can't be asked sends its answers by itself.
@@ -45,14 +46,14 @@ export async function endSuperseded(
   const unended = new Map<number, Unended>();
   if (edited.length === 0) return unended;
   await publishReversals(deps, edited);
-  const { status } = deps.gateway;
-  if (status === undefined) return unended;
+  const ask = deps.gateway.end ?? deps.gateway.status;
+  if (ask === undefined) return unended;
   const open = edited.flatMap((order) =>
     order.superseded.filter(({ outcome, amountCents }) => outcome === null && amountCents > 0)
       .map((charge) => ({ order, charge }))
   );
   if (open.length === 0) return unended;
-  const answers = await status(open.map(({ order, charge }) => requestOf(order, charge)));
+  const answers = await ask(open.map(({ order, charge }) => requestOf(order, charge)));
   await noteProviderAway(deps, answers);
   const byOrder = new Map(deliveries.map((delivery) => [delivery.message.orderId, delivery]));
   const decided: Delivery<CallbackMessage>[] = [];

@@ -98,6 +98,11 @@ export interface Gateway {
    * themselves has no need of it.
    */
   status?(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeStatus[]>;
+  /**
+   * Tells the same of charges that nobody wants any more, and has the provider give up those that still wait for the
+   * customer. Left out where it can't be asked to.
+   */
+  end?(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeStatus[]>;
   /** Tells what became of refunds, and never makes any. */
   refundStatus?(
     requests: readonly GatewayRequest[],

@@ -12,7 +12,7 @@ import type { ChargeAnswer, GatewayRequest } from "./gateway.ts";
 import type { HandlerDeps } from "../workflow/handler.ts";
 
 /** For so long after the database turned out to be older, charges are looked at twice. */
-const lossHours = 168;
+export const lossHours = 168;
 
 /**
  * Asks, after the database turned out to be older than it had been, whether the money of charges that succeeded went

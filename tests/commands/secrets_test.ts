@@ -4,7 +4,7 @@ import { liveSecrets } from "../../commands/secrets.ts";
 import { parseConfig } from "../../config/config.ts";
 import { madeOf } from "../../config/made_of.ts";
 import { withSecretFiles } from "../../config/secret_files.ts";
-import { formatApiToken, tokenHash } from "../../domain/operation/api_token.ts";
+import { formatApiToken, type Scope, tokenHash } from "../../domain/operation/api_token.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { taskArguments } from "../../tools/engines/task_arguments.ts";
 import { type Api, openApi } from "../routes/api.ts";
@@ -17,8 +17,8 @@ Deno.test.afterAll(() => api.close());
 
 const root = new URL("../../", import.meta.url);
 
-function tokenEntry(token: string): string {
-  return formatApiToken({ name: "shop", hash: tokenHash(token), scopes: ["read"] });
+function tokenEntry(token: string, scope: Scope = "read"): string {
+  return formatApiToken({ name: "shop", hash: tokenHash(token), scopes: [scope] });
 }
 
 /** A log that keeps what was said. */
@@ -101,14 +101,14 @@ Deno.test("madeOf() makes a thing once for each setting", () => {
   assert.deepEqual(made, ["a", "b"]);
 });
 
-Deno.test("serve takes tokens of a file anew on SIGHUP, ends streams of those that are gone, and goes on", async () => {
+Deno.test("serve takes tokens of a file anew on SIGHUP, ends streams of those that are gone or may no more, and goes on", async () => {
   // The task reads below the project's folder.
   const data = fileURLToPath(new URL(".data", root));
   await Deno.mkdir(data, { recursive: true });
   const folder = await Deno.makeTempDir({ dir: data, prefix: "secrets_" });
   const tokens = `${folder}/tokens`;
   const database = `${folder}/database`;
-  await Deno.writeTextFile(tokens, `${tokenEntry("one")}\n`);
+  await Deno.writeTextFile(tokens, `${tokenEntry("one")},${tokenEntry("less")}\n`);
   await Deno.writeTextFile(database, `${api.env.DATABASE_URL}\n`);
   const { DATABASE_URL: _, ...env } = api.env;
   const process = new Deno.Command(Deno.execPath(), {
@@ -141,9 +141,13 @@ Deno.test("serve takes tokens of a file anew on SIGHUP, ends streams of those th
       return response.status;
     };
     assert.deepEqual([await status("one"), await status("two")], [200, 401]);
-    const stream = await ask("one", "/events");
-    assert.equal(stream.status, 200);
-    await Deno.writeTextFile(tokens, tokenEntry("two"));
+    const streams = [
+      await ask("one", "/events"),
+      await ask("less", "/events"),
+      await ask("less", "/dashboard/live"),
+    ];
+    assert.deepEqual(streams.map(({ status }) => status), [200, 200, 200]);
+    await Deno.writeTextFile(tokens, `${tokenEntry("two")},${tokenEntry("less", "orders")}`);
     process.kill("SIGHUP");
     let said = "";
     while (!said.includes("secret reloaded")) {
@@ -151,9 +155,14 @@ Deno.test("serve takes tokens of a file anew on SIGHUP, ends streams of those th
       assert.ok(!done, said);
       said += value;
     }
-    assert.deepEqual([await status("one"), await status("two")], [401, 200]);
-    // It ends by itself.
-    await stream.body!.pipeTo(new WritableStream());
+    assert.deepEqual([await status("one"), await status("two"), await status("less")], [
+      401,
+      200,
+      403,
+    ]);
+    // They end by themselves.
+    const signal = AbortSignal.timeout(30_000);
+    await Promise.all(streams.map(({ body }) => body!.pipeTo(new WritableStream(), { signal })));
     process.kill("SIGTERM");
     assert.equal((await process.status).code, 0);
   } finally {

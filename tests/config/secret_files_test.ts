@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { secretSettings, withSecretFiles } from "../../config/secret_files.ts";
+import { settings } from "../../config/settings.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 
 const files: Record<string, string> = {
@@ -57,6 +58,10 @@ Deno.test("withSecretFiles() names every file that can't be used at once, and no
 });
 
 Deno.test("every setting that holds a password, a token or a key may stand in a file", () => {
+  const named = settings.filter(({ name }) =>
+    /_(TOKENS?|SECRETS?|KEYS?|PASSWORDS?)(_|$)/.test(name)
+  );
+  assert.deepEqual(named.filter(({ isSecret }) => !isSecret).map(({ name }) => name), []);
   assert.deepEqual(secretSettings.map(({ name }) => name), [
     "DATABASE_URL",
     "READ_DATABASE_URL",

@@ -21,7 +21,7 @@ import { isJson, readJson, validOf } from "../../middleware/checked.ts";
 import { addressBehind } from "../../middleware/client_address.ts";
 import { meantHosts } from "../../middleware/guard.ts";
 import { idempotencyHeaders, type OnceAnswer } from "../../middleware/idempotency.ts";
-import { smallBytes } from "../../middleware/limit_body.ts";
+import { lightBytes } from "../../middleware/limit_body.ts";
 import type { CountRate } from "../../middleware/limit_rate.ts";
 import { logRequest } from "../../middleware/log_requests.ts";
 import {
@@ -75,7 +75,7 @@ export function plainOrders(
     if (host === null || request.url !== `http://${host}${path}` || !isMeant(host)) {
       return undefined;
     }
-    if (headers.has("origin") || !isSmallJson(headers)) return undefined;
+    if (headers.has("origin") || !isLightJson(headers)) return undefined;
     const caller = callerWithoutSession(config, headers.get("authorization"));
     if (caller === undefined || !isAllowed(caller.scopes, needed)) return undefined;
     usual ??= usualHeaders(config);
@@ -88,10 +88,10 @@ export function plainOrders(
   };
 }
 
-function isSmallJson(headers: Headers): boolean {
+function isLightJson(headers: Headers): boolean {
   if (headers.has("transfer-encoding") || !isJson(headers.get("content-type"))) return false;
   const bytes = Number(headers.get("content-length") ?? 0);
-  return bytes > 0 && bytes <= smallBytes;
+  return bytes > 0 && bytes <= lightBytes;
 }
 
 /** The id that a request brings, where it is one, or a new one; `hono/request-id` reads and makes them so. */

@@ -110,12 +110,13 @@ async function takeEvent(
 ): Promise<boolean> {
   if (event.kind === "other") return false;
   const { charge, id } = event;
+  const outcome = charge.state === "canceled" ? "declined" : charge.state;
   // Nothing has come of it yet that anybody could settle.
-  if (charge.state !== "succeeded" && charge.state !== "declined") return false;
+  if (outcome !== "succeeded" && outcome !== "declined") return false;
   const taken = await takeCallback(deps, {
     provider,
     id,
-    outcome: charge.state,
+    outcome,
     idempotencyKey: charge.key,
     reference: charge.reference,
     amountCents: charge.amountCents,

@@ -26,7 +26,7 @@ import type {
   ProviderRefund,
   SignedRequest,
 } from "../provider.ts";
-import { NoAnswer, Refused } from "../unanswered.ts";
+import { NoAnswer, Refused, Unusable } from "../unanswered.ts";
 import { fromStripe, toStripe } from "./stripe_amounts.ts";
 import { intentOf, isPassing, saidOf } from "./stripe_errors.ts";
 
@@ -214,7 +214,12 @@ function needsCustomer({ last_payment_error: error }: Stripe.PaymentIntent): boo
   return error?.code === "authentication_required";
 }
 
-/** The intent of a charge key; undefined where there is none. Of several, which nobody made, one that took money. */
+/**
+ * The intent of a charge key; undefined where there is none. Of several, which nobody made, one that took money.
+ *
+ * The order's customer may be another one by now than the intent was made with: an order that was lost and is sent again has
+ * its key, and whatever the shop says of it today. So what is not among a customer's own is searched for among all.
+ */
 async function findIntent(
   stripe: Stripe,
   { idempotencyKey, instructions }: GatewayRequest,
@@ -229,8 +234,14 @@ async function findIntent(
     const expand = ["data.latest_charge"];
     const list = stripe.paymentIntents.list({ ...which, limit: pageSize, expand });
     for await (const intent of list) {
-      if (++listed > maxListed) throw new NoAnswer(`there are more than ${maxListed} new charges`);
+      if (++listed > maxListed) {
+        // Stripe has answered: whoever is not in doubt may go on.
+        throw new Unusable(`there are more than ${maxListed} new charges to look through`);
+      }
       if (intent.metadata[keyName] === idempotencyKey) found.push(intent);
+    }
+    if (found.length === 0 && customer) {
+      found.push(...await search(stripe, keyName, idempotencyKey));
     }
   }
   return found.find(({ status }) => status === "succeeded") ?? found[0];

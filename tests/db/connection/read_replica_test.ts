@@ -62,6 +62,21 @@ async function reader(options: Partial<ReplicaOptions> = {}) {
   };
 }
 
+Deno.test("a replica that hangs keeps nobody waiting for long", async () => {
+  const never = new Promise<never>(() => {});
+  const hung = { transaction: () => never, close: () => Promise.resolve() };
+  await using one = await reader({ open: () => Promise.resolve(hung as unknown as Database) });
+  await one.mark();
+  const late = setTimeout(() => assert.fail("it waits"), 10_000);
+  assert.deepEqual(await Promise.all([one.where(), one.where()]), ["primary", "primary"]);
+  clearTimeout(late);
+  assert.deepEqual(one.changes, ["primary"]);
+  one.clock.now = 4_900;
+  const startedAt = performance.now();
+  assert.equal(await one.where(), "primary");
+  assert.ok(performance.now() - startedAt < 1_500, "it rests");
+});
+
 Deno.test("openReadReplica() reads from the replica once it has what was written in time, and not before", async () => {
   await using one = await reader();
   assert.equal(await one.where(), "primary", "nothing is known yet");

@@ -5,7 +5,9 @@ import {
   isAllowed,
   maxTokens,
   parseApiTokens,
+  type Scope,
   scopes,
+  stillAllows,
   tokenHash,
 } from "../../../domain/operation/api_token.ts";
 
@@ -80,4 +82,13 @@ Deno.test("isAllowed() wants one of the scopes, or admin", () => {
   }
   assert.ok(isAllowed(["orders"], ["read", "orders"]));
   assert.ok(!isAllowed([], ["read"]));
+});
+
+Deno.test("stillAllows() is true while the token is there and has lost no scope", () => {
+  const token = (...scopes: Scope[]) => ({ name: "shop", hash: tokenHash("one"), scopes });
+  assert.ok(stillAllows(token("read", "orders"), ["read"]));
+  assert.ok(stillAllows(token("admin"), ["read", "orders"]));
+  assert.ok(!stillAllows(token("read"), ["read", "orders"]));
+  assert.ok(!stillAllows(token("read"), ["admin"]));
+  assert.ok(!stillAllows(undefined, []));
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type PaymentProvider, paymentProvider } from "../../../commands/payment_provider.ts";
+import { addLostOrders } from "../../../db/recovery/database_losses.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { parsePaymentRoute } from "../../../domain/payment/payment_route.ts";
 import { carefulGateway } from "../../../streams/payments/careful_gateway.ts";
@@ -160,6 +161,50 @@ Deno.test("what was asked of the only provider there was is looked for there onc
     await assertConsistent(flow);
   }));
 
+Deno.test("a process that knows of one provider asks it for nothing that another one was asked for", () =>
+  withTwo("several_before", { delayMs: 60, routes: ["*=second"] }, async (flow, first, second) => {
+    const ids = await add(flow, "EUR", "USD");
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.equal(second.provider.charges.size, 2, "they are pending there");
+    await makeDue(flow);
+    const older = processOf(flow, { otherGateways: [], routes: [] });
+    const turn = await consumeOnce(older[groups.indexOf("payments")]!);
+    assert.deepEqual([turn.handled, turn.retried], [0, 2]);
+    assert.equal(first.provider.charges.size, 0);
+    for (const id of ids) assert.equal((await flow.order(id)).status, "RESERVED");
+    await settle(flow);
+    const rows = await flow.rows("select distinct provider, status from payments");
+    assert.deepEqual(rows, [{ provider: "second", status: "SUCCEEDED" }]);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("an order that was lost and is sent again is asked of whoever has charged it, whatever the routes are", () =>
+  withTwo("several_lost", { routes: ["*=second"] }, async (flow, first, second) => {
+    const [lost] = await add(flow, "EUR");
+    await settle(flow);
+    assert.equal(second.provider.charges.size, 1);
+    const tables =
+      "payments order_items order_events notification_logs order_providers charge_keys payment_attempts orders";
+    for (const table of tables.split(" ")) await flow.rows(`delete from ${table}`);
+    await flow.rows("update products set stock_qty = received_qty");
+    await addLostOrders(flow.db, [lost!]);
+    const [again] = await add(flow, "EUR");
+    second.provider.trouble = "down";
+    await flow.turn("orders");
+    const routes = { routes: [] };
+    const payments = processOf(flow, routes)[groups.indexOf("payments")]!;
+    assert.equal((await consumeOnce(payments)).handled, 0);
+    assert.equal(first.provider.charges.size, 0, "the other one may have charged it");
+    assert.deepEqual(await flow.rows("select * from order_providers"), []);
+    second.provider.trouble = "none";
+    await settle(flow, routes);
+    assert.equal((await flow.order(again!)).status, "PAID");
+    assert.equal(first.provider.charges.size, 0);
+    const rows = await flow.rows("select provider, status from payments");
+    assert.deepEqual(rows, [{ provider: "second", status: "SUCCEEDED" }]);
+  }));
+
 Deno.test("an order whose provider is not configured any more is asked of no other one", () =>
   withTwo("several_gone", { delayMs: 3_600_000, routes: ["*=second"] }, async (flow, first) => {
     const [id] = await add(flow, "EUR");
@@ -172,6 +217,23 @@ Deno.test("an order whose provider is not configured any more is asked of no oth
     assert.deepEqual([turn.handled, turn.retried], [0, 1]);
     assert.equal(first.provider.charges.size, 0);
     assert.equal((await flow.order(id!)).status, "RESERVED");
+  }));
+
+Deno.test("a process that knows one provider only asks it for nothing that another was asked for", () =>
+  withTwo("several_alone", { delayMs: 60, routes: ["*=second"] }, async (flow, first, second) => {
+    const [id] = await add(flow, "EUR");
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.equal(second.provider.charges.size, 1, "it is pending there");
+    await makeDue(flow);
+    const before = { otherGateways: [], routes: [] };
+    const turn = await consumeOnce(processOf(flow, before)[groups.indexOf("payments")]!);
+    assert.equal(first.provider.charges.size, 0);
+    assert.deepEqual([turn.handled, turn.retried], [0, 1]);
+    assert.equal((await flow.order(id!)).status, "RESERVED");
+    await settle(flow);
+    assert.deepEqual(await flow.rows("select provider from payments"), [{ provider: "second" }]);
+    await assertConsistent(flow);
   }));
 
 Deno.test("every try is kept with its answer, and the same answer is counted", () =>

@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../../config/config.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { makeApp } from "../../../routes/app.ts";
+import { cancelOrder } from "../../../services/cancel_order.ts";
 import { editAndPublish } from "../../../services/edit_order.ts";
 import { carefulGateway } from "../../../streams/payments/careful_gateway.ts";
 import { stripeProvider } from "../../../streams/payments/providers/stripe.ts";
+import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { listen } from "../../provider.ts";
 import { ask } from "../../routes/api.ts";
@@ -83,7 +85,10 @@ Deno.test("orders are charged by what they are paid with, refunded, and told of 
     await publish(flow, [{ message: await askRefund(flow, good, 400) }]);
     await flow.drain();
     assert.deepEqual(api.refunds.map(({ amount }) => amount), [400]);
-    const [intent] = api.intents.values();
+    // They are asked for at the same time, so any may be the first.
+    const intent = [...api.intents.values()].find(({ metadata }) =>
+      metadata.order_reference === "good"
+    );
     assert.deepEqual(
       { ...intent!.metadata, charge_key: "" },
       { channel: "web", order_reference: "good", charge_key: "" },
@@ -141,6 +146,24 @@ Deno.test("an order waits for its customer, and is paid by the webhook that tell
     await assertConsistent(flow);
   }));
 
+Deno.test("an order whose charge was cancelled at the provider fails by the webhook that tells of it", () =>
+  withStripe("stripe_canceled", async ({ flow, api, app }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_authenticationRequired"));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    const [intent] = api.intents.values();
+    intent!.status = "canceled";
+    const { text, signature } = await api.event("payment_intent.canceled", intent!.id);
+    const headers = { "stripe-signature": signature };
+    const { status } = await ask({ app }, "POST", "/payments/callback/stripe", text, headers);
+    assert.equal(status, 202);
+    await flow.turn("payments");
+    const after = await flow.order(orderId);
+    assert.deepEqual([after.status, after.failureReason], ["FAILED", "payment_declined"]);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
 Deno.test("an order that is to be paid with another card is charged anew, and what the first took goes back", () =>
   withStripe("stripe_edit", async ({ flow, api }) => {
     const first = paidBy("o", "pm_card_authenticationRequired");
@@ -162,5 +185,77 @@ Deno.test("an order that is to be paid with another card is charged anew, and wh
         .reduce((sum, { amount }) => sum + amount, 0)
     );
     assert.deepEqual(kept, [0, 1_500]);
+    await assertConsistent(flow);
+  }));
+
+/** Lets reservations end, and then all that is scheduled come, some times. */
+async function letTimePass(flow: Workflow, times: number): Promise<void> {
+  await flow.db.run(
+    "update orders set reserved_time = reserved_time - interval 1 day where status = 'RESERVED'",
+  );
+  await expireReservations(flow, { olderThanSeconds: 60 });
+  for (let n = 0; n < times; n++) {
+    await makeDue(flow);
+    await flow.turn("payments");
+  }
+}
+
+Deno.test("a charge that waits for a customer ends with its order, and is asked about no more", () =>
+  withStripe("stripe_abandoned", async ({ flow, api }) => {
+    const failed = await addOne(flow, paidBy("o", "pm_card_authenticationRequired"));
+    const cancelled = await addOne(flow, paidBy("p", "pm_card_authenticationRequired"));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    assert.deepEqual([...api.intents.values()].map(({ status }) => status), [
+      "requires_action",
+      "requires_action",
+    ]);
+    const { messages } = await cancelOrder(flow.db, cancelled, "test");
+    await publish(flow, messages.map((message) => ({ message })));
+    await letTimePass(flow, 6);
+    assert.equal((await flow.order(failed)).failureReason, "payment_timeout");
+    assert.equal((await flow.order(cancelled)).status, "CANCELLED");
+    assert.deepEqual([...api.intents.values()].map(({ status }) => status), [
+      "canceled",
+      "canceled",
+    ]);
+    assert.equal(await flow.redis.zcard(flow.keys.scheduled("payments", "live")), 0);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a customer who pays while the charge is ended gets the money back", () =>
+  withStripe("stripe_paid_late", async ({ flow, api }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_authenticationRequired"));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    const [id] = api.intents.keys();
+    await letTimePass(flow, 2);
+    assert.equal((await flow.order(orderId)).status, "FAILED");
+    api.beforeCancel = () => api.customerActs(id!);
+    await letTimePass(flow, 3);
+    assert.equal(api.intents.get(id!)!.status, "succeeded");
+    await flow.drain();
+    assert.deepEqual(api.refunds.map(({ amount }) => amount), [1_500]);
+    assert.equal(await flow.redis.zcard(flow.keys.scheduled("payments", "live")), 0);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("an order that is to be paid with another card does not wait for the customer of the first", () =>
+  withStripe("stripe_other_card", async ({ flow, api }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_authenticationRequired"));
+    await flow.turn("orders");
+    await flow.turn("payments");
+    const deps = { ...flow, config: { initialStock: 50, unknownSku: "create" as const } };
+    await editAndPublish(deps, orderId, paidBy("o", "pm_card_visa"), { actor: "test" });
+    for (let n = 0; n < 4; n++) {
+      await makeDue(flow);
+      await flow.turn("payments");
+    }
+    assert.equal((await flow.order(orderId)).status, "PAID");
+    const intents = [...api.intents.values()].map(({ status }) => status);
+    assert.deepEqual(intents, ["canceled", "succeeded"]);
+    await makeDue(flow);
+    await flow.drain();
     await assertConsistent(flow);
   }));

@@ -83,14 +83,15 @@ function acme() {
     const known = what === "payments" ? payments : refunds;
     if (request.method === "GET") {
       const found = known.get(key!);
-      return found ? Response.json(found) : Response.json({}, { status: 404 });
+      return found ? Response.json(found) : new Response("no such thing", { status: 404 });
     }
     const said = await request.json();
     return what === "payments" ? Response.json(pay(said)) : refund(said);
   };
   const handle = async (request: Request): Promise<Response> => {
-    if (state.trouble === "down") return Response.json({}, { status: 503 });
-    if (state.trouble === "denied") return Response.json({}, { status: 401 });
+    // A proxy before it answers so, which has no JSON.
+    if (state.trouble === "down") return new Response("<h1>down</h1>", { status: 503 });
+    if (state.trouble === "denied") return new Response(null, { status: 401 });
     const response = await answer(request);
     if (request.method === "GET" || state.losing-- <= 0) return response;
     await response.body?.cancel();

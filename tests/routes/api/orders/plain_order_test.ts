@@ -159,7 +159,7 @@ Deno.test("plainOrders() leaves everything else to the layers", async () => {
     "a web page": posting(body, { origin: "http://shop.test" }),
     "no length": posting(body, {}, { isDeclared: false }),
     "chunks": posting(body, { "transfer-encoding": "chunked" }),
-    "a large body": posting(body, { "content-length": "65537" }),
+    "a large body": posting(body, { "content-length": "8193" }),
     "a length that is none": posting(body, { "content-length": "many" }),
     "no body": posting("", { "content-length": "0" }),
     "a form": posting(body, { "content-type": "application/x-www-form-urlencoded" }),

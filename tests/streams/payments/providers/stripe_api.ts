@@ -31,6 +31,8 @@ export interface StripeApi {
   passingFaults: number;
   /** The customer does what the bank wanted. */
   customerActs(id: string): void;
+  /** What happens right before an intent is cancelled. */
+  beforeCancel?: () => void;
   /** The event that tells of an intent, signed now or then. */
   event(type: Stripe.Event["type"], id: string, at?: Date): Promise<SentEvent>;
 }
@@ -243,6 +245,7 @@ export function stripeApi(): StripeApi {
         return expanded(capture(intent, checked(form, captureRules, [])), form);
       case "cancel":
         checked(form, cancelRules, []);
+        api.beforeCancel?.();
         if (intent.status === "succeeded") unexpectedState(intent);
         intent.status = "canceled";
         return expanded(intent, form);

@@ -109,6 +109,30 @@ for (const customer of ["cus_1", null]) {
     }));
 }
 
+Deno.test("more new charges than are looked through hold up the order in doubt, and no other", () =>
+  withStripe({}, async ({ api, gateway }) => {
+    await gateway.charge([paidBy("pm_card_visa", {}, null)]);
+    const [some] = api.intents.values();
+    api.searchLags = true;
+    for (let n = 0; n < 5_001; n++) api.intents.set(`pi_x${n}`, { ...some!, metadata: {} });
+    const inDoubt = [1, 2, 3, 4, 5, 6].map((n) =>
+      paidBy("pm_card_visa", { idempotencyKey: `lost_${n}`, askedBefore: true }, null)
+    );
+    for (const answer of await gateway.charge(inDoubt)) assert.equal(answer.kind, "failed");
+    const young = paidBy("pm_card_visa", { idempotencyKey: "young" }, null);
+    assert.equal((await gateway.charge([young]))[0]!.kind, "accepted");
+  }));
+
+Deno.test("a charge is found whose order names another customer by now", () =>
+  withStripe({}, async ({ api, gateway }) => {
+    const [first] = await gateway.charge([paidBy("pm_card_visa")]);
+    const again = paidBy("pm_card_mastercard", { askedBefore: true }, "cus_2");
+    assert.deepEqual(await gateway.charge([again]), [first]);
+    api.forgetKeys();
+    assert.deepEqual(await gateway.charge([again]), [first]);
+    assert.equal(api.intents.size, 1);
+  }));
+
 Deno.test("what the order does not say is not asked for, and another request under a key is no refusal", () =>
   withStripe({}, async ({ api, provider, gateway }) => {
     const [answer] = await gateway.charge([requestOf(4)]);

@@ -132,7 +132,7 @@ async function withQueues(
 ): Promise<void> {
   const client = await openRedis(stage.env.REDIS_URL!);
   try {
-    await work({ client, keys: keysFor("", "GBP") });
+    await work({ client, keys: keysFor(stage.env.REDIS_PREFIX ?? "", "GBP") });
   } finally {
     client.disconnect();
   }
