@@ -363,7 +363,7 @@ function sentinelFault(message: string): FaultWords | undefined {
       remedy: "add sentinel-password=PASSWORD to its parameters, and sentinel-user=NAME if need be",
     };
   }
-  if (at >= 0) {
+  if (/sentinel/.test(message)) {
     return {
       why: `no sentinel tells where the master is (${message})`,
       remedy: "start them, or correct the hosts in REDIS_URL",
