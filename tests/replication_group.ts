@@ -25,10 +25,14 @@ function settingsOf(id: number, ports: readonly number[]): string[] {
     "--group-replication-ssl-mode=DISABLED",
     "--group-replication-recovery-use-ssl=OFF",
     "--group-replication-single-primary-mode=OFF",
-    "--group-replication-unreachable-majority-timeout=4",
-    "--group-replication-member-expel-timeout=0",
   ];
 }
+
+/** Has a member that has lost the others give up soon; by default it waits for them for ever. */
+export const givesUp: readonly string[] = [
+  "--group-replication-unreachable-majority-timeout=4",
+  "--group-replication-member-expel-timeout=0",
+];
 
 /** Two servers of a group. */
 export interface ReplicationGroup {
@@ -37,10 +41,16 @@ export interface ReplicationGroup {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Two members, both of which take changes; one alone has no quorum. */
-export async function twoMembers(): Promise<ReplicationGroup> {
+/**
+ * Two members, both of which take changes; one alone has no quorum.
+ *
+ * @param extra further arguments of the servers
+ */
+export async function twoMembers(extra = givesUp): Promise<ReplicationGroup> {
   const ports = [await freePort(), await freePort()];
-  const members = await Promise.all([1, 2].map((id) => ownDatabase(settingsOf(id, ports))));
+  const members = await Promise.all(
+    [1, 2].map((id) => ownDatabase([...settingsOf(id, ports), ...extra])),
+  );
   const [first, second] = members as [OwnDatabase, OwnDatabase];
   const password = new URL(first.url).password;
   for (const member of members) {

@@ -8,8 +8,10 @@ import { connect, type Socket } from "node:net";
 import mysql from "mysql2/promise";
 import { type DatabaseHost, readDatabaseUrl, splitHosts } from "../../config/engine_url.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { type HostChoice, hostChoice, refuseReadOnly, toWritableHost } from "./host_choice.ts";
+import { type HostChoice, hostChoice, toWritableHost } from "./host_choice.ts";
+import { noteOpened, watchOpening } from "./slow_openings.ts";
 import { readTlsFiles } from "./tls_files.ts";
+import { refuseHangingCommits, refuseReadOnly } from "./writable.ts";
 
 /** The two families of servers that are supported. */
 export type EngineKind = "mysql" | "mariadb";
@@ -22,6 +24,9 @@ const connectMs = 10_000;
 
 /** The same where there are others to go on to. */
 const connectMsOfSeveral = 3_000;
+
+/** How long each answer of a host may take that is asked whether it takes changes, while others may: some milliseconds are usual. */
+export const lookMs = 1_500;
 
 /** Silence of a connection after which the operating system asks whether the other side still exists. */
 const keepAliveMs = 10_000;
@@ -52,10 +57,12 @@ export function connectionWay(url: string): ConnectionWay {
     const lines = faults.map((fault) => `DATABASE_URL ${fault}`);
     throw new WorkflowError("bad_settings", `Bad settings: ${lines.join("; ")}`);
   }
-  const choice = hosts === undefined ? undefined : hostChoice(hosts);
-  const chosen = choice === undefined ? () => ({ host, port }) : choice.current;
+  const choice = hosts === undefined
+    ? undefined
+    : hostChoice(hosts, (host) => lookAtHost(options, host));
+  const stream = choice === undefined ? streamTo({ host, port }) : streamToChosen(choice);
   const options = {
-    ...(socket === undefined ? { host, port, ...streamTo(chosen) } : { socketPath: socket }),
+    ...(socket === undefined ? { host, port, ...stream } : { socketPath: socket }),
     user,
     password,
     database: name,
@@ -86,7 +93,8 @@ export async function openConnection(
   return await toWritableHost(choice, async () => {
     const connection = await open();
     try {
-      await refuseReadOnly(connection);
+      await refuseReadOnly(connection, connectMsOfSeveral);
+      noteOpened(connection);
       return connection;
     } catch (error) {
       connection.destroy();
@@ -95,10 +103,48 @@ export async function openConnection(
   });
 }
 
-/** Option of the driver by which a connection is opened to a host, which is looked up in that moment. */
-export function streamTo(host: DatabaseHost | (() => DatabaseHost)): mysql.ConnectionOptions {
-  const chosen = typeof host === "function" ? host : () => host;
-  const stream = ({ config }: { config?: DatabaseHost }) => connectTo(chosen(), config);
+/**
+ * Looks whether a host takes changes, over a connection of its own.
+ *
+ * @throws what it says instead, or that it does not answer
+ */
+async function lookAtHost(
+  { database, ...options }: mysql.ConnectionOptions,
+  host: DatabaseHost,
+): Promise<void> {
+  const connection = await mysql.createConnection({
+    ...options,
+    ...streamTo(host),
+    connectTimeout: lookMs,
+  });
+  // One that is cut off while nothing is asked of it says so here, and is of no interest.
+  connection.on("error", () => {});
+  try {
+    await refuseReadOnly(connection, lookMs);
+    await refuseHangingCommits(connection, lookMs, database);
+  } finally {
+    connection.destroy();
+  }
+}
+
+/** What the driver gives whoever makes its streams. */
+interface StreamFor {
+  config?: DatabaseHost;
+}
+
+/** Option of the driver by which a connection is opened to a host. */
+export function streamTo(host: DatabaseHost): mysql.ConnectionOptions {
+  return { stream: ({ config }: StreamFor) => connectTo(host, config) };
+}
+
+/** The same to the host that is chosen in that moment; if that is slow, others are looked at. */
+function streamToChosen(choice: HostChoice): mysql.ConnectionOptions {
+  const stream = ({ config }: StreamFor) => {
+    const host = choice.current();
+    const socket = connectTo(host, config);
+    if (config !== undefined) watchOpening(choice, host, { socket, config });
+    return socket;
+  };
   return { stream };
 }
 

@@ -6,11 +6,13 @@
 
 import mysql from "mysql2/promise";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectionWay, hostOf, streamTo } from "./connection.ts";
+import { type ConnectionWay, hostOf, lookMs as answerMs, streamTo } from "./connection.ts";
 import { noteAccount } from "./grants.ts";
-import { type HostChoice, isSameHost, refuseReadOnly, toWritableHost } from "./host_choice.ts";
+import { type HostChoice, isSameHost, toWritableHost } from "./host_choice.ts";
 import { hangs, isFatal, isOverTimeLimit, isWrongServer } from "./faults.ts";
 import { watchSilentConnections } from "./silent_connections.ts";
+import { noteOpened } from "./slow_openings.ts";
+import { refuseHangingCommits, refuseReadOnly } from "./writable.ts";
 
 /** How many connections a pool has, and what they do. */
 export interface ConnectionCounts {
@@ -47,6 +49,12 @@ const maxCloseMs = 500;
  */
 const minRenewalMs = 1_000;
 
+/** Looks at a silent connection before its server is asked about it. */
+const looksAtOne = 6;
+
+/** The same where another host may take its place, which costs the less the sooner it is known. */
+const looksAtSeveral = 2;
+
 /** The driver's own lists: it has no other word for them, and counting along would cost every statement. */
 interface Lists {
   _allConnections: { length: number };
@@ -72,8 +80,9 @@ export function openPool(
   const generations = generationsOf(lists);
   const unwatch = watchSilentConnections({
     lent,
+    looks: choice === undefined ? looksAtOne : looksAtSeveral,
     ask: () => askForConnections(way),
-    isReplaced: () => choice === undefined ? Promise.resolve(false) : isReplaced(way, choice),
+    isReplaced: () => choice === undefined ? Promise.resolve(false) : isReplaced(choice),
     isLeft: (host) => choice !== undefined && !isSameHost(choice.current(), host),
     onDead: generations.renew,
   }, lookMs);
@@ -139,8 +148,13 @@ interface Lending {
 /** Lends connections, each prepared before its first use. */
 function lender(pool: mysql.Pool, lending: Lending): ConnectionPool["use"] {
   const { lent, generations, choice } = lending;
-  const take = async () => {
+  const take = async (): Promise<mysql.PoolConnection> => {
     const connection = await pool.getConnection();
+    if (choice !== undefined && !isSameHost(hostOf(connection), choice.current())) {
+      connection.destroy();
+      generations.renew();
+      return await take();
+    }
     lent.add(connection);
     if (generations.of(connection.connection) === undefined) {
       await prepareNew(connection, lending);
@@ -172,8 +186,9 @@ async function prepareNew(connection: mysql.PoolConnection, lending: Lending): P
   const { lent, generations, prepare, choice } = lending;
   const opened = generations.current();
   try {
-    if (choice !== undefined) await refuseReadOnly(connection);
+    if (choice !== undefined) await refuseReadOnly(connection, maxAskMs);
     await prepare(connection);
+    noteOpened(connection);
     generations.note(connection.connection, opened);
   } catch (error) {
     await noteFault(connection, error, lending);
@@ -218,11 +233,17 @@ const maxAskMs = 3_000;
 
 /** See {@linkcode SilenceWatch}. */
 async function askForConnections(
-  { options }: ConnectionWay,
+  { options, choice }: ConnectionWay,
 ): Promise<ReadonlyMap<number, string> | null> {
-  const connection = await openAlone(options);
+  const timeout = choice === undefined ? maxAskMs : answerMs;
+  const stream = choice === undefined ? {} : streamTo(choice.current());
+  const connection = await openAlone({ ...options, ...stream, connectTimeout: timeout });
   try {
-    const [rows] = await connection.query({ sql: "show processlist", timeout: maxAskMs });
+    if (choice !== undefined) {
+      await refuseReadOnly(connection, timeout);
+      await refuseHangingCommits(connection, timeout, undefined);
+    }
+    const [rows] = await connection.query({ sql: "show processlist", timeout });
     const known = new Map(
       (rows as { Id: number; Command: string }[]).map(({ Id, Command }) => [Number(Id), Command]),
     );
@@ -233,26 +254,18 @@ async function askForConnections(
 }
 
 /** See {@linkcode SilenceWatch}. */
-async function isReplaced({ options }: ConnectionWay, choice: HostChoice): Promise<boolean> {
+async function isReplaced(choice: HostChoice): Promise<boolean> {
   const silent = choice.current();
-  for (const host of choice.hosts.filter((one) => !isSameHost(one, silent))) {
-    try {
-      const connection = await openAlone({ ...options, ...streamTo(host) });
-      await refuseReadOnly(connection).finally(() => connection.destroy());
-      choice.choose(host);
-      return true;
-    } catch {
-      // It is no successor, or not yet.
-    }
-  }
-  return false;
+  choice.leave(silent);
+  await choice.search();
+  return !isSameHost(choice.current(), silent);
 }
 
 /** Opens a connection that only asks. */
 async function openAlone(
   { connectionLimit: _limit, maxIdle: _idle, ...options }: mysql.PoolOptions,
 ): Promise<mysql.Connection> {
-  const connection = await mysql.createConnection({ ...options, connectTimeout: maxAskMs });
+  const connection = await mysql.createConnection(options);
   // One that is cut off while nothing is asked of it says so here, and is of no interest.
   connection.on("error", () => {});
   return connection;

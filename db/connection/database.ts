@@ -11,7 +11,7 @@ import { type ConnectionCounts, type ConnectionPool, openPool } from "./connecti
 import { limitedUse } from "./limited_use.ts";
 import type { Queryable, Row } from "./queryable.ts";
 import { sessionsOf } from "./session.ts";
-import { againAfterDeadlock, type TransactionOptions, transactorOf } from "./transaction.ts";
+import { type TransactionOptions, transactorOf } from "./transaction.ts";
 import { unreachableDatabase } from "./unreachable.ts";
 
 export type { EngineKind } from "./connection.ts";
@@ -112,7 +112,8 @@ export async function openDatabase(
     statementMs: options.maxStatementMs ?? maxStatementMs,
     idleSeconds: options.idleTransactionSeconds ?? idleTransactionSeconds,
   });
-  const pool = openPool(poolWay(url, options), sessions.prepare, options.lookMs);
+  const way = poolWay(url, options);
+  const pool = openPool(way, sessions.prepare, options.lookMs);
   try {
     await pool.use(() => Promise.resolve());
   } catch (error) {
@@ -121,18 +122,21 @@ export async function openDatabase(
   }
 
   const guarded = guardedPool(pool, sessions.on);
-  const transactor = transactorOf(sessions);
-  const alone = <T>(use: ConnectionPool["use"], ask: (one: Queryable) => Promise<T>) =>
-    againAfterDeadlock(() => use((connection) => ask(sessions.on(connection))));
+  const transactor = transactorOf(sessions, { hasOthers: way.choice !== undefined });
+  type Use = ConnectionPool["use"];
+  const reading = <T>(use: Use, ask: (one: Queryable) => Promise<T>) =>
+    transactor.alone(use, (connection) => ask(sessions.on(connection)), { repeatable: true });
+  const changing = <T>(use: Use, ask: (one: Queryable) => Promise<T>) =>
+    transactor.alone(use, (connection) => ask(sessions.on(connection)), { repeatable: false });
   const databaseOn = (
     use: ConnectionPool["use"],
     begin = use,
   ): Omit<Database, "unguarded"> => ({
     ...sessions.server,
-    query: (sql, values) => alone(use, (one) => one.query(sql, values)),
-    execute: (sql, values) => alone(use, (one) => one.execute(sql, values)),
-    run: (sql, values) => alone(use, (one) => one.run(sql, values)),
-    runText: (sql, values) => alone(use, (one) => one.runText(sql, values)),
+    query: (sql, values) => reading(use, (one) => one.query(sql, values)),
+    execute: (sql, values) => reading(use, (one) => one.execute(sql, values)),
+    run: (sql, values) => changing(use, (one) => one.run(sql, values)),
+    runText: (sql, values) => changing(use, (one) => one.runText(sql, values)),
     transaction: (work, own = {}) => transactor.run(begin, work, own),
     withTransactions: (max) => ({ ...databaseOn(use, limitedUse(use, max)), unguarded }),
     lastStep: transactor.lastStep,

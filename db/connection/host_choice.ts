@@ -4,7 +4,6 @@
  * @module
  */
 
-import type mysql from "mysql2/promise";
 import type { DatabaseHost } from "../../config/engine_url.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { isFatal, isWrongServer } from "./faults.ts";
@@ -14,23 +13,97 @@ export interface HostChoice {
   readonly hosts: readonly DatabaseHost[];
   /** Where the next connection is opened to. */
   current(): DatabaseHost;
-  /** Has the next connection opened to the host after this one, unless somebody has gone on from it already. */
+  /** Has a host searched for before the next connection is lent, unless somebody has gone on from this one already. */
   leave(host: DatabaseHost): void;
-  /** Has the next connection opened to this host. */
-  choose(host: DatabaseHost): void;
+  /** Whether a host is to be searched for first: in the beginning, and after the last one was left. */
+  isSought(): boolean;
+  /** Has this host be the last that is asked when next one is searched for. */
+  doubt(host: DatabaseHost): void;
+  /**
+   * Asks all hosts, and has the first that takes changes be the current one; whoever searches at the same time shares it.
+   *
+   * @throws {NoWritableHost} where none does
+   * @throws what a host said to another reason, such as a wrong password
+   */
+  search(): Promise<void>;
 }
 
-/** Begins with the first host; which one it is later is known to this process alone. */
-export function hostChoice(hosts: readonly DatabaseHost[]): HostChoice {
+/** Milliseconds after which a host is asked beside those that have not answered yet. */
+const staggerMs = 100;
+
+/**
+ * Has nothing chosen yet; what is later is known to this process alone.
+ *
+ * @param look resolves if a host takes changes, within seconds
+ */
+export function hostChoice(
+  hosts: readonly DatabaseHost[],
+  look: (host: DatabaseHost) => Promise<void>,
+): HostChoice {
   let at = 0;
+  let isSought = true;
+  let searching: Promise<void> | undefined;
+  /** When a host was found wanting, by a monotonic clock. */
+  const doubted = new Map<number, number>();
+  const indexOf = (host: DatabaseHost) => hosts.findIndex((one) => isSameHost(one, host));
+  const doubt = (host: DatabaseHost) => void doubted.set(indexOf(host), performance.now());
+  const search = async () => {
+    const inTurn = hosts.map((_, step) => (at + step) % hosts.length)
+      .sort((one, other) => (doubted.get(one) ?? 0) - (doubted.get(other) ?? 0));
+    at = indexOf(await firstWritable(inTurn.map((index) => hosts[index]!), look, doubt));
+    doubted.delete(at);
+    isSought = false;
+  };
   return {
     hosts,
     current: () => hosts[at]!,
-    leave: (host) => {
-      if (isSameHost(hosts[at]!, host)) at = (at + 1) % hosts.length;
+    leave(host) {
+      doubt(host);
+      if (isSameHost(hosts[at]!, host)) isSought = true;
     },
-    choose: (host) => at = hosts.findIndex((one) => isSameHost(one, host)),
+    isSought: () => isSought,
+    doubt,
+    search: () => searching ??= search().finally(() => searching = undefined),
   };
+}
+
+/**
+ * Asks hosts side by side, each a moment after the one before or as soon as that has refused: one that is dead, or
+ * can't be reached, holds up nobody.
+ */
+function firstWritable(
+  hosts: readonly DatabaseHost[],
+  look: (host: DatabaseHost) => Promise<void>,
+  doubt: (host: DatabaseHost) => void,
+): Promise<DatabaseHost> {
+  const { promise, resolve, reject } = Promise.withResolvers<DatabaseHost>();
+  const waiting = [...hosts];
+  const tried: { host: DatabaseHost; error: unknown }[] = [];
+  let soon: ReturnType<typeof setTimeout> | undefined;
+  const askNext = () => {
+    clearTimeout(soon);
+    const host = waiting.shift();
+    if (host === undefined) return;
+    soon = setTimeout(askNext, staggerMs);
+    look(host).then(() => {
+      clearTimeout(soon);
+      waiting.length = 0;
+      resolve(host);
+    }, (error) => {
+      doubt(host);
+      tried.push({ host, error });
+      if (tried.length === hosts.length) reject(whyNone(tried));
+      else askNext();
+    });
+  };
+  askNext();
+  return promise;
+}
+
+/** What is wrong with all hosts; a reason that time won't mend goes before those of an outage. */
+function whyNone(tried: readonly { host: DatabaseHost; error: unknown }[]): unknown {
+  const other = tried.find(({ error }) => !isFatal(error) && !isWrongServer(error));
+  return other?.error ?? new NoWritableHost(tried);
 }
 
 /** Whether both are the same server by name and port. */
@@ -60,54 +133,22 @@ export class NoWritableHost extends Error {
 }
 
 /**
- * Opens a connection to the host that takes changes: asks each until one does.
+ * Opens a connection to the host that takes changes, and searches for another where that does not any more.
  *
  * @param open opens and prepares a connection to the current host, or throws
  * @throws {NoWritableHost} where none does
  * @throws what `open` throws for another reason, such as a wrong password
  */
 export async function toWritableHost<T>(choice: HostChoice, open: () => Promise<T>): Promise<T> {
-  const tried: { host: DatabaseHost; error: unknown }[] = [];
-  for (const _ of choice.hosts) {
+  for (let attempt = 1;; attempt++) {
+    if (choice.isSought()) await choice.search();
     const host = choice.current();
     try {
       return await open();
     } catch (error) {
       if (!isFatal(error) && !isWrongServer(error)) throw error;
-      tried.push({ host, error });
       choice.leave(host);
+      if (attempt > choice.hosts.length) throw error;
     }
   }
-  throw new NoWritableHost(tried);
-}
-
-/** Milliseconds to wait for a statement that every server answers at once. */
-const lookMs = 3_000;
-
-/**
- * Looks whether a server takes changes: a replica does not, whoever asks, although administrators may write to it.
- *
- * @throws as the server would throw for a change
- */
-export async function refuseReadOnly(connection: mysql.Connection): Promise<void> {
-  const [rows] = await connection.query({
-    sql: "select @@global.read_only as server, @@global.innodb_read_only as tables",
-    timeout: lookMs,
-  });
-  const { server, tables } = (rows as { server: unknown; tables: unknown }[])[0]!;
-  if (isOff(server) && isOff(tables)) return;
-  throw readOnlyError();
-}
-
-/** What a server throws for a change while it only reads. */
-export function readOnlyError(): Error {
-  return Object.assign(new Error("it is read-only"), {
-    errno: 1290,
-    code: "ER_OPTION_PREVENTS_STATEMENT",
-    sqlState: "HY000",
-  });
-}
-
-function isOff(value: unknown): boolean {
-  return /^(0|off)$/i.test(String(value));
 }

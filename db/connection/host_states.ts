@@ -11,7 +11,7 @@ import { databaseFault } from "../../domain/operation/engine_fault.ts";
 import { readDatabaseUrl } from "../../config/engine_url.ts";
 import { connectionWay, streamTo } from "./connection.ts";
 import { isWrongServer } from "./faults.ts";
-import { refuseReadOnly } from "./host_choice.ts";
+import { isWithoutGroup, refuseHangingCommits, refuseReadOnly } from "./writable.ts";
 
 /** Milliseconds to wait for an answer of a server. */
 const askMs = 3_000;
@@ -29,13 +29,14 @@ export async function readHostStates(url: string): Promise<HostState[]> {
     try {
       const connection = await mysql.createConnection({ ...options, ...streamTo(host) });
       try {
-        await refuseReadOnly(connection);
+        await refuseReadOnly(connection, askMs);
+        await refuseHangingCommits(connection, askMs, options.database);
         return { name, state: await isMember(connection) ? "member" : "writable" };
       } finally {
         connection.destroy();
       }
     } catch (error) {
-      if (isWrongServer(error)) return { name, state: "read_only" };
+      if (isWrongServer(error) && !isWithoutGroup(error)) return { name, state: "read_only" };
       const way = { setting: "DATABASE_URL", ...host, user, tls } as const;
       return { name, state: "away", why: databaseFault(error, way)?.why ?? messageOf(error) };
     }

@@ -13,9 +13,6 @@ import type mysql from "mysql2/promise";
 import type { DatabaseHost } from "../../config/engine_url.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Looks at a connection before the server is asked about it. */
-const looks = 6;
-
 /** What is read of a connection; the driver has no other word for it. */
 interface Inner {
   threadId: number | null;
@@ -29,6 +26,8 @@ interface Inner {
 /** What is looked at, and what is done about it. */
 export interface SilenceWatch {
   lent: ReadonlySet<mysql.PoolConnection>;
+  /** Looks at a connection before the server is asked about it. */
+  looks: number;
   /**
    * What the server says of its connections, by their ids, over a connection of its own: `Sleep` where one
    * waits for a statement. Null where its answer is of no use, because the id of that connection is not
@@ -36,7 +35,7 @@ export interface SilenceWatch {
    */
   ask(): Promise<ReadonlyMap<number, string> | null>;
   /**
-   * Of several hosts, whether another one takes changes while that which was asked does not answer: from then on it is
+   * Of several hosts, whether another one takes changes while that which was asked does not answer, or does not commit: from then on it is
    * the one that is used.
    */
   isReplaced(): Promise<boolean>;
@@ -66,7 +65,7 @@ export function watchSilentConnections(watch: SilenceWatch, lookMs: number): () 
       const isSilent = before?.bytes === bytes && before.command === inner._command;
       seen.set(inner, { bytes, command: inner._command, silent: isSilent ? before.silent + 1 : 0 });
     }
-    return waiting.filter((inner) => seen.get(inner)!.silent >= looks);
+    return waiting.filter((inner) => seen.get(inner)!.silent >= watch.looks);
   };
   const decide = async (suspects: Inner[]): Promise<void> => {
     const known = await watch.ask().catch(async (error) => {
@@ -77,8 +76,8 @@ export function watchSilentConnections(watch: SilenceWatch, lookMs: number): () 
       known !== null && (known.get(threadId ?? 0) ?? "Sleep") === "Sleep";
     const idle = suspects.filter((inner) => watch.isLeft(inner.config) || isIdle(inner));
     if (idle.length === 0) return;
-    // An answer that was on its way is there by now.
-    await sleep(lookMs);
+    // An answer that was on its way is there by now; whoever left a host has waited for it already.
+    if (!idle.every((inner) => watch.isLeft(inner.config))) await sleep(lookMs);
     const dead = idle.filter((inner) => {
       const before = seen.get(inner);
       return before !== undefined && before.bytes === inner.stream.bytesRead &&

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type mysql from "mysql2/promise";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { silenceLimit } from "./connection.ts";
@@ -40,8 +41,17 @@ export const transactionTries = 10;
  */
 const wrongServerTries = 3;
 
+/** For how long another of several hosts is tried after the first of them failed, in milliseconds. */
+const maxSearchMs = 5_000;
+
 /** The most that a transaction waits before it is tried again; the first waits are much shorter. */
 const maxRetryPauseMs = 1_000;
+
+/** What stands behind a pool. */
+export interface TransactorOptions {
+  /** Whether the address names several hosts, so that others may take the place of one. */
+  hasOthers: boolean;
+}
 
 /** Runs transactions, and knows the last step that one of them has added to the timelines. */
 export interface Transactor {
@@ -51,6 +61,18 @@ export interface Transactor {
     work: (tx: Queryable) => Promise<T>,
     options: TransactionOptions,
   ): Promise<T>;
+  /**
+   * Runs a statement outside of a transaction. One that had to give way has changed nothing: on a node of Galera that
+   * happens to single statements as well, whenever another node's change comes in between. Of several hosts another one
+   * is gone on to, where the first has not run it, or it is repeatable: for some seconds at most.
+   *
+   * @param options.repeatable whether running it a second time does no harm: it reads
+   */
+  alone<T>(
+    use: ConnectionPool["use"],
+    statement: (connection: mysql.PoolConnection) => Promise<T>,
+    options: { repeatable: boolean },
+  ): Promise<T>;
   /** The highest step noted by a transaction that was committed, 0 for none. */
   lastStep(): number;
   /** Forgets that one: it may have been committed to a database that does not count any more. */
@@ -58,7 +80,10 @@ export interface Transactor {
 }
 
 /** Makes what runs the transactions of one pool. */
-export function transactorOf({ server, limits, within }: DatabaseSessions): Transactor {
+export function transactorOf(
+  { server, limits, within }: DatabaseSessions,
+  { hasOthers }: TransactorOptions,
+): Transactor {
   let lastStep = 0;
   const runOnce = <T>(
     use: ConnectionPool["use"],
@@ -103,35 +128,56 @@ export function transactorOf({ server, limits, within }: DatabaseSessions): Tran
     });
   return {
     async run(use, work, options) {
+      const isSearchOver = searchLimit();
       for (let attempt = 1;; attempt++) {
         let committing = false;
         try {
           return await runOnce(use, work, options, () => committing = true);
         } catch (error) {
           if (committing && options.repeatable === false && isFatal(error)) throw lostCommit(error);
-          if (attempt >= triesAfter(error)) throw error;
+          if (attempt >= triesAfter(error, hasOthers)) throw error;
+          if (hasOthers && isSearchOver(error)) throw error;
           await pauseBeforeTry(attempt);
         }
       }
     },
+    alone: (use, statement, { repeatable }) => runAlone(use, statement, { repeatable, hasOthers }),
     lastStep: () => lastStep,
     forgetStep: () => lastStep = 0,
   };
 }
 
-/**
- * Runs a statement outside of a transaction. One that had to give way has changed nothing: on a node of Galera that
- * happens to single statements as well, whenever another node's change comes in between.
- */
-export async function againAfterDeadlock<T>(run: () => Promise<T>): Promise<T> {
+/** See `alone` of {@linkcode Transactor}. */
+async function runAlone<T>(
+  use: ConnectionPool["use"],
+  statement: (connection: mysql.PoolConnection) => Promise<T>,
+  { repeatable, hasOthers }: TransactorOptions & { repeatable: boolean },
+): Promise<T> {
+  const isSearchOver = searchLimit();
   for (let attempt = 1;; attempt++) {
+    let isSent = false;
     try {
-      return await run();
+      return await use((connection) => {
+        isSent = true;
+        return statement(connection);
+      });
     } catch (error) {
-      if (!isDeadlock(error) || attempt >= transactionTries) throw error;
+      const isLost = isFatal(error) && !hangs(error) && (repeatable || !isSent);
+      const isAgain = isDeadlock(error) || hasOthers && (isWrongServer(error) || isLost);
+      if (!isAgain || attempt >= transactionTries || isSearchOver(error)) throw error;
       await pauseBeforeTry(attempt);
     }
   }
+}
+
+/** Tells, of each error after the other, whether a host has been out for too long. */
+function searchLimit(): (error: unknown) => boolean {
+  let failedAt: number | undefined;
+  return (error) => {
+    if (!isFatal(error) && !isWrongServer(error)) return false;
+    failedAt ??= performance.now();
+    return performance.now() - failedAt > maxSearchMs;
+  };
 }
 
 function pauseBeforeTry(attempt: number): Promise<void> {
@@ -139,10 +185,10 @@ function pauseBeforeTry(attempt: number): Promise<void> {
 }
 
 /** How often a transaction is tried in all that ended like this. */
-function triesAfter(error: unknown): number {
-  if (isWrongServer(error)) return wrongServerTries;
+function triesAfter(error: unknown, hasOthers: boolean): number {
+  if (isWrongServer(error) && !hasOthers) return wrongServerTries;
   if (error instanceof NotTogether) return transactionTries;
-  return isRetryable(error) && !hangs(error) ? transactionTries : 1;
+  return (isRetryable(error) || isWrongServer(error)) && !hangs(error) ? transactionTries : 1;
 }
 
 function lostCommit(error: unknown): WorkflowError {

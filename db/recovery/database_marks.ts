@@ -13,7 +13,7 @@ import {
 } from "../../domain/operation/database_age.ts";
 import { archivedForm } from "../archive/archived_tables.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
-import { readOnlyError } from "../connection/host_choice.ts";
+import { readOnlyError } from "../connection/writable.ts";
 
 /** Every table with numbers of its own, and the column that has them. */
 export async function listNumberedTables(db: Queryable): Promise<Map<string, string>> {

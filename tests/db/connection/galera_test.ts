@@ -26,6 +26,7 @@ const scenarios: Record<string, (cluster: TwoNodes) => Promise<void>> = {
   "what is told on two nodes at once is told once": tellOnBoth,
   "refunds that are asked for on two nodes at once stay within what was paid": refundOnBoth,
   "a node that is behind reads nothing old": readBehind,
+  "what a node refuses that is not ready goes on at another": goOnElsewhere,
   "a node says what is set wrong": judgeNode,
 };
 
@@ -122,6 +123,34 @@ async function readBehind({ flow, second, nodes }: TwoNodes): Promise<void> {
     assert.match(String((await locked)[0]!.recipient_name), /^newe?r?$/);
   } finally {
     await behind.release();
+  }
+}
+
+async function goOnElsewhere({ nodes }: TwoNodes): Promise<void> {
+  const [first, other] = nodes;
+  const db = await openDatabase(
+    first!.url.replace(/\/orders$/, `,127.0.0.1:${other!.port}/orders`),
+    { connections: 2 },
+  );
+  const refuse = (node: OwnDatabase, what: "ALL" | "NONE") =>
+    node.administer(`set global wsrep_reject_queries = ${what}`);
+  const portOf = async (sql = "select @@port as port from products limit 1") =>
+    Number((await db.query(sql))[0]!.port);
+  const used = await portOf();
+  const [here, there] = used === first!.port ? [first!, other!] : [other!, first!];
+  try {
+    await refuse(here, "ALL");
+    assert.equal(await portOf(), there.port);
+    await refuse(here, "NONE");
+    await refuse(there, "ALL");
+    assert.equal(
+      (await db.run("update orders set updated_at = updated_at where id = 0")).affectedRows,
+      0,
+    );
+    assert.equal(await portOf(), here.port);
+  } finally {
+    for (const node of [here, there]) await refuse(node, "NONE");
+    await db.close();
   }
 }
 

@@ -100,6 +100,57 @@ Deno.test("a host that was killed or stands still is left for the one that was p
   }
 });
 
+Deno.test("hosts that stand still hold up nobody: all are asked side by side", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await migrate(url);
+  await pair.caughtUp();
+  // Both names lead to the one that will stand still.
+  const both = url.replace("@127", `@localhost:${first.port},127`);
+  const db = await openDatabase(both, { connections: 3 });
+  const insert = (to: Database, version: number) =>
+    to.transaction((tx) =>
+      tx.run("insert into schema_migrations (version, name) values (?, 'x')", [version])
+    );
+  try {
+    await openAll(db, 3);
+    assert.equal(await portOf(db), first.port);
+    first.kill("SIGSTOP");
+    await pair.promote();
+    const started = performance.now();
+    const other = await openDatabase(both, { connections: 1 });
+    assert.equal(await portOf(other), second.port);
+    const openedMs = performance.now() - started;
+    await other.close();
+    await insert(db, 9001);
+    const gapMs = performance.now() - started;
+    assert.equal(await portOf(db), second.port);
+    assert.ok(openedMs < 2_500, `opened after ${openedMs} ms`);
+    assert.ok(gapMs < 7_000, `went on after ${gapMs} ms`);
+  } finally {
+    first.kill("SIGCONT");
+    await db.close();
+  }
+});
+
+Deno.test("a single statement that a demoted primary refuses goes on at its successor", async () => {
+  await using pair = await replicatedPair();
+  const { second, url } = pair;
+  await migrate(url);
+  const db = await openDatabase(url, { connections: 2 });
+  try {
+    await openAll(db, 2);
+    await pair.switchOver();
+    const { affectedRows } = await db.run(
+      "insert into schema_migrations (version, name) values (9001, 'x')",
+    );
+    assert.equal(affectedRows, 1);
+    assert.equal(await portOf(db), second.port);
+  } finally {
+    await db.close();
+  }
+});
+
 Deno.test("where no host takes changes, each is named with what is wrong with it", async () => {
   await using pair = await replicatedPair();
   const { first, second, url } = pair;

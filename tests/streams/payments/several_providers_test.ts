@@ -219,23 +219,6 @@ Deno.test("an order whose provider is not configured any more is asked of no oth
     assert.equal((await flow.order(id!)).status, "RESERVED");
   }));
 
-Deno.test("a process that knows one provider only asks it for nothing that another was asked for", () =>
-  withTwo("several_alone", { delayMs: 60, routes: ["*=second"] }, async (flow, first, second) => {
-    const [id] = await add(flow, "EUR");
-    await flow.turn("orders");
-    await flow.turn("payments");
-    assert.equal(second.provider.charges.size, 1, "it is pending there");
-    await makeDue(flow);
-    const before = { otherGateways: [], routes: [] };
-    const turn = await consumeOnce(processOf(flow, before)[groups.indexOf("payments")]!);
-    assert.equal(first.provider.charges.size, 0);
-    assert.deepEqual([turn.handled, turn.retried], [0, 1]);
-    assert.equal((await flow.order(id!)).status, "RESERVED");
-    await settle(flow);
-    assert.deepEqual(await flow.rows("select provider from payments"), [{ provider: "second" }]);
-    await assertConsistent(flow);
-  }));
-
 Deno.test("every try is kept with its answer, and the same answer is counted", () =>
   withTwo("several_tries", { errors: 100 }, async (flow) => {
     const [id] = await add(flow, "EUR");

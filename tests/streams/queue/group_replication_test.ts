@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
-import { openDatabase, toInteger } from "../../../db/connection/database.ts";
+import { type Database, openDatabase, toInteger } from "../../../db/connection/database.ts";
 import { isRetryable, isWrongServer } from "../../../db/connection/faults.ts";
+import { readHostStates } from "../../../db/connection/host_states.ts";
+import { migrate } from "../../../db/connection/migrate.ts";
 import { canWrite } from "../../../db/connection/ping.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
 import { withPort } from "../../../tools/chaos/harness/proxy.ts";
 import { until } from "../../../tools/chaos/harness/until.ts";
 import mysql from "mysql2/promise";
-import { twoMembers } from "../../replication_group.ts";
+import { ownDatabase } from "../../own_engines.ts";
+import { givesUp, twoMembers } from "../../replication_group.ts";
 
 const isMysql = Deno.env.get("TEST_ENGINE") === "mysql";
 
@@ -16,7 +19,7 @@ Deno.test({
   // MariaDB has no Group Replication.
   ignore: !isMysql,
   fn: async () => {
-    await using members = await twoMembers();
+    await using members = await twoMembers(givesUp);
     const { first, second } = members;
     const secondUrl = withPort(first.url, second.port);
     const db = await openDatabase(secondUrl, { connections: 2 });
@@ -90,6 +93,51 @@ Deno.test({
     } finally {
       await db.close();
       await elsewhere.close();
+    }
+  },
+});
+
+Deno.test({
+  name: "a member that has lost its majority, and does not say so, is left for a host that commits",
+  ignore: !isMysql,
+  fn: async () => {
+    await using members = await twoMembers([]);
+    await using successor = await ownDatabase();
+    const { first, second } = members;
+    await successor.administer(
+      `alter user 'orders'@'%' identified by '${new URL(first.url).password}'`,
+    );
+    await migrate(first.url);
+    await migrate(withPort(first.url, successor.port));
+    const url = first.url.replace(/\/orders$/, `,127.0.0.1:${successor.port}/orders`);
+    const portOf = async (db: Database) =>
+      toInteger((await db.query("select @@port as port"))[0]!.port);
+    const db = await openDatabase(url, { connections: 3 });
+    try {
+      assert.equal(await portOf(db), first.port);
+      second.kill("SIGSTOP");
+      const started = performance.now();
+      const insert = (version: number) =>
+        db.transaction((tx) =>
+          tx.run("insert into schema_migrations (version, name) values (?, 'x')", [version])
+        );
+      await Promise.all([9001, 9002, 9003, 9004, 9005].map(insert));
+      const gapMs = performance.now() - started;
+      assert.equal(await portOf(db), successor.port);
+      assert.ok(gapMs < 8_000, `commits again after ${gapMs} ms`);
+
+      // Whoever begins now does not come to it either, although it calls itself writable.
+      const other = await openDatabase(url, { connections: 1 });
+      assert.equal(await portOf(other), successor.port);
+      await other.close();
+      const [row] = await first.administer("select @@global.read_only as is_read_only");
+      assert.equal(Number(row!.is_read_only), 0);
+      const states = await readHostStates(url);
+      assert.deepEqual(states.map(({ state }) => state), ["away", "writable"]);
+      assert.match(states[0]!.why!, /does not agree/);
+    } finally {
+      second.kill("SIGCONT");
+      await db.close();
     }
   },
 });
