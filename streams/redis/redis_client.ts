@@ -19,6 +19,23 @@ const sentinelTimeoutMs = 2_000;
 /** Longest pause between two rounds through all sentinels, and between tries to hear of failovers, in milliseconds. */
 const maxSentinelPauseMs = 2_000, maxDetectorPauseMs = 10_000;
 
+/** Connections whose sockets are listened to. */
+const heard = new WeakSet<Redis>();
+
+/**
+ * The driver listens for one error of each socket. One that the server resets while something is being sent has two, and
+ * the second would end the process. Those of all connections are listened to, also of those that a cluster's client opens
+ * by itself.
+ */
+const { connect } = Redis.prototype;
+Redis.prototype.connect = function (this: Redis, callback) {
+  if (!heard.has(this)) {
+    heard.add(this);
+    this.on("connect", () => this.stream?.on("error", () => {}));
+  }
+  return connect.call(this, callback);
+};
+
 /** A client that is not connected yet. */
 export interface NewClient {
   client: RedisClient;

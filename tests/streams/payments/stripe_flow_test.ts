@@ -160,6 +160,7 @@ Deno.test("an order whose charge was cancelled at the provider fails by the webh
     await flow.turn("payments");
     const after = await flow.order(orderId);
     assert.deepEqual([after.status, after.failureReason], ["FAILED", "payment_declined"]);
+    await makeDue(flow);
     await flow.drain();
     await assertConsistent(flow);
   }));
