@@ -66,10 +66,10 @@ if is_set REQUIRE_SETTINGS && ! is_zero REQUIRE_SETTINGS; then set=app; fi
 flags="-q --no-prompt --env-file -P=$set"
 if [ "$set" = tools ]; then flags="$flags --allow-net"; fi
 case $1 in
-  # Garbage may be three tenths of what lives: V8 lets several times as much stand, up to what a container has. What it
-  # takes to compile hot code is not given back either, so one function is compiled at a time.
+  # Garbage may be a seventh of what lives: V8 lets several times as much stand, up to what a container has. What it takes to
+  # compile hot code is not given back either, so one function is compiled at a time.
   start | serve)
-    flags="$flags --v8-flags=--max-old-space-size=1024,--max-semi-space-size=8,--heap-growing-percent=30"
+    flags="$flags --v8-flags=--max-old-space-size=1024,--max-semi-space-size=8,--heap-growing-percent=15"
     flags="$flags,--concurrent-turbofan-max-threads=1"
     ;;
   consume) flags="$flags --v8-flags=--max-semi-space-size=8" ;;
