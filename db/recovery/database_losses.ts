@@ -67,6 +67,8 @@ export async function recordLoss(db: Database, found: FoundLoss): Promise<void> 
  */
 export async function addLostOrders(db: Database, orderIds: readonly number[]): Promise<void> {
   await db.transaction(async (tx) => {
+    // Of two who find some at once, one begins a loss and the other adds to it.
+    await tx.query("select id from books_marks where id = 1 for update");
     const [open] = await tx.query(
       "select id from books_losses where reconciled_at is null order by id desc limit 1 for update",
     );

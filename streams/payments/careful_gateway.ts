@@ -103,6 +103,7 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
           const answer = read(found);
           // Not of another order's.
           if (found?.state !== "requires_action" || answer.kind !== "accepted") return answer;
+          await mayAsk(request, options);
           return read(await giveUp(asking, { provider, charges }, request, found) ?? found);
         }),
     }),

@@ -21,6 +21,7 @@ import { chooseGateways } from "./choose_gateway.ts";
 import { endSuperseded, withUnended } from "./end_superseded.ts";
 import { findCharges, findOlderCharges } from "./find_charges.ts";
 import type { ChargeStatus, GatewayRequest, StillOurs } from "./gateway.ts";
+import { askOfUnwanted, stillWanted } from "./still_wanted.ts";
 import {
   type Delivery,
   done,
@@ -105,6 +106,7 @@ async function chargeThrough(
   const tries = gatherTries(deps);
   const tried = tries.of(deps.gateway.name);
   const requestFor = requestMaker(deps, installation, askedBefore);
+  const stillOurs = stillWanted(deps, deliveries);
   const unended = await endSuperseded(deps, deliveries, orders.values());
   const reserved = [...orders.values()].filter(({ id, status }) =>
     status === "RESERVED" && unended.get(id)?.waits !== true
@@ -124,9 +126,12 @@ async function chargeThrough(
     deps,
     installation,
     charged,
-    await deps.gateway.charge(toCharge, { stillOurs: stillWanted(deps, deliveries), tried }),
+    await deps.gateway.charge(toCharge, { stillOurs, tried }),
   );
-  const answerOf = await askAboutEnded(deps, installation, [...orders.values()], requestFor);
+  const answerOf = await askAboutEnded(deps, installation, [...orders.values()], {
+    requestFor,
+    stillOurs,
+  });
   await tries.write();
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
@@ -248,13 +253,6 @@ async function noteKeys(
   );
 }
 
-/** Whether any message about a request's order is still this consumer's. */
-function stillWanted(deps: HandlerDeps, deliveries: readonly Delivery[]): StillOurs {
-  const idsOf = Map.groupBy(deliveries, ({ message }) => message.orderId);
-  return ({ orderId }) =>
-    deps.stillOurs?.(idsOf.get(orderId)!.map(({ id }) => id)) ?? Promise.resolve(true);
-}
-
 /** Looks later whether money was taken, of a provider that would not tell by itself. */
 function lookLater({ gateway }: HandlerDeps, order: OrderFacts): Enqueued[] {
   if (gateway.callbackMs === undefined) return [];
@@ -317,12 +315,15 @@ async function askAboutEnded(
   { db, gateway }: HandlerDeps,
   installation: Installation,
   orders: readonly ChargeFacts[],
-  requestFor: (order: ChargeFacts) => GatewayRequest,
+  { requestFor, stillOurs }: {
+    requestFor: (order: ChargeFacts) => GatewayRequest;
+    stillOurs: StillOurs;
+  },
 ): Promise<Map<number, ChargeStatus>> {
   const ended = orders.filter(({ status, totalCents, paidAtSource }) =>
     (status === "FAILED" || status === "CANCELLED") && totalCents > 0 && !paidAtSource
   );
-  const ask = gateway.end ?? gateway.status;
+  const ask = askOfUnwanted(gateway, stillOurs);
   if (ask === undefined || ended.length === 0) return new Map();
   const payments = await readPayments(db, ended.map(({ id }) => id));
   // A crash may have left money that is to go back without its message, so that is asked about again.

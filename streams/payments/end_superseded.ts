@@ -13,6 +13,7 @@ import { type Enqueued, publish } from "../workflow/publish.ts";
 import { type ChargeStatus, secondAnswerMs } from "./gateway.ts";
 import { noteProviderAway } from "./provider_away.ts";
 import { settlePayments } from "./settle.ts";
+import { askOfUnwanted, stillWanted } from "./still_wanted.ts";
 
 /** An order of which a superseded charge is not at its end, or may not be. */
 export interface Unended {
@@ -46,7 +47,7 @@ export async function endSuperseded(
   const unended = new Map<number, Unended>();
   if (edited.length === 0) return unended;
   await publishReversals(deps, edited);
-  const ask = deps.gateway.end ?? deps.gateway.status;
+  const ask = askOfUnwanted(deps.gateway, stillWanted(deps, deliveries));
   if (ask === undefined) return unended;
   const open = edited.flatMap((order) =>
     order.superseded.filter(({ outcome, amountCents }) => outcome === null && amountCents > 0)

@@ -13,7 +13,7 @@ import type { Capabilities, CustomerAction, Provider } from "./provider.ts";
 export type { GatewayRequest } from "./gateway_request.ts";
 
 /**
- * Asked right before each request that moves money: whether a message that wants it is still this consumer's. One
+ * Asked right before each request that moves money, or gives it up: whether a message that wants it is still this consumer's. One
  * that stood still may have lost its messages to another, which has long been done with them.
  *
  * @throws where nobody can tell; then nothing may be asked
@@ -135,12 +135,20 @@ export function allGateways({ gateway, otherGateways = [] }: Gateways): readonly
   return [gateway, ...otherGateways];
 }
 
+/** A refund takes a provider hours or days, so that it is asked about so many times less often than a charge. */
+const refundPatience = 20;
+
+/** After how many milliseconds a refund is asked about again that the provider has taken and not made yet. */
+export function refundAgainMs({ callbackMs = 0 }: Pick<Gateway, "callbackMs">): number {
+  return refundPatience * callbackMs;
+}
+
 /** The longest that a message is scheduled ahead, in milliseconds. */
 export function maxDelayMs(gateways: Gateways): number {
   return Math.max(
     secondAnswerMs,
-    ...allGateways(gateways).map(({ maxAnswerMs = 0, callbackMs = 0 }) =>
-      Math.max(maxAnswerMs, callbackMs)
+    ...allGateways(gateways).map((gateway) =>
+      Math.max(gateway.maxAnswerMs ?? 0, gateway.callbackMs ?? 0, refundAgainMs(gateway))
     ),
   );
 }

@@ -7,7 +7,12 @@
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
-import type { ChargeAnswer, GatewayRequest, RefundStatusAnswer } from "./gateway.ts";
+import {
+  type ChargeAnswer,
+  type GatewayRequest,
+  refundAgainMs,
+  type RefundStatusAnswer,
+} from "./gateway.ts";
 import type { CustomerAction, ProviderCharge, ProviderRefund } from "./provider.ts";
 import { failed, type Refused } from "./unanswered.ts";
 
@@ -146,7 +151,7 @@ export function readRefund(
     case "refused":
       return { kind: "refused", reason: refund.reason ?? "" } as const;
     case "pending":
-      return { kind: "pending", delayMs: callbackMs } as const;
+      return { kind: "pending", delayMs: refundAgainMs({ callbackMs }) } as const;
     default:
       return failed(`the provider answered "${refund.state}" to a refund, which is not known`);
   }

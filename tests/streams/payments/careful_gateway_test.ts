@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { carefulGateway } from "../../../streams/payments/careful_gateway.ts";
-import type { Provider, ProviderCharge } from "../../../streams/payments/provider.ts";
+import { maxDelayMs } from "../../../streams/payments/gateway.ts";
+import type {
+  Provider,
+  ProviderCharge,
+  ProviderRefund,
+} from "../../../streams/payments/provider.ts";
 import { requestOf } from "./provider_contract.ts";
 
 /** A provider that makes nothing of the answer to order 2. */
@@ -40,4 +45,39 @@ Deno.test("carefulGateway() takes nobody's answer away for one of which the prov
     failed,
     { kind: "refunded" },
   ]);
+});
+
+Deno.test("carefulGateway() gives up no charge for a consumer that has lost its message meanwhile", async () => {
+  const given: string[] = [];
+  const waiting = (request: { amountCents: number; currency: string }): ProviderCharge => ({
+    ref: "c1",
+    state: "requires_action",
+    amountCents: request.amountCents,
+    currency: request.currency,
+  });
+  const gateway = carefulGateway({
+    ...speechless,
+    can: { ...speechless.can, looksUpByKey: true },
+    findCharge: (request) => Promise.resolve(waiting(request)),
+    cancel: (request) => {
+      given.push(request.chargeRef!);
+      return Promise.resolve({ ...waiting(request), state: "canceled" });
+    },
+  });
+  const ask = (ours: boolean) =>
+    gateway.end!([requestOf(1)], { stillOurs: () => Promise.resolve(ours) });
+  const [notAsked] = await ask(false);
+  assert.deepEqual([notAsked!.kind, given], ["away", []]);
+  const [ended] = await ask(true);
+  assert.deepEqual([ended!.kind, given], ["accepted", ["c1"]]);
+});
+
+Deno.test("carefulGateway() asks about a refund that is being made twenty times less often than about a charge", async () => {
+  const refund: ProviderRefund = { ref: "r1", state: "pending" };
+  const gateway = carefulGateway({ ...speechless, refund: () => Promise.resolve(refund) }, {
+    callbackMs: 30_000,
+  });
+  const [pending] = await gateway.refund([requestOf(1)]);
+  assert.deepEqual(pending, { kind: "pending", delayMs: 600_000 });
+  assert.equal(maxDelayMs({ gateway }), 600_000);
 });
