@@ -180,12 +180,17 @@ async function begin(
 ): Promise<StockFileRow> {
   const latest = await lockLatestStockFile(tx, digest);
   if (latest !== undefined && latest.finishedAt === null) return latest;
-  if (latest !== undefined && !again) throw appliedBefore(name, latest);
+  if (latest !== undefined && !again && hasTaken(latest)) throw appliedBefore(name, latest);
   await insertStockFile(tx, { digest, round: (latest?.round ?? 0) + 1, name, actor });
   const begun = await lockLatestStockFile(tx, digest);
   // Somebody else may have begun and finished it at the same moment.
   if (begun!.finishedAt !== null && !again) throw appliedBefore(name, begun!);
   return begun!;
+}
+
+/** A file of which no row was taken adds nothing a second time: its products may be there by now. */
+function hasTaken({ rowsChanged, rowsUnchanged }: StockFileRow): boolean {
+  return rowsChanged + rowsUnchanged > 0;
 }
 
 /** Applies the next rows of a file that is locked. */

@@ -16,6 +16,7 @@ import {
   countEndpoints,
   deleteEndpoint,
   type EndpointContent,
+  hasSecretBeginning,
   insertEndpoint,
   lockEndpoint,
   readEndpoint,
@@ -35,7 +36,7 @@ import {
   testEventPrefix,
   usualOverlapSeconds,
 } from "../domain/webhook/endpoint.ts";
-import { sealSecret } from "../domain/webhook/sealed_secret.ts";
+import { sealedPrefix, sealSecret } from "../domain/webhook/sealed_secret.ts";
 import { type AuditDeps, audited } from "./audited.ts";
 
 /** What managing endpoints works with. */
@@ -55,9 +56,24 @@ const deletedAtOnce = 1_000;
 /** Most of what was given up that is posted again by one call. */
 const maxRetried = 10_000;
 
-/** A secret as it is kept. */
-function sealed({ config }: EndpointDeps, secret: string): string {
-  return sealSecret(secret, config.webhookSecretsKey, randomBytes(12));
+/**
+ * A secret as it is kept.
+ *
+ * @throws {WorkflowError} `unavailable` to a process without the key with which those of other endpoints are sealed: this one
+ * would stand there for everybody to read who has a dump
+ */
+async function sealed(
+  { config: { webhookSecretsKey: key } }: EndpointDeps,
+  tx: Queryable,
+  secret: string,
+): Promise<string> {
+  if (key === "" && await hasSecretBeginning(tx, sealedPrefix)) {
+    throw new WorkflowError(
+      "unavailable",
+      "Secrets of other endpoints are sealed, and WEBHOOK_SECRETS_KEY is not set here: set it as the service has it",
+    );
+  }
+  return sealSecret(secret, key, randomBytes(12));
 }
 
 const subjectOf = (id: number | "new") => ({ kind: "webhook_endpoint", id: String(id) } as const);
@@ -93,7 +109,7 @@ export function addEndpoint(
         const id = await insertEndpoint(tx, {
           ...content,
           url,
-          secret: sealed(deps, secret),
+          secret: await sealed(deps, tx, secret),
           fromStep,
           fromMovement,
         });
@@ -182,7 +198,7 @@ export function rotateSecret(
           `Cannot replace the secret of endpoint ${id}: the one before signs until ${previousUntil}`,
         );
       }
-      await replaceSecret(tx, id, sealed(deps, secret), overlapSeconds);
+      await replaceSecret(tx, id, await sealed(deps, tx, secret), overlapSeconds);
       await note(
         tx,
         `the one before signs for ${overlapSeconds} ${plural(overlapSeconds, "second")}`,

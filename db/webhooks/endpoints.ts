@@ -136,6 +136,15 @@ export async function writeEndpoint(
   );
 }
 
+/** Whether the secret of any endpoint begins so. */
+export async function hasSecretBeginning(tx: Queryable, prefix: string): Promise<boolean> {
+  const rows = await tx.query(
+    "select 1 from webhook_endpoints where left(secret, ?) = ? limit 1",
+    [prefix.length, prefix],
+  );
+  return rows.length > 0;
+}
+
 /** Gives an endpoint another secret; the one that it had signs as well for some time, none for no time. */
 export async function replaceSecret(
   tx: Queryable,

@@ -7,7 +7,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 
 /** What a sealed secret begins with; one that is not sealed begins with `whsec_`. */
-const sealedPrefix = "sealed1:";
+export const sealedPrefix = "sealed1:";
 
 const cipher = "aes-256-gcm", nonceBytes = 12, tagBytes = 16;
 

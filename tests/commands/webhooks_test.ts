@@ -123,3 +123,25 @@ Deno.test("webhooks refuses what it can't do, and says what to type", async () =
     assert.deepEqual(await flow.rows("select id from webhook_endpoints"), []);
   });
 });
+
+Deno.test("webhooks leaves no secret open in a shell without the key by which others are sealed", async () => {
+  await withWorkflow("cli_webhooks_key", async (flow) => {
+    const type = (key: string, ...args: string[]) =>
+      run({ ...envOf(flow), WEBHOOK_SECRETS_KEY: key }, "webhooks", ...args);
+    assert.equal((await type("", "add", "https://open.example/hook")).code, 0);
+    assert.equal((await type("k1", "add", "https://one.example/hook")).code, 0);
+    for (const args of [["add", "https://two.example/hook"], ["rotate", "1", "--overlap=0"]]) {
+      const refused = await type("", ...args);
+      assert.deepEqual([refused.code, refused.out], [1, ""]);
+      assert.match(
+        refused.err,
+        /WEBHOOK_SECRETS_KEY is not set here: set it as the service has it$/,
+      );
+    }
+    // Another key than before is how secrets are replaced after it was changed.
+    assert.equal((await type("k2", "rotate", "1", "--overlap=0")).code, 0);
+    const rows = await flow.rows("select secret from webhook_endpoints order by id");
+    assert.equal(rows.length, 2);
+    for (const { secret } of rows) assert.match(String(secret), /^sealed1:/);
+  });
+});

@@ -101,6 +101,17 @@ Deno.test("a file adds units once, unless somebody says again", () =>
     assert.equal((await verifyNow(flow)).ok, true);
   }));
 
+Deno.test("a file of which nothing was taken is taken once its products are there", () =>
+  withFlow("stock_file_nothing", async (flow) => {
+    const text = "sku,add_qty\np0,5\np1,3\n";
+    assert.equal((await apply(flow, text)).report.rows_rejected, 2);
+    assert.equal((await apply(flow, text)).report.rows_rejected, 2);
+    await products(flow, 2);
+    assert.equal((await apply(flow, text)).report.units_received, 8);
+    await assert.rejects(apply(flow, text), { code: "stock_file_applied" });
+    assert.deepEqual(await unitsOf(flow), { p0: [15, 15], p1: [13, 13] });
+  }));
+
 Deno.test("rows that can't be taken are named, and the others are taken", () =>
   withFlow("stock_file_rejects", async (flow) => {
     await products(flow, 2);
