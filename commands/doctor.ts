@@ -67,7 +67,7 @@ import { type Command, readOptions } from "./command.ts";
 import { diagnoseReplica } from "./diagnose_replica.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
-import { judgeFileLimit, judgeMailServer, judgeProvider } from "./surroundings.ts";
+import { judgeFileLimit, judgeMailServer, judgeProviders } from "./surroundings.ts";
 import { terminalColumns, wrap } from "./table.ts";
 
 /** Characters of the longest level. */
@@ -117,7 +117,7 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
   const place: Place = { isPrivate: namesNoEngine(env), isNew: false };
   return [
     judgeSettings(config, place.isPrivate),
-    await judgeProvider(config),
+    ...await judgeProviders(config),
     ...await judgeMailServer(config),
     judgeTemporaryFiles(),
     judgeFileLimit(),
@@ -267,7 +267,7 @@ async function diagnoseDatabase(config: Config, place: Place): Promise<Finding[]
         ? fine("migrations", "all applied")
         : problem("migrations", outdated.message, "go on with the version that migrated last"),
       judgeWriting("database", "DATABASE_URL", await canWrite(db)),
-      judgeProviders(config, await chargingProviders(db, config)),
+      judgeProvidersOfBooks(config, await chargingProviders(db, config)),
       await judgeDeadLetters(db),
     ];
   } finally {
@@ -339,7 +339,7 @@ function judgeRedisWay(url: string, redis: RedisClient): Finding {
   return judgeEncryption("redis", way, isLoopback(host), encryptRemedy.redis);
 }
 
-function judgeProviders(config: Config, providers: readonly string[]): Finding {
+function judgeProvidersOfBooks(config: Config, providers: readonly string[]): Finding {
   const what = "payments of the books";
   const fault = providerFault(config, providers);
   return fault === undefined

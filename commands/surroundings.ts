@@ -11,7 +11,8 @@ import { messageOf } from "../domain/errors.ts";
 import { type Finding, fine, problem, warning } from "../domain/operation/diagnosis.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { isSingleExecutable } from "../runtime/carried.ts";
-import { simulatedWarning } from "../streams/payments/gateways.ts";
+import { unrealMoneyWarning } from "../domain/payment/unreal_money.ts";
+import { configuredProviders } from "../streams/payments/gateways.ts";
 
 /** Files and connections that a busy process has open: those of the database, of Redis, and of its clients. */
 const wantedFiles = 1_024;
@@ -38,19 +39,26 @@ export function judgeFileLimit(): Finding {
   }
 }
 
-/** Asks the payment provider for a sign of life; any answer of HTTP is one. No money is asked for. */
-export async function judgeProvider(config: Config): Promise<Finding> {
+/** Asks the payment providers for a sign of life; any answer of HTTP is one. No money is asked for. */
+export async function judgeProviders(config: Config): Promise<Finding[]> {
+  const unreal = unrealMoneyWarning(config);
+  const asked = configuredProviders(config).filter((name) => name !== "simulated");
+  return [
+    ...(unreal === null
+      ? []
+      : [warning("payment provider", unreal, "set GATEWAY and its settings for real money")]),
+    ...await Promise.all(asked.map((name) => judgeProvider(config, name))),
+  ];
+}
+
+async function judgeProvider(config: Config, gateway: string): Promise<Finding> {
   const what = "payment provider";
-  const { gateway, gatewayTimeoutMs } = config;
-  if (gateway === "simulated") {
-    return warning(what, simulatedWarning, "set GATEWAY and its settings for real money");
-  }
   const [url, setting] = gateway === "stripe"
     ? [config.stripeUrl, "STRIPE_URL"]
     : [config.gatewayUrl, "GATEWAY_URL"];
   const { origin } = new URL(url);
   try {
-    const signal = AbortSignal.timeout(gatewayTimeoutMs);
+    const signal = AbortSignal.timeout(config.gatewayTimeoutMs);
     const response = await fetch(origin, { method: "HEAD", redirect: "manual", signal });
     await response.body?.cancel();
     return fine(what, `${gateway}, asked at ${origin}, which answers`);

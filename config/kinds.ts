@@ -108,6 +108,17 @@ export function stripeSecrets() {
   });
 }
 
+/** A secret or restricted key of Stripe, or nothing. */
+export function stripeKey() {
+  return checkedBy(
+    "`sk_…`, `rk_…`",
+    (text) =>
+      /^[sr]k_[A-Za-z0-9_]+$/.test(text)
+        ? []
+        : ["must be a secret key (sk_…) or a restricted key (rk_…) of Stripe"],
+  );
+}
+
 /** As {@linkcode url}, or nothing. */
 export function optionalUrl(...protocols: string[]) {
   const { values, read } = url(...protocols);

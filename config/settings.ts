@@ -268,7 +268,7 @@ export const settingsTable = {
     name: "STRIPE_SECRET_KEY",
     isSecret: true,
     fallback: "",
-    kind: kinds.anyText(),
+    kind: kinds.stripeKey(),
     meaning: "secret or restricted key of Stripe: it may write PaymentIntents and refunds",
     neededWith: stripe,
   },

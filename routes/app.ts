@@ -15,7 +15,7 @@ import { conditional } from "./middleware/conditional.ts";
 import { cors } from "./middleware/cors.ts";
 import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashboard.ts";
 import { problemPages } from "./dashboard/error_page.tsx";
-import { tellSimulation } from "./dashboard/layout.tsx";
+import { tellUnrealMoney } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
 import { auditRoutes } from "./api/operation/audit.ts";
 import { verificationRoutes } from "./api/operation/verification.ts";
@@ -60,7 +60,7 @@ const bodyBytes = 1_048_576;
  * Most bytes of a form without a file, and of what anybody may send: as many of them come at once as somebody likes, and a form
  * of very many fields takes long to read.
  */
-const smallBytes = 32_768;
+const openBytes = 32_768;
 
 /**
  * Makes the API.
@@ -80,7 +80,7 @@ export function makeApp(deps: AppDeps): Hono {
   app.use(metrics.measure);
   app.use(logRequests(deps));
   app.use(...answerHeaders());
-  app.use("/dashboard/*", tellSimulation(deps.config), problemPages());
+  app.use("/dashboard/*", tellUnrealMoney(deps.config), problemPages());
   app.use(cors(deps.config));
   app.use(methodNotAllowed({
     app,
@@ -149,7 +149,7 @@ function limitBodies(
   { bodyTimes: { wholeMs, fileMs } = bodyTimes }: AppDeps,
 ): MiddlewareHandler {
   const limit = limitBody({ bytes: bodyBytes, ms: wholeMs });
-  const limitSmall = limitBody({ bytes: smallBytes, ms: wholeMs });
+  const limitSmall = limitBody({ bytes: openBytes, ms: wholeMs });
   const limitFile = limitBody({
     bytes: bodyBytes,
     ms: wholeMs,

@@ -23,7 +23,7 @@ import { deliverWebhooks } from "./webhooks/deliver_webhooks.ts";
 import { deliverNotifications, openSenders } from "./notifications/deliver_notifications.ts";
 import { keepOldKeysAway, leaveOldKeys, type PaymentsGate } from "./payments/end_old_keys.ts";
 import type { Gateways } from "./payments/gateway.ts";
-import { gatewaysOf, refuseUnknownProviders, warnOfSimulation } from "./payments/gateways.ts";
+import { gatewaysOf, refuseUnknownProviders, warnOfUnrealMoney } from "./payments/gateways.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
@@ -126,7 +126,7 @@ async function runGroups(
   const gateways = gatewaysOf(config);
   if (wanted.includes("payments") || wanted.includes("refunds")) {
     await refuseUnknownProviders(deps);
-    warnOfSimulation(deps);
+    warnOfUnrealMoney(deps);
   }
   const stop = new AbortController();
   const stopped = AbortSignal.any([signal, stop.signal]);

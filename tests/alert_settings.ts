@@ -12,5 +12,7 @@ export const alertSettings: AlertDeps["config"] = {
   alertWebhookUrl: "",
   notifyWebhookUrl: "",
   gateway: "http",
+  furtherGateways: [],
+  stripeSecretKey: "",
   host: "127.0.0.1",
 };

@@ -7,7 +7,11 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { Child, FC } from "hono/jsx";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { Config } from "../../config/config.ts";
+import {
+  type ProviderChoice,
+  type UnrealMoney,
+  unrealMoney,
+} from "../../domain/payment/unreal_money.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
 import { isAllowed } from "../../domain/operation/api_token.ts";
 import { neededScopes } from "../middleware/access.ts";
@@ -64,10 +68,11 @@ const navigation: readonly { path: string; name: string; icon: IconName; apart?:
   { path: "/dashboard/audit", name: "Audit log", icon: "audit" },
 ];
 
-/** Lets every page say where payments are simulated, those that tell of errors included. */
-export function tellSimulation({ gateway }: Pick<Config, "gateway">): MiddlewareHandler {
+/** Lets every page say where no money moves, those that tell of errors included. */
+export function tellUnrealMoney(config: ProviderChoice): MiddlewareHandler {
+  const unreal = unrealMoney(config);
   return (c, next) => {
-    c.set("simulated", gateway === "simulated");
+    c.set("unrealMoney", unreal);
     return next();
   };
 }
@@ -112,12 +117,7 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
     </head>
     <body {...(live === undefined ? {} : { "data-live": live })}>
       <a class="skip" href="#main">Skip to content</a>
-      {c.get("simulated") && (
-        <aside class="simulated" aria-label="Payments">
-          <strong>Payments are simulated.</strong> No money is taken or given back:{" "}
-          <code>GATEWAY=simulated</code>
-        </aside>
-      )}
+      <NoMoney of={c.get("unrealMoney")} />
       <div class="shell">
         <header class="side">
           <a class="brand" href="/dashboard">
@@ -150,6 +150,15 @@ const Frame: FC<PageOptions & { c: Context; children?: Child }> = (
     </body>
   </html>
 );
+
+/** Says that no money moves; nothing where it does. */
+const NoMoney: FC<{ of: UnrealMoney | null }> = ({ of: unreal }) =>
+  unreal && (
+    <aside class="simulated" aria-label="Payments">
+      <strong>{unreal.title}.</strong> No money is taken or given back:{" "}
+      <code>{unreal.setting}</code>
+    </aside>
+  );
 
 const lettersPath = "/dashboard/dead-letters";
 

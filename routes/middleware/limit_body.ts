@@ -11,7 +11,7 @@ import type { Caller } from "./caller.ts";
 import { httpProblem } from "./problem.ts";
 
 /** Deno takes the memory of a declared body at once, so what is only promised must be small. */
-export const smallBytes = 65_536;
+const smallBytes = 65_536;
 
 /**
  * Bodies up to this are worked on as they come. An order of a thousand items has 50 KB and takes ten milliseconds in which nobody

@@ -19,6 +19,7 @@ import { readInstallation } from "../../db/payments/installation.ts";
 import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLosses } from "../../domain/operation/database_age.ts";
+import { unrealMoney } from "../../domain/payment/unreal_money.ts";
 import {
   type AlertCheck,
   alertNews,
@@ -52,7 +53,13 @@ export interface AlertDeps extends RedisDeps {
   db: Database;
   config: Pick<
     Config,
-    "reservationTtlSeconds" | "alertWebhookUrl" | "notifyWebhookUrl" | "gateway" | "host"
+    | "reservationTtlSeconds"
+    | "alertWebhookUrl"
+    | "notifyWebhookUrl"
+    | "gateway"
+    | "furtherGateways"
+    | "stripeSecretKey"
+    | "host"
   >;
   log: Log;
 }
@@ -371,16 +378,17 @@ async function checkWebhook({ db, config }: AlertDeps): Promise<AlertCheck[]> {
   }];
 }
 
-function checkSimulation({ config: { gateway, host } }: AlertDeps): AlertCheck[] {
-  const isOpen = gateway === "simulated" && !isLoopback(host);
+function checkSimulation({ config }: AlertDeps): AlertCheck[] {
+  const { host } = config;
+  const unreal = isLoopback(host) ? null : unrealMoney(config);
   return [{
     name: "simulated_gateway",
     severity: "critical",
-    title: "Payments are simulated beyond this machine",
-    detail: isOpen
-      ? `GATEWAY is simulated, and others reach the service at ${host}`
-      : "they are not",
-    level: isOpen ? "bad" : "good",
+    title: "Others reach a service that moves no money",
+    detail: unreal === null
+      ? "they do not"
+      : `${unreal.title} (${unreal.setting}), and others reach the service at ${host}`,
+    level: unreal === null ? "good" : "bad",
   }];
 }
 

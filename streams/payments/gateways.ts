@@ -10,15 +10,12 @@ import type { Queryable } from "../../db/connection/database.ts";
 import type { Config } from "../../config/config.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
+import { unrealMoneyWarning } from "../../domain/payment/unreal_money.ts";
 import { carefulGateway } from "./careful_gateway.ts";
 import type { Gateway, Gateways } from "./gateway.ts";
 import { httpGateway } from "./providers/http.ts";
 import { simulatedGateway } from "./providers/simulated.ts";
 import { stripeProvider } from "./providers/stripe.ts";
-
-/** What is said wherever somebody may take the simulated provider for a real one. */
-export const simulatedWarning =
-  "Payments are simulated: no money is taken or given back (GATEWAY=simulated)";
 
 /** How each provider that the settings may name is made from them. */
 const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>> = {
@@ -64,9 +61,10 @@ export function gatewaysOf(config: Config): Required<Gateways> {
   };
 }
 
-/** Says that payments are simulated, where they are. */
-export function warnOfSimulation({ config, log }: { config: Config; log: Log }): void {
-  if (config.gateway === "simulated") log.warn(simulatedWarning);
+/** Says that no money moves, where somebody could think that it does. */
+export function warnOfUnrealMoney({ config, log }: { config: Config; log: Log }): void {
+  const warning = unrealMoneyWarning(config);
+  if (warning !== null) log.warn(warning);
 }
 
 /**

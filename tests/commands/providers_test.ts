@@ -10,7 +10,7 @@ import { providerSecret } from "../routes/api/payments/callbacks.ts";
 import { ask } from "../routes/api.ts";
 import { parseConfig } from "../../config/config.ts";
 import { makeApp } from "../../routes/app.ts";
-import { warnOfSimulation } from "../../streams/payments/gateways.ts";
+import { warnOfUnrealMoney } from "../../streams/payments/gateways.ts";
 import { envOf, type Ran, run } from "./run_command.ts";
 
 const overHttp = {
@@ -134,8 +134,8 @@ Deno.test("nobody takes the simulated provider for a real one", () =>
     const said = /Payments are simulated: no money is taken or given back/;
     const logged: string[] = [];
     const log = { ...flow.log, warn: (text: string) => void logged.push(text) };
-    warnOfSimulation({ config: parseConfig(envOf(flow)), log });
-    warnOfSimulation({ config: parseConfig({ ...envOf(flow), ...overHttp }), log });
+    warnOfUnrealMoney({ config: parseConfig(envOf(flow)), log });
+    warnOfUnrealMoney({ config: parseConfig({ ...envOf(flow), ...overHttp }), log });
     assert.deepEqual([logged.length, said.test(logged[0]!)], [1, true]);
     assert.match(
       (await type({}, "doctor")).out,

@@ -343,6 +343,10 @@ Deno.test("parseConfig() reads several providers and the routes to them", () => 
   ]);
   const bad: [Env, string][] = [
     [{ FURTHER_GATEWAYS: "stripe" }, "STRIPE_SECRET_KEY is required with GATEWAY=stripe"],
+    [
+      { FURTHER_GATEWAYS: "stripe", STRIPE_SECRET_KEY: "pk_live_1" },
+      "STRIPE_SECRET_KEY must be a secret key (sk_…) or a restricted key (rk_…) of Stripe",
+    ],
     [{ FURTHER_GATEWAYS: "http" }, "GATEWAY_URL is required with GATEWAY=http"],
     [{ FURTHER_GATEWAYS: "paypal" }, "FURTHER_GATEWAYS must be some of"],
     [{ GATEWAY_ROUTES: "usd=simulated" }, "GATEWAY_ROUTES must be rows such as"],

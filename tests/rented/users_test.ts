@@ -3,6 +3,7 @@ import { openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import { readServerFacts } from "../../db/connection/server_facts.ts";
 import { run } from "../commands/run_command.ts";
+import { until } from "../../tools/chaos/harness/until.ts";
 import { type OwnDatabase, ownDatabase } from "../own_engines.ts";
 import { withWorkflow } from "../workflow.ts";
 import { takeThrough, workThrough } from "./work_through.ts";
@@ -119,8 +120,12 @@ Deno.test("connections that end after a second, and twenty for four processes, c
           Array.from({ length: 30 }, () => db.transaction((tx) => tx.query("select sleep(0.02)")))
         ),
       );
-      // Idle connections are ended by the server meanwhile.
-      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      await until("the server has ended the idle connections", 10_000, async () => {
+        const rows = await server.administer(
+          "select count(*) as n from information_schema.processlist where user = 'orders' and command = 'Sleep'",
+        );
+        return Number(rows[0]!.n) === 0 || `${rows[0]!.n} are left`;
+      });
       await Promise.all([flow.db, ...others].map((db) => db.query("select 1")));
     } finally {
       await Promise.all(others.map((db) => db.close()));

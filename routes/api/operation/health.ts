@@ -11,13 +11,13 @@ import { migrationStatus } from "../../../db/connection/migrate.ts";
 import { newestMigration } from "../../../db/connection/migration_files.ts";
 import { readOldestBeside } from "../../../db/connection/schema_state.ts";
 import { formatVersion } from "../../../domain/operation/migration_header.ts";
+import { unrealMoneyWarning } from "../../../domain/payment/unreal_money.ts";
 import { OutdatedError } from "../../../domain/operation/outdated.ts";
 import { isReplica } from "../../../streams/redis/redis_away.ts";
 import { aliveAnswer, readyAnswer } from "../description/answers.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { alive, notReady, ready } from "../description/examples.ts";
-import { simulatedWarning } from "../../../streams/payments/gateways.ts";
 import { describeNobody, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
 
@@ -38,6 +38,7 @@ export function healthRoutes(deps: AppDeps): Hono {
     redis: shared(redisCheck(deps)),
     migrations: shared(migrationCheck(deps)),
   };
+  const warnings = shared(() => warningsOf(deps));
 
   app.get(
     "/livez",
@@ -79,7 +80,7 @@ export function healthRoutes(deps: AppDeps): Hono {
           status: ready ? "ok" : "unavailable",
           checks: Object.fromEntries(results),
           gateway: deps.config.gateway,
-          warnings: await warningsOf(deps),
+          warnings: await warnings(),
         },
         ready ? 200 : 503,
       );
@@ -94,8 +95,9 @@ async function warningsOf({ config, redis, keys }: AppDeps): Promise<string[]> {
   const reading = readStreams({ redis, keys });
   const nobody = await withDeadline(checkTimeoutMs, "It", reading.then(describeNobody))
     .catch(() => undefined);
+  const unreal = unrealMoneyWarning(config);
   return [
-    ...(config.gateway === "simulated" ? [simulatedWarning] : []),
+    ...(unreal === null ? [] : [unreal]),
     ...(nobody === undefined ? [] : [nobody]),
   ];
 }
@@ -133,8 +135,8 @@ function redisCheck({ redis, keys }: AppDeps): Check {
 }
 
 /** Lets everybody who asks while a check runs have its answer: probes never pile up behind a hung engine. */
-function shared(check: Check): Check {
-  let running: Promise<string> | undefined;
+function shared<T>(check: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
   return () => running ??= check().finally(() => running = undefined);
 }
 

@@ -43,6 +43,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
     202: { says: "It will be settled", schema: takenAnswer, example: takenCallback },
   };
   const problems = [401, 404, 408, 413, "charge_not_known", "invalid"] as const;
+  const refused = refusalTeller(deps);
 
   app.post(
     "/payments/callback",
@@ -58,7 +59,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       body: { "application/json": { schema: callbackBody, example: callback } },
       problems: [...problems],
     }),
-    (c) => take(c, deps, gateways.get(httpGatewayName)),
+    (c) => take(c, { ...deps, refused }, gateways.get(httpGatewayName)),
   );
 
   app.post(
@@ -76,16 +77,34 @@ export function paymentRoutes(deps: AppDeps): Hono {
       problems: [...problems],
     }),
     checked("param", providerParam),
-    (c) => take(c, deps, gateways.get(c.req.valid("param").provider)),
+    (c) => take(c, { ...deps, refused }, gateways.get(c.req.valid("param").provider)),
   );
 
   return app;
 }
 
+/** How often it is told at the most that callbacks are refused, in milliseconds: anybody may send some, as many as they like. */
+const tellRefusedMs = 10_000;
+
+/** Tells of a refused callback where it is time to, and of how many there were since it was told last. */
+type TellRefused = (facts: { request_id: string; address: string }) => void;
+
+function refusalTeller({ log }: AppDeps): TellRefused {
+  let count = 0;
+  let toldAt = -Infinity;
+  return (facts) => {
+    count++;
+    if (performance.now() - toldAt < tellRefusedMs) return;
+    log.warn("callback refused", { ...facts, count });
+    count = 0;
+    toldAt = performance.now();
+  };
+}
+
 /** Takes a callback, once it is known whose word it is. */
 async function take(
   c: Context,
-  deps: AppDeps,
+  deps: AppDeps & { refused: TellRefused },
   gateway: Gateway | undefined,
 ): Promise<Response> {
   const { provider } = gateway ?? {};
@@ -94,7 +113,7 @@ async function take(
   const address = addressOf(c, deps.config);
   const event = await provider.readWebhook({ header: (name) => c.req.header(name), text });
   if (event === undefined) {
-    deps.log.warn("callback refused", { request_id: c.get("requestId") as string, address });
+    deps.refused({ request_id: c.get("requestId") as string, address });
     return httpProblem(c, 401, "The signature is missing, wrong or too old");
   }
   const duplicate = await takeEvent(deps, provider.name, event, address);

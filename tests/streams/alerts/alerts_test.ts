@@ -345,7 +345,7 @@ Deno.test("a scheduled message that nobody fetches is as old as it is late, and 
     assert.ok(!(await raised(flow)).includes("oldest_age:payments"));
   }));
 
-Deno.test("lookOnce() raises an alert where payments are simulated beyond this machine, and nowhere else", () =>
+Deno.test("lookOnce() raises an alert where no money moves beyond this machine, and nowhere else", () =>
   withFlow(async (flow) => {
     const look = async (own: Partial<typeof config>) => {
       const deps = { ...flow, log: silentLog, config: { ...config, ...own } };
@@ -354,5 +354,13 @@ Deno.test("lookOnce() raises an alert where payments are simulated beyond this m
     };
     assert.deepEqual(await look({ gateway: "simulated" }), []);
     assert.deepEqual(await look({ gateway: "http", host: "0.0.0.0" }), []);
+    const stripe = { gateway: "stripe", host: "0.0.0.0" } as const;
+    assert.deepEqual(await look({ ...stripe, stripeSecretKey: "sk_live_1" }), []);
+    await withFlow(async (other) => {
+      const deps = { ...other, log: silentLog };
+      const testMode = { ...config, ...stripe, stripeSecretKey: "sk_test_1" };
+      for (const at of [0, 31_000]) await lookOnce({ ...deps, config: testMode }, start + at);
+      assert.deepEqual(await raised(other), ["simulated_gateway"]);
+    });
     assert.deepEqual(await look({ gateway: "simulated", host: "0.0.0.0" }), ["simulated_gateway"]);
   }));
