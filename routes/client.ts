@@ -32,6 +32,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
+import type { ledgerBalanceAnswer, ledgerListAnswer } from "./api/ledger/ledger_answers.ts";
 import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
 import type {
   deliveryListAnswer,
@@ -61,6 +62,9 @@ import type {
   feedQuery,
   importQuery,
   leaderboardQuery,
+  ledgerBalanceQuery,
+  ledgerFileQuery,
+  ledgerListQuery,
   notificationListQuery,
   orderFileQuery,
   orderListQuery,
@@ -175,6 +179,11 @@ export type ApiSchema = {
   };
   "/refunds/:id/refuse": {
     $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
+  };
+  "/ledger": { $get: Route<Query<typeof ledgerListQuery>, typeof ledgerListAnswer, 200> };
+  "/ledger.csv": { $get: TextRoute<Query<typeof ledgerFileQuery>> };
+  "/ledger/balance": {
+    $get: Route<Query<typeof ledgerBalanceQuery>, typeof ledgerBalanceAnswer, 200>;
   };
   "/products": {
     $get: Route<Query<typeof productListQuery>, typeof productListAnswer, 200>;

@@ -35,6 +35,7 @@ import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./ord
 import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
+import { OrderLedger } from "./ledger_entries.tsx";
 import { Attempts } from "./payment_attempts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
@@ -76,7 +77,8 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return await liveStream(c, deps, async () => {
       const order = await need(readOrderDetail(db, idOf(c)));
       if (order === undefined) return { regions: {} };
-      return { regions: await regionsToHtml(regionsOf(order, await lettersOf(deps, idOf(c)))) };
+      const [letters, entries] = [await lettersOf(deps, idOf(c)), await entriesOf(deps, idOf(c))];
+      return { regions: await regionsToHtml(regionsOf(order, letters, entries)) };
     });
   });
 
@@ -331,7 +333,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
   const order = await need(readOrderDetail(deps.db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const waiting = await readByHand(deps, id);
-  const regions = regionsOf(order, await lettersOf(deps, id));
+  const regions = regionsOf(order, await lettersOf(deps, id), await entriesOf(deps, id));
   const change = said(c, "done") ?? "";
   return await page(
     c,
@@ -370,6 +372,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
             <Region name="attempts">{regions.attempts}</Region>
+            <Region name="ledger">{regions.ledger}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
               <Region name="timeline">{regions.timeline}</Region>
@@ -492,7 +495,19 @@ const OrderLetters: FC<{ letters: readonly DeadLetterRow[] }> = ({ letters }) =>
   </>
 );
 
-function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
+/** Rows of the ledger that the page of an order shows. */
+const maxEntries = 100;
+
+/** What of an order's money is booked. */
+async function entriesOf({ db }: AppDeps, orderId: number): Promise<LedgerEntry[]> {
+  return (await need(listLedger(db, { orderId }, { after: null, limit: maxEntries }))).entries;
+}
+
+function regionsOf(
+  order: OrderDetail,
+  letters: readonly DeadLetterRow[],
+  entries: readonly LedgerEntry[],
+) {
   return {
     letters: <OrderLetters letters={letters} />,
     path: <Path order={order} />,
@@ -503,5 +518,6 @@ function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
     shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
     attempts: <Attempts order={order} />,
+    ledger: <OrderLedger orderId={order.id} entries={entries} />,
   };
 }

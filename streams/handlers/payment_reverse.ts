@@ -18,6 +18,7 @@ import {
 import type { ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import { bookOrders } from "../ledger/book_orders.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import {
   giveBackThrough,
@@ -54,7 +55,7 @@ export async function reversePayments(
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
   const lock = orderLocks(deps.db);
   const held = await deps.db.transaction(async (tx) => {
-    const { orders, held } = await lock(tx, orderIds);
+    const { orders, now, held } = await lock(tx, orderIds);
     const events: OrderEventRow[] = [];
     for (const payment of givenBack) {
       const { id, orderId, amountCents } = payment;
@@ -84,6 +85,7 @@ export async function reversePayments(
       events.push({ orderId, event: "payment_by_hand", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);
+    await bookOrders(tx, idsOf(givenBack.filter(({ orderId }) => !held.has(orderId))), now);
     return held;
   });
   return deliveries.map(({ message }): Outcome => {
@@ -94,6 +96,10 @@ export async function reversePayments(
     return outcomeOf(message, own.map(({ id }) => answerOf.get(id)));
   });
 }
+
+const idsOf = (
+  payments: readonly RecordedPayment[],
+) => [...new Set(payments.map(({ orderId }) => orderId))];
 
 /** Whether a person gave a payment back; only what was paid at the source is ever left to one. */
 async function wasReturnedByHand(

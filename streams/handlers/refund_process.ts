@@ -16,6 +16,7 @@ import type { RefundMessage, StockMessage } from "../../domain/messages/messages
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
+import { type BookedRefund, bookOrders, bookRefunds } from "../ledger/book_orders.ts";
 import type { RefundAnswer, RefundPending } from "../payments/gateway.ts";
 import {
   giveBackThrough,
@@ -44,6 +45,8 @@ interface Refunding {
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
   processed: RefundFacts[];
+  /** The same, as they are booked. */
+  booked: BookedRefund[];
   failed: { id: number; failureReason: string }[];
   /** Those that no configured provider can give back. */
   byHand: { id: number; provider: string }[];
@@ -82,6 +85,7 @@ export async function applyRefunds(
       refundsOf: await refundFactsOf(tx, [...orders.keys()], { lock: true }),
       answers,
       processed: [],
+      booked: [],
       failed: [],
       byHand: [],
       notByHand: [],
@@ -91,6 +95,7 @@ export async function applyRefunds(
     };
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
     await noteGivenTwice(deps, tx, refunding.twice);
+    await bookOrders(tx, [...new Set(refunding.twice.map(({ orderId }) => orderId))], now);
     return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
   });
 }
@@ -101,8 +106,18 @@ function applyOne(
   { message, attempt }: Delivery<RefundMessage>,
 ): Outcome {
   const { orderId, refundId } = message;
-  const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
-    refunding;
+  const {
+    orders,
+    refundsOf,
+    answers,
+    processed,
+    booked,
+    failed,
+    byHand,
+    notByHand,
+    refunded,
+    events,
+  } = refunding;
   if (refunding.held.has(orderId)) return orderHeld(orderId);
   const order = orders.get(orderId);
   const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
@@ -129,6 +144,8 @@ function applyOne(
       }
       refund.status = "PROCESSED";
       processed.push(refund);
+      const { itemized = false } = refund;
+      booked.push({ id: refundId, orderId, amountCents, currency: order.currency, itemized });
       refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
       const detail = namedAmount(amountCents, order.currency);
       events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
@@ -169,7 +186,7 @@ function applyOne(
 /** @returns what takes up the orders that wait for the units that came back */
 async function writeRefunds(
   tx: Queryable,
-  { processed, failed, byHand, notByHand, refunded, events }: Refunding,
+  { processed, booked, failed, byHand, notByHand, refunded, events }: Refunding,
   now: string,
   consumer: string,
 ): Promise<StockMessage[]> {
@@ -181,6 +198,7 @@ async function writeRefunds(
     processed.map(({ id }) => ({ id, failureReason: null })),
     now,
   );
+  await bookRefunds(tx, booked, now);
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);
