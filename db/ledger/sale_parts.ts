@@ -17,7 +17,7 @@ export async function readSaleParts(
   orderIds: readonly number[],
 ): Promise<Map<number, SaleParts>> {
   if (orderIds.length === 0) return new Map();
-  const any = await readEverywhere(db, "(select id from order_adjustments limit 1)", []);
+  const any = await readEverywhere(db, "select id from order_adjustments limit 1", []);
   if (any.length === 0) return new Map();
   const rows = await readEverywhere(
     db,

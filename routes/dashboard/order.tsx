@@ -8,6 +8,7 @@ import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { type DeadLetterRow, listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
 import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
+import { type LedgerEntry, listLedger } from "../../db/ledger/ledger_list.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries.ts";
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
