@@ -144,10 +144,12 @@ Deno.test("money that pays no order is the customer's until it went back, or is 
     // The provider corrects itself about what is in dispute.
     await answer(flow, other, 260, { providerRef: `answer 250 of ${other}` });
     await flow.turn("payments");
-    await decidePayment(flow.db, other, "accept", "test");
-    await decidePayment(flow.db, other, "dismiss", "test");
-    const { messages } = await decidePayment(flow.db, paid, "give_back", "test");
-    await publish(flow, messages.map((message) => ({ message })));
+    for (
+      const [id, verdict] of [[other, "accept"], [other, "dismiss"], [paid, "give_back"]] as const
+    ) {
+      const { messages } = await decidePayment(flow.db, id, verdict, "test");
+      await publish(flow, messages.map((message) => ({ message })));
+    }
     await flow.drain();
     await flow.drain();
     const late = await rowsOf(flow, declined);
