@@ -86,5 +86,5 @@ create table if not exists ledger_marks (
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
 -- Where there are no orders yet, nothing happened before.
-insert ignore into ledger_marks (id, is_complete)
-select 1, not exists (select 1 from orders);
+set @nothing_before = not exists (select 1 from orders);
+insert ignore into ledger_marks (id, is_complete) values (1, coalesce(@nothing_before, 0));

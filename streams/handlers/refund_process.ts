@@ -44,9 +44,7 @@ interface Refunding {
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
-  processed: RefundFacts[];
-  /** The same, as they are booked. */
-  booked: BookedRefund[];
+  processed: (RefundFacts & BookedRefund)[];
   failed: { id: number; failureReason: string }[];
   /** Those that no configured provider can give back. */
   byHand: { id: number; provider: string }[];
@@ -85,7 +83,6 @@ export async function applyRefunds(
       refundsOf: await refundFactsOf(tx, [...orders.keys()], { lock: true }),
       answers,
       processed: [],
-      booked: [],
       failed: [],
       byHand: [],
       notByHand: [],
@@ -106,18 +103,8 @@ function applyOne(
   { message, attempt }: Delivery<RefundMessage>,
 ): Outcome {
   const { orderId, refundId } = message;
-  const {
-    orders,
-    refundsOf,
-    answers,
-    processed,
-    booked,
-    failed,
-    byHand,
-    notByHand,
-    refunded,
-    events,
-  } = refunding;
+  const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
+    refunding;
   if (refunding.held.has(orderId)) return orderHeld(orderId);
   const order = orders.get(orderId);
   const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
@@ -143,9 +130,7 @@ function applyOne(
         notByHand.push(refundId);
       }
       refund.status = "PROCESSED";
-      processed.push(refund);
-      const { itemized = false } = refund;
-      booked.push({ id: refundId, orderId, amountCents, currency: order.currency, itemized });
+      processed.push({ ...refund, orderId, currency: order.currency });
       refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
       const detail = namedAmount(amountCents, order.currency);
       events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
@@ -186,7 +171,7 @@ function applyOne(
 /** @returns what takes up the orders that wait for the units that came back */
 async function writeRefunds(
   tx: Queryable,
-  { processed, booked, failed, byHand, notByHand, refunded, events }: Refunding,
+  { processed, failed, byHand, notByHand, refunded, events }: Refunding,
   now: string,
   consumer: string,
 ): Promise<StockMessage[]> {
@@ -198,7 +183,7 @@ async function writeRefunds(
     processed.map(({ id }) => ({ id, failureReason: null })),
     now,
   );
-  await bookRefunds(tx, booked, now);
+  await bookRefunds(tx, processed, now);
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);

@@ -48,7 +48,7 @@ export interface BookedRefund {
   orderId: number;
   amountCents: number;
   currency: string;
-  itemized: boolean;
+  itemized?: boolean;
 }
 
 /** Books refunds that this transaction has marked as processed; their orders must be locked. */
