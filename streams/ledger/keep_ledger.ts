@@ -42,7 +42,7 @@ export async function takeLedgerStep(
   }
   if (await redis.set(keys.ledgerRest, "1", "PX", lookMs, "NX") !== null) {
     const movements = await bookRecent(db);
-    if (movements > 0) log.info("booked for a version before", { movements });
+    if (movements > 0) log.warn("booked for a version before", { movements });
     else await closeDays(db);
     return "booked";
   }

@@ -41,6 +41,7 @@ async function expectSound(flow: Workflow): Promise<void> {
     const report = await verify(flow, { settleMs: 0, incremental });
     const faulty = report.checks.filter(({ ok }) => !ok);
     assert.deepEqual(faulty, [], `incremental: ${incremental}`);
+    assert.equal(report.ledger!.waiting, 0, "nothing is left to the duty");
   }
 }
 
@@ -165,6 +166,27 @@ Deno.test("money that pays no order is the customer's until it went back, or is 
       balances.find((row) => row.account === account && row.currency === "EUR")?.balanceCents;
     assert.equal(of("customer"), 0n);
     assert.equal(of("clearing"), 300n + BigInt(totalCents));
+    await expectSound(flow);
+  }));
+
+Deno.test("what was paid at the source of an order that comes to nothing is the customer's until it is back", () =>
+  withWorkflow("ledger_source", async (flow) => {
+    const payment = {
+      status: "paid",
+      provider: "simulated",
+      reference: "S-1",
+      paidAt: null,
+    } as const;
+    const [short] = await flow.add([anOrder("short", [{ sku: "a", qty: 51 }], { payment })]);
+    await flow.turn("orders");
+    const held = ["payment 1 clearing 5100 EUR", "payment 1 customer -5100 EUR"];
+    assert.deepEqual(await rowsOf(flow, short!.orderId!), held);
+    await flow.drain();
+    assert.deepEqual(await rowsOf(flow, short!.orderId!), [
+      ...held,
+      "payment 2 clearing -5100 EUR",
+      "payment 2 customer 5100 EUR",
+    ]);
     await expectSound(flow);
   }));
 
