@@ -6,6 +6,7 @@
 
 import { formatCount } from "../../domain/text/format_count.ts";
 import { kpiDayIn } from "../../domain/kpi/kpi.ts";
+import { closeDays, sealPiece } from "../../streams/ledger/close_days.ts";
 import { sealNext } from "../../streams/seals/seal.ts";
 import { backdateOriginals, copyOrders, readOriginals, takeStock } from "./copies.ts";
 import { startCpuMeter } from "./cpu.ts";
@@ -24,7 +25,7 @@ const span = 1_000;
 
 /**
  * Measures an order on top of 10,000 others; then fills a database with as many as are asked for, a few by import, drain
- * and refunds and the others as their copies over nearly three years, and seals them; and measures the same on top of
+ * and refunds and the others as their copies over nearly three years, seals them and closes their days in the ledger; and measures the same on top of
  * these, and everything else that must not grow with them. With ten million it takes an hour and 20 GB.
  */
 export async function benchYears(stage: Stage): Promise<Figure[]> {
@@ -93,6 +94,9 @@ async function fillYears(stage: Stage, deployment: Deployment): Promise<void> {
   stage.log("seals");
   const deps = { db, redis, keys, baseCurrency: "EUR", kpiDay: kpiDayIn("UTC") };
   while ((await sealNext(deps)).goesOn);
+  stage.log("closes the days of the ledger");
+  await closeDays(db);
+  while (await sealPiece(db));
 }
 
 /** A task from its start to its end: seconds, CPU of all, and its memory. */
