@@ -373,7 +373,6 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
             <Region name="attempts">{regions.attempts}</Region>
-            <Region name="ledger">{regions.ledger}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
               <Region name="timeline">{regions.timeline}</Region>
@@ -518,7 +517,11 @@ function regionsOf(
     refunds: <Refunds order={order} />,
     shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
-    attempts: <Attempts order={order} />,
-    ledger: <OrderLedger orderId={order.id} entries={entries} />,
+    attempts: (
+      <>
+        <Attempts order={order} />
+        <OrderLedger orderId={order.id} entries={entries} />
+      </>
+    ),
   };
 }
