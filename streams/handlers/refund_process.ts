@@ -33,12 +33,12 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
-import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import { orderHeld, refundLocks } from "../workflow/order_locks.ts";
 
 /** What a batch of refunds found, and what it will write. */
 interface Refunding {
   orders: ReadonlyMap<number, OrderFacts>;
-  /** Orders that another transaction has. */
+  /** Orders that another transaction has, or one of their refunds. */
   held: ReadonlySet<number>;
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
@@ -72,14 +72,12 @@ export async function applyRefunds(
   deliveries: readonly Delivery<RefundMessage>[],
 ): Promise<Outcome[]> {
   const answers = await askGateway(deps, deliveries);
-  const lock = orderLocks(deps.db);
+  const lock = refundLocks(deps.db);
   return await deps.db.transaction(async (tx) => {
     const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders, now, held } = await lock(tx, orderIds);
+    const { now, ...locked } = await lock(tx, orderIds);
     const refunding: Refunding = {
-      orders,
-      held,
-      refundsOf: await refundFactsOf(tx, [...orders.keys()], { lock: true }),
+      ...locked,
       answers,
       processed: [],
       failed: [],
