@@ -65,7 +65,15 @@ export async function reversePayments(
         if (answerOf.has(id) && await wasReturnedByHand(tx, payment)) {
           const attempt = attemptOf.get(orderId)!;
           await noteGivenTwice(deps, tx, [
-            { orderId, refundId: null, paymentId: id, amountCents, currency: taken, attempt },
+            {
+              orderId,
+              refundId: null,
+              paymentId: id,
+              amountCents,
+              currency: taken,
+              chargebackId: null,
+              attempt,
+            },
           ]);
         }
         continue;

@@ -111,7 +111,15 @@ function applyOne(
   if (refund.byHand === "given_back" && answers.get(refundId)?.kind === "refunded") {
     const { amountCents } = refund;
     const { currency } = order;
-    refunding.twice.push({ orderId, refundId, paymentId: null, amountCents, currency, attempt });
+    refunding.twice.push({
+      orderId,
+      refundId,
+      paymentId: null,
+      amountCents,
+      currency,
+      chargebackId: null,
+      attempt,
+    });
   }
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
   const decision = withAnswer(
