@@ -7,6 +7,7 @@
 import type {
   ChargebackMove,
   ChargebackState,
+  ChargedBack,
   KnownChargeback,
   LowersRevenue,
 } from "../../domain/payment/chargeback.ts";
@@ -228,14 +229,6 @@ export async function moveChargeback(
   );
 }
 
-/** What chargebacks take from the payment that settles an order, which is locked or about to be. */
-export interface ChargedBack {
-  /** One of them is not decided: its money is withheld. */
-  isHeld: boolean;
-  /** What is gone; all that there is where it is in another currency than the order's. */
-  lostCents: number;
-}
-
 /**
  * What chargebacks take from the payments that settle orders, by order id; those without any are absent. Costs a look where there
  * are no chargebacks.
@@ -247,7 +240,7 @@ export async function readChargedBack(
   if (orderIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select chargebacks.order_id,
+    select chargebacks.order_id, max(chargebacks.id) as id,
       max(chargebacks.state in ('needs_response', 'under_review')) as held,
       sum(case
         when chargebacks.state <> 'lost' then 0
@@ -260,6 +253,7 @@ export async function readChargedBack(
     [[...orderIds]],
   );
   return new Map(rows.map((row) => [toInteger(row.order_id), {
+    id: toInteger(row.id),
     isHeld: toInteger(row.held) === 1,
     lostCents: toInteger(row.lost_cents),
   }]));
@@ -280,15 +274,15 @@ export async function sumLost(
   return toInteger(row!.cents);
 }
 
-/** Payments of orders that are contested, by payment id: whether it is decided, or their money is gone. */
+/** Payments of orders that are contested, by payment id: whether that is not decided, and what is gone. */
 export async function readContestedPayments(
   db: Queryable,
   orderIds: readonly number[],
-): Promise<Map<number, "held" | "lost">> {
+): Promise<Map<number, Pick<ChargedBack, "isHeld" | "lostCents">>> {
   if (orderIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select payment_id, max(state <> 'lost') as held
+    select payment_id, max(state <> 'lost') as held, sum(if(state = 'lost', amount_cents, 0)) as lost_cents
     from chargebacks force index (chargebacks_order)
     where order_id in (?) and state in ('needs_response', 'under_review', 'lost')
     group by payment_id`,
@@ -296,7 +290,7 @@ export async function readContestedPayments(
   );
   return new Map(rows.map((row) => [
     toInteger(row.payment_id),
-    toInteger(row.held) === 1 ? "held" : "lost",
+    { isHeld: toInteger(row.held) === 1, lostCents: toInteger(row.lost_cents) },
   ]));
 }
 

@@ -66,6 +66,28 @@ export function chargebackStatesWhere(isSo: (state: StateRow) => boolean): Charg
 /** When a chargeback lowers revenue: `never` where its money was no revenue. */
 export type LowersRevenue = "opened" | "lost" | "never";
 
+/** What chargebacks take from the payment that settles an order. */
+export interface ChargedBack {
+  /** Database id of the latest. */
+  id: number;
+  /** One of them is not decided: its money is withheld. */
+  isHeld: boolean;
+  /** What is gone; all that there is where it is in another currency than the order's. */
+  lostCents: number;
+}
+
+/** Orders with what chargebacks take of them, by id; most have none. */
+export function withChargebacks<Order extends object>(
+  orders: ReadonlyMap<number, Order>,
+  chargedBack: ReadonlyMap<number, ChargedBack>,
+): ReadonlyMap<number, Order & { chargedBack?: ChargedBack }> {
+  if (chargedBack.size === 0) return orders;
+  return new Map([...orders].map(([id, order]) => {
+    const taken = chargedBack.get(id);
+    return [id, taken === undefined ? order : { ...order, chargedBack: taken }];
+  }));
+}
+
 /** What a provider or a report says of a chargeback. Times are UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
 export interface ToldChargeback {
   state: ChargebackState;
