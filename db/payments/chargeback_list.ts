@@ -87,7 +87,7 @@ export async function readChargeback(
 
 /** Which chargebacks a list holds; what is undefined does not matter. */
 export interface ChargebackFilter {
-  state?: ChargebackState;
+  states?: readonly ChargebackState[];
   /** True for those of charges that nobody here knows. */
   isUnknown?: boolean;
 }
@@ -95,7 +95,7 @@ export interface ChargebackFilter {
 /** Chargebacks from the newest down. */
 export async function listChargebacks(
   db: Queryable,
-  { state, isUnknown }: ChargebackFilter,
+  { states, isUnknown }: ChargebackFilter,
   { beforeId = Number.MAX_SAFE_INTEGER, limit }: { beforeId?: number; limit: number },
 ): Promise<ListedChargeback[]> {
   const rows = await db.query(
@@ -103,11 +103,11 @@ export async function listChargebacks(
     select ${columns}
     from chargebacks
     ${joins}
-    where chargebacks.id < ?${state === undefined ? "" : " and chargebacks.state = ?"}
+    where chargebacks.id < ?${states === undefined ? "" : " and chargebacks.state in (?)"}
       ${isUnknown === undefined ? "" : `and chargebacks.order_id is ${isUnknown ? "" : "not "}null`}
     order by chargebacks.id desc
     limit ?`,
-    [beforeId, ...(state === undefined ? [] : [state]), limit],
+    [beforeId, ...(states === undefined ? [] : [[...states]]), limit],
   );
   return rows.map(toListed);
 }

@@ -142,7 +142,8 @@ export async function insertChargeback(tx: Queryable, one: NewChargeback): Promi
 }
 
 /**
- * Writes down how a chargeback is now, guarded by how often it had changed.
+ * Writes down how a chargeback is now, guarded by how often it had changed. Whoever has seen it in another state has not seen
+ * this one; of an unknown charge, nobody has to look again.
  *
  * @throws {Error} where it has changed meanwhile: nothing may be committed then
  */
@@ -154,13 +155,14 @@ export async function updateChargeback(
   const { affectedRows } = await tx.run(
     `
     update chargebacks
-    set state = ?, amount_cents = ?, currency = ?, reason = ?, due_by = ?, withdrawn_at = ?, told_at = ?,
-      seen_at = if(seen_at is not null and state = ?, seen_at, null), order_id = ?, payment_id = ?, lowers_revenue = ?,
-      changes = changes + 1
+    set seen_at = if(state = ? or (order_id is null and ? is null), seen_at, null), state = ?, amount_cents = ?,
+      currency = ?, reason = ?, due_by = ?, withdrawn_at = ?, told_at = ?, order_id = ?, payment_id = ?,
+      lowers_revenue = ?, changes = changes + 1
     where id = ? and changes = ?`,
     [
-      ...factsOf(after),
       after.state,
+      after.orderId,
+      ...factsOf(after),
       after.orderId,
       after.paymentId,
       after.lowersRevenue,

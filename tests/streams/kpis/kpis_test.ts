@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { KpiEvent } from "../../../domain/kpi/kpi.ts";
+import { type KpiEvent, kpiIdOf } from "../../../domain/kpi/kpi.ts";
+import { kpiKinds } from "../../../domain/kpi/kpi_table.ts";
 import { keysFor, onceSegmentSize } from "../../../streams/redis/keys.ts";
 import { applyKpis, type KpiDeps, readKpis, readLeaderboard } from "../../../streams/kpis/kpis.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -163,10 +164,18 @@ Deno.test("applyKpis() gives the same figures in any order, with any repetitions
       cents: fc.integer({ min: 1, max: 1_000 }),
       customerId: fc.integer({ min: 1, max: 3 }),
     }),
+    fc.record({
+      kind: fc.constantFrom("charged_back" as const, "chargeback_held" as const),
+      movementId: fc.integer({ min: 1, max: 50 }),
+      day: fc.constantFrom("2025-03-01", "2025-03-02"),
+      currency: fc.constantFrom("EUR", "GBP"),
+      cents: fc.integer({ min: -1_000, max: 1_000 }),
+      customerId: fc.integer({ min: 1, max: 3 }),
+    }),
   );
   let runs = 0;
   const events = fc.uniqueArray(event, {
-    selector: (one) => one.kind === "refunded" ? `r${one.refundId}` : `o${one.orderId}`,
+    selector: (one) => `${kpiKinds[one.kind].of} ${kpiIdOf(one)}`,
     maxLength: 20,
   });
   await fc.assert(
