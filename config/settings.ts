@@ -257,7 +257,8 @@ export const settingsTable = {
     isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
-    meaning: "secrets that sign the provider's callbacks",
+    meaning:
+      "secrets that sign callbacks of the provider `http`, and chargebacks of the simulated one",
     neededWith: http,
   },
   gatewayTimeoutMs: {

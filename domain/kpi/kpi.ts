@@ -60,6 +60,7 @@ export interface RefundKpiEvent extends KpiEventFacts {
 
 /** Money of a chargeback that moved. */
 export interface ChargebackKpiEvent extends KpiEventFacts {
+  /** By the kind of the movement. */
   kind: KpiKindOf<"chargeback">;
   /** Database id of the movement. */
   movementId: number;
@@ -126,6 +127,7 @@ export interface FinishedRefund {
 export interface ChargebackMovement {
   /** Database id. */
   id: number;
+  /** What it tells of, as its row says. */
   kind: string;
   /** Database id of the customer. */
   customerId: number;

@@ -15,7 +15,8 @@ export type ChargebackMoney =
   | "lost";
 
 /** What a state means. */
-interface StateRow {
+export interface ChargebackStateRow {
+  /** Where its money is. */
   money: ChargebackMoney;
   /** Somebody has to answer the bank. */
   needsResponse: boolean;
@@ -32,7 +33,7 @@ const row = (
   rank: number,
   words: string,
   { needsResponse = false, isClosed = false } = {},
-): StateRow => ({ money, rank, words, needsResponse, isClosed });
+): ChargebackStateRow => ({ money, rank, words, needsResponse, isClosed });
 
 /**
  * Every state. Those that begin with `warning` are inquiries, which banks may make before they take any money; one that
@@ -47,7 +48,7 @@ export const chargebackStates = {
   under_review: row("held", 4, "Answered"),
   won: row("ours", 5, "Won", { isClosed: true }),
   lost: row("lost", 5, "Lost", { isClosed: true }),
-} as const satisfies Record<string, StateRow>;
+} as const satisfies Record<string, ChargebackStateRow>;
 
 /** See {@linkcode chargebackStates}. */
 export type ChargebackState = keyof typeof chargebackStates;
@@ -59,7 +60,9 @@ export const chargebackStateNames = Object.keys(chargebackStates) as [
 ];
 
 /** The states of a kind, for statements. */
-export function chargebackStatesWhere(isSo: (state: StateRow) => boolean): ChargebackState[] {
+export function chargebackStatesWhere(
+  isSo: (state: ChargebackStateRow) => boolean,
+): ChargebackState[] {
   return chargebackStateNames.filter((name) => isSo(chargebackStates[name]));
 }
 
@@ -90,11 +93,13 @@ export function withChargebacks<Order extends object>(
 
 /** What a provider or a report says of a chargeback. Times are UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
 export interface ToldChargeback {
+  /** How it is. */
   state: ChargebackState;
   /** What is contested, in minor units of `currency`; may be a part of the charge, or more. */
   amountCents: number;
   /** ISO 4217, upper case. */
   currency: string;
+  /** The provider's word for why. */
   reason: string | null;
   /** Until when it has to be answered; null where no answer is taken, or nobody says. */
   dueBy: string | null;
@@ -114,9 +119,13 @@ export interface KnownChargeback extends Omit<ToldChargeback, "happenedAt"> {
 
 /** Money of a chargeback that moves, with its sign; see the table `chargeback_movements`. */
 export interface ChargebackMove {
+  /** What it tells of. */
   kind: "opened" | "changed" | "held" | "lost";
+  /** With its sign. */
   amountCents: number;
+  /** ISO 4217, upper case. */
   currency: string;
+  /** On whose day it counts: UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
   happenedAt: string;
 }
 

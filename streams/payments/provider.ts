@@ -23,6 +23,8 @@ export interface Capabilities {
   captures: "none" | "whole" | "part";
   /** It tells of charges by webhooks of its own. */
   webhooks: boolean;
+  /** And of chargebacks, by the same; left out for no. */
+  chargebacks?: boolean;
 }
 
 /** A charge as the provider has it. All of it is looked at before it counts. */

@@ -67,6 +67,7 @@ const can: Capabilities = {
   refundsInPart: true,
   captures: "none",
   webhooks: true,
+  chargebacks: true,
 };
 
 /** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */

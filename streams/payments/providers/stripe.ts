@@ -55,6 +55,7 @@ const can: Capabilities = {
   refundsInPart: true,
   captures: "part",
   webhooks: true,
+  chargebacks: true,
 };
 
 /** What Stripe is told of each charge and refund, to find them by; its own names may not hold brackets. */

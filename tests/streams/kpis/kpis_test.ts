@@ -49,12 +49,16 @@ Deno.test("applyKpis() keeps each currency under the keys that are promised", as
   ]);
   assert.deepEqual(await deps.values("kpi:"), {
     "kpi:2025-03-01:GBP:avg_order_value_cents": "300",
+    "kpi:2025-03-01:GBP:chargeback_amount_cents": "0",
+    "kpi:2025-03-01:GBP:chargeback_count": "0",
     "kpi:2025-03-01:GBP:failed_order_count": "0",
     "kpi:2025-03-01:GBP:order_count": "1",
     "kpi:2025-03-01:GBP:refund_amount_cents": "0",
     "kpi:2025-03-01:GBP:refund_count": "0",
     "kpi:2025-03-01:GBP:revenue_cents": "300",
     "kpi:2025-03-01:USD:avg_order_value_cents": "0",
+    "kpi:2025-03-01:USD:chargeback_amount_cents": "0",
+    "kpi:2025-03-01:USD:chargeback_count": "0",
     "kpi:2025-03-01:USD:failed_order_count": "1",
     "kpi:2025-03-01:USD:order_count": "0",
     "kpi:2025-03-01:USD:refund_amount_cents": "0",
@@ -62,6 +66,8 @@ Deno.test("applyKpis() keeps each currency under the keys that are promised", as
     "kpi:2025-03-01:USD:revenue_cents": "0",
     // 1101 / 2, rounded down
     "kpi:2025-03-01:avg_order_value_cents": "550",
+    "kpi:2025-03-01:chargeback_amount_cents": "0",
+    "kpi:2025-03-01:chargeback_count": "0",
     "kpi:2025-03-01:failed_order_count": "1",
     "kpi:2025-03-01:order_count": "2",
     "kpi:2025-03-01:refund_amount_cents": "400",
@@ -103,6 +109,8 @@ Deno.test("applyKpis() counts each order and each refund once", async () => {
     failed_order_count: 1,
     refund_count: 2,
     refund_amount_cents: 200,
+    chargeback_count: 0,
+    chargeback_amount_cents: 0,
   });
 });
 
