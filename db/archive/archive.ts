@@ -4,11 +4,16 @@
  * @module
  */
 
+import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import { archivableDays } from "../../domain/operation/archive_cut.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { archivedForm, type ArchivedTable, archivedTables, isLive } from "./archived_tables.ts";
+
+/** Those that are not decided. */
+const openChargebacks = chargebackStatesWhere(({ isClosed }) => !isClosed)
+  .map((state) => `'${state}'`).join(", ");
 
 /**
  * Orders that nobody has to do anything about any more, and that were told of: the first `?` is the moment before which
@@ -31,6 +36,9 @@ const isOver = `
   and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
   and not exists (select 1 from refunds_by_hand where refunds_by_hand.order_id = orders.id)
   and not exists (select 1 from money_given_twice where money_given_twice.order_id = orders.id)
+  and not exists (
+    select 1 from chargebacks
+    where chargebacks.order_id = orders.id and chargebacks.state in (${openChargebacks}))
   and not exists (
     select 1 from superseded_charges
     where superseded_charges.order_id = orders.id and superseded_charges.outcome is null)
