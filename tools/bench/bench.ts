@@ -167,25 +167,27 @@ interface BenchArgs {
   json: boolean;
 }
 
+/** Options that have a value. */
+const valueOptions = [
+  "orders",
+  "runs",
+  "engine",
+  "bun",
+  "buffer-pool-mb",
+  "keep",
+  "largest",
+  "form",
+  "least-ratio",
+  "least-import",
+  "most-lane-ratio",
+] as const;
+
 /** Reads the arguments. @throws {RangeError} with a line for people when they are wrong */
 function readArgs(args: string[]): BenchArgs | "help" {
   const wrong = (text: string) => new RangeError(text);
   const parsed = parseArgs(args, {
     boolean: ["json", "durable", "help"],
-    string: [
-      "orders",
-      "runs",
-      "engine",
-      "bun",
-      "buffer-pool-mb",
-      "keep",
-      "largest",
-      "form",
-      "least-ratio",
-      "least-import",
-      "most-lane-ratio",
-      "_",
-    ],
+    string: [...valueOptions, "_"],
     unknown: (name) => {
       if (name.startsWith("-")) throw wrong(`there is no option ${name}`);
     },
