@@ -18,6 +18,7 @@ import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { type ChargedBack, withChargebacks } from "../../domain/payment/chargeback.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
+import { type BookedRefund, bookOrders, bookRefunds } from "../ledger/book_orders.ts";
 import type { RefundAnswer, RefundPending } from "../payments/gateway.ts";
 import {
   giveBackThrough,
@@ -36,17 +37,17 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
-import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import { orderHeld, refundLocks } from "../workflow/order_locks.ts";
 
 /** What a batch of refunds found, and what it will write. */
 interface Refunding {
   orders: ReadonlyMap<number, OrderFacts & { chargedBack?: ChargedBack }>;
-  /** Orders that another transaction has. */
+  /** Orders that another transaction has, or one of their refunds. */
   held: ReadonlySet<number>;
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
-  processed: RefundFacts[];
+  processed: (RefundFacts & BookedRefund)[];
   failed: { id: number; failureReason: string }[];
   /** Those that no configured provider can give back. */
   byHand: { id: number; provider: string }[];
@@ -75,15 +76,14 @@ export async function applyRefunds(
   deliveries: readonly Delivery<RefundMessage>[],
 ): Promise<Outcome[]> {
   const answers = await askGateway(deps, deliveries);
-  const lock = orderLocks(deps.db);
+  const lock = refundLocks(deps.db);
   return await deps.db.transaction(async (tx) => {
     const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders: locked, now, held } = await lock(tx, orderIds);
-    const orders = withChargebacks(locked, await readChargedBack(tx, [...locked.keys()]));
+    const { orders, now, held, refundsOf } = await lock(tx, orderIds);
     const refunding: Refunding = {
-      orders,
+      orders: withChargebacks(orders, await readChargedBack(tx, [...orders.keys()])),
       held,
-      refundsOf: await refundFactsOf(tx, [...orders.keys()], { lock: true }),
+      refundsOf,
       answers,
       processed: [],
       failed: [],
@@ -95,6 +95,7 @@ export async function applyRefunds(
     };
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
     await noteGivenTwice(deps, tx, refunding.twice);
+    await bookOrders(tx, [...new Set(refunding.twice.map(({ orderId }) => orderId))], now);
     return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
   });
 }
@@ -182,7 +183,7 @@ function bookRefund(
     notByHand.push(refundId);
   }
   refund.status = "PROCESSED";
-  processed.push(refund);
+  processed.push({ ...refund, orderId, currency });
   refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
   const detail = namedAmount(amountCents, currency);
   events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
@@ -221,6 +222,7 @@ async function writeRefunds(
     processed.map(({ id }) => ({ id, failureReason: null })),
     now,
   );
+  await bookRefunds(tx, processed, now);
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);

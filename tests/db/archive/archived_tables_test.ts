@@ -39,6 +39,8 @@ const staying: Record<string, string> = {
     "found by its provider's name; an order with one that is not decided is not archived",
   dead_letters: "about messages; an order with one that waits is not archived",
   erasures: "how far an erasure is",
+  ledger_entries: "is never changed, nor moved",
+  ledger_seals: "is about days",
   money_given_twice: "an order that has one is not archived",
   order_addresses: "by which orders are found",
   order_providers: "says whom an order's money was asked of, for answers that come late",
