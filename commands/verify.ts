@@ -105,7 +105,15 @@ export function formatReport(report: VerifyReport): string {
   const verdict = report.ok
     ? `All agree (${report.seconds.toFixed(1)} s)`
     : `There is drift (${report.seconds.toFixed(1)} s)`;
-  return [table, ...drifts, "", ...sealedLines(report), ...ledgerLines(report), ...lossLines(report), verdict].join("\n");
+  return [
+    table,
+    ...drifts,
+    "",
+    ...sealedLines(report),
+    ...ledgerLines(report),
+    ...lossLines(report),
+    verdict,
+  ].join("\n");
 }
 
 /** What was lost and nobody has reconciled; nothing where nothing is. */
@@ -133,7 +141,9 @@ function ledgerLines({ ledger }: VerifyReport): string[] {
   return [
     ...(complete ? [] : [`Ledger: orders up to ${upTo} are booked; consumers go on with it`]),
     ...(waiting === 0 ? [] : [
-      `Ledger: ${formatCount(waiting)} ${plural(waiting, "movement")} of a version before to be booked`,
+      `Ledger: ${formatCount(waiting)} ${
+        plural(waiting, "movement")
+      } of a version before to be booked`,
     ]),
   ];
 }

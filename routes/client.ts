@@ -12,6 +12,8 @@ import type { z } from "zod";
 import type {
   aliveAnswer,
   batchAnswer,
+  chargebackAnswer,
+  chargebackListAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -56,6 +58,7 @@ import type { deadLetterAnswer, deadLetterListAnswer } from "./api/streams/dead_
 import type { pauseBody } from "./api/streams/pause_body.ts";
 import type {
   auditListQuery,
+  chargebackListQuery,
   daysQuery,
   deadLetterListQuery,
   deliveryListQuery,
@@ -180,6 +183,11 @@ export type ApiSchema = {
   "/refunds/:id/refuse": {
     $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
   };
+  "/chargebacks": {
+    $get: Route<Query<typeof chargebackListQuery>, typeof chargebackListAnswer, 200>;
+  };
+  "/chargebacks/:id": { $get: Route<ById, typeof chargebackAnswer, 200> };
+  "/chargebacks/:id/acknowledge": { $post: Route<ById & Keyed, typeof chargebackAnswer, 200> };
   "/ledger": { $get: Route<Query<typeof ledgerListQuery>, typeof ledgerListAnswer, 200> };
   "/ledger.csv": { $get: TextRoute<Query<typeof ledgerFileQuery>> };
   "/ledger/balance": {

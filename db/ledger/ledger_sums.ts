@@ -115,7 +115,9 @@ export async function sumMovedMoney(db: Queryable, scope: Scope): Promise<Bucket
   const twice = await db.query(`
     select ${bucket("order_id")}, currency, -sum(amount_cents * ${weight("order_id")}) as twice
     from money_given_twice
-    where coalesce(ended_as, 'written_off') = 'written_off'${andWithin("order_id", scope)}
+    where chargeback_id is null and coalesce(ended_as, 'written_off') = 'written_off'${
+    andWithin("order_id", scope)
+  }
     group by bucket, currency`);
   return bucketSums(sold, parts, held, refunded, twice);
 }

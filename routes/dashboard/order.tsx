@@ -14,6 +14,7 @@ import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf } from "../../domain/order/bringer.ts";
 import { isSettled, retriedReason } from "../../domain/order/order.ts";
+import { chargebackStates } from "../../domain/payment/chargeback.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
@@ -36,6 +37,7 @@ import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./ord
 import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
+import { Chargebacks } from "./chargebacks.tsx";
 import { OrderLedger } from "./ledger_entries.tsx";
 import { Attempts } from "./payment_attempts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
@@ -355,11 +357,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
         </PageHead>
         <Outcome change={change} refused={refused} />
         <Region name="letters">{regions.letters}</Region>
-        {isDisputed(order) && (
-          <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
-            {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
-          </Notice>
-        )}
+        <Warnings order={order} />
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -372,6 +370,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             </section>
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
+            <Chargebacks c={c} rows={order.chargebacks} />
             <Region name="attempts">{regions.attempts}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
@@ -399,6 +398,45 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
     ),
   );
 }
+
+/** What of its money waits for somebody. */
+const Warnings: FC<{ order: OrderDetail }> = ({ order }) => (
+  <>
+    {isDisputed(order) && (
+      <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
+        {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
+      </Notice>
+    )}
+    <Contested order={order} />
+  </>
+);
+
+/** That its customer contests it at the bank, and what has gone back besides. */
+const Contested: FC<{ order: OrderDetail }> = (
+  { order: { chargebacks, refundedCents, currency } },
+) => {
+  const due = chargebacks.find(({ state }) => chargebackStates[state].needsResponse);
+  const held = chargebacks.some(({ heldCents }) => heldCents > 0);
+  const lost = chargebacks.some(({ lostCents }) => lostCents > 0);
+  if (due === undefined && !held && !lost) return null;
+  const refunded = refundedCents === 0
+    ? ""
+    : held || due !== undefined
+    ? ` ${
+      formatMoney(refundedCents, currency)
+    } went back to the customer by refunds: say so in the answer.`
+    : ` ${formatMoney(refundedCents, currency)} went back by refunds as well.`;
+  const title = due !== undefined
+    ? "The customer contests the charge at the bank: answer it at the provider"
+    : held
+    ? "The customer contests the charge at the bank: it is not decided"
+    : "A chargeback was lost";
+  return (
+    <Notice tone={held || due !== undefined ? "bad" : "warn"} title={title} href="#chargebacks">
+      {(held ? "Nothing can be refunded until it is decided." : "") + refunded}
+    </Notice>
+  );
+};
 
 /** What came of the form that led here. */
 const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused }) => {

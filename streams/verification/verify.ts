@@ -124,15 +124,16 @@ export async function verify(
     readSnapshot(deps.db, (tx) => readBooks(tx, recent !== null)),
     (async () => {
       const read = await readSnapshot(deps.db, async (tx) => ({
-        notices: await verifyNotifications(tx, recent?.checkedOrders),
+        notices: await verifyNotifications(tx, recent?.checkedOrders ?? null),
         suspects: await findKpiMismatches(tx, deps, books),
         facts: await readSealFacts(tx),
       }));
-      return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, recent) };
+      const looked = { untold: read.notices.untold, recent };
+      return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, looked) };
     })(),
   ]);
   const { suspects, facts, orphans: { notifications, homes } } = told;
-  addDrifts(notifications, told.notices);
+  addDrifts(notifications, told.notices.drifts);
   const kpis = await verifyKpis(deps, suspects, patienceMs, books);
 
   const losses = await listOpenLosses(deps.db, lossesToTell);
