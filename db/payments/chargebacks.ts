@@ -329,10 +329,12 @@ export async function listMatchable(db: Queryable, limit: number): Promise<Charg
     `
     select ${columns}
     from chargebacks force index (chargebacks_unknown)
-    where chargebacks.order_id is null and exists (
-      select 1 from payments
-      where payments.provider = chargebacks.provider
-        and payments.provider_ref in (chargebacks.charge_ref, chargebacks.further_ref))
+    where chargebacks.order_id is null and (exists (
+        select 1 from payments force index (payments_provider_ref)
+        where payments.provider = chargebacks.provider and payments.provider_ref = chargebacks.charge_ref)
+      or exists (
+        select 1 from payments force index (payments_provider_ref)
+        where payments.provider = chargebacks.provider and payments.provider_ref = chargebacks.further_ref))
     order by chargebacks.id
     limit ?`,
     [limit],
