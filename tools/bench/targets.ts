@@ -46,6 +46,16 @@ export const targets: Readonly<Record<string, Bound>> = {
   "recover 100,000 messages s": ["most", 10],
   "erasing a person with 10,000 orders ms": ["most", 1_000],
   "drain beside archive × alone": ["least", 0.95],
+  "an order at 10,000,000 orders × CPU at 10,000": ["most", 1.25],
+  "verify at 10,000,000 orders s": ["most", 60],
+  "verify at 10,000,000 orders peak MB": ["most", 256],
+  "verify --incremental at 10,000,000 orders s": ["most", 1],
+  "figures of today alone at 10,000,000 orders s": ["most", 2],
+  "rebuild of all figures at 10,000,000 orders s": ["most", 60],
+  "serve at 10,000,000 orders s until ready": ["most", 1],
+  "start at 10,000,000 orders s until ready": ["most", 1],
+  "the slowest page at 10,000,000 orders ms": ["most", 50],
+  "verify with an order of id 10^11 at 10,000,000 orders peak MB": ["most", 256],
 };
 
 /** Adds its target to each figure that has one. */
