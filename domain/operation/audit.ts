@@ -52,6 +52,7 @@ export const auditActions = {
   "refund.request": "Request a refund",
   "refund.complete": "Say that a refund was given back by hand",
   "refund.refuse": "Refuse a refund by hand",
+  "chargeback.acknowledge": "Say that a chargeback is known",
   "given_twice.dismiss": "Dismiss money given back twice",
   "product.add": "Add a product",
   "stock.change": "Change the stock of a product",

@@ -21,7 +21,9 @@ import { firstStepsRoutes } from "./first_steps.tsx";
 import { failurePageRoutes } from "./failures.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
+import { chargebackPageRoutes } from "./chargebacks.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
+import { ledgerPageRoutes } from "./ledger.tsx";
 import { lossPageRoutes } from "./losses.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
 import { shared } from "./live.ts";
@@ -85,6 +87,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", newProductPageRoutes(deps));
   app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
+  app.route("/", ledgerPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
   app.route("/", firstStepsRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));
@@ -95,6 +98,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", failurePageRoutes(deps));
   app.route("/", disputePageRoutes(deps));
   app.route("/", givenTwicePageRoutes(deps));
+  app.route("/", chargebackPageRoutes(deps));
   app.route("/", lossPageRoutes(deps));
   app.route("/", auditPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
