@@ -78,6 +78,7 @@ const claims: Readonly<Record<CheckName, string>> = {
   kpis: "every figure is what the books say",
   notifications: "one row for each end and channel, no more",
   homes: "all unfinished work has a place, none is lost",
+  provider: "reconciled days have nothing open",
 };
 
 /** The report for people. */

@@ -427,3 +427,9 @@ export async function sumOpenDiscrepancies(
     count: toInteger(row.n),
   }));
 }
+
+/** How many discrepancies are open. */
+export async function countOpenDiscrepancies(db: Queryable): Promise<number> {
+  const [row] = await db.query("select count(*) as n from discrepancies where unended = 1");
+  return toInteger(row!.n);
+}

@@ -19,6 +19,7 @@ export const alertKinds = [
   "disputed_payments",
   "refunds_by_hand",
   "given_twice",
+  "discrepancies",
   "payment_provider",
   "simulated_gateway",
   "webhook_disabled",

@@ -22,6 +22,7 @@ const pages: Readonly<Record<AlertKind, string | null>> = {
   disputed_payments: "/dashboard/disputes",
   refunds_by_hand: "/dashboard/refunds",
   given_twice: "/dashboard/given-twice",
+  discrepancies: "/dashboard/discrepancies",
   payment_provider: "/dashboard/streams/payments",
   webhook_disabled: "/dashboard/notifications",
   notifications_given_up: "/dashboard/notifications",

@@ -22,7 +22,9 @@ import { failurePageRoutes } from "./failures.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
+import { discrepancyPageRoutes } from "./discrepancies.tsx";
 import { lossPageRoutes } from "./losses.tsx";
+import { reconciliationPageRoutes } from "./reconciliations.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
 import { shared } from "./live.ts";
 import { attempt } from "./reading.ts";
@@ -96,6 +98,8 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", disputePageRoutes(deps));
   app.route("/", givenTwicePageRoutes(deps));
   app.route("/", lossPageRoutes(deps));
+  app.route("/", reconciliationPageRoutes(deps));
+  app.route("/", discrepancyPageRoutes(deps));
   app.route("/", auditPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));

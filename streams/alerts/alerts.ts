@@ -16,6 +16,7 @@ import type { Database } from "../../db/connection/database.ts";
 import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
 import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { sumOpenDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
 import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLosses } from "../../domain/operation/database_age.ts";
@@ -60,6 +61,7 @@ export interface AlertDeps extends RedisDeps {
     | "furtherGateways"
     | "stripeSecretKey"
     | "host"
+    | "reconciliationAlertHours"
   >;
   log: Log;
 }
@@ -128,6 +130,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     disputes: checkDisputes(deps),
     by_hand: checkByHand(deps),
     given_twice: checkGivenTwice(deps),
+    discrepancies: checkDiscrepancies(deps),
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
@@ -345,6 +348,23 @@ async function checkGivenTwice({ db }: AlertDeps): Promise<AlertCheck[]> {
       : `${listed(sums)} in ${
         describeCount(count)
       }: by hand, and by its provider; get one of both back`,
+    level: count > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkDiscrepancies({ db, config }: AlertDeps): Promise<AlertCheck[]> {
+  const { reconciliationAlertHours: hours } = config;
+  const sums = await sumOpenDiscrepancies(db, { olderThanHours: hours });
+  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  return [{
+    name: "discrepancies",
+    severity: "critical",
+    title: "A provider's books and ours do not agree",
+    detail: count === 0
+      ? "they do, or not for long"
+      : `${listed(sums)} in ${counted(count, "discrepancy", "discrepancies")} that ${
+        plural(count, "is", "are")
+      } open for more than ${hours} hours`,
     level: count > 0 ? "bad" : "good",
   }];
 }

@@ -18,7 +18,7 @@ import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts"
 import { cutText } from "../../domain/text/cut_text.ts";
 import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
-import { loadLines } from "./load_lines.ts";
+import { openLoader } from "./line_loader.ts";
 import { lookAgain } from "./look_again.ts";
 
 /** Lines to a batch: some 300 KB of a statement, which every server takes. */
@@ -86,12 +86,11 @@ export async function runReconciliation(
   let lines = 0, noted = 0;
   try {
     await lookAgain(db, { provider, rules: loading.rules });
-    const load = async (batch: readonly ProviderLine[]) => {
-      await loadLines(loading, batch);
-      lines += batch.length;
+    const loader = openLoader(loading, async (count) => {
+      lines = count;
       onProgress?.(lines);
       if (lines - noted >= noteEvery) await noteReconciled(db, id, noted = lines);
-    };
+    });
     let batch: ProviderLine[] = [];
     let first = source.from, last = source.to;
     for await (const some of source.batches(signal)) {
@@ -101,10 +100,11 @@ export async function runReconciliation(
         batch.push(line);
       }
       if (batch.length < linesTogether) continue;
-      await load(batch);
+      await loader.add(batch);
       batch = [];
     }
-    if (batch.length > 0) await load(batch);
+    if (batch.length > 0) await loader.add(batch);
+    await loader.end();
     await coverDays(db, provider, daysOf(source));
     await sumDays(db, provider, {
       from: `${first.slice(0, 10)} 00:00:00`,

@@ -33,6 +33,8 @@ export interface FoundFacts extends LineFacts {
   part: string;
   /** Digest of its own id; null where it has none. */
   entry: string | null;
+  /** This very line was kept before as one too many. */
+  isToldAgain: boolean;
 }
 
 /** The digest of a line's own id. */
@@ -43,6 +45,12 @@ export function entryOf(provider: string, entry: string): string {
 /** Digest of what a line is called by its provider. */
 export function partOf(provider: string, line: ProviderLine): string {
   return textDigest(`${provider}\n${nameOf(line)}`);
+}
+
+/** Digest of a line that tells once more of what another line has told. */
+export function againOf(provider: string, line: ProviderLine): string {
+  const entry = line.entry === null ? null : entryOf(provider, line.entry);
+  return textDigest(`${partOf(provider, line)}\n${entry}`);
 }
 
 /** What was read for a batch. */
@@ -86,6 +94,7 @@ export async function findFacts(
       unattributed: read.unattributed.get(`${line.kind} ${part}`) ?? null,
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
+      isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
     };
   });
 }
@@ -146,7 +155,7 @@ async function readKept(
 ): Promise<Read["unattributed"]> {
   const kept = new Map<string, OurMoney["movement"]>();
   for (const [kind, some] of Map.groupBy(lines, ({ kind }) => kind)) {
-    const parts = some.map((line) => partOf(provider, line));
+    const parts = some.flatMap((line) => [partOf(provider, line), againOf(provider, line)]);
     for (const [part, movement] of await readUnattributed(db, kind, parts)) {
       kept.set(`${kind} ${part}`, movement);
     }

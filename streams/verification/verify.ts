@@ -19,12 +19,13 @@ import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
 import { findKpiMismatches } from "./kpi_mismatches.ts";
 import { verifyMoney, verifyStock } from "./verify_database.ts";
+import { verifyProvider } from "./verify_provider.ts";
 import { missedWork, verifyNotifications, verifyOrphans } from "./verify_orphans.ts";
 import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
 import type { OpenCheck } from "../recovery/open_work.ts";
 
-/** The five points of the proof. */
-export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes";
+/** The points of the proof. */
+export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes" | "provider";
 
 /** What became of one point. */
 export interface CheckReport {
@@ -70,7 +71,7 @@ const lossesToTell = 10;
 const settleMs = 5_000;
 
 /**
- * Proves the five points, while everything goes on working:
+ * Proves the points, while everything goes on working:
  *
  * 1. `stock`: every unit that is gone is held by a reserved or paid order, no product has less than none, and
  *    whoever has a place in a queue for a product waits for it.
@@ -85,6 +86,7 @@ const settleMs = 5_000;
  *    letter was not told: that is drift, and a person's to decide.
  * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or waits for stock, or its payment is in
  *    dispute, or it waits for a person to give it back.
+ * 6. `provider`: days that were reconciled with a provider's books have no open discrepancy.
  *
  * The points that are about the database alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its
@@ -141,6 +143,7 @@ export async function verify(
     check("kpis", suspects.checked, kpis),
     check("notifications", lookedAt("notifications"), notifications),
     check("homes", lookedAt("homes"), homes),
+    check("provider", found.provider.days, found.provider.drifts),
   ];
   return {
     ok: checks.every(({ ok }) => ok),
@@ -169,6 +172,7 @@ async function readBooks(tx: Queryable, incremental: boolean) {
     counts: await countRows(tx, recent?.unsealed ?? everything),
     stock: await verifyStock(tx, recent?.unsealed ?? everything),
     money,
+    provider: await verifyProvider(tx),
   };
 }
 
