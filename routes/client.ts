@@ -12,6 +12,8 @@ import type { z } from "zod";
 import type {
   aliveAnswer,
   batchAnswer,
+  chargebackAnswer,
+  chargebackListAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -32,6 +34,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
+import type { ledgerBalanceAnswer, ledgerListAnswer } from "./api/ledger/ledger_answers.ts";
 import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
 import type {
   deliveryListAnswer,
@@ -68,12 +71,16 @@ import type {
 import type { pauseBody } from "./api/streams/pause_body.ts";
 import type {
   auditListQuery,
+  chargebackListQuery,
   daysQuery,
   deadLetterListQuery,
   deliveryListQuery,
   feedQuery,
   importQuery,
   leaderboardQuery,
+  ledgerBalanceQuery,
+  ledgerFileQuery,
+  ledgerListQuery,
   notificationListQuery,
   orderFileQuery,
   orderListQuery,
@@ -188,6 +195,16 @@ export type ApiSchema = {
   };
   "/refunds/:id/refuse": {
     $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
+  };
+  "/chargebacks": {
+    $get: Route<Query<typeof chargebackListQuery>, typeof chargebackListAnswer, 200>;
+  };
+  "/chargebacks/:id": { $get: Route<ById, typeof chargebackAnswer, 200> };
+  "/chargebacks/:id/acknowledge": { $post: Route<ById & Keyed, typeof chargebackAnswer, 200> };
+  "/ledger": { $get: Route<Query<typeof ledgerListQuery>, typeof ledgerListAnswer, 200> };
+  "/ledger.csv": { $get: TextRoute<Query<typeof ledgerFileQuery>> };
+  "/ledger/balance": {
+    $get: Route<Query<typeof ledgerBalanceQuery>, typeof ledgerBalanceAnswer, 200>;
   };
   "/products": {
     $get: Route<Query<typeof productListQuery>, typeof productListAnswer, 200>;

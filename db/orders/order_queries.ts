@@ -21,6 +21,7 @@ import {
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
 import { type PaymentAction, readAction } from "../payments/payment_actions.ts";
+import { listChargebacksOf, type ListedChargeback } from "../payments/chargeback_list.ts";
 import { type PaymentAttempt, readAttempts } from "../payments/payment_attempts.ts";
 import { readInstructions } from "../payments/payment_instructions.ts";
 import { recipientEmail } from "../catalog/customers.ts";
@@ -83,6 +84,8 @@ export interface OrderDetail extends OrderSummary {
   action: PaymentAction | null;
   /** Tries to move its money, as providers answered them. */
   attempts: PaymentAttempt[];
+  /** Charges of it that its customer contested at the bank, the first one first. */
+  chargebacks: ListedChargeback[];
   /** BCP 47, such as `de-AT`; null where its source did not say. */
   language: string | null;
   /** What it ran short of, until it is taken up again or reserved. */
@@ -175,6 +178,7 @@ export async function readOrderDetail(
     instructions,
     attempts,
     action,
+    chargebacks,
   ] = await Promise.all([
     readOrderItems(db, id),
     readOrderAdjustments(db, id, maxInDetail),
@@ -187,6 +191,7 @@ export async function readOrderDetail(
     readInstructions(db, [id]),
     readAttempts(db, id, maxInDetail),
     readAction(db, id),
+    listChargebacksOf(db, id),
   ]);
   return {
     ...order,
@@ -201,6 +206,7 @@ export async function readOrderDetail(
     // What the customer was asked to do is of no use once the order is settled.
     action: order.status === "RESERVED" ? action : null,
     attempts,
+    chargebacks,
     refunds,
     notifications,
     timeline,

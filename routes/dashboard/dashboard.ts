@@ -21,7 +21,9 @@ import { firstStepsRoutes } from "./first_steps.tsx";
 import { failurePageRoutes } from "./failures.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
+import { chargebackPageRoutes } from "./chargebacks.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
+import { ledgerPageRoutes } from "./ledger.tsx";
 import { discrepancyPageRoutes } from "./discrepancies.tsx";
 import { lossPageRoutes } from "./losses.tsx";
 import { reconciliationPageRoutes } from "./reconciliations.tsx";
@@ -87,6 +89,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", newProductPageRoutes(deps));
   app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
+  app.route("/", ledgerPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
   app.route("/", firstStepsRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));
@@ -97,6 +100,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", failurePageRoutes(deps));
   app.route("/", disputePageRoutes(deps));
   app.route("/", givenTwicePageRoutes(deps));
+  app.route("/", chargebackPageRoutes(deps));
   app.route("/", lossPageRoutes(deps));
   app.route("/", reconciliationPageRoutes(deps));
   app.route("/", discrepancyPageRoutes(deps));

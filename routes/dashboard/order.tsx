@@ -8,11 +8,13 @@ import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { type DeadLetterRow, listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
 import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
+import { type LedgerEntry, listLedger } from "../../db/ledger/ledger_list.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries.ts";
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf } from "../../domain/order/bringer.ts";
 import { isSettled, retriedReason } from "../../domain/order/order.ts";
+import { chargebackStates } from "../../domain/payment/chargeback.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
@@ -35,6 +37,8 @@ import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./ord
 import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
+import { Chargebacks } from "./chargebacks.tsx";
+import { OrderLedger } from "./ledger_entries.tsx";
 import { Attempts } from "./payment_attempts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
@@ -76,7 +80,8 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return await liveStream(c, deps, async () => {
       const order = await need(readOrderDetail(db, idOf(c)));
       if (order === undefined) return { regions: {} };
-      return { regions: await regionsToHtml(regionsOf(order, await lettersOf(deps, idOf(c)))) };
+      const [letters, entries] = [await lettersOf(deps, idOf(c)), await entriesOf(deps, idOf(c))];
+      return { regions: await regionsToHtml(regionsOf(order, letters, entries)) };
     });
   });
 
@@ -331,7 +336,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
   const order = await need(readOrderDetail(deps.db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const waiting = await readByHand(deps, id);
-  const regions = regionsOf(order, await lettersOf(deps, id));
+  const regions = regionsOf(order, await lettersOf(deps, id), await entriesOf(deps, id));
   const change = said(c, "done") ?? "";
   return await page(
     c,
@@ -357,6 +362,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
           </Notice>
         )}
+        <Contested order={order} />
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -369,7 +375,9 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             </section>
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
+            <Chargebacks c={c} rows={order.chargebacks} />
             <Region name="attempts">{regions.attempts}</Region>
+            <Region name="ledger">{regions.ledger}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
               <Region name="timeline">{regions.timeline}</Region>
@@ -396,6 +404,33 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
     ),
   );
 }
+
+/** That its customer contests it at the bank, and what has gone back besides. */
+const Contested: FC<{ order: OrderDetail }> = (
+  { order: { chargebacks, refundedCents, currency } },
+) => {
+  const due = chargebacks.find(({ state }) => chargebackStates[state].needsResponse);
+  const held = chargebacks.some(({ heldCents }) => heldCents > 0);
+  const lost = chargebacks.some(({ lostCents }) => lostCents > 0);
+  if (due === undefined && !held && !lost) return null;
+  const refunded = refundedCents === 0
+    ? ""
+    : held || due !== undefined
+    ? ` ${
+      formatMoney(refundedCents, currency)
+    } went back to the customer by refunds: say so in the answer.`
+    : ` ${formatMoney(refundedCents, currency)} went back by refunds as well.`;
+  const title = due !== undefined
+    ? "The customer contests the charge at the bank: answer it at the provider"
+    : held
+    ? "The customer contests the charge at the bank: it is not decided"
+    : "A chargeback was lost";
+  return (
+    <Notice tone={held || due !== undefined ? "bad" : "warn"} title={title} href="#chargebacks">
+      {(held ? "Nothing can be refunded until it is decided." : "") + refunded}
+    </Notice>
+  );
+};
 
 /** What came of the form that led here. */
 const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused }) => {
@@ -492,7 +527,19 @@ const OrderLetters: FC<{ letters: readonly DeadLetterRow[] }> = ({ letters }) =>
   </>
 );
 
-function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
+/** Rows of the ledger that the page of an order shows. */
+const maxEntries = 100;
+
+/** What of an order's money is booked. */
+async function entriesOf({ db }: AppDeps, orderId: number): Promise<LedgerEntry[]> {
+  return (await need(listLedger(db, { orderId }, { after: null, limit: maxEntries }))).entries;
+}
+
+function regionsOf(
+  order: OrderDetail,
+  letters: readonly DeadLetterRow[],
+  entries: readonly LedgerEntry[],
+) {
   return {
     letters: <OrderLetters letters={letters} />,
     path: <Path order={order} />,
@@ -503,5 +550,6 @@ function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
     shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
     attempts: <Attempts order={order} />,
+    ledger: <OrderLedger orderId={order.id} entries={entries} />,
   };
 }

@@ -117,6 +117,7 @@ const checkLists: Readonly<Record<CheckName, string>> = {
   kpis: "/dashboard/kpis",
   notifications: "/dashboard/notifications?show=all",
   homes: "/dashboard/streams",
+  ledger: "/dashboard/ledger",
   provider: "/dashboard/discrepancies",
 };
 

@@ -86,6 +86,8 @@ export interface Keys {
   sealingLease: string;
   /** Set while it is not looked for what can be sealed; expires by itself. */
   sealingRest: string;
+  /** Set while it is not looked for what the ledger lacks; expires by itself. */
+  ledgerRest: string;
   /** Set while nothing is looked for that is too old; expires by itself. */
   purgeRest: string;
   /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
@@ -128,6 +130,10 @@ export interface Keys {
   countedOrders(segment: number): string;
   /** The same for refund ids. */
   countedRefunds(segment: number): string;
+  /** The same for movements of chargebacks. */
+  countedChargebacks(segment: number): string;
+  /** Which of these three goes by the ids of a subject of figures. */
+  counted(of: "order" | "refund" | "chargeback"): (segment: number) => string;
   /** The same for ids of `order_retries`: set where the order's end after it is in the figures. */
   countedAgain(segment: number): string;
   /** The same for ids of `order_retries`: set where the failure before it is out of the figures. */
@@ -197,6 +203,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     purgeRest: `${prefix}purge-rest`,
     sealingLease: `${prefix}lock:seal`,
     sealingRest: `${prefix}seal-rest`,
+    ledgerRest: `${prefix}ledger-rest`,
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,
@@ -224,6 +231,8 @@ function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
     kpiIndex: `${prefix}index:kpi`,
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
     countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
+    countedChargebacks: (segment) => `${prefix}once:kpi-chargebacks:${segment}`,
+    counted: (of) => (segment) => `${prefix}once:kpi-${of}s:${segment}`,
     countedAgain: (segment) => `${prefix}once:kpi-again:${segment}`,
     uncounted: (segment) => `${prefix}once:kpi-undone:${segment}`,
     kpiRebuild: `${prefix}rebuild`,

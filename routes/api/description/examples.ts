@@ -13,6 +13,8 @@ import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/error
 import type {
   aliveAnswer,
   batchAnswer,
+  chargebackAnswer,
+  chargebackListAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -33,6 +35,7 @@ import type {
   verificationAnswer,
   verifiedAnswer,
 } from "../operation/operation_answers.ts";
+import type { ledgerBalanceAnswer, ledgerListAnswer } from "../ledger/ledger_answers.ts";
 import type {
   deliveryAnswer,
   deliveryListAnswer,
@@ -326,6 +329,47 @@ export const returnedByHand = { reference: "transfer 4712" } satisfies z.input<
   typeof completedBody
 >;
 
+/** A chargeback whose money is withheld. */
+export const heldChargeback = {
+  id: 3,
+  provider: "stripe",
+  provider_ref: "du_1N5",
+  charge_ref: "pi_3N4",
+  order_id: 17,
+  external_order_id: "web-1001",
+  payment_id: 17,
+  state: "needs_response",
+  amount_cents: 2_500,
+  currency: "EUR",
+  held_cents: 2_500,
+  lost_cents: 0,
+  reason: "fraudulent",
+  due_by: "2026-01-22T23:59:59.000000Z",
+  opened_at: "2026-01-12T08:14:00.000000Z",
+  told_at: "2026-01-12T08:14:01.000000Z",
+  lowers_revenue: "opened",
+  seen_at: null,
+  seen_by: null,
+} satisfies z.input<typeof chargebackAnswer>;
+
+/** The same, lost, once somebody knows of it. */
+export const seenChargeback = {
+  ...heldChargeback,
+  state: "lost",
+  held_cents: 0,
+  lost_cents: 2_500,
+  due_by: null,
+  told_at: "2026-02-20T10:00:00.000000Z",
+  seen_at: "2026-02-20T12:31:07.512004Z",
+  seen_by: "api:books",
+} satisfies z.input<typeof chargebackAnswer>;
+
+/** A page of chargebacks. */
+export const chargebackList = {
+  data: [heldChargeback],
+  next_cursor: null,
+} satisfies z.input<typeof chargebackListAnswer>;
+
 /** A page of refunds, which is the last. */
 export const refundList = {
   data: [processedRefund],
@@ -429,6 +473,7 @@ export const orderDetail = {
   },
   source_payment: null,
   further_payments: [],
+  chargebacks: [],
   payment_instructions: {
     method_type: "card",
     method: "pm_1Nx",
@@ -797,6 +842,54 @@ export const auditList = {
   }],
   next_cursor: null,
 } satisfies z.input<typeof auditListAnswer>;
+
+/** A page of the ledger. */
+export const ledgerList = {
+  data: [{
+    order_id: 42,
+    source: "payment",
+    source_id: 0,
+    step: 1,
+    account: "clearing",
+    amount_cents: 1_250,
+    currency: "EUR",
+    day: "2026-01-05",
+    booked_at: "2026-01-05T10:12:00.000000Z",
+  }, {
+    order_id: 42,
+    source: "payment",
+    source_id: 0,
+    step: 1,
+    account: "sales",
+    amount_cents: -1_250,
+    currency: "EUR",
+    day: "2026-01-05",
+    booked_at: "2026-01-05T10:12:00.000000Z",
+  }],
+  next_cursor: null,
+} satisfies z.input<typeof ledgerListAnswer>;
+
+/** The trial balance. */
+export const ledgerBalance = {
+  day: null,
+  closed_day: "2026-01-04",
+  complete: true,
+  accounts: [{
+    account: "clearing",
+    currency: "EUR",
+    debit_cents: 1_250,
+    credit_cents: 0,
+    balance_cents: 1_250,
+    rows: 1,
+  }, {
+    account: "sales",
+    currency: "EUR",
+    debit_cents: 0,
+    credit_cents: 1_250,
+    balance_cents: -1_250,
+    rows: 1,
+  }],
+} satisfies z.input<typeof ledgerBalanceAnswer>;
 
 const report = {
   ok: true,
