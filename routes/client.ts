@@ -292,7 +292,7 @@ export type ApiSchema = {
   "/reconciliations": {
     $get: Route<Query<typeof pageQuery>, typeof reconciliationListAnswer, 200>;
     $post: Route<
-      { query: z.input<typeof reconcileQuery>; json?: z.input<typeof listedBody> },
+      { query?: z.input<typeof reconcileQuery>; json?: z.input<typeof listedBody> },
       typeof reconciliationAnswer,
       202
     >;

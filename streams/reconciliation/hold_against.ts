@@ -5,7 +5,7 @@
  */
 
 import type { Database } from "../../db/connection/database.ts";
-import { coverDays, type CoveredDay, sumDays } from "../../db/reconciliation/reconciled_days.ts";
+import { coverDays, type CoveredDay } from "../../db/reconciliation/reconciled_days.ts";
 import {
   beginReconciliation,
   failReconciliation,
@@ -16,6 +16,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/reconciliation/due_spans.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
+import { bookDays } from "./book_days.ts";
 import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
 import { openLoader } from "./line_loader.ts";
@@ -106,7 +107,7 @@ export async function runReconciliation(
     if (batch.length > 0) await loader.add(batch);
     await loader.end();
     await coverDays(db, provider, daysOf(source));
-    await sumDays(db, provider, {
+    await bookDays(db, provider, {
       from: `${first.slice(0, 10)} 00:00:00`,
       until: `${dayLater(last.slice(0, 10), 1)} 00:00:00`,
     });

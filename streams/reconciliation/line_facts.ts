@@ -12,6 +12,7 @@ import { readMended } from "../../db/reconciliation/discrepancies.ts";
 import {
   type NamedPayment,
   type NamedRefund,
+  readChargebacksNamed,
   readOrdersByReference,
   readOrdersOfKeys,
   readOrdersWithMoney,
@@ -65,7 +66,11 @@ interface Read {
   /** Keys that orders were charged under, by order. */
   keysOf: ReadonlyMap<number, ReadonlySet<string>>;
   withMoney: ReadonlySet<number>;
-  movements: Readonly<Record<"charge" | "refund" | "reversal" | "mend", Movements>>;
+  /** By the provider's names for them. */
+  chargebacks: Awaited<ReturnType<typeof readChargebacksNamed>>;
+  movements: Readonly<
+    Record<"charge" | "refund" | "reversal" | "mend" | "chargeback" | "won_back", Movements>
+  >;
   unattributed: ReadonlyMap<string, OurMoney["movement"]>;
   /** Refunds that a line of this batch was found to be of. */
   taken: Set<string>;
@@ -127,12 +132,19 @@ async function readAll(
   });
   const mended = await readMended(db, refundLines.length === 0 ? [] : keys);
   const paymentIds = [...payments.values()].map(({ id }) => id);
+  const chargebacks = await readChargebacksNamed(
+    db,
+    provider,
+    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(({ refundRef }) => refundRef)),
+  );
+  const chargebackIds = [...chargebacks.values()].map(({ id }) => id);
   return {
     provider,
     installation: await readInstallation(db),
     payments,
     refunds,
     mended,
+    chargebacks,
     orderOfKey,
     orderOfReference,
     keysOf: await readKeys(db, orderIds),
@@ -141,6 +153,8 @@ async function readAll(
       charge: await readMovementsOf(db, "charge", paymentIds),
       refund: await readMovementsOf(db, "refund", refunds.map(({ id }) => id)),
       reversal: await readMovementsOf(db, "reversal", paymentIds),
+      chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
+      won_back: await readMovementsOf(db, "won_back", chargebackIds),
       mend: await readMovementsOf(db, "mend", [...mended.values()].map(({ id }) => id)),
     },
     unattributed: await readKept(db, provider, lines),
@@ -221,10 +235,27 @@ function findOurs(
   if (line.kind === "charge") {
     return { subject: "charge", ours: payment === undefined ? null : chargeOf(read, payment) };
   }
+  if (line.kind === "chargeback") return findChargedBack(read, line);
   if (line.kind !== "refund") return { subject: line.kind, ours: null };
   const found = findRefund(read, line, payment) ?? { subject: "refund" as const, ours: null };
   if (found.ours !== null) read.taken.add(`${found.subject} ${found.ours.id}`);
   return found;
+}
+
+/** The chargeback that a line is of, by its provider's name: what the bank took, and what it gave again, are one each. */
+function findChargedBack(
+  { chargebacks, movements }: Read,
+  { refundRef, grossCents }: ProviderLine,
+): { subject: MovementKind; ours: OurMoney | null } {
+  const subject = grossCents < 0 ? "chargeback" : "won_back";
+  const known = refundRef === null ? undefined : chargebacks.get(refundRef);
+  if (known === undefined) return { subject, ours: null };
+  const { id, orderId, amountCents, currency } = known;
+  const movement = movements[subject].get(id) ?? null;
+  return {
+    subject,
+    ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
+  };
 }
 
 function chargeOf({ movements }: Read, payment: NamedPayment): OurMoney {

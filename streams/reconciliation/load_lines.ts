@@ -217,7 +217,7 @@ function discrepancyOf(
     movement: part === null ? subject : line.kind,
     part,
     orderId: facts.orderId === 0 ? null : facts.orderId,
-    paymentId: isOfOurs && subject !== "refund" ? ours.id : null,
+    paymentId: isOfOurs && (subject === "charge" || subject === "reversal") ? ours.id : null,
     refundId: isOfOurs && subject === "refund" ? ours.id : null,
     reference: line.reference,
     chargeRef: line.chargeRefs[0] ?? null,

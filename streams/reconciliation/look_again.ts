@@ -91,7 +91,7 @@ async function lookAtLines(
       await noteOurs(tx, row.id, {
         kind: row.kind === "twice" ? "twice" : because ?? row.kind,
         orderId: ours.orderId || row.orderId || 0,
-        paymentId: subject === "refund" ? null : ours.id,
+        paymentId: subject === "charge" || subject === "reversal" ? ours.id : null,
         refundId: subject === "refund" ? ours.id : null,
         ourCents: ours.amountCents,
         ourCurrency: ours.currency,

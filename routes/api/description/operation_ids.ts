@@ -74,7 +74,7 @@ export const operationIds: Readonly<Record<string, string>> = {
   "POST /reconciliations": "startReconciliation",
   "GET /reconciliations": "listReconciliations",
   "GET /reconciliations/{id}": "getReconciliation",
-  "GET /provider-days": "listProviderDays",
+  "GET /provider-days": "getProviderDays",
   "GET /discrepancies": "listDiscrepancies",
   "GET /discrepancies/{id}": "getDiscrepancy",
   "POST /discrepancies/{id}/mend": "mendDiscrepancy",

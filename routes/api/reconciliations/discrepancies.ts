@@ -108,7 +108,7 @@ function addMend(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         },
       },
       problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
-      example: { action: "give_back" },
+      example: { action: "explain", note: "seen at the bank" },
       optionalBody: true,
       repeatable: true,
     }),

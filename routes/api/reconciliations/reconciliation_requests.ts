@@ -19,7 +19,10 @@ const providerName = queryText().regex(/^\w{1,32}$/, "must be the name of a prov
 
 /** Of which provider's books a reconciliation is, and which days they cover. */
 export const reconcileQuery = z.object({
-  provider: providerName.meta({ description: "Whose books they are, as payments name it" }),
+  provider: optionalQuery(
+    "Whose books they are, as payments name it; GATEWAY where it is left out",
+    providerName,
+  ),
   from: optionalQuery("The first day that the report covers whole, in UTC", dayText),
   to: optionalQuery("The last day that it covers whole", dayText),
   name: optionalQuery("What the file is called; only shown", queryText().max(255)),

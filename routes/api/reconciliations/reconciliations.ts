@@ -35,11 +35,16 @@ import { listedBody, reconcileQuery } from "./reconciliation_requests.ts";
 /** Days of providers that are shown, the latest. */
 const daysShown = 200;
 
+/** A report in the native form, for the description. */
+const reportExample =
+  "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
+  "txn_1,charge,2026-01-05 10:00:00,ch_1,,,1001,1250,44,1206,EUR\n";
+
 const uploadDescription: Description = {
   summary: "Holds a payment provider's books against ours",
   description:
     "By its report, which is read to its end before anything is written, or by its own list, where it has one: then the " +
-    "body names the days. The answer comes once it has begun, and it goes on by itself. The same report again is the " +
+    'body is JSON and names the days, such as `{"from": "2026-01-31"}`, and `to`. The answer comes once it has begun, and it goes on by itself. The same report again is the ' +
     "same reconciliation, and changes nothing.",
   tag: "Reconciliation",
   scopes: ["refunds"],
@@ -53,12 +58,11 @@ const uploadDescription: Description = {
   },
   problems: [415, "invalid"],
   body: {
-    "text/csv": { example: "entry_id,kind,created_utc,charge_id,gross_cents,currency" },
+    "text/csv": { example: reportExample },
     "application/gzip": {
       schema: { type: "string", format: "binary" },
       example: "the same, packed",
     },
-    "application/json": { example: { from: "2026-01-31" } },
   },
 };
 
@@ -89,7 +93,7 @@ function addStart(app: Hono, deps: AppDeps): void {
       const { id, finished } = await beginReconciling(
         { ...deps, ...gatewaysOf(deps.config) },
         {
-          provider,
+          provider: provider ?? deps.config.gateway,
           period: days,
           operator: operatorOf(c, deps.config),
           ...(upload === undefined ? {} : {
