@@ -90,7 +90,7 @@ create table if not exists discrepancies (
   id bigint unsigned not null auto_increment,
   reconciliation_id bigint unsigned not null,
   provider varchar(32) character set ascii collate ascii_bin not null,
-  kind varchar(24) character set ascii collate ascii_bin not null,
+  kind varchar(32) character set ascii collate ascii_bin not null,
   identity binary(16) not null,
   state varchar(12) character set ascii collate ascii_bin not null default 'OPEN',
   day date not null,

@@ -115,7 +115,7 @@ const foundTable = `json_table(?, '$[*]' columns (
   place for ordinality,
   reconciliation_id bigint unsigned path '$[0]',
   provider varchar(32) ${ascii} path '$[1]',
-  kind varchar(24) ${ascii} path '$[2]',
+  kind varchar(32) ${ascii} path '$[2]',
   identity char(32) ${ascii} path '$[3]',
   day date path '$[4]',
   movement varchar(12) ${ascii} path '$[5]',

@@ -313,6 +313,30 @@ Deno.test("verify() takes what is open of reconciled days for drift, and an expl
   });
 });
 
+Deno.test("what a bank took back is recorded as a chargeback, and agrees from then on", async () => {
+  await withProvider("reconcile_chargeback", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const taken = { ...charge, entryId: "txn_cb", refundId: "dp_1", kind: "chargeback" as never };
+    const net = -charge.grossCents - 1_500;
+    const dispute = { ...taken, grossCents: -charge.grossCents, feeCents: 1_500, netCents: net };
+    await hold(provided, [...lines, dispute]);
+    const [row] = await all(provided, "open");
+    assert.equal(row!.kind, "chargeback_without_record");
+    const { discrepancy } = await proposeMending(
+      depsOf(provided),
+      { id: row!.id, note: null },
+      operator,
+    );
+    assert.equal(discrepancy.state, "mended");
+    const [chargeback] = await provided.flow.rows("select provider_ref, state from chargebacks");
+    assert.deepEqual([chargeback!.provider_ref, chargeback!.state], ["dp_1", "needs_response"]);
+    await hold(provided, [...lines, dispute].toReversed());
+    assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
