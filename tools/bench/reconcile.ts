@@ -166,4 +166,6 @@ async function ends(db: Database): Promise<[string, string]> {
 async function forget(db: Database): Promise<void> {
   const tables = ["reconciliations", "provider_movements", "provider_days", "reconciled_days"];
   for (const table of [...tables, "discrepancies"]) await db.query(`truncate table ${table}`);
+  // Days are numbered anew, and what was booked of them has their numbers.
+  await db.query("delete from ledger_entries where order_id = 0");
 }

@@ -109,7 +109,7 @@ function boundary(
   );
 }
 
-const day = queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
+export const day = queryText().refine(isDay, "must be a real date YYYY-MM-DD from 1970 to 9998")
   .meta({ format: "date" });
 
 const failures = [...new Set(Object.values(failureReasons))] as [FailureReason, ...FailureReason[]];

@@ -10,11 +10,9 @@ import {
   discrepancyKindNames,
   discrepancyStates,
 } from "../../../domain/reconciliation/discrepancy.ts";
-import { isDay } from "../../../domain/kpi/day.ts";
 import { reasonFault } from "../../../domain/refund/refund_request.ts";
-import { optionalQuery, pageQuery, queryInteger, queryText } from "../description/queries.ts";
+import { day, optionalQuery, pageQuery, queryInteger, queryText } from "../description/queries.ts";
 
-const dayText = queryText().refine(isDay, "must be a day such as 2026-01-31");
 const providerName = queryText().regex(/^\w{1,32}$/, "must be the name of a provider");
 
 /** Of which provider's books a reconciliation is, and which days they cover. */
@@ -23,15 +21,15 @@ export const reconcileQuery = z.object({
     "Whose books they are, as payments name it; GATEWAY where it is left out",
     providerName,
   ),
-  from: optionalQuery("The first day that the report covers whole, in UTC", dayText),
-  to: optionalQuery("The last day that it covers whole", dayText),
+  from: optionalQuery("The first day that the report covers whole, in UTC", day),
+  to: optionalQuery("The last day that it covers whole", day),
   name: optionalQuery("What the file is called; only shown", queryText().max(255)),
 });
 
 /** Which days of a provider's own list are asked for. */
 export const listedBody = z.strictObject({
-  from: dayText.meta({ description: "The first day, in UTC" }),
-  to: dayText.optional().meta({ description: "The last day" }),
+  from: day.meta({ description: "The first day, in UTC" }),
+  to: day.optional().meta({ description: "The last day" }),
 });
 
 /** Which discrepancies are wanted. */

@@ -548,6 +548,9 @@ Deno.test("every answer to what the document describes, and to what it does not,
   const paid = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000_000 });
   const failed = await storeOrder(api.deps.db, { status: "FAILED" });
   const file = () => csvOf([{ external_order_id: `contract-${crypto.randomUUID()}` }]);
+  const reportFile = () =>
+    "entry_id,kind,created_utc,charge_id,gross_cents,currency\n" +
+    "txn_1,payout,2026-01-05 10:00:00,,-5,EUR\n";
   const stockFile = () => `sku,set_qty\nTEA,${crypto.getRandomValues(new Uint8Array(1))[0]}\n`;
   await api.app.request("/imports?dry_run=1", {
     method: "POST",
@@ -642,6 +645,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
               ? people
               : path.startsWith("/webhook-endpoints/") && name === "id"
               ? endpoints
+              : path === "/reconciliations" && name === "provider"
+              ? mostly(fc.constant("http"))
               : name === "id"
               ? ids
               : name === "sku"
@@ -668,7 +673,13 @@ Deno.test("every answer to what the document describes, and to what it does not,
             JSON.stringify(value, (_, part) => typeof part === "bigint" ? 0 : part) ?? ""
           )
           : fc.oneof(
-            fc.constant("").map(path === "/products/stock" ? stockFile : file),
+            fc.constant("").map(
+              path === "/products/stock"
+                ? stockFile
+                : path === "/reconciliations"
+                ? reportFile
+                : file,
+            ),
             fc.string(),
           );
         return good.map((text) => ({ type, text }));
