@@ -20,11 +20,15 @@ import {
 
 /** A payment that moved money. */
 export interface MovedPayment {
+  /** Database id of the order. */
   orderId: number;
   /** 0 for the one that settles the order. */
   surplus: number;
+  /** As in `payments.status`. */
   status: string;
+  /** In minor units of `currency`. */
   amountCents: number;
+  /** ISO 4217, upper case. */
   currency: string;
   /** When the money was taken, UTC. */
   takenAt: string;
@@ -38,36 +42,55 @@ export interface MovedPayment {
 
 /** A refund that was given back. */
 export interface MovedRefund {
+  /** Database id. */
   id: number;
+  /** Database id of the order. */
   orderId: number;
+  /** In minor units of `currency`. */
   amountCents: number;
   /** What of it is tax by name. */
   taxCents: number;
+  /** ISO 4217, upper case. */
   currency: string;
+  /** When it went back, UTC. */
   processedAt: string;
+  /** As of a payment. */
   isRecent: boolean;
 }
 
 /** Money that went back twice. */
 export interface MovedTwice {
+  /** Database id. */
   id: number;
+  /** Database id of the order. */
   orderId: number;
+  /** In minor units of `currency`. */
   amountCents: number;
+  /** ISO 4217, upper case. */
   currency: string;
   /** How it came out; null before. */
   endedAs: string | null;
+  /** When it was noticed, UTC. */
   createdAt: string;
+  /** When it changed last, UTC. */
   changedAt: string;
+  /** As of a payment. */
   isRecent: boolean;
 }
 
 /** What is booked of one source on one account. */
 export interface Booked {
+  /** Database id of the order. */
   orderId: number;
+  /** What moved. */
   source: LedgerSource;
+  /** Of a payment its surplus, of all else its id. */
   sourceId: number;
+  /** On which it stands. */
   account: LedgerAccount;
+  /** ISO 4217, upper case. */
   currency: string;
+  /** Signed, in minor units. */
   amountCents: number;
   /** Its last movement. */
   step: number;
@@ -75,18 +98,25 @@ export interface Booked {
 
 /** What the ledger of some orders should say, and what it says. */
 export interface LedgerFacts {
+  /** Those that moved money. */
   payments: readonly MovedPayment[];
   /** By order id; those without are absent. */
   parts: ReadonlyMap<number, SaleParts>;
+  /** Those that were given back. */
   refunds: readonly MovedRefund[];
+  /** What went back twice. */
   twice: readonly MovedTwice[];
+  /** What the ledger says. */
   booked: readonly Booked[];
 }
 
 /** What the ledger of a source lacks. */
 export interface LedgerGap {
+  /** Database id of the order. */
   orderId: number;
+  /** What moved. */
   source: LedgerSource;
+  /** Of a payment its surplus, of all else its id. */
   sourceId: number;
   /**
    * `missing`: a whole movement is, as one that a process of a version before has made: it can be booked. `wrong`: what is

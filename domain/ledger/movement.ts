@@ -8,6 +8,7 @@ import { accountNames, type LedgerAccount, type LedgerSource } from "./chart.ts"
 
 /** A row: a debit above zero, a credit below. */
 export interface Entry {
+  /** On which it stands. */
   account: LedgerAccount;
   /** Signed, in minor units. */
   amountCents: number;
@@ -17,6 +18,7 @@ export interface Entry {
 export interface Movement {
   /** 0 for what belongs to no order. */
   orderId: number;
+  /** What moved. */
   source: LedgerSource;
   /** Of a payment its surplus (0 for the one that settles the order), of all else its id. */
   sourceId: number;
@@ -26,6 +28,7 @@ export interface Movement {
   currency: string;
   /** When it happened, UTC; null for now. */
   at: string | null;
+  /** They come to nothing together. */
   entries: readonly Entry[];
 }
 

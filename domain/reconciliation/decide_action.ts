@@ -13,9 +13,11 @@ import {
 
 /** A discrepancy as its locked row says. */
 export interface DecidedFacts extends DiscrepancyFacts {
+  /** As it is now. */
   state: DiscrepancyState;
   /** What was proposed; null where nothing was. */
   action: DiscrepancyAction | null;
+  /** Who proposed the action; null where nobody did. */
   proposedBy: string | null;
   /** Who approved it; null before. */
   approvedBy: string | null;

@@ -11,7 +11,9 @@ import type { ProviderLine } from "./provider_line.ts";
 export interface KnownMovement {
   /** Digest of the report's id of its line; null where the provider's list said it. */
   entry: string | null;
+  /** What moved, with its sign, in minor units. */
   grossCents: number;
+  /** What the provider kept of it, in minor units. */
   feeCents: number;
 }
 
@@ -19,8 +21,11 @@ export interface KnownMovement {
 export interface OurMoney {
   /** Of the payment or refund. */
   id: number;
+  /** Database id of the order. */
   orderId: number;
+  /** In minor units of `currency`. */
   amountCents: number;
+  /** ISO 4217, upper case. */
   currency: string;
   /** When it was taken or given back, UTC; null where it was not. */
   at: string | null;
@@ -61,6 +66,7 @@ export type LineDecision =
 
 /** Seconds that the two days may be apart. */
 export interface LineRules {
+  /** Beyond which it is late. */
   lateSeconds: number;
 }
 

@@ -58,6 +58,7 @@ export type MovementKind = LineKind | "reversal" | "mend" | "won_back";
 
 /** Of a discrepancy what tells which actions mend it. */
 export interface DiscrepancyFacts {
+  /** What differs. */
   kind: DiscrepancyKind;
   /** What moved. */
   movement: MovementKind;
@@ -65,11 +66,13 @@ export interface DiscrepancyFacts {
   orderId: number | null;
   /** The payment, where one is on record. */
   paymentId: number | null;
+  /** The refund, where one is on record. */
   refundId: number | null;
   /** The provider's name of the charge; null where it says none. */
   chargeRef: string | null;
   /** What the provider says, and what we have; null where one says nothing. */
   theirCents: number | null;
+  /** See above. */
   ourCents: number | null;
 }
 

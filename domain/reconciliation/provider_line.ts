@@ -28,6 +28,7 @@ export const lineKinds = [
 
 /** One movement of money, as the provider tells it. */
 export interface ProviderLine {
+  /** What moved. */
   kind: LineKind;
   /** Where it stands: line of a file, or place in a list, from 1. */
   line: number;
