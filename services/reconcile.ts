@@ -69,7 +69,11 @@ export async function beginReconciling(
   const source = await openSource(deps, request);
   try {
     const id = await begin(deps.db, source, { provider, actor: operator.actor });
-    return { id, finished: run(deps, request, source, id) };
+    // Nothing goes on of which the audit log does not tell.
+    const told = Promise.withResolvers<void>();
+    const finished = run(deps, request, source, { id, begun: told.resolve });
+    await Promise.race([told.promise, finished]);
+    return { id, finished };
   } catch (error) {
     source.close();
     throw error;
@@ -93,7 +97,7 @@ async function run(
   deps: ReconcileDeps,
   { provider, operator, signal, onProgress }: ReconcileRequest,
   source: LineSource,
-  id: number,
+  { id, begun }: { id: number; begun: () => void },
 ): Promise<ReconciliationRow> {
   const about = {
     operator,
@@ -102,6 +106,7 @@ async function run(
   } as const;
   try {
     return await auditedBeyond(deps, about, async () => {
+      begun();
       await runReconciliation(deps.db, id, source, {
         provider,
         actor: operator.actor,

@@ -411,8 +411,10 @@ async function storeEndpoint(): Promise<number> {
 /** An open discrepancy. @returns its id */
 async function storeDiscrepancy(): Promise<number> {
   const { insertId } = await api.deps.db.run(
-    `insert into discrepancies (reconciliation_id, provider, kind, identity, day, movement)
-     values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge')`,
+    `insert into discrepancies
+       (reconciliation_id, provider, kind, identity, day, movement, action, note, proposed_by, proposed_at)
+     values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge', 'explain', 'so', 'test',
+       current_timestamp(6))`,
     [crypto.randomUUID().replaceAll("-", "")],
   );
   return insertId;
@@ -634,6 +636,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
   for (const described of operations()) {
     const { method, path, operation } = described;
     const discarded = path.endsWith("/discard") ? await newLetter() : 0;
+    const differing = path.startsWith("/discrepancies/") ? await storeDiscrepancy() : 0;
     const parameters = fc.record(
       Object.fromEntries(
         (operation.parameters ?? []).map(({ in: place, name, schema }) => [
@@ -645,6 +648,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
               ? people
               : path.startsWith("/webhook-endpoints/") && name === "id"
               ? endpoints
+              : path.startsWith("/discrepancies/") && name === "id"
+              ? mostly(fc.constant(differing))
               : path === "/reconciliations" && name === "provider"
               ? mostly(fc.constant("http"))
               : name === "id"
