@@ -29,6 +29,7 @@ const commands = [
   "verify",
   "recover",
   "losses",
+  "reconcile",
   "dead",
   "stock",
   "customer",

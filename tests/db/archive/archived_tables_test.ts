@@ -41,6 +41,7 @@ const staying: Record<string, string> = {
   erasures: "how far an erasure is",
   ledger_entries: "is never changed, nor moved",
   ledger_seals: "is about days",
+  discrepancies: "tells what is open until it is explained or mended, whatever became of the order",
   money_given_twice: "an order that has one is not archived",
   order_addresses: "by which orders are found",
   order_providers: "says whom an order's money was asked of, for answers that come late",

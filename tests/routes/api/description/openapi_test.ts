@@ -334,8 +334,13 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           "select max(id) as id from orders where external_order_id = 'web-1'",
         )
         : [];
+      const ownId = isEndpoint
+        ? await storeEndpoint()
+        : path.startsWith("/discrepancies/")
+        ? await storeDiscrepancy()
+        : edited?.id ?? id;
       const url = path
-        .replace("{id}", String(isEndpoint ? await storeEndpoint() : edited?.id ?? id))
+        .replace("{id}", String(ownId))
         .replace("{sku}", "TEA")
         .replace("{group}", "payments")
         .replace("{provider}", "http");
@@ -352,6 +357,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         ? 201
         : isEdit || path.startsWith("/products/") || path.endsWith("/returned") ||
             path.startsWith("/streams/") || path === "/orders/batch" ||
+            path.startsWith("/discrepancies/") ||
             path.startsWith("/webhook-endpoints/")
         ? 200
         : 202;
@@ -365,6 +371,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     }
   }
   assert.deepEqual(taken.sort(), [
+    "/discrepancies/{id}/mend application/json",
     "/imports text/csv",
     "/orders application/json",
     "/orders/batch application/json",
@@ -377,6 +384,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/products application/json",
     "/products/stock text/csv",
     "/products/{sku}/stock application/json",
+    "/reconciliations text/csv",
     "/refunds/{id}/complete application/json",
     "/refunds/{id}/refuse application/json",
     "/streams/{group}/pause application/json",
@@ -396,6 +404,16 @@ async function storeEndpoint(): Promise<number> {
     `insert into webhook_endpoints (url, types, secret, from_step, from_movement)
      values (?, '["*"]', 'whsec_s', 0, 0)`,
     [`https://shop.example/${crypto.randomUUID()}`],
+  );
+  return insertId;
+}
+
+/** An open discrepancy. @returns its id */
+async function storeDiscrepancy(): Promise<number> {
+  const { insertId } = await api.deps.db.run(
+    `insert into discrepancies (reconciliation_id, provider, kind, identity, day, movement)
+     values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge')`,
+    [crypto.randomUUID().replaceAll("-", "")],
   );
   return insertId;
 }
@@ -530,6 +548,9 @@ Deno.test("every answer to what the document describes, and to what it does not,
   const paid = await storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000_000 });
   const failed = await storeOrder(api.deps.db, { status: "FAILED" });
   const file = () => csvOf([{ external_order_id: `contract-${crypto.randomUUID()}` }]);
+  const reportFile = () =>
+    "entry_id,kind,created_utc,charge_id,gross_cents,currency\n" +
+    "txn_1,payout,2026-01-05 10:00:00,,-5,EUR\n";
   const stockFile = () => `sku,set_qty\nTEA,${crypto.getRandomValues(new Uint8Array(1))[0]}\n`;
   await api.app.request("/imports?dry_run=1", {
     method: "POST",
@@ -624,6 +645,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
               ? people
               : path.startsWith("/webhook-endpoints/") && name === "id"
               ? endpoints
+              : path === "/reconciliations" && name === "provider"
+              ? mostly(fc.constant("http"))
               : name === "id"
               ? ids
               : name === "sku"
@@ -650,7 +673,13 @@ Deno.test("every answer to what the document describes, and to what it does not,
             JSON.stringify(value, (_, part) => typeof part === "bigint" ? 0 : part) ?? ""
           )
           : fc.oneof(
-            fc.constant("").map(path === "/products/stock" ? stockFile : file),
+            fc.constant("").map(
+              path === "/products/stock"
+                ? stockFile
+                : path === "/reconciliations"
+                ? reportFile
+                : file,
+            ),
             fc.string(),
           );
         return good.map((text) => ({ type, text }));

@@ -1,0 +1,215 @@
+/**
+ * The days of a provider's books that were reconciled, and what they come to.
+ *
+ * @module
+ */
+
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+
+/** A day of a provider that reports cover; times are UTC. */
+export interface CoveredDay {
+  /** `YYYY-MM-DD`. */
+  day: string;
+  from: string;
+  until: string;
+}
+
+/** Notes that days are covered, from and until when; what was covered before stays so. */
+export async function coverDays(
+  tx: Queryable,
+  provider: string,
+  days: readonly CoveredDay[],
+): Promise<void> {
+  if (days.length === 0) return;
+  await tx.run(
+    `
+    insert into reconciled_days (provider, day, covered_from, covered_until)
+    select ?, line.day, line.covered_from, line.covered_until
+    from json_table(?, '$[*]' columns (
+      day date path '$[0]', covered_from datetime(6) path '$[1]', covered_until datetime(6) path '$[2]')) line
+    on duplicate key update
+      covered_from = least(reconciled_days.covered_from, line.covered_from),
+      covered_until = greatest(reconciled_days.covered_until, line.covered_until)`,
+    [provider, JSON.stringify(days.map(({ day, from, until }) => [day, from, until]))],
+  );
+}
+
+/** The days of a provider that reports cover, the oldest first. */
+export async function readCoveredDays(db: Queryable, provider: string): Promise<CoveredDay[]> {
+  const rows = await db.query(
+    `
+    select date_format(day, '%Y-%m-%d') as day, covered_from, covered_until
+    from reconciled_days where provider = ? order by day`,
+    [provider],
+  );
+  return rows.map((row) => ({
+    day: String(row.day),
+    from: String(row.covered_from),
+    until: String(row.covered_until),
+  }));
+}
+
+/** How many days are reconciled, of all providers. */
+export async function countReconciledDays(db: Queryable): Promise<number> {
+  const [row] = await db.query("select count(*) as n from reconciled_days");
+  return toInteger(row!.n);
+}
+
+/** Has whoever writes a provider's days do so one after the other; some of them must be covered. */
+export async function lockDays(tx: Queryable, provider: string): Promise<void> {
+  await tx.query(
+    "select day from reconciled_days where provider = ? order by day limit 1 for update",
+    [provider],
+  );
+}
+
+/** Adds up the days of a span from all that reports have told of them. */
+export async function sumMovements(
+  db: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+): Promise<DaySums[]> {
+  const sum = (kinds: string, column: string) =>
+    `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
+  const rows = await db.query(
+    `
+    select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
+      ${sum("'charge'", "gross_cents")} as charges_cents,
+      ${sum("'refund', 'reversal', 'mend'", "gross_cents")} as refunds_cents,
+      ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
+      ${sum("'correction', 'other'", "gross_cents")} as other_cents,
+      sum(fee_cents) as fees_cents, sum(net_cents) as net_cents
+    from provider_movements force index (provider_movements_time)
+    where provider = ? and happened_at >= ? and happened_at < ?
+    group by 1, 2
+    order by 1, 2`,
+    [provider, from, until],
+  );
+  return rows.map((row) => ({
+    day: String(row.day),
+    currency: String(row.currency),
+    ...toSums(row),
+  }));
+}
+
+/** What a day comes to. Amounts are signed as they changed the balance. */
+export interface DaySums {
+  day: string;
+  currency: string;
+  movements: number;
+  chargesCents: number;
+  refundsCents: number;
+  chargebacksCents: number;
+  otherCents: number;
+  feesCents: number;
+  netCents: number;
+}
+
+function toSums(row: Row) {
+  return {
+    movements: toInteger(row.movements),
+    chargesCents: toInteger(row.charges_cents),
+    refundsCents: toInteger(row.refunds_cents),
+    chargebacksCents: toInteger(row.chargebacks_cents),
+    otherCents: toInteger(row.other_cents),
+    feesCents: toInteger(row.fees_cents),
+    netCents: toInteger(row.net_cents),
+  };
+}
+
+/** A day whose fees are not in the ledger as they are told. */
+export interface UnbookedFees {
+  /** Of the day of this provider and currency. */
+  id: number;
+  currency: string;
+  /** To be booked; below zero where more is booked than is told. */
+  amountCents: number;
+  /** Counts the bookings of the day from 1. */
+  booking: number;
+}
+
+/**
+ * Writes down what a day comes to, in the place of what was told before, and locks it.
+ *
+ * @returns what of its fees is to be booked in the same transaction; undefined for nothing
+ */
+export async function writeDay(
+  tx: Queryable,
+  provider: string,
+  sums: DaySums,
+): Promise<UnbookedFees | undefined> {
+  const { day, currency } = sums;
+  const values = [
+    sums.movements,
+    sums.chargesCents,
+    sums.refundsCents,
+    sums.chargebacksCents,
+    sums.otherCents,
+    sums.feesCents,
+    sums.netCents,
+  ];
+  const read = () =>
+    tx.query(
+      `
+      select id, booked_fees_cents, bookings from provider_days
+      where provider = ? and day = ? and currency = ? for update`,
+      [provider, day, currency],
+    );
+  let [row] = await read();
+  if (row === undefined) {
+    await tx.run(
+      `
+      insert into provider_days (movements, charges_cents, refunds_cents, chargebacks_cents, other_cents, fees_cents,
+        net_cents, provider, day, currency)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      [...values, provider, day, currency],
+    );
+    [row] = await read();
+  }
+  const id = toInteger(row!.id);
+  const amountCents = sums.feesCents - toInteger(row!.booked_fees_cents);
+  const booking = toInteger(row!.bookings) + (amountCents === 0 ? 0 : 1);
+  await tx.run(
+    `
+    update provider_days
+    set movements = ?, charges_cents = ?, refunds_cents = ?, chargebacks_cents = ?, other_cents = ?, fees_cents = ?,
+      net_cents = ?, booked_fees_cents = ?, bookings = ?
+    where id = ?`,
+    [...values, sums.feesCents, booking, id],
+  );
+  return amountCents === 0 ? undefined : { id, currency, amountCents, booking };
+}
+
+/** What a provider's day comes to, in minor units of its currency, signed as it changed the balance. */
+export interface ProviderDay extends DaySums {
+  provider: string;
+  /** ISO 8601; null where no report covers the day. */
+  coveredUntil: string | null;
+  /** Discrepancies of the day that are open, in all currencies. */
+  open: number;
+}
+
+/** The latest days, the newest first. */
+export async function listProviderDays(db: Queryable, limit: number): Promise<ProviderDay[]> {
+  const rows = await db.query(
+    `
+    select told.provider, date_format(told.day, '%Y-%m-%d') as day, told.currency, told.movements, told.charges_cents,
+      told.refunds_cents, told.chargebacks_cents, told.other_cents, told.fees_cents, told.net_cents,
+      reconciled_days.covered_until,
+      (select count(*) from discrepancies
+       where discrepancies.unended = 1 and discrepancies.provider = told.provider and discrepancies.day = told.day) as open
+    from provider_days told
+    left join reconciled_days on reconciled_days.provider = told.provider and reconciled_days.day = told.day
+    order by told.day desc, told.provider, told.currency
+    limit ?`,
+    [limit],
+  );
+  return rows.map((row) => ({
+    provider: String(row.provider),
+    day: String(row.day),
+    currency: String(row.currency),
+    ...toSums(row),
+    coveredUntil: toIsoTime(row.covered_until),
+    open: toInteger(row.open),
+  }));
+}
