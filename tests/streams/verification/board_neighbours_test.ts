@@ -54,6 +54,9 @@ Deno.test("verify misses a place of nothing on a leaderboard, and finds one that
     await flow.rows(
       "update payments set amount_cents = 0 where order_id in (select id from orders where total_cents = 0)",
     );
+    await flow.rows(
+      "delete from ledger_entries where order_id in (select id from orders where total_cents = 0)",
+    );
     const paid = Number(await flow.redis.zscore(board, String(ids[2])));
     await flow.redis.zrem(board, String(ids[1]));
     await flow.redis.zadd(board, 0, String(nobody), 3, "nobody", 0.5, String(ids[2]));
