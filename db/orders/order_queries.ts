@@ -20,6 +20,7 @@ import {
   type ListedNotification,
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
+import { type PaymentHold, readHoldOf } from "../payments/payment_holds.ts";
 import { type PaymentAction, readAction } from "../payments/payment_actions.ts";
 import { type PaymentAttempt, readAttempts } from "../payments/payment_attempts.ts";
 import { readInstructions } from "../payments/payment_instructions.ts";
@@ -81,6 +82,8 @@ export interface OrderDetail extends OrderSummary {
   instructions: PaymentInstructions | null;
   /** What the customer has to do before its money moves; null for nothing. */
   action: PaymentAction | null;
+  /** What a provider holds for it, or held; null where everything was taken at once. */
+  hold: PaymentHold | null;
   /** Tries to move its money, as providers answered them. */
   attempts: PaymentAttempt[];
   /** BCP 47, such as `de-AT`; null where its source did not say. */
@@ -175,6 +178,7 @@ export async function readOrderDetail(
     instructions,
     attempts,
     action,
+    hold,
   ] = await Promise.all([
     readOrderItems(db, id),
     readOrderAdjustments(db, id, maxInDetail),
@@ -187,6 +191,7 @@ export async function readOrderDetail(
     readInstructions(db, [id]),
     readAttempts(db, id, maxInDetail),
     readAction(db, id),
+    readHoldOf(db, id),
   ]);
   return {
     ...order,
@@ -200,6 +205,7 @@ export async function readOrderDetail(
     instructions: instructions.get(id) ?? null,
     // What the customer was asked to do is of no use once the order is settled.
     action: order.status === "RESERVED" ? action : null,
+    hold,
     attempts,
     refunds,
     notifications,

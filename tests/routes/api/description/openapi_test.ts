@@ -27,6 +27,7 @@ import { aDeadLetter } from "../../../dead_letter.ts";
 import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
+import { storeHeld } from "../../../held_order.ts";
 import { providerSecret, signatureOf } from "../payments/callbacks.ts";
 import {
   arbitraryOf,
@@ -313,6 +314,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const { path, method } = described;
       const id = await (isByHand(path)
         ? storeByHand(path)
+        : path.endsWith("/capture")
+        ? storeHeld(api.deps.db, 2_500)
         : storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 }));
       if (path === "/orders/{id}/refunds") {
         await nameItem(id, newOrder.items[0]!.sku);
@@ -368,6 +371,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/orders/batch application/json",
     "/orders/batch application/x-ndjson",
     "/orders/{id} application/json",
+    "/orders/{id}/capture application/json",
     "/orders/{id}/payment/returned application/json",
     "/orders/{id}/refunds application/json",
     "/payments/callback application/json",
@@ -608,6 +612,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
   for (const described of operations()) {
     const { method, path, operation } = described;
     const discarded = path.endsWith("/discard") ? await newLetter() : 0;
+    const held = path.endsWith("/capture") ? await storeHeld(api.deps.db, 2_500) : 0;
     const parameters = fc.record(
       Object.fromEntries(
         (operation.parameters ?? []).map(({ in: place, name, schema }) => [
@@ -615,6 +620,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
           fc.option(
             path.endsWith("/discard")
               ? mostly(fc.constant(discarded))
+              : path.endsWith("/capture")
+              ? fc.oneof({ weight: 3, arbitrary: fc.constant(held) }, ids)
               : path.startsWith("/customers/")
               ? people
               : path.startsWith("/webhook-endpoints/") && name === "id"
