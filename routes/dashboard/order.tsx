@@ -377,7 +377,6 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const waiting = await readByHand(deps, id);
   const regions = regionsOf(order, await lettersOf(deps, id));
-  const change = said(c, "done") ?? "";
   return await page(
     c,
     {
@@ -395,7 +394,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
         >
           <LiveDot />
         </PageHead>
-        <Outcome change={change} refused={refused} />
+        <Outcome change={said(c, "done") ?? ""} refused={refused} />
         <Region name="letters">{regions.letters}</Region>
         {isDisputed(order) && (
           <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
