@@ -1,4 +1,4 @@
--- oldest-beside: 0039
+-- oldest-beside: 0035
 -- locks: nothing
 -- at ten million orders: at once: a new table
 --
