@@ -30,6 +30,7 @@ const commands = [
   "verify",
   "recover",
   "losses",
+  "reconcile",
   "dead",
   "stock",
   "customer",

@@ -77,6 +77,6 @@ case $1 in
     flags="$flags --allow-read --allow-write"
     flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=16"
     ;;
-  stock) flags="$flags --allow-read --allow-write" ;;
+  stock | reconcile) flags="$flags --allow-read --allow-write" ;;
 esac
 echo "$flags"

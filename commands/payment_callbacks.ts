@@ -41,6 +41,7 @@ export function openCallbacks(options: ProviderOptions, stopping: AbortSignal): 
     if (charge.status !== "pending") return;
     const status = charge.askedCents % 2 === 0 ? "succeeded" : "declined";
     charge.status = status;
+    charge.decidedAt = new Date();
     if (options.callbackUrl === undefined || happens("silence", charge.key, options.silent)) return;
     await lie(charge, status, options, post);
     const copies = happens("duplicate", charge.key, options.duplicates) ? 2 : 1;

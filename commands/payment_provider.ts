@@ -11,17 +11,24 @@ import { type Callbacks, openCallbacks } from "./payment_callbacks.ts";
 import {
   type Delivery,
   happens,
+  type MadeRefund,
   type ProviderCharge,
   type ProviderOptions,
 } from "./provider_behaviour.ts";
 
-export type { ProviderCharge, ProviderOptions } from "./provider_behaviour.ts";
+import { feeOf, reportCsv, type ReportLine, reportLine } from "./provider_report.ts";
+
+export type { MadeRefund, ProviderCharge, ProviderOptions } from "./provider_behaviour.ts";
 
 /** A simulated provider: its routes, and what tests look at and set. */
 export interface PaymentProvider {
   app: Hono;
   /** By the key that it was asked for under. */
   charges: ReadonlyMap<string, ProviderCharge>;
+  /** All that it has made, the first one first. */
+  refunds: readonly MadeRefund[];
+  /** Its report of everything so far, in the native form. */
+  report(): ReportLine[];
   /** What is wrong with all of it at the moment: it answers 503, or 401 as to a token that has expired. */
   trouble: "none" | "down" | "denied";
   /** How many requests it answered, good or bad. */
@@ -45,6 +52,8 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
   const provider: PaymentProvider = {
     app,
     charges: counter.charges,
+    refunds: counter.made,
+    report: () => reportOf(counter),
     trouble: "none",
     asked: 0,
     deliveries: counter.callbacks.deliveries,
@@ -63,6 +72,7 @@ export function paymentProvider(options: ProviderOptions): PaymentProvider {
   });
   app.route("/", chargeRoutes(counter));
   app.route("/", refundRoutes(counter));
+  app.route("/", bookRoutes(counter));
   return provider;
 }
 
@@ -72,6 +82,7 @@ interface Counter {
   charges: Map<string, ProviderCharge>;
   /** Answers to refunds, by the key that they were asked for under. */
   refunds: Map<string, Record<string, unknown>>;
+  made: MadeRefund[];
   callbacks: Callbacks;
   /** The first try fails, before any money moves. */
   failsAtFirst(key: string): boolean;
@@ -91,6 +102,7 @@ function openCounter(options: ProviderOptions, stopping: AbortSignal): Counter {
     options,
     charges: new Map(),
     refunds: new Map(),
+    made: [],
     callbacks: openCallbacks(options, stopping),
     failsAtFirst: (key) => happens("error", key, options.errors) && isFirst("error", key),
     staysSilentAtFirst: async (key) => {
@@ -150,6 +162,7 @@ function newCharge(
     amountCents: amountCents + (happens("overcharge", asked.key, options.overcharges) ? 1 : 0),
     status: "pending",
     refundedCents: 0,
+    decidedAt: null,
   };
 }
 
@@ -184,7 +197,10 @@ function refundRoutes(counter: Counter): Hono {
       amount_cents: amountCents,
       currency,
     };
-    if (refund.status === "succeeded") charge!.refundedCents += amountCents;
+    if (refund.status === "succeeded") {
+      charge!.refundedCents += amountCents;
+      counter.made.push({ id: refund.id, key, charge: charge!, amountCents, madeAt: new Date() });
+    }
     refunds.set(key, refund);
     await counter.staysSilentAtFirst(key);
     return c.json(refund);
@@ -196,6 +212,66 @@ function refundRoutes(counter: Counter): Hono {
   });
 
   return app;
+}
+
+/** Movements to a page of the list. */
+const movementsTogether = 500;
+
+/** What moved since a time, page by page, and all of it as a report. */
+function bookRoutes(counter: Counter): Hono {
+  const app = new Hono();
+
+  app.get("/movements", (c) => {
+    const since = c.req.query("since") ?? "";
+    const after = Number(c.req.query("after") ?? 0);
+    const moved = reportOf(counter).filter(({ createdUtc }) => timeOf(createdUtc) >= since);
+    const data = moved.slice(after, after + movementsTogether).map((line) => ({
+      kind: line.kind,
+      id: line.kind === "charge" ? line.chargeId : line.refundId,
+      charge_id: line.chargeId,
+      created: timeOf(line.createdUtc),
+      idempotency_key: line.key,
+      reference: line.reference,
+      amount_cents: Math.abs(line.grossCents),
+      currency: line.currency,
+    }));
+    const next = after + movementsTogether;
+    return c.json({ data, next: next < moved.length ? String(next) : null });
+  });
+
+  app.get(
+    "/report.csv",
+    (c) => c.body([...reportCsv(reportOf(counter))].join(""), 200, { "content-type": "text/csv" }),
+  );
+
+  return app;
+}
+
+function timeOf(createdUtc: string): string {
+  return `${createdUtc.replace(" ", "T")}Z`;
+}
+
+/** Everything that moved, by time. */
+function reportOf({ charges, made }: Counter): ReportLine[] {
+  const took = [...charges.values()].filter(({ status }) => status === "succeeded");
+  return [
+    ...took.map((charge) => lineOf(charge, charge.decidedAt!, null)),
+    ...made.map((refund) => lineOf(refund.charge, refund.madeAt, refund)),
+  ].sort((a, b) => a.createdUtc < b.createdUtc ? -1 : a.createdUtc > b.createdUtc ? 1 : 0);
+}
+
+function lineOf(charge: ProviderCharge, at: Date, refund: MadeRefund | null): ReportLine {
+  return reportLine({
+    kind: refund === null ? "charge" : "refund",
+    createdUtc: at.toISOString().replace("T", " ").replace("Z", ""),
+    chargeId: charge.id,
+    refundId: refund?.id ?? "",
+    key: refund?.key ?? charge.key,
+    reference: charge.reference ?? "",
+    grossCents: refund === null ? charge.amountCents : -refund.amountCents,
+    feeCents: refund === null ? feeOf(charge.amountCents) : 0,
+    currency: charge.currency,
+  });
 }
 
 function chargeJson(charge: ProviderCharge) {

@@ -57,6 +57,17 @@ export interface ProviderCharge {
   status: "pending" | "succeeded" | "declined";
   /** What went back of it, in minor units. */
   refundedCents: number;
+  /** When it was decided; null before. */
+  decidedAt: Date | null;
+}
+
+/** A refund that the provider has made. */
+export interface MadeRefund {
+  id: string;
+  key: string;
+  charge: ProviderCharge;
+  amountCents: number;
+  madeAt: Date;
 }
 
 /** Whose hand a callback is from, and what it says. */

@@ -229,6 +229,27 @@ export const settingsTable = {
       "which provider charges what, as `CURRENCY=PROVIDER` or `CURRENCY/METHOD=PROVIDER`, `*` for any, such as " +
       "`USD=http,*/invoice=simulated`: the first that fits counts, and where none does, `GATEWAY` charges",
   },
+  reconciliationDays: {
+    name: "RECONCILIATION_DAYS",
+    fallback: "3",
+    kind: kinds.integer(0, 60, "days"),
+    meaning:
+      "for how many days a provider's report may leave out money that moved before it counts as missing, and a day " +
+      "more may lie between its day and ours ([how](reconciling.md))",
+  },
+  reconciliationApprovals: {
+    name: "RECONCILIATION_APPROVALS",
+    fallback: "1",
+    kind: kinds.integer(1, 2, "people"),
+    meaning:
+      "how many people it takes to mend a discrepancy: with 2 nobody approves what they proposed themselves",
+  },
+  reconciliationAlertHours: {
+    name: "RECONCILIATION_ALERT_HOURS",
+    fallback: "48",
+    kind: kinds.integer(1, 8_760, "hours"),
+    meaning: "after how long an open discrepancy is an alert",
+  },
   gatewayUrl: {
     name: "GATEWAY_URL",
     fallback: "",

@@ -32,6 +32,7 @@ export type ErrorCode =
   | "refund_exceeds_left"
   | "refund_not_by_hand"
   | "payment_not_disputed"
+  | "discrepancy_not_mendable"
   | "dead_letter_decided"
   | "dead_letter_not_retryable"
   | "verification_running"

@@ -305,6 +305,7 @@ const commandRows: Record<string, AuditAction[] | string> = {
   import: ["import.start", "order.edit"],
   kpis: ["kpis.rebuild"],
   losses: ["loss.reconcile"],
+  reconcile: ["reconciliation.start", "discrepancy.propose", "discrepancy.approve"],
   migrate:
     "changes the schema, of which the table of migrations tells; the log may not be there yet",
   recover: ["work.recover", "database.accept"],

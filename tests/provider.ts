@@ -87,7 +87,9 @@ export async function withProvider(
 }
 
 /** Turns until every order and refund is at its end and nothing is on its way, two minutes at the most. */
-export async function settleAll({ flow, provider }: Provided): Promise<void> {
+export async function settleAll(
+  { flow, provider }: Pick<Provided, "flow" | "provider">,
+): Promise<void> {
   const end = performance.now() + 120_000;
   for (;;) {
     await flow.drain();

@@ -203,3 +203,17 @@ export async function sumMoneyByHand(db: Queryable): Promise<SumByHand[]> {
     amountCents: toInteger(row.cents),
   }));
 }
+
+/**
+ * Says of a `REQUESTED` refund that its provider has given it back already, whose order must be locked: its message books
+ * it, and nobody is asked for it.
+ */
+export async function markGivenBack(tx: Queryable, refundId: number): Promise<void> {
+  const { affectedRows } = await tx.run(
+    `update refunds set by_hand = ${
+      stateNumber("given_back")
+    } where id = ? and status = 'REQUESTED' and by_hand = 0`,
+    [refundId],
+  );
+  if (affectedRows !== 1) throw new Error(`refund ${refundId} is not to be given back any more`);
+}

@@ -133,6 +133,17 @@ export function reversalKeyOf(
   return `reversal_${digest(`reversal\n${JSON.stringify(said)}`)}`;
 }
 
+/** The key under which money is given back that is on record for no order, or that a provider took besides. */
+export function mendKeyOf(
+  { name }: Installation,
+  money: { provider: string; chargeRef: string; entry: string | null; amountCents: number },
+): string {
+  const { provider, chargeRef, entry, amountCents } = money;
+  return `mend_${
+    digest(`mend\n${JSON.stringify([name, provider, chargeRef, entry, amountCents])}`)
+  }`;
+}
+
 /** Whether money may have been asked for under a key made of a row id. */
 function isOld(time: string | null, oldKeysUntil: string | null): boolean {
   return oldKeysUntil === null || (time !== null && time <= oldKeysUntil);

@@ -110,6 +110,11 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
     means: "No payment of the order waits for this decision.",
     remedy: "Look the order up: somebody may have decided before.",
   },
+  discrepancy_not_mendable: {
+    means:
+      "The discrepancy is over, is mended in another way, or somebody else has to approve what this one proposed.",
+    remedy: "Look it up: it says which actions there are, and what became of it.",
+  },
   dead_letter_decided: {
     means: "Somebody decided otherwise about the dead letter before.",
     remedy: "Look it up; nothing is to be done.",

@@ -1,0 +1,257 @@
+/**
+ * `deno task reconcile`: a provider's books against ours, and what is done about what they do not agree about.
+ *
+ * @module
+ */
+
+import { readFile } from "node:fs/promises";
+import { basename, resolve } from "node:path";
+import { isatty } from "node:tty";
+import { type DiscrepancyRow, listDiscrepancies } from "../db/reconciliation/discrepancies.ts";
+import type { ReconciliationRow } from "../db/reconciliation/reconciliations.ts";
+import { messageOf } from "../domain/errors.ts";
+import { namedAmount } from "../domain/money.ts";
+import {
+  actionsFor,
+  type DiscrepancyAction,
+  discrepancyActionNames,
+  discrepancyKinds,
+} from "../domain/reconciliation/discrepancy.ts";
+import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
+import { formatCount } from "../domain/text/format_count.ts";
+import { plural } from "../domain/text/plural.ts";
+import type { MendingDeps } from "../services/carry_out_mending.ts";
+import { approveMending, proposeMending } from "../services/mend_discrepancies.ts";
+import { reconcile } from "../services/reconcile.ts";
+import { readReportProfile } from "../services/report_profile_schema.ts";
+import { gatewaysOf } from "../streams/payments/gateways.ts";
+import { guardDatabase } from "../streams/recovery/database_guard.ts";
+import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
+import { typed } from "../runtime/typed.ts";
+import { type Command, integerArgument, type Options, readOptions, usage } from "./command.ts";
+import { type Context, withContext } from "./context.ts";
+import { tellIfNobodyWorks } from "./nobody_works.ts";
+import { operatorIn } from "./operator.ts";
+import { print } from "./print.ts";
+import { refuseDanger } from "./refuse_danger.ts";
+import { openSourceFile, openStandardInput } from "./source_file.ts";
+
+/** Discrepancies that are printed; `--json` prints all. */
+const shown = 20;
+
+/** Rows to a page of what is listed. */
+const pageSize = 500;
+
+const command: Command = {
+  summary: "Holds a payment provider's books against ours, and mends what differs.",
+  help: `
+Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--json]
+       deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
+       deno task reconcile --list [--json]
+       deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
+       deno task reconcile --approve=ID|all
+
+  FILE              the provider's report: Stripe's payout reconciliation, itemized, or the native form;
+                    plain, .gz or .zip; - for standard input. Without one the provider's own list is asked for
+  --provider=NAME   whose books they are, as the payments name it
+  --from, --to      the days that the report covers whole (UTC, the last one included); without them it covers
+                    from the day of its first line up to its last line
+  --profile=FILE    what the columns of any other report mean
+  --list            what is open, with the actions that mend it
+  --mend=ID         propose how it is mended: record (what the provider did), give_back, ask (the provider
+                    again) or explain; without --action the first that --list names
+  --note=TEXT       why, or what explains it
+  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2
+  --json            print the result, or one object a discrepancy, as JSON
+
+Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open.`,
+  async run(args, env) {
+    const options = readOptions(args, {
+      boolean: ["list", "json"],
+      string: ["provider", "from", "to", "profile", "mend", "action", "note", "approve"],
+      positionals: [0, 1],
+    });
+    const work = workOf(options, env);
+    return await withContext(env, async (context) => {
+      const deps = { ...context, ...gatewaysOf(context.config) };
+      if (options.flag("list")) return await list(deps, options.flag("json"));
+      await refuseDanger(context);
+      await guardDatabase(context);
+      await refuseBesideOlder(context);
+      const code = await work(deps);
+      await tellIfNobodyWorks(context);
+      return code;
+    });
+  },
+};
+
+export default command;
+
+type Deps = Context & MendingDeps;
+
+/** @throws {WorkflowError} `bad_usage` for options that make no sense together */
+function workOf(
+  options: Options,
+  env: Record<string, string | undefined>,
+): (deps: Deps) => Promise<number> {
+  const operator = operatorIn(env);
+  const mend = options.text("mend"), approve = options.text("approve");
+  if (mend !== undefined) {
+    const action = options.text("action");
+    if (action !== undefined && !discrepancyActionNames.some((name) => name === action)) {
+      throw usage(`--action must be ${discrepancyActionNames.join(", ")}`);
+    }
+    const wish = {
+      ...(action === undefined ? {} : { action: action as DiscrepancyAction }),
+      note: options.text("note") ?? null,
+    };
+    return (deps) =>
+      eachOf(deps, mend, "--mend", (id) => proposeMending(deps, { id, ...wish }, operator));
+  }
+  if (approve !== undefined) {
+    return (deps) => eachOf(deps, approve, "--approve", (id) => approveMending(deps, id, operator));
+  }
+  if (options.flag("list")) return () => Promise.resolve(0);
+  const provider = options.text("provider");
+  if (provider === undefined) throw usage("Give --provider=NAME");
+  const [name] = options.positionals;
+  const period = periodIn(options);
+  if (name === undefined && period.from === undefined) {
+    throw usage("Give a FILE, or --from=DATE to ask for the provider's list");
+  }
+  return async (deps) => {
+    const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
+    const profile = await profileIn(options, path);
+    const source = name === undefined
+      ? undefined
+      : name === "-"
+      ? openStandardInput()
+      : await openSourceFile(path(name), name, "reconcile");
+    const result = await reconcile(deps, {
+      provider,
+      period,
+      operator,
+      ...(source === undefined ? {} : {
+        report: {
+          source: source.readable,
+          name: name === "-" ? "standard input" : basename(name!),
+          ...(profile === undefined ? {} : { profile }),
+        },
+      }),
+    });
+    await tell(deps, result, options.flag("json"));
+    return result.open > 0 ? 1 : 0;
+  };
+}
+
+function periodIn(options: Options): { from?: string; to?: string } {
+  const day = (name: string) => {
+    const given = options.text(name);
+    if (given === undefined) return {};
+    const isDay = /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given));
+    if (!isDay) throw usage(`--${name} must be a day such as 2026-01-31`);
+    return { [name]: given };
+  };
+  return { ...day("from"), ...day("to") };
+}
+
+async function profileIn(
+  options: Options,
+  path: (given: string) => string,
+): Promise<ReportProfile | undefined> {
+  const given = options.text("profile");
+  if (given === undefined) return undefined;
+  let text: string;
+  try {
+    text = await readFile(path(given), "utf8");
+  } catch (error) {
+    throw usage(`--profile=${given}: ${messageOf(error)}`);
+  }
+  return readReportProfile(text);
+}
+
+/** Does something about one discrepancy, or about each that is open. */
+async function eachOf(
+  deps: Deps,
+  which: string,
+  option: string,
+  work: (id: number) => Promise<{ discrepancy: DiscrepancyRow }>,
+): Promise<number> {
+  if (which !== "all") {
+    const id = integerArgument(option, which, 1, Number.MAX_SAFE_INTEGER);
+    print(inWords((await work(id)).discrepancy));
+    return 0;
+  }
+  let failed = 0;
+  for await (const row of openOnes(deps)) {
+    try {
+      print(inWords((await work(row.id)).discrepancy));
+    } catch (error) {
+      failed++;
+      print(`${row.id}: ${messageOf(error)}`);
+    }
+  }
+  if (isatty(1) || failed > 0) print(`${failed} could not be done`);
+  return failed > 0 ? 1 : 0;
+}
+
+async function* openOnes({ db }: Deps): AsyncGenerator<DiscrepancyRow> {
+  for (let afterId = 0;;) {
+    const rows = await listDiscrepancies(db, {
+      filter: { state: "open" },
+      afterId,
+      limit: pageSize,
+    });
+    if (rows.length === 0) return;
+    yield* rows;
+    afterId = rows.at(-1)!.id;
+  }
+}
+
+async function list(deps: Deps, asJson: boolean): Promise<number> {
+  let count = 0;
+  for await (const row of openOnes(deps)) {
+    count++;
+    print(asJson ? JSON.stringify({ ...row, actions: actionsFor(row) }) : inWords(row));
+  }
+  if (!asJson) print(count === 0 ? "Nothing is open" : `${formatCount(count)} open`);
+  return 0;
+}
+
+async function tell({ db }: Deps, result: ReconciliationRow, asJson: boolean): Promise<void> {
+  if (asJson) return print(JSON.stringify(result));
+  const { lines, agreed, found, open, provider } = result;
+  print(
+    `${formatCount(lines)} ${plural(lines, "line")} of ${provider}: ${
+      formatCount(agreed)
+    } agree, ` +
+      `${formatCount(found)} ${plural(found, "discrepancy", "discrepancies")} found, ${
+        formatCount(open)
+      } open`,
+  );
+  const rows = await listDiscrepancies(db, {
+    filter: { state: "open", reconciliationId: result.id },
+    afterId: 0,
+    limit: shown,
+  });
+  for (const row of rows) print(inWords(row));
+  if (open > rows.length) print(`… all of them: ${typed("reconcile")} --list`);
+}
+
+/** One discrepancy on a line. */
+function inWords(row: DiscrepancyRow): string {
+  const { id, kind, state, orderId, chargeRef, theirCents, theirCurrency, ourCents, ourCurrency } =
+    row;
+  const money = (cents: number | null, currency: string | null) =>
+    cents === null || currency === null ? "nothing" : namedAmount(cents, currency);
+  const about = orderId === null ? `charge ${chargeRef ?? "?"}` : `order ${orderId}`;
+  const did = row.action === null
+    ? ""
+    : `; ${row.approvedBy === null ? "proposed" : "approved"}: ${row.action}`;
+  const answer = row.answer === null ? "" : `; ${row.answer}`;
+  const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
+  return `${id}  ${state}  ${row.day}  ${about}: ${discrepancyKinds[kind]}; they say ` +
+    `${money(theirCents, theirCurrency)}, we have ${
+      money(ourCents, ourCurrency)
+    }${did}${answer}${may}`;
+}

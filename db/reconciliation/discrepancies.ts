@@ -1,0 +1,429 @@
+/**
+ * Statements on `discrepancies`.
+ *
+ * @module
+ */
+
+import type {
+  DiscrepancyAction,
+  DiscrepancyKind,
+  DiscrepancyState,
+  MovementKind,
+} from "../../domain/reconciliation/discrepancy.ts";
+import {
+  type Queryable,
+  type Row,
+  toInteger,
+  toIsoTime,
+  type Value,
+} from "../connection/database.ts";
+import { insertOnce } from "../connection/insert_once.ts";
+
+/** A discrepancy that was found. Times are UTC, as the database has them. */
+export interface FoundDiscrepancy {
+  reconciliationId: number;
+  provider: string;
+  kind: DiscrepancyKind;
+  /** Digest of what it is about, in hexadecimal: found again it is the same one. */
+  identity: string;
+  /** The reconciled day that it belongs to, `YYYY-MM-DD`. */
+  day: string;
+  movement: MovementKind;
+  /** Of a movement that is of nothing of ours: digest of its name, in hexadecimal. */
+  part: string | null;
+  orderId: number | null;
+  paymentId: number | null;
+  refundId: number | null;
+  reference: string | null;
+  chargeRef: string | null;
+  refundRef: string | null;
+  movementKey: string | null;
+  /** The report's own id of the line. */
+  entry: string | null;
+  theirCents: number | null;
+  theirCurrency: string | null;
+  theirFeeCents: number | null;
+  theirNetCents: number | null;
+  theirTime: string | null;
+  ourCents: number | null;
+  ourCurrency: string | null;
+  ourTime: string | null;
+}
+
+const columns = [
+  "reconciliation_id",
+  "provider",
+  "kind",
+  "identity",
+  "day",
+  "movement",
+  "part",
+  "order_id",
+  "payment_id",
+  "refund_id",
+  "reference",
+  "charge_ref",
+  "refund_ref",
+  "movement_key",
+  "entry",
+  "their_cents",
+  "their_currency",
+  "their_fee_cents",
+  "their_net_cents",
+  "their_time",
+  "our_cents",
+  "our_currency",
+  "our_time",
+];
+
+/** Rows to a statement. */
+const rowsAtOnce = 500;
+
+/**
+ * Writes discrepancies down; one that is known, whatever became of it, stays as it is.
+ *
+ * @returns how many are new
+ */
+export async function insertDiscrepancies(
+  tx: Queryable,
+  found: readonly FoundDiscrepancy[],
+): Promise<number> {
+  let count = 0;
+  const known = [...new Map(found.map((one) => [one.identity, one])).values()];
+  for (let from = 0; from < known.length; from += rowsAtOnce) {
+    const rows = known.slice(from, from + rowsAtOnce);
+    const { inserted } = await insertOnce(tx, {
+      sql: `
+        insert into discrepancies (${columns.join(", ")})
+        select line.reconciliation_id, line.provider, line.kind, unhex(line.identity), line.day, line.movement,
+          unhex(line.part), ${columns.slice(7).map((column) => `line.${column}`).join(", ")}
+        from ${foundTable}
+        where 1 = 1`,
+      isNew:
+        "not exists (select 1 from discrepancies known where known.identity = unhex(line.identity))",
+      order: "order by line.place",
+      values: [JSON.stringify(rows.map(valuesOf))],
+    });
+    count += inserted;
+  }
+  return count;
+}
+
+const ascii = "character set ascii";
+const text = "character set utf8mb4";
+const foundTable = `json_table(?, '$[*]' columns (
+  place for ordinality,
+  reconciliation_id bigint unsigned path '$[0]',
+  provider varchar(32) ${ascii} path '$[1]',
+  kind varchar(24) ${ascii} path '$[2]',
+  identity char(32) ${ascii} path '$[3]',
+  day date path '$[4]',
+  movement varchar(12) ${ascii} path '$[5]',
+  part char(32) ${ascii} path '$[6]',
+  order_id bigint unsigned path '$[7]',
+  payment_id bigint unsigned path '$[8]',
+  refund_id bigint unsigned path '$[9]',
+  reference varchar(64) ${text} path '$[10]',
+  charge_ref varchar(128) ${text} path '$[11]',
+  refund_ref varchar(128) ${text} path '$[12]',
+  movement_key varchar(64) ${ascii} path '$[13]',
+  entry varchar(128) ${text} path '$[14]',
+  their_cents bigint path '$[15]',
+  their_currency char(3) ${ascii} path '$[16]',
+  their_fee_cents bigint path '$[17]',
+  their_net_cents bigint path '$[18]',
+  their_time datetime(6) path '$[19]',
+  our_cents bigint path '$[20]',
+  our_currency char(3) ${ascii} path '$[21]',
+  our_time datetime(6) path '$[22]')) line`;
+
+function valuesOf(found: FoundDiscrepancy): Value[] {
+  return [
+    found.reconciliationId,
+    found.provider,
+    found.kind,
+    found.identity,
+    found.day,
+    found.movement,
+    found.part,
+    found.orderId,
+    found.paymentId,
+    found.refundId,
+    found.reference,
+    found.chargeRef,
+    found.refundRef,
+    found.movementKey,
+    found.entry,
+    found.theirCents,
+    found.theirCurrency,
+    found.theirFeeCents,
+    found.theirNetCents,
+    found.theirTime,
+    found.ourCents,
+    found.ourCurrency,
+    found.ourTime,
+  ];
+}
+
+/** A discrepancy as it stands. Times are ISO 8601 in UTC. */
+export interface DiscrepancyRow extends Omit<FoundDiscrepancy, "identity"> {
+  id: number;
+  state: DiscrepancyState;
+  /** What was proposed; null where nothing was. */
+  action: DiscrepancyAction | null;
+  note: string | null;
+  proposedBy: string | null;
+  proposedAt: string | null;
+  approvedBy: string | null;
+  approvedAt: string | null;
+  /** What came of the action, or what the provider said. */
+  answer: string | null;
+  /** The key of a refund that mends it. */
+  mendKey: string | null;
+  endedAt: string | null;
+  foundAt: string;
+}
+
+const shown = `
+  id, reconciliation_id, provider, kind, lower(state) as state, date_format(day, '%Y-%m-%d') as day, movement,
+  lower(hex(part)) as part, order_id, payment_id, refund_id, reference, charge_ref, refund_ref, movement_key, entry,
+  their_cents, their_currency, their_fee_cents, their_net_cents, their_time, our_cents, our_currency, our_time, action,
+  note, proposed_by, proposed_at, approved_by, approved_at, answer, mend_key, ended_at, created_at`;
+
+/** Which discrepancies are wanted. */
+export interface DiscrepancyFilter {
+  state?: DiscrepancyState;
+  kind?: DiscrepancyKind;
+  provider?: string;
+  reconciliationId?: number;
+  orderId?: number;
+  id?: number;
+  /** Only those that were approved, and wait for what comes of it. */
+  approved?: boolean;
+}
+
+/** Some of them, by their ids. */
+export async function listDiscrepancies(
+  db: Queryable,
+  { filter, afterId, limit }: { filter: DiscrepancyFilter; afterId: number; limit: number },
+): Promise<DiscrepancyRow[]> {
+  const conditions: string[] = ["id > ?"];
+  const values: Value[] = [afterId];
+  const add = (condition: string, value?: Value) => {
+    conditions.push(condition);
+    if (value !== undefined) values.push(value);
+  };
+  if (filter.state === "open") add("unended = 1");
+  else if (filter.state !== undefined) add("state = ?", filter.state.toUpperCase());
+  if (filter.kind !== undefined) add("kind = ?", filter.kind);
+  if (filter.provider !== undefined) add("provider = ?", filter.provider);
+  if (filter.reconciliationId !== undefined) add("reconciliation_id = ?", filter.reconciliationId);
+  if (filter.orderId !== undefined) add("order_id = ?", filter.orderId);
+  if (filter.id !== undefined) add("id = ?", filter.id);
+  if (filter.approved) add("approved_at is not null");
+  const rows = await db.query(
+    `select ${shown} from discrepancies where ${conditions.join(" and ")} order by id limit ?`,
+    [...values, limit],
+  );
+  return rows.map(toDiscrepancy);
+}
+
+/** One of them; undefined where there is none. */
+export async function readDiscrepancy(
+  db: Queryable,
+  id: number,
+  { lock = false }: { lock?: boolean } = {},
+): Promise<DiscrepancyRow | undefined> {
+  const [row] = await db.query(
+    `select ${shown} from discrepancies where id = ?${lock ? " for update" : ""}`,
+    [id],
+  );
+  return row === undefined ? undefined : toDiscrepancy(row);
+}
+
+function toDiscrepancy(row: Row): DiscrepancyRow {
+  const integer = (value: Row[string] | undefined) =>
+    value === null || value === undefined ? null : toInteger(value);
+  const said = (value: Row[string] | undefined) =>
+    value === null || value === undefined ? null : String(value);
+  return {
+    id: toInteger(row.id),
+    reconciliationId: toInteger(row.reconciliation_id),
+    provider: String(row.provider),
+    kind: row.kind as DiscrepancyKind,
+    state: row.state as DiscrepancyState,
+    day: String(row.day),
+    movement: row.movement as MovementKind,
+    part: said(row.part),
+    orderId: integer(row.order_id),
+    paymentId: integer(row.payment_id),
+    refundId: integer(row.refund_id),
+    reference: said(row.reference),
+    chargeRef: said(row.charge_ref),
+    refundRef: said(row.refund_ref),
+    movementKey: said(row.movement_key),
+    entry: said(row.entry),
+    theirCents: integer(row.their_cents),
+    theirCurrency: said(row.their_currency),
+    theirFeeCents: integer(row.their_fee_cents),
+    theirNetCents: integer(row.their_net_cents),
+    theirTime: toIsoTime(row.their_time),
+    ourCents: integer(row.our_cents),
+    ourCurrency: said(row.our_currency),
+    ourTime: toIsoTime(row.our_time),
+    action: row.action as DiscrepancyAction | null,
+    note: said(row.note),
+    proposedBy: said(row.proposed_by),
+    proposedAt: toIsoTime(row.proposed_at),
+    approvedBy: said(row.approved_by),
+    approvedAt: toIsoTime(row.approved_at),
+    answer: said(row.answer),
+    mendKey: said(row.mend_key),
+    endedAt: toIsoTime(row.ended_at),
+    foundAt: toIsoTime(row.created_at)!,
+  };
+}
+
+/** Proposes what is to be done about an open discrepancy, in the place of what was proposed before and not approved. */
+export async function proposeAction(
+  tx: Queryable,
+  { id, action, note, by }: {
+    id: number;
+    action: DiscrepancyAction;
+    note: string | null;
+    by: string;
+  },
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update discrepancies
+    set action = ?, note = ?, proposed_by = ?, proposed_at = current_timestamp(6), answer = null
+    where id = ? and state = 'OPEN' and approved_at is null`,
+    [action, note, by, id],
+  );
+  return affectedRows === 1;
+}
+
+/** Approves what was proposed: it may be carried out from then on. */
+export async function approveAction(
+  tx: Queryable,
+  { id, action, by, mendKey }: {
+    id: number;
+    action: DiscrepancyAction;
+    by: string;
+    mendKey: string | null;
+  },
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update discrepancies
+    set approved_by = ?, approved_at = current_timestamp(6), mend_key = ?
+    where id = ? and state = 'OPEN' and approved_at is null and action = ?`,
+    [by, mendKey, id, action],
+  );
+  return affectedRows === 1;
+}
+
+/** Withdraws an action that came to nothing, with why: another one can be proposed. */
+export async function withdrawAction(tx: Queryable, id: number, answer: string): Promise<void> {
+  await tx.run(
+    `
+    update discrepancies
+    set answer = ?, approved_by = null, approved_at = null, mend_key = null
+    where id = ? and state = 'OPEN'`,
+    [answer, id],
+  );
+}
+
+/** Notes how far an action is. */
+export async function noteAnswer(tx: Queryable, id: number, answer: string): Promise<void> {
+  await tx.run(
+    "update discrepancies set answer = ? where id = ? and state = 'OPEN' and coalesce(answer, '') <> ?",
+    [answer, id, answer],
+  );
+}
+
+/**
+ * Ends an open discrepancy.
+ *
+ * @returns false where it was ended before
+ */
+export async function endDiscrepancy(
+  tx: Queryable,
+  id: number,
+  state: "EXPLAINED" | "MENDED",
+  answer: string | null,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update discrepancies
+    set state = ?, ended_at = current_timestamp(6), answer = coalesce(?, answer)
+    where id = ? and state = 'OPEN'`,
+    [state, answer, id],
+  );
+  return affectedRows === 1;
+}
+
+/** Notes what is known by now of a discrepancy that was about nothing of ours. */
+export async function noteOurs(
+  tx: Queryable,
+  id: number,
+  { kind, orderId, paymentId, refundId, ourCents, ourCurrency }: {
+    kind: DiscrepancyKind;
+    orderId: number;
+    paymentId: number | null;
+    refundId: number | null;
+    ourCents: number;
+    ourCurrency: string;
+  },
+): Promise<void> {
+  await tx.run(
+    `
+    update discrepancies
+    set kind = ?, order_id = nullif(?, 0), payment_id = ?, refund_id = ?, our_cents = ?, our_currency = ?, part = null
+    where id = ? and state = 'OPEN'`,
+    [kind, orderId, paymentId, refundId, ourCents, ourCurrency, id],
+  );
+}
+
+/** Discrepancies by the keys of the refunds that mend them. */
+export async function readMended(
+  db: Queryable,
+  keys: readonly string[],
+): Promise<Map<string, { id: number; orderId: number | null; cents: number; currency: string }>> {
+  if (keys.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select id, mend_key, order_id, their_cents, our_cents, kind, their_currency
+    from discrepancies where mend_key in (?)`,
+    [[...keys]],
+  );
+  return new Map(rows.map((row) => [String(row.mend_key), {
+    id: toInteger(row.id),
+    orderId: row.order_id === null ? null : toInteger(row.order_id),
+    cents: toInteger(row.their_cents) -
+      (row.kind === "amount_differs" ? toInteger(row.our_cents) : 0),
+    currency: String(row.their_currency),
+  }]));
+}
+
+/** How much is open, by currency; what the provider says counts, and else what we have. */
+export async function sumOpenDiscrepancies(
+  db: Queryable,
+  options: { olderThanHours: number },
+): Promise<{ currency: string; amountCents: number; count: number }[]> {
+  const rows = await db.query(
+    `
+    select coalesce(their_currency, our_currency) as currency, sum(coalesce(their_cents, our_cents)) as cents,
+      count(*) as n
+    from discrepancies
+    where unended = 1 and created_at <= current_timestamp(6) - interval ? hour
+    group by 1 order by 1`,
+    [options.olderThanHours],
+  );
+  return rows.map((row) => ({
+    currency: String(row.currency),
+    amountCents: toInteger(row.cents),
+    count: toInteger(row.n),
+  }));
+}

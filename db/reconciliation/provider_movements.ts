@@ -1,0 +1,281 @@
+/**
+ * Money that moved at providers, as their reports say it.
+ *
+ * @module
+ */
+
+import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
+import type { KnownMovement } from "../../domain/reconciliation/decide_line.ts";
+import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
+import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
+import { insertOnce } from "../connection/insert_once.ts";
+
+/** A movement as it is written down. */
+export interface MovementRow {
+  kind: MovementKind;
+  /** What of ours it is of; 0 for nothing. */
+  subjectId: number;
+  /** Digest of the provider's name for it, in hexadecimal, where it is of nothing of ours; else null. */
+  part: string | null;
+  /** Digest of the line's own id, in hexadecimal; null where it has none. */
+  entry: string | null;
+  /** UTC. */
+  at: string;
+  currency: string;
+  grossCents: number;
+  feeCents: number;
+  netCents: number;
+}
+
+/** `part` of what is of something of ours. */
+export const noPart = "0".repeat(32);
+
+/** A charge of a report that is likely to say just what we have. */
+export interface ChargeLine {
+  /** The provider's name of the charge. */
+  ref: string;
+  /** Digest, in hexadecimal. */
+  entry: string;
+  amountCents: number;
+  currency: string;
+  at: string;
+  settledCurrency: string;
+  grossCents: number;
+  feeCents: number;
+}
+
+const chargeTable = `json_table(?, '$[*]' columns (
+      place int path '$[0]',
+      ref varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[1]',
+      entry char(32) character set ascii path '$[2]',
+      amount_cents bigint path '$[3]',
+      currency char(3) character set ascii collate ascii_bin path '$[4]',
+      happened_at datetime(6) path '$[5]',
+      settled_currency char(3) character set ascii collate ascii_bin path '$[6]',
+      gross_cents bigint path '$[7]',
+      fee_cents bigint path '$[8]')) line`;
+
+function chargeRows(lines: readonly ChargeLine[]): string {
+  return JSON.stringify(lines.map((line, place) => [
+    place,
+    line.ref,
+    line.entry,
+    line.amountCents,
+    line.currency,
+    line.at,
+    line.settledCurrency,
+    line.grossCents,
+    line.feeCents,
+  ]));
+}
+
+/**
+ * Writes down those charges that are of payments of just this money, of which no report has told yet: all of a batch by
+ * one statement, and most batches need no other one.
+ *
+ * @param lines each of another charge, whose net is what its gross and fee come to
+ * @param rules.lateSeconds that the provider's time and ours may be apart
+ * @returns how many were written down
+ */
+export async function insertAgreeingCharges(
+  db: Queryable,
+  provider: string,
+  lines: readonly ChargeLine[],
+  rules: { lateSeconds: number },
+): Promise<number> {
+  if (lines.length === 0) return 0;
+  const sql = `
+    insert into provider_movements
+      (kind, subject_id, part, provider, entry, happened_at, currency, gross_cents, fee_cents, net_cents)
+    select 'charge', payments.id, unhex('${noPart}'), ?, unhex(line.entry), line.happened_at,
+      line.settled_currency, line.gross_cents, line.fee_cents, line.gross_cents - line.fee_cents
+    from ${chargeTable}
+    straight_join payments force index (payments_provider_ref)
+      on payments.provider = ? and payments.provider_ref = line.ref
+    straight_join orders on orders.id = payments.order_id
+    where payments.status <> 'DECLINED' and payments.amount_cents = line.amount_cents
+      and coalesce(payments.currency, orders.currency) = line.currency
+      and abs(timestampdiff(second, payments.paid_at, line.happened_at)) <= ?`;
+  const places = await hasArchived(db) ? [sql, archivedForm(sql)] : [sql];
+  let count = 0;
+  for (const one of places) {
+    const { inserted } = await insertOnce(db, {
+      sql: one,
+      isNew: `not exists (
+        select 1 from provider_movements
+        where provider_movements.kind = 'charge' and provider_movements.subject_id = payments.id
+          and provider_movements.part = unhex('${noPart}'))`.replaceAll(
+        "payments.id",
+        one === sql ? "payments.id" : "archived_payments.id",
+      ),
+      values: [provider, chargeRows(lines), provider, rules.lateSeconds],
+    });
+    count += inserted;
+  }
+  return count;
+}
+
+/** Places of those charges of which no movement is on record that says the same. */
+export async function readUntoldCharges(
+  db: Queryable,
+  provider: string,
+  lines: readonly ChargeLine[],
+): Promise<number[]> {
+  if (lines.length === 0) return [];
+  const told = (table: string) => `
+    not exists (
+      select 1
+      from ${table} payments force index (payments_provider_ref)
+      straight_join provider_movements movement
+        on movement.kind = 'charge' and movement.subject_id = payments.id
+          and movement.part = unhex('${noPart}')
+      where payments.provider = ? and payments.provider_ref = line.ref
+        and movement.entry = unhex(line.entry) and movement.gross_cents = line.gross_cents
+        and movement.fee_cents = line.fee_cents)`;
+  const tables = await hasArchived(db) ? ["payments", "archived_payments"] : ["payments"];
+  const rows = await db.query(
+    `select line.place from ${chargeTable} where ${
+      tables.map(told).join(" and ")
+    } order by line.place`,
+    [chargeRows(lines), ...tables.map(() => provider)],
+  );
+  return rows.map(({ place }) => toInteger(place));
+}
+
+/** Writes movements down, those that are there already excepted; no statement for none. */
+export async function insertMovements(
+  tx: Queryable,
+  provider: string,
+  rows: readonly MovementRow[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  await tx.run(
+    `
+    insert into provider_movements
+      (kind, subject_id, part, provider, entry, happened_at, currency, gross_cents, fee_cents, net_cents)
+    select line.kind, line.subject_id, unhex(line.part), ?, unhex(line.entry), line.happened_at, line.currency,
+      line.gross_cents, line.fee_cents, line.net_cents
+    from json_table(?, '$[*]' columns (
+      kind varchar(12) character set ascii path '$[0]',
+      subject_id bigint unsigned path '$[1]',
+      part char(32) character set ascii path '$[2]',
+      entry char(32) character set ascii path '$[3]',
+      happened_at datetime(6) path '$[4]',
+      currency char(3) character set ascii path '$[5]',
+      gross_cents bigint path '$[6]',
+      fee_cents bigint path '$[7]',
+      net_cents bigint path '$[8]')) line
+    on duplicate key update subject_id = provider_movements.subject_id`,
+    [provider, JSON.stringify(rows.map(valuesOf).sort(byKey))],
+  );
+}
+
+function valuesOf(row: MovementRow): Value[] {
+  const { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents } = row;
+  return [
+    kind,
+    subjectId,
+    part ?? noPart,
+    entry,
+    at,
+    currency,
+    grossCents,
+    feeCents,
+    netCents,
+  ];
+}
+
+function byKey(a: readonly Value[], b: readonly Value[]): number {
+  const [left, right] = [a, b].map(([kind, id, part]) =>
+    `${kind} ${String(id).padStart(20)} ${part}`
+  );
+  return left! < right! ? -1 : 1;
+}
+
+/** What a report has told of things of ours, by id. */
+export async function readMovementsOf(
+  db: Queryable,
+  kind: MovementKind,
+  subjectIds: readonly number[],
+): Promise<Map<number, KnownMovement & { at: string }>> {
+  if (subjectIds.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select subject_id, hex(entry) as entry, gross_cents, fee_cents, happened_at
+    from provider_movements
+    where kind = ? and subject_id in (?) and part = unhex('${noPart}')`,
+    [kind, [...subjectIds]],
+  );
+  return new Map(rows.map((row) => [toInteger(row.subject_id), {
+    ...toKnown(row),
+    at: String(row.happened_at),
+  }]));
+}
+
+/** What was told of that is of nothing of ours, by digest. */
+export async function readUnattributed(
+  db: Queryable,
+  kind: MovementKind,
+  parts: readonly string[],
+): Promise<Map<string, KnownMovement>> {
+  if (parts.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select lower(hex(movement.part)) as part, hex(movement.entry) as entry, movement.gross_cents, movement.fee_cents
+    from json_table(?, '$[*]' columns (part char(32) character set ascii path '$')) line
+    straight_join provider_movements movement
+      on movement.kind = ? and movement.subject_id = 0 and movement.part = unhex(line.part)`,
+    [JSON.stringify(parts), kind],
+  );
+  return new Map(rows.map((row) => [String(row.part), toKnown(row)]));
+}
+
+function toKnown(row: Row): KnownMovement {
+  return {
+    entry: row.entry === null ? null : String(row.entry).toLowerCase(),
+    grossCents: toInteger(row.gross_cents),
+    feeCents: toInteger(row.fee_cents),
+  };
+}
+
+/** Takes what a report says of a movement that the provider's list had told of: its own id, its fee and its day. */
+export async function adoptMovement(
+  tx: Queryable,
+  { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents }: MovementRow,
+): Promise<void> {
+  await tx.run(
+    `
+    update provider_movements
+    set entry = unhex(?), happened_at = ?, currency = ?, gross_cents = ?, fee_cents = ?, net_cents = ?
+    where kind = ? and subject_id = ? and part = unhex(?) and entry is null`,
+    [entry, at, currency, grossCents, feeCents, netCents, kind, subjectId, part ?? noPart],
+  );
+}
+
+/**
+ * Gives a movement that was of nothing to what it is of; one that this has already goes.
+ *
+ * @param part digest of its name
+ */
+export async function attributeMovement(
+  tx: Queryable,
+  from: { kind: MovementKind; part: string },
+  to: { kind: MovementKind; subjectId: number },
+): Promise<void> {
+  const { affectedRows } = await tx.run(
+    `
+    update provider_movements
+    set kind = ?, subject_id = ?, part = unhex('${noPart}')
+    where kind = ? and subject_id = 0 and part = unhex(?)
+      and not exists (
+        select 1 from (
+          select 1 from provider_movements
+          where kind = ? and subject_id = ? and part = unhex('${noPart}')) taken)`,
+    [to.kind, to.subjectId, from.kind, from.part, to.kind, to.subjectId],
+  );
+  if (affectedRows > 0) return;
+  await tx.run(
+    "delete from provider_movements where kind = ? and subject_id = 0 and part = unhex(?)",
+    [from.kind, from.part],
+  );
+}

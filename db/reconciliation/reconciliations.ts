@@ -1,0 +1,166 @@
+/**
+ * Statements on `reconciliations` and the days that they cover.
+ *
+ * @module
+ */
+
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { isDuplicateKey } from "../connection/faults.ts";
+
+/** Where what the provider says comes from: a report, or the list that it gives when it is asked. */
+export type ReconciliationSource = "report" | "api";
+
+/** How far a reconciliation is. */
+export type ReconciliationState = "RUNNING" | "DONE" | "FAILED";
+
+/** What is to be held against the books. Times are UTC. */
+export interface ReconciliationToBegin {
+  provider: string;
+  source: ReconciliationSource;
+  /** Of the file; only shown. */
+  name: string;
+  /** SHA-256 of what it says, in hexadecimal. */
+  digest: string;
+  /** The first moment that it covers, and the first that it does not. */
+  from: string;
+  to: string;
+  actor: string;
+}
+
+/** A reconciliation as it is shown. Times are ISO 8601 in UTC. */
+export interface ReconciliationRow {
+  id: number;
+  provider: string;
+  source: ReconciliationSource;
+  name: string;
+  from: string;
+  to: string;
+  state: ReconciliationState;
+  lines: number;
+  agreed: number;
+  /** Discrepancies that it was the first to find. */
+  found: number;
+  /** Of these, those that are open. */
+  open: number;
+  actor: string;
+  error: string | null;
+  startedAt: string;
+  finishedAt: string | null;
+}
+
+/**
+ * Begins a reconciliation, or takes the one up that the same file over the same days had begun.
+ *
+ * @returns its id
+ */
+export async function beginReconciliation(
+  db: Queryable,
+  { provider, source, name, digest, from, to, actor }: ReconciliationToBegin,
+): Promise<number> {
+  const known = async () => {
+    const [row] = await db.query(
+      `
+      select id from reconciliations
+      where provider = ? and digest = unhex(?) and period_from = ? and period_to = ?`,
+      [provider, digest, from, to],
+    );
+    return row === undefined ? undefined : toInteger(row.id);
+  };
+  const before = await known();
+  if (before !== undefined) return before;
+  try {
+    const { insertId } = await db.run(
+      `
+      insert into reconciliations (provider, source, name, digest, period_from, period_to, state, actor)
+      values (?, ?, ?, unhex(?), ?, ?, 'RUNNING', ?)`,
+      [provider, source, name, digest, from, to, actor],
+    );
+    return insertId;
+  } catch (error) {
+    const taken = isDuplicateKey(error) ? await known() : undefined;
+    if (taken === undefined) throw error;
+    return taken;
+  }
+}
+
+/** Notes how many lines were read; of one that was finished before nothing changes. */
+export async function noteReconciled(db: Queryable, id: number, lines: number): Promise<void> {
+  await db.run(
+    "update reconciliations set state = 'RUNNING', error = null, lines_read = ? where id = ? and state <> 'DONE'",
+    [lines, id],
+  );
+}
+
+/** Finishes a reconciliation with its counts; one that was finished before stays as it is. */
+export async function finishReconciliation(
+  tx: Queryable,
+  id: number,
+  lines: number,
+): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations
+    set state = 'DONE', error = null, lines_read = ?, finished_at = current_timestamp(6),
+      found = (select count(*) from discrepancies where discrepancies.reconciliation_id = reconciliations.id),
+      lines_agreed = lines_read - (
+        select count(*) from discrepancies
+        where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them')
+    where id = ? and state <> 'DONE'`,
+    [lines, id],
+  );
+}
+
+/** Notes why a reconciliation was given up; it may be begun again. */
+export async function failReconciliation(db: Queryable, id: number, error: string): Promise<void> {
+  await db.run(
+    "update reconciliations set state = 'FAILED', error = ? where id = ? and state = 'RUNNING'",
+    [error, id],
+  );
+}
+
+const columns = `
+  id, provider, source, name, period_from, period_to, state, lines_read, lines_agreed, found, actor, error,
+  created_at, finished_at,
+  (select count(*) from discrepancies
+   where discrepancies.reconciliation_id = reconciliations.id and discrepancies.ended_at is null) as open`;
+
+/** One of them; undefined where there is none. */
+export async function readReconciliation(
+  db: Queryable,
+  id: number,
+): Promise<ReconciliationRow | undefined> {
+  const [row] = await db.query(`select ${columns} from reconciliations where id = ?`, [id]);
+  return row === undefined ? undefined : toReconciliation(row);
+}
+
+/** The latest, the newest first. */
+export async function listReconciliations(
+  db: Queryable,
+  { beforeId, limit }: { beforeId: number | null; limit: number },
+): Promise<ReconciliationRow[]> {
+  const rows = await db.query(
+    `select ${columns} from reconciliations where id < ? order by id desc limit ?`,
+    [beforeId ?? Number.MAX_SAFE_INTEGER, limit],
+  );
+  return rows.map(toReconciliation);
+}
+
+function toReconciliation(row: Row): ReconciliationRow {
+  return {
+    id: toInteger(row.id),
+    provider: String(row.provider),
+    source: row.source as ReconciliationSource,
+    name: String(row.name),
+    from: toIsoTime(row.period_from)!,
+    to: toIsoTime(row.period_to)!,
+    state: row.state as ReconciliationState,
+    lines: toInteger(row.lines_read),
+    agreed: toInteger(row.lines_agreed),
+    found: toInteger(row.found),
+    open: toInteger(row.open),
+    actor: String(row.actor),
+    error: row.error as string | null,
+    startedAt: toIsoTime(row.created_at)!,
+    finishedAt: toIsoTime(row.finished_at),
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Decides whether an action about a discrepancy may be proposed or approved.
+ *
+ * @module
+ */
+
+import {
+  actionsFor,
+  type DiscrepancyAction,
+  type DiscrepancyFacts,
+  type DiscrepancyState,
+} from "./discrepancy.ts";
+
+/** A discrepancy as its locked row says. */
+export interface DecidedFacts extends DiscrepancyFacts {
+  state: DiscrepancyState;
+  /** What was proposed; null where nothing was. */
+  action: DiscrepancyAction | null;
+  proposedBy: string | null;
+  /** Who approved it; null before. */
+  approvedBy: string | null;
+}
+
+/** What becomes of a wish. */
+export type ActionDecision =
+  | { kind: "propose" }
+  | { kind: "approve" }
+  /** It was wished for before. */
+  | { kind: "already_done" }
+  | { kind: "refused"; because: string };
+
+/** Decides whether an action may be proposed. */
+export function decideProposal(
+  facts: DecidedFacts,
+  { action, note }: { action: DiscrepancyAction; note: string | null },
+): ActionDecision {
+  if (facts.state !== "open") return { kind: "refused", because: `it is ${facts.state} already` };
+  if (facts.approvedBy !== null) {
+    return facts.action === action
+      ? { kind: "already_done" }
+      : { kind: "refused", because: `"${facts.action}" was approved and is being carried out` };
+  }
+  const offered = actionsFor(facts);
+  if (!offered.includes(action)) {
+    return { kind: "refused", because: `it can be mended by ${offered.join(" or ")}` };
+  }
+  if (action === "explain" && note === null) {
+    return { kind: "refused", because: "an explanation needs a note" };
+  }
+  return { kind: "propose" };
+}
+
+/**
+ * Decides whether what was proposed may be carried out.
+ *
+ * @param by who approves it
+ * @param approvals how many people it takes: with two, nobody approves what they proposed themselves
+ */
+export function decideApproval(
+  facts: DecidedFacts,
+  by: string,
+  approvals: number,
+): ActionDecision {
+  if (facts.state !== "open") return { kind: "refused", because: `it is ${facts.state} already` };
+  if (facts.action === null) return { kind: "refused", because: "nothing was proposed" };
+  if (facts.approvedBy !== null) return { kind: "already_done" };
+  if (approvals > 1 && facts.proposedBy === by) {
+    return { kind: "refused", because: "it takes two people, and this one proposed it" };
+  }
+  return { kind: "approve" };
+}

@@ -1,0 +1,139 @@
+/**
+ * Decides what a line of a provider's books is to ours.
+ *
+ * @module
+ */
+
+import type { DiscrepancyKind } from "./discrepancy.ts";
+import type { ProviderLine } from "./provider_line.ts";
+
+/** A movement that is on record already. */
+export interface KnownMovement {
+  /** Digest of the report's id of its line; null where the provider's list said it. */
+  entry: string | null;
+  grossCents: number;
+  feeCents: number;
+}
+
+/** Money of ours that a line may be of. */
+export interface OurMoney {
+  /** Of the payment or refund. */
+  id: number;
+  orderId: number;
+  amountCents: number;
+  currency: string;
+  /** When it was taken or given back, UTC; null where it was not. */
+  at: string | null;
+  /** Whether it was taken, or is given back; a charge that was declined was not. */
+  moved: boolean;
+  /** What a report said of it before; null for nothing. */
+  movement: KnownMovement | null;
+}
+
+/** What is known here of a line. */
+export interface LineFacts {
+  /** Of a charge its payment, of a refund the refund or reversal that has its key, or its amount; null where none is. */
+  ours: OurMoney | null;
+  /** The order behind it, by its payment, its key or its reference; null where none is known. */
+  orderId: number | null;
+  /** False where its key says that another installation asked for it. */
+  isOurs: boolean;
+  /** The order has other money on record that paid for it. */
+  isPaidOtherwise: boolean;
+  /** What was kept of it before, when nothing was known that it is of; null for nothing. */
+  unattributed: KnownMovement | null;
+}
+
+/** What becomes of a line. */
+export type LineDecision =
+  /** It says what we have: keep it as the movement of ours. */
+  | { kind: "agrees" }
+  /** It was told before. */
+  | { kind: "known" }
+  /** The provider's list told of it before, and now a report does: take its fee. */
+  | { kind: "adopt" }
+  /** It is of ours, and says something else. */
+  | { kind: "differs"; because: DiscrepancyKind }
+  /** It is of nothing that we have. */
+  | { kind: "unattributed"; because: DiscrepancyKind }
+  /** It is of no order: fees, payouts. */
+  | { kind: "no_order" };
+
+/** Seconds that the two days may be apart. */
+export interface LineRules {
+  lateSeconds: number;
+}
+
+/**
+ * Decides about one line.
+ *
+ * @param entry digest of the line's own id; null where it has none
+ */
+export function decideLine(
+  line: ProviderLine,
+  entry: string | null,
+  facts: LineFacts,
+  rules: LineRules,
+): LineDecision {
+  if (line.kind === "other") {
+    return facts.unattributed === null ? { kind: "no_order" } : { kind: "known" };
+  }
+  const { ours, unattributed } = facts;
+  if (ours === null || !ours.moved) {
+    if (unattributed !== null) return repeated(line, entry, unattributed);
+    return { kind: "unattributed", because: unattributedBecause(line, facts) };
+  }
+  if (ours.movement !== null) return repeated(line, entry, ours.movement);
+  const because = difference(line, ours, rules);
+  return because === undefined ? { kind: "agrees" } : { kind: "differs", because };
+}
+
+function unattributedBecause({ kind }: ProviderLine, facts: LineFacts): DiscrepancyKind {
+  if (!facts.isOurs) return "other_installation";
+  switch (kind) {
+    case "refund":
+      return "refund_without_refund";
+    case "chargeback":
+      return "chargeback_without_record";
+    case "correction":
+      return "corrected";
+    default:
+      return facts.isPaidOtherwise ? "twice" : "missing_with_us";
+  }
+}
+
+/** What a line is that tells of a movement which is on record. */
+function repeated(line: ProviderLine, entry: string | null, before: KnownMovement): LineDecision {
+  if (entry === null) return { kind: "known" };
+  if (before.entry === null) return { kind: "adopt" };
+  if (before.entry !== entry) return { kind: "unattributed", because: "twice" };
+  if (before.grossCents !== line.grossCents) return { kind: "differs", because: "amount_differs" };
+  if (before.feeCents !== line.feeCents) return { kind: "differs", because: "fee_differs" };
+  return { kind: "known" };
+}
+
+function difference(
+  line: ProviderLine,
+  ours: OurMoney,
+  { lateSeconds }: LineRules,
+): DiscrepancyKind | undefined {
+  if (line.currency !== ours.currency) return "currency_differs";
+  if (line.amountCents !== ours.amountCents) return "amount_differs";
+  if (!addsUp(line)) return "fee_differs";
+  if (ours.at !== null && secondsBetween(line.at, ours.at) > lateSeconds) return "late";
+  return undefined;
+}
+
+/** Whether what came out is the gross less the fee. */
+export function addsUp({ grossCents, feeCents, netCents }: ProviderLine): boolean {
+  return netCents === null || netCents === grossCents - feeCents;
+}
+
+/** Seconds between two UTC times, `YYYY-MM-DD HH:MM:SS` and more. */
+export function secondsBetween(a: string, b: string): number {
+  return Math.abs(msOf(a) - msOf(b)) / 1_000;
+}
+
+function msOf(time: string): number {
+  return Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`);
+}

@@ -1,0 +1,123 @@
+/**
+ * What a provider's books and ours do not agree about, and what can be done about it.
+ *
+ * @module
+ */
+
+import type { LineKind } from "./provider_line.ts";
+
+/** What a discrepancy is. */
+export const discrepancyKinds = {
+  missing_with_us: "The provider took money that is on record for no order",
+  missing_with_them: "Money that is on record here is in none of the provider's reports",
+  amount_differs: "The provider says another amount",
+  currency_differs: "The provider says another currency",
+  fee_differs: "Gross, fee and net do not add up, or are others than before",
+  twice: "The provider took an order's money once more",
+  refund_without_refund: "The provider gave money back of which no refund is on record",
+  chargeback_without_record: "A customer's bank took money back, and no chargeback is on record",
+  corrected: "The provider says that a charge or a refund came to nothing after all",
+  other_installation: "It is of an order of another installation on the same account",
+  late: "The provider's day and ours are too far apart",
+} as const;
+
+/** One of {@linkcode discrepancyKinds}. */
+export type DiscrepancyKind = keyof typeof discrepancyKinds;
+
+/** All kinds, for schemas and filters. */
+export const discrepancyKindNames = Object.keys(discrepancyKinds) as [
+  DiscrepancyKind,
+  ...DiscrepancyKind[],
+];
+
+/** How far a discrepancy is. */
+export const discrepancyStates = ["open", "explained", "mended"] as const;
+
+/** One of {@linkcode discrepancyStates}. */
+export type DiscrepancyState = typeof discrepancyStates[number];
+
+/** What can be done about one. */
+export const discrepancyActions = {
+  record: "Record what the provider did",
+  give_back: "Give the money back",
+  ask: "Ask the provider again",
+  explain: "Explain it",
+} as const;
+
+/** One of {@linkcode discrepancyActions}. */
+export type DiscrepancyAction = keyof typeof discrepancyActions;
+
+/** All actions, for schemas. */
+export const discrepancyActionNames = Object.keys(discrepancyActions) as [
+  DiscrepancyAction,
+  ...DiscrepancyAction[],
+];
+
+/** What moved: as in reports, and what our books have besides. */
+export type MovementKind = LineKind | "reversal" | "mend";
+
+/** Of a discrepancy what tells which actions mend it. */
+export interface DiscrepancyFacts {
+  kind: DiscrepancyKind;
+  /** What moved. */
+  movement: MovementKind;
+  /** The order behind it; null where none is known. */
+  orderId: number | null;
+  /** The payment, where one is on record. */
+  paymentId: number | null;
+  refundId: number | null;
+  /** The provider's name of the charge; null where it says none. */
+  chargeRef: string | null;
+  /** What the provider says, and what we have; null where one says nothing. */
+  theirCents: number | null;
+  ourCents: number | null;
+}
+
+/**
+ * The actions that are offered for a discrepancy, the one that mends it first. Any of them may be explained.
+ */
+export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
+  const { kind, movement, orderId, chargeRef } = facts;
+  const charged = movement === "charge" && chargeRef !== null;
+  switch (kind) {
+    case "missing_with_us":
+      if (!charged) return ["explain"];
+      return orderId === null ? ["give_back", "explain"] : ["record", "explain"];
+    case "twice":
+      if (!charged) return ["explain"];
+      // The very charge that is on record can't be given back as another one.
+      return facts.paymentId === null && facts.ourCents !== null
+        ? ["ask", "explain"]
+        : ["give_back", "explain"];
+    case "amount_differs":
+      return tookMore(facts) ? ["give_back", "ask", "explain"] : ["ask", "explain"];
+    case "missing_with_them":
+      return ["ask", "explain"];
+    case "refund_without_refund":
+      return orderId === null ? ["explain"] : ["record", "explain"];
+    case "chargeback_without_record":
+    case "corrected":
+    case "currency_differs":
+    case "fee_differs":
+    case "other_installation":
+    case "late":
+      return ["explain"];
+  }
+}
+
+/** Whether the provider took more of a charge than is on record. */
+function tookMore({ movement, theirCents, ourCents }: DiscrepancyFacts): boolean {
+  return movement === "charge" && theirCents !== null && ourCents !== null && theirCents > ourCents;
+}
+
+/**
+ * What goes back directly at the provider, of a charge that no order of ours knows of or of which it knows less; null for
+ * what an order has on record, which goes back by the order.
+ */
+export function directlyBack(
+  { kind, orderId, theirCents, ourCents }: DiscrepancyFacts,
+): number | null {
+  if (theirCents === null) return null;
+  if (kind === "amount_differs") return theirCents - (ourCents ?? 0);
+  return orderId === null ? theirCents : null;
+}

@@ -1,0 +1,70 @@
+/**
+ * What a provider's books say, line by line, whatever they are written in.
+ *
+ * @module
+ */
+
+/** What moved. */
+export type LineKind =
+  /** Money that a customer paid. */
+  | "charge"
+  /** Money that went back to a customer. */
+  | "refund"
+  /** Money that a customer's bank took back, or gave again. */
+  | "chargeback"
+  /** A charge or a refund that came to nothing after all. */
+  | "correction"
+  /** Fees, payouts and whatever is of no order. */
+  | "other";
+
+/** All kinds of lines. */
+export const lineKinds = [
+  "charge",
+  "refund",
+  "chargeback",
+  "correction",
+  "other",
+] as const satisfies readonly LineKind[];
+
+/** One movement of money, as the provider tells it. */
+export interface ProviderLine {
+  kind: LineKind;
+  /** Where it stands: line of a file, or place in a list, from 1. */
+  line: number;
+  /** The report's own id of the line; null where the provider's list said it, which has none. */
+  entry: string | null;
+  /** The provider's names of the charge that it is, or is of; any of them may be ours. */
+  chargeRefs: readonly string[];
+  /** The provider's name of the refund or chargeback; null for a charge. */
+  refundRef: string | null;
+  /** The key that it was asked for under; null where the provider does not repeat it. */
+  key: string | null;
+  /** The shop's id of the order; null where the provider does not repeat it. */
+  reference: string | null;
+  /** What the customer paid or got back, from 0, in minor units of `currency`. */
+  amountCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** How the balance changed by it, in minor units of `settledCurrency`: signed, before fees. */
+  grossCents: number;
+  /** What the provider kept of it; 0 where nothing is said. */
+  feeCents: number;
+  /** What the provider says came out of both; null where it says nothing. */
+  netCents: number | null;
+  /** ISO 4217, upper case. */
+  settledCurrency: string;
+  /** UTC, `YYYY-MM-DD HH:MM:SS.fff`. */
+  at: string;
+}
+
+/** What a movement is known by when it is told again: the provider's name for it, and the line's own id where it has none. */
+export function nameOf({ kind, chargeRefs, refundRef, entry }: ProviderLine): string {
+  if (kind === "charge") return `charge\n${chargeRefs[0] ?? entry ?? ""}`;
+  if (kind === "refund") return `refund\n${refundRef ?? entry ?? ""}`;
+  return `${kind}\n${entry ?? refundRef ?? chargeRefs[0] ?? ""}`;
+}
+
+/** The day of a time, in UTC. */
+export function dayOf(time: string): string {
+  return time.slice(0, 10);
+}

@@ -1,0 +1,151 @@
+/**
+ * Reads the lines of a provider's report.
+ *
+ * @module
+ */
+
+import { plainName } from "../import/profile/column_plan.ts";
+import { type MoneyForm, parseMoney } from "../import/profile/money_text.ts";
+import { type TimeReader, timeReader } from "../import/profile/time_text.ts";
+import { isCurrency } from "../money.ts";
+import type { LineKind, ProviderLine } from "./provider_line.ts";
+import {
+  neededColumns,
+  type ReportColumn,
+  reportColumns,
+  type ReportProfile,
+} from "./report_profile.ts";
+
+/** Longest names that are kept: of ours, of charges, and of orders. */
+const maxEntry = 128, maxReference = 64, maxKey = 64;
+
+/** Reads one line. */
+export type LineReader = (
+  fields: readonly string[],
+  line: number,
+) => ProviderLine | { problem: string };
+
+/**
+ * Makes a reader of a report's lines.
+ *
+ * @param header the names of the report's columns
+ * @returns what is wrong with the header, where it lacks what a report is nothing without
+ */
+export function lineReader(
+  profile: ReportProfile,
+  header: readonly string[],
+): LineReader | { problem: string } {
+  const places = placesOf(profile, header);
+  const lacks = neededColumns.filter((column) => places[column].length === 0)
+    .map((column) => profile.columns[column]?.join(" or ") ?? column);
+  if (places.entry.length + places.charge.length === 0) lacks.push("an id of the line or charge");
+  if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}` };
+  const reading: Reading = {
+    places,
+    kinds: kindsOf(profile),
+    money: { in: profile.money?.in ?? "units", decimal: profile.money?.decimal ?? "." },
+    time: timeReader({ zone: "UTC", ...profile.time }),
+  };
+  return (fields, line) => readLine(reading, fields, line);
+}
+
+/** What a reader goes by. */
+interface Reading {
+  places: Readonly<Record<ReportColumn, readonly number[]>>;
+  kinds: ReadonlyMap<string, LineKind>;
+  money: MoneyForm;
+  time: TimeReader;
+}
+
+function placesOf(
+  { columns }: ReportProfile,
+  header: readonly string[],
+): Record<ReportColumn, number[]> {
+  const names = header.map(plainName);
+  return Object.fromEntries(reportColumns.map((column) => [
+    column,
+    (columns[column] ?? []).map((name) => names.indexOf(plainName(name))).filter((at) => at >= 0),
+  ])) as Record<ReportColumn, number[]>;
+}
+
+function kindsOf({ categories }: ReportProfile): Map<string, LineKind> {
+  return new Map(
+    Object.entries(categories).flatMap(([kind, words]) =>
+      (words ?? []).map((word) => [plainName(word), kind as LineKind] as const)
+    ),
+  );
+}
+
+function readLine(
+  { places, kinds, money, time }: Reading,
+  fields: readonly string[],
+  line: number,
+): ProviderLine | { problem: string } {
+  const text = (column: ReportColumn): string => {
+    for (const place of places[column]) {
+      const said = fields[place]?.trim() ?? "";
+      if (said !== "") return said;
+    }
+    return "";
+  };
+  const settledCurrency = text("currency").toUpperCase();
+  if (!isCurrency(settledCurrency)) return { problem: "currency must be one of ISO 4217" };
+  const cents = (column: ReportColumn, currency: string) => {
+    const said = text(column);
+    return said === "" ? undefined : parseMoney(said, money, currency);
+  };
+  const currency = text("amount_currency").toUpperCase() || settledCurrency;
+  const at = time(text("at"));
+  const amounts = {
+    gross: cents("gross", settledCurrency),
+    fee: cents("fee", settledCurrency) ?? 0,
+    net: cents("net", settledCurrency) ?? null,
+    amount: cents("amount", currency),
+  };
+  for (const [name, value] of Object.entries({ at, ...amounts })) {
+    if (typeof value === "object" && value !== null) return { problem: `${name} ${value.problem}` };
+  }
+  const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
+  if (gross === undefined) return { problem: "gross must be an amount" };
+  const kind = kinds.get(plainName(text("category"))) ?? "other";
+  const names = namesOf(kind, text, places.charge.map((place) => fields[place]?.trim() ?? ""));
+  if ("problem" in names) return names;
+  return {
+    kind,
+    line,
+    ...names,
+    amountCents: Math.abs(amount ?? gross),
+    currency: amount === undefined ? settledCurrency : currency,
+    grossCents: gross,
+    feeCents: fee!,
+    netCents: net ?? null,
+    settledCurrency,
+    at: at as string,
+  };
+}
+
+/** What a line calls itself and what it is of. Texts that can be nobody's key or order are none. */
+function namesOf(
+  kind: LineKind,
+  text: (column: ReportColumn) => string,
+  charges: readonly string[],
+):
+  | Pick<ProviderLine, "entry" | "chargeRefs" | "refundRef" | "key" | "reference">
+  | { problem: string } {
+  const entry = text("entry");
+  const chargeRefs = charges.filter((ref) => ref !== "");
+  const refund = kind === "charge" || kind === "other" ? "" : text("refund");
+  for (const name of [entry, refund, ...chargeRefs]) {
+    if (name.length > maxEntry) return { problem: `an id has more than ${maxEntry} characters` };
+  }
+  if (entry + refund + chargeRefs.join("") === "") return { problem: "has no id" };
+  const key = text(kind === "charge" ? "charge_key" : "refund_key");
+  const reference = text("reference");
+  return {
+    entry: entry || null,
+    chargeRefs,
+    refundRef: refund || null,
+    key: /^[\w-]+$/.test(key) && key.length <= maxKey ? key : null,
+    reference: reference.length <= maxReference ? reference || null : null,
+  };
+}

@@ -1,0 +1,203 @@
+/**
+ * What is done about discrepancies: the one way for the API, the dashboard and the command line.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../db/connection/database.ts";
+import { readInstallation } from "../db/payments/installation.ts";
+import {
+  approveAction,
+  type DiscrepancyRow,
+  endDiscrepancy,
+  listDiscrepancies,
+  proposeAction,
+  readDiscrepancy,
+} from "../db/reconciliation/discrepancies.ts";
+import { WorkflowError } from "../domain/errors.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { mendKeyOf } from "../domain/payment/payment_key.ts";
+import {
+  type ActionDecision,
+  decideApproval,
+  decideProposal,
+} from "../domain/reconciliation/decide_action.ts";
+import {
+  actionsFor,
+  directlyBack,
+  type DiscrepancyAction,
+} from "../domain/reconciliation/discrepancy.ts";
+import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
+import { lookAgain } from "../streams/reconciliation/look_again.ts";
+import { audited } from "./audited.ts";
+import { carryOut, type MendingDeps } from "./carry_out_mending.ts";
+
+/** What somebody wants to be done. */
+export interface MendingWish {
+  id: number;
+  /** Left out for the first one that is offered. */
+  action?: DiscrepancyAction;
+  /** Why, or what explains it; at most 255 characters. */
+  note: string | null;
+}
+
+/** What became of it. */
+export interface MendingResult {
+  /** As it is now. */
+  discrepancy: DiscrepancyRow;
+  /** False where the same was wished for before. */
+  changed: boolean;
+}
+
+/** How it is done. */
+export interface MendingOptions {
+  /** Is called where something changed, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
+}
+
+/**
+ * Proposes how a discrepancy is mended. Where one pair of eyes is enough it is approved and carried out at once; with two
+ * it waits for somebody else.
+ *
+ * @throws {WorkflowError} `invalid`, `not_found` or `discrepancy_not_mendable`
+ */
+export async function proposeMending(
+  deps: MendingDeps,
+  wish: MendingWish,
+  operator: Operator,
+  options: MendingOptions = {},
+): Promise<MendingResult> {
+  const note = noteOf(wish.note);
+  const subject = { kind: "discrepancy", id: String(wish.id) } as const;
+  const proposed = await audited(
+    deps,
+    { operator, action: "discrepancy.propose", subject },
+    (noteDone) =>
+      deps.db.transaction(async (tx) => {
+        const row = await lockDiscrepancy(tx, wish.id);
+        const action = wish.action ?? actionsFor(row)[0]!;
+        const decision = decideProposal(row, { action, note });
+        refuse(row.id, decision);
+        const changed = decision.kind === "propose";
+        if (changed) {
+          await proposeAction(tx, { id: row.id, action, note, by: operator.actor });
+          await options.inTransaction?.(tx);
+          await noteDone(tx, action);
+        }
+        return { result: changed, changed };
+      }),
+  );
+  if (deps.config.reconciliationApprovals > 1) {
+    return { discrepancy: (await readDiscrepancy(deps.db, wish.id))!, changed: proposed };
+  }
+  return await approveMending(deps, wish.id, operator);
+}
+
+/**
+ * Approves what was proposed, and carries it out. What can't be done at once is tried again until it is, see
+ * {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
+ *
+ * @throws {WorkflowError} `not_found` or `discrepancy_not_mendable`
+ */
+export async function approveMending(
+  deps: MendingDeps,
+  id: number,
+  operator: Operator,
+  options: MendingOptions = {},
+): Promise<MendingResult> {
+  const subject = { kind: "discrepancy", id: String(id) } as const;
+  const changed = await audited(
+    deps,
+    { operator, action: "discrepancy.approve", subject },
+    (noteDone) =>
+      deps.db.transaction(async (tx) => {
+        const row = await lockDiscrepancy(tx, id);
+        const approvals = deps.config.reconciliationApprovals;
+        const decision = decideApproval(row, operator.actor, approvals);
+        refuse(id, decision);
+        const changed = decision.kind === "approve";
+        if (changed) {
+          const action = row.action!;
+          const mendKey = await keyFor(tx, row, action);
+          await approveAction(tx, { id, action, by: operator.actor, mendKey });
+          if (action === "explain") await endDiscrepancy(tx, id, "EXPLAINED", null);
+          await options.inTransaction?.(tx);
+          await noteDone(tx, action);
+        }
+        return { result: changed, changed };
+      }),
+  );
+  await goOn(deps, id, operator);
+  return { discrepancy: (await readDiscrepancy(deps.db, id))!, changed };
+}
+
+/** Most that are gone on with at once. */
+const together = 100;
+
+/**
+ * Goes on with everything that was approved and is not mended yet. Done again it changes nothing: each step has a guard
+ * or a key by which it counts once.
+ *
+ * @returns how many are still to be mended
+ */
+export async function goOnMending(deps: MendingDeps, operator: Operator): Promise<number> {
+  let left = 0;
+  for (let afterId = 0;;) {
+    const rows = await listDiscrepancies(deps.db, {
+      filter: { state: "open", approved: true },
+      afterId,
+      limit: together,
+    });
+    if (rows.length === 0) return left;
+    for (const { id } of rows) {
+      await goOn(deps, id, operator);
+      if ((await readDiscrepancy(deps.db, id))!.state === "open") left++;
+    }
+    afterId = rows.at(-1)!.id;
+  }
+}
+
+async function goOn(deps: MendingDeps, id: number, operator: Operator): Promise<void> {
+  const rules = { lateSeconds: (deps.config.reconciliationDays + 1) * 86_400 };
+  const look = () => lookAgain(deps.db, { rules, filter: { id } });
+  await look();
+  const row = (await readDiscrepancy(deps.db, id))!;
+  if (row.state !== "open" || row.approvedBy === null) return;
+  await carryOut(deps, row, operator);
+  await look();
+}
+
+/** The key of the refund that mends it, where one is made directly at the provider. */
+async function keyFor(
+  tx: Queryable,
+  row: DiscrepancyRow,
+  action: DiscrepancyAction,
+): Promise<string | null> {
+  const amountCents = directlyBack(row);
+  if (action !== "give_back" || amountCents === null || row.chargeRef === null) return null;
+  const { provider, chargeRef, entry } = row;
+  return mendKeyOf(await readInstallation(tx), { provider, chargeRef, entry, amountCents });
+}
+
+async function lockDiscrepancy(tx: Queryable, id: number): Promise<DiscrepancyRow> {
+  const row = await readDiscrepancy(tx, id, { lock: true });
+  if (row === undefined) throw new WorkflowError("not_found", `There is no discrepancy ${id}`);
+  return row;
+}
+
+/** @throws {WorkflowError} `discrepancy_not_mendable` */
+function refuse(id: number, decision: ActionDecision): void {
+  if (decision.kind !== "refused") return;
+  throw new WorkflowError(
+    "discrepancy_not_mendable",
+    `Cannot mend discrepancy ${id}: ${decision.because}`,
+  );
+}
+
+/** @throws {WorkflowError} `invalid` */
+function noteOf(given: string | null): string | null {
+  const note = trimmedReason(given);
+  const fault = note === null ? undefined : reasonFault(note);
+  if (fault !== undefined) throw new WorkflowError("invalid", `The note ${fault}`);
+  return note;
+}

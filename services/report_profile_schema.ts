@@ -1,0 +1,56 @@
+/**
+ * What a profile of a provider's report may say, and what is wrong with one that does not.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { WorkflowError } from "../domain/errors.ts";
+import { isZone } from "../domain/import/profile/zone_time.ts";
+import { reportColumns, type ReportProfile } from "../domain/reconciliation/report_profile.ts";
+
+const names = z.array(z.string().trim().min(1).max(255)).min(1).max(20);
+const words = z.array(z.string().trim().min(1).max(100)).max(200);
+
+const schema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/),
+  columns: z.partialRecord(z.enum(reportColumns), names),
+  categories: z.strictObject({
+    charge: words.optional(),
+    refund: words.optional(),
+    chargeback: words.optional(),
+    correction: words.optional(),
+  }),
+  money: z.strictObject({
+    in: z.enum(["units", "minor"]).optional(),
+    decimal: z.enum([".", ","]).optional(),
+  }).optional(),
+  time: z.strictObject({
+    order: z.enum(["ymd", "dmy", "mdy"]).optional(),
+    zone: z.string().refine(isZone, "is no time zone, such as Europe/Berlin").optional(),
+    numbers: z.enum(["spreadsheet", "unix"]).optional(),
+  }).optional(),
+});
+
+/**
+ * Reads a profile of a report.
+ *
+ * @throws {WorkflowError} `invalid` with everything that is wrong with it
+ */
+export function readReportProfile(text: string): ReportProfile {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw new WorkflowError("invalid", "The profile is no JSON");
+  }
+  const read = schema.safeParse(document);
+  if (read.success) return read.data as ReportProfile;
+  const faults = read.error.issues.map(({ path, message }) => ({
+    at: `#/${path.join("/")}`,
+    detail: message,
+  }));
+  const [first] = faults;
+  throw new WorkflowError("invalid", `The profile: ${first!.at} ${first!.detail}`, faults);
+}

@@ -1,0 +1,84 @@
+/**
+ * Finds money that is on record here and in none of a provider's reports.
+ *
+ * @module
+ */
+
+import type { Database } from "../../db/connection/database.ts";
+import {
+  type FoundDiscrepancy,
+  insertDiscrepancies,
+} from "../../db/reconciliation/discrepancies.ts";
+import {
+  missingCharges,
+  type MissingMoney,
+  missingRefunds,
+  missingReversals,
+  type Span,
+} from "../../db/reconciliation/missing_money.ts";
+import { type CoveredDay, readCoveredDays } from "../../db/reconciliation/reconciled_days.ts";
+import { textDigest } from "../../domain/order/content_hash.ts";
+import { dueSpans } from "../../domain/reconciliation/due_spans.ts";
+import { dayOf } from "../../domain/reconciliation/provider_line.ts";
+
+/**
+ * Writes down what is missing of the days that a report has made due: a day is once it and the days after it, in which
+ * the provider may still tell of its money, are covered. What is known already stays as it is.
+ *
+ * @param reported what the report covers
+ * @returns how many are new
+ */
+export async function findMissing(
+  { db, provider, reconciliationId, reported, graceDays }: {
+    db: Database;
+    provider: string;
+    reconciliationId: number;
+    reported: Span;
+    graceDays: number;
+  },
+): Promise<number> {
+  const covered: CoveredDay[] = await readCoveredDays(db, provider);
+  let count = 0;
+  for (const span of dueSpans(covered, reported, graceDays)) {
+    for (const missing of [missingCharges, missingRefunds, missingReversals]) {
+      for await (const rows of missing(db, provider, span)) {
+        const found = rows.map((money) => discrepancyOf(money, { provider, reconciliationId }));
+        count += await db.transaction((tx) => insertDiscrepancies(tx, found));
+      }
+    }
+  }
+  return count;
+}
+
+function discrepancyOf(
+  money: MissingMoney,
+  { provider, reconciliationId }: { provider: string; reconciliationId: number },
+): FoundDiscrepancy {
+  const { movement, orderId, paymentId, refundId } = money;
+  const about = `missing ${movement} ${paymentId} ${refundId ?? ""}`;
+  return {
+    reconciliationId,
+    provider,
+    kind: "missing_with_them",
+    identity: textDigest(`${provider}\n${about}`),
+    day: dayOf(money.at),
+    movement: movement === "refund" && refundId === null ? "reversal" : movement,
+    part: null,
+    orderId,
+    paymentId,
+    refundId,
+    reference: money.reference,
+    chargeRef: money.chargeRef,
+    refundRef: null,
+    movementKey: money.key,
+    entry: null,
+    theirCents: null,
+    theirCurrency: null,
+    theirFeeCents: null,
+    theirNetCents: null,
+    theirTime: null,
+    ourCents: money.amountCents,
+    ourCurrency: money.currency,
+    ourTime: money.at,
+  };
+}

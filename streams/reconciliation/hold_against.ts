@@ -1,0 +1,131 @@
+/**
+ * Holds what a provider says against our books, from its first line to what is missing.
+ *
+ * @module
+ */
+
+import type { Database } from "../../db/connection/database.ts";
+import { coverDays, type CoveredDay, sumDays } from "../../db/reconciliation/reconciled_days.ts";
+import {
+  beginReconciliation,
+  failReconciliation,
+  finishReconciliation,
+  noteReconciled,
+} from "../../db/reconciliation/reconciliations.ts";
+import { messageOf } from "../../domain/errors.ts";
+import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import { cutText } from "../../domain/text/cut_text.ts";
+import { findMissing } from "./find_missing.ts";
+import type { LineSource } from "./line_source.ts";
+import { loadLines } from "./load_lines.ts";
+import { lookAgain } from "./look_again.ts";
+
+/** Lines to a batch: some 300 KB of a statement, which every server takes. */
+const linesTogether = 2_000;
+
+/** Lines between two notes of how far it is. */
+const noteEvery = 20_000;
+
+/** Characters of why it failed that are kept. */
+const maxError = 255;
+
+/** How a provider's books are held against ours. */
+export interface HoldOptions {
+  provider: string;
+  /** Who does it. */
+  actor: string;
+  /** Days for which a provider may leave out money that moved. */
+  graceDays: number;
+  signal?: AbortSignal;
+  /** Is told how many lines were looked at. */
+  onProgress?: (lines: number) => void;
+}
+
+/**
+ * Begins a reconciliation, or takes up the one that the same lines over the same days had begun: see
+ * {@linkcode runReconciliation}.
+ *
+ * @returns its id
+ */
+export function begin(
+  db: Database,
+  source: LineSource,
+  { provider, actor }: Pick<HoldOptions, "provider" | "actor">,
+): Promise<number> {
+  const { source: kind, name, digest, from, to } = source;
+  return beginReconciliation(db, {
+    provider,
+    source: kind,
+    name: cutText(name, 255),
+    digest,
+    from,
+    to,
+    actor,
+  });
+}
+
+/**
+ * Holds every line against our books, then looks what of ours no line tells of, adds up the provider's days, and looks
+ * again at what was open before. Every batch is a transaction of its own and can be done again: run again after a kill at
+ * any moment, it ends as if it had run once; and run again when it is finished, it changes nothing but what our books have
+ * brought about meanwhile.
+ *
+ * @param id of {@linkcode begin}
+ * @throws what reading the lines throws, after noting it
+ */
+export async function runReconciliation(
+  db: Database,
+  id: number,
+  source: LineSource,
+  options: HoldOptions,
+): Promise<void> {
+  const { provider, graceDays, signal, onProgress } = options;
+  const lateSeconds = (graceDays + 1) * 86_400;
+  const loading = { db, provider, reconciliationId: id, rules: { lateSeconds } };
+  let lines = 0, noted = 0;
+  try {
+    await lookAgain(db, { provider, rules: loading.rules });
+    const load = async (batch: readonly ProviderLine[]) => {
+      await loadLines(loading, batch);
+      lines += batch.length;
+      onProgress?.(lines);
+      if (lines - noted >= noteEvery) await noteReconciled(db, id, noted = lines);
+    };
+    let batch: ProviderLine[] = [];
+    let first = source.from, last = source.to;
+    for await (const some of source.batches(signal)) {
+      for (const line of some) {
+        if (line.at < first) first = line.at;
+        if (line.at > last) last = line.at;
+        batch.push(line);
+      }
+      if (batch.length < linesTogether) continue;
+      await load(batch);
+      batch = [];
+    }
+    if (batch.length > 0) await load(batch);
+    await coverDays(db, provider, daysOf(source));
+    await sumDays(db, provider, {
+      from: `${first.slice(0, 10)} 00:00:00`,
+      until: `${dayLater(last.slice(0, 10), 1)} 00:00:00`,
+    });
+    const reported = { from: source.from, until: source.to };
+    await findMissing({ db, provider, reconciliationId: id, reported, graceDays });
+    await lookAgain(db, { provider, rules: loading.rules });
+    await db.transaction((tx) => finishReconciliation(tx, id, lines));
+  } catch (error) {
+    await failReconciliation(db, id, cutText(messageOf(error), maxError));
+    throw error;
+  }
+}
+
+/** The days of a period; the last one may be covered in part. */
+function daysOf({ from, to }: Pick<LineSource, "from" | "to">): CoveredDay[] {
+  const days: CoveredDay[] = [];
+  for (let day = from.slice(0, 10); `${day} 00:00:00.000` < to; day = dayLater(day, 1)) {
+    const begins = `${day} 00:00:00.000`, ends = `${dayLater(day, 1)} 00:00:00.000`;
+    days.push({ day, from: begins > from ? begins : from, until: ends < to ? ends : to });
+  }
+  return days;
+}

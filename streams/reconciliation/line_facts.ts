@@ -1,0 +1,320 @@
+/**
+ * Finds out what of ours a provider's lines are of.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import { readCharges } from "../../db/orders/orders.ts";
+import { readChargeKeys } from "../../db/payments/charge_keys.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
+import { readMended } from "../../db/reconciliation/discrepancies.ts";
+import {
+  type NamedPayment,
+  type NamedRefund,
+  readOrdersByReference,
+  readOrdersOfKeys,
+  readOrdersWithMoney,
+  readPaymentsNamed,
+  readRefundsOf,
+} from "../../db/reconciliation/line_facts.ts";
+import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
+import { textDigest } from "../../domain/order/content_hash.ts";
+import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
+import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
+import { nameOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+
+/** What is known of a line, and what of ours it is. */
+export interface FoundFacts extends LineFacts {
+  /** As what its movement is kept, where it is of something of ours. */
+  subject: MovementKind;
+  /** Digest of its name, in hexadecimal. */
+  part: string;
+  /** Digest of its own id; null where it has none. */
+  entry: string | null;
+}
+
+/** The digest of a line's own id. */
+export function entryOf(provider: string, entry: string): string {
+  return textDigest(`${provider}\n${entry}`);
+}
+
+/** Digest of what a line is called by its provider. */
+export function partOf(provider: string, line: ProviderLine): string {
+  return textDigest(`${provider}\n${nameOf(line)}`);
+}
+
+/** What was read for a batch. */
+interface Read {
+  provider: string;
+  installation: Installation;
+  payments: ReadonlyMap<string, NamedPayment>;
+  refunds: readonly NamedRefund[];
+  mended: Awaited<ReturnType<typeof readMended>>;
+  orderOfKey: ReadonlyMap<string, number>;
+  orderOfReference: ReadonlyMap<string, number>;
+  /** Keys that orders were charged under, by order. */
+  keysOf: ReadonlyMap<number, ReadonlySet<string>>;
+  withMoney: ReadonlySet<number>;
+  movements: Readonly<Record<"charge" | "refund" | "reversal" | "mend", Movements>>;
+  unattributed: ReadonlyMap<string, OurMoney["movement"]>;
+  /** Refunds that a line of this batch was found to be of. */
+  taken: Set<string>;
+}
+
+type Movements = Awaited<ReturnType<typeof readMovementsOf>>;
+
+/** What is known of each line of a batch, in the same order. */
+export async function findFacts(
+  db: Queryable,
+  provider: string,
+  lines: readonly ProviderLine[],
+): Promise<FoundFacts[]> {
+  const read = await readAll(db, provider, lines);
+  return lines.map((line) => {
+    const { subject, ours } = findOurs(read, line);
+    const part = partOf(provider, line);
+    const payment = paymentOf(read, line);
+    const orderId = ours?.orderId ?? payment?.orderId ?? orderOf(read, line);
+    return {
+      subject,
+      ours,
+      orderId,
+      isOurs: ours !== null || payment !== undefined || isOurs(read, line, orderId),
+      isPaidOtherwise: orderId !== null && read.withMoney.has(orderId),
+      unattributed: read.unattributed.get(`${line.kind} ${part}`) ?? null,
+      part,
+      entry: line.entry === null ? null : entryOf(provider, line.entry),
+    };
+  });
+}
+
+async function readAll(
+  db: Queryable,
+  provider: string,
+  lines: readonly ProviderLine[],
+): Promise<Read> {
+  const payments = await readPaymentsNamed(db, provider, [
+    ...new Set(lines.flatMap(({ chargeRefs }) => chargeRefs)),
+  ]);
+  const keys = textsOf(lines.map(({ key }) => key));
+  const orderOfReference = await readOrdersByReference(
+    db,
+    textsOf(lines.map(({ reference }) => reference)),
+  );
+  const orderOfKey = await readOrdersOfKeys(db, provider, keys);
+  const orderIds = [...new Set([...orderOfReference.values(), ...orderOfKey.values()])];
+  const refundLines = lines.filter(({ kind }) => kind === "refund");
+  const refunds = refundLines.length === 0 ? [] : await readRefundsOf(db, {
+    keys: textsOf(refundLines.map(({ key }) => key)),
+    orderIds: [
+      ...new Set(
+        refundLines.flatMap(({ chargeRefs }) =>
+          chargeRefs.flatMap((ref) => payments.get(ref)?.orderId ?? [])
+        ),
+      ),
+    ],
+  });
+  const mended = await readMended(db, refundLines.length === 0 ? [] : keys);
+  const paymentIds = [...payments.values()].map(({ id }) => id);
+  return {
+    provider,
+    installation: await readInstallation(db),
+    payments,
+    refunds,
+    mended,
+    orderOfKey,
+    orderOfReference,
+    keysOf: await readKeys(db, orderIds),
+    withMoney: await readOrdersWithMoney(db, orderIds),
+    movements: {
+      charge: await readMovementsOf(db, "charge", paymentIds),
+      refund: await readMovementsOf(db, "refund", refunds.map(({ id }) => id)),
+      reversal: await readMovementsOf(db, "reversal", paymentIds),
+      mend: await readMovementsOf(db, "mend", [...mended.values()].map(({ id }) => id)),
+    },
+    unattributed: await readKept(db, provider, lines),
+    taken: new Set(),
+  };
+}
+
+async function readKept(
+  db: Queryable,
+  provider: string,
+  lines: readonly ProviderLine[],
+): Promise<Read["unattributed"]> {
+  const kept = new Map<string, OurMoney["movement"]>();
+  for (const [kind, some] of Map.groupBy(lines, ({ kind }) => kind)) {
+    const parts = some.map((line) => partOf(provider, line));
+    for (const [part, movement] of await readUnattributed(db, kind, parts)) {
+      kept.set(`${kind} ${part}`, movement);
+    }
+  }
+  return kept;
+}
+
+function textsOf(texts: readonly (string | null)[]): string[] {
+  return [...new Set(texts.filter((text) => text !== null))];
+}
+
+/** Every key that orders are charged under, or were before they were edited. */
+async function readKeys(
+  db: Queryable,
+  orderIds: readonly number[],
+): Promise<Map<number, Set<string>>> {
+  const charges = [...(await readCharges(db, orderIds)).values()];
+  if (charges.length === 0) return new Map();
+  const keys = await readChargeKeys(db, charges);
+  return new Map(charges.map(({ id, superseded }) => [
+    id,
+    new Set(
+      [...keys.get(id) ?? [], ...superseded.map(({ chargeKey }) => chargeKey)]
+        .filter((key) => key !== undefined),
+    ),
+  ]));
+}
+
+function paymentOf({ payments }: Read, { chargeRefs }: ProviderLine): NamedPayment | undefined {
+  return chargeRefs.map((ref) => payments.get(ref)).find((payment) => payment !== undefined);
+}
+
+function orderOf({ orderOfKey, orderOfReference }: Read, line: ProviderLine): number | null {
+  const { key, reference } = line;
+  return (key === null ? undefined : orderOfKey.get(key)) ??
+    (reference === null ? undefined : orderOfReference.get(reference)) ?? null;
+}
+
+/**
+ * Whether this installation may have asked for it: by its key, which is made of the installation's own name, where the
+ * line has one. Without a key nobody can tell, and it counts as ours.
+ */
+function isOurs(read: Read, line: ProviderLine, orderId: number | null): boolean {
+  const { key, reference, amountCents, currency, kind } = line;
+  if (key === null || kind !== "charge") return true;
+  if (orderId !== null && read.keysOf.get(orderId)?.has(key)) return true;
+  if (read.orderOfKey.has(key) || reference === null) return read.orderOfKey.has(key);
+  // The order may be lost; it would be charged under this key again.
+  return key === chargeKeyOf(read.installation, {
+    id: 0,
+    externalOrderId: reference,
+    totalCents: amountCents,
+    currency,
+    reservedAt: null,
+  });
+}
+
+function findOurs(
+  read: Read,
+  line: ProviderLine,
+): { subject: MovementKind; ours: OurMoney | null } {
+  const payment = paymentOf(read, line);
+  if (line.kind === "charge") {
+    return { subject: "charge", ours: payment === undefined ? null : chargeOf(read, payment) };
+  }
+  if (line.kind !== "refund") return { subject: line.kind, ours: null };
+  const found = findRefund(read, line, payment) ?? { subject: "refund" as const, ours: null };
+  if (found.ours !== null) read.taken.add(`${found.subject} ${found.ours.id}`);
+  return found;
+}
+
+function chargeOf({ movements }: Read, payment: NamedPayment): OurMoney {
+  const { id, orderId, amountCents, currency, status, paidAt } = payment;
+  return {
+    id,
+    orderId,
+    amountCents,
+    currency,
+    at: paidAt,
+    moved: status !== "DECLINED",
+    movement: movements.charge.get(id) ?? null,
+  };
+}
+
+/** The refund that a line is of: by its key, and where the provider does not repeat that, by the order and its amount. */
+function findRefund(
+  read: Read,
+  line: ProviderLine,
+  payment: NamedPayment | undefined,
+): { subject: MovementKind; ours: OurMoney } | undefined {
+  const { key } = line;
+  const byKey = key === null ? undefined : read.refunds.find((refund) => refund.key === key);
+  if (byKey !== undefined) return { subject: "refund", ours: refundOf(read, byKey) };
+  const mend = key === null ? undefined : read.mended.get(key);
+  if (mend !== undefined) {
+    const { id, orderId, cents: amountCents, currency } = mend;
+    const movement = read.movements.mend.get(id) ?? null;
+    return {
+      subject: "mend",
+      ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
+    };
+  }
+  if (payment === undefined) return undefined;
+  const reversal = reversalOf(read, payment);
+  if (reversal !== undefined && (key === null || key === reversalKey(read, payment))) {
+    if (key !== null || fits(read, line, "reversal", reversal)) {
+      return { subject: "reversal", ours: reversal };
+    }
+  }
+  if (key !== null) return undefined;
+  const ours = read.refunds
+    .filter(({ orderId, status }) => orderId === payment.orderId && status === "PROCESSED")
+    .map((refund) => refundOf(read, refund))
+    .find((refund) => fits(read, line, "refund", refund));
+  return ours === undefined ? undefined : { subject: "refund", ours };
+}
+
+/** Whether a line without a key may be of a refund: nothing else was told of it, or just this. */
+function fits(
+  { taken, provider }: Read,
+  { amountCents, currency, entry, at }: ProviderLine,
+  subject: MovementKind,
+  ours: OurMoney,
+): boolean {
+  if (ours.amountCents !== amountCents || ours.currency !== currency) return false;
+  const { movement } = ours;
+  if (movement === null) return !taken.has(`${subject} ${ours.id}`);
+  const told = movement as typeof movement & { at: string };
+  return entry !== null && movement.entry !== null
+    ? movement.entry === entryOf(provider, entry)
+    : told.at.slice(0, 23).padEnd(23, "0") === at.slice(0, 23).padEnd(23, "0");
+}
+
+function refundOf({ movements }: Read, refund: NamedRefund): OurMoney {
+  const { id, orderId, amountCents, currency, status, processedAt } = refund;
+  return {
+    id,
+    orderId,
+    amountCents,
+    currency,
+    at: processedAt,
+    moved: status !== "FAILED",
+    movement: movements.refund.get(id) ?? null,
+  };
+}
+
+function reversalOf({ movements }: Read, payment: NamedPayment): OurMoney | undefined {
+  const { id, orderId, amountCents, currency, status } = payment;
+  if (status !== "REVERSING" && status !== "REVERSED") return undefined;
+  return {
+    id,
+    orderId,
+    amountCents,
+    currency,
+    at: null,
+    moved: true,
+    movement: movements.reversal.get(id) ?? null,
+  };
+}
+
+function reversalKey({ installation, provider }: Read, payment: NamedPayment): string {
+  const { orderId, externalOrderId, ref, amountCents, paidAt } = payment;
+  return reversalKeyOf(installation, {
+    orderId,
+    externalOrderId,
+    provider,
+    providerRef: ref,
+    amountCents,
+    paidAt,
+  });
+}

@@ -1,0 +1,259 @@
+/**
+ * Where a provider's lines come from: a report, or the list that it gives when it is asked.
+ *
+ * @module
+ */
+
+import { hash } from "node:crypto";
+import { WorkflowError } from "../../domain/errors.ts";
+import { badFile } from "../../domain/import/source/file_kind.ts";
+import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import { lineReader } from "../../domain/reconciliation/read_line.ts";
+import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
+import { recognisedReport } from "../../domain/reconciliation/shipped_reports.ts";
+import { openSourceTable, type SourceTable } from "../imports/source_table.ts";
+import type { Movement, Provider } from "../payments/provider.ts";
+
+/** A provider's lines, ready to be read as often as they are wanted. */
+export interface LineSource {
+  source: "report" | "api";
+  /** Of the file; only shown. */
+  name: string;
+  /** SHA-256 of what it says, in hexadecimal. */
+  digest: string;
+  /** The first moment that it covers, and the first that it does not; UTC, as the database has times. */
+  from: string;
+  to: string;
+  /** All lines, some hundred at once. */
+  batches(signal?: AbortSignal): AsyncGenerator<ProviderLine[]>;
+  /** Frees what it holds. */
+  close(): void;
+}
+
+/** Days that are covered: UTC, `YYYY-MM-DD`, the last one included. */
+export interface CoveredPeriod {
+  from?: string;
+  to?: string;
+}
+
+/** Faults that are told of a report. */
+const maxFaults = 20;
+
+/** What a report of nothing covers. */
+const nothing = "the report has no lines: name the days that it is of (from and to)";
+
+/**
+ * Reads a report to its end and checks every line, so that nothing is done by half of one.
+ *
+ * Without `from` it covers the whole day of its first line, and without `to` it ends with its last one: whoever knows that
+ * it has all of that day says so.
+ *
+ * @param options.profile what its columns mean; found out by its header where it is left out
+ * @throws {WorkflowError} `invalid` with the lines that can't be read, or for a file that is no report
+ * @throws what the source throws
+ */
+export async function openReport(
+  source: ReadableStream<Uint8Array>,
+  { name, profile: given, period, signal }: {
+    name: string;
+    profile?: ReportProfile;
+    period: CoveredPeriod;
+    signal?: AbortSignal;
+  },
+): Promise<LineSource> {
+  const table = await openSourceTable(source, { signal });
+  try {
+    const profile = given ?? recognisedReport(table.header);
+    if (profile === undefined) {
+      throw badFile(
+        `has the columns of no report that is known (${table.header.slice(0, 12).join(", ")}): ` +
+          "say what they mean by a profile",
+      );
+    }
+    const read = lineReader(profile, table.header);
+    if ("problem" in read) {
+      throw badFile(`is no report of the form ${profile.name}: it ${read.problem}`);
+    }
+    const { first, last } = await checkLines(table, read, signal);
+    const covered = periodOf(period, first, last);
+    return {
+      source: "report",
+      name,
+      digest: table.sha256,
+      ...covered,
+      batches: (signal) => linesOf(table, read, signal),
+      close: () => table.close(),
+    };
+  } catch (error) {
+    table.close();
+    throw error;
+  }
+}
+
+type Reader = Exclude<ReturnType<typeof lineReader>, { problem: string }>;
+
+async function checkLines(
+  table: SourceTable,
+  read: Reader,
+  signal: AbortSignal | undefined,
+): Promise<{ first: string; last: string }> {
+  const faults: { at: string; detail: string }[] = [];
+  let first = "", last = "";
+  for await (const rows of table.rows(signal)) {
+    for (const { line, fields, fault } of rows) {
+      const said = fault === undefined ? read(fields, line) : { problem: fault };
+      if ("problem" in said) faults.push({ at: `line ${line}`, detail: said.problem });
+      else {
+        if (first === "" || said.at < first) first = said.at;
+        if (said.at > last) last = said.at;
+      }
+      if (faults.length >= maxFaults) break;
+    }
+    if (faults.length >= maxFaults) break;
+  }
+  const [fault] = faults;
+  if (fault === undefined) return { first, last };
+  throw new WorkflowError("invalid", `${fault.at}: ${fault.detail}`, faults);
+}
+
+async function* linesOf(
+  table: SourceTable,
+  read: Reader,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ProviderLine[]> {
+  for await (const rows of table.rows(signal)) {
+    yield rows.map(({ fields, line }) => read(fields, line) as ProviderLine);
+  }
+}
+
+/**
+ * What lines cover: whole days where they are named, else from the day of the first line up to the last one.
+ *
+ * @throws {WorkflowError} `invalid` for days that are none, or where there is nothing to go by
+ */
+export function periodOf(
+  { from, to }: CoveredPeriod,
+  first: string,
+  last: string,
+): { from: string; to: string } {
+  const start = from ?? first.slice(0, 10);
+  if (start === "" || (to === undefined && last === "")) {
+    throw new WorkflowError("invalid", nothing);
+  }
+  const end = to === undefined ? momentAfter(last) : dayAfter(to);
+  const begin = `${start} 00:00:00.000`;
+  if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
+  return { from: begin, to: end };
+}
+
+function momentAfter(time: string): string {
+  return new Date(Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`) + 1)
+    .toISOString().replace("T", " ").replace("Z", "");
+}
+
+function dayAfter(day: string): string {
+  return `${new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)} 00:00:00.000`;
+}
+
+/** Lines to a batch of a list. */
+const listedAtOnce = 500;
+
+/**
+ * The lines that a provider's own list has since the day that is named. It tells of no fees, and of no ids of lines: a
+ * report that comes later adds both.
+ *
+ * @throws {WorkflowError} `invalid` without `from`, or for a provider that lists nothing
+ */
+export function listedLines(
+  provider: Provider | undefined,
+  name: string,
+  period: CoveredPeriod,
+  now: Date,
+): LineSource {
+  if (!provider?.can.lists || provider.listSince === undefined) {
+    throw new WorkflowError(
+      "invalid",
+      `The provider ${name} has no list that can be asked for: bring its report`,
+    );
+  }
+  if (period.from === undefined) {
+    throw new WorkflowError(
+      "invalid",
+      "From which day is the provider's list to be asked for (from)",
+    );
+  }
+  const ended = now.toISOString().replace("T", " ").replace("Z", "");
+  const { from, to } = periodOf(period, "", ended);
+  const until = to < ended ? to : ended;
+  return {
+    source: "api",
+    name: `list of ${name}`,
+    digest: hash("sha256", `list ${name} ${from} ${until}`, "hex"),
+    from,
+    to: until,
+    batches: (signal) => listed(provider, { from, to: until }, signal),
+    close: () => {},
+  };
+}
+
+async function* listed(
+  provider: Provider,
+  { from, to }: { from: string; to: string },
+  signal: AbortSignal | undefined,
+): AsyncGenerator<ProviderLine[]> {
+  let batch: ProviderLine[] = [];
+  let place = 0;
+  for await (const movement of provider.listSince!(new Date(`${from.replace(" ", "T")}Z`))) {
+    signal?.throwIfAborted();
+    const line = lineOf(movement, ++place);
+    if (line === undefined || line.at < from || line.at >= to) continue;
+    batch.push(line);
+    if (batch.length < listedAtOnce) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}
+
+/** A movement of a list as a line; undefined for one by which nothing moved. */
+export function lineOf(movement: Movement, place: number): ProviderLine | undefined {
+  const at = movement.at.toISOString().replace("T", " ").replace("Z", "");
+  if (movement.kind === "charge") {
+    const { charge } = movement;
+    if (charge.state !== "succeeded") return undefined;
+    const { ref, key = null, reference = null, amountCents, currency } = charge;
+    return {
+      ...plainLine(place, at, amountCents, currency),
+      kind: "charge",
+      chargeRefs: [ref],
+      refundRef: null,
+      key,
+      reference,
+    };
+  }
+  const { refund } = movement;
+  const { ref, amountCents, currency, chargeRefs = [], key = null, reference = null } = refund;
+  if (refund.state !== "succeeded" || amountCents == null || currency == null) return undefined;
+  return {
+    ...plainLine(place, at, -amountCents, currency),
+    kind: "refund",
+    chargeRefs,
+    refundRef: ref ?? key,
+    key,
+    reference,
+  };
+}
+
+function plainLine(line: number, at: string, grossCents: number, currency: string) {
+  return {
+    line,
+    entry: null,
+    amountCents: Math.abs(grossCents),
+    currency,
+    grossCents,
+    feeCents: 0,
+    netCents: null,
+    settledCurrency: currency,
+    at,
+  };
+}

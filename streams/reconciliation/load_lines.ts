@@ -1,0 +1,211 @@
+/**
+ * Holds a provider's lines against our books, a batch at a time.
+ *
+ * @module
+ */
+
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import {
+  type FoundDiscrepancy,
+  insertDiscrepancies,
+} from "../../db/reconciliation/discrepancies.ts";
+import {
+  adoptMovement,
+  type ChargeLine,
+  insertAgreeingCharges,
+  insertMovements,
+  type MovementRow,
+  readUntoldCharges,
+} from "../../db/reconciliation/provider_movements.ts";
+import { textDigest } from "../../domain/order/content_hash.ts";
+import {
+  addsUp,
+  decideLine,
+  type LineDecision,
+  type LineRules,
+} from "../../domain/reconciliation/decide_line.ts";
+import type { DiscrepancyKind } from "../../domain/reconciliation/discrepancy.ts";
+import { dayOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import { entryOf, findFacts, type FoundFacts } from "./line_facts.ts";
+
+/** What lines are held against. */
+export interface Loading {
+  db: Database;
+  provider: string;
+  reconciliationId: number;
+  rules: LineRules;
+}
+
+/** Lines that are looked at one by one, to a transaction. */
+const linesTogether = 500;
+
+/**
+ * Holds a batch of lines against the books, and writes down what they come to. Charges that say just what we have are
+ * written by one statement; all others are decided about one by one. A crash leaves whole batches, and the same lines
+ * again, in this or another report, add nothing.
+ */
+export async function loadLines(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
+  const { db, provider, rules } = loading;
+  const plain = plainCharges(provider, lines);
+  const written = await insertAgreeingCharges(db, provider, plain.lines, rules);
+  if (written === lines.length) return;
+  const untold = written === plain.lines.length
+    ? []
+    : await readUntoldCharges(db, provider, plain.lines);
+  const rest = [...plain.others, ...untold.map((place) => plain.from[place]!)]
+    .sort((a, b) => a.line - b.line);
+  for (let from = 0; from < rest.length; from += linesTogether) {
+    await decideTogether(loading, rest.slice(from, from + linesTogether));
+  }
+}
+
+/** Charges that may say just what we have, each of another name, and all other lines. */
+function plainCharges(provider: string, lines: readonly ProviderLine[]) {
+  const plain: ChargeLine[] = [];
+  const from: ProviderLine[] = [];
+  const others: ProviderLine[] = [];
+  const named = new Set<string>();
+  for (const line of lines) {
+    const [ref] = line.chargeRefs;
+    const isPlain = line.kind === "charge" && line.entry !== null && ref !== undefined &&
+      addsUp(line) && !named.has(ref);
+    if (!isPlain) {
+      others.push(line);
+      continue;
+    }
+    named.add(ref);
+    from.push(line);
+    plain.push({ ...line, ref, entry: entryOf(provider, line.entry!) });
+  }
+  return { lines: plain, from, others };
+}
+
+async function decideTogether(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
+  const { db, provider, rules } = loading;
+  const facts = await findFacts(db, provider, lines);
+  const decided = lines.map((line, index) => {
+    const of = facts[index]!;
+    return { line, facts: of, decision: decideLine(line, of.entry, of, rules) };
+  });
+  const once = onceEach(decided);
+  await db.transaction((tx) => write(tx, loading, once));
+}
+
+/** A line with what is known of it and what becomes of it. */
+interface Decided {
+  line: ProviderLine;
+  facts: FoundFacts;
+  decision: LineDecision;
+}
+
+/** The first line of a batch that is of something has it; what else is of it is one too many. */
+function onceEach(decided: readonly Decided[]): Decided[] {
+  const had = new Map<string, string | null>();
+  return decided.map((one) => {
+    const { facts, decision } = one;
+    if (decision.kind === "known" || decision.kind === "adopt") return one;
+    const isOfOurs = decision.kind !== "unattributed" && decision.kind !== "no_order";
+    const place = isOfOurs
+      ? `${facts.subject} ${facts.ours!.id}`
+      : `${one.line.kind} ${facts.part}`;
+    const before = had.get(place);
+    if (before === undefined) {
+      had.set(place, facts.entry);
+      return one;
+    }
+    if (before === facts.entry) return { ...one, decision: { kind: "known" } };
+    return { ...one, decision: { kind: "unattributed", because: "twice" } };
+  });
+}
+
+async function write(tx: Queryable, loading: Loading, decided: readonly Decided[]): Promise<void> {
+  const movements: MovementRow[] = [];
+  const discrepancies: FoundDiscrepancy[] = [];
+  for (const { line, facts, decision } of decided) {
+    switch (decision.kind) {
+      case "known":
+        break;
+      case "adopt":
+        await adoptMovement(tx, movementOf(line, facts, facts.ours === null ? facts.part : null));
+        break;
+      case "agrees":
+        movements.push(movementOf(line, facts, null));
+        break;
+      case "differs":
+        movements.push(movementOf(line, facts, null));
+        discrepancies.push(discrepancyOf(loading, line, facts, decision.because));
+        break;
+      case "no_order":
+        movements.push(movementOf(line, facts, facts.part));
+        break;
+      case "unattributed": {
+        const again = decision.because === "twice" && isTold(facts);
+        const part = again ? textDigest(`${facts.part}\n${facts.entry}`) : facts.part;
+        movements.push(movementOf(line, facts, part));
+        discrepancies.push(
+          discrepancyOf(loading, line, { ...facts, part }, decision.because, part),
+        );
+      }
+    }
+  }
+  await insertMovements(tx, loading.provider, movements);
+  await insertDiscrepancies(tx, discrepancies);
+}
+
+/** Whether another line has told of the same, under the same name. */
+function isTold({ ours, unattributed }: FoundFacts): boolean {
+  return ours?.moved === true || unattributed !== null;
+}
+
+/** @param part of what is of nothing of ours; null for what is */
+function movementOf(line: ProviderLine, facts: FoundFacts, part: string | null): MovementRow {
+  const { grossCents, feeCents, netCents, settledCurrency, at } = line;
+  return {
+    kind: part === null ? facts.subject : line.kind,
+    subjectId: part === null ? facts.ours!.id : 0,
+    part,
+    entry: facts.entry,
+    at,
+    currency: settledCurrency,
+    grossCents,
+    feeCents,
+    netCents: netCents ?? grossCents - feeCents,
+  };
+}
+
+function discrepancyOf(
+  { provider, reconciliationId }: Loading,
+  line: ProviderLine,
+  facts: FoundFacts,
+  kind: DiscrepancyKind,
+  part: string | null = null,
+): FoundDiscrepancy {
+  const { ours, subject } = facts;
+  const isOfOurs = part === null && ours !== null;
+  const about = part === null ? `${subject} ${ours!.id} ${kind}` : `${line.kind} ${part}`;
+  return {
+    reconciliationId,
+    provider,
+    kind,
+    identity: textDigest(`${provider}\n${about}`),
+    day: dayOf(line.at),
+    movement: part === null ? subject : line.kind,
+    part,
+    orderId: facts.orderId === 0 ? null : facts.orderId,
+    paymentId: isOfOurs && subject !== "refund" ? ours.id : null,
+    refundId: isOfOurs && subject === "refund" ? ours.id : null,
+    reference: line.reference,
+    chargeRef: line.chargeRefs[0] ?? null,
+    refundRef: line.refundRef,
+    movementKey: line.key,
+    entry: line.entry,
+    theirCents: line.amountCents,
+    theirCurrency: line.currency,
+    theirFeeCents: line.feeCents,
+    theirNetCents: line.netCents ?? line.grossCents - line.feeCents,
+    theirTime: line.at,
+    ourCents: ours?.amountCents ?? null,
+    ourCurrency: ours?.currency ?? null,
+    ourTime: ours?.at ?? null,
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * Looks again at what is open: whether our books, or a later report, have mended it.
+ *
+ * @module
+ */
+
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import {
+  type DiscrepancyFilter,
+  type DiscrepancyRow,
+  endDiscrepancy,
+  listDiscrepancies,
+  noteOurs,
+} from "../../db/reconciliation/discrepancies.ts";
+import { readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
+import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
+import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
+import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import { findFacts } from "./line_facts.ts";
+
+/** Discrepancies that are looked at together. */
+const together = 500;
+
+/**
+ * Looks at every open discrepancy once, and ends those that are none any more: what was missing came, or is on record by
+ * now, or has gone back. Done again it changes nothing.
+ *
+ * @returns how many were mended
+ */
+export async function lookAgain(
+  db: Database,
+  { provider, rules, filter = {} }: {
+    provider?: string;
+    rules: LineRules;
+    filter?: DiscrepancyFilter;
+  },
+): Promise<number> {
+  let mended = 0;
+  for (let afterId = 0;;) {
+    const rows = await listDiscrepancies(db, {
+      filter: { ...filter, state: "open", ...(provider === undefined ? {} : { provider }) },
+      afterId,
+      limit: together,
+    });
+    if (rows.length === 0) return mended;
+    for (const [of, some] of Map.groupBy(rows, ({ provider }) => provider)) {
+      mended += await lookAt(db, of, some, rules);
+    }
+    afterId = rows.at(-1)!.id;
+  }
+}
+
+async function lookAt(
+  db: Database,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+  rules: LineRules,
+): Promise<number> {
+  const lines = rows.filter(({ part }) => part !== null);
+  const rest = rows.filter(({ part }) => part === null);
+  return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, rest) +
+    await lookAtTwice(db, provider, rest);
+}
+
+/** What was of nothing of ours may be of something by now. */
+async function lookAtLines(
+  db: Database,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+  rules: LineRules,
+): Promise<number> {
+  if (rows.length === 0) return 0;
+  const lines = rows.map(lineOf);
+  const facts = await findFacts(db, provider, lines);
+  let mended = 0;
+  for (const [index, row] of rows.entries()) {
+    const of = facts[index]!;
+    const { ours, subject } = of;
+    if (ours === null || !ours.moved || ours.movement !== null) continue;
+    const decision = decideLine(lines[index]!, of.entry, of, rules);
+    const because = decision.kind === "differs" ? decision.because : undefined;
+    const isOver = because === undefined && row.kind !== "twice";
+    await db.transaction(async (tx) => {
+      await attributeMovement(tx, { kind: row.movement, part: row.part! }, {
+        kind: subject,
+        subjectId: ours.id,
+      });
+      await noteOurs(tx, row.id, {
+        kind: row.kind === "twice" ? "twice" : because ?? row.kind,
+        orderId: ours.orderId || row.orderId || 0,
+        paymentId: subject === "refund" ? null : ours.id,
+        refundId: subject === "refund" ? ours.id : null,
+        ourCents: ours.amountCents,
+        ourCurrency: ours.currency,
+      });
+      if (isOver) await endDiscrepancy(tx, row.id, "MENDED", "it is on record");
+    });
+    if (isOver) mended++;
+  }
+  return mended;
+}
+
+/** A discrepancy as the line that it was found by. */
+export function lineOf(row: DiscrepancyRow): ProviderLine {
+  const theirCents = row.theirCents ?? 0;
+  const grossCents = (row.theirNetCents ?? theirCents) + (row.theirFeeCents ?? 0);
+  return {
+    kind: row.movement as LineKind,
+    line: 0,
+    entry: row.entry,
+    chargeRefs: row.chargeRef === null ? [] : [row.chargeRef],
+    refundRef: row.refundRef,
+    key: row.movementKey,
+    reference: row.reference,
+    amountCents: theirCents,
+    currency: row.theirCurrency ?? "",
+    grossCents,
+    feeCents: row.theirFeeCents ?? 0,
+    netCents: row.theirNetCents,
+    settledCurrency: row.theirCurrency ?? "",
+    at: (row.theirTime ?? "").replace("T", " ").replace("Z", ""),
+  };
+}
+
+/** What no report told of may have been told of by a later one. */
+async function lookAtMissing(db: Queryable, rows: readonly DiscrepancyRow[]): Promise<number> {
+  let mended = 0;
+  const missing = rows.filter(({ kind }) => kind === "missing_with_them");
+  for (const [movement, some] of Map.groupBy(missing, ({ movement }) => movement)) {
+    const idOf = (row: DiscrepancyRow) => movement === "refund" ? row.refundId! : row.paymentId!;
+    const told = await readMovementsOf(db, movement, some.map(idOf));
+    for (const row of some) {
+      if (!told.has(idOf(row))) continue;
+      if (await endDiscrepancy(db, row.id, "MENDED", "a later report tells of it")) mended++;
+    }
+  }
+  return mended;
+}
+
+/** What came twice is mended once it has gone back. */
+async function lookAtTwice(
+  db: Queryable,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+): Promise<number> {
+  const twice = rows.filter(({ kind, chargeRef }) => kind === "twice" && chargeRef !== null);
+  const payments = await readPaymentsNamed(db, provider, twice.map(({ chargeRef }) => chargeRef!));
+  let mended = 0;
+  for (const row of twice) {
+    const status = payments.get(row.chargeRef!)?.status;
+    if (status === "REVERSED") {
+      if (await endDiscrepancy(db, row.id, "MENDED", "it has gone back")) mended++;
+    } else if (status === "DISMISSED") {
+      await endDiscrepancy(db, row.id, "EXPLAINED", "the payment was dismissed");
+    }
+  }
+  return mended;
+}
