@@ -250,6 +250,14 @@ export const settingsTable = {
     kind: kinds.integer(1, 8_760, "hours"),
     meaning: "after how long an open discrepancy is an alert",
   },
+  chargebackRevenue: {
+    name: "CHARGEBACK_REVENUE",
+    fallback: "opened",
+    kind: kinds.oneOf("opened", "lost"),
+    meaning:
+      "when a chargeback lowers revenue: on the day it is `opened`, until it is won, or only on the day it is `lost`; holds for " +
+      "those that come from then on",
+  },
   gatewayUrl: {
     name: "GATEWAY_URL",
     fallback: "",
@@ -270,7 +278,8 @@ export const settingsTable = {
     isSecret: true,
     fallback: "",
     kind: kinds.webhookSecrets(),
-    meaning: "secrets that sign the provider's callbacks",
+    meaning:
+      "secrets that sign callbacks of the provider `http`, and chargebacks of the simulated one",
     neededWith: http,
   },
   gatewayTimeoutMs: {

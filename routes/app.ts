@@ -42,6 +42,7 @@ import { batchLimits, bringsBatch } from "./api/orders/batch_body.ts";
 import { orderTaker, type TakeOrder } from "./api/orders/order_placer.ts";
 import { orderRoutes } from "./api/orders/orders.ts";
 import { plainOrders } from "./api/orders/plain_order.ts";
+import { chargebackRoutes } from "./api/payments/chargebacks.ts";
 import { paymentDecisionRoutes } from "./api/payments/payment_decisions.ts";
 import { bringsStockFile, productRoutes, stockFileAdvice } from "./api/products/products.ts";
 import { paymentRoutes } from "./api/payments/payments.ts";
@@ -128,6 +129,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono, takeOrder: TakeOrder
   app.route("/", refundRoutes(deps));
   app.route("/", refundByHandRoutes(deps));
   app.route("/", paymentDecisionRoutes(deps));
+  app.route("/", chargebackRoutes(deps));
   app.route("/", productRoutes(deps));
   app.route("/", customerRoutes(deps));
   app.route("/", eventRoutes(deps));

@@ -12,6 +12,8 @@ import type { z } from "zod";
 import type {
   aliveAnswer,
   batchAnswer,
+  chargebackAnswer,
+  chargebackListAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -55,6 +57,7 @@ import type { deadLetterAnswer, deadLetterListAnswer } from "./api/streams/dead_
 import type { pauseBody } from "./api/streams/pause_body.ts";
 import type {
   auditListQuery,
+  chargebackListQuery,
   daysQuery,
   deadLetterListQuery,
   deliveryListQuery,
@@ -184,6 +187,11 @@ export type ApiSchema = {
   "/refunds/:id/refuse": {
     $post: Route<ById & Keyed & { json?: z.input<typeof refusedBody> }, typeof refundAnswer, 202>;
   };
+  "/chargebacks": {
+    $get: Route<Query<typeof chargebackListQuery>, typeof chargebackListAnswer, 200>;
+  };
+  "/chargebacks/:id": { $get: Route<ById, typeof chargebackAnswer, 200> };
+  "/chargebacks/:id/acknowledge": { $post: Route<ById & Keyed, typeof chargebackAnswer, 200> };
   "/products": {
     $get: Route<Query<typeof productListQuery>, typeof productListAnswer, 200>;
     $post: Route<{ json: z.input<typeof productBody> } & Keyed, typeof productAnswer, 200 | 201>;

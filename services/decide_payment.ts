@@ -7,6 +7,7 @@
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
+import { readContestedPayments } from "../db/payments/chargebacks.ts";
 import { adjustTotal, endDisputes, readDisputes } from "../db/payments/payment_disputes.ts";
 import { readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -105,6 +106,7 @@ export function decidePayment(
       await readVerdicts(tx, orderId),
     );
     if (decision.kind === "refused") throw refusal(order, disputed, decision.because);
+    if (decision.kind === "decide" && verdict === "accept") await refuseContested(tx, orderId);
     const { after, arrived } = decision.kind === "decide"
       ? await carryOut(tx, { order, disputed, verdict, actor, now })
       : { after: order, arrived: [] };
@@ -115,6 +117,15 @@ export function decidePayment(
       messages: verdict === "dismiss" ? [] : [...await answersAgain(tx, after), ...arrived],
     };
   });
+}
+
+/** Money that the customer contests at the bank makes no order paid: it is given back, or lost. */
+async function refuseContested(tx: Queryable, orderId: number): Promise<void> {
+  if ((await readContestedPayments(tx, [orderId])).size === 0) return;
+  throw new WorkflowError(
+    "payment_not_disputed",
+    `Cannot accept the payment of order ${orderId}: its customer contests it at the bank`,
+  );
 }
 
 /**

@@ -9,6 +9,7 @@ import { restoreOrders } from "../db/archive/archive.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/orders/timelines.ts";
 import { lockOrders, readCharges } from "../db/orders/orders.ts";
+import { readChargedBack } from "../db/payments/chargebacks.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import {
   insertRefundContents,
@@ -40,6 +41,7 @@ import {
   refundWishFaults,
   trimmedReason,
 } from "../domain/refund/refund_request.ts";
+import { withChargebacks } from "../domain/payment/chargeback.ts";
 import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { takeTurns } from "../streams/timing/take_turns.ts";
 import { auditedTogether, outcomeOf } from "./audited.ts";
@@ -255,7 +257,8 @@ async function takeInTransaction(
   actor: string,
 ): Promise<(TakenRefund | WorkflowError)[]> {
   const orderIds = [...new Set(requests.map(({ orderId }) => orderId))];
-  const { orders } = await lockOrders(tx, orderIds);
+  const { orders: locked } = await lockOrders(tx, orderIds);
+  const orders = withChargebacks(locked, await readChargedBack(tx, orderIds));
   const refunds = await refundFactsOf(tx, orderIds, { lock: true });
   const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
   const ofParts = new Set(requests.filter(({ items }) => items !== null).map((one) => one.orderId));

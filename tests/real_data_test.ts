@@ -85,6 +85,8 @@ Deno.test("a month of real orders from the file to the proof has the expected fi
       failed_order_count: settled.failed_orders,
       refund_count: 0,
       refund_amount_cents: 0,
+      chargeback_count: 0,
+      chargeback_amount_cents: 0,
     });
     const places = await readLeaderboard(flow, "GBP", settled.leaderboard.length);
     const customers = await flow.rows("select id, external_id from customers");

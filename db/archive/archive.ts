@@ -4,11 +4,16 @@
  * @module
  */
 
+import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import { archivableDays } from "../../domain/operation/archive_cut.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { archivedForm, type ArchivedTable, archivedTables, isLive } from "./archived_tables.ts";
+
+/** Those that are not decided. */
+const openChargebacks = chargebackStatesWhere(({ isClosed }) => !isClosed)
+  .map((state) => `'${state}'`).join(", ");
 
 /**
  * Orders that nobody has to do anything about any more, and that were told of: the first `?` is the moment before which
@@ -31,6 +36,9 @@ const isOver = `
   and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
   and not exists (select 1 from refunds_by_hand where refunds_by_hand.order_id = orders.id)
   and not exists (select 1 from money_given_twice where money_given_twice.order_id = orders.id)
+  and not exists (
+    select 1 from chargebacks
+    where chargebacks.order_id = orders.id and chargebacks.state in (${openChargebacks}))
   and not exists (
     select 1 from superseded_charges
     where superseded_charges.order_id = orders.id and superseded_charges.outcome is null)
@@ -94,7 +102,8 @@ export async function listArchivable(
 }
 
 /**
- * Moves orders into the archive, in the transaction of the caller: those that can still be moved once they are locked.
+ * Moves orders into the archive, in the transaction of the caller: those that can still be moved once they are locked. One that
+ * another transaction has stays where it is until the next run: somebody is about to change it, and nobody waits for it.
  *
  * @param ids of {@linkcode listArchivable}
  * @returns how many were moved
@@ -105,14 +114,15 @@ export async function archiveOrders(
   ids: readonly number[],
 ): Promise<number> {
   if (ids.length === 0) return 0;
-  await lockRows(tx, ids);
+  const locked = await lockRows(tx, ids, { skipLocked: true });
+  if (locked.length === 0) return 0;
   const rows = await tx.query(
     `
     select orders.id
     from orders force index (primary)
     where orders.id in (?) and ${isOver}
     order by orders.id`,
-    [[...ids], ...valuesOf(before)],
+    [locked, ...valuesOf(before)],
   );
   const over = rows.map((row) => toInteger(row.id));
   if (over.length === 0) return 0;
@@ -206,11 +216,22 @@ function archivedName({ name }: ArchivedTable): string {
   return `archived_${name}`;
 }
 
-async function lockRows(tx: Queryable, ids: readonly number[]): Promise<void> {
-  await tx.query(
-    "select id from orders force index (primary) where id in (?) order by id for update",
+/** @returns those that are locked now: all there are, or those that nobody else had */
+async function lockRows(
+  tx: Queryable,
+  ids: readonly number[],
+  { skipLocked = false }: { skipLocked?: boolean } = {},
+): Promise<number[]> {
+  const rows = await tx.query(
+    `
+    select id
+    from orders force index (primary)
+    where id in (?)
+    order by id
+    for update${skipLocked ? " skip locked" : ""}`,
     [ids.toSorted((a, b) => a - b)],
   );
+  return rows.map((row) => toInteger(row.id));
 }
 
 /** @throws {Error} where another number of rows is deleted than was written: nothing may be committed then */

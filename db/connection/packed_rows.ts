@@ -6,6 +6,9 @@
 
 import { type Queryable, toInteger, type Value } from "./database.ts";
 
+/** Whose first character may be a byte order mark. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /**
  * A column of {@linkcode readPacked}: a number, a text without quotes, backslashes and breaks, a text that may hold
  * anything, or several values, as JSON writes them between its brackets.
@@ -41,7 +44,7 @@ export async function readPacked(
   );
   const count = toInteger(row!.n);
   const now = String(row!.now);
-  const rows = rowsOf(String(row!.packed ?? ""));
+  const rows = rowsOf(String(row!.packed ?? ""), columns);
   if (rows?.length === count) return { rows, now };
   // A server cuts a text off at its `max_allowed_packet`, or gives none instead: then the rows come one by one.
   return { rows: await readUnpacked(db, columns, rest, { values, count }), now };
@@ -51,12 +54,28 @@ export async function readPacked(
 type PackedRow = (number | string | null)[];
 
 /** Undefined of a text that is cut off. */
-function rowsOf(text: string): PackedRow[] | undefined {
+function rowsOf(text: string, columns: readonly PackedColumn[]): PackedRow[] | undefined {
   try {
-    return JSON.parse(`[${text}]`);
+    return unpacked(JSON.parse(`[${text}]`), columns);
   } catch {
     return undefined;
   }
+}
+
+/** The rows with their texts that may hold anything, which come as hexadecimal bytes. */
+function unpacked(rows: PackedRow[], columns: readonly PackedColumn[]): PackedRow[] {
+  const several = columns.findIndex(({ kind }) => kind === "values");
+  // Behind several values places are counted from the end.
+  const places = columns.flatMap(({ kind }, at) =>
+    kind !== "any text" ? [] : several < 0 || at < several ? at : at - columns.length
+  );
+  for (const row of rows) {
+    for (const place of places) {
+      const at = place < 0 ? row.length + place : place;
+      row[at] = decoder.decode(Uint8Array.fromHex(row[at] as string));
+    }
+  }
+  return rows;
 }
 
 async function readUnpacked(
@@ -66,14 +85,15 @@ async function readUnpacked(
   { values, count }: { values: (Value | Value[])[]; count: number },
 ): Promise<PackedRow[]> {
   const found = await db.query(
-    `select ${columns.map((column, at) => `${packed(column)} as c${at}`).join(", ")} ${rest}`,
+    `select ${
+      columns.map((column, at) => `concat(${packed(column)}) as c${at}`).join(", ")
+    } ${rest}`,
     values,
   );
-  const rows = found
+  const texts = found
     .filter((row) => columns.every((_, at) => row[`c${at}`] !== null))
-    .map((row) =>
-      JSON.parse(`[${columns.map((_, at) => String(row[`c${at}`])).join(",")}]`) as PackedRow
-    );
+    .map((row) => `[${columns.map((_, at) => String(row[`c${at}`])).join(",")}]`);
+  const rows = rowsOf(texts.join(","), columns) ?? [];
   if (rows.length !== count) {
     throw new Error(`${rows.length} of ${count} rows came; a column was null`);
   }
@@ -90,7 +110,7 @@ function packed({ sql, kind }: PackedColumn): string {
     case "text or null":
       return `coalesce(concat('"', ${sql}, '"'), 'null')`;
     case "any text":
-      // Told, because columns of other texts have other collations, between which none wins by itself.
-      return `json_quote(${sql}) collate utf8mb4_bin`;
+      // JSON_QUOTE takes MariaDB 0.4 ms for the first row that it is asked for, which is a third of one order's statements.
+      return `'"', hex(${sql}), '"'`;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import type { OpenMatter, OpenReason } from "../../domain/customer/erase.ts";
 import { erasedIdOf, erasedText } from "../../domain/customer/erased_customer.ts";
 import type { PersonalTexts } from "../../domain/customer/personal_text.ts";
@@ -132,6 +133,10 @@ export async function lockLiveOrders(tx: Queryable, customerIds: readonly number
   );
 }
 
+/** States of chargebacks that are not decided. */
+const openChargebacks = chargebackStatesWhere(({ isClosed }) => !isClosed)
+  .map((state) => `'${state}'`).join(", ");
+
 /** Most matters of each kind that are named. */
 const maxMatters = 100;
 
@@ -152,6 +157,7 @@ export async function readOpenMatters(
     ["refund", "refunds force index (refunds_unfinished)", "refunds.unfinished = 1"],
     ["dispute", "payment_disputes", "true"],
     ["by_hand", "refunds_by_hand", "true"],
+    ["chargeback", "chargebacks", `chargebacks.state in (${openChargebacks})`],
     ["given_twice", "money_given_twice", "money_given_twice.ended_as is null"],
     ["dead_letter", "dead_letters", "dead_letters.status = 'DEAD'"],
   ];

@@ -27,6 +27,7 @@ export interface ExportedOrder {
   payment_instructions: Record<string, unknown>[];
   payment_attempts: Record<string, unknown>[];
   source_payments: Record<string, unknown>[];
+  chargebacks: Record<string, unknown>[];
   refunds: Record<string, unknown>[];
   notifications: Record<string, unknown>[];
   attempts: Record<string, unknown>[];
@@ -62,6 +63,10 @@ const parts = {
     select 0 as sort_id, order_id, provider, reference, paid_at
     from source_payments
     where order_id in (?)`,
+  chargebacks: `
+    select id as sort_id, order_id, provider, provider_ref, state, amount_cents, currency, reason, due_by, opened_at
+    from chargebacks force index (chargebacks_order)
+    where order_id in (?)`,
   refunds: `
     select id as sort_id, order_id, id, amount_cents, reason, status, failure_reason, created_at, processed_at
     from refunds force index (refunds_order)
@@ -87,7 +92,7 @@ const parts = {
 const partNames = Object.keys(parts) as (keyof typeof parts)[];
 
 /** Columns that hold a moment, and those that are true or false. */
-const times = /(^at$|_at$)/, flags = /^(included|success)$/;
+const times = /(^at$|_at$|^due_by$)/, flags = /^(included|success)$/;
 
 /** Orders of customers with everything that belongs to them, by id. */
 export async function readExportedOrders(

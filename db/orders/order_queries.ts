@@ -22,6 +22,7 @@ import {
 } from "../notifications/notification_queries.ts";
 import { type PaymentHold, readHoldOf } from "../payments/payment_holds.ts";
 import { type PaymentAction, readAction } from "../payments/payment_actions.ts";
+import { listChargebacksOf, type ListedChargeback } from "../payments/chargeback_list.ts";
 import { type PaymentAttempt, readAttempts } from "../payments/payment_attempts.ts";
 import { readInstructions } from "../payments/payment_instructions.ts";
 import { recipientEmail } from "../catalog/customers.ts";
@@ -86,6 +87,8 @@ export interface OrderDetail extends OrderSummary {
   hold: PaymentHold | null;
   /** Tries to move its money, as providers answered them. */
   attempts: PaymentAttempt[];
+  /** Charges of it that its customer contested at the bank, the first one first. */
+  chargebacks: ListedChargeback[];
   /** BCP 47, such as `de-AT`; null where its source did not say. */
   language: string | null;
   /** What it ran short of, until it is taken up again or reserved. */
@@ -179,6 +182,7 @@ export async function readOrderDetail(
     attempts,
     action,
     hold,
+    chargebacks,
   ] = await Promise.all([
     readOrderItems(db, id),
     readOrderAdjustments(db, id, maxInDetail),
@@ -192,6 +196,7 @@ export async function readOrderDetail(
     readAttempts(db, id, maxInDetail),
     readAction(db, id),
     readHoldOf(db, id),
+    listChargebacksOf(db, id),
   ]);
   return {
     ...order,
@@ -207,6 +212,7 @@ export async function readOrderDetail(
     action: order.status === "RESERVED" ? action : null,
     hold,
     attempts,
+    chargebacks,
     refunds,
     notifications,
     timeline,

@@ -17,6 +17,8 @@ export interface GivenTwice {
   paymentId: number | null;
   amountCents: number;
   currency: string;
+  /** The chargeback by which it went back as well; null where it was by hand and by its provider. */
+  chargebackId: number | null;
 }
 
 /**
@@ -26,17 +28,17 @@ export interface GivenTwice {
  */
 export async function insertGivenTwice(
   tx: Queryable,
-  { orderId, refundId, paymentId, amountCents, currency }: GivenTwice,
+  { orderId, refundId, paymentId, amountCents, currency, chargebackId }: GivenTwice,
 ): Promise<boolean> {
   // No "insert ignore": that would pass over an order or a refund that there is not, too.
   const { affectedRows } = await tx.run(
     `
-    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency)
-    select ?, ?, ?, ?, ?
+    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency, chargeback_id)
+    select ?, ?, ?, ?, ?, ?
     from (select 1) one
     where not exists (
       select 1 from money_given_twice where ${refundId === null ? "payment_id" : "refund_id"} = ?)`,
-    [orderId, refundId, paymentId, amountCents, currency, refundId ?? paymentId],
+    [orderId, refundId, paymentId, amountCents, currency, chargebackId, refundId ?? paymentId],
   );
   return affectedRows === 1;
 }
@@ -58,7 +60,7 @@ export interface ListedGivenTwice extends GivenTwice {
 
 const columns = `
   twice.id, twice.order_id, twice.refund_id, twice.payment_id, twice.amount_cents, twice.currency,
-  twice.ended_as, twice.created_at, orders.external_order_id, payments.provider,
+  twice.chargeback_id, twice.ended_as, twice.created_at, orders.external_order_id, payments.provider,
   payments.provider_ref, coalesce(orders.recipient_name, customers.first_name) as recipient_name`;
 
 const joins = `
@@ -146,6 +148,7 @@ function toListed(row: Row): ListedGivenTwice {
     paymentId: row.payment_id === null ? null : toInteger(row.payment_id),
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
+    chargebackId: row.chargeback_id === null ? null : toInteger(row.chargeback_id),
     externalOrderId: String(row.external_order_id),
     recipientName: String(row.recipient_name),
     provider: String(row.provider),

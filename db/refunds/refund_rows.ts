@@ -107,11 +107,12 @@ export async function insertRefunds(
  * Every refund of the orders, by order id, oldest first.
  *
  * @param options.lock keeps them as they are until the transaction ends
+ * @param options.skipLocked leaves out those that another transaction has locked, instead of waiting for it
  */
 export async function refundFactsOf(
   tx: Queryable,
   orderIds: readonly number[],
-  options: { lock: boolean },
+  options: { lock: boolean; skipLocked?: boolean },
 ): Promise<Map<number, RefundFacts[]>> {
   const byOrder = new Map<number, RefundFacts[]>();
   if (orderIds.length === 0) return byOrder;
@@ -121,7 +122,7 @@ export async function refundFactsOf(
     from refunds force index (refunds_order)
     where order_id in (?)
     order by id
-    ${options.lock ? "for update" : ""}`,
+    ${options.lock ? `for update${options.skipLocked ? " skip locked" : ""}` : ""}`,
     [[...orderIds]],
   );
   for (const row of rows) {

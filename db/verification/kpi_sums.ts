@@ -8,6 +8,7 @@
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { readPacked } from "../connection/packed_rows.ts";
 import {
+  type ChargebackMovement,
   failureBefore,
   type FinishedRefund,
   type OrderRetry,
@@ -15,7 +16,12 @@ import {
 } from "../../domain/kpi/kpi.ts";
 import { toRetry } from "../orders/retries.ts";
 import { andWithin, type Scope, type Scopes } from "./scope.ts";
-import { countedStatuses, type KpiKind, kpiKindOf } from "../../domain/kpi/kpi_table.ts";
+import {
+  countedStatuses,
+  type KpiKind,
+  kpiKindOf,
+  type KpiKindRow,
+} from "../../domain/kpi/kpi_table.ts";
 
 const quoted = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(", ");
 
@@ -24,15 +30,23 @@ const countedOrder = `orders.status in (${quoted(countedStatuses("order"))})`;
 const countedRefund = `refunds.status in (${quoted(countedStatuses("refund"))})
       and orders.settled_at is not null`;
 
+const countedMovement = `chargeback_movements.counts = 1
+      and chargeback_movements.kind in (${quoted(countedStatuses("chargeback"))})`;
+
 const orderColumns =
   "orders.id, status, orders.customer_id, orders.currency, orders.total_cents, settled_at, retry_id";
 const refundColumns = `refunds.id, refunds.status, orders.customer_id, orders.currency,
       refunds.amount_cents, orders.settled_at`;
 
-/** Orders or refunds of one quarter of an hour and one currency, together. */
+const movementColumns = `chargeback_movements.id, chargeback_movements.kind, orders.customer_id,
+      chargeback_movements.currency, chargeback_movements.amount_cents, chargeback_movements.happened_at`;
+const movementSource = `chargeback_movements
+    straight_join orders on orders.id = chargeback_movements.order_id`;
+
+/** Orders, refunds or movements of one quarter of an hour and one currency, together. */
 export interface QuarterSum {
   kind: KpiKind;
-  /** Beginning of the quarter in which the orders were settled: UTC, `YYYY-MM-DD HH:MM:SS`. */
+  /** Beginning of the quarter in which the orders were settled, or the money moved: UTC, `YYYY-MM-DD HH:MM:SS`. */
   settledAt: string;
   currency: string;
   count: number;
@@ -49,6 +63,7 @@ export async function sumQuarters(tx: Queryable, scopes: Scopes): Promise<Quarte
   const sums: QuarterSum[] = [];
   for (const scope of scopes.orders) sums.push(...await sumOrders(tx, scope));
   for (const scope of scopes.refunds) sums.push(...await sumRefunds(tx, scope));
+  sums.push(...await sumMovements(tx));
   return sums;
 }
 
@@ -73,7 +88,18 @@ async function sumRefunds(tx: Queryable, scope: Scope): Promise<QuarterSum[]> {
   return rows.map((row) => toQuarterSum("refund", row));
 }
 
-function toQuarterSum(of: "order" | "refund", row: Row): QuarterSum {
+/** All of them, in whatever scope: they are few, and none is sealed. */
+async function sumMovements(tx: Queryable): Promise<QuarterSum[]> {
+  const rows = await tx.query(`
+    select kind as status, timestampdiff(minute, '1970-01-01', happened_at) div 15 as quarter, currency,
+      count(*) as n, sum(amount_cents) as cents
+    from chargeback_movements
+    where ${countedMovement}
+    group by status, quarter, currency`);
+  return rows.map((row) => toQuarterSum("chargeback", row));
+}
+
+function toQuarterSum(of: KpiKindRow["of"], row: Row): QuarterSum {
   return {
     kind: kpiKindOf(of, String(row.status))!,
     settledAt: quarterBegin(toInteger(row.quarter)),
@@ -87,18 +113,18 @@ function toQuarterSum(of: "order" | "refund", row: Row): QuarterSum {
 export interface CustomerSum {
   customerId: number;
   currency: string;
-  /** Paid orders and processed refunds together. */
+  /** Paid orders, processed refunds and movements of chargebacks together. */
   events: number;
-  /** Paid less refunded. */
+  /** Paid less refunded and charged back. */
   cents: bigint;
-  /** Paid and refunded together: no sum of some of the events is larger. */
+  /** Paid, refunded and moved together: no sum of some of the events is larger. */
   movedCents: bigint;
 }
 
 /** Customers of a range of ids, or certain ones. */
 export type CustomerFilter = { after: number; upTo: number } | { ids: readonly number[] };
 
-/** What customers have paid less what they were refunded. Without an index of customers it reads all. */
+/** What customers have paid less what they were refunded or charged back. Without an index of customers it reads all. */
 export async function sumCustomers(
   tx: Queryable,
   filter: CustomerFilter,
@@ -119,8 +145,20 @@ export async function sumCustomers(
     straight_join orders on orders.id = refunds.order_id
     where refunds.status = 'PROCESSED' and ${condition}
     group by orders.customer_id, orders.currency`);
+  const moved = await tx.query(`
+    select orders.customer_id, chargeback_movements.currency, count(*) as n,
+      sum(chargeback_movements.amount_cents) as cents, sum(abs(chargeback_movements.amount_cents)) as moved_cents
+    from ${movementSource}
+    where ${countedMovement} and chargeback_movements.kind in ('held', 'lost') and ${condition}
+    group by orders.customer_id, chargeback_movements.currency`);
   const sums = new Map<string, CustomerSum>();
-  for (const [row, sign] of [...withSign(paid, 1n), ...withSign(refunded, -1n)]) {
+  for (
+    const [row, sign] of [
+      ...withSign(paid, 1n),
+      ...withSign(refunded, -1n),
+      ...withSign(moved, -1n),
+    ]
+  ) {
     const customerId = toInteger(row.customer_id);
     const currency = String(row.currency);
     const name = `${customerId}:${currency}`;
@@ -129,7 +167,7 @@ export async function sumCustomers(
     const cents = toBigInteger(row.cents);
     sum.events += toInteger(row.n);
     sum.cents += sign * cents;
-    sum.movedCents += cents;
+    sum.movedCents += row.moved_cents === undefined ? cents : toBigInteger(row.moved_cents);
     sums.set(name, sum);
   }
   return [...sums.values()];
@@ -139,7 +177,7 @@ function withSign(rows: readonly Row[], sign: bigint): [Row, bigint][] {
   return rows.map((row) => [row, sign]);
 }
 
-/** The customers of the paid orders of some scopes, and of the orders that refunds are about. */
+/** The customers of the paid orders of some scopes, and of the orders that refunds and chargebacks are about. */
 export async function readCustomersOf(
   tx: Queryable,
   { orders, refunds }: Scopes,
@@ -162,6 +200,12 @@ export async function readCustomersOf(
       where refunds.status = 'PROCESSED'${andWithin("refunds.id", scope)}`),
     );
   }
+  add(
+    await tx.query(`
+    select distinct orders.customer_id
+    from ${movementSource}
+    where ${countedMovement}`),
+  );
   return [...ids].sort((a, b) => a - b);
 }
 
@@ -260,6 +304,20 @@ export async function countRefundBuckets(
   );
 }
 
+/** How many ids of each bucket of movements count. */
+export async function countChargebackBuckets(tx: Queryable): Promise<Map<number, number>> {
+  return toBuckets(
+    await tx.query(
+      `
+    select id div ? as bucket, count(*) as n
+    from chargeback_movements
+    where ${countedMovement}
+    group by bucket`,
+      [bucketSize],
+    ),
+  );
+}
+
 /** The orders of one bucket that count, each as it was settled first. */
 export async function readOrderBucket(tx: Queryable, bucket: number): Promise<SettledOrder[]> {
   const ids = [bucket * bucketSize, (bucket + 1) * bucketSize];
@@ -324,6 +382,61 @@ export async function readRefundBucket(tx: Queryable, bucket: number): Promise<F
     [bucket * bucketSize, (bucket + 1) * bucketSize],
   );
   return rows.map(toFinishedRefund);
+}
+
+/** The movements of one bucket that count. */
+export async function readChargebackBucket(
+  tx: Queryable,
+  bucket: number,
+): Promise<ChargebackMovement[]> {
+  const rows = await tx.query(
+    `
+    select ${movementColumns}
+    from ${movementSource}
+    where chargeback_movements.id >= ? and chargeback_movements.id < ? and ${countedMovement}`,
+    [bucket * bucketSize, (bucket + 1) * bucketSize],
+  );
+  return rows.map(toMovement);
+}
+
+/** A page of the movements that count, in the order of ids. */
+export async function listChargebackMovements(
+  db: Queryable,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<ChargebackMovement[]> {
+  const rows = await db.query(
+    `
+    select ${movementColumns}
+    from ${movementSource}
+    where chargeback_movements.id > ? and ${countedMovement}
+    order by chargeback_movements.id
+    limit ?`,
+    [afterId, limit],
+  );
+  return rows.map(toMovement);
+}
+
+/** Movements that count and may not have been counted yet, in the order of ids. */
+export async function listUncountedMovements(
+  db: Queryable,
+  limit: number,
+): Promise<ChargebackMovement[]> {
+  const rows = await db.query(
+    `
+    select ${movementColumns}
+    from chargeback_movements force index (chargeback_movements_open)
+    straight_join orders on orders.id = chargeback_movements.order_id
+    where chargeback_movements.counted = 0
+    order by chargeback_movements.id
+    limit ?`,
+    [limit],
+  );
+  return rows.map(toMovement);
+}
+
+/** Notes that movements are in the figures. */
+export async function markCounted(db: Queryable, ids: readonly number[]): Promise<void> {
+  await db.runText("update chargeback_movements set counted = 1 where id in (?)", [[...ids]]);
 }
 
 /** A page of the settled orders that count, in the order of ids, packed: for whoever reads all of them. */
@@ -413,6 +526,17 @@ function toFinishedRefund(row: Row): FinishedRefund {
     currency: String(row.currency),
     amountCents: toInteger(row.amount_cents),
     settledAt: String(row.settled_at),
+  };
+}
+
+function toMovement(row: Row): ChargebackMovement {
+  return {
+    id: toInteger(row.id),
+    kind: String(row.kind),
+    customerId: toInteger(row.customer_id),
+    currency: String(row.currency),
+    amountCents: toInteger(row.amount_cents),
+    happenedAt: String(row.happened_at),
   };
 }
 

@@ -7,7 +7,7 @@
 import { type Queryable, toInteger } from "../connection/database.ts";
 
 /** A table whose ids are looked for. */
-export type IdTable = "orders" | "refunds" | "order_retries";
+export type IdTable = "orders" | "refunds" | "order_retries" | "chargeback_movements";
 
 /** The lowest id in use from one on; null where there is none. */
 export async function nextId(

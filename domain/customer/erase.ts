@@ -16,6 +16,8 @@ export type OpenReason =
   | "dispute"
   /** Somebody has to give its money back by hand. */
   | "by_hand"
+  /** Its customer contests the charge at the bank, which is not decided. */
+  | "chargeback"
   /** Its money went back twice, and somebody has to get one of both. */
   | "given_twice"
   /** A message about it could not be handled. */
@@ -43,6 +45,7 @@ const texts: Readonly<Record<OpenReason, string>> = {
   refund: "has a refund that is not processed",
   dispute: "has a payment that somebody has to decide about",
   by_hand: "has money that somebody has to give back by hand",
+  chargeback: "has a chargeback that is not decided",
   given_twice: "has money that went back twice, about which somebody has to decide",
   dead_letter: "has a dead letter: retry or discard it",
   named_key: "has a refund that was requested in the last day under a key that names the customer",

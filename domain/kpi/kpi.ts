@@ -19,15 +19,15 @@ import {
 export const maxKpiDays = 3_660;
 
 /** One thing to count, at most once for its kind and id. */
-export type KpiEvent = OrderKpiEvent | RefundKpiEvent;
+export type KpiEvent = OrderKpiEvent | RefundKpiEvent | ChargebackKpiEvent;
 
 /** What every event says. */
 export interface KpiEventFacts {
-  /** `YYYY-MM-DD` on which its order was settled. */
+  /** `YYYY-MM-DD` on which its order was settled, or a chargeback's money moved. */
   day: string;
   /** ISO 4217, upper case. */
   currency: string;
-  /** The order's total, or what the refund gave back. */
+  /** The order's total, what the refund gave back, or what moved: below zero where it came back. */
   cents: number;
   /** Database id of the customer. */
   customerId: number;
@@ -58,7 +58,15 @@ export interface RefundKpiEvent extends KpiEventFacts {
   refundId: number;
 }
 
-/** The kinds of orders, or of refunds. */
+/** Money of a chargeback that moved. */
+export interface ChargebackKpiEvent extends KpiEventFacts {
+  /** By the kind of the movement. */
+  kind: KpiKindOf<"chargeback">;
+  /** Database id of the movement. */
+  movementId: number;
+}
+
+/** The kinds of orders, of refunds, or of movements. */
 export type KpiKindOf<Subject extends KpiKindRow["of"]> = {
   [Kind in KpiKind]: typeof kpiKinds[Kind]["of"] extends Subject ? Kind : never;
 }[KpiKind];
@@ -115,6 +123,22 @@ export interface FinishedRefund {
   settledAt: string;
 }
 
+/** Money of a chargeback that moved, as much of it as counts. */
+export interface ChargebackMovement {
+  /** Database id. */
+  id: number;
+  /** What it tells of, as its row says. */
+  kind: string;
+  /** Database id of the customer. */
+  customerId: number;
+  /** ISO 4217, upper case: the chargeback's, whatever its order's is. */
+  currency: string;
+  /** With its sign. */
+  amountCents: number;
+  /** The day that it changes: UTC, `YYYY-MM-DD HH:MM:SS[.ffffff]`. */
+  happenedAt: string;
+}
+
 /** The events by which a settled order counts: one, or none where its status counts nowhere. */
 export function orderKpiEvents(
   { id: orderId, status, customerId, currency, totalCents: cents, settledAt, retryId }:
@@ -165,6 +189,24 @@ export function refundKpiEvents(
   const kind = kpiKindOf("refund", status) as KpiKindOf<"refund"> | undefined;
   if (kind === undefined) return [];
   return [{ kind, refundId, day: kpiDay(settledAt), currency, cents, customerId }];
+}
+
+/** The events by which a movement counts: one, or none where its kind counts nowhere. */
+export function chargebackKpiEvents(
+  { id: movementId, kind: of, customerId, currency, amountCents: cents, happenedAt }:
+    ChargebackMovement,
+  kpiDay: (happenedAt: string) => string,
+): ChargebackKpiEvent[] {
+  const kind = kpiKindOf("chargeback", of) as KpiKindOf<"chargeback"> | undefined;
+  if (kind === undefined) return [];
+  return [{ kind, movementId, day: kpiDay(happenedAt), currency, cents, customerId }];
+}
+
+/** The id by which an event counts once for what it is of. */
+export function kpiIdOf(event: KpiEvent): number {
+  if ("movementId" in event) return event.movementId;
+  if ("refundId" in event) return event.refundId;
+  return event.retry?.id ?? event.orderId;
 }
 
 /** The figures of one day in one currency, money in its minor units. */

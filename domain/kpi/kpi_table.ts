@@ -6,11 +6,14 @@
  * @module
  */
 
-/** What an order or a refund must have come to for it to count. */
+/** What an order, a refund or the money of a chargeback must have come to for it to count. */
 export interface KpiKindRow {
-  /** What is counted. */
-  of: "order" | "refund";
-  /** The status in which it ended; an order's amount is its total, a refund's what it gave back. */
+  /** What is counted; of a chargeback each movement of its money. */
+  of: "order" | "refund" | "chargeback";
+  /**
+   * The status in which it ended, or the kind of the movement; an order's amount is its total, a refund's what it gave
+   * back, a movement's what moved, below zero where it came back.
+   */
   status: string;
   /** How its amount moves its customer on the leaderboard. */
   leaderboard: 1 | 0 | -1;
@@ -25,6 +28,10 @@ export const kpiKinds = {
   paid: { of: "order", status: "PAID", leaderboard: 1 },
   failed: { of: "order", status: "FAILED", leaderboard: 0 },
   refunded: { of: "refund", status: "PROCESSED", leaderboard: -1 },
+  charged_back: { of: "chargeback", status: "opened", leaderboard: 0 },
+  chargeback_changed: { of: "chargeback", status: "changed", leaderboard: 0 },
+  chargeback_held: { of: "chargeback", status: "held", leaderboard: -1 },
+  chargeback_lost: { of: "chargeback", status: "lost", leaderboard: -1 },
 } as const satisfies Record<string, KpiKindRow>;
 
 /** Names of what counts. */
@@ -55,7 +62,12 @@ export interface KpiFigureRow {
 export const kpiTable = {
   revenue_cents: {
     unit: "money",
-    sums: { paid: "cents", refunded: "-cents" },
+    sums: {
+      paid: "cents",
+      refunded: "-cents",
+      chargeback_held: "-cents",
+      chargeback_lost: "-cents",
+    },
     heading: "revenue",
     column: "Revenue",
     card: "Revenue",
@@ -100,6 +112,21 @@ export const kpiTable = {
     card: "Refunds",
     example: 4_990,
   },
+  chargeback_count: {
+    unit: "count",
+    sums: { charged_back: "count" },
+    heading: "chargebacks",
+    column: "Chargebacks",
+    example: 1,
+  },
+  chargeback_amount_cents: {
+    unit: "money",
+    sums: { charged_back: "cents", chargeback_changed: "cents" },
+    heading: "charged back",
+    column: "Charged back",
+    card: "Chargebacks",
+    example: 2_490,
+  },
 } as const satisfies Record<string, KpiFigureRow>;
 
 /** Names of the figures: fields of the API, and the last part of a KPI key. */
@@ -126,7 +153,7 @@ export function eachKpiFigure<T>(make: (figure: KpiFigure) => T): Record<KpiFigu
   >;
 }
 
-/** The statuses in which orders or refunds count. */
+/** The statuses in which orders or refunds count, or the kinds of movements. */
 export function countedStatuses(of: KpiKindRow["of"]): string[] {
   return Object.values(kpiKinds).filter((kind) => kind.of === of).map(({ status }) => status);
 }
@@ -135,7 +162,7 @@ const kindNames = new Map(
   Object.entries(kpiKinds).map(([kind, { of, status }]) => [`${of} ${status}`, kind as KpiKind]),
 );
 
-/** As what an order or a refund of a status counts; undefined where it counts nowhere. */
+/** As what an order, a refund or a movement of a status counts; undefined where it counts nowhere. */
 export function kpiKindOf(of: KpiKindRow["of"], status: string): KpiKind | undefined {
   return kindNames.get(`${of} ${status}`);
 }

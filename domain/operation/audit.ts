@@ -53,6 +53,7 @@ export const auditActions = {
   "refund.request": "Request a refund",
   "refund.complete": "Say that a refund was given back by hand",
   "refund.refuse": "Refuse a refund by hand",
+  "chargeback.acknowledge": "Say that a chargeback is known",
   "given_twice.dismiss": "Dismiss money given back twice",
   "reconciliation.start": "Hold a provider's books against ours",
   "discrepancy.propose": "Propose how a discrepancy is mended",

@@ -8,6 +8,7 @@
 import { WorkflowError } from "../errors.ts";
 import { namedAmount } from "../money.ts";
 import type { OrderStatus, RefundStatus } from "../order/order.ts";
+import type { ChargedBack } from "../payment/chargeback.ts";
 import type { HandState } from "./by_hand.ts";
 
 /** A refund of the order, as far as the sums need it. */
@@ -31,24 +32,26 @@ export type RefundRequestDecision =
   | { kind: "accept"; amountCents: number }
   | {
     kind: "refused";
-    because: "not_positive" | "not_paid" | "nothing_left" | "exceeds_left";
+    because: "not_positive" | "not_paid" | "contested" | "nothing_left" | "exceeds_left";
     leftCents: number;
   };
 
 /**
- * Decides whether a request is accepted, and for how much.
+ * Decides whether a request is accepted, and for how much. Money that the customer contests at the bank is refused until that is
+ * decided, as providers do, and what is lost there is not left: nobody is paid twice.
  *
- * @param order status and total of the locked order
+ * @param order status and total of the locked order, and what chargebacks take of it
  * @param others every refund of the order
  * @param amountCents what is asked for; null means all that is left
  */
 export function decideRefundRequest(
-  order: { status: OrderStatus; totalCents: number },
+  order: { status: OrderStatus; totalCents: number; chargedBack?: ChargedBack },
   others: readonly RefundFacts[],
   amountCents: number | null,
 ): RefundRequestDecision {
   if (order.status !== "PAID") return { kind: "refused", because: "not_paid", leftCents: 0 };
-  const leftCents = order.totalCents - claimedCents(others);
+  if (order.chargedBack?.isHeld) return { kind: "refused", because: "contested", leftCents: 0 };
+  const leftCents = order.totalCents - claimedCents(others) - (order.chargedBack?.lostCents ?? 0);
   if (amountCents === null) {
     return leftCents > 0
       ? { kind: "accept", amountCents: leftCents }
@@ -73,12 +76,14 @@ export function refusedRefund(
   if (because === "exceeds_left") {
     return new WorkflowError(
       "refund_exceeds_left",
-      `${start}: ${money(amountCents!)} exceed the ${money(leftCents)} that are left`,
+      `${start}: ${money(amountCents!)} exceed the ${money(Math.max(0, leftCents))} that are left`,
     );
   }
   return new WorkflowError(
     "order_not_refundable",
-    because === "not_paid"
+    because === "contested"
+      ? `${start}: its customer contests the charge at the bank, and would be paid twice; wait until that is decided`
+      : because === "not_paid"
       ? `${start}: it is ${order.status}, and only PAID orders can be refunded`
       : `${start}: nothing is left to refund`,
   );
@@ -88,8 +93,8 @@ export function refusedRefund(
 export type RefundDecision =
   /** The gateway gave the money back: count it. */
   | { kind: "process" }
-  /** It can't be given back; the refund ends as `FAILED`. */
-  | { kind: "refuse"; because: string }
+  /** It can't be given back; the refund ends as `FAILED`, `isChargedBack` unless its provider has made it before. */
+  | { kind: "refuse"; because: string; isChargedBack?: true }
   /** A person has to give it back, and has not said so yet. */
   | { kind: "by_hand" }
   /** Was processed before: repeat what follows from it. */
@@ -100,12 +105,17 @@ export type RefundDecision =
 /**
  * Decides how an accepted refund ends. Where the database holds more than was paid, earlier requests win.
  *
- * @param order status, total and currency of the order
+ * @param order status, total and currency of the order, and what chargebacks take of it
  * @param refund the one to handle
  * @param others every other refund of the order
  */
 export function decideRefund(
-  order: { status: OrderStatus; totalCents: number; currency: string },
+  order: {
+    status: OrderStatus;
+    totalCents: number;
+    currency: string;
+    chargedBack?: ChargedBack;
+  },
   refund: RefundFacts,
   others: readonly RefundFacts[],
 ): RefundDecision {
@@ -122,6 +132,17 @@ export function decideRefund(
   if (refund.amountCents > leftCents) {
     const left = namedAmount(leftCents, order.currency);
     return { kind: "refuse", because: `only ${left} are left to refund` };
+  }
+  // What a person has given back is gone.
+  if (order.chargedBack === undefined || refund.byHand === "given_back") return { kind: "process" };
+  const { isHeld, lostCents } = order.chargedBack;
+  if (isHeld) {
+    const because = "the customer contests the charge at the bank";
+    return { kind: "refuse", because, isChargedBack: true };
+  }
+  if (refund.amountCents > leftCents - lostCents) {
+    const lost = namedAmount(lostCents, order.currency);
+    return { kind: "refuse", because: `${lost} are charged back`, isChargedBack: true };
   }
   return { kind: "process" };
 }

@@ -6,6 +6,7 @@
 
 import { WorkflowError } from "../errors.ts";
 import type { OrderStatus } from "../order/order.ts";
+import type { ChargedBack } from "../payment/chargeback.ts";
 import { decideRefundRequest, type RefundFacts, refusedRefund } from "./refund.ts";
 import {
   contentsAfter,
@@ -48,7 +49,13 @@ export interface RefundsSoFar<K extends KnownRequest> {
   /** By id. */
   orders: ReadonlyMap<
     number,
-    { id: number; status: OrderStatus; totalCents: number; currency: string }
+    {
+      id: number;
+      status: OrderStatus;
+      totalCents: number;
+      currency: string;
+      chargedBack?: ChargedBack;
+    }
   >;
   /** Every refund of the orders, by order id. */
   refunds: ReadonlyMap<number, readonly RefundFacts[]>;

@@ -10,14 +10,20 @@ const maxName = 64;
 /**
  * The known name that is nearest to a mistyped one; undefined where none is near: more than two letters, or a
  * third of them, would have to change.
+ *
+ * @param mostChanges letters that may have to change at the most, however long the name is
  */
-export function nearestName(name: string, known: readonly string[]): string | undefined {
+export function nearestName(
+  name: string,
+  known: readonly string[],
+  mostChanges = Infinity,
+): string | undefined {
   if (name.length > maxName) return undefined;
   const typed = name.toLowerCase();
   let nearest: { name: string; distance: number } | undefined;
   for (const one of known) {
     const distance = editDistance(typed, one.toLowerCase());
-    if (distance > Math.max(2, Math.floor(one.length / 3))) continue;
+    if (distance > Math.min(mostChanges, Math.max(2, Math.floor(one.length / 3)))) continue;
     // As many changes as letters are another word.
     if (distance >= Math.min(typed.length, one.length) && distance > 0) continue;
     if (nearest === undefined || distance < nearest.distance) nearest = { name: one, distance };

@@ -12,6 +12,7 @@ import {
   readCustomersBy,
   readErasureWith,
 } from "../../db/customers/erasures.ts";
+import { sumChargebacksOf } from "../../db/payments/chargeback_list.ts";
 import { isErasedId } from "../../domain/customer/erased_customer.ts";
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isAllowed } from "../../domain/operation/api_token.ts";
@@ -23,6 +24,7 @@ import { problemOf } from "../middleware/problem.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
 import { PostForm } from "./form.tsx";
+import { counted, formatMoney } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Badge, linkTo, Notice, Time } from "./parts.tsx";
 import { idOf, said } from "./queries.ts";
@@ -84,6 +86,7 @@ async function show(c: Context, { db }: AppDeps, refused?: WorkflowError): Promi
   const [customer] = await need(readCustomersBy(db, { ids: [id] }));
   if (customer === undefined) return await notFoundPage(c, `There is no customer #${id}`);
   const erasure = isErasedId(customer.externalId) ? await need(readErasureWith(db, id)) : undefined;
+  const contested = await need(sumChargebacksOf(db, id));
   const status = refused === undefined ? undefined : problemOf(refused).status;
   return await page(
     c,
@@ -93,7 +96,7 @@ async function show(c: Context, { db }: AppDeps, refused?: WorkflowError): Promi
         <PageHead title={customer.name} crumb={[list, "Customers"]} />
         <Done c={c} />
         {refused !== undefined && <Refused faults={refused.faults} />}
-        <Facts c={c} customer={customer} erasure={erasure} />
+        <Facts c={c} customer={customer} erasure={erasure} contested={contested} />
         {erasure === undefined && (
           <PostForm c={c} action={`${list}/${id}/erase`} class="card stack-form">
             <h2>Erase this person</h2>
@@ -155,8 +158,13 @@ const FaultLink: FC<{ at: string }> = ({ at }) => {
 };
 
 /** Who it is, and the ways to what is kept. */
-const Facts: FC<{ c: Context; customer: CustomerRow; erasure: Erasure | undefined }> = (
-  { c, customer: { externalId, isGuest, email, createdAt }, erasure },
+const Facts: FC<{
+  c: Context;
+  customer: CustomerRow;
+  erasure: Erasure | undefined;
+  contested: Awaited<ReturnType<typeof sumChargebacksOf>>;
+}> = (
+  { c, customer: { externalId, isGuest, email, createdAt }, erasure, contested },
 ) => (
   <section class="card">
     <dl class="facts">
@@ -168,6 +176,14 @@ const Facts: FC<{ c: Context; customer: CustomerRow; erasure: Erasure | undefine
       <dd>
         <Time at={createdAt} />
       </dd>
+      {contested.map(({ currency, count, heldCents, lostCents }) => (
+        <>
+          <dt>{counted(count, "chargeback", "chargebacks")}</dt>
+          <dd>
+            {formatMoney(heldCents, currency)} withheld, {formatMoney(lostCents, currency)} lost
+          </dd>
+        </>
+      ))}
       {erasure !== undefined && (
         <>
           <dt>Erased</dt>

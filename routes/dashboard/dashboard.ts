@@ -21,6 +21,7 @@ import { firstStepsRoutes } from "./first_steps.tsx";
 import { failurePageRoutes } from "./failures.tsx";
 import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
+import { chargebackPageRoutes } from "./chargebacks.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
 import { lossPageRoutes } from "./losses.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
@@ -95,6 +96,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", failurePageRoutes(deps));
   app.route("/", disputePageRoutes(deps));
   app.route("/", givenTwicePageRoutes(deps));
+  app.route("/", chargebackPageRoutes(deps));
   app.route("/", lossPageRoutes(deps));
   app.route("/", auditPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));

@@ -50,7 +50,7 @@ export function givenTwicePageRoutes(deps: AppDeps): Hono {
           <PageHead
             title={title}
             crumb={["/dashboard/refunds", "Refunds"]}
-            note="By hand, and by its provider at the same moment: get one of both back; the oldest first"
+            note="By hand and by its provider, or by a refund and a chargeback that was lost: get one of both back; the oldest first"
           />
           {said(c, "done") === "dismissed" && (
             <Notice tone="good" title="Dismissed">It stands on the order's timeline.</Notice>

@@ -48,14 +48,19 @@ export function formatFigure(row: KpiRow, figure: KpiFigure): string {
     : formatCount(row[figure]);
 }
 
+/** Numbers that stand beside the money that they are of. */
+const besides: Partial<Record<KpiFigure, KpiFigure>> = {
+  refund_amount_cents: "refund_count",
+  chargeback_amount_cents: "chargeback_count",
+};
+
 /** The figures of a row that have a card of their own, in the order of the table. */
 export function kpiCards(row: KpiRow): KpiCard[] {
   return kpiFigureNames.flatMap((figure) => {
     const { card } = kpiFigures[figure];
     if (card === undefined) return [];
-    const name = figure === "refund_amount_cents"
-      ? `${card} · ${formatCount(row.refund_count)}`
-      : card;
+    const beside = besides[figure];
+    const name = beside === undefined ? card : `${card} · ${formatCount(row[beside])}`;
     return [{ figure, name, value: formatFigure(row, figure) }];
   });
 }

@@ -6,6 +6,7 @@
 
 import { Hono } from "hono";
 import type { FC } from "hono/jsx";
+import { type ChargebackSum, sumChargebacks } from "../../db/payments/chargeback_list.ts";
 import { daysBefore, daysBetween } from "../../domain/kpi/day.ts";
 import { emptyKpiRow, type KpiRow, maxKpiDays, sumKpiRows } from "../../domain/kpi/kpi.ts";
 import { type KpiFigure, kpiFigureNames, kpiFigures } from "../../domain/kpi/kpi_table.ts";
@@ -17,9 +18,19 @@ import { DayFields } from "./filters.tsx";
 import { counted, formatCount, formatDay, formatMoney } from "./format.ts";
 import { kpiCards, rowsOf } from "./kpi_cards.ts";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, CountLink, Empty, Faults, Figures, linkTo, Money, Table } from "./parts.tsx";
+import {
+  Columns,
+  CountLink,
+  Empty,
+  Faults,
+  Figures,
+  linkTo,
+  Money,
+  Notice,
+  Table,
+} from "./parts.tsx";
 import { type PageQuery, readPageQuery } from "./queries.ts";
-import { need } from "./reading.ts";
+import { attempt, need } from "./reading.ts";
 
 const home = "/dashboard/kpis";
 
@@ -41,6 +52,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
       Promise.all([readCurrencies(deps), readKpis(deps, from, to)]),
     );
     const currency = query.currency("currency") ?? deps.baseCurrency;
+    const held = await attempt(deps, "The database", () => sumChargebacks(deps.db, "held"));
     // What these days have may be older than what the latest ones have.
     const currencies = [
       ...new Set([...latest, ...read.map((row) => row.currency), currency]),
@@ -56,6 +68,7 @@ export function kpiPageRoutes(deps: AppDeps): Hono {
           <Faults of={query.faults} />
           <RangeForm {...range} currency={currency} currencies={currencies} />
           <Totals total={total} />
+          {held.ok && <Withheld sums={held.value} currency={currency} />}
           <section class="cards" aria-label="Charts">
             <RevenueChart days={days} currency={currency} />
             <OrdersChart days={days} total={total} />
@@ -153,6 +166,21 @@ const Totals: FC<{ total: KpiRow }> = ({ total }) => (
     <Figures of={kpiCards(total).map(({ name, value }) => [name, value])} />
   </section>
 );
+
+/** What chargebacks withhold at the moment, whatever days are shown; nothing where they withhold nothing. */
+const Withheld: FC<{ sums: readonly ChargebackSum[]; currency: string }> = ({ sums, currency }) => {
+  const sum = sums.find((one) => one.currency === currency);
+  if (sum === undefined) return null;
+  return (
+    <Notice
+      tone="warn"
+      title={`${formatMoney(sum.amountCents, currency)} are withheld now`}
+      href="/dashboard/chargebacks?which=held"
+    >
+      By {counted(sum.count, "chargeback that is", "chargebacks that are")} not decided.
+    </Notice>
+  );
+};
 
 const RevenueChart: FC<{ days: readonly KpiRow[]; currency: string }> = ({ days, currency }) => (
   <Chart

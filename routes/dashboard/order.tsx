@@ -13,6 +13,7 @@ import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { bringerOf } from "../../domain/order/bringer.ts";
 import { isSettled, retriedReason } from "../../domain/order/order.ts";
+import { chargebackStates } from "../../domain/payment/chargeback.ts";
 import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
@@ -44,6 +45,7 @@ import {
 import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
+import { Chargebacks } from "./chargebacks.tsx";
 import { Attempts } from "./payment_attempts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
@@ -401,6 +403,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
           </Notice>
         )}
+        <Contested order={order} />
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -413,6 +416,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             </section>
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
+            <Chargebacks c={c} rows={order.chargebacks} />
             <Region name="attempts">{regions.attempts}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
@@ -441,6 +445,33 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
     ),
   );
 }
+
+/** That its customer contests it at the bank, and what has gone back besides. */
+const Contested: FC<{ order: OrderDetail }> = (
+  { order: { chargebacks, refundedCents, currency } },
+) => {
+  const due = chargebacks.find(({ state }) => chargebackStates[state].needsResponse);
+  const held = chargebacks.some(({ heldCents }) => heldCents > 0);
+  const lost = chargebacks.some(({ lostCents }) => lostCents > 0);
+  if (due === undefined && !held && !lost) return null;
+  const refunded = refundedCents === 0
+    ? ""
+    : held || due !== undefined
+    ? ` ${
+      formatMoney(refundedCents, currency)
+    } went back to the customer by refunds: say so in the answer.`
+    : ` ${formatMoney(refundedCents, currency)} went back by refunds as well.`;
+  const title = due !== undefined
+    ? "The customer contests the charge at the bank: answer it at the provider"
+    : held
+    ? "The customer contests the charge at the bank: it is not decided"
+    : "A chargeback was lost";
+  return (
+    <Notice tone={held || due !== undefined ? "bad" : "warn"} title={title} href="#chargebacks">
+      {(held ? "Nothing can be refunded until it is decided." : "") + refunded}
+    </Notice>
+  );
+};
 
 /** What came of the form that led here. */
 const Outcome: FC<{ change: string; refused?: Refused }> = ({ change, refused }) => {

@@ -10,13 +10,16 @@ import type { OrderDetail } from "../../db/orders/order_queries.ts";
 import { PostForm } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 
-/** Cents that no refund has claimed yet. */
-export function leftCents({ status, totalCents, refunds }: OrderDetail): number {
-  if (status !== "PAID") return 0;
-  return refunds.reduce(
+/** Cents that no refund has claimed yet, nor a chargeback; none while one is not decided. */
+export function leftCents({ status, totalCents, refunds, chargebacks }: OrderDetail): number {
+  const contested = chargebacks.filter(({ lowersRevenue }) => lowersRevenue !== "never");
+  if (status !== "PAID" || contested.some(({ heldCents }) => heldCents > 0)) return 0;
+  const lost = contested.reduce((sum, { lostCents }) => sum + lostCents, 0);
+  const left = refunds.reduce(
     (left, refund) => refund.status === "FAILED" ? left : left - refund.amountCents,
-    totalCents,
+    totalCents - lost,
   );
+  return Math.max(0, left);
 }
 
 /** True while money of the order waits for a decision. */

@@ -103,6 +103,16 @@ export const Sum: FC<{ order: OrderDetail }> = ({ order }) => {
         />
       ))}
       {refundedCents > 0 && <SumLine name="Refunded" cents={-refundedCents} currency={currency} />}
+      {order.chargebacks.map(({ id, heldCents, lostCents, currency }) =>
+        heldCents + lostCents === 0 ? null : (
+          <SumLine
+            key={id}
+            name={heldCents > 0 ? "Withheld by a chargeback" : "Lost by a chargeback"}
+            cents={-(heldCents + lostCents)}
+            currency={currency}
+          />
+        )
+      )}
     </dl>
   );
 };

@@ -68,6 +68,7 @@ export function refundPageRoutes(deps: AppDeps): Hono {
       (
         <>
           <PageHead title="Refunds" note="Newest first">
+            <a class="button" href="/dashboard/chargebacks">Chargebacks</a>
             <a class="button" href={linkTo("/refunds.csv", given)} download="refunds.csv">
               Download CSV
             </a>

@@ -43,6 +43,7 @@ const rules: readonly Rule[] = [
   ]],
   ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
   ["POST", /^\/dashboard\/given-twice\/[^/]+\/dismiss$/, ["refunds"]],
+  ["POST", /^(\/dashboard)?\/chargebacks\/[^/]+\/acknowledge$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports(\/demo)?$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
   ["POST", /^\/products(\/stock)?$/, ["stock"]],

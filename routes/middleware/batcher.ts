@@ -29,6 +29,10 @@ export interface BatcherOptions<I = unknown> {
    * batch begins: one connection that hangs must not hold up everybody.
    */
   maxMs: number;
+  /** Most batches that run at the same time; by default one after the other. */
+  maxRunning?: number;
+  /** Time after which a small batch is slow, in milliseconds; default {@linkcode usualSlowMs}. */
+  slowMs?: number;
   /** Longest wait of a batch for callers of a crowded one before, in milliseconds from its end; default {@linkcode usualGatherMs}. */
   gatherMs?: number;
   /** True for an error that is nobody's own fault, such as a lost engine: no input is tried alone. */
@@ -47,6 +51,12 @@ const crowdSize = 8;
  */
 const twoBatches = 32;
 
+/**
+ * A small batch on engines that nothing else keeps busy takes less. One that takes longer waits for a lock, a disk or a processor, and
+ * the few who come meanwhile need not wait for its end as well. Of a crowd each batch is slow where all are, and two small ones cost more.
+ */
+const usualSlowMs = 10;
+
 /** Long enough for callers on the same network to come again once their answers are sent. */
 const usualGatherMs = 3;
 
@@ -62,6 +72,9 @@ interface Waiting<I, O> {
  * {@linkcode crowdSize} and more, the next waits a moment for those who come again as soon as they are answered: of 64 such
  * callers, batches would else have 63 and 1 by turns, and a small one costs nearly as much as a large one.
  *
+ * Where several batches may run, the next begins beside one that runs once as many wait as that has: of a crowd, half. Of fewer than
+ * {@linkcode twoBatches} it begins once that is slow.
+ *
  * Callers take turns, see `fair_queue.ts`.
  *
  * A batch that fails is halved until the culprit stands alone, so `work` must be safe to repeat.
@@ -74,13 +87,14 @@ export function batcher<I, O>(
   options: BatcherOptions<I>,
 ): (input: I) => Promise<O> {
   const crowd = crowdWithin(options);
+  const running = runningBatches(options);
   const { maxWaiting, callerOf = () => "", weightOf = () => 1 } = options;
   const waiting = fairQueue<Waiting<I, O>>({
     all: maxWaiting,
     each: options.callerOf === undefined ? Infinity : Math.ceil(maxWaiting * callerShare),
   });
   const most = { items: options.maxInputs, weight: options.maxWeight ?? Infinity };
-  let running = false;
+  let isGathering = false;
 
   const runBatch = async (batch: readonly Waiting<I, O>[]): Promise<void> => {
     try {
@@ -98,16 +112,24 @@ export function batcher<I, O>(
     }
   };
 
-  const drain = async (): Promise<void> => {
-    running = true;
-    while (waiting.size > 0) {
-      const gathered = crowd.gather(waiting.size);
-      if (gathered !== undefined) await gathered;
-      const batch = waiting.take(most);
-      await runBatch(batch);
-      crowd.answered(batch.length);
+  const begin = async (): Promise<void> => {
+    const batch = waiting.take(most);
+    const end = running.begin(batch.length, beginNext);
+    await runBatch(batch);
+    end();
+    crowd.answered(batch.length);
+    beginNext();
+  };
+
+  const beginNext = async (): Promise<void> => {
+    if (isGathering || waiting.size === 0 || !running.mayBegin(waiting.size)) return;
+    const gathered = running.isNone() ? crowd.gather(waiting.size) : undefined;
+    if (gathered !== undefined) {
+      isGathering = true;
+      await gathered;
+      isGathering = false;
     }
-    running = false;
+    void begin();
   };
 
   return (input) =>
@@ -116,8 +138,43 @@ export function batcher<I, O>(
       if (!pushed.waits) return reject(pushed.beyond === "each" ? tooManyOfOne() : tooMany());
       pushed.displaced?.reject(tooMany());
       crowd.came(waiting.size);
-      if (!running) drain();
+      void beginNext();
     });
+}
+
+/** The batches that run. */
+function runningBatches(
+  { maxRunning = 1, slowMs = usualSlowMs }: Pick<BatcherOptions, "maxRunning" | "slowMs">,
+) {
+  const batches = new Set<{ size: number; begunAt: number }>();
+  return {
+    isNone: () => batches.size === 0,
+    /** Whether one may begin now that has so many. */
+    mayBegin(waiting: number): boolean {
+      if (batches.size === 0) return true;
+      if (batches.size >= maxRunning) return false;
+      const slowFrom = performance.now() - slowMs;
+      let size = 0, isSlow = false;
+      for (const batch of batches) {
+        size += batch.size;
+        if (batch.begunAt <= slowFrom) isSlow = true;
+      }
+      return size + waiting < twoBatches ? isSlow : waiting >= size;
+    },
+    /**
+     * @param whenSlow is called once it is slow, where others may run beside it
+     * @returns to be called at its end
+     */
+    begin(size: number, whenSlow: () => void): () => void {
+      const batch = { size, begunAt: performance.now() };
+      batches.add(batch);
+      const timer = batches.size < maxRunning ? setTimeout(whenSlow, slowMs + 1) : undefined;
+      return () => {
+        clearTimeout(timer);
+        batches.delete(batch);
+      };
+    },
+  };
 }
 
 function tooMany(): WorkflowError {

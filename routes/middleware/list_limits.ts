@@ -58,8 +58,9 @@ interface Definition {
   shape?: Record<string, z.ZodType>;
   /** Of one that may be missing, or null. */
   innerType?: z.ZodType;
-  /** Of one whose outcome is made into something else. */
+  /** Of one whose outcome is made into something else, or that is looked at before it is read. */
   in?: z.ZodType;
+  out?: z.ZodType;
   checks?: readonly { _zod: { def: ListCheck } }[];
 }
 
@@ -70,10 +71,12 @@ interface ListCheck {
 }
 
 function findLimits(schema: z.ZodType, path: readonly string[]): ListLimit[] {
-  const { type, shape = {}, innerType, in: from, checks = [] } = schema._zod
+  const { type, shape = {}, innerType, in: from, out, checks = [] } = schema._zod
     .def as unknown as Definition;
   if (innerType !== undefined) return findLimits(innerType, path);
-  if (type === "pipe" && from !== undefined) return findLimits(from, path);
+  if (type === "pipe" && from !== undefined && out !== undefined) {
+    return findLimits(from._zod.def.type === "transform" ? out : from, path);
+  }
   if (type === "object") {
     return Object.entries(shape).flatMap(([name, of]) => findLimits(of, [...path, name]));
   }

@@ -14,6 +14,7 @@ import { readDisabledEndpoint } from "../../db/notifications/disabled_endpoints.
 import { countGivenUp } from "../../db/notifications/notification_queries.ts";
 import type { Database } from "../../db/connection/database.ts";
 import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
+import { type ChargebackSum, sumChargebacks } from "../../db/payments/chargeback_list.ts";
 import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
@@ -128,6 +129,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     disputes: checkDisputes(deps),
     by_hand: checkByHand(deps),
     given_twice: checkGivenTwice(deps),
+    chargebacks: checkChargebacks(deps),
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
@@ -344,9 +346,44 @@ async function checkGivenTwice({ db }: AlertDeps): Promise<AlertCheck[]> {
       ? "none was"
       : `${listed(sums)} in ${
         describeCount(count)
-      }: by hand, and by its provider; get one of both back`,
+      }: by hand and by its provider, or by a refund and a chargeback; get one of both back`,
     level: count > 0 ? "bad" : "good",
   }];
+}
+
+async function checkChargebacks({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const [due, lost, unknown] = await Promise.all([
+    sumChargebacks(db, "due"),
+    sumChargebacks(db, "lost"),
+    sumChargebacks(db, "unknown"),
+  ]);
+  const dueBy = due.flatMap((sum) => sum.dueBy ?? []).sort()[0];
+  const check = (
+    name: "chargebacks_due" | "chargebacks_lost" | "chargebacks_unknown",
+    severity: AlertCheck["severity"],
+    title: string,
+    { sums, words }: { sums: readonly ChargebackSum[]; words: string },
+  ): AlertCheck => {
+    const count = sums.reduce((sum, { count }) => sum + count, 0);
+    const detail = count === 0 ? "none is" : `${listed(sums)} in ${describeCount(count)}${words}`;
+    return { name, severity, title, detail, level: count > 0 ? "bad" : "good" };
+  };
+  return [
+    check("chargebacks_due", "critical", "Chargebacks wait for an answer", {
+      sums: due,
+      words: dueBy === undefined
+        ? ""
+        : `, the first until ${dueBy.slice(0, 16).replace("T", " ")} UTC`,
+    }),
+    check("chargebacks_lost", "warning", "Chargebacks were lost", {
+      sums: lost,
+      words: ", which nobody has said to know of",
+    }),
+    check("chargebacks_unknown", "warning", "Chargebacks of charges that nobody here knows", {
+      sums: unknown,
+      words: ": another shop's with the same provider, or of a payment that is missing here",
+    }),
+  ];
 }
 
 /** For so many hours after it was given up people are told of a notification. */

@@ -8,6 +8,7 @@ import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds
 import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
 import { readCharges } from "../../db/orders/orders.ts";
+import { readContestedPayments } from "../../db/payments/chargebacks.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import {
   markReversed,
@@ -17,6 +18,7 @@ import {
 } from "../../db/payments/payments.ts";
 import type { ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
+import type { ChargedBack } from "../../domain/payment/chargeback.ts";
 import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import {
@@ -48,8 +50,13 @@ export async function reversePayments(
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
   const known = await readPaidOrders(deps.db, orderIds);
   const open = await readReversing(deps.db, orderIds);
-  const asked = open.filter(({ amountCents }) => amountCents > 0);
+  const contested = await readContestedPayments(deps.db, orderIds);
+  const asked = open.filter(({ id, amountCents }) => amountCents > 0 && !contested.has(id));
   const answerOf = await askForReversals(deps, deliveries, asked);
+  for (const payment of open) {
+    const chargedBack = contested.get(payment.id);
+    if (chargedBack !== undefined) answerOf.set(payment.id, contestedAnswer(payment, chargedBack));
+  }
   const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
   const lock = orderLocks(deps.db);
@@ -65,14 +72,23 @@ export async function reversePayments(
         if (answerOf.has(id) && await wasReturnedByHand(tx, payment)) {
           const attempt = attemptOf.get(orderId)!;
           await noteGivenTwice(deps, tx, [
-            { orderId, refundId: null, paymentId: id, amountCents, currency: taken, attempt },
+            {
+              orderId,
+              refundId: null,
+              paymentId: id,
+              amountCents,
+              currency: taken,
+              chargebackId: null,
+              attempt,
+            },
           ]);
         }
         continue;
       }
       // A process without the provider's settings may have left it to a person meanwhile.
       await endPaymentByHand(tx, id);
-      const detail = namedAmount(amountCents, taken);
+      const amount = namedAmount(amountCents, taken);
+      const detail = contested.has(id) ? `${amount}: by a chargeback that was lost` : amount;
       events.push({ orderId, event: "payment_reversed", detail });
     }
     for (const payment of open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person")) {
@@ -93,6 +109,20 @@ export async function reversePayments(
     const own = open.filter((payment) => payment.orderId === orderId);
     return outcomeOf(message, own.map(({ id }) => answerOf.get(id)));
   });
+}
+
+/** How long a payment waits that its customer contests at the bank, until it is looked at again, in milliseconds. */
+const contestedMs = 3_600_000;
+
+/** What is contested is not given back as well: it waits until that is decided, and is over where it is lost. */
+function contestedAnswer(
+  { amountCents }: RecordedPayment,
+  { isHeld, lostCents }: Pick<ChargedBack, "isHeld" | "lostCents">,
+): ReversalAnswer {
+  if (isHeld) return { kind: "pending", delayMs: contestedMs };
+  return lostCents >= amountCents
+    ? { kind: "refunded" }
+    : { kind: "refused", reason: "a part of it was lost by a chargeback" };
 }
 
 /** Whether a person gave a payment back; only what was paid at the source is ever left to one. */

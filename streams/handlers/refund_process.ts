@@ -7,6 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { addRefunded, readCharges } from "../../db/orders/orders.ts";
+import { readChargedBack } from "../../db/payments/chargebacks.ts";
 import { readPayments } from "../../db/payments/payments.ts";
 import type { GivenTwice } from "../../db/refunds/given_twice.ts";
 import { leaveRefundsToPerson, takeRefundsFromPerson } from "../../db/refunds/refunds_by_hand.ts";
@@ -15,11 +16,13 @@ import { effectsOfRefund } from "../../domain/order/effects.ts";
 import type { RefundMessage, StockMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
+import { type ChargedBack, withChargebacks } from "../../domain/payment/chargeback.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
 import type { RefundAnswer, RefundPending } from "../payments/gateway.ts";
 import {
   giveBackThrough,
   laterOutcome,
+  lookUpGivenBack,
   type RequestThrough,
   type Stranger,
 } from "../payments/give_back.ts";
@@ -33,12 +36,12 @@ import {
   vanished,
   withFollowUps,
 } from "../workflow/handler.ts";
-import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import { orderHeld, refundLocks } from "../workflow/order_locks.ts";
 
 /** What a batch of refunds found, and what it will write. */
 interface Refunding {
-  orders: ReadonlyMap<number, OrderFacts>;
-  /** Orders that another transaction has. */
+  orders: ReadonlyMap<number, OrderFacts & { chargedBack?: ChargedBack }>;
+  /** Orders that another transaction has, or one of their refunds. */
   held: ReadonlySet<number>;
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
@@ -72,14 +75,14 @@ export async function applyRefunds(
   deliveries: readonly Delivery<RefundMessage>[],
 ): Promise<Outcome[]> {
   const answers = await askGateway(deps, deliveries);
-  const lock = orderLocks(deps.db);
+  const lock = refundLocks(deps.db);
   return await deps.db.transaction(async (tx) => {
     const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders, now, held } = await lock(tx, orderIds);
+    const { orders, now, held, refundsOf } = await lock(tx, orderIds);
     const refunding: Refunding = {
-      orders,
+      orders: withChargebacks(orders, await readChargedBack(tx, [...orders.keys()])),
       held,
-      refundsOf: await refundFactsOf(tx, [...orders.keys()], { lock: true }),
+      refundsOf,
       answers,
       processed: [],
       failed: [],
@@ -111,7 +114,15 @@ function applyOne(
   if (refund.byHand === "given_back" && answers.get(refundId)?.kind === "refunded") {
     const { amountCents } = refund;
     const { currency } = order;
-    refunding.twice.push({ orderId, refundId, paymentId: null, amountCents, currency, attempt });
+    refunding.twice.push({
+      orderId,
+      refundId,
+      paymentId: null,
+      amountCents,
+      currency,
+      chargebackId: null,
+      attempt,
+    });
   }
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
   const decision = withAnswer(
@@ -132,6 +143,7 @@ function applyOne(
       refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
       const detail = namedAmount(amountCents, order.currency);
       events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
+      noteChargedBack(refunding, order, refund, attempt);
       break;
     }
     case "refuse": {
@@ -166,6 +178,23 @@ function applyOne(
   return done(effectsOfRefund(order, refund, deps.kpiDay));
 }
 
+/** What a refund gave back beside a lost chargeback, which its provider made before anybody could stop it. */
+function noteChargedBack(
+  { refunded, twice }: Refunding,
+  { id: orderId, totalCents, refundedCents, currency, chargedBack }: OrderFacts & {
+    chargedBack?: ChargedBack;
+  },
+  { id: refundId, amountCents: ofRefund }: RefundFacts,
+  attempt: number,
+): void {
+  if (chargedBack === undefined || chargedBack.lostCents === 0) return;
+  const backCents = refundedCents + (refunded.get(orderId) ?? 0);
+  const amountCents = Math.min(ofRefund, backCents + chargedBack.lostCents - totalCents);
+  if (amountCents <= 0) return;
+  const { id: chargebackId } = chargedBack;
+  twice.push({ orderId, refundId, paymentId: null, amountCents, currency, chargebackId, attempt });
+}
+
 /** @returns what takes up the orders that wait for the units that came back */
 async function writeRefunds(
   tx: Queryable,
@@ -193,11 +222,13 @@ async function askGateway(
   deliveries: readonly Delivery<RefundMessage>[],
 ): Promise<Map<number, RefundAnswer | Stranger>> {
   const orderIds = [...new Set(deliveries.map(({ message }) => message.orderId))];
-  const orders = await readCharges(deps.db, orderIds);
+  const chargedBack = await readChargedBack(deps.db, orderIds);
+  const orders = withChargebacks(await readCharges(deps.db, orderIds), chargedBack);
   const refundsOf = await refundFactsOf(deps.db, orderIds, { lock: false });
   const payments = await readPayments(deps.db, orderIds);
   const keys = await readProviderKeys(deps.db, deliveries.map(({ message }) => message.refundId));
   const requests = new Map<number, RequestThrough>();
+  const charged = new Map<number, RequestThrough>();
   for (const { message: { orderId, refundId } } of deliveries) {
     const order = orders.get(orderId);
     const refunds = refundsOf.get(orderId) ?? [];
@@ -205,8 +236,11 @@ async function askGateway(
     const payment = payments.get(orderId);
     if (order === undefined || refund === undefined || payment === undefined) continue;
     const others = refunds.filter((other) => other !== refund);
-    if (refund.byHand || decideRefund(order, refund, others).kind !== "process") continue;
-    requests.set(refundId, {
+    if (refund.byHand) continue;
+    const decision = decideRefund(order, refund, others);
+    const isChargedBack = decision.kind === "refuse" && decision.isChargedBack === true;
+    if (decision.kind !== "process" && !isChargedBack) continue;
+    (isChargedBack ? charged : requests).set(refundId, {
       provider: payment.provider,
       request: {
         orderId,
@@ -221,7 +255,9 @@ async function askGateway(
     });
   }
   const behind = Map.groupBy(deliveries, ({ message }) => message.refundId);
-  return await giveBackThrough(deps, requests, behind);
+  const answers = await giveBackThrough(deps, requests, behind);
+  for (const [id, answer] of await lookUpGivenBack(deps, charged)) answers.set(id, answer);
+  return answers;
 }
 
 function withAnswer(
@@ -240,6 +276,13 @@ function withAnswer(
   const isLeft = refund.byHand === "waiting" || refund.byHand === "refused";
   if (refund.status === "REQUESTED" && isLeft && answer?.kind === "refunded") {
     return { kind: "process" };
+  }
+  // Charged back since it was asked for, as far as anybody asked.
+  if (decision.kind === "refuse" && decision.isChargedBack) {
+    if (answer === undefined || answer.kind === "refused" || answer.kind === "stranger") {
+      return decision;
+    }
+    return withAnswer(order, refund, { kind: "process" }, answer);
   }
   // What a person gave back is only to be booked.
   if (decision.kind !== "process" || refund.byHand === "given_back") return decision;

@@ -78,7 +78,7 @@ export async function openOrderFile(
  * passed over.
  */
 function meaningfulColumn(header: readonly string[]): string | undefined {
-  const others = header.filter((name) => !isImportColumn(name));
+  const others = [...new Set(header)].filter((name) => !isImportColumn(name));
   const status = others.find((name) => {
     const suspicion = suspicionOf(name);
     return suspicion === "status" || suspicion === "refund" || isOfPayment(name);

@@ -47,6 +47,9 @@ export async function* readRecords(
   yield* turnByTurn(reader.take(waiting.join(""), true));
 }
 
+/** Records that are given at once: of lines of a character each a block holds 32,000, and whoever takes them works on. */
+const recordsAtOnce = 1_024;
+
 /** A line with a wrong quote takes a tenth of a millisecond, and a block may hold nothing else. */
 async function* turnByTurn(steps: Generator<SourceRecord[]>): AsyncGenerator<SourceRecord[]> {
   const othersTurn = takeTurns();
@@ -55,12 +58,22 @@ async function* turnByTurn(steps: Generator<SourceRecord[]>): AsyncGenerator<Sou
     if (records.length === 0) records = some;
     else for (const record of some) records.push(record);
     const turn = othersTurn();
-    if (turn === undefined) continue;
-    await turn;
-    if (records.length > 0) yield records;
+    if (turn === undefined && records.length < recordsAtOnce) continue;
+    if (turn !== undefined) await turn;
+    yield* someOf(records);
     records = [];
   }
-  if (records.length > 0) yield records;
+  yield* someOf(records);
+}
+
+function* someOf(records: SourceRecord[]): Generator<SourceRecord[]> {
+  if (records.length <= recordsAtOnce) {
+    if (records.length > 0) yield records;
+    return;
+  }
+  for (let at = 0; at < records.length; at += recordsAtOnce) {
+    yield records.slice(at, at + recordsAtOnce);
+  }
 }
 
 /** Takes block after block. */
@@ -92,7 +105,7 @@ function recordReader(form: RecordForm) {
         rest = rest.slice(sound.end);
         yield sound.records;
       } else {
-        const block = { bytes: Buffer.from(rest), line };
+        const block = { bytes: Buffer.from(rest), line, atOnce: bytesAtOnce };
         for (let goesOn = true; goesOn;) {
           const records: SourceRecord[] = [];
           goesOn = takeSome(block, records, form, isLast);
@@ -195,14 +208,28 @@ function fillQuoted(
   return true;
 }
 
-/** Takes what is complete; returns whether there may be more once a bad line is passed over. */
+/** Bytes that the library is given at once, where no record is longer: 8,000 of lines of a character each. */
+const bytesAtOnce = 16_384;
+
+/** What is left of text in which something is wrong. */
+interface WrongBlock {
+  bytes: Buffer;
+  /** Of the file, that they begin on. */
+  line: number;
+  /** Bytes to take at once. */
+  atOnce: number;
+}
+
+/** Takes what is complete of the next bytes; returns whether there may be more. */
 function takeSome(
-  of: { bytes: Buffer; line: number },
+  of: WrongBlock,
   records: SourceRecord[],
   form: RecordForm,
   isLast: boolean,
 ): boolean {
-  const end = isLast ? of.bytes.length : of.bytes.lastIndexOf(lineFeed) + 1;
+  const whole = isLast ? of.bytes.length : of.bytes.lastIndexOf(lineFeed) + 1;
+  const end = of.atOnce < whole ? of.bytes.lastIndexOf(lineFeed, of.atOnce - 1) + 1 : whole;
+  const isPart = end < whole;
   const block = of.bytes.subarray(0, end);
   const { found, error } = parseBlock(block, form.delimiter);
   let at = 0;
@@ -216,8 +243,11 @@ function takeSome(
   const start = behindLineBreaks(block, at);
   of.line += start - at;
   of.bytes = of.bytes.subarray(start);
-  if (error === undefined || of.bytes.length === 0) return false;
-  const isOpen = error.code === "CSV_QUOTE_NOT_CLOSED";
+  const isOpen = error?.code === "CSV_QUOTE_NOT_CLOSED";
+  // The record that begins here may be longer: twice as much costs no more than what was taken in vain.
+  of.atOnce = isPart && start === 0 && (end === 0 || isOpen) ? 2 * of.atOnce : bytesAtOnce;
+  if (of.bytes.length === 0) return false;
+  if (error === undefined || isPart && isOpen) return isPart;
   if (isOpen && !isLast && of.bytes.length <= maxRecordCharacters) return false;
   const lineEnd = of.bytes.indexOf(lineFeed);
   const text = of.bytes.toString("utf8", 0, lineEnd < 0 ? of.bytes.length : lineEnd);

@@ -41,6 +41,7 @@ import {
 import { insertedSummary } from "../../db/orders/inserted_order.ts";
 import type { OrderSummary } from "../../db/orders/order_queries.ts";
 import { leaveQueues } from "../stock/stock_queue.ts";
+import { aroundHeld } from "../workflow/order_locks.ts";
 import { productsOf, writeContents } from "../../db/orders/order_contents.ts";
 import {
   changeOf,
@@ -116,6 +117,9 @@ export interface TakenOrder {
 type Tried = Map<string, Set<number>>;
 
 type TryOptions = TakeOptions & { tried: Tried };
+
+/** Why an order was not changed that another transaction has kept for as long as anybody waits for a lock. */
+const heldText = "another transaction has it at the moment, so import it again later";
 
 /** Tries to insert orders that somebody else inserts at the same moment. */
 const maxTries = 10;
@@ -221,6 +225,10 @@ async function takeOnce(
     if (insertedId !== undefined) {
       return { ...takenOrder(candidate, "new", undefined, seen), orderId: insertedId };
     }
+    if (written.held.has(id)) {
+      const taken = takenOrder(candidate, "conflict", seen.known.get(id), seen);
+      return { ...taken, refusal: heldText };
+    }
     const followUps = written.followUps.get(id);
     const result = resultOf(candidate, written.locked.has(id) ? locked : seen);
     if (result.outcome === "unchanged" && options.tried.get(id)?.has(result.orderId!)) {
@@ -310,10 +318,18 @@ async function writeSorted(
   }
   if (fresh.length + changing.length === 0) {
     const none = { losing: new Set<string>(), repaid: new Set<string>() };
-    return { ids: new Map(), locked: new Map(), ...none, followUps: new Map(), catalog };
+    return {
+      ids: new Map(),
+      locked: new Map(),
+      held: new Set(),
+      ...none,
+      followUps: new Map(),
+      catalog,
+    };
   }
+  const around = aroundHeld(db);
   const written = await db.transaction((tx) =>
-    writeOrders(tx, { fresh, changing }, seen, catalog, options)
+    writeOrders(tx, { fresh, changing, around }, seen, catalog, options)
   );
   learnFrom(catalog, written.catalog);
   return written;
@@ -325,6 +341,8 @@ interface WrittenOrders {
   ids: ReadonlyMap<string, number>;
   /** The known ones as they were when they were locked. */
   locked: ReadonlyMap<string, KnownOrder>;
+  /** Those that another transaction keeps: nothing was changed of them. */
+  held: ReadonlySet<string>;
   /** Those of them that would have lost items. */
   losing: ReadonlySet<string>;
   /** Those of them that were paid at their source, and would come to something else. */
@@ -338,15 +356,14 @@ interface WrittenOrders {
 /** Locks the known orders, then the products, each by id, and writes. */
 async function writeOrders(
   tx: Queryable,
-  { fresh, changing }: Pick<SortedCandidates, "fresh" | "changing">,
+  { fresh, changing: wanted, around }: Pick<SortedCandidates, "fresh" | "changing"> & {
+    around: ReturnType<typeof aroundHeld>;
+  },
   { known, paidBy }: Comparison,
   before: Catalog,
   options: TryOptions,
 ): Promise<WrittenOrders> {
-  const locked = await lockKnownOrders(
-    tx,
-    changing.map(({ order }) => known.get(order.externalOrderId)!.id),
-  );
+  const { locked, changing, held } = await lockChanging(tx, wanted, known, around);
   // Who has brought them does not change; what is another's is not among them.
   // Meanwhile a consumer may have begun with an order, or another import have brought the same content.
   const losing = await losingOrders(tx, changing, locked, options);
@@ -394,7 +411,26 @@ async function writeOrders(
     ]);
     refuseStale(catalog, erasures);
   }
-  return { ids, locked, losing, repaid, followUps, catalog };
+  return { ids, locked, held, losing, repaid, followUps, catalog };
+}
+
+/** Locks the known orders that are to be changed. One that another transaction keeps holds up none of the others. */
+async function lockChanging(
+  tx: Queryable,
+  wanted: readonly OrderToWrite[],
+  known: ReadonlyMap<string, KnownOrder>,
+  around: ReturnType<typeof aroundHeld>,
+) {
+  const idOf = ({ order }: OrderToWrite) => known.get(order.externalOrderId)!.id;
+  const ids = wanted.map(idOf);
+  return await around(tx, ids, async (heldIds) => {
+    const isHeld = (candidate: OrderToWrite) => heldIds.has(idOf(candidate));
+    return {
+      locked: await lockKnownOrders(tx, ids.filter((id) => !heldIds.has(id))),
+      changing: wanted.filter((candidate) => !isHeld(candidate)),
+      held: new Set(wanted.filter(isHeld).map(({ order }) => order.externalOrderId)),
+    };
+  });
 }
 
 /** Takes orders that wait for stock and are to have other items out of their queues, so that they ask anew. */

@@ -5,8 +5,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import type { KpiEvent } from "../../domain/kpi/kpi.ts";
-import { type KpiKind, kpiKinds } from "../../domain/kpi/kpi_table.ts";
+import { type KpiEvent, kpiIdOf as idOf } from "../../domain/kpi/kpi.ts";
+import { type KpiKind, type KpiKindRow, kpiKinds } from "../../domain/kpi/kpi_table.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 
 /** What the events of one kind, day and currency come to. */
@@ -21,7 +21,7 @@ interface DayTotal {
 /** Events whose marks lie in one bitmap, added up. */
 export interface AddedUp {
   sums: {
-    of: "order" | "refund";
+    of: KpiKindRow["of"];
     segment: number;
     /** Of the bitmap, the first byte that is written. */
     first: number;
@@ -72,7 +72,6 @@ export function addUp(events: readonly KpiEvent[]): { parts: AddedUp[]; others: 
   return { parts, others };
 }
 
-const idOf = (event: KpiEvent) => "refundId" in event ? event.refundId : event.orderId;
 const ofOf = (event: KpiEvent) => kpiKinds[event.kind].of;
 const segmentOf = (event: KpiEvent) => Math.floor(idOf(event) / onceSegmentSize);
 

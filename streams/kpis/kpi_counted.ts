@@ -9,16 +9,20 @@ import type { Scope, Scopes } from "../../db/verification/scope.ts";
 import {
   bucketSize,
   countAgainBuckets,
+  countChargebackBuckets,
   countOrderBuckets,
   countRefundBuckets,
   countUndoneBuckets,
   readAgainBucket,
+  readChargebackBucket,
   readOrderBucket,
   readRefundBucket,
   readUndoneBucket,
 } from "../../db/verification/kpi_sums.ts";
 import {
+  chargebackKpiEvents,
   type KpiEvent,
+  kpiIdOf,
   orderKpiEvents,
   refundKpiEvents,
   retryKpiEvents,
@@ -36,6 +40,15 @@ export interface CountedMarks {
   again: Segments;
   /** Failures that were taken out of the figures, by the same id. */
   undone: Segments;
+  /** Movements of chargebacks. */
+  chargebacks: Segments;
+}
+
+function marksOf(marks: CountedMarks, event: KpiEvent): Segments {
+  if ("movementId" in event) return marks.chargebacks;
+  if ("refundId" in event) return marks.refunds;
+  if (event.retry === undefined) return marks.orders;
+  return event.retry.undoes ? marks.undone : marks.again;
 }
 
 /** Events that may be on their way at once; what lies beyond is not collected. */
@@ -43,10 +56,7 @@ const maxInFlight = 100_000;
 
 /** True if the marks say that the event was counted. */
 export function isCounted(marks: CountedMarks, event: KpiEvent): boolean {
-  if ("refundId" in event) return hasMark(marks.refunds, event.refundId);
-  const { retry } = event;
-  if (retry === undefined) return hasMark(marks.orders, event.orderId);
-  return hasMark(retry.undoes ? marks.undone : marks.again, retry.id);
+  return hasMark(marksOf(marks, event), kpiIdOf(event));
 }
 
 /**
@@ -93,6 +103,11 @@ export async function findUncounted(
     collect(
       (await readRefundBucket(tx, bucket)).flatMap((refund) => refundKpiEvents(refund, kpiDay)),
     );
+  }
+  for (const [bucket, count] of await countChargebackBuckets(tx)) {
+    if (marksIn(marks.chargebacks, bucket) === count || uncounted.length >= maxInFlight) continue;
+    const movements = await readChargebackBucket(tx, bucket);
+    collect(movements.flatMap((movement) => chargebackKpiEvents(movement, kpiDay)));
   }
   return uncounted;
 }

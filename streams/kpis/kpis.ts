@@ -10,6 +10,7 @@ import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import {
   emptyKpiRow,
   type KpiEvent,
+  kpiIdOf,
   type KpiRow,
   type OrderKpiEvent,
 } from "../../domain/kpi/kpi.ts";
@@ -83,7 +84,7 @@ export async function applyKpis(
       const { retry } = event as { retry?: OrderKpiEvent["retry"] };
       const facts = [
         kindNumbers.get(event.kind),
-        retry?.id ?? ("refundId" in event ? event.refundId : event.orderId),
+        kpiIdOf(event),
         event.day,
         event.currency,
         event.cents,
@@ -163,13 +164,10 @@ function keysToCount(keys: Keys, events: readonly KpiEvent[], target: string): s
   let lastMark = "", lastDay = "";
   for (const event of events) {
     const { retry } = event as { retry?: OrderKpiEvent["retry"] };
-    const id = retry?.id ?? ("refundId" in event ? event.refundId : event.orderId);
-    const segment = Math.floor(id / onceSegmentSize);
+    const segment = Math.floor(kpiIdOf(event) / onceSegmentSize);
     const bitmap = retry !== undefined
       ? (retry.undoes ? keys.uncounted : keys.countedAgain)
-      : kpiKinds[event.kind].of === "order"
-      ? keys.countedOrders
-      : keys.countedRefunds;
+      : keys.counted(kpiKinds[event.kind].of);
     const mark = bitmap(segment);
     if (mark !== lastMark) counted.add(lastMark = mark);
     const { day, currency } = event;

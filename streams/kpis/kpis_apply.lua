@@ -20,7 +20,7 @@
 -- ARGV[6]  basis of the caller
 -- ARGV[7]  highest step of the timelines that was committed, 0 for none: its mark is raised to it
 -- ARGV[8]  JSON [kinds, sums, averages], flat because it is read at every call:
---          kinds ["order" or "refund", 1, 0 or -1 as the cents move the customer's place, ...]
+--          kinds ["order", "refund" or "chargeback", 1, 0 or -1 as the cents move the customer's place, ...]
 --          sums [[figure, kind, 1 or -1 as the cents are added, 0 to count, ...], ...]
 --          averages [[figure, of a figure, by a figure], ...]
 -- ARGV[9]  only for a rebuild, and then ARGV[5] is an empty list: JSON {of, segment, first, days, boards} of many events
@@ -137,7 +137,7 @@ local function add_events(key, by_kind, figure)
   return add(key, string.format('%.0f', sum))
 end
 
-local marks = { order = 'once:kpi-orders:', refund = 'once:kpi-refunds:' }
+local marks = { order = 'once:kpi-orders:', refund = 'once:kpi-refunds:', chargeback = 'once:kpi-chargebacks:' }
 local together = ARGV[9] and cjson.decode(ARGV[9])
 
 -- Marks the events that come together, all or none.

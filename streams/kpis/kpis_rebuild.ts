@@ -5,10 +5,15 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { listFinishedRefunds, readSettledOrders } from "../../db/verification/kpi_sums.ts";
+import {
+  listChargebackMovements,
+  listFinishedRefunds,
+  readSettledOrders,
+} from "../../db/verification/kpi_sums.ts";
 import { listRetries } from "../../db/orders/retries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import {
+  chargebackKpiEvents,
   type KpiEvent,
   orderKpiEvents,
   refundKpiEvents,
@@ -153,7 +158,12 @@ async function fill(
     (afterId) => listFinishedRefunds(db, { afterId, limit: pageSize }),
     (page) => count(page.flatMap((refund) => refundKpiEvents(refund, kpiDay))),
   );
-  return refunds === null ? null : { days: days.size, orders, refunds };
+  if (refunds === null) return null;
+  const movements = await eachPage(
+    (afterId) => listChargebackMovements(db, { afterId, limit: pageSize }),
+    (page) => count(page.flatMap((movement) => chargebackKpiEvents(movement, kpiDay))),
+  );
+  return movements === null ? null : { days: days.size, orders, refunds };
 }
 
 /**

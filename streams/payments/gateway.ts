@@ -101,6 +101,8 @@ export interface Gateway {
   can?: Capabilities;
   /** What is asked, of one that is asked one by one. */
   provider?: Provider;
+  /** Reads what tells of its money from outside, of one that is not asked one by one; see {@linkcode Provider}. */
+  readWebhook?: Provider["readWebhook"];
   charge(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeAnswer[]>;
   refund(requests: readonly GatewayRequest[], options?: AskOptions): Promise<RefundAnswer[]>;
   /**

@@ -20,7 +20,13 @@ import { stripeProvider } from "./providers/stripe.ts";
 
 /** How each provider that the settings may name is made from them. */
 const gateways: Readonly<Record<Config["gateway"], (config: Config) => Gateway>> = {
-  simulated: ({ gatewayDelayMs }) => simulatedGateway({ delayMs: gatewayDelayMs }),
+  simulated: (config) =>
+    simulatedGateway({
+      delayMs: config.gatewayDelayMs,
+      get secrets() {
+        return config.gatewaySecrets;
+      },
+    }),
   http: (config) =>
     httpGateway({
       url: config.gatewayUrl,

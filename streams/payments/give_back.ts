@@ -41,6 +41,26 @@ export interface RequestThrough {
 }
 
 /**
+ * Looks up what each provider has given back before, and has none of it given back now. What nobody knows of has no answer; nor has
+ * what no provider can be asked of.
+ */
+export async function lookUpGivenBack(
+  deps: HandlerDeps,
+  requests: ReadonlyMap<number, RequestThrough>,
+): Promise<Map<number, RefundAnswer>> {
+  const answers = new Map<number, RefundAnswer>();
+  for (const [provider, wanted] of Map.groupBy(requests, ([, { provider }]) => provider)) {
+    const gateway = gatewayNamed(deps, provider);
+    const said = await gateway?.refundStatus?.(wanted.map(([, { request }]) => request)) ?? [];
+    said.forEach((answer, index) => {
+      if (answer.kind !== "unknown") answers.set(wanted[index]![0], answer);
+    });
+  }
+  await noteProviderAway(deps, [...answers.values()]);
+  return answers;
+}
+
+/**
  * Asks each provider for what it took itself; what no gateway is configured for is asked for nowhere.
  *
  * @param behind the messages that want each of them

@@ -23,8 +23,11 @@ export async function noteGivenTwice(
 ): Promise<void> {
   for (const one of twice) {
     if (!await insertGivenTwice(tx, one)) continue;
-    const { orderId, refundId, amountCents, currency, attempt } = one;
-    const detail = `${namedAmount(amountCents, currency)}: by hand, and by its provider`;
+    const { orderId, refundId, amountCents, currency, attempt, chargebackId } = one;
+    const ways = chargebackId === null
+      ? "by hand, and by its provider"
+      : "by a refund, and by a chargeback that was lost";
+    const detail = `${namedAmount(amountCents, currency)}: ${ways}`;
     const step = refundId === null
       ? { orderId, event: "payment_given_twice" as const }
       : { orderId, refundId, event: "refund_given_twice" as const };

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { ChargebackState } from "../../domain/payment/chargeback.ts";
 import type { GatewayRequest } from "./gateway_request.ts";
 
 /** What a provider can do, as data: what it can't is not asked of it. */
@@ -22,6 +23,8 @@ export interface Capabilities {
   captures: "none" | "whole" | "part";
   /** It tells of charges by webhooks of its own. */
   webhooks: boolean;
+  /** And of chargebacks, by the same; left out for no. */
+  chargebacks?: boolean;
 }
 
 /** A charge as the provider has it. All of it is looked at before it counts. */
@@ -82,9 +85,34 @@ export interface SignedRequest {
   text: string;
 }
 
+/**
+ * A chargeback as the provider has it, which most providers call a dispute. What is said later counts, in whatever sequence it
+ * comes.
+ */
+export interface ProviderChargeback {
+  /** The provider's own name for it; the same however often it is told of. */
+  ref: string;
+  /** Names of the charge, one or two, any of which {@linkcode ProviderCharge.ref} may have been. */
+  chargeRefs: readonly string[];
+  state: ChargebackState;
+  /** What is contested, in minor units of `currency`. */
+  amountCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** The provider's word for why, such as `fraudulent`. */
+  reason?: string | null;
+  /** Until when somebody has to answer. */
+  dueBy?: Date | null;
+  /** When it was opened. */
+  openedAt?: Date | null;
+  /** When it was as it is told here. */
+  happenedAt: Date;
+}
+
 /** What a webhook says, once its signature is good. */
 export type ProviderEvent =
   | { kind: "charge"; id: string; charge: ProviderCharge & { key: string } }
+  | { kind: "chargeback"; id: string; chargeback: ProviderChargeback }
   /** Nothing that anybody waits for. */
   | { kind: "other"; id: string; type: string };
 

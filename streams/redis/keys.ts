@@ -126,6 +126,10 @@ export interface Keys {
   countedOrders(segment: number): string;
   /** The same for refund ids. */
   countedRefunds(segment: number): string;
+  /** The same for movements of chargebacks. */
+  countedChargebacks(segment: number): string;
+  /** Which of these three goes by the ids of a subject of figures. */
+  counted(of: "order" | "refund" | "chargeback"): (segment: number) => string;
   /** The same for ids of `order_retries`: set where the order's end after it is in the figures. */
   countedAgain(segment: number): string;
   /** The same for ids of `order_retries`: set where the failure before it is out of the figures. */
@@ -221,6 +225,8 @@ function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
     kpiIndex: `${prefix}index:kpi`,
     countedOrders: (segment) => `${prefix}once:kpi-orders:${segment}`,
     countedRefunds: (segment) => `${prefix}once:kpi-refunds:${segment}`,
+    countedChargebacks: (segment) => `${prefix}once:kpi-chargebacks:${segment}`,
+    counted: (of) => (segment) => `${prefix}once:kpi-${of}s:${segment}`,
     countedAgain: (segment) => `${prefix}once:kpi-again:${segment}`,
     uncounted: (segment) => `${prefix}once:kpi-undone:${segment}`,
     kpiRebuild: `${prefix}rebuild`,

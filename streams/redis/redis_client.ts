@@ -73,7 +73,7 @@ export function makeClient(
     ? (socket === undefined ? { host, port } : { path: socket })
     : sentinelOptions(nodes, () => isOpened);
   const client = new Redis({ ...own, db, ...place });
-  if (sentinel !== undefined) quietDetectors(client);
+  if (sentinel !== undefined) tameDetectors(client);
   followPassword(client.options, passwordFile);
   return { client, opened: () => isOpened = true };
 }
@@ -130,15 +130,23 @@ export function makeSentinelClient({ host, port, tls, sentinel }: RedisAddress):
 
 /** What is read of a client that sentinels tell of failovers; the driver has no other word for it. */
 interface Detecting {
-  connector: { failoverDetector?: { sentinels: { client: Redis }[] } | null };
+  connector: {
+    failoverDetector?: { sentinels: { client: Redis }[]; cleanup(): void } | null;
+  };
 }
 
-/** A sentinel that is away is no news, and the driver would print it past the log. */
-function quietDetectors(client: Redis): void {
+/**
+ * A sentinel that is away is no news, and the driver would print it past the log. And what hears of failovers outlives the
+ * connection that it is there for: one that it heard of while the next was being opened would end the client for good.
+ */
+function tameDetectors(client: Redis): void {
+  const { connector } = client as unknown as Detecting;
   client.on("connect", () => {
-    const { failoverDetector } = (client as unknown as Detecting).connector;
-    for (const { client } of failoverDetector?.sentinels ?? []) client.on("error", () => {});
+    for (const { client } of connector.failoverDetector?.sentinels ?? []) {
+      client.on("error", () => {});
+    }
   });
+  client.on("close", () => connector.failoverDetector?.cleanup());
 }
 
 function tlsOptions(choice: TlsChoice): NonNullable<RedisOptions["tls"]> {

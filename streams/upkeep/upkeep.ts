@@ -12,6 +12,8 @@ import type { Database } from "../../db/connection/database.ts";
 import { readAbandonedErasures } from "../../db/customers/erasures.ts";
 import { daysAgo, type PurgeKind, purgeKinds, purgeNext } from "../../db/retention/purge.ts";
 import { messageOf } from "../../domain/errors.ts";
+import { countChargebacks } from "../kpis/count_chargebacks.ts";
+import { matchChargebacks } from "../payments/take_chargeback.ts";
 import { archiveCutAfter } from "../../domain/operation/archive_cut.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { RedisDeps } from "../redis/keys.ts";
@@ -24,6 +26,9 @@ import { resumeErasure } from "./continue_erasure.ts";
 export interface UpkeepDeps extends RedisDeps {
   db: Database;
   log: Log;
+  baseCurrency: string;
+  /** The KPI day of a database time. */
+  kpiDay: (at: string) => string;
   config: Pick<
     Config,
     | "erasureSecret"
@@ -32,6 +37,7 @@ export interface UpkeepDeps extends RedisDeps {
     | "keepDeadLettersDays"
     | "keepAuditDays"
     | "archiveAfterMonths"
+    | "chargebackRevenue"
   >;
 }
 
@@ -54,6 +60,7 @@ export async function keepUp(deps: UpkeepDeps, signal: AbortSignal): Promise<voi
       // Not given back: it ends shortly before the next look is due, whoever takes that.
       if (await takeLease(redis, keys.upkeepLease, lookMs - 1_000) !== null) {
         await endErasures(deps);
+        await keepChargebacks(deps);
         const isDue = await redis.set(keys.purgeRest, "1", "PX", purgeMs, "NX") !== null;
         if (isDue) {
           await purgeOld(deps, signal);
@@ -88,6 +95,23 @@ export async function archiveOld(
   const orders = await archiveOrdersBefore({ db }, before, { signal });
   if (orders > 0) log.info("orders archived", { orders, before });
   return orders;
+}
+
+/**
+ * Gives chargebacks to orders whose payments came after them, and counts what whoever recorded one did not.
+ *
+ * @returns how many were given, and how many movements counted
+ */
+export async function keepChargebacks(
+  { db, redis, keys, log, config, baseCurrency, kpiDay }:
+    & Pick<UpkeepDeps, "db" | "redis" | "keys" | "log" | "baseCurrency" | "kpiDay">
+    & { config: Pick<Config, "chargebackRevenue"> },
+): Promise<{ matched: number; counted: number }> {
+  const { chargebackRevenue } = config;
+  const matched = await matchChargebacks({ db, log, chargebackRevenue }, "upkeep");
+  const counted = await countChargebacks({ db, redis, keys, baseCurrency, kpiDay });
+  if (matched > 0) log.info("chargebacks given to their orders", { chargebacks: matched });
+  return { matched, counted };
 }
 
 /** Goes on with erasures that were begun and left, each for itself: one that fails holds up nothing else. */

@@ -207,6 +207,7 @@ async function readStored(
 ): Promise<Stored> {
   const orders = await segmentsOf(db, "orders");
   const refunds = await segmentsOf(db, "refunds");
+  const chargebacks = await segmentsOf(db, "chargeback_movements");
   const retries = await segmentsOf(db, "order_retries");
   const transaction = redis.multi();
   for (const name of days) {
@@ -220,6 +221,7 @@ async function readStored(
   const bitmaps: [segments: readonly number[], keyOf: (segment: number) => string][] = [
     [orders, keys.countedOrders],
     [refunds, keys.countedRefunds],
+    [chargebacks, keys.countedChargebacks],
     [retries, keys.countedAgain],
     [retries, keys.uncounted],
   ];
@@ -246,6 +248,7 @@ async function readStored(
     marks: {
       orders: take(orders),
       refunds: take(refunds),
+      chargebacks: take(chargebacks),
       again: take(retries),
       undone: take(retries),
     },
@@ -279,11 +282,13 @@ async function findLost(
   let rest = await stillUncounted(deps, uncounted);
   while (rest.length > 0) {
     const held = await findHeldWork(deps, limits);
-    rest = rest.filter((event) =>
-      "refundId" in event
+    // No stream has those of chargebacks: they are counted from their rows.
+    rest = rest.filter((event) => {
+      if ("movementId" in event) return true;
+      return "refundId" in event
         ? !held.moves("refund", event.refundId)
-        : !held.moves("order_count", event.orderId)
-    );
+        : !held.moves("order_count", event.orderId);
+    });
     // Counting comes before acknowledging: what was finished during the search has its mark now.
     rest = await stillUncounted(deps, rest);
     if (performance.now() >= until) break;
@@ -314,7 +319,7 @@ function withoutEvents(
     const sign = signOf(event);
     sum.events -= sign;
     sum.cents -= BigInt(sign * leaderboard * event.cents);
-    sum.movedCents -= BigInt(sign * event.cents);
+    sum.movedCents -= BigInt(Math.abs(event.cents));
   }
   return byName;
 }

@@ -11,6 +11,8 @@
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isLockTimeout } from "../../db/connection/faults.ts";
 import { type LockedOrders, lockOrders, readOrders } from "../../db/orders/orders.ts";
+import { refundFactsOf } from "../../db/refunds/refund_rows.ts";
+import type { RefundFacts } from "../../domain/refund/refund.ts";
 import type { Outcome } from "./handler.ts";
 
 /** The orders of a batch that are locked now, and those that another transaction has. */
@@ -38,6 +40,31 @@ export function orderLocks(
   return async (tx, orderIds) =>
     await wait(orderIds, async () => ({ ...await lockOrders(tx, orderIds), held: none })) ??
       await lockFree(tx, orderIds);
+}
+
+/** The same with all refunds of the orders, by order id: an order of which another transaction has one is held as well. */
+export function refundLocks(
+  db: Database,
+): (
+  tx: Queryable,
+  orderIds: readonly number[],
+) => Promise<BatchLocks & { refundsOf: ReadonlyMap<number, RefundFacts[]> }> {
+  const { wait, lockFree, noteHeld } = patienceFor(db);
+  return async (tx, orderIds) => {
+    const all = await wait(orderIds, async () => {
+      const locked = await lockOrders(tx, orderIds);
+      const refundsOf = await refundFactsOf(tx, [...locked.orders.keys()], { lock: true });
+      return { ...locked, refundsOf, held: none };
+    });
+    if (all !== undefined) return all;
+    const locked = await lockFree(tx, orderIds);
+    const ids = [...locked.orders.keys()];
+    const refundsOf = await refundFactsOf(tx, ids, { lock: true, skipLocked: true });
+    const committed = await refundFactsOf(tx, ids, { lock: false });
+    const lacking = ids.filter((id) => refundsOf.get(id)?.length !== committed.get(id)?.length);
+    noteHeld(lacking);
+    return { ...locked, refundsOf, held: new Set([...locked.held, ...lacking]) };
+  };
 }
 
 /**
@@ -68,7 +95,11 @@ function patienceFor(db: Database) {
   const known = heldOrders.get(db) ?? new Set();
   heldOrders.set(db, known);
   let isPatient = true;
+  const noteHeld = (orderIds: Iterable<number>) => {
+    for (const id of orderIds) if (known.size < maxRemembered) known.add(id);
+  };
   return {
+    noteHeld,
     /** Runs what may have to wait; undefined where it is known that it would wait in vain. */
     async wait<T>(orderIds: readonly number[], work: () => Promise<T>): Promise<T | undefined> {
       if (!isPatient || (known.size > 0 && orderIds.some((id) => known.has(id)))) return undefined;
@@ -86,7 +117,7 @@ function patienceFor(db: Database) {
       const missing = orderIds.filter((id) => !locked.orders.has(id));
       const held = new Set((await readOrders(tx, missing)).keys());
       for (const id of orderIds) known.delete(id);
-      for (const id of held) if (known.size < maxRemembered) known.add(id);
+      noteHeld(held);
       return { ...locked, held };
     },
   };

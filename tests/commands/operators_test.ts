@@ -122,9 +122,9 @@ Deno.test("kpis shows a day for people and as the API does", () =>
   withCommands("cli_kpis", async (flow, type) => {
     const { out } = await type("kpis");
     assert.deepEqual(out.split("\n"), [
-      "date        currency  revenue  orders  average  failed  refunds  refunded",
-      `${flow.day}  EUR          3.00       1     3.00       2        1      1.00`,
-      `${flow.day}  USD          3.00       1     3.00       0        0      0.00`,
+      "date        currency  revenue  orders  average  failed  refunds  refunded  chargebacks  charged back",
+      `${flow.day}  EUR          3.00       1     3.00       2        1      1.00            0          0.00`,
+      `${flow.day}  USD          3.00       1     3.00       0        0      0.00            0          0.00`,
     ]);
     const json = JSON.parse((await type("kpis", `--date=${flow.day}`, "--json")).out);
     assert.deepEqual(json.kpis[0], {
@@ -136,6 +136,8 @@ Deno.test("kpis shows a day for people and as the API does", () =>
       failed_order_count: 2,
       refund_count: 1,
       refund_amount_cents: 100,
+      chargeback_count: 0,
+      chargeback_amount_cents: 0,
     });
     const empty = JSON.parse((await type("kpis", "--date=1999-01-01", "--json")).out);
     assert.equal(empty.kpis[0].order_count, 0);

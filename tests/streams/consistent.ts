@@ -122,7 +122,7 @@ function repeatedSteps({ rows }: Workflow) {
     select order_id, event, refund_id, count(*) as times
     from order_events
     join orders on orders.id = order_events.order_id
-    group by order_id, event, refund_id, case when event like 'payment%' then detail end,
+    group by order_id, event, refund_id, case when event like 'payment%' or event like 'chargeback%' then detail end,
       case when event = 'edited' then order_events.id end, orders.retries, orders.revision
     having count(*) > 1
       + case when event in ('failed', 'backordered', 'retried') then orders.retries else 0 end
@@ -172,8 +172,34 @@ async function expectedFigures({ rows, keys, kpiDay }: Workflow): Promise<Figure
       orders: sum.orders + 1,
     });
   }
+  for (const row of await chargebackMoves(rows)) {
+    const day = kpiDay(String(row.happened_at));
+    const currency = String(row.currency);
+    const cents = Number(row.amount_cents);
+    const key = (figure: Parameters<typeof keys.kpiFigure>[2]) =>
+      keys.kpiFigure(day, currency, figure);
+    if (row.kind === "opened") add(key("chargeback_count"), 1);
+    if (row.kind === "opened" || row.kind === "changed") {
+      add(key("chargeback_amount_cents"), cents);
+      continue;
+    }
+    add(key("revenue_cents"), -cents);
+    add(`${keys.leaderboard(currency)} ${row.customer_id}`, -cents);
+    const sum = revenue.get(key("avg_order_value_cents"));
+    if (sum !== undefined) sum.cents -= cents;
+  }
   for (const [name, { cents, orders }] of revenue) figures[name] = Math.floor(cents / orders);
   return withoutZeros(figures);
+}
+
+function chargebackMoves(rows: Workflow["rows"]) {
+  return rows(`
+    select kind, chargeback_movements.currency, chargeback_movements.amount_cents, happened_at, orders.customer_id
+    from chargeback_movements
+    join chargebacks on chargebacks.id = chargeback_movements.chargeback_id
+    join orders on orders.id = chargeback_movements.order_id
+    where kind in ('opened', 'changed') or lowers_revenue = 'opened'
+      or (lowers_revenue = 'lost' and kind = 'lost')`);
 }
 
 /** What Redis says. */

@@ -54,6 +54,8 @@ Deno.test("workflow", async (t) => {
         failed_order_count: 1,
         refund_count: 0,
         refund_amount_cents: 0,
+        chargeback_count: 0,
+        chargeback_amount_cents: 0,
       });
       assert.equal((await flow.rows("select * from notification_logs")).length, 2);
       assert.deepEqual(await flow.redis.hgetall(flow.keys.weights("orders")), { EUR: "0" });

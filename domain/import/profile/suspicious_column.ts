@@ -135,6 +135,18 @@ const phrases: readonly (readonly [Suspicion, RegExp])[] = [
 const lineTotal =
   /\b(?:line ?|row|ext(?:ended)?) (?:total|sum|amount|price|value)\b|\btotal (?:line|row)\b/;
 
+/** Any of it, in words with blanks between them: most names have none, and a header may have 16,000 of them. */
+const anyOfIt = new RegExp(
+  [
+    `(?:^| )(?:${
+      [...beginnings.flatMap(([, some]) => some), ...exact.flatMap(([, some]) => [...some])]
+        .join("|")
+    })`,
+    ...contained.map(([, { source }]) => source.replaceAll("$", "(?= |$)")),
+    ...[...phrases.map(([, { source }]) => source), lineTotal.source],
+  ].join("|"),
+);
+
 /** A status of a parcel, in one word. */
 const parcelStatus = /^(liefer|versand|sende|delivery|shipping|shipment|fulfil)\p{L}*status$/u;
 
@@ -164,6 +176,7 @@ const places: ReadonlySet<string> = new Set([
 /** What a column looks like by its name; undefined for one that does not seem to matter. */
 export function suspicionOf(name: string): Suspicion | undefined {
   const words = wordsOf(name);
+  if (!anyOfIt.test(words.join(" "))) return undefined;
   if (words.some((word) => parcelStatus.test(word))) return undefined;
   const isOf = (some: readonly string[]) =>
     words.some((word) => some.some((beginning) => word.startsWith(beginning)));

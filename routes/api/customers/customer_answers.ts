@@ -57,6 +57,7 @@ export const exportAnswer = z.object({
       description: "Tries to charge or give back, with what the payment provider said",
     }),
     source_payments: part,
+    chargebacks: part,
     refunds: part,
     notifications: part,
     attempts: part.meta({

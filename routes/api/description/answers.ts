@@ -10,6 +10,7 @@ import { notificationStates } from "../../../domain/notification/notification.ts
 import { maxCounted } from "../../../domain/bounded_count.ts";
 import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { groups } from "../../../domain/messages/messages.ts";
+import { chargebackStateNames } from "../../../domain/payment/chargeback.ts";
 import { tryKinds, tryOutcomes } from "../../../domain/payment/payment_try.ts";
 import { refundableKinds } from "../../../domain/refund/shares.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
@@ -108,6 +109,37 @@ const payment = z.object({
   paid_at: time.nullable(),
 });
 
+/** A chargeback. */
+export const chargebackAnswer = z.object({
+  id,
+  provider: z.string(),
+  provider_ref: z.string().meta({ description: "The provider's own name for it" }),
+  charge_ref: z.string().meta({ description: "The provider's own name for the charge" }),
+  order_id: id.nullable().meta({ description: "Null while no payment here has that name" }),
+  external_order_id: z.string().nullable(),
+  payment_id: id.nullable(),
+  state: z.enum(chargebackStateNames).meta({
+    description:
+      "`warning_…` are inquiries, before any money is withheld; `prevented` was settled before it was one",
+  }),
+  amount_cents: cents.meta({
+    description: "What is contested: may be a part of the charge, or more",
+  }),
+  currency,
+  held_cents: cents.meta({ description: "Withheld until it is decided" }),
+  lost_cents: cents.meta({ description: "Gone" }),
+  reason: z.string().nullable().meta({ description: "The provider's word for why" }),
+  due_by: time.nullable().meta({ description: "Until when it has to be answered" }),
+  opened_at: time,
+  told_at: time.meta({ description: "Of what the provider said last" }),
+  lowers_revenue: z.enum(["opened", "lost", "never"]).meta({
+    description:
+      "When it lowers revenue, as `CHARGEBACK_REVENUE` said when it came; `never` where its money was no revenue",
+  }),
+  seen_at: time.nullable().meta({ description: "When somebody said to know of it as it stands" }),
+  seen_by: z.string().nullable(),
+}).meta({ id: "Chargeback" });
+
 /** An order with everything. */
 export const orderDetailAnswer = z.object({
   ...orderSchemas,
@@ -145,6 +177,8 @@ export const orderDetailAnswer = z.object({
   }).nullable().meta({ description: "The payment that was made at the source, as it says" }),
   further_payments: z.array(payment)
     .meta({ description: "Money beside the payment that settles the order" }),
+  chargebacks: z.array(chargebackAnswer)
+    .meta({ description: "Charges of it that its customer contested at the bank" }),
   payment_instructions: z.object({
     method_type: z.string().nullable(),
     method: z.string().nullable(),
@@ -221,6 +255,9 @@ function listOf<Item extends z.ZodType>(item: Item) {
 
 /** A page of orders. */
 export const orderListAnswer = listOf(orderAnswer).meta({ id: "OrderList" });
+
+/** A page of chargebacks. */
+export const chargebackListAnswer = listOf(chargebackAnswer).meta({ id: "ChargebackList" });
 
 /** A page of refunds. */
 export const refundListAnswer = listOf(refundAnswer).meta({ id: "RefundList" });

@@ -13,6 +13,8 @@ import { type ErrorCode, type Fault, WorkflowError } from "../../../domain/error
 import type {
   aliveAnswer,
   batchAnswer,
+  chargebackAnswer,
+  chargebackListAnswer,
   importAnswer,
   importListAnswer,
   leaderboardAnswer,
@@ -334,6 +336,47 @@ export const returnedByHand = { reference: "transfer 4712" } satisfies z.input<
   typeof completedBody
 >;
 
+/** A chargeback whose money is withheld. */
+export const heldChargeback = {
+  id: 3,
+  provider: "stripe",
+  provider_ref: "du_1N5",
+  charge_ref: "pi_3N4",
+  order_id: 17,
+  external_order_id: "web-1001",
+  payment_id: 17,
+  state: "needs_response",
+  amount_cents: 2_500,
+  currency: "EUR",
+  held_cents: 2_500,
+  lost_cents: 0,
+  reason: "fraudulent",
+  due_by: "2026-01-22T23:59:59.000000Z",
+  opened_at: "2026-01-12T08:14:00.000000Z",
+  told_at: "2026-01-12T08:14:01.000000Z",
+  lowers_revenue: "opened",
+  seen_at: null,
+  seen_by: null,
+} satisfies z.input<typeof chargebackAnswer>;
+
+/** The same, lost, once somebody knows of it. */
+export const seenChargeback = {
+  ...heldChargeback,
+  state: "lost",
+  held_cents: 0,
+  lost_cents: 2_500,
+  due_by: null,
+  told_at: "2026-02-20T10:00:00.000000Z",
+  seen_at: "2026-02-20T12:31:07.512004Z",
+  seen_by: "api:books",
+} satisfies z.input<typeof chargebackAnswer>;
+
+/** A page of chargebacks. */
+export const chargebackList = {
+  data: [heldChargeback],
+  next_cursor: null,
+} satisfies z.input<typeof chargebackListAnswer>;
+
 /** A page of refunds, which is the last. */
 export const refundList = {
   data: [processedRefund],
@@ -437,6 +480,7 @@ export const orderDetail = {
   },
   source_payment: null,
   further_payments: [],
+  chargebacks: [],
   payment_instructions: {
     method_type: "card",
     method: "pm_1Nx",

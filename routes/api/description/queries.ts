@@ -4,6 +4,7 @@
  * @module
  */
 
+import { chargebackStateNames } from "../../../domain/payment/chargeback.ts";
 import { z } from "zod";
 import {
   auditActionNames,
@@ -246,6 +247,19 @@ const refundFilters = {
 
 /** The query parameters of the list of refunds. */
 export const refundListQuery = z.object({ ...refundFilters, ...page });
+
+/** The query parameters of the list of chargebacks. */
+export const chargebackListQuery = z.object({
+  state: optionalQuery(
+    "Only those in this state",
+    z.enum(chargebackStateNames, { error: `must be one of ${chargebackStateNames.join(", ")}` }),
+  ),
+  unknown: optionalQuery(
+    "Only those of charges that no payment here has; `false`: the others",
+    flag,
+  ),
+  ...page,
+});
 
 /** The query parameters of the file of refunds. */
 export const refundFileQuery = z.object(refundFilters);

@@ -31,6 +31,7 @@ import {
   referenceProblem,
 } from "../../../domain/order/source_payment.ts";
 import { instructionFields, instructionsIn, misplacedInstructions } from "./payment_fields.ts";
+import { unreadMoneyFields } from "./unread_money.ts";
 import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../../../domain/order/placed_at.ts";
 
@@ -181,8 +182,14 @@ const fields = z.object({
 
 type Fields = z.output<typeof fields>;
 
-/** The body of `POST /orders`. Fields that are not known are passed over, as the import does. */
-export const orderBody = fields.transform((order, issues): IncomingOrder => {
+const unreadMoney = unreadMoneyFields({
+  order: Object.keys(fields.shape),
+  item: Object.keys(fields.shape.items.element.shape),
+  adjustment: Object.keys(adjustment.shape),
+  payment: Object.keys(payment.shape),
+});
+
+const wholeOrder = fields.transform((order, issues): IncomingOrder => {
   const payment = paymentIn(order);
   if (Array.isArray(payment)) {
     for (const { of, detail } of payment) {
@@ -213,6 +220,18 @@ export const orderBody = fields.transform((order, issues): IncomingOrder => {
   issues.addIssue({ code: "custom", ...faultOfTotal(problem) });
   return z.NEVER;
 });
+
+/**
+ * The body of `POST /orders`. Fields that are not known are passed over, as the import does with columns; but for those that may be
+ * about money, of which all other faults are told as well.
+ */
+export const orderBody = z.preprocess((came: z.input<typeof wholeOrder>, { issues }) => {
+  const unread = unreadMoney(came);
+  if (unread === undefined) return came;
+  const others = wholeOrder.safeParse(came).error?.issues ?? [];
+  for (const issue of [...unread, ...others]) issues.push({ ...issue, input: came } as never);
+  return came;
+}, wholeOrder);
 
 /**
  * What is wrong with an amount that is none in minor units, where it is one in units of the currency: what its schema

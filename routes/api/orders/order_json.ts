@@ -8,6 +8,7 @@ import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
 import { toIsoTime } from "../../../db/connection/database.ts";
 import type { OrderDetail, OrderPayment, OrderSummary } from "../../../db/orders/order_queries.ts";
 import { orderJson } from "./order_fields.ts";
+import { chargebackJson } from "../payments/chargeback_json.ts";
 import type { ListedRefund } from "../../../db/refunds/refund_list.ts";
 import type { RefundContents, RefundDetail } from "../../../db/refunds/refund_contents.ts";
 
@@ -53,6 +54,7 @@ export function orderDetailJson(order: OrderDetail) {
       paid_at: sourcePayment.paidAt,
     },
     further_payments: order.furtherPayments.map(paymentJson),
+    chargebacks: order.chargebacks.map(chargebackJson),
     ...chargingJson(order),
     shortages: order.shortages.map(({ sku, missingQty }) => ({ sku, missing_qty: missingQty })),
     backordered: order.shortages.some(({ isWaiting }) => isWaiting),

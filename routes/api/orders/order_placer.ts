@@ -35,6 +35,9 @@ const maxOrders = 200;
 /** Orders that wait for their transaction; further ones are turned away. */
 const maxWaiting = 10_000;
 
+/** Transactions at the same time: while the database works on one, this process reads and answers the orders of the other. */
+const maxRunning = 2;
+
 /** Longest time for one transaction and what follows from it, in milliseconds. */
 const maxMs = 10_000;
 
@@ -92,6 +95,7 @@ function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<Plac
     maxInputs: maxOrders,
     maxWeight: maxItems / itemsToTurn,
     maxWaiting,
+    maxRunning,
     maxMs,
     callerOf: ({ from }) => from,
     weightOf: ({ order: { items } }) => Math.ceil(items.length / itemsToTurn),

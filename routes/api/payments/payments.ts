@@ -7,6 +7,7 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { providerNames } from "../../../config/settings.ts";
+import { recordChargeback } from "../../../services/record_chargeback.ts";
 import { takeCallback } from "../../../services/take_callback.ts";
 import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
@@ -107,16 +108,16 @@ async function take(
   deps: AppDeps & { refused: TellRefused },
   gateway: Gateway | undefined,
 ): Promise<Response> {
-  const { provider } = gateway ?? {};
-  if (provider?.readWebhook === undefined) return await c.notFound();
+  const reads = gateway?.provider ?? gateway;
+  if (reads?.readWebhook === undefined) return await c.notFound();
   const text = await c.req.text();
   const address = addressOf(c, deps.config);
-  const event = await provider.readWebhook({ header: (name) => c.req.header(name), text });
+  const event = await reads.readWebhook({ header: (name) => c.req.header(name), text });
   if (event === undefined) {
     deps.refused({ request_id: c.get("requestId") as string, address });
     return httpProblem(c, 401, "The signature is missing, wrong or too old");
   }
-  const duplicate = await takeEvent(deps, provider.name, event, address);
+  const duplicate = await takeEvent(deps, reads.name, event, address);
   return c.json({ duplicate }, 202);
 }
 
@@ -128,6 +129,12 @@ async function takeEvent(
   address: string,
 ): Promise<boolean> {
   if (event.kind === "other") return false;
+  if (event.kind === "chargeback") {
+    const { ref: providerRef, ...said } = event.chargeback;
+    const report = { provider, providerRef, ...said };
+    const { outcome } = await recordChargeback(deps, report, `provider:${provider}`);
+    return outcome === "unchanged";
+  }
   const { charge, id } = event;
   const outcome = charge.state === "canceled" ? "declined" : charge.state;
   // Nothing has come of it yet that anybody could settle.

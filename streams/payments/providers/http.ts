@@ -19,8 +19,6 @@
  * @module
  */
 
-import { Webhook } from "standardwebhooks";
-import { madeOf } from "../../../config/made_of.ts";
 import { type Fault, WorkflowError } from "../../../domain/errors.ts";
 import { cutText } from "../../../domain/text/cut_text.ts";
 import { trimEnd } from "../../../domain/text/trim_end.ts";
@@ -36,6 +34,7 @@ import type {
 } from "../provider.ts";
 import { readReply } from "../read_reply.ts";
 import { Busy, Denied, NoAnswer, Refused, Unusable } from "../unanswered.ts";
+import { isOfChargeback, readChargeback, standardSignatures } from "./standard_webhook.ts";
 
 /** Stands in `payments.provider`. */
 export const httpGatewayName = "http";
@@ -68,6 +67,7 @@ const can: Capabilities = {
   refundsInPart: true,
   captures: "none",
   webhooks: true,
+  chargebacks: true,
 };
 
 /** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
@@ -109,10 +109,7 @@ export function httpProvider(access: HttpAccess): Provider {
     const what = path === "/refunds" ? "refund" : "charge";
     throw new Unusable(`the provider does not tell of the ${what}: it answered ${reply.status}`);
   };
-  const webhooks = madeOf(
-    () => access.secrets,
-    (secrets = []) => secrets.map((secret) => new Webhook(secret)),
-  );
+  const isSigned = standardSignatures(access);
   return {
     name: httpGatewayName,
     can,
@@ -126,8 +123,7 @@ export function httpProvider(access: HttpAccess): Provider {
       const reply = await lookUp("/refunds", request);
       return reply && refundOf(reply);
     },
-    readWebhook: (request) =>
-      Promise.resolve(isSigned(request, webhooks()) ? readEvent(request) : undefined),
+    readWebhook: (request) => Promise.resolve(isSigned(request) ? readEvent(request) : undefined),
   };
 }
 
@@ -241,29 +237,16 @@ function objectOf(text: string): Record<string, unknown> {
   }
 }
 
-function isSigned({ header, text }: SignedRequest, webhooks: readonly Webhook[]): boolean {
-  return webhooks.some((webhook) => {
-    try {
-      webhook.verify(text, {
-        "webhook-id": header("webhook-id") ?? "",
-        "webhook-timestamp": header("webhook-timestamp") ?? "",
-        "webhook-signature": header("webhook-signature") ?? "",
-      }, { jsonParse: false });
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
 /**
  * What the provider sends, after Standard Webhooks: `{type, timestamp, data: {id, idempotency_key, reference?, amount_cents,
- * currency}}`.
+ * currency}}`, or what {@linkcode readChargeback} reads.
  *
  * @throws {WorkflowError} `invalid`
  */
 function readEvent({ header, text }: SignedRequest): ProviderEvent {
-  const { type, timestamp, data } = objectOf(text);
+  const body = objectOf(text);
+  if (isOfChargeback(body)) return readChargeback(header("webhook-id") ?? "", body);
+  const { type, timestamp, data } = body;
   const { id, idempotency_key: key, reference = null, amount_cents: amountCents, currency } =
     objectIn(data);
   const faults: Fault[] = [];
@@ -273,7 +256,7 @@ function readEvent({ header, text }: SignedRequest): ProviderEvent {
   const isText = (value: unknown, min: number, max: number): value is string =>
     typeof value === "string" && value.length >= min && value.length <= max;
   const isKnown = type === "charge.succeeded" || type === "charge.declined";
-  expect(isKnown, "#/type", "must be charge.succeeded or charge.declined");
+  expect(isKnown, "#/type", "must be charge.succeeded, charge.declined or chargeback.…");
   expect(typeof timestamp === "string", "#/timestamp", "must be text");
   expect(isText(id, 1, 128), "#/data/id", "must be 1…128 characters");
   expect(isText(key, 0, 255), "#/data/idempotency_key", "must be 0…255 characters");

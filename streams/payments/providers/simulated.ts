@@ -6,7 +6,8 @@
 
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import type { ChargeAnswer, Gateway, GatewayRequest, RefundAnswer } from "../gateway.ts";
-import type { Capabilities } from "../provider.ts";
+import type { Capabilities, ProviderEvent, SignedRequest } from "../provider.ts";
+import { isOfChargeback, readChargeback, standardSignatures } from "./standard_webhook.ts";
 
 /** Name of the provider that moves no money. */
 const simulatedGatewayName = "simulated";
@@ -26,10 +27,16 @@ const can: Capabilities = {
  * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
  * the very same message, which is one message: that is its idempotency.
  *
+ * Its money is charged back by whoever says so at its callback, in the form of the provider `http`: no bank will.
+ *
  * @param options.delayMs milliseconds until it answers
+ * @param options.secrets any of them signs its callbacks; read at each of them
  */
-export function simulatedGateway(options: { delayMs: number }): Gateway {
+export function simulatedGateway(
+  options: { delayMs: number; readonly secrets?: readonly string[] },
+): Gateway {
   const name = simulatedGatewayName;
+  const isSigned = standardSignatures(options);
   return {
     name,
     can,
@@ -53,7 +60,25 @@ export function simulatedGateway(options: { delayMs: number }): Gateway {
         }),
       ),
     refund: (requests) => Promise.resolve(requests.map((): RefundAnswer => ({ kind: "refunded" }))),
+    readWebhook: (request) =>
+      Promise.resolve(isSigned(request) ? readSimulated(request) : undefined),
   };
+}
+
+function readSimulated({ header, text }: SignedRequest): ProviderEvent {
+  const id = header("webhook-id") ?? "";
+  const body = objectOf(text);
+  if (isOfChargeback(body)) return readChargeback(id, body);
+  return { kind: "other", id, type: String(body.type) };
+}
+
+function objectOf(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
+  } catch {
+    return {};
+  }
 }
 
 /**

@@ -28,6 +28,7 @@ import type {
 } from "../provider.ts";
 import { NoAnswer, Refused, Unusable } from "../unanswered.ts";
 import { fromStripe, toStripe } from "./stripe_amounts.ts";
+import { chargebackOf } from "./stripe_disputes.ts";
 import { intentOf, isPassing, saidOf } from "./stripe_errors.ts";
 
 /** Stands in `payments.provider`. */
@@ -54,6 +55,7 @@ const can: Capabilities = {
   refundsInPart: true,
   captures: "part",
   webhooks: true,
+  chargebacks: true,
 };
 
 /** What Stripe is told of each charge and refund, to find them by; its own names may not hold brackets. */
@@ -421,6 +423,12 @@ function eventOf(
       if (key === null || key === undefined) break;
       return { kind: "charge", id, charge: { ...charge, key } };
     }
+    case "charge.dispute.created":
+    case "charge.dispute.updated":
+    case "charge.dispute.closed":
+    case "charge.dispute.funds_withdrawn":
+    case "charge.dispute.funds_reinstated":
+      return { kind: "chargeback", id, chargeback: chargebackOf(event.data.object, event.created) };
   }
   return { kind: "other", id, type };
 }

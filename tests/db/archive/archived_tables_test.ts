@@ -34,6 +34,9 @@ Deno.test("archived tables have the columns and indexes of the live ones, and ev
 const staying: Record<string, string> = {
   archived_orders: "says which are archived",
   charge_keys: "by which a callback finds its order",
+  chargeback_movements: "counts in the figures",
+  chargebacks:
+    "found by its provider's name; an order with one that is not decided is not archived",
   dead_letters: "about messages; an order with one that waits is not archived",
   erasures: "how far an erasure is",
   discrepancies: "tells what is open until it is explained or mended, whatever became of the order",

@@ -77,6 +77,6 @@ Deno.test("averageCents() rounds down and is 0 without orders", () => {
 Deno.test("emptyKpiRow() has every figure at 0", () => {
   const { date, currency, ...figures } = emptyKpiRow("2025-03-01", "EUR");
   assert.deepEqual([date, currency], ["2025-03-01", "EUR"]);
-  assert.equal(Object.keys(figures).length, 6);
+  assert.equal(Object.keys(figures).length, 8);
   assert.ok(Object.values(figures).every((figure) => figure === 0));
 });

@@ -16,7 +16,14 @@ Deno.test("money that went back twice is listed, and dismissed with a reason aft
       values (?, 'shop pay', 'src_1', 1200, 'REVERSED', now())`,
       [orderId],
     );
-    const money = { orderId, refundId: null, paymentId, amountCents: 1_200, currency: "EUR" };
+    const money = {
+      orderId,
+      refundId: null,
+      paymentId,
+      amountCents: 1_200,
+      currency: "EUR",
+      chargebackId: null,
+    };
     await db.transaction((tx) => insertGivenTwice(tx, money));
     const list = await openPage(api, home);
     assert.match(list.text, /Payment shop pay src_1 .*€12\.00/);

@@ -108,8 +108,11 @@ Deno.test("the figures of a range are a table, charts and a file", async () => {
     { kind: "paid", orderId: 913, day: "2024-03-03", currency: "SEK", cents: 7, customerId: 1 },
   ]);
   const { text, html } = await openPage(api, "/dashboard/kpis?from=2024-02-28&to=2024-03-03");
-  assert.match(text, /Revenue €14.01 Orders paid 2 Average value €7.00 Failed 1 Refunds · 1 €1.00/);
-  assert.match(text, /3 Mar 2024 €4.01 1 €4.01 1 1 €1.00 1 Mar 2024 €10.00 1/);
+  assert.match(
+    text,
+    /Revenue €14.01 Orders paid 2 Average value €7.00 Failed 1 Refunds · 1 €1.00 Chargebacks · 0 €0.00/,
+  );
+  assert.match(text, /3 Mar 2024 €4.01 1 €4.01 1 1 €1.00 – €0.00 1 Mar 2024 €10.00 1/);
   const series = JSON.parse(
     /data-chart="revenue" data-series="([^"]*)"/.exec(html)![1]!.replaceAll("&quot;", '"'),
   );
@@ -118,9 +121,9 @@ Deno.test("the figures of a range are a table, charts and a file", async () => {
   assert.match(file.headers.get("content-disposition")!, /kpis-2024-03-03.csv/);
   assert.deepEqual((await file.text()).split("\r\n"), [
     "date,currency,revenue_cents,order_count,avg_order_value_cents,failed_order_count,refund_count," +
-    "refund_amount_cents",
-    "2024-03-03,EUR,401,1,401,1,1,100",
-    "2024-03-03,SEK,7,1,7,0,0,0",
+    "refund_amount_cents,chargeback_count,chargeback_amount_cents",
+    "2024-03-03,EUR,401,1,401,1,1,100,0,0",
+    "2024-03-03,SEK,7,1,7,0,0,0,0,0",
     "",
   ]);
 });

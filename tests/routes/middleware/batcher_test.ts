@@ -179,3 +179,66 @@ Deno.test("batcher() gives up a batch that hangs and goes on with the next", asy
   const results = await Promise.allSettled([call("a"), call("b")]);
   assert.deepEqual(results.map(({ status }) => status), ["rejected", "fulfilled"]);
 });
+
+/** Work of which each batch ends when told to. */
+function heldBatches() {
+  const batches: { inputs: readonly string[]; end: () => void }[] = [];
+  return {
+    batches,
+    sizes: () => batches.map(({ inputs }) => inputs.length),
+    work: async (inputs: readonly string[]) => {
+      const { promise, resolve: end } = Promise.withResolvers<void>();
+      batches.push({ inputs, end });
+      await promise;
+      return shout(inputs);
+    },
+  };
+}
+
+const names = (count: number) => Array.from({ length: count }, (_, number) => `caller ${number}`);
+const soon = () => new Promise(setImmediate);
+
+Deno.test("batcher() begins a batch beside another once as many wait as that has, and no third", async () => {
+  const { work, batches, sizes } = heldBatches();
+  const call = batcher(work, { ...options, maxRunning: 2, slowMs: 60_000, gatherMs: 0 });
+  const calls = ["first", ...names(40)].map(call);
+  // Behind one alone all wait for it, until they are a crowd of which half is worth a batch.
+  assert.deepEqual(sizes(), [1, 31]);
+  assert.equal(batches[1]!.inputs.at(-1), "caller 30");
+  calls.push(...names(60).map(call));
+  assert.deepEqual(sizes(), [1, 31], "two run already");
+  batches[0]!.end();
+  await soon();
+  assert.deepEqual(sizes(), [1, 31, 69], "the one that is left has fewer than wait");
+  for (const { end } of batches) end();
+  assert.equal((await Promise.all(calls)).length, 101);
+});
+
+Deno.test("batcher() begins beside a small batch only once that is slow", async () => {
+  const { work, batches, sizes } = heldBatches();
+  const call = batcher(work, { ...options, maxRunning: 2, slowMs: 20, gatherMs: 0 });
+  const begun = performance.now();
+  const calls = ["a", "b", "c"].map(call);
+  await soon();
+  if (performance.now() - begun < 20) assert.deepEqual(sizes(), [1]);
+  while (batches.length < 2) await soon();
+  assert.ok(performance.now() - begun >= 20);
+  assert.deepEqual(sizes(), [1, 2]);
+  batches[1]!.end();
+  assert.deepEqual(await Promise.all(calls.slice(1)), ["B", "C"], "answered before the slow one");
+  batches[0]!.end();
+  assert.equal(await calls[0], "A");
+});
+
+Deno.test("batcher() runs one batch after the other where nothing else is said", async () => {
+  const { work, batches, sizes } = heldBatches();
+  const call = batcher(work, { ...options, slowMs: 0, gatherMs: 0 });
+  const calls = names(60).map(call);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.deepEqual(sizes(), [1]);
+  batches[0]!.end();
+  while (batches.length < 2) await soon();
+  batches[1]!.end();
+  await Promise.all(calls);
+  assert.deepEqual(sizes(), [1, 59]);
+});

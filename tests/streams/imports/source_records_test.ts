@@ -84,3 +84,18 @@ Deno.test("readRecords() takes a row apart that goes over a block's end, and non
     /line 2: the row that begins here is longer than 262144 characters/,
   );
 });
+
+Deno.test("readRecords() hands over a thousand records at the most, however short the lines are behind a wrong quote", async () => {
+  const text = `a\n"${"x\n".repeat(200_000)}`;
+  const pieces = (async function* () {
+    for (let at = 0; at < text.length; at += 65_536) yield text.slice(at, at + 65_536);
+  })();
+  let most = 0, records = 0, faulty = 0;
+  for await (const some of readRecords(pieces, { delimiter: ",", skipLines: 0, width: () => 1 })) {
+    most = Math.max(most, some.length);
+    records += some.length;
+    faulty += some.filter(({ problem }) => problem !== undefined).length;
+  }
+  assert.deepEqual({ records, faulty }, { records: 200_001, faulty: 1 });
+  assert(most <= 1_024, `${most} at once`);
+});

@@ -391,6 +391,50 @@ Deno.test("takeOrders() lets the latest order describe customers and products, w
   assert.equal((await orderRow(middle.externalOrderId))!.email, "latest@example.com");
 });
 
+Deno.test("takeOrders() leaves an order alone that another transaction keeps, and takes all others", async () => {
+  const orders = [newOrder(), newOrder(), newOrder()];
+  const ids = (await takeOrders(db, orders, options)).map(({ orderId }) => orderId!);
+  const changed = orders.map((order) => ({
+    ...order,
+    items: order.items.map((item) => ({ ...item, qty: item.qty + 1 })),
+  }));
+  const impatient: Database = {
+    ...db,
+    transaction: (work, own) =>
+      db.transaction(async (tx) => {
+        await tx.query("set session innodb_lock_wait_timeout = 1");
+        return await work(tx);
+      }, own),
+  };
+  const fresh = newOrder();
+  const take = () => takeOrders(impatient, [...changed, fresh], options);
+  await db.transaction(async (tx) => {
+    await tx.query("select id from orders where id = ? for update", [ids[1]!]);
+    const taken = await take();
+    assert.deepEqual(
+      taken.map(({ outcome, refusal }) => [outcome, refusal !== undefined]),
+      [["updated", false], ["conflict", true], ["updated", false], ["new", false]],
+    );
+    assert.equal(taken[1]!.orderId, ids[1]);
+    // It is known that it is kept: nobody waits again.
+    assert.deepEqual((await take()).map(({ outcome }) => outcome), [
+      "unchanged",
+      "conflict",
+      "unchanged",
+      "unchanged",
+    ]);
+  });
+  assert.deepEqual((await take()).map(({ outcome }) => outcome), [
+    "unchanged",
+    "updated",
+    "unchanged",
+    "unchanged",
+  ]);
+  const [kept] = await db.query("select total_cents from orders where id = ?", [ids[1]!]);
+  const sum = changed[1]!.items.reduce((all, item) => all + item.qty * item.unitPriceCents, 0);
+  assert.equal(Number(kept!.total_cents), sum);
+});
+
 Deno.test("takeOrders() leaves descriptions to the caller who brings a catalogue", async () => {
   const order = newOrder();
   await takeOrders(db, [order], options);

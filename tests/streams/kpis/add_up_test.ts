@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { KpiEvent } from "../../../domain/kpi/kpi.ts";
+import { type KpiEvent, kpiIdOf } from "../../../domain/kpi/kpi.ts";
+import { kpiKinds } from "../../../domain/kpi/kpi_table.ts";
 import { applyKpis, applyTogether } from "../../../streams/kpis/kpis.ts";
 import { onceSegmentSize } from "../../../streams/redis/keys.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
@@ -20,6 +21,17 @@ const ids = fc.oneof(
 const events: fc.Arbitrary<KpiEvent> = fc.oneof(
   fc.record({ kind: fc.constantFrom("paid" as const, "failed" as const), orderId: ids, ...facts }),
   fc.record({ kind: fc.constant("refunded" as const), refundId: ids, ...facts }),
+  fc.record({
+    kind: fc.constantFrom(
+      "charged_back" as const,
+      "chargeback_changed" as const,
+      "chargeback_held" as const,
+      "chargeback_lost" as const,
+    ),
+    movementId: ids,
+    ...facts,
+    cents: fc.oneof(fc.integer({ min: -1_000, max: 1_000 }), fc.constant(1 - 2 ** 53)),
+  }),
   fc.record({
     kind: fc.constant("failed" as const),
     orderId: ids,
@@ -55,11 +67,11 @@ Deno.test("applyTogether() counts exactly what applyKpis() does, whatever was co
         fc.uniqueArray(events, {
           maxLength: 30,
           selector: (event) =>
-            JSON.stringify([
-              "refundId" in event
-                ? ["refund", event.refundId]
-                : event.retry ?? ["order", event.orderId],
-            ]),
+            JSON.stringify(
+              "orderId" in event && event.retry !== undefined
+                ? event.retry
+                : [kpiKinds[event.kind].of, kpiIdOf(event)],
+            ),
         }),
         fc.nat(30),
         async (list, before) => {

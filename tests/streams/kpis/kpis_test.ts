@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { KpiEvent } from "../../../domain/kpi/kpi.ts";
+import { type KpiEvent, kpiIdOf } from "../../../domain/kpi/kpi.ts";
+import { kpiKinds } from "../../../domain/kpi/kpi_table.ts";
 import { keysFor, onceSegmentSize } from "../../../streams/redis/keys.ts";
 import { applyKpis, type KpiDeps, readKpis, readLeaderboard } from "../../../streams/kpis/kpis.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
@@ -48,12 +49,16 @@ Deno.test("applyKpis() keeps each currency under the keys that are promised", as
   ]);
   assert.deepEqual(await deps.values("kpi:"), {
     "kpi:2025-03-01:GBP:avg_order_value_cents": "300",
+    "kpi:2025-03-01:GBP:chargeback_amount_cents": "0",
+    "kpi:2025-03-01:GBP:chargeback_count": "0",
     "kpi:2025-03-01:GBP:failed_order_count": "0",
     "kpi:2025-03-01:GBP:order_count": "1",
     "kpi:2025-03-01:GBP:refund_amount_cents": "0",
     "kpi:2025-03-01:GBP:refund_count": "0",
     "kpi:2025-03-01:GBP:revenue_cents": "300",
     "kpi:2025-03-01:USD:avg_order_value_cents": "0",
+    "kpi:2025-03-01:USD:chargeback_amount_cents": "0",
+    "kpi:2025-03-01:USD:chargeback_count": "0",
     "kpi:2025-03-01:USD:failed_order_count": "1",
     "kpi:2025-03-01:USD:order_count": "0",
     "kpi:2025-03-01:USD:refund_amount_cents": "0",
@@ -61,6 +66,8 @@ Deno.test("applyKpis() keeps each currency under the keys that are promised", as
     "kpi:2025-03-01:USD:revenue_cents": "0",
     // 1101 / 2, rounded down
     "kpi:2025-03-01:avg_order_value_cents": "550",
+    "kpi:2025-03-01:chargeback_amount_cents": "0",
+    "kpi:2025-03-01:chargeback_count": "0",
     "kpi:2025-03-01:failed_order_count": "1",
     "kpi:2025-03-01:order_count": "2",
     "kpi:2025-03-01:refund_amount_cents": "400",
@@ -102,6 +109,8 @@ Deno.test("applyKpis() counts each order and each refund once", async () => {
     failed_order_count: 1,
     refund_count: 2,
     refund_amount_cents: 200,
+    chargeback_count: 0,
+    chargeback_amount_cents: 0,
   });
 });
 
@@ -163,10 +172,18 @@ Deno.test("applyKpis() gives the same figures in any order, with any repetitions
       cents: fc.integer({ min: 1, max: 1_000 }),
       customerId: fc.integer({ min: 1, max: 3 }),
     }),
+    fc.record({
+      kind: fc.constantFrom("charged_back" as const, "chargeback_held" as const),
+      movementId: fc.integer({ min: 1, max: 50 }),
+      day: fc.constantFrom("2025-03-01", "2025-03-02"),
+      currency: fc.constantFrom("EUR", "GBP"),
+      cents: fc.integer({ min: -1_000, max: 1_000 }),
+      customerId: fc.integer({ min: 1, max: 3 }),
+    }),
   );
   let runs = 0;
   const events = fc.uniqueArray(event, {
-    selector: (one) => one.kind === "refunded" ? `r${one.refundId}` : `o${one.orderId}`,
+    selector: (one) => `${kpiKinds[one.kind].of} ${kpiIdOf(one)}`,
     maxLength: 20,
   });
   await fc.assert(

@@ -14,7 +14,7 @@ import type {
   Gateway,
   GatewayRequest,
 } from "../../../streams/payments/gateway.ts";
-import type { SignedRequest } from "../../../streams/payments/provider.ts";
+import type { ProviderChargeback, SignedRequest } from "../../../streams/payments/provider.ts";
 
 /** A provider with books that a test can look into, and faults that it can be given. */
 export interface TriedProvider {
@@ -31,6 +31,12 @@ export interface TriedProvider {
   webhook?: (ref: string, at?: Date) => Promise<{ headers: Record<string, string>; text: string }>;
   /** A webhook that is signed well and of no charge; undefined where the provider sends none. */
   otherWebhook?: () => Promise<{ headers: Record<string, string>; text: string }>;
+  /** The webhook that tells of a chargeback of all of a charge, opened or lost, well signed at a time. */
+  chargebackWebhook?: (
+    ref: string,
+    state: "needs_response" | "lost",
+    at?: Date,
+  ) => Promise<{ headers: Record<string, string>; text: string }>;
   /** Whatever was wrong with our requests; empty for nothing. */
   faults(): string[];
   close(): Promise<void>;
@@ -53,6 +59,7 @@ export function providerContract(name: string, open: () => Promise<TriedProvider
   lookUpContract(test);
   troubleContract(test);
   webhookContract(test);
+  chargebackContract(test);
   capabilityContract(test);
 }
 
@@ -290,6 +297,42 @@ function webhookContract(test: Test): void {
     if (otherWebhook !== undefined) {
       assert.equal((await read(signed(await otherWebhook())))?.kind, "other");
     }
+  });
+}
+
+function chargebackContract(test: Test): void {
+  test("a chargeback is read as it is, by one name, and in its time", async (tried) => {
+    const { can, provider, readWebhook } = tried.gateway;
+    const { chargebackWebhook } = tried;
+    const tells = provider?.readWebhook !== undefined && can!.chargebacks === true ||
+      readWebhook !== undefined;
+    assert.equal(chargebackWebhook !== undefined, tells, "it is tried where it tells of any");
+    if (chargebackWebhook === undefined) return;
+    const read = (provider?.readWebhook?.bind(provider) ?? readWebhook)!;
+    const { ref } = await charged(tried);
+    const told: ProviderChargeback[] = [];
+    for (const state of ["needs_response", "lost"] as const) {
+      const sent = await chargebackWebhook(ref, state);
+      const event = await read(signed(sent));
+      assert.ok(event?.kind === "chargeback" && event.id !== "");
+      const { chargeback } = event;
+      assert.ok(chargeback.chargeRefs.includes(ref), "a name that the charge has");
+      assert.deepEqual([chargeback.state, chargeback.amountCents, chargeback.currency], [
+        state,
+        4_000,
+        "EUR",
+      ]);
+      told.push(chargeback);
+      const old: typeof sent = await chargebackWebhook(ref, state, new Date(Date.now() - 600_000));
+      const forged = { ...sent, text: sent.text.replace("4000", "4001") };
+      for (const wrong of [old, forged, { ...sent, headers: {} }]) {
+        assert.equal(await read(signed(wrong)), undefined);
+      }
+    }
+    const [opened, lost] = told;
+    assert.equal(opened!.ref, lost!.ref, "it keeps its name");
+    assert.deepEqual(opened!.openedAt, lost!.openedAt, "and the day on which it was opened");
+    assert.ok(opened!.happenedAt < lost!.happenedAt, "what came later is told so");
   });
 }
 

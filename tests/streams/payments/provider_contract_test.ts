@@ -26,12 +26,32 @@ function lossy(handle: (request: Request) => Response | Promise<Response>) {
 
 providerContract("simulated", () =>
   Promise.resolve<TriedProvider>({
-    gateway: simulatedGateway({ delayMs: 0 }),
+    gateway: simulatedGateway({ delayMs: 0, secrets: [providerSecret] }),
     paying: (request) => request,
     declining: (request) => ({ ...request, amountCents: request.amountCents + 1 }),
+    chargebackWebhook: standardChargeback,
     faults: () => [],
     close: () => Promise.resolve(),
   }));
+
+/** A chargeback of 40.00 EUR in the form of `http`, which the simulated provider has as well. */
+const standardChargeback: TriedProvider["chargebackWebhook"] = (ref, state, at) => {
+  const text = JSON.stringify({
+    type: state === "lost" ? "chargeback.closed" : "chargeback.opened",
+    timestamp: state === "lost" ? "2026-03-20T12:00:00Z" : "2026-03-01T10:00:01Z",
+    data: {
+      id: "dp_1",
+      charge_id: ref,
+      state,
+      amount_cents: 4_000,
+      currency: "EUR",
+      reason: "fraudulent",
+      due_by: state === "lost" ? null : "2026-03-09T00:00:00Z",
+      opened_at: "2026-03-01T10:00:00Z",
+    },
+  });
+  return Promise.resolve({ headers: signatureOf(text, { at }), text });
+};
 
 providerContract("http", () => {
   const provider = paymentProvider({ ...calmProvider, callbackUrl: undefined });
@@ -61,6 +81,7 @@ providerContract("http", () => {
       });
       return Promise.resolve({ headers: signatureOf(text, { at }), text });
     },
+    chargebackWebhook: standardChargeback,
     faults: () => [],
     close: async () => {
       provider.stop();
@@ -112,6 +133,13 @@ providerContract("stripe", () => {
     otherWebhook: async () => {
       const [id] = api.intents.keys();
       const { text, signature } = await api.event("payment_intent.created", id!);
+      return { headers: { "stripe-signature": signature }, text };
+    },
+    chargebackWebhook: async (ref, state, at) => {
+      const made = new Date(state === "lost" ? 1_772_500_000_000 : 1_772_359_201_000);
+      const type = state === "lost" ? "charge.dispute.closed" : "charge.dispute.created";
+      const dispute = { payment_intent: ref, status: state };
+      const { text, signature } = await api.disputeEvent(type, dispute, { at, made });
       return { headers: { "stripe-signature": signature }, text };
     },
     faults: () => api.faults,

@@ -27,12 +27,16 @@ Deno.test("a process follows the master that sentinels name: killed, moved, froz
     };
     await settles("before");
     const first = await watched.master();
-    assert.ok(await clientsOf(first) >= 8, "every group reads there");
+    await until("every group reads there", 30_000, async () => await clientsOf(first) >= 8);
 
     first.kill("SIGKILL");
     const second = await watched.promotedAfter(first);
     await settles("after a kill");
-    assert.ok(await clientsOf(second) >= 8);
+    await until(
+      "every group reads at the new one",
+      30_000,
+      async () => await clientsOf(second) >= 8,
+    );
 
     await first.restart();
     await until("the old master follows", 30_000, async () => {
@@ -61,6 +65,38 @@ Deno.test("a process follows the master that sentinels name: killed, moved, froz
     const [dead] = await api.deps.db.query("select count(*) as dead from dead_letters");
     assert.equal(Number(dead!.dead), 0);
   });
+});
+
+/** What hears of failovers for a client; the driver has no other word for it. */
+interface Detecting {
+  connector: { failoverDetector: { sentinels: { client: Redis }[] } };
+}
+
+Deno.test("a failover that is told of while a connection is being opened again does not end it for good", async () => {
+  await using watched = await startWatched();
+  const client = await openRedis(watched.url);
+  try {
+    const first = await watched.master();
+    assert.ok(client instanceof Redis);
+    await until("it listens to the sentinels", 5_000, () =>
+      Promise.resolve(
+        (client as unknown as Detecting).connector.failoverDetector?.sentinels.length === 3,
+      ));
+    const { sentinels } = (client as unknown as Detecting).connector.failoverDetector;
+    const told = new Promise<void>((resolve) =>
+      client.once("connecting", () => {
+        assert.equal(client.status, "connecting");
+        for (const { client } of sentinels) client.emit("message", "+switch-master", "");
+        resolve();
+      })
+    );
+    first.kill("SIGKILL");
+    await told;
+    await watched.promotedAfter(first);
+    await until("it is open again", 10_000, () => Promise.resolve(client.status === "ready"));
+  } finally {
+    client.disconnect();
+  }
 });
 
 Deno.test("sentinels that are gone, frozen or lack the master are passed over, and told of where all are", async () => {

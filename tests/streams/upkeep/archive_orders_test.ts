@@ -66,6 +66,25 @@ Deno.test("archiveOrdersBefore() moves all that hangs on closed orders, and noth
   }
 });
 
+Deno.test("an order that somebody holds stays for the next run, and the others are archived without waiting", async () => {
+  const flow = await openSettled("archive_held");
+  try {
+    await age(flow);
+    await addLatest(flow);
+    const { paid, dollars, declined, short } = flow.ids;
+    const moved = await flow.db.transaction(async (tx) => {
+      await tx.query("select id from orders where id = ? for update", [dollars]);
+      return await archiveAll(flow);
+    });
+    assert.equal(moved, 3);
+    assert.deepEqual(await archivedIds(flow), [paid, declined, short].sort((a, b) => a - b));
+    assert.equal(await archiveAll(flow), 1);
+    await assertVerified(flow);
+  } finally {
+    await flow.close();
+  }
+});
+
 Deno.test("nothing is archived of what is open, young, or the latest of all", async (t) => {
   const flow = await openSettled("archive_guards", { notifyChannels: ["log", "webhook"] });
   try {

@@ -14,6 +14,7 @@ const kept = {
   keepDeadLettersDays: 60,
   keepAuditDays: 0,
   archiveAfterMonths: 0,
+  chargebackRevenue: "opened" as const,
 };
 
 /** Leaves two of each: one as old as given, one of now. */

@@ -38,12 +38,16 @@ function impatient(db: Database): Database & { timeouts: () => number } {
   };
 }
 
-/** Somebody's transaction that has an order until it is told to end. */
-async function hold(flow: Workflow, orderId: number): Promise<() => Promise<void>> {
+/** Somebody's transaction that has an order, or what belongs to one, until it is told to end. */
+async function hold(
+  flow: Workflow,
+  orderId: number,
+  sql = "select id from orders where id = ? for update",
+): Promise<() => Promise<void>> {
   const db = await openDatabase(flow.test.databaseUrl);
   const holding = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
   const held = db.transaction(async (tx) => {
-    await tx.query("select id from orders where id = ? for update", [orderId]);
+    await tx.query(sql, [orderId]);
     holding.resolve();
     await released.promise;
   });
@@ -68,15 +72,17 @@ interface Held {
  */
 async function turnBeside(
   flow: Workflow,
-  { group, heldId, others, prove = assertConsistent }: {
+  { group, heldId, holdBy, others, prove = assertConsistent }: {
     group: Group;
     heldId: number;
+    /** Locks the order unless it says otherwise. */
+    holdBy?: string;
     others: number;
     prove?: (flow: Workflow) => Promise<void>;
   },
   look: (held: Held) => Promise<void>,
 ): Promise<void> {
-  const release = await hold(flow, heldId);
+  const release = await hold(flow, heldId, holdBy);
   const db = impatient(flow.db);
   const consumer = makeConsumer({ ...flow, db }, flow.consumerOf(group).options);
   try {
@@ -209,29 +215,41 @@ Deno.test("an order that somebody holds keeps no other from being timed out", ()
     assert.deepEqual(await statuses(flow), Array(5).fill("FAILED"));
   }));
 
-Deno.test("an order that somebody holds keeps no other from being refunded", () =>
-  withWorkflow("held_refund", async (flow) => {
-    const ids = await add(flow);
-    await flow.drain();
-    const messages: Message[] = [];
-    for (const orderId of ids) {
-      const { refund } = await requestRefund(
-        flow.db,
-        { orderId, amountCents: null, reason: null, idempotencyKey: null },
-        "test",
+for (
+  const [what, holdBy] of [
+    ["an order", "select id from orders where id = ? for update"],
+    ["a refund", "select id from refunds where order_id = ? for update"],
+  ] as const
+) {
+  Deno.test(`${what} that somebody holds keeps no other from being refunded`, () =>
+    withWorkflow(`held_refund_${what.split(" ")[1]}`, async (flow) => {
+      const ids = await add(flow);
+      await flow.drain();
+      const messages: Message[] = [];
+      for (const orderId of ids) {
+        const { refund } = await requestRefund(
+          flow.db,
+          { orderId, amountCents: null, reason: null, idempotencyKey: null },
+          "test",
+        );
+        const { id: refundId, amountCents } = refund;
+        messages.push({ type: "refund.process", orderId, refundId, amountCents, currency: "EUR" });
+      }
+      await publish(flow, messages.map((message) => ({ message })));
+      const refunds = async () =>
+        (await flow.rows("select status from refunds order by order_id"))
+          .map(({ status }) => status);
+      await turnBeside(
+        flow,
+        { group: "refunds", heldId: ids[2]!, holdBy, others: 4 },
+        async () => {
+          const done = "PROCESSED";
+          assert.deepEqual(await refunds(), [done, done, "REQUESTED", done, done]);
+        },
       );
-      const { id: refundId, amountCents } = refund;
-      messages.push({ type: "refund.process", orderId, refundId, amountCents, currency: "EUR" });
-    }
-    await publish(flow, messages.map((message) => ({ message })));
-    const refunds = async () =>
-      (await flow.rows("select status from refunds order by order_id")).map(({ status }) => status);
-    await turnBeside(flow, { group: "refunds", heldId: ids[2]!, others: 4 }, async () => {
-      const processed = "PROCESSED";
-      assert.deepEqual(await refunds(), [processed, processed, "REQUESTED", processed, processed]);
-    });
-    assert.deepEqual(await refunds(), Array(5).fill("PROCESSED"));
-  }));
+      assert.deepEqual(await refunds(), Array(5).fill("PROCESSED"));
+    }));
+}
 
 Deno.test("an order that somebody holds keeps no other's late payment from going back", () =>
   withWorkflow("held_reverse", async (flow) => {

@@ -22,6 +22,8 @@ const zeros = {
   failed_order_count: 0,
   refund_count: 0,
   refund_amount_cents: 0,
+  chargeback_count: 0,
+  chargeback_amount_cents: 0,
 };
 
 Deno.test("GET /kpis shows one day", async () => {
@@ -37,6 +39,8 @@ Deno.test("GET /kpis shows one day", async () => {
       failed_order_count: 1,
       refund_count: 1,
       refund_amount_cents: 1,
+      chargeback_count: 0,
+      chargeback_amount_cents: 0,
     }],
   });
 });

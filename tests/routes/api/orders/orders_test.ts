@@ -35,6 +35,34 @@ async function count(table: string): Promise<number> {
   return Number(row!.n);
 }
 
+Deno.test("of orders that come twice in a crowd, by transactions that run beside each other, each is taken once", async () => {
+  const numbers = Array.from({ length: 120 }, (_, number) => number);
+  const bodies = numbers.map((number) =>
+    orderBodyOf({
+      external_order_id: `twice-${number}`,
+      customer: { external_id: `T-${number}`, email: "twice@example.com", name: "Two" },
+    })
+  );
+  // The second time the other way round, so that both of one are in different transactions.
+  const sent = [...bodies, ...bodies.toReversed()];
+  const answers = await Promise.all(sent.map((body) => ask(api, "POST", "/orders", body)));
+  const ids = new Set<number>();
+  for (const number of numbers) {
+    const both = [answers[number]!, answers[239 - number]!];
+    assert.deepEqual(both.map(({ status }) => status).sort(), [200, 202]);
+    assert.equal(both[0]!.body.id, both[1]!.body.id);
+    ids.add(both[0]!.body.id);
+  }
+  assert.equal(ids.size, 120);
+  const reserved = (await messages("orders")).filter(({ orderId }) => ids.has(orderId));
+  assert.equal(reserved.length, 120);
+  const [steps] = await api.deps.db.query(
+    "select count(*) as n from order_events where event = 'created' and order_id in (?)",
+    [[...ids]],
+  );
+  assert.equal(Number(steps!.n), 120);
+});
+
 Deno.test("POST /orders takes an order, says where it is, and publishes it once", async () => {
   const body = orderBodyOf({
     placed_at: "2024-05-06T09:08:09+02:00",

@@ -37,6 +37,12 @@ export interface StripeApi {
   beforeCancel?: () => void;
   /** The event that tells of an intent, signed now or then. */
   event(type: Stripe.Event["type"], id: string, at?: Date): Promise<SentEvent>;
+  /** The event that tells of a dispute of an intent's charge; `made` is when the event was, if not when it is signed. */
+  disputeEvent(
+    type: Extract<Stripe.Event["type"], `charge.dispute.${string}`>,
+    dispute: Partial<Stripe.Dispute> & { payment_intent: string },
+    times?: { at?: Date; made?: Date },
+  ): Promise<SentEvent>;
 }
 
 /** The key and the secret that the server knows. */
@@ -150,29 +156,36 @@ export function stripeApi(): StripeApi {
     forgetKeys: () => keys.clear(),
     passingFaults: 0,
     customerActs: (id) => take(api.intents.get(id)!),
-    event: async (type, id, at = new Date()) => {
-      const event = {
-        id: idOf("evt"),
-        object: "event",
-        api_version: Stripe.API_VERSION,
-        created: Math.floor(at.getTime() / 1_000),
-        type,
-        data: { object: api.intents.get(id)! },
-        livemode: false,
-        pending_webhooks: 1,
-        request: null,
-      };
-      const text = JSON.stringify(event, null, 2);
-      const signature = await stripe.webhooks.generateTestHeaderStringAsync({
-        payload: text,
-        secret: stripeSecret,
-        timestamp: event.created,
-        cryptoProvider: Stripe.createSubtleCryptoProvider(),
-      });
-      return { text, signature };
-    },
+    event: (type, id, at = new Date()) => send(type, api.intents.get(id)!, { at }),
+    disputeEvent: (type, dispute, times) => send(type, disputeOf(api.intents, dispute), times),
   };
   return api;
+
+  async function send(
+    type: string,
+    object: object,
+    { at = new Date(), made = at }: { at?: Date; made?: Date } = {},
+  ): Promise<SentEvent> {
+    const event = {
+      id: idOf("evt"),
+      object: "event",
+      api_version: Stripe.API_VERSION,
+      created: Math.floor(made.getTime() / 1_000),
+      type,
+      data: { object },
+      livemode: false,
+      pending_webhooks: 1,
+      request: null,
+    };
+    const text = JSON.stringify(event, null, 2);
+    const signature = await stripe.webhooks.generateTestHeaderStringAsync({
+      payload: text,
+      secret: stripeSecret,
+      timestamp: Math.floor(at.getTime() / 1_000),
+      cryptoProvider: Stripe.createSubtleCryptoProvider(),
+    });
+    return { text, signature };
+  }
 
   async function handle(request: Request): Promise<Response> {
     if (api.trouble === "down") return Response.json({}, { status: 503 });
@@ -443,4 +456,37 @@ function decoded(text: string): Form {
     place[path.at(-1)!] = value;
   }
   return form;
+}
+
+/** A dispute of all of an intent's charge, as the package's type has it. */
+function disputeOf(
+  intents: ReadonlyMap<string, Stripe.PaymentIntent>,
+  changes: Partial<Stripe.Dispute> & { payment_intent: string },
+): Stripe.Dispute {
+  const intent = intents.get(changes.payment_intent);
+  return {
+    id: "du_000001",
+    object: "dispute",
+    amount: intent?.amount_received ?? 0,
+    balance_transactions: [],
+    charge: "ch_000001",
+    created: 1_772_359_200,
+    currency: intent?.currency ?? "eur",
+    enhanced_eligibility_types: [],
+    evidence: {} as Stripe.Dispute.Evidence,
+    evidence_details: {
+      due_by: 1_773_014_399,
+      enhanced_eligibility: {},
+      has_evidence: false,
+      past_due: false,
+      submission_count: 0,
+    } as unknown as Stripe.Dispute.EvidenceDetails,
+    intended_submission_method: null,
+    is_charge_refundable: false,
+    livemode: false,
+    metadata: {},
+    reason: "fraudulent",
+    status: "needs_response",
+    ...changes,
+  };
 }

@@ -1,0 +1,130 @@
+/**
+ * Recording chargebacks: the one way for webhooks, reports and whoever else hears of one.
+ *
+ * @module
+ */
+
+import type { Config } from "../config/config.ts";
+import type { Database } from "../db/connection/database.ts";
+import { type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
+import type { Log } from "../domain/operation/log.ts";
+import { type ChargebackState, chargebackStates } from "../domain/payment/chargeback.ts";
+import { cutText } from "../domain/text/cut_text.ts";
+import { countChargebacks } from "../streams/kpis/count_chargebacks.ts";
+import type { KpiDeps } from "../streams/kpis/kpis.ts";
+import { takeChargeback, type TakenChargeback } from "../streams/payments/take_chargeback.ts";
+
+/** What recording works with. */
+export interface RecordChargebackDeps extends KpiDeps {
+  db: Database;
+  log: Log;
+  config: Pick<Config, "chargebackRevenue">;
+  kpiDay: (at: string) => string;
+}
+
+/** A chargeback as a provider or a report tells it. */
+export interface ChargebackReport {
+  /** Stands in `payments.provider`: letters, digits and underscores, 1…32. */
+  provider: string;
+  /** The provider's name for the chargeback, 1…128 characters. The same name is the same chargeback. */
+  providerRef: string;
+  /** The provider's names for the charge, one or two, any of which `payments.provider_ref` may be. */
+  chargeRefs: readonly string[];
+  /** What is contested, in minor units of `currency`, from 0. */
+  amountCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  state: ChargebackState;
+  /** The provider's word for why, such as `fraudulent`; the first 64 characters are kept. */
+  reason?: string | null;
+  /** Until when it has to be answered; null or left out where nobody says. */
+  dueBy?: Date | null;
+  /** When it was opened; left out where it is not known, which is when it was first told. */
+  openedAt?: Date | null;
+  /** When it was as it is told here, by which what comes late is told from what is new. */
+  happenedAt: Date;
+}
+
+/** How far ahead of ours a provider's clock may be, in milliseconds. */
+const maxAheadMs = 86_400_000;
+
+/** Characters of a reason that are kept. */
+const maxReason = 64;
+
+/**
+ * Records what is told of a chargeback, once however often and in whatever sequence it is told; see
+ * `streams/payments/take_chargeback.ts`. Nothing is refused for want of a payment: such a chargeback waits for one, and
+ * stands on the list of those that nobody here knows.
+ *
+ * The figures are counted behind the commit. Where that fails, or the process ends, the consumers count them within a minute.
+ *
+ * @param actor who tells it, for the timeline, such as `provider:stripe`
+ * @throws {WorkflowError} `invalid` where the report can't be one
+ */
+export async function recordChargeback(
+  deps: RecordChargebackDeps,
+  report: ChargebackReport,
+  actor: string,
+): Promise<TakenChargeback> {
+  refuseFaulty(report);
+  const { provider, providerRef, chargeRefs, amountCents, currency, state } = report;
+  const { reason, dueBy, openedAt, happenedAt } = report;
+  const opened = openedAt == null || openedAt > happenedAt ? happenedAt : openedAt;
+  const { db, log, config: { chargebackRevenue } } = deps;
+  const taken = await takeChargeback({ db, log, chargebackRevenue }, {
+    provider,
+    providerRef,
+    chargeRefs: [...new Set(chargeRefs)],
+    amountCents,
+    currency,
+    state,
+    reason: reason == null || reason === "" ? null : cutText(reason, maxReason),
+    dueBy: dueBy == null ? null : timeOf(dueBy),
+    openedAt: timeOf(opened),
+    happenedAt: timeOf(happenedAt),
+  }, actor);
+  try {
+    await countChargebacks(deps);
+  } catch (error) {
+    log.warn("chargebacks are counted later", { error: messageOf(error) });
+  }
+  return taken;
+}
+
+/** A database time to the microsecond, so that two of them compare as texts. */
+function timeOf(date: Date): string {
+  return `${date.toISOString().replace("T", " ").replace("Z", "")}000`;
+}
+
+/** @throws {WorkflowError} `invalid` */
+function refuseFaulty(report: ChargebackReport): void {
+  const { provider, providerRef, chargeRefs, amountCents, currency, state, happenedAt } = report;
+  const isRef = (ref: string) => ref.length >= 1 && ref.length <= 128;
+  const isTime = (date: Date | null | undefined) => date == null || !Number.isNaN(date.getTime());
+  const checks: [isWell: boolean, at: string, detail: string][] = [
+    [/^\w{1,32}$/.test(provider), "#/provider", "must be 1…32 letters, digits and underscores"],
+    [isRef(providerRef), "#/id", "must be 1…128 characters"],
+    [
+      chargeRefs.length >= 1 && chargeRefs.length <= 2 && chargeRefs.every(isRef),
+      "#/charge_id",
+      "must be one name or two, of 1…128 characters",
+    ],
+    [
+      Number.isSafeInteger(amountCents) && amountCents >= 0,
+      "#/amount_cents",
+      "must be an integer from 0",
+    ],
+    [/^[A-Z]{3}$/.test(currency), "#/currency", "must be three letters"],
+    [Object.hasOwn(chargebackStates, state), "#/state", "must be a state of chargebacks"],
+    [
+      isTime(happenedAt) && happenedAt.getTime() <= Date.now() + maxAheadMs,
+      "#/happened_at",
+      "must be a time, and not a day ahead",
+    ],
+    [isTime(report.dueBy), "#/due_by", "must be a time"],
+    [isTime(report.openedAt), "#/opened_at", "must be a time"],
+  ];
+  const faults = checks.flatMap(([isWell, at, detail]): Fault[] => isWell ? [] : [{ at, detail }]);
+  if (faults.length === 0) return;
+  throw new WorkflowError("invalid", "The chargeback is not one that is understood", faults);
+}

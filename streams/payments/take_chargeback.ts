@@ -1,0 +1,238 @@
+/**
+ * Takes what providers and reports say of chargebacks.
+ *
+ * @module
+ */
+
+import { restoreOrders } from "../../db/archive/archive.ts";
+import { type Database, type Queryable, transactionTries } from "../../db/connection/database.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { lockOrders } from "../../db/orders/orders.ts";
+import { addOrderEvents } from "../../db/orders/timelines.ts";
+import {
+  type ChargebackNames,
+  type ChargebackRow,
+  type ChargedPayment,
+  findChargeback,
+  findChargedPayment,
+  insertChargeback,
+  listMatchable,
+  lockChargeback,
+  moveChargeback,
+  noteToldAgain,
+  sumLost,
+  updateChargeback,
+} from "../../db/payments/chargebacks.ts";
+import { namedAmount } from "../../domain/money.ts";
+import type { Log } from "../../domain/operation/log.ts";
+import {
+  chargebackMoves,
+  chargebackStates,
+  decideChargeback,
+  type KnownChargeback,
+  type LowersRevenue,
+  type ToldChargeback,
+} from "../../domain/payment/chargeback.ts";
+import { noteGivenTwice } from "./given_twice.ts";
+
+/** What taking them works with. */
+export interface ChargebackDeps {
+  db: Database;
+  log: Log;
+  /** When a chargeback that comes now lowers revenue. */
+  chargebackRevenue: Exclude<LowersRevenue, "never">;
+}
+
+/** What is told of a chargeback; times are UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
+export interface ChargebackNews extends ChargebackNames, ToldChargeback {}
+
+/** What became of what was told. */
+export interface TakenChargeback {
+  /** Database id of the chargeback. */
+  id: number;
+  /** Database id of the order; null where no payment here has a name of the charge. */
+  orderId: number | null;
+  /**
+   * `late` where something later had been told; `unchanged` where it said nothing new.
+   */
+  outcome: "taken" | "unchanged" | "late";
+}
+
+/** Another transaction has written of the same chargeback, or its payment, meanwhile. */
+class Overtaken extends Error {}
+
+/**
+ * Writes down what is told of a chargeback, in one transaction under the order's lock: the chargeback, what its money moves,
+ * the step on the timeline, and, where the same money went back by a refund as well, that it did. Told twice, it is one; told in
+ * another sequence, what was so last stands. Stock is left alone.
+ *
+ * A crash leaves all of it or nothing. What is to be counted is found by its rows, see `streams/kpis/count_chargebacks.ts`.
+ *
+ * @param actor who tells it, for the timeline
+ */
+export async function takeChargeback(
+  deps: ChargebackDeps,
+  news: ChargebackNews,
+  actor: string,
+): Promise<TakenChargeback> {
+  return await untilDone(() => deps.db.transaction((tx) => takeOnce(deps, tx, news, actor)));
+}
+
+/** Chargebacks that are matched by one look. */
+const matchLimit = 100;
+
+/**
+ * Gives chargebacks of unknown charges to the orders whose payments have come since.
+ *
+ * @returns how many
+ */
+export async function matchChargebacks(deps: ChargebackDeps, actor: string): Promise<number> {
+  const found = await listMatchable(deps.db, matchLimit);
+  for (const { toldAt: happenedAt, ...one } of found) {
+    await takeChargeback(deps, { ...one, happenedAt }, actor);
+  }
+  return found.length;
+}
+
+async function untilDone<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      const isAgain = error instanceof Overtaken || isDuplicateKey(error);
+      if (!isAgain || attempt >= transactionTries) throw error;
+    }
+  }
+}
+
+async function takeOnce(
+  deps: ChargebackDeps,
+  tx: Queryable,
+  news: ChargebackNews,
+  actor: string,
+): Promise<TakenChargeback> {
+  const { known, payment } = await lockAll(tx, news);
+  const decision = decideChargeback(known ?? null, news);
+  const isFound = known !== undefined && known.orderId === null && payment !== undefined;
+  const orderId = known?.orderId ?? payment?.orderId ?? null;
+  if (known !== undefined && decision.kind !== "change" && !isFound) {
+    if (decision.kind === "unchanged") await noteToldAgain(tx, known.id, decision.toldAt);
+    return { id: known.id, orderId, outcome: decision.kind };
+  }
+  const after = decision.kind === "change" ? decision.after : known!;
+  const placed = {
+    orderId,
+    paymentId: known?.paymentId ?? payment?.paymentId ?? null,
+    lowersRevenue: lowersOf(deps, known, payment),
+  };
+  if (orderId !== null) await restoreOrders(tx, [orderId]);
+  let id = known?.id;
+  if (known === undefined) {
+    id = await insertChargeback(tx, { ...after, ...namesOf(news), ...placed });
+  } else await updateChargeback(tx, known, { ...after, ...placed });
+  const written = { id: id!, change: (known?.changes ?? 0) + 1, ...placed };
+  if (orderId === null) {
+    deps.log.warn("chargeback of a charge that no payment here has", {
+      provider: news.provider,
+      chargeback: news.providerRef,
+      charge: news.chargeRefs.join(" "),
+    });
+    return { id: written.id, orderId, outcome: "taken" };
+  }
+  const step = decision.kind === "change" && !isFound
+    ? decision.step
+    : chargebackStates[after.state].isClosed
+    ? "closed"
+    : "opened";
+  await moveChargeback(
+    tx,
+    { ...written, orderId },
+    chargebackMoves(known === undefined || isFound ? null : known, after),
+  );
+  const detail = detailOf(after, payment);
+  await addOrderEvents(tx, [{ orderId, event: `chargeback_${step}`, detail }], actor);
+  if (payment !== undefined) await noteIfTwice(deps, tx, { id: written.id, after, payment, actor });
+  return { id: written.id, orderId, outcome: "taken" };
+}
+
+/** Locks the order first, as everybody does, then the chargeback; and looks whether it is still the order's. */
+async function lockAll(
+  tx: Queryable,
+  news: ChargebackNews,
+): Promise<{ known: ChargebackRow | undefined; payment: ChargedPayment | undefined }> {
+  const seen = await findChargeback(tx, news);
+  const names = { ...news, chargeRefs: [...news.chargeRefs, ...seen?.chargeRefs ?? []] };
+  const before = await findChargedPayment(tx, names);
+  const orderId = seen?.orderId ?? before?.orderId ?? null;
+  if (orderId !== null) await lockOrders(tx, [orderId]);
+  const known = await lockChargeback(tx, news);
+  const payment = await findChargedPayment(tx, names);
+  const isSame = (known?.orderId ?? null) === (seen?.orderId ?? null) &&
+    (known === undefined) === (seen === undefined) && payment?.orderId === before?.orderId;
+  if (!isSame) throw new Overtaken("a chargeback was written by somebody else meanwhile");
+  // Another charge of the same name belongs to no order that this one was given to before.
+  const isOwn = known === undefined || known.orderId === null || known.orderId === payment?.orderId;
+  return { known, payment: isOwn ? payment : undefined };
+}
+
+function namesOf({ provider, providerRef, chargeRefs }: ChargebackNews): ChargebackNames {
+  return { provider, providerRef, chargeRefs };
+}
+
+/** When it lowers revenue is said once, when its payment is known. */
+function lowersOf(
+  { chargebackRevenue }: ChargebackDeps,
+  known: ChargebackRow | undefined,
+  payment: ChargedPayment | undefined,
+): LowersRevenue {
+  if (known !== undefined && known.orderId !== null) return known.lowersRevenue;
+  return payment === undefined || payment.isRevenue ? chargebackRevenue : "never";
+}
+
+/** `20.00 EUR, lost: fraudulent`, and what is odd about it. */
+function detailOf(after: KnownChargeback, payment: ChargedPayment | undefined): string {
+  const { amountCents, currency, state, reason, dueBy } = after;
+  const { words, needsResponse } = chargebackStates[state];
+  const said = [
+    `${namedAmount(amountCents, currency)}, ${words.toLowerCase()}`,
+    ...(needsResponse && dueBy !== null ? [`until ${dueBy.slice(0, 16)} UTC`] : []),
+  ].join(" ");
+  const odd = payment === undefined
+    ? ""
+    : payment.currency !== currency
+    ? `; the charge was of ${namedAmount(payment.amountCents, payment.currency)}`
+    : payment.amountCents < amountCents
+    ? `; more than the ${namedAmount(payment.amountCents, currency)} of the charge`
+    : "";
+  return `${said}${reason === null ? "" : `: ${reason}`}${odd}`;
+}
+
+/** What is gone by chargebacks and went back by refunds is more than was taken: somebody got money twice. */
+async function noteIfTwice(
+  { log }: ChargebackDeps,
+  tx: Queryable,
+  { id, after, payment, actor }: {
+    id: number;
+    after: KnownChargeback;
+    payment: ChargedPayment;
+    actor: string;
+  },
+): Promise<void> {
+  if (after.state !== "lost" || payment.givenBackCents === 0) return;
+  const lostCents = await sumLost(tx, payment);
+  const twiceCents = Math.min(
+    payment.givenBackCents,
+    lostCents + payment.givenBackCents - payment.amountCents,
+  );
+  if (twiceCents <= 0) return;
+  const { orderId, paymentId, currency } = payment;
+  await noteGivenTwice({ consumer: actor, log }, tx, [{
+    orderId,
+    refundId: null,
+    paymentId,
+    amountCents: twiceCents,
+    currency,
+    chargebackId: id,
+    attempt: 1,
+  }]);
+}

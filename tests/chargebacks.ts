@@ -1,0 +1,51 @@
+/**
+ * Chargebacks as providers tell of them, for tests.
+ *
+ * @module
+ */
+
+import {
+  type ChargebackReport,
+  recordChargeback,
+  type RecordChargebackDeps,
+} from "../services/record_chargeback.ts";
+import { anOrder, type Workflow } from "./workflow.ts";
+
+/** A paid order of 10.00 EUR, or of so much. @returns its id */
+export async function aPaidOrder(flow: Workflow, name = "1", cents = 1_000): Promise<number> {
+  const [taken] = await flow.add([anOrder(name, [{ sku: "a", qty: 1, unitPriceCents: cents }])]);
+  await flow.drain();
+  return taken!.orderId!;
+}
+
+/** What is told of the chargeback `dp_1` of the order `1`, of all of it, so many seconds after it was opened. */
+export function aChargeback(
+  state: ChargebackReport["state"],
+  second: number,
+  other: Partial<ChargebackReport> = {},
+): ChargebackReport {
+  const openedAt = new Date("2026-03-01T10:00:00Z");
+  return {
+    provider: "simulated",
+    providerRef: "dp_1",
+    chargeRefs: ["sim_of_1"],
+    amountCents: 1_000,
+    currency: "EUR",
+    state,
+    reason: "fraudulent",
+    dueBy: new Date("2026-03-09T00:00:00Z"),
+    openedAt,
+    happenedAt: new Date(openedAt.getTime() + second * 1_000),
+    ...other,
+  };
+}
+
+/** Records it as a webhook would. */
+export function tell(
+  flow: Workflow,
+  report: ChargebackReport,
+  chargebackRevenue: RecordChargebackDeps["config"]["chargebackRevenue"] = "opened",
+) {
+  const deps = { ...flow, config: { chargebackRevenue } };
+  return recordChargeback(deps, report, `provider:${report.provider}`);
+}

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { readKpis } from "../../../../streams/kpis/kpis.ts";
+import { openPage, sendForm } from "../../dashboard/pages.ts";
+import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";
+import { providerSecret, signatureOf } from "./callbacks.ts";
+
+let api: Api;
+let orderId: number;
+Deno.test.beforeAll(async () => {
+  api = await openApi("chargeback_routes", { GATEWAY_SECRETS: providerSecret });
+  const { db } = api.deps;
+  orderId = await storeOrder(db, { status: "PAID", totalCents: 2_500 });
+  await db.run(
+    "update payments set provider = 'simulated', provider_ref = 'sim_of_it' where order_id = ?",
+    [orderId],
+  );
+});
+Deno.test.afterAll(() => api.close());
+
+/** Tells of a chargeback in the form of the simulated provider. */
+function tell(data: Record<string, unknown>, timestamp: string, secret = providerSecret) {
+  const body = JSON.stringify({
+    type: "chargeback.updated",
+    timestamp,
+    data: {
+      id: "dp_1",
+      charge_id: "sim_of_it",
+      state: "needs_response",
+      amount_cents: 2_500,
+      currency: "EUR",
+      reason: "fraudulent",
+      due_by: "2026-03-09T00:00:00Z",
+      opened_at: "2026-03-01T10:00:00Z",
+      ...data,
+    },
+  });
+  const headers = signatureOf(body, { secret });
+  return ask(api, "POST", "/payments/callback/simulated", body, headers);
+}
+
+Deno.test("a provider's callback makes a chargeback of the order, which nobody refunds meanwhile", async () => {
+  const { status, body } = await tell({}, "2026-03-01T10:00:01Z");
+  assert.deepEqual([status, body], [202, { duplicate: false }]);
+  assert.deepEqual((await tell({}, "2026-03-01T10:00:01Z")).body, { duplicate: true });
+
+  const { body: order } = await ask(api, "GET", `/orders/${orderId}`);
+  const [one] = order.chargebacks;
+  assert.deepEqual([one.state, one.held_cents, one.lost_cents, one.due_by], [
+    "needs_response",
+    2_500,
+    0,
+    "2026-03-09T00:00:00.000000Z",
+  ]);
+  assert.deepEqual((await ask(api, "GET", "/chargebacks?state=needs_response")).body.data, [one]);
+  assert.deepEqual((await ask(api, "GET", "/chargebacks?state=lost")).body.data, []);
+  assert.deepEqual((await ask(api, "GET", `/chargebacks/${one.id}`)).body, one);
+  assertProblem(await ask(api, "GET", "/chargebacks/999"), 404);
+  assertProblem(await ask(api, "POST", `/orders/${orderId}/refunds`), 409, "order-not-refundable");
+
+  const [row] = await readKpis(api.deps, "2026-03-01", "2026-03-01");
+  assert.deepEqual([row!.chargeback_count, row!.chargeback_amount_cents], [1, 2_500]);
+
+  const page = await openPage(api, `/dashboard/orders/${orderId}`);
+  assert.match(page.text, /The customer contests the charge at the bank: answer it/);
+  assert.match(page.text, /Withheld by a chargeback [-−–]€25\.00/);
+  assert.match(page.text, /Charged back/);
+  const kpis = await openPage(api, "/dashboard/kpis");
+  assert.match(kpis.text, /€25\.00 are withheld now/);
+  const [customer] = await api.deps.db.query("select customer_id from orders where id = ?", [
+    orderId,
+  ]);
+  const person = await openPage(api, `/dashboard/customers/${customer!.customer_id}`);
+  assert.match(person.text, /1 chargeback €25\.00 withheld, €0\.00 lost/);
+});
+
+Deno.test("one that is lost stands on the list until somebody says to know of it", async () => {
+  await tell({ state: "lost", due_by: null }, "2026-03-20T10:00:00Z");
+  const { body: { data: [lost] } } = await ask(api, "GET", "/chargebacks?state=lost");
+  assert.deepEqual([lost.held_cents, lost.lost_cents, lost.seen_at], [0, 2_500, null]);
+  const list = await openPage(api, "/dashboard/chargebacks?which=lost");
+  assert.match(list.text, /Lost/);
+  const action = `/dashboard/chargebacks/${lost.id}/acknowledge`;
+  assert.ok(list.html.includes(action));
+  const question = await sendForm(api, action, {});
+  assert.match(question.text, /Note the chargeback of €25\.00 as known\?/);
+
+  const { status, body: seen } = await ask(api, "POST", `/chargebacks/${lost.id}/acknowledge`);
+  assert.equal(status, 200);
+  assert.notEqual(seen.seen_at, null);
+  const { body: again } = await ask(api, "POST", `/chargebacks/${lost.id}/acknowledge`);
+  assert.equal(again.seen_at, seen.seen_at);
+  assertProblem(await ask(api, "POST", "/chargebacks/999/acknowledge"), 404);
+  // Of nothing is anything left.
+  assertProblem(await ask(api, "POST", `/orders/${orderId}/refunds`), 409, "order-not-refundable");
+
+  // An appeal: it is another state, which nobody has seen.
+  await tell({ state: "won", due_by: null }, "2026-04-20T10:00:00Z");
+  const { body: won } = await ask(api, "GET", `/chargebacks/${lost.id}`);
+  assert.deepEqual([won.state, won.lost_cents, won.seen_at], ["won", 0, null]);
+});
+
+Deno.test("one of an unknown charge is taken, and known as such until it is said to be another shop's", async () => {
+  const { status } = await tell({ id: "dp_2", charge_id: "ch_elsewhere" }, "2026-03-02T10:00:00Z");
+  assert.equal(status, 202);
+  const { body: { data: [one] } } = await ask(api, "GET", "/chargebacks?unknown=true");
+  assert.deepEqual([one.order_id, one.charge_ref], [null, "ch_elsewhere"]);
+  await ask(api, "POST", `/chargebacks/${one.id}/acknowledge`);
+  await tell({ id: "dp_2", charge_id: "ch_elsewhere", state: "lost" }, "2026-03-03T10:00:00Z");
+  const { body: later } = await ask(api, "GET", `/chargebacks/${one.id}`);
+  assert.equal(later.state, "lost");
+  assert.notEqual(later.seen_at, null, "nobody has to look at another shop's again");
+});
+
+Deno.test("a chargeback that nobody signed, or that says no such thing, is refused", async () => {
+  const stranger = `whsec_${btoa("x".repeat(32))}`;
+  assertProblem(await tell({ id: "dp_3" }, "2026-03-02T10:00:00Z", stranger), 401);
+  const faulty = await tell({ id: "", state: "contested", amount_cents: -1 }, "yesterday");
+  assertProblem(faulty, 422, "invalid");
+  assert.deepEqual(
+    faulty.body.errors.map((one: { pointer: string }) => one.pointer).sort(),
+    ["#/data/amount_cents", "#/data/id", "#/data/state", "#/timestamp"],
+  );
+});
