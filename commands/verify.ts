@@ -23,7 +23,7 @@ import { print } from "./print.ts";
 import { formatTable, right } from "./table.ts";
 
 const command: Command = {
-  summary: "Proves that books, stock, KPIs, notifications and streams agree.",
+  summary: "Proves that books, ledger, stock, KPIs, notifications and streams agree.",
   help: `
 Usage: deno task verify [--incremental] [--json]
        deno task verify --seal-anew
@@ -78,6 +78,7 @@ const claims: Readonly<Record<CheckName, string>> = {
   kpis: "every figure is what the books say",
   notifications: "one row for each end and channel, no more",
   homes: "all unfinished work has a place, none is lost",
+  ledger: "debits are credits, and what orders and refunds say",
 };
 
 /** The report for people. */
@@ -104,7 +105,15 @@ export function formatReport(report: VerifyReport): string {
   const verdict = report.ok
     ? `All agree (${report.seconds.toFixed(1)} s)`
     : `There is drift (${report.seconds.toFixed(1)} s)`;
-  return [table, ...drifts, "", ...sealedLines(report), ...lossLines(report), verdict].join("\n");
+  return [
+    table,
+    ...drifts,
+    "",
+    ...sealedLines(report),
+    ...ledgerLines(report),
+    ...lossLines(report),
+    verdict,
+  ].join("\n");
 }
 
 /** What was lost and nobody has reconciled; nothing where nothing is. */
@@ -122,6 +131,20 @@ function sealedLines({ incremental, sealed }: VerifyReport): string[] {
     incremental
       ? `Sealed, and not looked at one by one: ${what}; each seal was since ${since}`
       : `Sealed: ${what}; each seal was looked at since ${since}`,
+  ];
+}
+
+/** What the ledger does not have yet, in words; nothing where it has everything. */
+function ledgerLines({ ledger }: VerifyReport): string[] {
+  if (ledger === undefined) return [];
+  const { complete, booked_up_to: upTo, waiting } = ledger;
+  return [
+    ...(complete ? [] : [`Ledger: orders up to ${upTo} are booked; consumers go on with it`]),
+    ...(waiting === 0 ? [] : [
+      `Ledger: ${formatCount(waiting)} ${
+        plural(waiting, "movement")
+      } of a version before to be booked`,
+    ]),
   ];
 }
 

@@ -17,6 +17,7 @@ import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashbo
 import { problemPages } from "./dashboard/error_page.tsx";
 import { tellUnrealMoney } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
+import { ledgerRoutes } from "./api/ledger/ledger.ts";
 import { auditRoutes } from "./api/operation/audit.ts";
 import { verificationRoutes } from "./api/operation/verification.ts";
 import { customerRoutes } from "./api/customers/customers.ts";
@@ -136,6 +137,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono, takeOrder: TakeOrder
   app.route("/", endpointRoutes(deps));
   app.route("/", exportRoutes(deps));
   app.route("/", importRoutes(deps, runs));
+  app.route("/", ledgerRoutes(deps));
   app.route("/", notificationRoutes(deps));
   app.route("/", paymentRoutes(deps));
   app.route("/", streamRoutes(deps));

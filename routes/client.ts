@@ -34,6 +34,7 @@ import type {
   notificationDetailAnswer,
   notificationListAnswer,
 } from "./api/notifications/notification_answers.ts";
+import type { ledgerBalanceAnswer, ledgerListAnswer } from "./api/ledger/ledger_answers.ts";
 import type { erasedAnswer, exportAnswer } from "./api/customers/customer_answers.ts";
 import type {
   deliveryListAnswer,
@@ -64,6 +65,9 @@ import type {
   feedQuery,
   importQuery,
   leaderboardQuery,
+  ledgerBalanceQuery,
+  ledgerFileQuery,
+  ledgerListQuery,
   notificationListQuery,
   orderFileQuery,
   orderListQuery,
@@ -192,6 +196,11 @@ export type ApiSchema = {
   };
   "/chargebacks/:id": { $get: Route<ById, typeof chargebackAnswer, 200> };
   "/chargebacks/:id/acknowledge": { $post: Route<ById & Keyed, typeof chargebackAnswer, 200> };
+  "/ledger": { $get: Route<Query<typeof ledgerListQuery>, typeof ledgerListAnswer, 200> };
+  "/ledger.csv": { $get: TextRoute<Query<typeof ledgerFileQuery>> };
+  "/ledger/balance": {
+    $get: Route<Query<typeof ledgerBalanceQuery>, typeof ledgerBalanceAnswer, 200>;
+  };
   "/products": {
     $get: Route<Query<typeof productListQuery>, typeof productListAnswer, 200>;
     $post: Route<{ json: z.input<typeof productBody> } & Keyed, typeof productAnswer, 200 | 201>;

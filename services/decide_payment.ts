@@ -17,6 +17,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { orderAfter, type OrderFacts } from "../domain/order/order.ts";
 import { decideDispute, type DisputeVerdict } from "../domain/order/settle.ts";
 import { answerOf } from "../domain/payment/recorded_answer.ts";
+import { bookOrders } from "../streams/ledger/book_orders.ts";
 import { restock } from "../streams/payments/restock.ts";
 import { audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
@@ -187,6 +188,7 @@ async function carryOut(
       await endDisputes(tx, ids, "DISMISSED");
   }
   await addOrderEvents(tx, steps, actor);
+  await bookOrders(tx, [order.id], now);
   const isRestocked = after.status === "FAILED" && order.status === "RESERVED";
   return { after, arrived: isRestocked ? await restock(tx, [order.id]) : [] };
 }

@@ -12,6 +12,7 @@ import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { type GivenTwiceEnd, givenTwiceEnds } from "../domain/refund/given_twice.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
+import { bookOrders } from "../streams/ledger/book_orders.ts";
 import { type AuditDeps, audited } from "./audited.ts";
 
 /** What a person says of it. */
@@ -56,9 +57,10 @@ export async function dismissGivenTwice(
     { operator, action, subject },
     (noteDone) =>
       deps.db.transaction(async (tx) => {
-        await lockOrders(tx, [orderId]);
+        const { now } = await lockOrders(tx, [orderId]);
         const changed = await endGivenTwice(tx, id, endedAs);
         if (changed) {
+          await bookOrders(tx, [orderId], now);
           await addOrderEvents(tx, [{
             orderId,
             ...(refundId === null ? {} : { refundId }),

@@ -18,6 +18,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import type { OrderFacts } from "../domain/order/order.ts";
 import { decideByHand, type HandVerdict } from "../domain/refund/by_hand.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
+import { bookOrders } from "../streams/ledger/book_orders.ts";
 import { type AuditDeps, audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -154,7 +155,7 @@ async function returnInTransaction(
 ): Promise<{ changed: boolean }> {
   const note = readNote(reference, "reference");
   return await db.transaction(async (tx) => {
-    const { orders } = await lockOrders(tx, [orderId]);
+    const { orders, now } = await lockOrders(tx, [orderId]);
     const order = orders.get(orderId);
     if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
     const payment = (await readPaymentsOf(tx, orderId)).find(({ surplus }) => surplus === 0);
@@ -163,6 +164,7 @@ async function returnInTransaction(
       throw notByHand(order, payment?.status);
     }
     await markReversed(tx, payment.id);
+    await bookOrders(tx, [orderId], now);
     const amount = namedAmount(payment.amountCents, payment.currency ?? order.currency);
     await addOrderEvents(
       tx,

@@ -15,6 +15,7 @@ import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
+import { andWithin, type Scope } from "../verification/scope.ts";
 import { type RecordedPayment, toPayment } from "../payments/payments.ts";
 
 /** An order that is not settled, or one that nobody was told of. */
@@ -53,6 +54,8 @@ export interface PageRequest {
   olderThanSeconds?: number;
   /** Only these ids. */
   ids?: readonly number[];
+  /** Only what belongs to these orders. */
+  ofOrders?: Scope;
 }
 
 /** The highest ids in use, 0 where there are none. */
@@ -324,13 +327,18 @@ export async function lastEventId(db: Queryable): Promise<number> {
 }
 
 /** Further conditions of a page of a table; they hold numbers only. */
-export function pageConditions(table: string, { olderThanSeconds, ids }: PageRequest): string {
+export function pageConditions(
+  table: "orders" | "refunds" | "payments",
+  { olderThanSeconds, ids, ofOrders = null }: PageRequest,
+): string {
   const age = olderThanSeconds === undefined
     ? ""
     : `and ${table}.updated_at < current_timestamp(6) - interval ${
       Number(olderThanSeconds)
     } second`;
-  return ids === undefined ? age : `${age} and ${table}.id in (${ids.map(Number).join(", ")})`;
+  const known = ids === undefined ? "" : ` and ${table}.id in (${ids.map(Number).join(", ")})`;
+  const order = table === "orders" ? "orders.id" : `${table}.order_id`;
+  return `${age}${known}${andWithin(order, ofOrders)}`;
 }
 
 /** The columns of {@linkcode OpenOrder}. */

@@ -7,7 +7,7 @@
  */
 
 import type { OrderStatus } from "../../domain/order/order.ts";
-import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
+import { archivedForm, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, toBigInteger, toInteger } from "../connection/database.ts";
 import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 import { andWithin, type Scope, within } from "./scope.ts";
@@ -20,62 +20,6 @@ export interface TotalFault {
   partsCents: bigint;
 }
 
-/** Orders whose sums are compared together: the product with a total stays within 63 bits. */
-const bucketSize = 256;
-
-/** Buckets that are looked into by one statement. */
-const bucketsAtOnce = 50;
-
-/**
- * Orders whose total is not what their items and adjustments come to.
- *
- * Sums for each of a million orders take both engines half a minute. So those of 256 neighbours are compared first, and
- * once more with each order weighted by its place among them, so that two wrong totals don't hide each other; the orders
- * are looked at one by one only where these differ.
- */
-export async function findTotalFaults(
-  tx: Queryable,
-  scope: Scope,
-): Promise<FaultyRows<TotalFault>> {
-  if (scope !== null) return await findTotalFaultsIn(tx, within("orders.id", scope));
-  const sums = (id: string, cents: string) => `
-      select cast(${id} as signed) div ${bucketSize} as bucket, sum(${cents}) as cents,
-        sum(${cents} * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
-  const parts = `
-      ${sums("order_id", "subtotal_cents")}
-      from order_items ignore index (order_items_product, order_items_order)
-      group by bucket
-      union all
-      ${sums("order_id", "amount_cents")}
-      from order_adjustments
-      where included = 0
-      group by bucket
-      union all`;
-  const buckets = await tx.query(`
-    select part.bucket
-    from (
-      ${parts}
-      ${await hasArchived(tx) ? archivedForm(parts) : ""}
-      ${sums("id", "-total_cents")}
-      from orders
-      group by bucket
-    ) part
-    group by part.bucket
-    having sum(part.cents) <> 0 or sum(part.weighted) <> 0
-    order by part.bucket`);
-  const all: FaultyRows<TotalFault> = { rows: [], count: 0 };
-  for (let from = 0; from < buckets.length; from += bucketsAtOnce) {
-    const part = buckets.slice(from, from + bucketsAtOnce).map(({ bucket }) => toInteger(bucket));
-    const ranges = part.map((bucket) =>
-      `orders.id between ${bucket * bucketSize} and ${(bucket + 1) * bucketSize - 1}`
-    );
-    const { rows, count } = await findTotalFaultsIn(tx, ranges.join(" or "));
-    all.rows.push(...rows.slice(0, maxRows - all.rows.length));
-    all.count += count;
-  }
-  return all;
-}
-
 const partsCents = `coalesce((
           select sum(order_items.subtotal_cents)
           from order_items force index (order_items_order)
@@ -84,9 +28,10 @@ const partsCents = `coalesce((
           from order_adjustments force index (order_adjustments_order)
           where order_adjustments.order_id = orders.id and order_adjustments.included = 0), 0)`;
 
-async function findTotalFaultsIn(
+/** Orders of a scope whose total is not what their items and adjustments come to. */
+export async function findTotalFaults(
   tx: Queryable,
-  condition: string,
+  scope: Scope,
 ): Promise<FaultyRows<TotalFault>> {
   const rows = await tx.query(
     `
@@ -94,7 +39,7 @@ async function findTotalFaultsIn(
     from (
       select orders.id, orders.total_cents, ${partsCents} + ${archivedForm(partsCents)} as cents
       from orders force index (primary)
-      where ${condition}
+      where ${within("orders.id", scope)}
     ) faulty
     where faulty.cents <> faulty.total_cents
     order by faulty.id

@@ -541,6 +541,13 @@ export async function ordersOfRefunds(db: Queryable, scope: Scope): Promise<numb
   return rows.map((row) => toInteger(row.order_id));
 }
 
+/** Which orders some payments are of. */
+export async function ordersOfPayments(db: Queryable, ids: readonly number[]): Promise<number[]> {
+  if (ids.length === 0) return [];
+  const rows = await db.query("select distinct order_id from payments where id in (?)", [[...ids]]);
+  return rows.map((row) => toInteger(row.order_id));
+}
+
 /** The database's clock, UTC, less so many seconds. */
 export async function secondsAgo(db: Queryable, seconds: number): Promise<string> {
   const [row] = await db.query(`select current_timestamp(6) - interval ? second as moment`, [

@@ -12,6 +12,7 @@ import { type Queryable, type Row, toBigInteger, toInteger } from "../connection
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { andWithin, type Scope, type Scopes, within } from "./scope.ts";
+import { isEarlierFailure } from "./uneven_notices.ts";
 import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
 
 /** How many rows each check looks at. */
@@ -75,7 +76,7 @@ export interface StockFault {
  *
  * All items are added up in their own order, and those of orders that hold nothing, which are few in most shops, taken
  * away: looking up the order of each item takes twice as long. By the index of products, which the engines prefer for
- * grouping, it takes four times as long.
+ * grouping, it takes four times as long. Added as floating-point numbers, exact to more units than a product can have.
  */
 export async function findStockFaults(
   tx: Queryable,
@@ -136,7 +137,7 @@ export function heldUnits(scope: Scope): string {
   return `
       select part.product_id, sum(part.qty) as qty
       from (
-        select product_id, sum(qty) as qty
+        select product_id, cast(sum(qty + 0e0) as signed) as qty
         from order_items ignore index (order_items_product, order_items_order)
         group by product_id
         union all
@@ -209,60 +210,6 @@ async function findPaymentsForNothingIn(
   return faultsOf(rows, toMoneyFault);
 }
 
-/** Orders whose sums are compared together: the product with a total stays within 63 bits. */
-const bucketSize = 256;
-
-/** Scopes of one statement: buckets beyond are looked at as one range. */
-const maxBuckets = 500;
-
-/**
- * Where to look for `PAID` orders and payments that don't agree: sums of 256 neighbours are compared first, and once more
- * with each order weighted by its place among them, so that two faults don't hide each other. Joining ten million of both
- * takes five times as long.
- *
- * @returns scopes of the orders to look at one by one
- */
-export async function findUnevenPayments(tx: Queryable): Promise<Scope[]> {
-  const sums = (id: string, cents: string, sign: "" | "-") => `
-      select cast(${id} as signed) div ${bucketSize} as bucket, ${sign}count(*) as n, ${sign}sum(${cents}) as cents,
-        ${sign}sum((${cents} + 1) * (cast(${id} as signed) mod ${bucketSize})) as weighted`;
-  const payments = `
-      ${sums("order_id", "amount_cents", "-")}
-      from payments
-      where status = 'SUCCEEDED'
-      group by bucket`;
-  const inAnother = `
-    select payments.order_id div ${bucketSize}
-    from payments
-    straight_join orders on orders.id = payments.order_id
-    where payments.currency is not null and payments.currency <> orders.currency`;
-  const everywhere = await hasArchived(tx)
-    ? (sql: string, between: string) => `${sql} ${between} ${archivedForm(sql)}`
-    : (sql: string) => sql;
-  const rows = await tx.query(`
-    select part.bucket
-    from (
-      ${sums("id", "total_cents", "")}
-      from orders
-      where status = 'PAID'
-      group by bucket
-      union all
-      ${everywhere(payments, "union all")}
-    ) part
-    group by part.bucket
-    having sum(part.n) <> 0 or sum(part.cents) <> 0 or sum(part.weighted) <> 0
-    union
-    ${everywhere(inAnother, "union")}
-    order by bucket`);
-  const buckets = rows.map((row) => toInteger(row.bucket));
-  const scopes = buckets.slice(0, maxBuckets).map((bucket): Scope => ({
-    after: bucket * bucketSize - 1,
-    upTo: (bucket + 1) * bucketSize - 1,
-  }));
-  const [next] = buckets.slice(maxBuckets);
-  return next === undefined ? scopes : [...scopes, { after: next * bucketSize - 1 }];
-}
-
 /** A payment that is in dispute and waits for nobody, or is not in dispute and waits for somebody. */
 export interface DisputeFault {
   paymentId: number;
@@ -277,13 +224,19 @@ export const findDisputeFaults = inEveryPlace(findDisputeFaultsIn);
 async function findDisputeFaultsIn(tx: Queryable, scope: Scope): Promise<FaultyRows<DisputeFault>> {
   const rows = await tx.query(
     `
-    select payments.id, payments.order_id, payments.status, count(*) over () as faults
-    from payments
-    left join payment_disputes on payment_disputes.payment_id = payments.id
-    where (payments.status = 'DISPUTED') <> (payment_disputes.payment_id is not null)${
-      andWithin("payments.order_id", scope)
-    }
-    order by payments.id
+    select faulty.*, count(*) over () as faults
+    from (
+      select payments.id, payments.order_id, payments.status
+      from payments
+      where payments.status = 'DISPUTED'${andWithin("payments.order_id", scope)}
+        and not exists (select 1 from payment_disputes where payment_disputes.payment_id = payments.id)
+      union all
+      select payments.id, payments.order_id, payments.status
+      from payment_disputes
+      straight_join payments on payments.id = payment_disputes.payment_id
+      where payments.status <> 'DISPUTED'${andWithin("payments.order_id", scope)}
+    ) faulty
+    order by faulty.id
     limit ?`,
     [maxRows],
   );
@@ -569,7 +522,6 @@ async function findWrongNotificationsIn(
   scope: Scope,
 ): Promise<FaultyRows<NotificationFault>> {
   const [processed, refundFailed] = refundEventStarts();
-  const failed = orderEventName("FAILED")!;
   const orders = await tx.query(
     `
     select orders.id as order_id, null as refund_id, orders.status, notification_logs.event,
@@ -578,19 +530,12 @@ async function findWrongNotificationsIn(
     straight_join orders on orders.id = notification_logs.order_id
     where (notification_logs.event in (?) or notification_logs.event like ?)
       and notification_logs.event <> coalesce(${orderEndEvent}, '')
-      and not (orders.retries > 0 and (notification_logs.event = ?
-        or (notification_logs.event like ?
-          and cast(substring(notification_logs.event, ?) as unsigned) < orders.retries)))${
-      andWithin("notification_logs.order_id", scope)
-    }
+      and not ${isEarlierFailure}${andWithin("notification_logs.order_id", scope)}
     order by notification_logs.id
     limit ?`,
     [
       orderEnds.map(([, event]) => event),
-      `${failed}:%`,
-      failed,
-      `${failed}:%`,
-      failed.length + 2,
+      `${orderEventName("FAILED")}:%`,
       maxRows,
     ],
   );

@@ -23,6 +23,7 @@ import { importPageRoutes } from "./imports.tsx";
 import { pageCsp } from "./layout.tsx";
 import { chargebackPageRoutes } from "./chargebacks.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
+import { ledgerPageRoutes } from "./ledger.tsx";
 import { lossPageRoutes } from "./losses.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
 import { shared } from "./live.ts";
@@ -86,6 +87,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", newProductPageRoutes(deps));
   app.route("/", oneProductPageRoutes(deps));
   app.route("/", kpiPageRoutes(deps));
+  app.route("/", ledgerPageRoutes(deps));
   app.route("/", importPageRoutes(deps, runs));
   app.route("/", firstStepsRoutes(deps, runs));
   app.route("/", deadLetterPageRoutes(deps));

@@ -61,6 +61,7 @@ const navigation: readonly { path: string; name: string; icon: IconName; apart?:
   { path: "/dashboard/customers", name: "Customers", icon: "customers" },
   { path: "/dashboard/products", name: "Products", icon: "products" },
   { path: "/dashboard/kpis", name: "KPIs", icon: "kpis", apart: true },
+  { path: "/dashboard/ledger", name: "Ledger", icon: "ledger" },
   { path: "/dashboard/imports", name: "Imports", icon: "imports" },
   { path: "/dashboard/streams", name: "Streams", icon: "streams", apart: true },
   { path: "/dashboard/notifications", name: "Notifications", icon: "notifications" },

@@ -8,6 +8,7 @@ import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
 import { type DeadLetterRow, listDeadLetters } from "../../db/dead_letters/dead_letters.ts";
 import { causeOf } from "../../domain/messages/dead_letter_causes.ts";
+import { type LedgerEntry, listLedger } from "../../db/ledger/ledger_list.ts";
 import { type OrderDetail, readOrderDetail } from "../../db/orders/order_queries.ts";
 import { readOrders } from "../../db/orders/orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -46,6 +47,7 @@ import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
 import { Chargebacks } from "./chargebacks.tsx";
+import { OrderLedger } from "./ledger_entries.tsx";
 import { Attempts } from "./payment_attempts.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { idOf, said } from "./queries.ts";
@@ -88,7 +90,8 @@ export function orderPageRoutes(deps: AppDeps): Hono {
     return await liveStream(c, deps, async () => {
       const order = await need(readOrderDetail(db, idOf(c)));
       if (order === undefined) return { regions: {} };
-      return { regions: await regionsToHtml(regionsOf(order, await lettersOf(deps, idOf(c)))) };
+      const [letters, entries] = [await lettersOf(deps, idOf(c)), await entriesOf(deps, idOf(c))];
+      return { regions: await regionsToHtml(regionsOf(order, letters, entries)) };
     });
   });
 
@@ -378,7 +381,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
   const order = await need(readOrderDetail(deps.db, id));
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const waiting = await readByHand(deps, id);
-  const regions = regionsOf(order, await lettersOf(deps, id));
+  const regions = regionsOf(order, await lettersOf(deps, id), await entriesOf(deps, id));
   return await page(
     c,
     {
@@ -418,6 +421,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             <Region name="refunds">{regions.refunds}</Region>
             <Chargebacks c={c} rows={order.chargebacks} />
             <Region name="attempts">{regions.attempts}</Region>
+            <Region name="ledger">{regions.ledger}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
               <Region name="timeline">{regions.timeline}</Region>
@@ -579,7 +583,19 @@ const OrderLetters: FC<{ letters: readonly DeadLetterRow[] }> = ({ letters }) =>
   </>
 );
 
-function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
+/** Rows of the ledger that the page of an order shows. */
+const maxEntries = 100;
+
+/** What of an order's money is booked. */
+async function entriesOf({ db }: AppDeps, orderId: number): Promise<LedgerEntry[]> {
+  return (await need(listLedger(db, { orderId }, { after: null, limit: maxEntries }))).entries;
+}
+
+function regionsOf(
+  order: OrderDetail,
+  letters: readonly DeadLetterRow[],
+  entries: readonly LedgerEntry[],
+) {
   return {
     letters: <OrderLetters letters={letters} />,
     path: <Path order={order} />,
@@ -590,5 +606,6 @@ function regionsOf(order: OrderDetail, letters: readonly DeadLetterRow[]) {
     shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
     attempts: <Attempts order={order} />,
+    ledger: <OrderLedger orderId={order.id} entries={entries} />,
   };
 }

@@ -117,6 +117,7 @@ const checkLists: Readonly<Record<CheckName, string>> = {
   kpis: "/dashboard/kpis",
   notifications: "/dashboard/notifications?show=all",
   homes: "/dashboard/streams",
+  ledger: "/dashboard/ledger",
 };
 
 /** Whether everything agrees, and since when that is known. */

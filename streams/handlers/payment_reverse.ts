@@ -20,6 +20,7 @@ import type { ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { ChargedBack } from "../../domain/payment/chargeback.ts";
 import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import { bookOrders } from "../ledger/book_orders.ts";
 import type { RefundAnswer } from "../payments/gateway.ts";
 import {
   giveBackThrough,
@@ -61,7 +62,7 @@ export async function reversePayments(
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
   const lock = orderLocks(deps.db);
   const held = await deps.db.transaction(async (tx) => {
-    const { orders, held } = await lock(tx, orderIds);
+    const { orders, now, held } = await lock(tx, orderIds);
     const events: OrderEventRow[] = [];
     for (const payment of givenBack) {
       const { id, orderId, amountCents } = payment;
@@ -100,6 +101,7 @@ export async function reversePayments(
       events.push({ orderId, event: "payment_by_hand", detail });
     }
     await addOrderEvents(tx, events, deps.consumer);
+    await bookOrders(tx, idsOf(givenBack.filter(({ orderId }) => !held.has(orderId))), now);
     return held;
   });
   return deliveries.map(({ message }): Outcome => {
@@ -124,6 +126,9 @@ function contestedAnswer(
     ? { kind: "refunded" }
     : { kind: "refused", reason: "a part of it was lost by a chargeback" };
 }
+const idsOf = (
+  payments: readonly RecordedPayment[],
+) => [...new Set(payments.map(({ orderId }) => orderId))];
 
 /** Whether a person gave a payment back; only what was paid at the source is ever left to one. */
 async function wasReturnedByHand(

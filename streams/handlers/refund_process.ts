@@ -18,6 +18,7 @@ import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
 import { type ChargedBack, withChargebacks } from "../../domain/payment/chargeback.ts";
 import { decideRefund, type RefundDecision, type RefundFacts } from "../../domain/refund/refund.ts";
+import { type BookedRefund, bookOrders, bookRefunds } from "../ledger/book_orders.ts";
 import type { RefundAnswer, RefundPending } from "../payments/gateway.ts";
 import {
   giveBackThrough,
@@ -46,7 +47,7 @@ interface Refunding {
   /** As they will stand, by order id. */
   refundsOf: ReadonlyMap<number, RefundFacts[]>;
   answers: ReadonlyMap<number, RefundAnswer | Stranger>;
-  processed: RefundFacts[];
+  processed: (RefundFacts & BookedRefund)[];
   failed: { id: number; failureReason: string }[];
   /** Those that no configured provider can give back. */
   byHand: { id: number; provider: string }[];
@@ -94,6 +95,7 @@ export async function applyRefunds(
     };
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
     await noteGivenTwice(deps, tx, refunding.twice);
+    await bookOrders(tx, [...new Set(refunding.twice.map(({ orderId }) => orderId))], now);
     return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
   });
 }
@@ -139,7 +141,7 @@ function applyOne(
         notByHand.push(refundId);
       }
       refund.status = "PROCESSED";
-      processed.push(refund);
+      processed.push({ ...refund, orderId, currency: order.currency });
       refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
       const detail = namedAmount(amountCents, order.currency);
       events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
@@ -210,6 +212,7 @@ async function writeRefunds(
     processed.map(({ id }) => ({ id, failureReason: null })),
     now,
   );
+  await bookRefunds(tx, processed, now);
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);

@@ -45,6 +45,7 @@ import {
 } from "../workflow/handler.ts";
 import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { endHeld } from "./held_money.ts";
+import { bookOrders, bookSales } from "../ledger/book_orders.ts";
 import { restock } from "./restock.ts";
 import {
   readSuperseded,
@@ -148,6 +149,7 @@ function settleBatch(
     if (await insertPayments(tx, payments, now) < payments.length) throw new ArchivedPayment();
     await insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now);
     await recordUnexpected(deps, tx, settling, outcomes);
+    await book(tx, settling);
     for (const { id, outcome } of settling.ended) await noteSupersededOutcome(tx, id, outcome);
     const answers = deliveries.map(({ message }) => message);
     await endHeld(deps, tx, answers.filter((_, index) => outcomes[index]!.kind === "done"));
@@ -155,6 +157,20 @@ function settleBatch(
     // Last, because other consumers wait for products that are locked here.
     return withFollowUps(outcomes, await restock(tx, declined));
   });
+}
+
+/** Books what was paid, and whatever money came besides or went another way. */
+async function book(tx: Queryable, settling: Settling): Promise<void> {
+  const { orders, paid, mended, unexpected, now } = settling;
+  const others = new Set([...mended, ...unexpected.map(({ message }) => message)]
+    .map(({ orderId }) => orderId));
+  const sales = paid.flatMap((orderId) => {
+    if (others.has(orderId)) return [];
+    const { totalCents, currency } = orders.get(orderId)!;
+    return [{ orderId, totalCents, currency }];
+  });
+  await bookSales(tx, sales, now);
+  await bookOrders(tx, [...others], now);
 }
 
 /** Money that goes back or went back counts as well: its reversal does not cover a second payment. */

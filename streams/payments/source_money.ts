@@ -11,6 +11,7 @@ import { insertSourcePayments, readSourcePayments } from "../../db/payments/sour
 import type { ReversalMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
+import { bookOrders } from "../ledger/book_orders.ts";
 
 /**
  * Records what was paid at the source of orders that failed or were cancelled as money to give back; the orders must
@@ -35,6 +36,7 @@ export async function owePaidAtSource(
   const sources = await readSourcePayments(tx, ids.filter((id) => !recorded.has(id)));
   const owed = orders.filter(({ id }) => sources.get(id)?.ownerId === null);
   await insertSourcePayments(tx, owed.map(({ id }) => id), "REVERSING", now);
+  await bookOrders(tx, owed.map(({ id }) => id), now);
   await addOrderEvents(
     tx,
     owed.map(({ id: orderId, totalCents, currency }) => ({

@@ -13,11 +13,15 @@ import { isOutage } from "../queue/complete.ts";
 import { store } from "../workflow/store.ts";
 import { isLeased, takeLease } from "../redis/lease.ts";
 import type { RedisDeps } from "../redis/keys.ts";
+import { bookEverything } from "../ledger/book_left.ts";
 import { recoverAndRebuild, type RecoverDeps } from "./recover.ts";
 import type { CheckName, CheckReport, VerifyReport } from "../verification/verify.ts";
 
-/** What Redis says otherwise than the database: the database is the truth, so it can be made anew. */
-export const repairableNames: readonly CheckName[] = ["kpis", "notifications", "homes"];
+/**
+ * What Redis says otherwise than the database: the database is the truth, so it can be made anew. In the ledger it is what a
+ * version before has not booked.
+ */
+export const repairableNames: readonly CheckName[] = ["kpis", "notifications", "homes", "ledger"];
 
 /**
  * Wait after the first repair, in milliseconds; doubles with every further one, up to an hour. So long must a check
@@ -90,8 +94,9 @@ export async function repair(
   const started = performance.now();
   let error: string | undefined;
   try {
+    if (due.some(({ name }) => name === "ledger")) await bookEverything(deps.db);
     const result = await recoverAndRebuild(deps, {
-      messages: due.some(({ name }) => name !== "kpis"),
+      messages: due.some(({ name }) => name !== "kpis" && name !== "ledger"),
       figures: due.some(({ name }) => name === "kpis"),
     });
     if (result === "busy") {

@@ -84,6 +84,8 @@ export interface Keys {
   sealingLease: string;
   /** Set while it is not looked for what can be sealed; expires by itself. */
   sealingRest: string;
+  /** Set while it is not looked for what the ledger lacks; expires by itself. */
+  ledgerRest: string;
   /** Set while nothing is looked for that is too old; expires by itself. */
   purgeRest: string;
   /** Hash: id of a change of an alert that is to be posted → what is known of it as JSON. */
@@ -198,6 +200,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     purgeRest: `${prefix}purge-rest`,
     sealingLease: `${prefix}lock:seal`,
     sealingRest: `${prefix}seal-rest`,
+    ledgerRest: `${prefix}ledger-rest`,
     alertPosts: `${prefix}alert-posts`,
     alertPost: `${prefix}lock:alert-post:`,
     publishedOnce: `${prefix}once:published:`,

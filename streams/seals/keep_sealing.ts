@@ -9,6 +9,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { takeLease } from "../redis/lease.ts";
 import { pause } from "../timing/pause.ts";
+import { takeLedgerStep } from "../ledger/keep_ledger.ts";
 import { proveStalest } from "./prove_seals.ts";
 import { type SealDeps, sealLate, sealNext } from "./seal.ts";
 
@@ -23,7 +24,7 @@ const restShare = 20;
 
 /**
  * Takes step after step until the signal aborts: seals a piece or, while there is nothing to seal, looks at the seal that
- * was looked at the longest ago. Of many processes one takes a step at a time. A row that is not as it was sealed is
+ * was looked at the longest ago; and so with the ledger and its closed days. Of many processes one takes a step at a time. A row that is not as it was sealed is
  * logged, and told of by every proof from then on.
  */
 export async function keepSealing(
@@ -39,6 +40,7 @@ export async function keepSealing(
       if (await takeLease(redis, keys.sealingLease, stepMs - 500) === null) continue;
       const started = performance.now();
       await takeStep(deps);
+      await takeLedgerStep(deps);
       await pause(Math.max(0, (performance.now() - started) * restShare - stepMs), signal);
     } catch (error) {
       if (!signal.aborted) log.warn("not sealed", { error: messageOf(error) });

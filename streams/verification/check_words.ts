@@ -10,6 +10,7 @@ import type { CheckName } from "./verify.ts";
 export const checkWords: Readonly<Record<CheckName, string>> = {
   stock: "stock",
   money: "money",
+  ledger: "the ledger",
   kpis: "figures",
   notifications: "notifications",
   homes: "work on its way",

@@ -6,24 +6,15 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import {
-  type CustomerSum,
-  lastCustomerOfPage,
-  sumCustomers,
-} from "../../db/verification/kpi_sums.ts";
+import { sumCustomers } from "../../db/verification/kpi_sums.ts";
 import { addDrift, type Drifts, noDrifts } from "./drift.ts";
 import { kpiFigureNames } from "../../domain/kpi/kpi_table.ts";
 import { type DaySums, figuresOf } from "../kpis/kpi_figures.ts";
 import type { KpiDeps } from "../kpis/kpis.ts";
+import { compareNeighbours } from "./board_neighbours.ts";
 import type { Books } from "./books.ts";
+import { compareScores, type Place } from "./scores.ts";
 import { scanKeys } from "../redis/scan_keys.ts";
-
-/** A place on a leaderboard. */
-export interface Place {
-  currency: string;
-  /** A customer's id, unless something strange stands there. */
-  member: string;
-}
 
 /** What differs, or did when it was looked at. */
 export interface KpiMismatches {
@@ -35,8 +26,6 @@ export interface KpiMismatches {
   /** Days and places that were looked at. */
   checked: number;
 }
-
-const customersPerPage = 200_000;
 
 /** Keys or members to one command. */
 const itemsPerCall = 1_000;
@@ -158,22 +147,7 @@ async function compareBoards(
       });
     }
   }
-  const mismatches: Place[] = [];
-  const matched = new Map([...currencies].map((currency) => [currency, 0]));
-  let checked = 0;
-  for (let after = 0;;) {
-    const upTo = await lastCustomerOfPage(tx, after, customersPerPage);
-    if (upTo === null) break;
-    const page = await sumCustomers(tx, { after, upTo });
-    checked += page.length;
-    mismatches.push(...await compareScores(deps, page, matched));
-    after = upTo;
-  }
-  for (const [currency, count] of matched) {
-    if (await redis.zcard(keys.leaderboard(currency)) === count) continue;
-    mismatches.push(...await findStrays(tx, deps, currency));
-  }
-  return { mismatches, checked };
+  return await compareNeighbours(tx, deps, currencies);
 }
 
 /** Compares the places of some customers. */
@@ -187,87 +161,7 @@ async function comparePlaces(
   for (let from = 0; from < customerIds.length; from += itemsPerCall) {
     const sums = await sumCustomers(tx, { ids: customerIds.slice(from, from + itemsPerCall) });
     checked += sums.length;
-    mismatches.push(...await compareScores(deps, sums, new Map()));
+    mismatches.push(...await compareScores(deps, sums));
   }
   return { mismatches, checked };
-}
-
-/** @param matched counts by currency the customers who have a place */
-async function compareScores(
-  deps: KpiDeps,
-  customers: readonly CustomerSum[],
-  matched: Map<string, number>,
-): Promise<Place[]> {
-  const mismatches: Place[] = [];
-  for (const [currency, sums] of Map.groupBy(customers, (sum) => sum.currency)) {
-    const members = sums.map(({ customerId }) => String(customerId));
-    const scores = await readScores(deps, currency, members);
-    sums.forEach((sum, index) => {
-      const score = scores[index];
-      if (score !== null) matched.set(currency, (matched.get(currency) ?? 0) + 1);
-      if (!isScoreOf(sum, score ?? null)) mismatches.push({ currency, member: members[index]! });
-    });
-  }
-  return mismatches;
-}
-
-/**
- * True if a score is what a customer's orders come to. Scores are floating-point numbers, exact up to 2^53. One that
- * has been larger may have been rounded at every event, and that much is allowed to it: no repair could do better.
- */
-export function isScoreOf(
-  { cents, events, movedCents }: CustomerSum,
-  score: number | null,
-): boolean {
-  if (score === null || !Number.isInteger(score)) return false;
-  if (movedCents <= BigInt(Number.MAX_SAFE_INTEGER)) return BigInt(score) === cents;
-  const difference = BigInt(score) - cents;
-  const rounded = BigInt(events) * (movedCents / 2n ** 53n + 1n);
-  return difference <= rounded && difference >= -rounded;
-}
-
-/** Members of a leaderboard who have no paid order in its currency. */
-async function findStrays(tx: Queryable, deps: KpiDeps, currency: string): Promise<Place[]> {
-  const strays: Place[] = [];
-  let cursor = "0";
-  do {
-    const [next, flat] = await deps.redis.zscan(
-      deps.keys.leaderboard(currency),
-      cursor,
-      "COUNT",
-      itemsPerCall,
-    );
-    cursor = next;
-    const members = flat.filter((_, index) => index % 2 === 0);
-    const ids = members.flatMap((member) => customerIdOf(member) ?? []);
-    const sums = ids.length === 0 ? [] : await sumCustomers(tx, { ids });
-    const known = new Set(
-      sums.filter((sum) => sum.currency === currency).map(({ customerId }) => String(customerId)),
-    );
-    for (const member of members) if (!known.has(member)) strays.push({ currency, member });
-  } while (cursor !== "0");
-  return strays;
-}
-
-/** The customer's id that a member stands for, or null. */
-export function customerIdOf(member: string): number | null {
-  return /^[1-9]\d{0,15}$/.test(member) && Number.isSafeInteger(Number(member))
-    ? Number(member)
-    : null;
-}
-
-/** Scores in the order of the members; null for one who is not on the board. */
-async function readScores(
-  { redis, keys }: KpiDeps,
-  currency: string,
-  members: readonly string[],
-): Promise<(number | null)[]> {
-  const scores: (number | null)[] = [];
-  for (let from = 0; from < members.length; from += itemsPerCall) {
-    const part = members.slice(from, from + itemsPerCall);
-    for (const score of await redis.zmscore(keys.leaderboard(currency), ...part)) {
-      scores.push(score === null ? null : Number(score));
-    }
-  }
-  return scores;
 }

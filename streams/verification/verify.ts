@@ -14,6 +14,7 @@ import { countRows } from "../../db/verification/verify.ts";
 import { tellLoss } from "../../domain/operation/database_age.ts";
 import { brokenSeals } from "../seals/prove_seals.ts";
 import { readRecent } from "../seals/recent.ts";
+import { type LedgerReport, verifyLedger } from "../ledger/verify_ledger.ts";
 import { recentBooks, wholeBooks } from "./books.ts";
 import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
@@ -23,8 +24,8 @@ import { missedWork, verifyNotifications, verifyOrphans } from "./verify_orphans
 import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
 import type { OpenCheck } from "../recovery/open_work.ts";
 
-/** The five points of the proof. */
-export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes";
+/** The points of the proof. */
+export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes" | "ledger";
 
 /** What became of one point. */
 export interface CheckReport {
@@ -50,6 +51,8 @@ export interface VerifyReport {
   incremental?: boolean;
   /** What is sealed; reports of earlier versions lack it. */
   sealed?: SealedReport;
+  /** How far the ledger is; reports of earlier versions lack it. */
+  ledger?: LedgerReport;
   /** What the database has lost, in words, until somebody has reconciled it: no drift, everything agrees about what is left. */
   losses?: string[];
   checks: CheckReport[];
@@ -70,7 +73,7 @@ const lossesToTell = 10;
 const settleMs = 5_000;
 
 /**
- * Proves the five points, while everything goes on working:
+ * Proves the six points, while everything goes on working:
  *
  * 1. `stock`: every unit that is gone is held by a reserved or paid order, no product has less than none, and
  *    whoever has a place in a queue for a product waits for it.
@@ -85,6 +88,8 @@ const settleMs = 5_000;
  *    letter was not told: that is drift, and a person's to decide.
  * 5. `homes`: all unfinished work is in a stream, scheduled, or a dead letter, or waits for stock, or its payment is in
  *    dispute, or it waits for a person to give it back.
+ * 6. `ledger`: the ledger comes to nothing, and says of every order, refund and payment what they say themselves; closed
+ *    days are as they were sealed.
  *
  * The points that are about the database alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its
@@ -119,15 +124,16 @@ export async function verify(
     readSnapshot(deps.db, (tx) => readBooks(tx, recent !== null)),
     (async () => {
       const read = await readSnapshot(deps.db, async (tx) => ({
-        notices: await verifyNotifications(tx, recent?.checkedOrders),
+        notices: await verifyNotifications(tx, recent?.checkedOrders ?? null),
         suspects: await findKpiMismatches(tx, deps, books),
         facts: await readSealFacts(tx),
       }));
-      return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, recent) };
+      const looked = recent === null ? { untold: read.notices.untold! } : { recent };
+      return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, looked) };
     })(),
   ]);
   const { suspects, facts, orphans: { notifications, homes } } = told;
-  addDrifts(notifications, told.notices);
+  addDrifts(notifications, told.notices.drifts);
   const kpis = await verifyKpis(deps, suspects, patienceMs, books);
 
   const losses = await listOpenLosses(deps.db, lossesToTell);
@@ -141,6 +147,7 @@ export async function verify(
     check("kpis", suspects.checked, kpis),
     check("notifications", lookedAt("notifications"), notifications),
     check("homes", lookedAt("homes"), homes),
+    check("ledger", counts.paidOrders, found.ledger.drifts),
   ];
   return {
     ok: checks.every(({ ok }) => ok),
@@ -152,6 +159,7 @@ export async function verify(
       refunds: facts.refunds,
       proven_since: toIsoTime(facts.provenSince),
     },
+    ledger: found.ledger.report,
     losses: losses.map(tellLoss),
     checks,
   };
@@ -169,6 +177,7 @@ async function readBooks(tx: Queryable, incremental: boolean) {
     counts: await countRows(tx, recent?.unsealed ?? everything),
     stock: await verifyStock(tx, recent?.unsealed ?? everything),
     money,
+    ledger: await verifyLedger(tx, checked.orders),
   };
 }
 

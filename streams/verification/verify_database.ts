@@ -23,10 +23,10 @@ import {
   findRefundPartsFaults,
   findReturnedFaults,
   findStockFaults,
-  findUnevenPayments,
   findUnpaidOrders,
   type HandFault,
 } from "../../db/verification/verify.ts";
+import { findUnevenMoney } from "../../db/verification/uneven_money.ts";
 import { everything, type Scope, type Scopes } from "../../db/verification/scope.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
@@ -67,14 +67,18 @@ export async function verifyMoney(tx: Queryable, scopes: Scopes = everything): P
 
 /**
  * Orders cost what their items and adjustments do, say of themselves what their other rows say, and their payments and
- * refunds add up.
+ * refunds add up. Of all orders those are looked at one by one where sums of neighbours differ.
  */
 async function verifyOrders(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
-  await verifyParts(tx, scope, drifts);
-  for (const uneven of scope === null ? await findUnevenPayments(tx) : [scope]) {
-    await verifyPayments(tx, uneven, drifts);
-  }
-  await verifyRefunded(tx, scope, drifts);
+  const { totals, terms, payments, refunds } = scope === null
+    ? await findUnevenMoney(tx)
+    : { totals: [scope], terms: [scope], payments: [scope], refunds: [scope] };
+  for (const uneven of totals) await verifyTotals(tx, uneven, drifts);
+  for (const uneven of terms) collect(drifts, await findOrderFaults(tx, uneven), orderDrift);
+  await verifySources(tx, scope, drifts);
+  for (const uneven of payments) await verifyPayments(tx, uneven, drifts);
+  await verifyDisputes(tx, scope, drifts);
+  for (const uneven of refunds) await verifyRefunded(tx, uneven, drifts);
 }
 
 /** Paid orders were paid once and in full, and nobody else paid. */
@@ -93,14 +97,18 @@ async function verifyPayments(tx: Queryable, scope: Scope, drifts: Drifts): Prom
   }));
 }
 
-/** What is in dispute is on the list of what is to be decided, and what went back is what refunds come to. */
-async function verifyRefunded(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+/** What is in dispute is on the list of what is to be decided. */
+async function verifyDisputes(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   collect(drifts, await findDisputeFaults(tx, scope), ({ paymentId, orderId, status }) => ({
     subject: `payment ${paymentId} of order ${orderId}`,
     what: "a decision that it waits for",
     expected: status === "DISPUTED" ? "one" : null,
     found: status === "DISPUTED" ? null : "one",
   }));
+}
+
+/** What went back is what refunds come to. */
+async function verifyRefunded(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   collect(
     drifts,
     await findRefundFaults(tx, scope),
@@ -122,15 +130,18 @@ async function verifyRefunded(tx: Queryable, scope: Scope, drifts: Drifts): Prom
   );
 }
 
-/** Orders cost what their items and adjustments do, and say of themselves what their other rows say. */
-async function verifyParts(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
+/** Orders cost what their items and adjustments do. */
+async function verifyTotals(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   collect(drifts, await findTotalFaults(tx, scope), ({ orderId, totalCents, partsCents }) => ({
     subject: `order ${orderId}`,
     what: "total_cents, of its items and adjustments",
     expected: amountOf(partsCents),
     found: totalCents,
   }));
-  collect(drifts, await findOrderFaults(tx, scope), orderDrift);
+}
+
+/** What was paid at the source is on record. */
+async function verifySources(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
   collect(
     drifts,
     await findSourceFaults(tx, scope),

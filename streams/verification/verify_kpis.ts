@@ -19,7 +19,8 @@ import { type CountedMarks, isCounted, type Segments } from "../kpis/kpi_counted
 import { figuresOf, hasEvents, signOf, subtractEvents } from "../kpis/kpi_figures.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 import { type Books, wholeBooks } from "./books.ts";
-import { customerIdOf, isScoreOf, type KpiMismatches, type Place } from "./kpi_mismatches.ts";
+import type { KpiMismatches } from "./kpi_mismatches.ts";
+import { customerIdOf, isScoreOf, type Place } from "./scores.ts";
 import type { RebuildDeps } from "../kpis/kpis_rebuild.ts";
 import { isLeased } from "../redis/lease.ts";
 import { pause } from "../timing/pause.ts";

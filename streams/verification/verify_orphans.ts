@@ -6,6 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { findUntoldArchived } from "../../db/verification/archive_faults.ts";
+import { findUnevenNotices } from "../../db/verification/uneven_notices.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
 import type { Recent } from "../seals/recent.ts";
@@ -36,17 +37,23 @@ export const missedWork: readonly MissedWork[] = everyOpenWork.filter(
   (work): work is MissedWork & typeof everyOpenWork[number] => work.missed !== null,
 );
 
+/** Ids of orders and refunds that have ended and of which nobody was told yet. */
+export type Untold = Readonly<Record<"orders" | "refunds", readonly number[]>>;
+
 /**
- * Notices in the history that tell of what did not happen, or are incomplete. To be run in a snapshot.
+ * Notices in the history that tell of what did not happen, or are incomplete, and what nobody was told of. To be run in a
+ * snapshot.
  *
- * @param scopes of the orders whose notices are looked at
+ * @param scopes of the orders whose notices are looked at; null for all, which are looked at one by one only where sums of
+ * neighbours differ
+ * @returns what was untold, where all were looked at: it may be on its way
  */
 export async function verifyNotifications(
   tx: Queryable,
-  scopes: readonly Scope[] = [null],
-): Promise<Drifts> {
+  scopes: readonly Scope[] | null,
+): Promise<{ drifts: Drifts; untold: Untold | null }> {
   const drifts = noDrifts();
-  if (scopes.includes(null)) {
+  if (scopes === null) {
     collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
       subject: refundId === null ? `order ${orderId}` : `refund ${refundId} of order ${orderId}`,
       what: "archived notification of its end",
@@ -54,8 +61,29 @@ export async function verifyNotifications(
       found: null,
     }));
   }
-  for (const scope of scopes) await verifyNoticesIn(tx, scope, drifts);
-  return drifts;
+  const looked = scopes ?? await findUnevenNotices(tx);
+  for (const scope of looked) await verifyNoticesIn(tx, scope, drifts);
+  if (scopes !== null) return { drifts, untold: null };
+  const orders = await readUntold(tx, openWork.order_notices, looked);
+  const refunds = await readUntold(tx, openWork.refund_notices, looked);
+  return { drifts, untold: { orders, refunds } };
+}
+
+async function readUntold(
+  tx: Queryable,
+  work: Pick<OpenWork, "list">,
+  scopes: readonly Scope[],
+): Promise<number[]> {
+  const ids: number[] = [];
+  for (const ofOrders of scopes) {
+    for (let afterId = 0;;) {
+      const page = await work.list(tx, { afterId, limit: pageSize, ofOrders });
+      for (const { id } of page) ids.push(id);
+      if (page.length < pageSize) break;
+      afterId = page.at(-1)!.id;
+    }
+  }
+  return ids;
 }
 
 async function verifyNoticesIn(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
@@ -99,13 +127,14 @@ async function verifyNoticesIn(tx: Queryable, scope: Scope, drifts: Drifts): Pro
  *
  * @param limits the highest ids when the proof began; what came later is not looked at
  * @param settleMs how long a difference must last
- * @param recent what is not sealed, where only that is looked at; all for null
+ * @param looked what is not sealed, where only that is looked at, or else what nobody was told of when the proof began:
+ * what ended later is not looked at
  */
 export async function verifyOrphans(
   deps: HeldWorkDeps,
   limits: { orderId: number; refundId: number },
   settleMs: number,
-  recent: Recent | null = null,
+  looked: { recent: Recent } | { untold: Untold },
 ): Promise<Record<OpenCheck, Drifts>> {
   const until = performance.now() + settleMs;
   let suspects = new Map<MissedWork, number[] | null>(missedWork.map((work) => [work, null]));
@@ -120,7 +149,7 @@ export async function verifyOrphans(
         return noteOrphan(work, row, held, drifts[work.missed.check]);
       };
       const orphans: number[] = [];
-      for (const scope of ids === null ? scopesOf(work, recent) : [{ ids }]) {
+      for (const scope of ids === null ? scopesOf(work, looked) : [{ ids }]) {
         orphans.push(...await readOrphans(deps, work, scope, isOrphan));
       }
       if (orphans.length > 0) next.set(work, orphans);
@@ -146,9 +175,17 @@ function noteOrphan(
 }
 
 /** Where open work is looked for that no index finds; what one finds is looked at whole. */
-function scopesOf(work: MissedWork, recent: Recent | null): readonly Scope[] {
-  if (recent === null || work.count !== undefined) return [null];
-  const { marks, unsealed, paymentIds } = recent;
+function scopesOf(
+  work: MissedWork,
+  looked: { recent: Recent } | { untold: Untold },
+): readonly Scope[] {
+  if (work.count !== undefined) return [null];
+  if ("untold" in looked) {
+    if (work === openWork.order_notices) return [{ ids: looked.untold.orders }];
+    if (work === openWork.refund_notices) return [{ ids: looked.untold.refunds }];
+    return [null];
+  }
+  const { marks, unsealed, paymentIds } = looked.recent;
   if (work === openWork.order_notices) return unsealed.orders;
   if (work === openWork.refund_notices) return unsealed.refunds;
   const passed = paymentIds.filter((id) => id <= marks.payment);

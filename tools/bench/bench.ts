@@ -103,7 +103,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   years: {
-    summary: "proofs, figures, start and pages with --orders=10000000 in the tables",
+    summary: "proofs, figures, start and pages with --orders=10000000 --keep=DIR in the tables",
     usual: false,
     run: benchYears,
   },
@@ -122,6 +122,7 @@ Usage: deno task bench [OPTIONS] [SCENARIO...]
   --orders=N           orders to a run (default 100000)
   --runs=N             runs of a scenario, of which the median is shown (default 5)
   --engine=NAME        mariadb or mysql (default mariadb)
+  --keep=DIR           engines and data in this folder, which the next run of the scenario years goes on with
   --durable            engines that survive a power cut: doublewrite buffer, append-only file
   --buffer-pool-mb=N   memory of the database (default 512)
   --bun=PATH           the product on this Bun instead of on Deno, after bun install
@@ -151,6 +152,8 @@ interface BenchArgs {
   engine: EngineName;
   durable: boolean;
   bufferPoolMb: number;
+  /** The folder that engines and data are kept in; undefined where they are removed. */
+  keep: string | undefined;
   /** The Bun that the product runs on; undefined for Deno. */
   bun: string | undefined;
   /** Orders that the scenario sizes drains at once. */
@@ -164,24 +167,27 @@ interface BenchArgs {
   json: boolean;
 }
 
+/** Options that have a value. */
+const valueOptions = [
+  "orders",
+  "runs",
+  "engine",
+  "bun",
+  "buffer-pool-mb",
+  "keep",
+  "largest",
+  "form",
+  "least-ratio",
+  "least-import",
+  "most-lane-ratio",
+] as const;
+
 /** Reads the arguments. @throws {RangeError} with a line for people when they are wrong */
 function readArgs(args: string[]): BenchArgs | "help" {
   const wrong = (text: string) => new RangeError(text);
   const parsed = parseArgs(args, {
     boolean: ["json", "durable", "help"],
-    string: [
-      "orders",
-      "runs",
-      "engine",
-      "bun",
-      "buffer-pool-mb",
-      "largest",
-      "form",
-      "least-ratio",
-      "least-import",
-      "most-lane-ratio",
-      "_",
-    ],
+    string: [...valueOptions, "_"],
     unknown: (name) => {
       if (name.startsWith("-")) throw wrong(`there is no option ${name}`);
     },
@@ -215,6 +221,9 @@ function readArgs(args: string[]): BenchArgs | "help" {
       `there is no scenario "${unknown}"; there are ${Object.keys(scenarios).join(", ")}`,
     );
   }
+  if (parsed.keep !== undefined && names.join() !== "years") {
+    throw wrong("--keep is for the scenario years, by itself");
+  }
   return {
     names: names.length > 0
       ? names
@@ -224,6 +233,7 @@ function readArgs(args: string[]): BenchArgs | "help" {
     engine,
     durable: parsed.durable === true,
     bufferPoolMb: integer("buffer-pool-mb", 512, 64),
+    keep: parsed.keep === undefined ? undefined : String(parsed.keep),
     bun: parsed.bun === undefined ? undefined : String(parsed.bun),
     largest: integer("largest", 1_000_000, 1_000),
     form,
@@ -234,7 +244,9 @@ function readArgs(args: string[]): BenchArgs | "help" {
 }
 
 async function bench(args: BenchArgs): Promise<number> {
-  const log = (line: string) => console.error(line);
+  const started = performance.now();
+  const log = (line: string) =>
+    console.error(`${((performance.now() - started) / 1_000).toFixed(0).padStart(5)} s ${line}`);
   const stage = await openStage({ ...args, log });
   try {
     const machine = await describeMachine(stage);

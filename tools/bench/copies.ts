@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ledgerSources } from "../../domain/ledger/chart.ts";
 import { type Database, toInteger } from "../../db/connection/database.ts";
 
 /** The tables that hold orders, in an order in which foreign keys are met. */
@@ -15,7 +16,11 @@ const tables = [
   "refunds",
   "order_events",
   "notification_logs",
+  "ledger_entries",
 ] as const;
+
+/** The rows of a table in their order; the ledger's have no ids. */
+const idOf = (table: typeof tables[number]) => table === "ledger_entries" ? "order_id" : "id";
 
 /** Hours between the first orders of two copies. */
 const hoursApart = 39;
@@ -30,6 +35,8 @@ const timeColumns: ReadonlySet<string> = new Set([
   "paid_at",
   "processed_at",
   "sent_at",
+  "day",
+  "booked_at",
   "created_at",
   "updated_at",
 ]);
@@ -47,7 +54,7 @@ export async function readOriginals(db: Database): Promise<Originals> {
   const highestIds: Record<string, number> = {};
   const columns: Record<string, string[]> = {};
   for (const table of tables) {
-    const [row] = await db.query(`select coalesce(max(id), 0) as id from ${table}`);
+    const [row] = await db.query(`select coalesce(max(${idOf(table)}), 0) as id from ${table}`);
     highestIds[table] = toInteger(row!.id);
     const names = await db.query(
       `
@@ -82,8 +89,8 @@ export async function copyOrders(
       insert into ${table} (${names.join(", ")})
       select ${names.map((name) => copied(table, name, highestIds, { copy, daysBack })).join(", ")}
       from ${table}
-      where id <= ${highestIds[table]}
-      order by id`);
+      where ${idOf(table)} <= ${highestIds[table]}
+      order by ${idOf(table)}`);
   }
 }
 
@@ -126,6 +133,10 @@ function copied(
       return distant("customers");
     case "refund_id":
       return distant("refunds");
+    case "source_id":
+      return `if(source = ${ledgerSources.refund}, source_id + ${
+        highestIds.refunds! * copy
+      }, source_id)`;
     case "external_id":
     case "external_order_id":
     case "provider_ref":

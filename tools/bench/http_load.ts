@@ -130,12 +130,14 @@ export function postText(
 export async function untilAnswered(url: string): Promise<void> {
   for (let tries = 1;; tries++) {
     try {
-      await (await fetch(url)).body?.cancel();
-      return;
+      const response = await fetch(url);
+      await response.body?.cancel();
+      if (response.ok) return;
+      if (tries >= 2_000) throw new Error(`GET ${url} is answered ${response.status}`);
     } catch (error) {
-      if (tries === 400) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (tries >= 2_000) throw error;
     }
+    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 

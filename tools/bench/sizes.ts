@@ -161,23 +161,23 @@ async function untilQuiet({ engines: { database } }: Stage): Promise<void> {
   }
 }
 
-/** Imports and drains {@linkcode sampleOrders} more orders, and tells what each of them took. */
+/** Imports and drains so many more orders, and tells what each of them took. */
 export async function measure(
   stage: Stage,
   deployment: Deployment,
-  { seed, verified }: Part,
+  { seed, verified, orders = sampleOrders }: Part & { orders?: number },
 ): Promise<Sample> {
-  const file = await makeOrdersFile(stage, { orders: sampleOrders, seed });
+  const file = await makeOrdersFile(stage, { orders, seed });
   const imported = await runImport(stage, deployment, file);
   await Deno.remove(file.path);
   const drain = await runDrain(stage, deployment, { verified });
   const usPerOrder = (cpu: DrainRun["cpu"]) => {
-    const { deno, database, redis } = perOrder(cpu, sampleOrders);
+    const { deno, database, redis } = perOrder(cpu, orders);
     return deno + database + redis;
   };
   return {
     importUs: usPerOrder(imported.cpu),
     drainUs: usPerOrder(drain.cpu),
-    drainClockUs: drain.seconds * 1e6 / sampleOrders,
+    drainClockUs: drain.seconds * 1e6 / orders,
   };
 }

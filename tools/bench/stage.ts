@@ -33,6 +33,10 @@ export interface Stage {
   bun: string | undefined;
   /** A folder for files, removed at the end. */
   dir: string;
+  /** Whether the engines and what is in them outlive the benchmark. */
+  isKept: boolean;
+  /** Another stage of this kind, on engines of its own that are removed when it is closed. */
+  openBeside(): Promise<Stage>;
   /** Gets a line about what is going on. */
   log: (line: string) => void;
   close(): Promise<void>;
@@ -48,6 +52,8 @@ export interface StageOptions {
   /** Also safe against a power cut: doublewrite buffer on, Redis with an append-only file. */
   durable: boolean;
   bufferPoolMb: number;
+  /** A folder that engines and data are kept in; they are safe against a power cut then. By default all is removed. */
+  keep?: string | undefined;
   log: (line: string) => void;
 }
 
@@ -62,20 +68,20 @@ export interface Deployment {
   keys: Keys;
   /** Settings for the product's processes. */
   env: Record<string, string>;
-  /** Removes the database and everything in Redis. */
+  /** Removes the database and everything in Redis, unless it is kept. */
   close(): Promise<void>;
 }
 
 /** Builds the stage; engines and files are gone after `close`, or when this process dies. */
 export async function openStage(options: StageOptions): Promise<Stage> {
-  const { engine, orders, runs, largest, bun, durable, bufferPoolMb, log } = options;
+  const { engine, orders, runs, largest, bun, durable, bufferPoolMb, keep, log } = options;
   const dir = await Deno.makeTempDir({ prefix: "orders_bench_" });
   try {
     const engines = await startPrivateEngines({
       engine,
       bufferPoolMb,
       log,
-      ...(durable ? { dir: join(dir, "engines") } : {}),
+      ...(keep !== undefined ? { dir: keep } : durable ? { dir: join(dir, "engines") } : {}),
     });
     return {
       engine,
@@ -85,6 +91,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
       largest,
       bun,
       dir,
+      isKept: keep !== undefined,
+      openBeside: () =>
+        openStage({ ...options, keep: undefined, durable: durable || keep !== undefined }),
       log,
       close: async () => {
         await engines.stop();
@@ -100,17 +109,42 @@ export async function openStage(options: StageOptions): Promise<Stage> {
 let deployments = 0;
 
 /** Opens an empty deployment; only one is open at a time, because Redis is emptied for it. */
-export async function openDeployment({ engines, bun }: Stage): Promise<Deployment> {
-  const databaseUrl = engines.database.adminUrl(`orders_bench_${++deployments}`);
+export async function openDeployment(stage: Stage): Promise<Deployment> {
+  const deployment = await openDatabaseOf(stage, `orders_bench_${++deployments}`);
+  const { redis, db, databaseUrl } = deployment;
+  await redis.flushall();
+  await becomeReady(deployment);
+  return {
+    ...deployment,
+    close: async () => {
+      await redis.flushall();
+      redis.disconnect();
+      await db.runText(`drop database ${new URL(databaseUrl).pathname.slice(1)}`);
+      await db.close();
+    },
+  };
+}
+
+/** Opens the one deployment of a kept stage, as it was left. */
+export async function openKeptDeployment(stage: Stage): Promise<Deployment> {
+  const deployment = await openDatabaseOf(stage, "orders_kept");
+  await becomeReady(deployment);
+  return deployment;
+}
+
+/** Has the streams known to be whole: or the first consumer would look for lost work. */
+async function becomeReady({ db, redis, keys }: Deployment): Promise<void> {
+  const kpiDay = kpiDayIn("UTC");
+  await ensureRecovered({ db, redis, keys, log: silentLog, baseCurrency: "EUR", kpiDay });
+}
+
+async function openDatabaseOf({ engines, bun }: Stage, name: string): Promise<Deployment> {
+  const databaseUrl = engines.database.adminUrl(name);
   const redisUrl = engines.redis.url;
   await migrate(databaseUrl);
   const db = await openDatabase(databaseUrl);
   const redis = await openRedis(redisUrl);
-  await redis.flushall();
   const keys = keysFor("", "EUR");
-  const day = kpiDayIn("UTC");
-  // Streams that are known to be whole: or the first consumer would look for lost work.
-  await ensureRecovered({ db, redis, keys, log: silentLog, baseCurrency: "EUR", kpiDay: day });
   return {
     bun,
     databaseUrl,
@@ -125,9 +159,7 @@ export async function openDeployment({ engines, bun }: Stage): Promise<Deploymen
       LOG_FORMAT: "json",
     },
     close: async () => {
-      await redis.flushall();
       redis.disconnect();
-      await db.runText(`drop database ${new URL(databaseUrl).pathname.slice(1)}`);
       await db.close();
     },
   };

@@ -5,94 +5,106 @@
  */
 
 import { formatCount } from "../../domain/text/format_count.ts";
-import { kpiDayIn } from "../../domain/kpi/kpi.ts";
-import { sealNext } from "../../streams/seals/seal.ts";
-import { backdateOriginals, copyOrders, readOriginals, takeStock } from "./copies.ts";
 import { startCpuMeter } from "./cpu.ts";
 import { type Figure, figure, median } from "./figures.ts";
 import { freePort } from "../engines/free_port.ts";
 import { untilAnswered } from "./http_load.ts";
-import { bringOriginals, storeDeadLetters, timePages } from "./pages.ts";
+import { timePages } from "./pages.ts";
 import { fill, measure, type Sample, smallest } from "./sizes.ts";
 import { type Deployment, openDeployment, runTask, type Stage, startTask } from "./stage.ts";
+import { openYears } from "./years_data.ts";
 
-/** Orders that go all the way through the product; the others are copies of them. */
-const originals = 20_000;
+/** Orders to one measurement of what one costs. */
+const sampleOrders = 30_000;
 
-/** Days over which the copies are spread. */
-const span = 1_000;
+/** The highest id of an order, in {@linkcode verifyFarOrder}. */
+const farId = 100_000_000_000;
 
 /**
- * Measures an order on top of 10,000 others; then fills a database with as many as are asked for, a few by import, drain
- * and refunds and the others as their copies over nearly three years, and seals them; and measures the same on top of
- * these, and everything else that must not grow with them. With ten million it takes an hour and 20 GB.
+ * Measures an order on top of 10,000 others; then takes a database with as many as are asked for over nearly three years,
+ * sealed, which it makes where it is not kept; and measures the same on top of these, and everything else that must not
+ * grow with them. Making ten million takes three quarters of an hour and 20 GB, measuring some minutes.
  */
 export async function benchYears(stage: Stage): Promise<Figure[]> {
   const small = await measureSmall(stage);
-  const deployment = await openDeployment(stage);
-  await fillYears(stage, deployment);
+  const deployment = await openYears(stage);
   const figures: Figure[] = [];
   const at = `at ${formatCount(stage.orders)} orders`;
   const note = async (what: string, task: string, args: string[]) => {
     stage.log(what);
     figures.push(...await timeTask(stage, deployment, `${what} ${at}`, { task, args }));
   };
-  await note("rebuild of all figures", "kpis", ["--rebuild", "--json"]);
-  const large: Sample[] = [];
-  for (let run = 1; run <= stage.runs; run++) {
-    large.push(await measure(stage, deployment, { seed: 100 + run, verified: false }));
-  }
-  const before = median(small.map(({ drainUs }) => drainUs));
-  figures.push(
-    figure(
-      `an order ${at}`,
-      `× CPU at ${formatCount(smallest)}`,
-      large.map(({ drainUs }) => drainUs / before),
-    ),
-  );
+  figures.push(...await measureLarge(stage, deployment, small));
+  // Once more, because a whole one reads everything into a memory that holds a part of it.
   await note("verify", "verify", ["--json"]);
   await note("verify --incremental", "verify", ["--incremental", "--json"]);
   await loseToday(deployment);
   await note("figures of today alone", "kpis", ["--rebuild", "--recent", "--json"]);
-  await note("verify --incremental, once more", "verify", ["--incremental", "--json"]);
-  figures.push(figure(`start ${at}`, "s", await timeStarts(stage, deployment)));
-  await storeDeadLetters(deployment);
+  await note("rebuild of all figures", "kpis", ["--rebuild", "--json"]);
+  for (const task of ["serve", "start"]) {
+    stage.log(task);
+    figures.push(figure(`${task} ${at}`, "s until ready", await timeStarts(deployment, task)));
+  }
   const pages = await timePages(stage, deployment, stage.orders);
   const slowest = pages.toSorted((a, b) => b.value - a.value)[0]!;
   figures.push(...pages, { ...slowest, scenario: `the slowest page ${at}` });
+  stage.log("verify with an order of a very high id");
+  figures.push(await verifyFarOrder(deployment, at));
   await deployment.close();
   return figures;
 }
 
+/** What orders cost on top of few, on engines of their own where the others are kept. */
 async function measureSmall(stage: Stage): Promise<Sample[]> {
-  const samples: Sample[] = [];
-  for (let run = 1; run <= stage.runs; run++) {
-    const deployment = await openDeployment(stage);
-    await fill(stage, deployment, { orders: smallest, seed: 1, verified: false });
-    samples.push(await measure(stage, deployment, { seed: 2, verified: true }));
-    await deployment.close();
+  const own = stage.isKept ? await stage.openBeside() : stage;
+  try {
+    const samples: Sample[] = [];
+    for (let run = 1; run <= stage.runs; run++) {
+      stage.log(`${sampleOrders} orders on top of ${smallest}, run ${run} of ${stage.runs}`);
+      const deployment = await openDeployment(own);
+      await fill(own, deployment, { orders: smallest, seed: 1, verified: false });
+      samples.push(
+        await measure(own, deployment, { seed: 2, verified: false, orders: sampleOrders }),
+      );
+      await deployment.close();
+    }
+    return samples;
+  } finally {
+    if (own !== stage) await own.close();
   }
-  return samples;
 }
 
-/** Orders of nearly three years, sealed. */
-async function fillYears(stage: Stage, deployment: Deployment): Promise<void> {
-  const { db, redis, keys } = deployment;
-  const first = Math.min(originals, stage.orders);
-  stage.log(`${first} orders by import, drain and refunds`);
-  await bringOriginals(stage, deployment, first);
-  const copies = Math.floor(stage.orders / first) - 1;
-  const daysApart = span / (copies + 1);
-  const found = await readOriginals(db);
-  await backdateOriginals(db, found, span);
-  stage.log(`${copies} copies of them`);
-  for (let copy = 1; copy <= copies; copy++) {
-    await copyOrders(db, found, copy, -Math.floor(copy * daysApart));
+/** The same on top of many, compared with that. */
+async function measureLarge(
+  stage: Stage,
+  deployment: Deployment,
+  small: readonly Sample[],
+): Promise<Figure[]> {
+  const large: Sample[] = [];
+  for (let run = 1; run <= stage.runs; run++) {
+    stage.log(`${sampleOrders} orders on top of the others, run ${run} of ${stage.runs}`);
+    // Others than those of runs before on what is kept.
+    const seed = Math.floor(Date.now() / 1_000) + run;
+    large.push(await measure(stage, deployment, { seed, verified: false, orders: sampleOrders }));
   }
-  await takeStock(db, copies);
-  stage.log("seals");
-  const deps = { db, redis, keys, baseCurrency: "EUR", kpiDay: kpiDayIn("UTC") };
-  while ((await sealNext(deps)).goesOn);
+  const growth = (of: (sample: Sample) => number) => {
+    const before = median(small.map(of));
+    return large.map((sample) => of(sample) / before);
+  };
+  const min = formatCount(smallest);
+  const max = formatCount(stage.orders);
+  const costs = (scenario: string, samples: readonly Sample[]) => [
+    figure(scenario, "µs CPU, import", samples.map(({ importUs }) => importUs)),
+    figure(scenario, "µs CPU, drain", samples.map(({ drainUs }) => drainUs)),
+  ];
+  const scenario = `an order at ${max} orders`;
+  return [
+    ...costs(`an order at ${min} orders`, small),
+    ...costs(scenario, large),
+    figure(scenario, `× CPU at ${min}, import`, growth(({ importUs }) => importUs)),
+    figure(scenario, `× CPU at ${min}, drain`, growth(({ drainUs }) => drainUs)),
+    figure(scenario, `× CPU at ${min}`, growth(({ importUs, drainUs }) => importUs + drainUs)),
+  ];
 }
 
 /** A task from its start to its end: seconds, CPU of all, and its memory. */
@@ -107,7 +119,8 @@ async function timeTask(
   const { deno, database, redis } = await meter.read();
   return [
     figure(scenario, "s", [seconds]),
-    figure(scenario, "s of CPU", [deno + database + redis]),
+    figure(scenario, "s of CPU, database", [database]),
+    figure(scenario, "s of CPU, others", [deno + redis]),
     figure(scenario, "peak MB", [peakBytes / 2 ** 20]),
   ];
 }
@@ -119,16 +132,51 @@ async function loseToday({ redis, keys }: Deployment): Promise<void> {
   if (lost.length > 0) await redis.del(...lost);
 }
 
-/** From the start of `serve` to its first answer, in seconds. */
-async function timeStarts(stage: Stage, deployment: Deployment): Promise<number[]> {
+/** Starts to one task. */
+const starts = 3;
+
+/** From the start of a task to the first 200 of `/readyz`, in seconds. */
+async function timeStarts(deployment: Deployment, task: string): Promise<number[]> {
   const times: number[] = [];
-  for (let run = 1; run <= stage.runs; run++) {
+  for (let run = 1; run <= starts; run++) {
     const port = await freePort();
     const env = { ...deployment.env, PORT: String(port) };
-    const server = await startTask({ ...deployment, env }, "serve", []);
+    const process = await startTask({ ...deployment, env }, task, []);
     await untilAnswered(`http://127.0.0.1:${port}/readyz`);
-    times.push((performance.now() - server.startedAt) / 1_000);
-    await server.stop();
+    times.push((performance.now() - process.startedAt) / 1_000);
+    await process.stop();
   }
   return times;
+}
+
+/** The memory of `verify` where one order has an id far beyond all others, as after an import from another system. */
+async function verifyFarOrder(deployment: Deployment, at: string): Promise<Figure> {
+  const { db } = deployment;
+  await db.query(
+    `
+    insert into orders (id, external_order_id, customer_id, status, currency, total_cents, content_hash, placed_at,
+      settled_time, payment_status)
+    select ?, 'far-away', customer_id, 'CANCELLED', 'EUR', 0, content_hash, placed_at, settled_time, 'none'
+    from orders
+    where status = 'PAID'
+    order by id
+    limit 1`,
+    [farId],
+  );
+  await db.query(
+    `
+    insert into notification_logs (order_id, customer_id, event, channel, status, total_cents, payload, success)
+    select id, customer_id, 'order.cancelled', 'log', status, total_cents, '{}', 1
+    from orders
+    where id = ?`,
+    [farId],
+  );
+  try {
+    const { peakBytes } = await runTask(deployment, "verify", ["--json"]);
+    return figure(`verify with an order of id 10^11 ${at}`, "peak MB", [peakBytes / 2 ** 20]);
+  } finally {
+    await db.query("delete from notification_logs where order_id = ?", [farId]);
+    await db.query("delete from orders where id = ?", [farId]);
+    await db.query("alter table orders auto_increment = 1");
+  }
 }

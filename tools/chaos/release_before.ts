@@ -5,7 +5,11 @@
  * @module
  */
 
-import { openDatabase } from "../../db/connection/database.ts";
+import { type Database, openDatabase } from "../../db/connection/database.ts";
+import { readSnapshot } from "../../db/connection/snapshot.ts";
+import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
+import { bookNextOrders, bookRecent } from "../../streams/ledger/book_left.ts";
+import { findGaps } from "../../streams/ledger/find_gaps.ts";
 import {
   expectAllFinished,
   openService,
@@ -68,6 +72,7 @@ const scenario: Scenario = {
       await expectAllFinished(db, load);
       await stopInOrder([late.process, newer.process]);
       await runIn(stage, project, "verify", { env });
+      await expectBooked(db);
       stage.figures.orders = load.taken.size;
     } finally {
       await db.runText(`drop database ${new URL(databaseUrl).pathname.slice(1)}`);
@@ -75,5 +80,23 @@ const scenario: Scenario = {
     }
   },
 };
+
+/** Whatever the release before has settled gets its rows in the ledger, by the duty of the consumers. */
+async function expectBooked(db: Database): Promise<void> {
+  while (await bookNextOrders(db));
+  await bookRecent(db);
+  const { gaps } = await readSnapshot(db, (tx) => findGaps(tx, [null]));
+  const { isComplete } = await readLedgerMarks(db);
+  const [row] = await db.query(
+    "select count(*) as entries, count(distinct order_id) as orders from ledger_entries",
+  );
+  const [paid] = await db.query("select count(*) as n from orders where status = 'PAID'");
+  if (gaps.length > 0 || !isComplete || Number(row!.orders) !== Number(paid!.n)) {
+    throw new Error(
+      `${row!.entries} rows of ${row!.orders} orders are booked, ${paid!.n} orders are paid, and ` +
+        `${gaps.length} gaps are left`,
+    );
+  }
+}
 
 export default scenario;

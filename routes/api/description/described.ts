@@ -36,6 +36,7 @@ export interface Description {
     | "Events"
     | "Notifications"
     | "Figures"
+    | "Ledger"
     | "Operation";
   /** Of which one is needed; null for a route that is open to all, `signed` for the payment provider's. */
   scopes: readonly Scope[] | null | "signed";

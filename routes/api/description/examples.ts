@@ -35,6 +35,7 @@ import type {
   verificationAnswer,
   verifiedAnswer,
 } from "../operation/operation_answers.ts";
+import type { ledgerBalanceAnswer, ledgerListAnswer } from "../ledger/ledger_answers.ts";
 import type {
   deliveryAnswer,
   deliveryListAnswer,
@@ -850,6 +851,54 @@ export const auditList = {
   }],
   next_cursor: null,
 } satisfies z.input<typeof auditListAnswer>;
+
+/** A page of the ledger. */
+export const ledgerList = {
+  data: [{
+    order_id: 42,
+    source: "payment",
+    source_id: 0,
+    step: 1,
+    account: "clearing",
+    amount_cents: 1_250,
+    currency: "EUR",
+    day: "2026-01-05",
+    booked_at: "2026-01-05T10:12:00.000000Z",
+  }, {
+    order_id: 42,
+    source: "payment",
+    source_id: 0,
+    step: 1,
+    account: "sales",
+    amount_cents: -1_250,
+    currency: "EUR",
+    day: "2026-01-05",
+    booked_at: "2026-01-05T10:12:00.000000Z",
+  }],
+  next_cursor: null,
+} satisfies z.input<typeof ledgerListAnswer>;
+
+/** The trial balance. */
+export const ledgerBalance = {
+  day: null,
+  closed_day: "2026-01-04",
+  complete: true,
+  accounts: [{
+    account: "clearing",
+    currency: "EUR",
+    debit_cents: 1_250,
+    credit_cents: 0,
+    balance_cents: 1_250,
+    rows: 1,
+  }, {
+    account: "sales",
+    currency: "EUR",
+    debit_cents: 0,
+    credit_cents: 1_250,
+    balance_cents: -1_250,
+    rows: 1,
+  }],
+} satisfies z.input<typeof ledgerBalanceAnswer>;
 
 const report = {
   ok: true,

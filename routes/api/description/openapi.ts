@@ -69,6 +69,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Events: "Everything that happens, by cursor, as it happens, and posted to endpoints",
   Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
+  Ledger: "Double entry: every movement of money, and what the accounts come to",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
 };
 

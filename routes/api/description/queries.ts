@@ -13,6 +13,7 @@ import {
 } from "../../../domain/operation/audit.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { maxUnits } from "../../../domain/catalog/stock.ts";
+import { accountNames } from "../../../domain/ledger/chart.ts";
 import { isEventChoice } from "../../../domain/feed/event_types.ts";
 import { daysBetween, isDay } from "../../../domain/kpi/day.ts";
 import { maxKpiDays } from "../../../domain/kpi/kpi.ts";
@@ -313,6 +314,36 @@ export const auditListQuery = z.object({
   from: periodFrom,
   to: periodTo,
   ...page,
+});
+
+/** The query parameters by which rows of the ledger are chosen. */
+const ledgerFilters = {
+  day: optionalQuery("Booked on this day, UTC", day),
+  account: optionalQuery(
+    "Of this account; goes with `day` or `order`",
+    z.enum(accountNames, { error: `must be one of ${accountNames.join(", ")}` }),
+  ),
+  order: optionalQuery("Of this order, by its id", queryInteger(1, 999_999_999_999_999)),
+} as const;
+
+/** An account alone is no index of so long a table. */
+function needsIndex(
+  { account, day, order }: { account?: string; day?: string; order?: number },
+  issues: z.RefinementCtx,
+): void {
+  if (account === undefined || (day ?? order) !== undefined) return;
+  issues.addIssue({ code: "custom", path: ["account"], message: "goes with day or order" });
+}
+
+/** The query parameters of the list of the ledger's rows. */
+export const ledgerListQuery = z.object({ ...ledgerFilters, ...page }).superRefine(needsIndex);
+
+/** The query parameters of the file of the ledger's rows. */
+export const ledgerFileQuery = z.object(ledgerFilters).superRefine(needsIndex);
+
+/** The query parameters of the trial balance. */
+export const ledgerBalanceQuery = z.object({
+  day: optionalQuery("Of what was booked on this day, UTC; of all where it is not given", day),
 });
 
 /** Places on the leaderboard. */

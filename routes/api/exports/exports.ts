@@ -49,14 +49,14 @@ const refundColumns = [
 const kpiColumns = Object.keys(emptyKpiRow("", ""));
 
 /** What the OpenAPI document says of each file. */
-const aboutFiles =
+export const aboutFiles =
   "RFC 4180 with CRLF and a header, UTF-8; times in ISO 8601 UTC, money in integer minor units. Text that a " +
   "spreadsheet would take for a formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) has " +
   "an apostrophe in front. The file is whole if the connection ended in order: an error breaks it off, and so does " +
   "reading nothing for 30 seconds. Eight files are sent at once, four to one token; more are answered 503.";
 
 /** Says of a file which columns it has. */
-function fileAnswer(columns: readonly string[]) {
+export function fileAnswer(columns: readonly string[]) {
   const example = `${columns.join(",")}\r\n`;
   return { 200: { says: "The file", type: "text/csv", example, file: true } };
 }

@@ -49,11 +49,19 @@ const report = z.object({
       description: "Each seal was looked at since then; null where there are none",
     }),
   }).optional().meta({ description: "Orders and refunds of closed days, each with a checksum" }),
+  ledger: z.object({
+    complete: z.boolean().meta({ description: "Whether all that happened before it is booked" }),
+    booked_up_to: count.meta({ description: "Orders up to this id are" }),
+    waiting: count.meta({ description: "Movements of a version before, to be booked in minutes" }),
+    closed_day: z.string().nullable().meta({
+      description: "`YYYY-MM-DD`, UTC: on days up to this one nothing is booked any more",
+    }),
+  }).optional().meta({ description: "How far the ledger is" }),
   losses: z.array(z.string()).optional().meta({
     description: "What the database has lost, in words, until somebody has reconciled it",
   }),
   checks: z.array(z.object({
-    name: z.enum(["stock", "money", "kpis", "notifications", "homes"]),
+    name: z.enum(["stock", "money", "kpis", "notifications", "homes", "ledger"]),
     ok: z.boolean(),
     checked: count,
     drift: z.array(z.object({

@@ -40,6 +40,8 @@ const staying: Record<string, string> = {
   dead_letters: "about messages; an order with one that waits is not archived",
   erasures: "how far an erasure is",
   discrepancies: "tells what is open until it is explained or mended, whatever became of the order",
+  ledger_entries: "is never changed, nor moved",
+  ledger_seals: "is about days",
   money_given_twice: "an order that has one is not archived",
   order_addresses: "by which orders are found",
   order_providers: "says whom an order's money was asked of, for answers that come late",

@@ -1,0 +1,139 @@
+/**
+ * What the ledger of some orders should say, by payments and refunds, and what it says.
+ *
+ * @module
+ */
+
+import type {
+  Booked,
+  LedgerFacts,
+  MovedPayment,
+  MovedRefund,
+  MovedTwice,
+} from "../../domain/ledger/due_movements.ts";
+import {
+  accountNamed,
+  type LedgerAccount,
+  type LedgerSource,
+  ledgerSources,
+  sourceNamed,
+} from "../../domain/ledger/chart.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
+import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { type Scope, within } from "../verification/scope.ts";
+import { readRefundedTax, readSaleParts } from "./sale_parts.ts";
+
+/** Seconds for which a process of a version before may have moved money whose rows are still to be written. */
+export const graceSeconds = 900;
+
+const isRecent = (column: string) =>
+  `${column} >= current_timestamp(6) - interval ${graceSeconds} second as is_recent`;
+
+/**
+ * Reads them; in a transaction that has locked the orders, or a snapshot.
+ *
+ * @param scope some thousand orders at most
+ */
+export async function readLedgerFacts(db: Queryable, scope: Scope): Promise<LedgerFacts> {
+  const payments = await readMovedPayments(db, scope);
+  const sold = payments.filter(({ status }) => status === "SUCCEEDED");
+  return {
+    payments,
+    parts: await readSaleParts(db, [...new Set(sold.map(({ orderId }) => orderId))]),
+    refunds: await readMovedRefunds(db, scope),
+    twice: await readMovedTwice(db, scope),
+    booked: await readBooked(db, scope),
+  };
+}
+
+async function readMovedPayments(db: Queryable, scope: Scope): Promise<MovedPayment[]> {
+  const rows = await readEverywhere(
+    db,
+    `
+    select moved.order_id, moved.surplus, moved.status, moved.amount_cents,
+      coalesce(moved.currency, orders.currency) as currency,
+      coalesce(moved.paid_at, moved.created_at) as taken_at, orders.settled_at, moved.updated_at,
+      ${isRecent("moved.updated_at")}
+    from payments moved force index (payments_order_once)
+    straight_join orders on orders.id = moved.order_id
+    where ${
+      within("moved.order_id", scope)
+    } and moved.status <> 'DECLINED' and moved.amount_cents > 0`,
+    [],
+  );
+  return rows.map((row) => ({
+    orderId: toInteger(row.order_id),
+    surplus: toInteger(row.surplus),
+    status: String(row.status),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+    takenAt: String(row.taken_at),
+    settledAt: row.settled_at === null ? null : String(row.settled_at),
+    changedAt: String(row.updated_at),
+    isRecent: toInteger(row.is_recent) === 1,
+  }));
+}
+
+async function readMovedRefunds(db: Queryable, scope: Scope): Promise<MovedRefund[]> {
+  const rows = await db.query(`
+    select refunds.id, refunds.order_id, refunds.amount_cents, orders.currency, refunds.processed_at,
+      refunds.itemized, ${isRecent("refunds.processed_at")}
+    from refunds force index (refunds_order)
+    straight_join orders on orders.id = refunds.order_id
+    where ${within("refunds.order_id", scope)} and refunds.status = 'PROCESSED'`);
+  const itemized = rows.filter((row) => toInteger(row.itemized) === 1);
+  const tax = await readRefundedTax(db, itemized.map((row) => toInteger(row.id)));
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    amountCents: toInteger(row.amount_cents),
+    taxCents: tax.get(toInteger(row.id)) ?? 0,
+    currency: String(row.currency),
+    processedAt: String(row.processed_at),
+    isRecent: toInteger(row.is_recent) === 1,
+  }));
+}
+
+async function readMovedTwice(db: Queryable, scope: Scope): Promise<MovedTwice[]> {
+  const rows = await db.query(`
+    select id, order_id, amount_cents, currency, ended_as, created_at, updated_at, ${
+    isRecent("updated_at")
+  }
+    from money_given_twice
+    where ${within("order_id", scope)}`);
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+    endedAs: row.ended_as === null ? null : String(row.ended_as),
+    createdAt: String(row.created_at),
+    changedAt: String(row.updated_at),
+    isRecent: toInteger(row.is_recent) === 1,
+  }));
+}
+
+/** Sources whose rows follow from payments and refunds. */
+const followed = [ledgerSources.payment, ledgerSources.refund, ledgerSources.given_twice];
+
+async function readBooked(db: Queryable, scope: Scope): Promise<Booked[]> {
+  const rows = await db.query(`
+    select order_id, source, source_id, account, currency, sum(amount_cents) as cents, max(step) as step
+    from ledger_entries
+    where ${within("order_id", scope)} and source in (${followed.join(", ")})
+    group by order_id, source, source_id, account, currency`);
+  return rows.map(toBooked);
+}
+
+function toBooked(row: Row): Booked {
+  return {
+    orderId: toInteger(row.order_id),
+    source: sourceNamed(toInteger(row.source)) as LedgerSource,
+    sourceId: toInteger(row.source_id),
+    // An account of a later version is on no account of this one, and so a difference.
+    account: accountNamed(toInteger(row.account)) as LedgerAccount,
+    currency: String(row.currency),
+    amountCents: toInteger(row.cents),
+    step: toInteger(row.step),
+  };
+}

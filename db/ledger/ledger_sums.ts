@@ -1,0 +1,160 @@
+/**
+ * Sums of the ledger, and of what it follows from, by which both are compared without reading rows one by one.
+ *
+ * @module
+ */
+
+import { ledgerAccounts, ledgerSources } from "../../domain/ledger/chart.ts";
+import { placesOf } from "../archive/archived_tables.ts";
+import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import { andWithin, type Scope, within } from "../verification/scope.ts";
+
+/** Orders of so many consecutive ids are summed up together. */
+export const bucketOrders = 4_096;
+
+/**
+ * Sums of a bucket and currency. Each amount is weighted by its order's place in the bucket, or by its refund, so that
+ * faults of two orders do not cancel each other out.
+ */
+export type WeightedSums = Partial<Record<SumName, bigint>>;
+
+/** What is summed up. */
+export type SumName =
+  | "unbalanced"
+  | "misplaced"
+  | "sold"
+  | "adjusted"
+  | "taxed"
+  | "held"
+  | "refunded"
+  | "twice";
+
+const { clearing, customer, sales, adjustments, tax, refunds, write_offs } = ledgerAccounts;
+const weight = (orderId: string) => `cast(${orderId} % ${bucketOrders} + 1 as signed)`;
+const refundWeight = (id: string) => `cast(${id} % 4093 + 1 as signed)`;
+const movementWeight =
+  "cast((order_id % 65521 * 31 + source_id % 65521 * 7 + source * 3 + step) % 65521 + 1 as signed)";
+const bucket = (orderId: string) => `${orderId} div ${bucketOrders} as bucket`;
+
+/** Sums by bucket and currency: `12 EUR`. */
+export type BucketSums = Map<string, WeightedSums>;
+
+/**
+ * What is booked. `unbalanced` are movements that do not come to nothing, `misplaced` rows on accounts that their source
+ * does not move: both are nothing in a ledger that is right.
+ */
+export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums> {
+  const of = (source: keyof typeof ledgerSources, ...accounts: { id: number }[]) =>
+    `source = ${ledgerSources[source]} and account in (${accounts.map(({ id }) => id).join(", ")})`;
+  const w = weight("order_id");
+  const known = Object.values(ledgerSources).slice(0, 3).join(", ");
+  return bucketSums(
+    await db.query(`
+    select ${bucket("order_id")}, currency,
+      sum(amount_cents * ${movementWeight}) as unbalanced,
+      sum(if(source in (${known})
+        and not (${of("payment", clearing, customer, sales, adjustments, tax)})
+        and not (${of("refund", clearing, refunds, tax)})
+        and not (${
+      of("given_twice", clearing, customer, write_offs)
+    }), abs(amount_cents), 0)) as misplaced,
+      sum(if(${of("payment", sales, adjustments, tax)}, amount_cents * ${w}, 0)) as sold,
+      sum(if(${of("payment", adjustments)}, amount_cents * ${w}, 0)) as adjusted,
+      sum(if(${of("payment", tax)}, amount_cents * ${w}, 0)) as taxed,
+      sum(if(${of("payment", customer)}, amount_cents * ${w}, 0)) as held,
+      sum(if(${of("refund", clearing)}, amount_cents * ${
+      refundWeight("source_id")
+    }, 0)) as refunded,
+      sum(if(${of("given_twice", clearing)}, amount_cents * ${w}, 0)) as twice
+    from ledger_entries
+    where ${within("order_id", scope)}
+    group by bucket, currency`),
+  );
+}
+
+/** What should be booked, by orders, their adjustments, payments that pay none, refunds and what went back twice. */
+export async function sumMovedMoney(db: Queryable, scope: Scope): Promise<BucketSums> {
+  const sold = await db.query(`
+    select ${bucket("id")}, currency, -sum(total_cents * ${weight("id")}) as sold
+    from orders
+    where status = 'PAID'${andWithin("id", scope)}
+    group by bucket, currency`);
+  const parts: Row[] = [];
+  for (const place of await placesOf(db)) parts.push(...await sumParts(place, scope));
+  const held = await db.query(`
+    select ${bucket("held.order_id")}, coalesce(held.currency, orders.currency) as currency,
+      -sum(held.amount_cents * ${weight("held.order_id")}) as held
+    from payments held
+    straight_join orders on orders.id = held.order_id
+    where held.status in ('REVERSING', 'DISPUTED')${andWithin("held.order_id", scope)}
+    group by bucket, 2`);
+  const refunded = await db.query(`
+    select ${bucket("refunds.order_id")}, orders.currency,
+      -sum(refunds.amount_cents * ${refundWeight("refunds.id")}) as refunded
+    from refunds
+    straight_join orders on orders.id = refunds.order_id
+    where refunds.status = 'PROCESSED'${andWithin("refunds.order_id", scope)}
+    group by bucket, orders.currency`);
+  const twice = await db.query(`
+    select ${bucket("order_id")}, currency, -sum(amount_cents * ${weight("order_id")}) as twice
+    from money_given_twice
+    where coalesce(ended_as, 'written_off') = 'written_off'${andWithin("order_id", scope)}
+    group by bucket, currency`);
+  return bucketSums(sold, parts, held, refunded, twice);
+}
+
+/** What of paid orders is tax, or another adjustment. */
+async function sumParts(db: Queryable, scope: Scope): Promise<Row[]> {
+  const w = weight("orders.id");
+  return await db.query(`
+    select ${bucket("part.order_id")}, orders.currency,
+      -sum(if(part.kind = 'tax', part.amount_cents * ${w}, 0)) as taxed,
+      -sum(if(part.kind <> 'tax' and part.included = 0, part.amount_cents * ${w}, 0)) as adjusted
+    from order_adjustments part
+    straight_join orders on orders.id = part.order_id
+    where orders.status = 'PAID' and orders.total_cents > 0${andWithin("part.order_id", scope)}
+    group by bucket, orders.currency`);
+}
+
+const sumNames: readonly SumName[] = [
+  "unbalanced",
+  "misplaced",
+  "sold",
+  "adjusted",
+  "taxed",
+  "held",
+  "refunded",
+  "twice",
+];
+
+function bucketSums(...lists: readonly Row[][]): BucketSums {
+  const sums: BucketSums = new Map();
+  for (const row of lists.flat()) {
+    const name = `${toInteger(row.bucket)} ${String(row.currency)}`;
+    const known = sums.get(name) ?? {};
+    for (const column of sumNames) {
+      if (row[column] === undefined || row[column] === null) continue;
+      known[column] = (known[column] ?? 0n) + toBigInteger(row[column]);
+    }
+    sums.set(name, known);
+  }
+  return sums;
+}
+
+/** The ids of a bucket's orders. */
+export function bucketScope(bucket: number): { after: number; upTo: number } {
+  const first = bucket * bucketOrders;
+  return { after: first - 1, upTo: first + bucketOrders - 1 };
+}
+
+/** Which buckets differ, in their order. */
+export function unevenBuckets(booked: BucketSums, moved: BucketSums): number[] {
+  const uneven = new Set<number>();
+  for (const name of new Set([...booked.keys(), ...moved.keys()])) {
+    const [left, right] = [booked.get(name), moved.get(name)];
+    if (sumNames.some((of) => (left?.[of] ?? 0n) !== (right?.[of] ?? 0n))) {
+      uneven.add(Number(name.slice(0, name.indexOf(" "))));
+    }
+  }
+  return [...uneven].sort((a, b) => a - b);
+}

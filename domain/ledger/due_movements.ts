@@ -1,0 +1,234 @@
+/**
+ * What is to be booked of some orders, by their payments and refunds, and what is wrong in their ledger.
+ *
+ * @module
+ */
+
+import type { LedgerAccount, LedgerSource } from "./chart.ts";
+import {
+  type Balances,
+  entriesBetween,
+  entriesOf,
+  type Entry,
+  heldEntries,
+  isBalanced,
+  type Movement,
+  refundEntries,
+  saleEntries,
+  type SaleParts,
+} from "./movement.ts";
+
+/** A payment that moved money. */
+export interface MovedPayment {
+  orderId: number;
+  /** 0 for the one that settles the order. */
+  surplus: number;
+  status: string;
+  amountCents: number;
+  currency: string;
+  /** When the money was taken, UTC. */
+  takenAt: string;
+  /** When the order was settled, UTC; null before. */
+  settledAt: string | null;
+  /** When it changed last, UTC. */
+  changedAt: string;
+  /** Whether that is so short ago that a process of a version before may just have done it. */
+  isRecent: boolean;
+}
+
+/** A refund that was given back. */
+export interface MovedRefund {
+  id: number;
+  orderId: number;
+  amountCents: number;
+  /** What of it is tax by name. */
+  taxCents: number;
+  currency: string;
+  processedAt: string;
+  isRecent: boolean;
+}
+
+/** Money that went back twice. */
+export interface MovedTwice {
+  id: number;
+  orderId: number;
+  amountCents: number;
+  currency: string;
+  /** How it came out; null before. */
+  endedAs: string | null;
+  createdAt: string;
+  changedAt: string;
+  isRecent: boolean;
+}
+
+/** What is booked of one source on one account. */
+export interface Booked {
+  orderId: number;
+  source: LedgerSource;
+  sourceId: number;
+  account: LedgerAccount;
+  currency: string;
+  amountCents: number;
+  /** Its last movement. */
+  step: number;
+}
+
+/** What the ledger of some orders should say, and what it says. */
+export interface LedgerFacts {
+  payments: readonly MovedPayment[];
+  /** By order id; those without are absent. */
+  parts: ReadonlyMap<number, SaleParts>;
+  refunds: readonly MovedRefund[];
+  twice: readonly MovedTwice[];
+  booked: readonly Booked[];
+}
+
+/** What the ledger of a source lacks. */
+export interface LedgerGap {
+  orderId: number;
+  source: LedgerSource;
+  sourceId: number;
+  /**
+   * `missing`: a whole movement is, as one that a process of a version before has made: it can be booked. `wrong`: what is
+   * booked follows from nothing, so a person has to look.
+   */
+  kind: "missing" | "wrong";
+  /** Whether what it follows from happened only just now. */
+  isRecent: boolean;
+  /** What should be booked by now. */
+  due: readonly Entry[];
+  /** What is. */
+  booked: readonly Booked[];
+  /** What would make it right. */
+  movements: Movement[];
+}
+
+/** One source with the states that it went through, each with what is on the accounts by then. */
+interface Due {
+  orderId: number;
+  source: LedgerSource;
+  sourceId: number;
+  currency: string;
+  isRecent: boolean;
+  states: { at: string; entries: Entry[] }[];
+}
+
+/** What of the ledger does not follow from payments and refunds, or is missing. In the order of the facts. */
+export function findLedgerGaps(facts: LedgerFacts): LedgerGap[] {
+  const booked = Map.groupBy(facts.booked, keyOf);
+  const gaps: LedgerGap[] = [];
+  for (const due of dueOf(facts)) {
+    const key = keyOf(due);
+    const gap = gapOf(due, booked.get(key) ?? []);
+    if (gap !== undefined) gaps.push(gap);
+    booked.delete(key);
+  }
+  for (const rows of booked.values()) {
+    const { orderId, source, sourceId, currency } = rows[0]!;
+    const nothing = { orderId, source, sourceId, currency, isRecent: false, states: [] };
+    const gap = gapOf(nothing, rows);
+    if (gap !== undefined) gaps.push(gap);
+  }
+  return gaps;
+}
+
+const keyOf = ({ orderId, source, sourceId }: Pick<Due, "orderId" | "source" | "sourceId">) =>
+  `${orderId} ${source} ${sourceId}`;
+
+function dueOf({ payments, parts, refunds, twice }: LedgerFacts): Due[] {
+  return [
+    ...payments.map((payment): Due => ({
+      orderId: payment.orderId,
+      source: "payment",
+      sourceId: payment.surplus,
+      currency: payment.currency,
+      isRecent: payment.isRecent,
+      states: statesOfPayment(payment, parts.get(payment.orderId)),
+    })),
+    ...refunds.map(({ id, orderId, amountCents, taxCents, currency, processedAt, isRecent }) => ({
+      orderId,
+      source: "refund" as const,
+      sourceId: id,
+      currency,
+      isRecent,
+      states: [{ at: processedAt, entries: refundEntries(amountCents, taxCents) }],
+    })),
+    ...twice.map((one): Due => ({
+      orderId: one.orderId,
+      source: "given_twice",
+      sourceId: one.id,
+      currency: one.currency,
+      isRecent: one.isRecent,
+      states: statesOfTwice(one),
+    })),
+  ];
+}
+
+function statesOfPayment(
+  { status, amountCents, takenAt, settledAt, changedAt }: MovedPayment,
+  parts: SaleParts | undefined,
+): Due["states"] {
+  const held = { at: takenAt, entries: heldEntries(amountCents) };
+  switch (status) {
+    case "SUCCEEDED":
+      return [{ at: settledAt ?? takenAt, entries: saleEntries(amountCents, parts) }];
+    case "REVERSING":
+    case "DISPUTED":
+      return [held];
+    // Given back, or dealt with otherwise: either way it is the customer's no more.
+    default:
+      return [held, { at: changedAt, entries: [] }];
+  }
+}
+
+function statesOfTwice({ amountCents, endedAs, createdAt, changedAt }: MovedTwice): Due["states"] {
+  const owed = {
+    at: createdAt,
+    entries: entriesOf({ clearing: -amountCents, customer: amountCents }),
+  };
+  switch (endedAs) {
+    case null:
+      return [owed];
+    case "written_off": {
+      const entries = entriesOf({ clearing: -amountCents, write_offs: amountCents });
+      return [owed, { at: changedAt, entries }];
+    }
+    // It came back, or went back only once.
+    default:
+      return [owed, { at: changedAt, entries: [] }];
+  }
+}
+
+/** What leads from what is booked to the last state, through those before it where nothing is booked. */
+function gapOf(due: Due, booked: readonly Booked[]): LedgerGap | undefined {
+  const { orderId, source, sourceId, isRecent } = due;
+  const currencies = new Set([due.currency, ...booked.map(({ currency }) => currency)]);
+  let step = Math.max(0, ...booked.map((row) => row.step));
+  const movements: Movement[] = [];
+  for (const currency of currencies) {
+    let balances: Balances = new Map(
+      booked.filter((row) => row.currency === currency)
+        .map(({ account, amountCents }) => [account, amountCents]),
+    );
+    const states = currency === due.currency ? due.states : [];
+    const path = booked.length === 0 ? states : states.slice(-1);
+    for (const { at, entries: after } of path.length === 0 ? [{ at: null, entries: [] }] : path) {
+      const entries = entriesBetween(balances, after);
+      if (entries.length === 0) continue;
+      movements.push({ orderId, source, sourceId, step: ++step, currency, at, entries });
+      balances = new Map(after.map(({ account, amountCents }) => [account, amountCents]));
+    }
+  }
+  if (movements.length === 0) return undefined;
+  const kind = kindOf(due, booked);
+  const last = due.states.at(-1)?.entries ?? [];
+  return { orderId, source, sourceId, kind, isRecent, due: last, booked, movements };
+}
+
+/** Whether what is booked is nothing, or money that was held or owed, of which more has become since. */
+function kindOf({ states }: Due, booked: readonly Booked[]): LedgerGap["kind"] {
+  const moved = booked.filter(({ amountCents }) => amountCents !== 0);
+  const isHeld = moved.every(({ account }) => account === "clearing" || account === "customer") &&
+    [...Map.groupBy(moved, ({ currency }) => currency).values()].every(isBalanced);
+  return states.length > 0 && isHeld ? "missing" : "wrong";
+}

@@ -1,0 +1,102 @@
+/**
+ * The check of the ledger: it comes to nothing, says what payments and refunds do, and closed days are as they were.
+ *
+ * @module
+ */
+
+import type { Queryable } from "../../db/connection/database.ts";
+import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
+import { listUnsealedDays } from "../../db/ledger/ledger_seals.ts";
+import { sumAllAccounts } from "../../db/ledger/ledger_list.ts";
+import type { Scope } from "../../db/verification/scope.ts";
+import type { LedgerGap } from "../../domain/ledger/due_movements.ts";
+import type { Entry } from "../../domain/ledger/movement.ts";
+import { addDrift, addDrifts, type Drifts, noDrifts } from "../verification/drift.ts";
+import { findGaps } from "./find_gaps.ts";
+import { brokenLedgerSeals } from "./prove_days.ts";
+
+/** How far the ledger is. */
+export interface LedgerReport {
+  /** Whether everything of before the ledger has its rows. */
+  complete: boolean;
+  /** Orders up to this id have; everything counts from there on as soon as it happens. */
+  booked_up_to: number;
+  /** Movements that a process of a version before made just now, and that are booked within minutes. */
+  waiting: number;
+  /** `YYYY-MM-DD`, UTC: nothing is booked any more on days up to this one; null where none is closed. */
+  closed_day: string | null;
+}
+
+/**
+ * Proves the ledger, in a snapshot: each movement and so each currency comes to nothing; every paid order is booked as sold for
+ * its total in its currency, of which the figures of each day are the sums, every processed refund as given back, and money
+ * that pays no order as the customer's; and closed days are as they were sealed.
+ *
+ * @param scopes the orders that are looked at
+ */
+export async function verifyLedger(
+  tx: Queryable,
+  scopes: readonly Scope[],
+): Promise<{ drifts: Drifts; report: LedgerReport }> {
+  const drifts = noDrifts();
+  const { gaps, more } = await findGaps(tx, scopes);
+  let waiting = 0;
+  for (const gap of gaps) {
+    if (gap.kind === "missing" && gap.isRecent) waiting++;
+    else addGap(drifts, gap);
+  }
+  if (more > 0) {
+    const what = `of ledger and books differ, for 4096 orders each`;
+    addDrift(drifts, { subject: "ledger", what: `sums ${what}`, expected: 0, found: more }, true);
+  }
+  if (scopes.includes(null)) await addUnbalanced(tx, drifts);
+  const { isComplete, ordersUpTo, closedDay, sealedDay } = await readLedgerMarks(tx);
+  for (const broken of await brokenLedgerSeals(tx)) addDrifts(drifts, broken);
+  for (const day of sealedDay === null ? [] : await listUnsealedDays(tx, sealedDay)) {
+    const subject = `ledger of ${day}`;
+    addDrift(
+      drifts,
+      { subject, what: "rows of a closed day", expected: null, found: "some" },
+      true,
+    );
+  }
+  const report = {
+    complete: isComplete,
+    booked_up_to: ordersUpTo,
+    waiting,
+    closed_day: closedDay,
+  };
+  return { drifts, report };
+}
+
+function addGap(drifts: Drifts, { orderId, source, sourceId, kind, due, booked }: LedgerGap): void {
+  const name = source === "payment"
+    ? sourceId === 0 ? "payment" : `payment beside it ${sourceId}`
+    : `${source} ${sourceId}`;
+  addDrift(drifts, {
+    subject: orderId === 0 ? "no order" : `order ${orderId}`,
+    what: `its ${name} in the ledger`,
+    expected: entryText(due),
+    found: entryText(booked.filter(({ amountCents }) => amountCents !== 0)),
+  }, kind === "wrong");
+}
+
+function entryText(entries: readonly (Entry & { currency?: string })[]): string | null {
+  if (entries.length === 0) return null;
+  return entries.map(({ account, amountCents, currency }) =>
+    `${account} ${amountCents}${currency === undefined ? "" : ` ${currency}`}`
+  ).join(", ");
+}
+
+/** The trial balance: all accounts of a currency together. */
+async function addUnbalanced(tx: Queryable, drifts: Drifts): Promise<void> {
+  const sums = new Map<string, bigint>();
+  for (const { currency, balanceCents } of await sumAllAccounts(tx)) {
+    sums.set(currency, (sums.get(currency) ?? 0n) + balanceCents);
+  }
+  for (const [currency, cents] of sums) {
+    if (cents === 0n) continue;
+    const what = "trial balance of the ledger";
+    addDrift(drifts, { subject: currency, what, expected: 0, found: String(cents) }, true);
+  }
+}
