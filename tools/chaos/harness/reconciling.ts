@@ -9,6 +9,7 @@ import {
   type DiscrepancyRow,
   listDiscrepancies,
 } from "../../../db/reconciliation/discrepancies.ts";
+import { sumAllAccounts } from "../../../db/ledger/ledger_list.ts";
 import { lanes } from "../../../domain/messages/lane.ts";
 import type { BookedCharge } from "./faulty_books.ts";
 import type { ProviderProcess } from "./provider_process.ts";
@@ -99,7 +100,7 @@ export async function mend(
   throw new Error(`after ${maxRounds} rounds are open: ${open.join("; ")}`);
 }
 
-/** What the provider keeps, the orders say and the figures say is the same to the cent, in all and of each order. */
+/** What the provider keeps, the orders, the figures and the ledger say is the same to the cent, in all and of each order. */
 export async function agreeToTheCent(
   { db, client }: Stage,
   charges: readonly BookedCharge[],
@@ -122,5 +123,9 @@ export async function agreeToTheCent(
   for (const key of await client.keys("kpi:*:revenue_cents")) {
     figure += Number(await client.get(key));
   }
-  equal("the revenue in Redis", figure, [...kept.values()].reduce((sum, cents) => sum + cents, 0));
+  const all = [...kept.values()].reduce((sum, cents) => sum + cents, 0);
+  equal("the revenue in Redis", figure, all);
+  const clearing = (await sumAllAccounts(db)).filter(({ account }) => account === "clearing");
+  const atProvider = clearing.map(({ balanceCents }) => Number(balanceCents));
+  equal("what the ledger has at the provider", atProvider, [all]);
 }
