@@ -68,6 +68,10 @@ const apiRows: Record<string, Row> = {
     path: "/refunds/999/refuse",
     json: { reason: "so" },
   },
+  "POST /chargebacks/:id/acknowledge": {
+    action: "chargeback.acknowledge",
+    path: "/chargebacks/999/acknowledge",
+  },
   "POST /products": {
     action: "product.add",
     path: "/products",
@@ -156,6 +160,11 @@ const pageRows: Record<string, Row> = {
     action: "given_twice.dismiss",
     path: "/dashboard/given-twice/999/dismiss",
     form: { ...decided, reason: "returned" },
+  },
+  "POST /dashboard/chargebacks/:id{[0-9]{1,15}}/acknowledge": {
+    action: "chargeback.acknowledge",
+    path: "/dashboard/chargebacks/999/acknowledge",
+    form: decided,
   },
   "POST /dashboard/losses/:id{[0-9]{1,15}}/reconcile": {
     action: "loss.reconcile",

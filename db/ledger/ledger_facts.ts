@@ -94,13 +94,14 @@ async function readMovedRefunds(db: Queryable, scope: Scope): Promise<MovedRefun
   }));
 }
 
+/** But for what went back by a refund and by a chargeback, each of which moves its money by itself. */
 async function readMovedTwice(db: Queryable, scope: Scope): Promise<MovedTwice[]> {
   const rows = await db.query(`
     select id, order_id, amount_cents, currency, ended_as, created_at, updated_at, ${
     isRecent("updated_at")
   }
     from money_given_twice
-    where ${within("order_id", scope)}`);
+    where chargeback_id is null and ${within("order_id", scope)}`);
   return rows.map((row) => ({
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),

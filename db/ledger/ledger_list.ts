@@ -171,13 +171,6 @@ const balanceColumns = `account, currency, count(*) as n,
       sum(if(amount_cents > 0, amount_cents, 0)) as debit,
       sum(if(amount_cents < 0, -amount_cents, 0)) as credit`;
 
-/** What all accounts come to, by currency and account. Reads every row. */
-export async function sumAllAccounts(db: Queryable): Promise<AccountBalance[]> {
-  const rows = await db.query(`
-    select ${balanceColumns} from ledger_entries group by currency, account`);
-  return rows.map(toBalance);
-}
-
 /**
  * The trial balance, by currency and account: of days that are sealed by their sums, which were written with the seals; of
  * later ones by their rows.

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ledgerAccounts, ledgerSources } from "../../domain/ledger/chart.ts";
+import { accountNamed, ledgerSources, sourceNamed } from "../../domain/ledger/chart.ts";
 import { placesOf } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { andWithin, type Scope, within } from "../verification/scope.ts";
@@ -18,8 +18,12 @@ export const bucketOrders = 4_096;
  */
 export type WeightedSums = Partial<Record<SumName, bigint>>;
 
-/** What is summed up. */
+/**
+ * What is summed up. `total` and `unbalanced`, weighted by movements, are of what does not come to nothing, `misplaced` counts
+ * rows on accounts that their source does not move: all three are nothing in a ledger that is right.
+ */
 export type SumName =
+  | "total"
   | "unbalanced"
   | "misplaced"
   | "sold"
@@ -29,7 +33,19 @@ export type SumName =
   | "refunded"
   | "twice";
 
-const { clearing, customer, sales, adjustments, tax, refunds, write_offs } = ledgerAccounts;
+/** Which sums the rows of a source and account belong to; what none belongs to is on a wrong account. */
+const sumsOf: Readonly<Record<string, Readonly<Record<string, readonly SumName[]>>>> = {
+  payment: {
+    clearing: [],
+    customer: ["held"],
+    sales: ["sold"],
+    adjustments: ["sold", "adjusted"],
+    tax: ["sold", "taxed"],
+  },
+  refund: { clearing: ["refunded"], refunds: [], tax: [] },
+  given_twice: { clearing: ["twice"], customer: [], write_offs: [] },
+};
+
 const weight = (orderId: string) => `cast(${orderId} % ${bucketOrders} + 1 as signed)`;
 const refundWeight = (id: string) => `cast(${id} % 4093 + 1 as signed)`;
 const movementWeight =
@@ -39,37 +55,38 @@ const bucket = (orderId: string) => `${orderId} div ${bucketOrders} as bucket`;
 /** Sums by bucket and currency: `12 EUR`. */
 export type BucketSums = Map<string, WeightedSums>;
 
-/**
- * What is booked. `unbalanced` are movements that do not come to nothing, `misplaced` rows on accounts that their source
- * does not move: both are nothing in a ledger that is right.
- */
+/** What is booked. Few sums of many groups, because adding up is what takes the time. */
 export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums> {
-  const of = (source: keyof typeof ledgerSources, ...accounts: { id: number }[]) =>
-    `source = ${ledgerSources[source]} and account in (${accounts.map(({ id }) => id).join(", ")})`;
-  const w = weight("order_id");
-  const known = Object.values(ledgerSources).slice(0, 3).join(", ");
-  return bucketSums(
-    await db.query(`
-    select ${bucket("order_id")}, currency,
+  const rows = await db.query(`
+    select ${
+    bucket("order_id")
+  }, currency, source, account, count(*) as n, sum(amount_cents) as total,
       sum(amount_cents * ${movementWeight}) as unbalanced,
-      sum(if(source in (${known})
-        and not (${of("payment", clearing, customer, sales, adjustments, tax)})
-        and not (${of("refund", clearing, refunds, tax)})
-        and not (${
-      of("given_twice", clearing, customer, write_offs)
-    }), abs(amount_cents), 0)) as misplaced,
-      sum(if(${of("payment", sales, adjustments, tax)}, amount_cents * ${w}, 0)) as sold,
-      sum(if(${of("payment", adjustments)}, amount_cents * ${w}, 0)) as adjusted,
-      sum(if(${of("payment", tax)}, amount_cents * ${w}, 0)) as taxed,
-      sum(if(${of("payment", customer)}, amount_cents * ${w}, 0)) as held,
-      sum(if(${of("refund", clearing)}, amount_cents * ${
-      refundWeight("source_id")
-    }, 0)) as refunded,
-      sum(if(${of("given_twice", clearing)}, amount_cents * ${w}, 0)) as twice
+      sum(amount_cents * if(source = ${ledgerSources.refund}, ${refundWeight("source_id")}, ${
+    weight("order_id")
+  })) as weighted
     from ledger_entries
     where ${within("order_id", scope)}
-    group by bucket, currency`),
-  );
+    group by bucket, currency, source, account`);
+  const sums: BucketSums = new Map();
+  for (const row of rows) {
+    const add = adderTo(sums, row);
+    add("total", toBigInteger(row.total));
+    add("unbalanced", toBigInteger(row.unbalanced));
+    const ofSource = sumsOf[sourceNamed(toInteger(row.source))];
+    const names = ofSource?.[accountNamed(toInteger(row.account))];
+    for (const name of names ?? []) add(name, toBigInteger(row.weighted));
+    // What moves other sources' money tells itself where it belongs.
+    if (ofSource !== undefined && names === undefined) add("misplaced", toBigInteger(row.n));
+  }
+  return sums;
+}
+
+function adderTo(sums: BucketSums, row: Row): (name: SumName, cents: bigint) => void {
+  const of = `${toInteger(row.bucket)} ${String(row.currency)}`;
+  const known = sums.get(of) ?? {};
+  sums.set(of, known);
+  return (name, cents) => known[name] = (known[name] ?? 0n) + cents;
 }
 
 /** What should be booked, by orders, their adjustments, payments that pay none, refunds and what went back twice. */
@@ -98,7 +115,9 @@ export async function sumMovedMoney(db: Queryable, scope: Scope): Promise<Bucket
   const twice = await db.query(`
     select ${bucket("order_id")}, currency, -sum(amount_cents * ${weight("order_id")}) as twice
     from money_given_twice
-    where coalesce(ended_as, 'written_off') = 'written_off'${andWithin("order_id", scope)}
+    where chargeback_id is null and coalesce(ended_as, 'written_off') = 'written_off'${
+    andWithin("order_id", scope)
+  }
     group by bucket, currency`);
   return bucketSums(sold, parts, held, refunded, twice);
 }
@@ -117,6 +136,7 @@ async function sumParts(db: Queryable, scope: Scope): Promise<Row[]> {
 }
 
 const sumNames: readonly SumName[] = [
+  "total",
   "unbalanced",
   "misplaced",
   "sold",
@@ -130,13 +150,10 @@ const sumNames: readonly SumName[] = [
 function bucketSums(...lists: readonly Row[][]): BucketSums {
   const sums: BucketSums = new Map();
   for (const row of lists.flat()) {
-    const name = `${toInteger(row.bucket)} ${String(row.currency)}`;
-    const known = sums.get(name) ?? {};
-    for (const column of sumNames) {
-      if (row[column] === undefined || row[column] === null) continue;
-      known[column] = (known[column] ?? 0n) + toBigInteger(row[column]);
+    const add = adderTo(sums, row);
+    for (const name of sumNames) {
+      if (row[name] !== undefined && row[name] !== null) add(name, toBigInteger(row[name]));
     }
-    sums.set(name, known);
   }
   return sums;
 }

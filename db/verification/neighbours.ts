@@ -7,7 +7,7 @@
 
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
-import type { Scope } from "./scope.ts";
+import { andWithin, type Range, type Scope } from "./scope.ts";
 
 /** Orders whose sums are compared together, as a power of two. */
 const bucketBits = 8;
@@ -25,8 +25,11 @@ const largestExact = 2 ** 51;
 export interface Account<Column extends string> {
   /** The order's id. */
   id: string;
-  /** Tables, joins, conditions. */
+  /** Tables and joins. */
   from: string;
+  /** A hint behind a single table, for reading all of it in its own order. */
+  whole?: string;
+  where?: string;
   /** What is added; an account that is to be met by another one subtracts. None for a column of others. */
   sums: Partial<Record<Column, string>>;
   /** Some are below zero and some above, so sums on the way may be larger than what they end as. */
@@ -51,17 +54,19 @@ export function numberOf(text: string): string {
 /**
  * Where accounts differ.
  *
+ * @param scope of the orders that are compared
  * @param accounts also read from the tables of archived orders, where there are any
  * @param checks the columns of each check, all of which must come to zero
  * @returns for each check the scopes of the orders to be looked at one by one
  */
 export async function findUneven<Check extends string, Column extends string>(
   tx: Queryable,
+  scope: Range | null,
   accounts: readonly Account<Column>[],
   checks: Readonly<Record<Check, readonly Column[]>>,
 ): Promise<Record<Check, Scope[]>> {
   const columns = (Object.values(checks) as (readonly Column[])[]).flat();
-  const live = accounts.map((account) => sumsOf(account, columns));
+  const live = accounts.map((account) => sumsOf(account, scope, columns));
   const archived = await hasArchived(tx) ? live.map(archivedForm) : [];
   const parts = new Set([...live, ...archived]);
   const names = Object.keys(checks) as Check[];
@@ -79,13 +84,15 @@ export async function findUneven<Check extends string, Column extends string>(
   for (const name of names) {
     scopes[name] = scopesOf(
       rows.flatMap((row) => toInteger(row[name]) === 1 ? [toInteger(row.bucket)] : []),
+      scope,
     );
   }
   return scopes;
 }
 
 function sumsOf<Column extends string>(
-  { id, from, sums, isMixed }: Account<Column>,
+  { id, from, whole = "", where = "true", sums, isMixed }: Account<Column>,
+  scope: Range | null,
   columns: readonly Column[],
 ): string {
   const sum = (column: Column) => {
@@ -97,19 +104,27 @@ function sumsOf<Column extends string>(
       select ${id} >> ${bucketBits} as bucket, ${
     columns.map((column) => `${sum(column)} as ${column}`).join(", ")
   }
-      from ${from}
+      from ${from} ${scope === null ? whole : ""}
+      where ${where}${andWithin(id, scope)}
       group by bucket`;
 }
 
-/** Scopes of buckets in the order of their numbers; those that touch are one. */
-function scopesOf(buckets: readonly number[]): Scope[] {
-  const scopes: { after: number; upTo?: number }[] = [];
+/** Scopes of buckets in the order of their numbers, within another one; those that touch are one. */
+function scopesOf(buckets: readonly number[], within: Range | null): Scope[] {
+  const scopes: Range[] = [];
   for (const bucket of buckets) {
     const after = bucket * 2 ** bucketBits - 1;
     const last = scopes.at(-1);
     if (last?.upTo === after) last.upTo += 2 ** bucketBits;
     else if (scopes.length < maxScopes) scopes.push({ after, upTo: after + 2 ** bucketBits });
-    else return [...scopes, { after }];
+    else {
+      scopes.push({ after });
+      break;
+    }
   }
-  return scopes;
+  if (within === null) return scopes;
+  return scopes.map(({ after, upTo = Infinity }) => ({
+    after: Math.max(after, within.after),
+    upTo: Math.min(upTo, within.upTo ?? Number.MAX_SAFE_INTEGER),
+  }));
 }

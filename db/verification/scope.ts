@@ -4,8 +4,19 @@
  * @module
  */
 
-/** All rows, those whose ids lie in a range (the first excluded, the last included), or certain ones. */
-export type Scope = null | { after: number; upTo?: number } | { ids: readonly number[] };
+/** Rows whose ids lie in a range: the first excluded, the last included. */
+export interface Range {
+  after: number;
+  upTo?: number;
+}
+
+/** All rows, those of a range, or certain ones. */
+export type Scope = null | Range | { ids: readonly number[] };
+
+/** Whether these may be many. */
+export function isRange(scope: Scope): scope is Range | null {
+  return scope === null || "after" in scope;
+}
 
 /** What recent work is: scopes that have no row in common. */
 export interface Scopes {

@@ -6,7 +6,7 @@
 
 import type { Queryable } from "../connection/database.ts";
 import { type Account, findUneven, numberOf, placed, placeOf } from "./neighbours.ts";
-import type { Scope } from "./scope.ts";
+import type { Range, Scope } from "./scope.ts";
 
 /** What an order's total, status and terms are held against. */
 export type MoneyCheck = "totals" | "payments" | "terms" | "refunds";
@@ -47,7 +47,8 @@ const accounts: readonly Account<Column>[] = [
   },
   {
     id: "order_id",
-    from: "order_items ignore index (order_items_product, order_items_order)",
+    from: "order_items",
+    whole: "ignore index (order_items_product, order_items_order)",
     sums: {
       parts: "subtotal_cents",
       parts_placed: placed("order_id", "subtotal_cents"),
@@ -56,7 +57,8 @@ const accounts: readonly Account<Column>[] = [
   },
   {
     id: "order_id",
-    from: "order_adjustments where included = 0",
+    from: "order_adjustments",
+    where: "included = 0",
     isMixed: true,
     sums: {
       parts: "amount_cents",
@@ -65,7 +67,8 @@ const accounts: readonly Account<Column>[] = [
   },
   {
     id: "order_id",
-    from: "payments where status = 'SUCCEEDED'",
+    from: "payments",
+    where: "status = 'SUCCEEDED'",
     sums: {
       paid: `-${paidOf("amount_cents")}`,
       paid_placed: placed("order_id", `-${paidOf("amount_cents")}`),
@@ -74,13 +77,14 @@ const accounts: readonly Account<Column>[] = [
   {
     id: "payments.order_id",
     from: `payments
-      straight_join orders on orders.id = payments.order_id
-      where payments.currency is not null and payments.currency <> orders.currency`,
+      straight_join orders on orders.id = payments.order_id`,
+    where: "payments.currency is not null and payments.currency <> orders.currency",
     sums: { other_currency: "1" },
   },
   {
     id: "order_id",
-    from: "refunds where status = 'PROCESSED'",
+    from: "refunds",
+    where: "status = 'PROCESSED'",
     sums: {
       refunded: "-amount_cents",
       refunded_placed: placed("order_id", "-amount_cents"),
@@ -101,8 +105,8 @@ const accounts: readonly Account<Column>[] = [
   {
     id: "orders.id",
     from: `superseded_charges
-      straight_join orders on orders.id = superseded_charges.order_id
-      where superseded_charges.revision >= orders.revision`,
+      straight_join orders on orders.id = superseded_charges.order_id`,
+    where: "superseded_charges.revision >= orders.revision",
     sums: { impossible: "1" },
   },
 ];
@@ -112,6 +116,9 @@ const accounts: readonly Account<Column>[] = [
  * themselves from what is written down beside them, and what was refunded from their refunds. Every table is read once, in
  * its own order; joining ten million orders with each takes five times as long.
  */
-export async function findUnevenMoney(tx: Queryable): Promise<Record<MoneyCheck, Scope[]>> {
-  return await findUneven(tx, accounts, checks);
+export async function findUnevenMoney(
+  tx: Queryable,
+  scope: Range | null,
+): Promise<Record<MoneyCheck, Scope[]>> {
+  return await findUneven(tx, scope, accounts, checks);
 }

@@ -9,7 +9,7 @@ import type { Queryable } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { type Account, findUneven, numberOf } from "./neighbours.ts";
-import type { Scope } from "./scope.ts";
+import type { Range, Scope } from "./scope.ts";
 
 /** A multiple of every number of channels on which an event may be told. */
 const whole = 60;
@@ -31,12 +31,14 @@ const isUnsent = "notification_logs.success = 0 and notification_logs.no_address
 const accounts: readonly Account<"told" | "unsent">[] = [
   {
     id: "orders.id",
-    from: "orders where orders.settled_at is not null",
+    from: "orders",
+    where: "orders.settled_at is not null",
     sums: { told: `-${whole}e0 * ${told("orders.id", orderEndEvent)}` },
   },
   {
     id: "order_id",
-    from: "refunds where status <> 'REQUESTED'",
+    from: "refunds",
+    where: "status <> 'REQUESTED'",
     sums: {
       told: `-${whole}e0 * ${
         told(
@@ -60,7 +62,8 @@ const accounts: readonly Account<"told" | "unsent">[] = [
   },
   {
     id: "notification_logs.order_id",
-    from: "notification_logs force index (primary)",
+    from: "notification_logs",
+    whole: "force index (primary)",
     sums: {
       told: `(${whole} div notification_logs.channels + 0e0)
         * ${told("notification_logs.order_id", "notification_logs.event")}`,
@@ -70,8 +73,8 @@ const accounts: readonly Account<"told" | "unsent">[] = [
   {
     id: "notification_logs.order_id",
     from: `notification_deliveries
-      straight_join notification_logs on notification_logs.id = notification_deliveries.notification_log_id
-      where ${isUnsent}`,
+      straight_join notification_logs on notification_logs.id = notification_deliveries.notification_log_id`,
+    where: isUnsent,
     sums: { unsent: `-(${numberOf("notification_logs.id")} + 0e0)` },
   },
 ];
@@ -80,7 +83,7 @@ const accounts: readonly Account<"told" | "unsent">[] = [
  * Where the ends of orders and refunds, each told once on as many channels as its notices say, differ from the notices that
  * there are, and those that were not sent from what stands on the list of what is to be sent.
  */
-export async function findUnevenNotices(tx: Queryable): Promise<Scope[]> {
-  const { notices } = await findUneven(tx, accounts, { notices: ["told", "unsent"] });
+export async function findUnevenNotices(tx: Queryable, scope: Range | null): Promise<Scope[]> {
+  const { notices } = await findUneven(tx, scope, accounts, { notices: ["told", "unsent"] });
   return notices;
 }

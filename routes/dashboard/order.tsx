@@ -401,12 +401,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
         </PageHead>
         <Outcome change={said(c, "done") ?? ""} refused={refused} />
         <Region name="letters">{regions.letters}</Region>
-        {isDisputed(order) && (
-          <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
-            {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
-          </Notice>
-        )}
-        <Contested order={order} />
+        <Warnings order={order} />
         <section aria-label="Where it stands" class="card">
           <Region name="path">{regions.path}</Region>
         </section>
@@ -449,6 +444,18 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
     ),
   );
 }
+
+/** What of its money waits for somebody. */
+const Warnings: FC<{ order: OrderDetail }> = ({ order }) => (
+  <>
+    {isDisputed(order) && (
+      <Notice tone="bad" title="Its payment waits for a decision" href="#dispute">
+        {disputedMoney(order)} {"was taken in another amount than was asked for, or twice."}
+      </Notice>
+    )}
+    <Contested order={order} />
+  </>
+);
 
 /** That its customer contests it at the bank, and what has gone back besides. */
 const Contested: FC<{ order: OrderDetail }> = (

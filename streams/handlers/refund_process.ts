@@ -106,26 +106,13 @@ function applyOne(
   { message, attempt }: Delivery<RefundMessage>,
 ): Outcome {
   const { orderId, refundId } = message;
-  const { orders, refundsOf, answers, processed, failed, byHand, notByHand, refunded, events } =
-    refunding;
+  const { orders, refundsOf, answers, failed, byHand, events } = refunding;
   if (refunding.held.has(orderId)) return orderHeld(orderId);
   const order = orders.get(orderId);
   const refund = refundsOf.get(orderId)?.find(({ id }) => id === refundId);
   if (order === undefined) return vanished("order", orderId);
   if (refund === undefined) return vanished("refund", refundId);
-  if (refund.byHand === "given_back" && answers.get(refundId)?.kind === "refunded") {
-    const { amountCents } = refund;
-    const { currency } = order;
-    refunding.twice.push({
-      orderId,
-      refundId,
-      paymentId: null,
-      amountCents,
-      currency,
-      chargebackId: null,
-      attempt,
-    });
-  }
+  noteGivenBackTwice(refunding, order, refund, attempt);
   const others = refundsOf.get(orderId)!.filter((other) => other !== refund);
   const decision = withAnswer(
     order,
@@ -134,20 +121,9 @@ function applyOne(
     answers.get(refundId),
   );
   switch (decision.kind) {
-    case "process": {
-      const { amountCents } = refund;
-      if (refund.byHand === "waiting" || refund.byHand === "refused") {
-        delete refund.byHand;
-        notByHand.push(refundId);
-      }
-      refund.status = "PROCESSED";
-      processed.push({ ...refund, orderId, currency: order.currency });
-      refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
-      const detail = namedAmount(amountCents, order.currency);
-      events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
-      noteChargedBack(refunding, order, refund, attempt);
+    case "process":
+      bookRefund(refunding, order, refund, attempt);
       break;
-    }
     case "refuse": {
       const { because } = decision;
       refund.status = "FAILED";
@@ -178,6 +154,40 @@ function applyOne(
       return { kind: "dead", error: decision.error };
   }
   return done(effectsOfRefund(order, refund, deps.kpiDay));
+}
+
+/** What a person gave back while its provider did. */
+function noteGivenBackTwice(
+  { answers, twice }: Refunding,
+  { id: orderId, currency }: OrderFacts,
+  { id: refundId, byHand, amountCents }: RefundFacts,
+  attempt: number,
+): void {
+  if (byHand !== "given_back" || answers.get(refundId)?.kind !== "refunded") return;
+  const money = { amountCents, currency, chargebackId: null };
+  twice.push({ orderId, refundId, paymentId: null, ...money, attempt });
+}
+
+/** The money went back. */
+function bookRefund(
+  refunding: Refunding,
+  order: OrderFacts & { chargedBack?: ChargedBack },
+  refund: RefundFacts,
+  attempt: number,
+): void {
+  const { processed, notByHand, refunded, events } = refunding;
+  const { id: orderId, currency } = order;
+  const { id: refundId, amountCents } = refund;
+  if (refund.byHand === "waiting" || refund.byHand === "refused") {
+    delete refund.byHand;
+    notByHand.push(refundId);
+  }
+  refund.status = "PROCESSED";
+  processed.push({ ...refund, orderId, currency });
+  refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
+  const detail = namedAmount(amountCents, currency);
+  events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
+  noteChargedBack(refunding, order, refund, attempt);
 }
 
 /** What a refund gave back beside a lost chargeback, which its provider made before anybody could stop it. */

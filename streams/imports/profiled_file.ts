@@ -99,7 +99,7 @@ export interface TotalsAgreement {
   largest?: { differenceCents: number; currency: string; externalOrderId: string };
 }
 
-/** See {@linkcode openProfiledFile}. */
+/** A file whose columns are settled; see {@linkcode ProfileLook.finish}. */
 export interface ProfiledFile extends ImportFile {
   /** The profile with all that was found out, to be saved; what is in question is absent. */
   settings: ImportProfile;
@@ -116,21 +116,16 @@ export interface ProfiledFile extends ImportFile {
   contradictingTotals(): UnusedTotal[];
 }
 
-/** What {@linkcode openProfiledFile} may be told. */
-export interface ProfiledFileOptions {
-  signal?: AbortSignal;
-  /** Is told how many rows were read. */
-  onProgress?: (rows: number) => void;
-  /** For tests: how much is kept in memory. */
-  limits?: { store?: RowStoreLimits; orderRows?: number };
+/** How much is kept in memory, for tests. */
+export interface ProfiledFileLimits {
+  store?: RowStoreLimits;
+  orderRows?: number;
 }
 
 /** A look at all records of a file, one by one, by which its profile is settled. */
 export interface ProfileLook {
   /** Takes the next records; all of them once, in the order of the file. */
   note(rows: readonly SourceRow[]): void;
-  /** Rows so far, those that are blank not counted. */
-  rows(): number;
   /**
    * Ends the look.
    *
@@ -138,7 +133,7 @@ export interface ProfileLook {
    * @throws {WorkflowError} `invalid` for ids that a spreadsheet has destroyed, and for rows that continue the order
    * above in a file that was sorted
    */
-  finish(table: RecordTable, limits?: ProfiledFileOptions["limits"]): ProfiledFile;
+  finish(table: RecordTable, limits?: ProfiledFileLimits): ProfiledFile;
 }
 
 /**
@@ -150,7 +145,7 @@ export interface ProfileLook {
 export function lookByProfile(
   profile: ImportProfile,
   header: readonly string[],
-  limits?: ProfiledFileOptions["limits"],
+  limits?: ProfiledFileLimits,
 ): ProfileLook {
   const plan = planFile(profile, header);
   if (Array.isArray(plan)) {
@@ -181,7 +176,6 @@ export function lookByProfile(
         track(orderId, characters, row.line);
       }
     },
-    rows: () => rows,
     finish(table, storeLimits) {
       for (const place of moneyPlaces(plan)) {
         const stored = table.storedCells?.get(place);
@@ -198,27 +192,6 @@ export function lookByProfile(
       return profiledFile(found, storeLimits?.store);
     },
   };
-}
-
-/**
- * Reads all records of a file once, settles what its columns mean from all of their values, and finds the orders whose
- * rows do not stand together.
- *
- * @param profile as somebody wrote it, or as it was recognised; what it leaves open is settled or asked
- * @throws {WorkflowError} `invalid` for a file that lacks columns of the profile, or whose ids were destroyed
- * @throws the signal's reason when it aborts
- */
-export async function openProfiledFile(
-  table: RecordTable,
-  profile: ImportProfile,
-  { signal, onProgress, limits }: ProfiledFileOptions = {},
-): Promise<ProfiledFile> {
-  const look = lookByProfile(profile, table.header, limits);
-  for await (const rows of table.rows(signal)) {
-    look.note(rows);
-    onProgress?.(look.rows());
-  }
-  return look.finish(table, limits);
 }
 
 /** A record with the order that it belongs to. */

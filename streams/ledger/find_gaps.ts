@@ -24,6 +24,8 @@ export interface LedgerGaps {
   gaps: LedgerGap[];
   /** Further places with gaps that were not looked into. */
   more: number;
+  /** What the ledger comes to, by currency: nothing. */
+  totals: Map<string, bigint>;
 }
 
 /**
@@ -32,12 +34,17 @@ export interface LedgerGaps {
  */
 export async function findGaps(tx: Queryable, scopes: readonly Scope[]): Promise<LedgerGaps> {
   const { isComplete, ordersUpTo } = await readLedgerMarks(tx);
-  const found: LedgerGaps = { gaps: [], more: 0 };
+  const found: LedgerGaps = { gaps: [], more: 0, totals: new Map() };
   let left = maxBuckets;
   for (const asked of scopes) {
     const scope = isComplete ? asked : upTo(asked, ordersUpTo);
     if (scope !== null && "ids" in scope && scope.ids.length === 0) continue;
-    const buckets = unevenBuckets(await sumLedger(tx, scope), await sumMovedMoney(tx, scope));
+    const booked = await sumLedger(tx, scope);
+    for (const [name, { total = 0n }] of booked) {
+      const currency = name.slice(-3);
+      found.totals.set(currency, (found.totals.get(currency) ?? 0n) + total);
+    }
+    const buckets = unevenBuckets(booked, await sumMovedMoney(tx, scope));
     for (const bucket of buckets.slice(0, left)) {
       found.gaps.push(...findLedgerGaps(await readLedgerFacts(tx, both(scope, bucket))));
     }

@@ -7,7 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import { listUnsealedDays } from "../../db/ledger/ledger_seals.ts";
-import { sumAllAccounts } from "../../db/ledger/ledger_list.ts";
+import { exactAmount } from "../../domain/money.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import type { LedgerGap } from "../../domain/ledger/due_movements.ts";
 import type { Entry } from "../../domain/ledger/movement.ts";
@@ -39,7 +39,7 @@ export async function verifyLedger(
   scopes: readonly Scope[],
 ): Promise<{ drifts: Drifts; report: LedgerReport }> {
   const drifts = noDrifts();
-  const { gaps, more } = await findGaps(tx, scopes);
+  const { gaps, more, totals } = await findGaps(tx, scopes);
   let waiting = 0;
   for (const gap of gaps) {
     if (gap.kind === "missing" && gap.isRecent) waiting++;
@@ -49,7 +49,11 @@ export async function verifyLedger(
     const what = `of ledger and books differ, for 4096 orders each`;
     addDrift(drifts, { subject: "ledger", what: `sums ${what}`, expected: 0, found: more }, true);
   }
-  if (scopes.includes(null)) await addUnbalanced(tx, drifts);
+  for (const [currency, cents] of totals) {
+    if (cents === 0n) continue;
+    const what = "trial balance of the ledger";
+    addDrift(drifts, { subject: currency, what, expected: 0, found: exactAmount(cents) }, true);
+  }
   const { isComplete, ordersUpTo, closedDay, sealedDay } = await readLedgerMarks(tx);
   for (const broken of await brokenLedgerSeals(tx)) addDrifts(drifts, broken);
   for (const day of sealedDay === null ? [] : await listUnsealedDays(tx, sealedDay)) {
@@ -86,17 +90,4 @@ function entryText(entries: readonly (Entry & { currency?: string })[]): string 
   return entries.map(({ account, amountCents, currency }) =>
     `${account} ${amountCents}${currency === undefined ? "" : ` ${currency}`}`
   ).join(", ");
-}
-
-/** The trial balance: all accounts of a currency together. */
-async function addUnbalanced(tx: Queryable, drifts: Drifts): Promise<void> {
-  const sums = new Map<string, bigint>();
-  for (const { currency, balanceCents } of await sumAllAccounts(tx)) {
-    sums.set(currency, (sums.get(currency) ?? 0n) + balanceCents);
-  }
-  for (const [currency, cents] of sums) {
-    if (cents === 0n) continue;
-    const what = "trial balance of the ledger";
-    addDrift(drifts, { subject: currency, what, expected: 0, found: String(cents) }, true);
-  }
 }

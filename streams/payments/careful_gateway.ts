@@ -133,6 +133,7 @@ function expectItsWord(provider: Provider): void {
     ["lists", can.lists, has(provider.listSince)],
     ["captures", can.captures !== "none", has(provider.capture) && has(provider.cancel)],
     ["webhooks", can.webhooks, has(provider.readWebhook)],
+    ["chargebacks", can.chargebacks === true, has(provider.readWebhook)],
   ];
   const broken = said.filter(([, claims, has]) => claims && !has).map(([claim]) => claim);
   if (broken.length > 0) {

@@ -128,7 +128,7 @@ export async function verify(
         suspects: await findKpiMismatches(tx, deps, books),
         facts: await readSealFacts(tx),
       }));
-      const looked = recent === null ? { untold: read.notices.untold! } : { recent };
+      const looked = { untold: read.notices.untold, recent };
       return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, looked) };
     })(),
   ]);

@@ -27,7 +27,7 @@ import {
   type HandFault,
 } from "../../db/verification/verify.ts";
 import { findUnevenMoney } from "../../db/verification/uneven_money.ts";
-import { everything, type Scope, type Scopes } from "../../db/verification/scope.ts";
+import { everything, isRange, type Scope, type Scopes } from "../../db/verification/scope.ts";
 import { exactAmount } from "../../domain/money.ts";
 import { addDrifts, type Drift, type Drifts, noDrifts } from "./drift.ts";
 
@@ -67,11 +67,11 @@ export async function verifyMoney(tx: Queryable, scopes: Scopes = everything): P
 
 /**
  * Orders cost what their items and adjustments do, say of themselves what their other rows say, and their payments and
- * refunds add up. Of all orders those are looked at one by one where sums of neighbours differ.
+ * refunds add up. Of many orders those are looked at one by one where sums of neighbours differ.
  */
 async function verifyOrders(tx: Queryable, scope: Scope, drifts: Drifts): Promise<void> {
-  const { totals, terms, payments, refunds } = scope === null
-    ? await findUnevenMoney(tx)
+  const { totals, terms, payments, refunds } = isRange(scope)
+    ? await findUnevenMoney(tx, scope)
     : { totals: [scope], terms: [scope], payments: [scope], refunds: [scope] };
   for (const uneven of totals) await verifyTotals(tx, uneven, drifts);
   for (const uneven of terms) collect(drifts, await findOrderFaults(tx, uneven), orderDrift);

@@ -7,7 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { findUntoldArchived } from "../../db/verification/archive_faults.ts";
 import { findUnevenNotices } from "../../db/verification/uneven_notices.ts";
-import type { Scope } from "../../db/verification/scope.ts";
+import { isRange, type Scope } from "../../db/verification/scope.ts";
 import { findNotificationGaps, findWrongNotifications } from "../../db/verification/verify.ts";
 import type { Recent } from "../seals/recent.ts";
 import { pause } from "../timing/pause.ts";
@@ -44,14 +44,14 @@ export type Untold = Readonly<Record<"orders" | "refunds", readonly number[]>>;
  * Notices in the history that tell of what did not happen, or are incomplete, and what nobody was told of. To be run in a
  * snapshot.
  *
- * @param scopes of the orders whose notices are looked at; null for all, which are looked at one by one only where sums of
- * neighbours differ
- * @returns what was untold, where all were looked at: it may be on its way
+ * @param scopes of the orders whose notices are looked at; null for all. Of many they are looked at one by one only where
+ * sums of neighbours differ
+ * @returns also what was untold: it may be on its way
  */
 export async function verifyNotifications(
   tx: Queryable,
   scopes: readonly Scope[] | null,
-): Promise<{ drifts: Drifts; untold: Untold | null }> {
+): Promise<{ drifts: Drifts; untold: Untold }> {
   const drifts = noDrifts();
   if (scopes === null) {
     collect(drifts, await findUntoldArchived(tx), ({ orderId, refundId }) => ({
@@ -61,9 +61,12 @@ export async function verifyNotifications(
       found: null,
     }));
   }
-  const looked = scopes ?? await findUnevenNotices(tx);
+  const looked: Scope[] = [];
+  for (const scope of scopes ?? [null]) {
+    if (isRange(scope)) looked.push(...await findUnevenNotices(tx, scope));
+    else looked.push(scope);
+  }
   for (const scope of looked) await verifyNoticesIn(tx, scope, drifts);
-  if (scopes !== null) return { drifts, untold: null };
   const orders = await readUntold(tx, openWork.order_notices, looked);
   const refunds = await readUntold(tx, openWork.refund_notices, looked);
   return { drifts, untold: { orders, refunds } };
@@ -127,14 +130,14 @@ async function verifyNoticesIn(tx: Queryable, scope: Scope, drifts: Drifts): Pro
  *
  * @param limits the highest ids when the proof began; what came later is not looked at
  * @param settleMs how long a difference must last
- * @param looked what is not sealed, where only that is looked at, or else what nobody was told of when the proof began:
- * what ended later is not looked at
+ * @param looked what nobody was told of when the proof began, because what ended later is not looked at; and what is not
+ * sealed, where only that is
  */
 export async function verifyOrphans(
   deps: HeldWorkDeps,
   limits: { orderId: number; refundId: number },
   settleMs: number,
-  looked: { recent: Recent } | { untold: Untold },
+  looked: { untold: Untold; recent: Recent | null },
 ): Promise<Record<OpenCheck, Drifts>> {
   const until = performance.now() + settleMs;
   let suspects = new Map<MissedWork, number[] | null>(missedWork.map((work) => [work, null]));
@@ -177,17 +180,13 @@ function noteOrphan(
 /** Where open work is looked for that no index finds; what one finds is looked at whole. */
 function scopesOf(
   work: MissedWork,
-  looked: { recent: Recent } | { untold: Untold },
+  { untold, recent }: { untold: Untold; recent: Recent | null },
 ): readonly Scope[] {
   if (work.count !== undefined) return [null];
-  if ("untold" in looked) {
-    if (work === openWork.order_notices) return [{ ids: looked.untold.orders }];
-    if (work === openWork.refund_notices) return [{ ids: looked.untold.refunds }];
-    return [null];
-  }
-  const { marks, unsealed, paymentIds } = looked.recent;
-  if (work === openWork.order_notices) return unsealed.orders;
-  if (work === openWork.refund_notices) return unsealed.refunds;
+  if (work === openWork.order_notices) return [{ ids: untold.orders }];
+  if (work === openWork.refund_notices) return [{ ids: untold.refunds }];
+  if (recent === null) return [null];
+  const { marks, paymentIds } = recent;
   const passed = paymentIds.filter((id) => id <= marks.payment);
   return [{ after: marks.payment }, { ids: passed }];
 }

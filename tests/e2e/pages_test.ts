@@ -59,6 +59,7 @@ async function allPaths(): Promise<Record<string, string>> {
     failures: "/dashboard/failures",
     disputes: "/dashboard/disputes",
     given_twice: "/dashboard/given-twice",
+    chargebacks: "/dashboard/chargebacks",
     audit: "/dashboard/audit",
     nowhere: "/dashboard/orders?q=nothing-like-it",
   };

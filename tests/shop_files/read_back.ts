@@ -12,7 +12,7 @@ import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { orderTotalOf } from "../../domain/order/incoming_order.ts";
 import { latestPlacedAt } from "../../domain/order/placed_at.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { openProfiledFile } from "../../streams/imports/profiled_file.ts";
+import { openProfiledFile } from "../streams/imports/open_profiled_file.ts";
 import { openSourceTable, type SourceTable } from "../../streams/imports/source_table.ts";
 import type { Answers, ShopForm } from "./forms.ts";
 import type { Shop } from "./shop_orders.ts";

@@ -40,7 +40,14 @@ interface TableRows {
 const knownBefore = ["customers", "products"];
 
 /** What a settled order leaves in the database. */
-const written = ["orders", "order_items", "payments", "notification_logs", "order_events"];
+const written = [
+  "orders",
+  "order_items",
+  "payments",
+  "notification_logs",
+  "order_events",
+  "ledger_entries",
+];
 
 /** Bytes to one piece of a table. */
 const chunkBytes = 256 * 1024;
@@ -119,7 +126,7 @@ async function readTable(connection: mysql.Connection, name: string): Promise<Ta
       all.map(({ name, binary }) => binary ? `hex(${name})` : `cast(${name} as char)`).join(", ")
     }
       from ${name}
-      order by id`,
+      order by ${all[0]!.name}`,
     rowsAsArray: true,
   });
   const binaries = all.filter(({ binary }) => binary);

@@ -7,6 +7,7 @@
 import { toInteger } from "../../db/connection/database.ts";
 import { readSealMarks } from "../../db/verification/seals.ts";
 import { kpiDayIn } from "../../domain/kpi/kpi.ts";
+import { closeDays, sealPiece } from "../../streams/ledger/close_days.ts";
 import { sealNext } from "../../streams/seals/seal.ts";
 import { backdateOriginals, copyOrders, readOriginals, takeStock } from "./copies.ts";
 import { bringOriginals, storeDeadLetters } from "./pages.ts";
@@ -42,7 +43,7 @@ export async function openYears(stage: Stage): Promise<Deployment> {
   return deployment;
 }
 
-/** Orders of nearly three years, sealed and counted, with dead letters beside them. */
+/** Orders of nearly three years, sealed and counted, their days closed in the ledger, with dead letters beside them. */
 async function fillYears(stage: Stage, deployment: Deployment): Promise<void> {
   const { db, redis, keys } = deployment;
   const first = Math.min(originals, stage.orders);
@@ -60,6 +61,9 @@ async function fillYears(stage: Stage, deployment: Deployment): Promise<void> {
   stage.log("seals");
   const deps = { db, redis, keys, baseCurrency: "EUR", kpiDay: kpiDayIn("UTC") };
   while ((await sealNext(deps)).goesOn);
+  stage.log("closes the days of the ledger");
+  await closeDays(db);
+  while (await sealPiece(db));
   stage.log("dead letters and figures");
   await storeDeadLetters(deployment);
   await runTask(deployment, "kpis", ["--rebuild", "--json"]);

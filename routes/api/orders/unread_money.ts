@@ -53,7 +53,9 @@ export function unreadMoneyFields(
     const look = (value: unknown, place: MoneyPlace, path: UnreadField["path"]): void => {
       if (typeof value !== "object" || value === null) return;
       for (const name in value) {
-        if (knownIn[place].has(name)) continue;
+        if (knownIn[place].has(name) || saysNothing((value as Record<string, unknown>)[name])) {
+          continue;
+        }
         names.add(name);
         if (names.size > maxNames) {
           // Once: what is behind it is not looked at.
@@ -77,6 +79,12 @@ export function unreadMoneyFields(
     look(payment, "payment", ["payment"]);
     return found;
   };
+}
+
+/** Nothing follows for the money of an order from what is empty or zero. */
+function saysNothing(value: unknown): boolean {
+  return value === null || value === 0 || value === "" || value === false ||
+    (typeof value === "object" && Object.keys(value).length === 0);
 }
 
 function lookAtAll(list: unknown, look: (value: unknown, at: number) => void): void {

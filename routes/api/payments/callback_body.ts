@@ -5,9 +5,26 @@
  */
 
 import { z } from "zod";
+import { chargebackStateNames } from "../../../domain/payment/chargeback.ts";
+import { chargebackTypes } from "../../../streams/payments/providers/standard_webhook.ts";
 
-/** What a provider sends, after Standard Webhooks. */
-export const callbackBody = z.object({
+const chargeback = z.object({
+  type: z.enum(chargebackTypes),
+  /** When it was so, whenever it is sent. */
+  timestamp: z.iso.datetime(),
+  data: z.object({
+    id: z.string().min(1).max(128),
+    charge_id: z.string().min(1).max(128),
+    state: z.enum(chargebackStateNames),
+    amount_cents: z.int().min(0),
+    currency: z.string().regex(/^[A-Z]{3}$/),
+    reason: z.string().min(1).max(255).nullish(),
+    due_by: z.iso.datetime().nullish(),
+    opened_at: z.iso.datetime(),
+  }),
+});
+
+const charge = z.object({
   type: z.enum(["charge.succeeded", "charge.declined"]),
   timestamp: z.string(),
   data: z.object({
@@ -19,3 +36,6 @@ export const callbackBody = z.object({
     currency: z.string().regex(/^[A-Z]{3}$/),
   }),
 });
+
+/** What a provider sends, after Standard Webhooks: of a charge, or of a chargeback. */
+export const callbackBody = z.union([charge, chargeback]);

@@ -59,6 +59,14 @@ Deno.test("raiseCounters() leaves no row behind where the user may not alter tab
     await flow.rows(`
       insert into money_given_twice (order_id, refund_id, amount_cents, currency)
       values (1, 1, 100, 'EUR')`);
+    await flow.rows(`
+      insert into chargebacks (provider, provider_ref, charge_ref, order_id, state, amount_cents, currency, opened_at, told_at,
+        lowers_revenue)
+      values ('bank', 'dp_1', 'ch_1', 1, 'lost', 100, 'EUR', now(6), now(6), 'opened')`);
+    await flow.rows(`
+      insert into chargeback_movements (chargeback_id, change_number, move_number, order_id, kind, amount_cents, currency,
+        happened_at, counts)
+      values (1, 1, 0, 1, 'lost', 100, 'EUR', now(6), 1)`);
     const tables = await listNumberedTables(flow.db);
     const floors = new Map([...tables.keys()].map((table) => [table, 1_000_500]));
     const counts = async () => {
@@ -86,6 +94,8 @@ Deno.test("raiseCounters() leaves no row behind where the user may not alter tab
         "dead_letters",
         "refunds_by_hand",
         "money_given_twice",
+        "chargebacks",
+        "chargeback_movements",
       ]
     ) {
       assert.ok(raised.includes(table), table);

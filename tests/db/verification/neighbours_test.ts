@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { type Account, findUneven, placed } from "../../../db/verification/neighbours.ts";
-import type { Scope } from "../../../db/verification/scope.ts";
+import type { Range, Scope } from "../../../db/verification/scope.ts";
 import { withWorkflow } from "../../workflow.ts";
 
 type Column = "cents" | "weighted";
@@ -18,8 +18,13 @@ function accountOf(rows: Rows, sign: "" | "-"): Account<Column> {
   };
 }
 
-async function compare(db: Queryable, ours: Rows, theirs: Rows): Promise<Scope[]> {
-  const { money } = await findUneven(db, [accountOf(ours, ""), accountOf(theirs, "-")], {
+async function compare(
+  db: Queryable,
+  ours: Rows,
+  theirs: Rows,
+  scope: Range | null = null,
+): Promise<Scope[]> {
+  const { money } = await findUneven(db, scope, [accountOf(ours, ""), accountOf(theirs, "-")], {
     money: ["cents", "weighted"],
   });
   return money;
@@ -33,6 +38,11 @@ Deno.test("findUneven() finds the neighbours whose accounts differ, and no other
       ours.map(([id, was], index) => [id, index === at ? cents : was] as const);
     assert.deepEqual(await compare(db, ours, other(1, "8")), [{ after: -1, upTo: 255 }]);
     assert.deepEqual(await compare(db, ours, other(2, "8")), [{ after: 255, upTo: 511 }]);
+    assert.deepEqual(await compare(db, ours, other(1, "1"), { after: 200, upTo: 300 }), [{
+      after: 200,
+      upTo: 255,
+    }]);
+    assert.deepEqual(await compare(db, ours, other(1, "8"), { after: 255 }), []);
     const far = { after: 99_999_999_999, upTo: 100_000_000_255 };
     assert.deepEqual(await compare(db, ours, other(3, "3")), [far]);
     assert.deepEqual(await compare(db, ours, ours.slice(0, 3)), [far]);

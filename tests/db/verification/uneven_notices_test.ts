@@ -15,7 +15,7 @@ Deno.test("findUnevenNotices() takes an order that failed again for nothing to l
       short,
     ]);
     assert.deepEqual(events.map(({ event }) => event).sort(), ["order.failed", "order.failed:1"]);
-    assert.deepEqual(await findUnevenNotices(flow.db), []);
+    assert.deepEqual(await findUnevenNotices(flow.db, null), []);
     await flow.rows(
       "update notification_logs set channels = 2 where order_id = ? and event = 'order.failed'",
       [short],

@@ -137,6 +137,8 @@ Deno.test("what is raised leads to what it is about", () =>
       "paused_with_work:orders": "/dashboard/streams/orders",
       "disputed_payments": "/dashboard/disputes",
       "given_twice": "/dashboard/given-twice",
+      "chargebacks_due": "/dashboard/chargebacks?which=due",
+      "chargebacks_unknown": "/dashboard/chargebacks?which=unknown",
       "webhook_disabled": "/dashboard/notifications",
     };
     for (const name of Object.keys(links)) {

@@ -264,6 +264,7 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
           ...[
             "books",
             "by_hand",
+            "chargebacks",
             "dead_letters",
             "disputes",
             "given_twice",

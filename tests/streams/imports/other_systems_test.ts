@@ -232,3 +232,21 @@ Deno.test("openProfiledFile() takes no file of a system that it has no profile f
     table.close();
   }
 });
+
+Deno.test("openProfiledFile() books no order of Etsy's at its full price that was reduced at a till", async () => {
+  const header =
+    "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping," +
+    "Order Sales Tax,Item Total,Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,InPerson Discount,SKU";
+  const row = (id: number, discount: string) =>
+    `01/16/24,Cup,bob,1,10.00,0.00,0.00,0.00,0.00,10.00,USD,112,223,01/16/2024,Bob,${id},${discount},CUP`;
+  const { orders, rejected } = await readByProfile(
+    [header, row(1, ""), row(2, "0.00"), row(3, "2.00"), ""].join("\n"),
+    { time: { order: "mdy", zone: "UTC" } },
+  );
+  assert.deepEqual(rejected, []);
+  assert.deepEqual(orders, {
+    "1": "10.00 USD paid",
+    "2": "10.00 USD paid",
+    "3": 'skipped: InPerson Discount is "2.00"',
+  });
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { native } from "../../../domain/import/profile/shipped/native.ts";
-import { openProfiledFile } from "../../../streams/imports/profiled_file.ts";
+import { openProfiledFile } from "./open_profiled_file.ts";
 
 const columns = {
   external_order_id: ["id"],

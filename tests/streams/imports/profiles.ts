@@ -3,7 +3,8 @@ import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { proposeProfile } from "../../../domain/import/profile/shipped_profiles.ts";
 import { namedAmount } from "../../../domain/money.ts";
 import { orderTotalOf } from "../../../domain/order/incoming_order.ts";
-import { openProfiledFile, type ProfiledFile } from "../../../streams/imports/profiled_file.ts";
+import type { ProfiledFile } from "../../../streams/imports/profiled_file.ts";
+import { openProfiledFile } from "./open_profiled_file.ts";
 import { openSourceTable } from "../../../streams/imports/source_table.ts";
 
 /** What became of a file. */

@@ -37,6 +37,12 @@ export const etsy: ImportProfile = {
     },
     { kind: "discount", columns: ["Shipping Discount"], per: "order", takenOff: "positive" },
   ],
-  status: { columns: [], paidFilled: ["Date Paid"], otherwise: "skip" },
-  ignore: ["Item Total", "VAT Paid by Buyer", "Coupon Details", "InPerson Discount"],
+  status: {
+    columns: [],
+    paidFilled: ["Date Paid"],
+    // Taken off at a till, and nothing says whether of the line or of the whole order: no sum would be certain.
+    skipFilled: ["InPerson Discount"],
+    otherwise: "skip",
+  },
+  ignore: ["Item Total", "VAT Paid by Buyer", "Coupon Details"],
 };

@@ -4,6 +4,8 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { tokenHash } from "../../../../domain/operation/api_token.ts";
 import { decidePayment } from "../../../../services/decide_payment.ts";
+import { recordChargeback } from "../../../../services/record_chargeback.ts";
+import { aChargeback } from "../../../chargebacks.ts";
 import { createImport } from "../../../../db/imports/imports.ts";
 import { writeNotifications } from "../../../../db/notifications/notifications.ts";
 import {
@@ -559,6 +561,9 @@ Deno.test("every answer to what the document describes, and to what it does not,
   });
   const decided = await storeOrder(api.deps.db, { status: "RESERVED" });
   await decideEveryWay(decided);
+  for (const providerRef of ["dp_1", "dp_2"]) {
+    await recordChargeback(api.deps, aChargeback("lost", 0, { providerRef }), "test");
+  }
   const letter = (n: number) =>
     aDeadLetter({
       messageId: `${n}-0`,
