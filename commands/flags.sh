@@ -25,7 +25,7 @@ case $1 in
   gateway)
     echo "-q --no-prompt --env-file --ignore-env" \
       "--allow-env=LOG_LEVEL,GATEWAY_SECRETS,GATEWAY_TOKEN,GATEWAY_SECRETS_FILE,GATEWAY_TOKEN_FILE --allow-net" \
-      "--allow-read=.,/etc/orders,/run/secrets,/run/credentials"
+      "--allow-read=.,/etc/orders,/run/secrets,/run/credentials" --allow-write
     exit
     ;;
   token)
@@ -77,6 +77,10 @@ case $1 in
     flags="$flags --allow-read --allow-write"
     flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=16"
     ;;
-  stock | reconcile) flags="$flags --allow-read --allow-write" ;;
+  reconcile)
+    flags="$flags --allow-read --allow-write"
+    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=8"
+    ;;
+  stock) flags="$flags --allow-read --allow-write" ;;
 esac
 echo "$flags"

@@ -4,11 +4,14 @@
  * @module
  */
 
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import process from "node:process";
 import { isWebhookSecret } from "../config/webhook_secret.ts";
 import { serve } from "../runtime/serve.ts";
-import { type Command, readOptions, usage } from "./command.ts";
-import { paymentProvider } from "./payment_provider.ts";
+import { type Command, type Options, readOptions, usage } from "./command.ts";
+import { type PaymentProvider, paymentProvider } from "./payment_provider.ts";
+import { lyingReport, reportCsv } from "./provider_report.ts";
 import { print } from "./print.ts";
 import { endSignals } from "./signals.ts";
 
@@ -30,6 +33,9 @@ Usage: deno task gateway [OPTIONS]
   --wrong-amounts=N percent of which the provider itself claims first that it took a cent more
   --overcharges=N   percent of which it really takes a cent more
   --refusals=N      percent that are refused with 422
+  --report=FILE     writes what moved to FILE when it ends, for reconcile; it is at /report.csv at any time
+  --report-lies=N   has the report lie so many times, in ten ways; the lies are printed as JSON
+  --seed=N          by which the lies are drawn (default 1)
 
 Pays even amounts and declines odd ones. Wants GATEWAY_TOKEN as a bearer token if that is set. Everything is
 kept in memory. SIGTERM or Ctrl-C stops it.`,
@@ -49,6 +55,9 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
         "wrong-amounts",
         "overcharges",
         "refusals",
+        "report",
+        "report-lies",
+        "seed",
       ],
     });
     const percent = (name: string) => options.integer(name, 0, 100) ?? 0;
@@ -88,9 +97,27 @@ kept in memory. SIGTERM or Ctrl-C stops it.`,
     print(`Provider on http://127.0.0.1:${await listens.promise}`);
     if (!given) print(`Secret, for GATEWAY_SECRETS: ${secret}`);
     await server.finished;
+    await writeReport(options, env, provider);
     for (const signal of endSignals) process.off(signal, stop);
     return 0;
   },
 };
 
 export default command;
+
+/** Writes the report, where one is asked for, with the lies that it is to tell. */
+async function writeReport(
+  options: Options,
+  env: Record<string, string | undefined>,
+  provider: PaymentProvider,
+): Promise<void> {
+  const path = options.text("report");
+  if (path === undefined) return;
+  const { lines, told } = lyingReport(provider.report(), {
+    seed: options.integer("seed", 0, 2 ** 31) ?? 1,
+    lies: options.integer("report-lies", 0, 1_000_000) ?? 0,
+  });
+  await writeFile(resolve(env.INIT_CWD ?? "", path), reportCsv(lines));
+  for (const lie of told) print(JSON.stringify(lie));
+  print(`Report of ${lines.length} lines: ${path}`);
+}

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { refuseUnknownProviders } from "../streams/payments/gateways.ts";
+import { keepMending } from "../services/keep_mending.ts";
+import { gatewaysOf, refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
 import { type Context, withContext } from "./context.ts";
@@ -34,6 +35,7 @@ export async function serveUntilStopped(
       void secrets.keepLooking(signal);
       await holdOlder(context, signal);
       void keepHolding(context, signal);
+      void keepMending({ ...context, ...gatewaysOf(context.config) }, signal);
       await work(context, signal);
     }, secrets.reload);
     return 0;

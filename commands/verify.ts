@@ -79,6 +79,7 @@ const claims: Readonly<Record<CheckName, string>> = {
   notifications: "one row for each end and channel, no more",
   homes: "all unfinished work has a place, none is lost",
   ledger: "debits are credits, and what orders and refunds say",
+  provider: "reconciled days have nothing open",
 };
 
 /** The report for people. */

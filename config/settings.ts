@@ -229,6 +229,14 @@ export const settingsTable = {
       "which provider charges what, as `CURRENCY=PROVIDER` or `CURRENCY/METHOD=PROVIDER`, `*` for any, such as " +
       "`USD=http,*/invoice=simulated`: the first that fits counts, and where none does, `GATEWAY` charges",
   },
+  chargebackRevenue: {
+    name: "CHARGEBACK_REVENUE",
+    fallback: "opened",
+    kind: kinds.oneOf("opened", "lost"),
+    meaning:
+      "when a chargeback lowers revenue: on the day it is `opened`, until it is won, or only on the day it is `lost`; holds for " +
+      "those that come from then on",
+  },
   reconciliationDays: {
     name: "RECONCILIATION_DAYS",
     fallback: "3",
@@ -249,14 +257,6 @@ export const settingsTable = {
     fallback: "48",
     kind: kinds.integer(1, 8_760, "hours"),
     meaning: "after how long an open discrepancy is an alert",
-  },
-  chargebackRevenue: {
-    name: "CHARGEBACK_REVENUE",
-    fallback: "opened",
-    kind: kinds.oneOf("opened", "lost"),
-    meaning:
-      "when a chargeback lowers revenue: on the day it is `opened`, until it is won, or only on the day it is `lost`; holds for " +
-      "those that come from then on",
   },
   gatewayUrl: {
     name: "GATEWAY_URL",

@@ -61,8 +61,9 @@ create table if not exists reconciled_days (
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
 -- What a provider's days come to, by its own reports: sums of provider_movements, written anew whenever a report tells of
--- the day.
+-- the day. booked_fees_cents is what of its fees stands in the ledger, by so many bookings.
 create table if not exists provider_days (
+  id bigint unsigned not null auto_increment,
   provider varchar(32) character set ascii collate ascii_bin not null,
   day date not null,
   currency char(3) character set ascii collate ascii_bin not null,
@@ -73,9 +74,12 @@ create table if not exists provider_days (
   other_cents bigint not null,
   fees_cents bigint not null,
   net_cents bigint not null,
+  booked_fees_cents bigint not null default 0,
+  bookings smallint unsigned not null default 0,
   created_at datetime(6) not null default current_timestamp(6),
   updated_at datetime(6) not null default current_timestamp(6) on update current_timestamp(6),
-  primary key (provider, day, currency)
+  primary key (id),
+  unique key provider_days_once (provider, day, currency)
 ) engine = innodb default charset = utf8mb4 collate = utf8mb4_unicode_ci;
 
 -- What the provider's books and ours do not agree about, each once (identity is a digest of what it is about), until it is
@@ -86,7 +90,7 @@ create table if not exists discrepancies (
   id bigint unsigned not null auto_increment,
   reconciliation_id bigint unsigned not null,
   provider varchar(32) character set ascii collate ascii_bin not null,
-  kind varchar(24) character set ascii collate ascii_bin not null,
+  kind varchar(32) character set ascii collate ascii_bin not null,
   identity binary(16) not null,
   state varchar(12) character set ascii collate ascii_bin not null default 'OPEN',
   day date not null,

@@ -14,6 +14,7 @@ import { answerMs, bodyTimes } from "./middleware/body_times.ts";
 import { conditional } from "./middleware/conditional.ts";
 import { cors } from "./middleware/cors.ts";
 import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashboard.ts";
+import { reportUploadPath } from "./dashboard/reconciliations.tsx";
 import { problemPages } from "./dashboard/error_page.tsx";
 import { tellUnrealMoney } from "./dashboard/layout.tsx";
 import type { AppDeps } from "./deps.ts";
@@ -21,6 +22,7 @@ import { ledgerRoutes } from "./api/ledger/ledger.ts";
 import { auditRoutes } from "./api/operation/audit.ts";
 import { verificationRoutes } from "./api/operation/verification.ts";
 import { customerRoutes } from "./api/customers/customers.ts";
+import { reconciliationRoutes } from "./api/reconciliations/reconciliations.ts";
 import { deadLetterRoutes } from "./api/streams/dead_letters.ts";
 import { eventRoutes } from "./api/events/events.ts";
 import { endpointRoutes } from "./api/webhooks/endpoints.ts";
@@ -142,6 +144,7 @@ function addRoutes(app: Hono, deps: AppDeps, metrics: Hono, takeOrder: TakeOrder
   app.route("/", paymentRoutes(deps));
   app.route("/", streamRoutes(deps));
   app.route("/", deadLetterRoutes(deps));
+  app.route("/", reconciliationRoutes(deps));
   app.route("/", auditRoutes(deps));
   app.route("/", verificationRoutes(deps));
   app.route("/", metrics);
@@ -191,7 +194,8 @@ function isForm(c: Context): boolean {
 
 /** True for a file, which may be larger than any other body, and takes its time. */
 function isUpload(c: Context): boolean {
-  return (bringsFile(c) || (c.req.method === "POST" && c.req.path === uploadPath)) &&
+  const pages = [uploadPath, reportUploadPath];
+  return (bringsFile(c) || (c.req.method === "POST" && pages.includes(c.req.path))) &&
     // No file comes as this, and it would be read whole to find a session's token.
     !isPlainForm(c);
 }

@@ -55,6 +55,19 @@ import type {
   verifiedAnswer,
 } from "./api/operation/operation_answers.ts";
 import type { deadLetterAnswer, deadLetterListAnswer } from "./api/streams/dead_letter_answers.ts";
+import type {
+  discrepancyAnswer,
+  discrepancyListAnswer,
+  providerDaysAnswer,
+  reconciliationAnswer,
+  reconciliationListAnswer,
+} from "./api/reconciliations/reconciliation_answers.ts";
+import type {
+  discrepancyQuery,
+  listedBody,
+  mendingBody,
+  reconcileQuery,
+} from "./api/reconciliations/reconciliation_requests.ts";
 import type { pauseBody } from "./api/streams/pause_body.ts";
 import type {
   auditListQuery,
@@ -284,6 +297,28 @@ export type ApiSchema = {
   "/dead-letters/:id": { $get: Route<ById, typeof deadLetterAnswer, 200> };
   "/dead-letters/:id/retry": { $post: Route<ById & Keyed, typeof deadLetterAnswer, 200> };
   "/dead-letters/:id/discard": { $post: Route<ById & Keyed, typeof deadLetterAnswer, 200> };
+  "/reconciliations": {
+    $get: Route<Query<typeof pageQuery>, typeof reconciliationListAnswer, 200>;
+    $post: Route<
+      { query?: z.input<typeof reconcileQuery>; json?: z.input<typeof listedBody> },
+      typeof reconciliationAnswer,
+      202
+    >;
+  };
+  "/reconciliations/:id": { $get: Route<ById, typeof reconciliationAnswer, 200> };
+  "/provider-days": { $get: Route<Nothing, typeof providerDaysAnswer, 200> };
+  "/discrepancies": {
+    $get: Route<Query<typeof discrepancyQuery>, typeof discrepancyListAnswer, 200>;
+  };
+  "/discrepancies/:id": { $get: Route<ById, typeof discrepancyAnswer, 200> };
+  "/discrepancies/:id/mend": {
+    $post: Route<
+      ById & Keyed & { json?: z.input<typeof mendingBody> },
+      typeof discrepancyAnswer,
+      200
+    >;
+  };
+  "/discrepancies/:id/approve": { $post: Route<ById & Keyed, typeof discrepancyAnswer, 200> };
   "/audit": { $get: Route<Query<typeof auditListQuery>, typeof auditListAnswer, 200> };
   "/verification": {
     $get: Route<Nothing, typeof verificationAnswer, 200>;

@@ -31,11 +31,15 @@ import {
 } from "../streams/payments/gateway.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
 import { recordRefund } from "./record_refund.ts";
 
 /** What mending works with. */
-export interface MendingDeps extends ServiceDeps, Gateways {
-  config: Pick<Config, "reconciliationApprovals" | "reconciliationDays">;
+export interface MendingDeps extends ServiceDeps, Gateways, Omit<RecordChargebackDeps, "config"> {
+  config: Pick<
+    Config,
+    "reconciliationApprovals" | "reconciliationDays" | "chargebackRevenue"
+  >;
 }
 
 /** What a step came to. */
@@ -83,6 +87,8 @@ async function nextStep(
       case "record":
         return row.movement === "charge"
           ? await recordCharge(deps, row)
+          : row.movement === "chargeback"
+          ? await recordTheirChargeback(deps, row, operator)
           : await recordTheirRefund(deps, row, operator);
       case "give_back":
         return row.mendKey === null
@@ -171,6 +177,25 @@ async function recordTheirRefund(
   }, operator.actor);
   await publishAfterCommit(deps, [message]);
   return { kind: "goes_on", answer: `it is recorded as refund ${message.refundId}` };
+}
+
+/** Records what a customer's bank took, or gave again, as the provider's webhook would have told it. */
+async function recordTheirChargeback(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
+  const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
+  await recordChargeback(deps, {
+    provider: row.provider,
+    providerRef: row.refundRef ?? row.entry!,
+    chargeRefs: [row.chargeRef!],
+    amountCents: row.theirCents!,
+    currency: row.theirCurrency!,
+    state: tookMoney ? "needs_response" : "won",
+    happenedAt: new Date(row.theirTime!),
+  }, operator.actor);
+  return { kind: "goes_on", answer: "it is recorded" };
 }
 
 /** Has money beside an order's payment recorded, and then given back by the verdict about it. */

@@ -42,7 +42,7 @@ export interface ReconcileRequest {
 /** What reconciling works with. */
 export interface ReconcileDeps extends MendingDeps {
   config:
-    & Pick<Config, "reconciliationApprovals" | "reconciliationDays">
+    & MendingDeps["config"]
     & Partial<Pick<Config, "furtherGateways">>;
 }
 

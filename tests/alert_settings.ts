@@ -15,4 +15,5 @@ export const alertSettings: AlertDeps["config"] = {
   furtherGateways: [],
   stripeSecretKey: "",
   host: "127.0.0.1",
+  reconciliationAlertHours: 48,
 };

@@ -29,6 +29,8 @@ const order = {
 const ordersCsv =
   "external_order_id,order_placed_at,currency,customer_name,product_sku,product_name,unit_price_cents,qty\n" +
   "C-1,2026-01-05T10:00:00Z,EUR,Ann,MUG,Mug,1250,2\n";
+const reportText = "entry_id,kind,created_utc,charge_id,gross_cents,currency\n" +
+  "txn-1,payout,2026-01-05 10:00:00,,-5,EUR\n";
 const decided = { confirmed: "yes", reason: "so", detail: "so", reference: "r-1" };
 
 /** Every route of the API that changes something. Most requests are about what there is not, which is told as well. */
@@ -71,6 +73,20 @@ const apiRows: Record<string, Row> = {
   "POST /chargebacks/:id/acknowledge": {
     action: "chargeback.acknowledge",
     path: "/chargebacks/999/acknowledge",
+  },
+  "POST /reconciliations": {
+    action: "reconciliation.start",
+    path: "/reconciliations?provider=simulated",
+    csv: reportText,
+  },
+  "POST /discrepancies/:id/mend": {
+    action: "discrepancy.propose",
+    path: "/discrepancies/999/mend",
+    json: { action: "explain", note: "so" },
+  },
+  "POST /discrepancies/:id/approve": {
+    action: "discrepancy.approve",
+    path: "/discrepancies/999/approve",
   },
   "POST /products": {
     action: "product.add",
@@ -170,6 +186,21 @@ const pageRows: Record<string, Row> = {
     action: "loss.reconcile",
     path: "/dashboard/losses/999/reconcile",
     form: { ...decided, note: "sent again" },
+  },
+  "POST /dashboard/reconciliations": {
+    action: "reconciliation.start",
+    path: "/dashboard/reconciliations",
+    file: reportText,
+  },
+  "POST /dashboard/discrepancies/:id{[0-9]{1,15}}/mend": {
+    action: "discrepancy.propose",
+    path: "/dashboard/discrepancies/999/mend",
+    form: { ...decided, action: "explain", note: "so" },
+  },
+  "POST /dashboard/discrepancies/:id{[0-9]{1,15}}/approve": {
+    action: "discrepancy.approve",
+    path: "/dashboard/discrepancies/999/approve",
+    form: {},
   },
   "POST /dashboard/imports": {
     action: "import.start",

@@ -115,7 +115,7 @@ const foundTable = `json_table(?, '$[*]' columns (
   place for ordinality,
   reconciliation_id bigint unsigned path '$[0]',
   provider varchar(32) ${ascii} path '$[1]',
-  kind varchar(24) ${ascii} path '$[2]',
+  kind varchar(32) ${ascii} path '$[2]',
   identity char(32) ${ascii} path '$[3]',
   day date path '$[4]',
   movement varchar(12) ${ascii} path '$[5]',
@@ -426,4 +426,10 @@ export async function sumOpenDiscrepancies(
     amountCents: toInteger(row.cents),
     count: toInteger(row.n),
   }));
+}
+
+/** How many discrepancies are open. */
+export async function countOpenDiscrepancies(db: Queryable): Promise<number> {
+  const [row] = await db.query("select count(*) as n from discrepancies where unended = 1");
+  return toInteger(row!.n);
 }

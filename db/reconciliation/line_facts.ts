@@ -143,3 +143,26 @@ export async function readOrdersByReference(
   );
   return new Map(rows.map((row) => [String(row.external_order_id), toInteger(row.id)]));
 }
+
+/** Chargebacks by the provider's names for them. */
+export async function readChargebacksNamed(
+  db: Queryable,
+  provider: string,
+  refs: readonly string[],
+): Promise<
+  Map<string, { id: number; orderId: number | null; amountCents: number; currency: string }>
+> {
+  if (refs.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select id, provider_ref, order_id, amount_cents, currency
+    from chargebacks where provider = ? and provider_ref in (?)`,
+    [provider, [...refs]],
+  );
+  return new Map(rows.map((row) => [String(row.provider_ref), {
+    id: toInteger(row.id),
+    orderId: row.order_id === null ? null : toInteger(row.order_id),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+  }]));
+}

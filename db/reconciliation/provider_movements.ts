@@ -142,7 +142,11 @@ export async function readUntoldCharges(
   return rows.map(({ place }) => toInteger(place));
 }
 
-/** Writes movements down, those that are there already excepted; no statement for none. */
+/**
+ * Writes movements down; no statement for none.
+ *
+ * @throws the database's error for a duplicate key where somebody else has told of one of them meanwhile
+ */
 export async function insertMovements(
   tx: Queryable,
   provider: string,
@@ -164,8 +168,7 @@ export async function insertMovements(
       currency char(3) character set ascii path '$[5]',
       gross_cents bigint path '$[6]',
       fee_cents bigint path '$[7]',
-      net_cents bigint path '$[8]')) line
-    on duplicate key update subject_id = provider_movements.subject_id`,
+      net_cents bigint path '$[8]')) line`,
     [provider, JSON.stringify(rows.map(valuesOf).sort(byKey))],
   );
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Queryable, toInteger, toIsoTime } from "../connection/database.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** A day of a provider that reports cover; times are UTC. */
 export interface CoveredDay {
@@ -55,38 +55,45 @@ export async function countReconciledDays(db: Queryable): Promise<number> {
   return toInteger(row!.n);
 }
 
-/** Adds up days anew from all that reports have told of them. */
-export async function sumDays(
-  tx: Queryable,
-  provider: string,
-  { from, until }: { from: string; until: string },
-): Promise<void> {
-  const sum = (kinds: string, column: string) =>
-    `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
-  await tx.runText(
-    `
-    insert into provider_days (provider, day, currency, movements, charges_cents, refunds_cents, chargebacks_cents,
-      other_cents, fees_cents, net_cents)
-    select * from (
-      select ? as provider, date(happened_at) as day, currency, count(*) as movements,
-        ${sum("'charge'", "gross_cents")} as charges_cents,
-        ${sum("'refund', 'reversal', 'mend'", "gross_cents")} as refunds_cents,
-        ${sum("'chargeback'", "gross_cents")} as chargebacks_cents,
-        ${sum("'correction', 'other'", "gross_cents")} as other_cents,
-        sum(fee_cents) as fees_cents, sum(net_cents) as net_cents
-      from provider_movements force index (provider_movements_time)
-      where provider = ? and happened_at >= ? and happened_at < ?
-      group by date(happened_at), currency) told
-    on duplicate key update movements = told.movements, charges_cents = told.charges_cents,
-      refunds_cents = told.refunds_cents, chargebacks_cents = told.chargebacks_cents, other_cents = told.other_cents,
-      fees_cents = told.fees_cents, net_cents = told.net_cents`,
-    [provider, provider, from, until],
+/** Has whoever writes a provider's days do so one after the other; some of them must be covered. */
+export async function lockDays(tx: Queryable, provider: string): Promise<void> {
+  await tx.query(
+    "select day from reconciled_days where provider = ? order by day limit 1 for update",
+    [provider],
   );
 }
 
-/** What a provider's day comes to, in minor units of its currency, signed as it changed the balance. */
-export interface ProviderDay {
-  provider: string;
+/** Adds up the days of a span from all that reports have told of them. */
+export async function sumMovements(
+  db: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+): Promise<DaySums[]> {
+  const sum = (kinds: string, column: string) =>
+    `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
+  const rows = await db.query(
+    `
+    select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
+      ${sum("'charge'", "gross_cents")} as charges_cents,
+      ${sum("'refund', 'reversal', 'mend'", "gross_cents")} as refunds_cents,
+      ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
+      ${sum("'correction', 'other'", "gross_cents")} as other_cents,
+      sum(fee_cents) as fees_cents, sum(net_cents) as net_cents
+    from provider_movements force index (provider_movements_time)
+    where provider = ? and happened_at >= ? and happened_at < ?
+    group by 1, 2
+    order by 1, 2`,
+    [provider, from, until],
+  );
+  return rows.map((row) => ({
+    day: String(row.day),
+    currency: String(row.currency),
+    ...toSums(row),
+  }));
+}
+
+/** What a day comes to. Amounts are signed as they changed the balance. */
+export interface DaySums {
   day: string;
   currency: string;
   movements: number;
@@ -96,6 +103,86 @@ export interface ProviderDay {
   otherCents: number;
   feesCents: number;
   netCents: number;
+}
+
+function toSums(row: Row) {
+  return {
+    movements: toInteger(row.movements),
+    chargesCents: toInteger(row.charges_cents),
+    refundsCents: toInteger(row.refunds_cents),
+    chargebacksCents: toInteger(row.chargebacks_cents),
+    otherCents: toInteger(row.other_cents),
+    feesCents: toInteger(row.fees_cents),
+    netCents: toInteger(row.net_cents),
+  };
+}
+
+/** A day whose fees are not in the ledger as they are told. */
+export interface UnbookedFees {
+  /** Of the day of this provider and currency. */
+  id: number;
+  currency: string;
+  /** To be booked; below zero where more is booked than is told. */
+  amountCents: number;
+  /** Counts the bookings of the day from 1. */
+  booking: number;
+}
+
+/**
+ * Writes down what a day comes to, in the place of what was told before, and locks it.
+ *
+ * @returns what of its fees is to be booked in the same transaction; undefined for nothing
+ */
+export async function writeDay(
+  tx: Queryable,
+  provider: string,
+  sums: DaySums,
+): Promise<UnbookedFees | undefined> {
+  const { day, currency } = sums;
+  const values = [
+    sums.movements,
+    sums.chargesCents,
+    sums.refundsCents,
+    sums.chargebacksCents,
+    sums.otherCents,
+    sums.feesCents,
+    sums.netCents,
+  ];
+  const read = () =>
+    tx.query(
+      `
+      select id, booked_fees_cents, bookings from provider_days
+      where provider = ? and day = ? and currency = ? for update`,
+      [provider, day, currency],
+    );
+  let [row] = await read();
+  if (row === undefined) {
+    await tx.run(
+      `
+      insert into provider_days (movements, charges_cents, refunds_cents, chargebacks_cents, other_cents, fees_cents,
+        net_cents, provider, day, currency)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      [...values, provider, day, currency],
+    );
+    [row] = await read();
+  }
+  const id = toInteger(row!.id);
+  const amountCents = sums.feesCents - toInteger(row!.booked_fees_cents);
+  const booking = toInteger(row!.bookings) + (amountCents === 0 ? 0 : 1);
+  await tx.run(
+    `
+    update provider_days
+    set movements = ?, charges_cents = ?, refunds_cents = ?, chargebacks_cents = ?, other_cents = ?, fees_cents = ?,
+      net_cents = ?, booked_fees_cents = ?, bookings = ?
+    where id = ?`,
+    [...values, sums.feesCents, booking, id],
+  );
+  return amountCents === 0 ? undefined : { id, currency, amountCents, booking };
+}
+
+/** What a provider's day comes to, in minor units of its currency, signed as it changed the balance. */
+export interface ProviderDay extends DaySums {
+  provider: string;
   /** ISO 8601; null where no report covers the day. */
   coveredUntil: string | null;
   /** Discrepancies of the day that are open, in all currencies. */
@@ -121,13 +208,7 @@ export async function listProviderDays(db: Queryable, limit: number): Promise<Pr
     provider: String(row.provider),
     day: String(row.day),
     currency: String(row.currency),
-    movements: toInteger(row.movements),
-    chargesCents: toInteger(row.charges_cents),
-    refundsCents: toInteger(row.refunds_cents),
-    chargebacksCents: toInteger(row.chargebacks_cents),
-    otherCents: toInteger(row.other_cents),
-    feesCents: toInteger(row.fees_cents),
-    netCents: toInteger(row.net_cents),
+    ...toSums(row),
     coveredUntil: toIsoTime(row.covered_until),
     open: toInteger(row.open),
   }));

@@ -22,6 +22,7 @@ export const alertKinds = [
   "chargebacks_due",
   "chargebacks_lost",
   "chargebacks_unknown",
+  "discrepancies",
   "payment_provider",
   "simulated_gateway",
   "webhook_disabled",

@@ -53,8 +53,8 @@ export const discrepancyActionNames = Object.keys(discrepancyActions) as [
   ...DiscrepancyAction[],
 ];
 
-/** What moved: as in reports, and what our books have besides. */
-export type MovementKind = LineKind | "reversal" | "mend";
+/** What moved: as in reports, and what our books tell apart besides; a chargeback that was won is `won_back`. */
+export type MovementKind = LineKind | "reversal" | "mend" | "won_back";
 
 /** Of a discrepancy what tells which actions mend it. */
 export interface DiscrepancyFacts {
@@ -96,6 +96,7 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
     case "refund_without_refund":
       return orderId === null ? ["explain"] : ["record", "explain"];
     case "chargeback_without_record":
+      return chargeRef === null ? ["explain"] : ["record", "explain"];
     case "corrected":
     case "currency_differs":
     case "fee_differs":

@@ -25,6 +25,7 @@ const pages: Readonly<Record<AlertKind, string | null>> = {
   chargebacks_due: "/dashboard/chargebacks?which=due",
   chargebacks_lost: "/dashboard/chargebacks?which=lost",
   chargebacks_unknown: "/dashboard/chargebacks?which=unknown",
+  discrepancies: "/dashboard/discrepancies",
   payment_provider: "/dashboard/streams/payments",
   webhook_disabled: "/dashboard/notifications",
   notifications_given_up: "/dashboard/notifications",

@@ -24,7 +24,9 @@ import { pageCsp } from "./layout.tsx";
 import { chargebackPageRoutes } from "./chargebacks.tsx";
 import { givenTwicePageRoutes } from "./given_twice.tsx";
 import { ledgerPageRoutes } from "./ledger.tsx";
+import { discrepancyPageRoutes } from "./discrepancies.tsx";
 import { lossPageRoutes } from "./losses.tsx";
+import { reconciliationPageRoutes } from "./reconciliations.tsx";
 import { kpiPageRoutes } from "./kpis.tsx";
 import { shared } from "./live.ts";
 import { attempt } from "./reading.ts";
@@ -100,6 +102,8 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   app.route("/", givenTwicePageRoutes(deps));
   app.route("/", chargebackPageRoutes(deps));
   app.route("/", lossPageRoutes(deps));
+  app.route("/", reconciliationPageRoutes(deps));
+  app.route("/", discrepancyPageRoutes(deps));
   app.route("/", auditPageRoutes(deps));
   app.get("/*", (c) => notFoundPage(c, "There is no such page"));
   app.onError((error, c) => errorPage(deps, error, c));

@@ -58,6 +58,7 @@ const navigation: readonly { path: string; name: string; icon: IconName; apart?:
   { path: "/dashboard", name: "Overview", icon: "overview" },
   { path: "/dashboard/orders", name: "Orders", icon: "orders", apart: true },
   { path: "/dashboard/refunds", name: "Refunds", icon: "refunds" },
+  { path: "/dashboard/reconciliations", name: "Reconciliations", icon: "books" },
   { path: "/dashboard/customers", name: "Customers", icon: "customers" },
   { path: "/dashboard/products", name: "Products", icon: "products" },
   { path: "/dashboard/kpis", name: "KPIs", icon: "kpis", apart: true },

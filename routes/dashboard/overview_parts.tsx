@@ -118,6 +118,7 @@ const checkLists: Readonly<Record<CheckName, string>> = {
   notifications: "/dashboard/notifications?show=all",
   homes: "/dashboard/streams",
   ledger: "/dashboard/ledger",
+  provider: "/dashboard/discrepancies",
 };
 
 /** Whether everything agrees, and since when that is known. */

@@ -42,6 +42,7 @@ const rules: readonly Rule[] = [
     "refunds",
   ]],
   ["POST", /^(\/dashboard)?\/refunds\/[^/]+\/(complete|refuse)$/, ["refunds"]],
+  ["POST", /^(\/dashboard)?\/(reconciliations|discrepancies\/[^/]+\/(mend|approve))$/, ["refunds"]],
   ["POST", /^\/dashboard\/given-twice\/[^/]+\/dismiss$/, ["refunds"]],
   ["POST", /^(\/dashboard)?\/chargebacks\/[^/]+\/acknowledge$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports(\/demo)?$/, ["orders"]],

@@ -17,6 +17,7 @@ import { countOverdueReservations } from "../../db/orders/overdue_reservations.t
 import { type ChargebackSum, sumChargebacks } from "../../db/payments/chargeback_list.ts";
 import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { sumOpenDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
 import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLosses } from "../../domain/operation/database_age.ts";
@@ -61,6 +62,7 @@ export interface AlertDeps extends RedisDeps {
     | "furtherGateways"
     | "stripeSecretKey"
     | "host"
+    | "reconciliationAlertHours"
   >;
   log: Log;
 }
@@ -130,6 +132,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     by_hand: checkByHand(deps),
     given_twice: checkGivenTwice(deps),
     chargebacks: checkChargebacks(deps),
+    discrepancies: checkDiscrepancies(deps),
     provider: checkProvider(deps),
     older: checkOlder(deps),
     books: checkDatabaseAge(deps),
@@ -384,6 +387,23 @@ async function checkChargebacks({ db }: AlertDeps): Promise<AlertCheck[]> {
       words: ": another shop's with the same provider, or of a payment that is missing here",
     }),
   ];
+}
+
+async function checkDiscrepancies({ db, config }: AlertDeps): Promise<AlertCheck[]> {
+  const { reconciliationAlertHours: hours } = config;
+  const sums = await sumOpenDiscrepancies(db, { olderThanHours: hours });
+  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  return [{
+    name: "discrepancies",
+    severity: "critical",
+    title: "A provider's books and ours do not agree",
+    detail: count === 0
+      ? "they do, or not for long"
+      : `${listed(sums)} in ${counted(count, "discrepancy", "discrepancies")} that ${
+        plural(count, "is", "are")
+      } open for more than ${hours} hours`,
+    level: count > 0 ? "bad" : "good",
+  }];
 }
 
 /** For so many hours after it was given up people are told of a notification. */

@@ -5,7 +5,7 @@
  */
 
 import type { Database } from "../../db/connection/database.ts";
-import { coverDays, type CoveredDay, sumDays } from "../../db/reconciliation/reconciled_days.ts";
+import { coverDays, type CoveredDay } from "../../db/reconciliation/reconciled_days.ts";
 import {
   beginReconciliation,
   failReconciliation,
@@ -16,9 +16,10 @@ import { messageOf } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/reconciliation/due_spans.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
+import { bookDays } from "./book_days.ts";
 import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
-import { loadLines } from "./load_lines.ts";
+import { openLoader } from "./line_loader.ts";
 import { lookAgain } from "./look_again.ts";
 
 /** Lines to a batch: some 300 KB of a statement, which every server takes. */
@@ -86,12 +87,11 @@ export async function runReconciliation(
   let lines = 0, noted = 0;
   try {
     await lookAgain(db, { provider, rules: loading.rules });
-    const load = async (batch: readonly ProviderLine[]) => {
-      await loadLines(loading, batch);
-      lines += batch.length;
+    const loader = openLoader(loading, async (count) => {
+      lines = count;
       onProgress?.(lines);
       if (lines - noted >= noteEvery) await noteReconciled(db, id, noted = lines);
-    };
+    });
     let batch: ProviderLine[] = [];
     let first = source.from, last = source.to;
     for await (const some of source.batches(signal)) {
@@ -101,12 +101,13 @@ export async function runReconciliation(
         batch.push(line);
       }
       if (batch.length < linesTogether) continue;
-      await load(batch);
+      await loader.add(batch);
       batch = [];
     }
-    if (batch.length > 0) await load(batch);
+    if (batch.length > 0) await loader.add(batch);
+    await loader.end();
     await coverDays(db, provider, daysOf(source));
-    await sumDays(db, provider, {
+    await bookDays(db, provider, {
       from: `${first.slice(0, 10)} 00:00:00`,
       until: `${dayLater(last.slice(0, 10), 1)} 00:00:00`,
     });

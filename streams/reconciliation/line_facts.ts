@@ -12,6 +12,7 @@ import { readMended } from "../../db/reconciliation/discrepancies.ts";
 import {
   type NamedPayment,
   type NamedRefund,
+  readChargebacksNamed,
   readOrdersByReference,
   readOrdersOfKeys,
   readOrdersWithMoney,
@@ -33,6 +34,8 @@ export interface FoundFacts extends LineFacts {
   part: string;
   /** Digest of its own id; null where it has none. */
   entry: string | null;
+  /** This very line was kept before as one too many. */
+  isToldAgain: boolean;
 }
 
 /** The digest of a line's own id. */
@@ -43,6 +46,12 @@ export function entryOf(provider: string, entry: string): string {
 /** Digest of what a line is called by its provider. */
 export function partOf(provider: string, line: ProviderLine): string {
   return textDigest(`${provider}\n${nameOf(line)}`);
+}
+
+/** Digest of a line that tells once more of what another line has told. */
+export function againOf(provider: string, line: ProviderLine): string {
+  const entry = line.entry === null ? null : entryOf(provider, line.entry);
+  return textDigest(`${partOf(provider, line)}\n${entry}`);
 }
 
 /** What was read for a batch. */
@@ -57,7 +66,11 @@ interface Read {
   /** Keys that orders were charged under, by order. */
   keysOf: ReadonlyMap<number, ReadonlySet<string>>;
   withMoney: ReadonlySet<number>;
-  movements: Readonly<Record<"charge" | "refund" | "reversal" | "mend", Movements>>;
+  /** By the provider's names for them. */
+  chargebacks: Awaited<ReturnType<typeof readChargebacksNamed>>;
+  movements: Readonly<
+    Record<"charge" | "refund" | "reversal" | "mend" | "chargeback" | "won_back", Movements>
+  >;
   unattributed: ReadonlyMap<string, OurMoney["movement"]>;
   /** Refunds that a line of this batch was found to be of. */
   taken: Set<string>;
@@ -86,6 +99,7 @@ export async function findFacts(
       unattributed: read.unattributed.get(`${line.kind} ${part}`) ?? null,
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
+      isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
     };
   });
 }
@@ -118,12 +132,19 @@ async function readAll(
   });
   const mended = await readMended(db, refundLines.length === 0 ? [] : keys);
   const paymentIds = [...payments.values()].map(({ id }) => id);
+  const chargebacks = await readChargebacksNamed(
+    db,
+    provider,
+    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(({ refundRef }) => refundRef)),
+  );
+  const chargebackIds = [...chargebacks.values()].map(({ id }) => id);
   return {
     provider,
     installation: await readInstallation(db),
     payments,
     refunds,
     mended,
+    chargebacks,
     orderOfKey,
     orderOfReference,
     keysOf: await readKeys(db, orderIds),
@@ -132,6 +153,8 @@ async function readAll(
       charge: await readMovementsOf(db, "charge", paymentIds),
       refund: await readMovementsOf(db, "refund", refunds.map(({ id }) => id)),
       reversal: await readMovementsOf(db, "reversal", paymentIds),
+      chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
+      won_back: await readMovementsOf(db, "won_back", chargebackIds),
       mend: await readMovementsOf(db, "mend", [...mended.values()].map(({ id }) => id)),
     },
     unattributed: await readKept(db, provider, lines),
@@ -146,7 +169,7 @@ async function readKept(
 ): Promise<Read["unattributed"]> {
   const kept = new Map<string, OurMoney["movement"]>();
   for (const [kind, some] of Map.groupBy(lines, ({ kind }) => kind)) {
-    const parts = some.map((line) => partOf(provider, line));
+    const parts = some.flatMap((line) => [partOf(provider, line), againOf(provider, line)]);
     for (const [part, movement] of await readUnattributed(db, kind, parts)) {
       kept.set(`${kind} ${part}`, movement);
     }
@@ -212,10 +235,27 @@ function findOurs(
   if (line.kind === "charge") {
     return { subject: "charge", ours: payment === undefined ? null : chargeOf(read, payment) };
   }
+  if (line.kind === "chargeback") return findChargedBack(read, line);
   if (line.kind !== "refund") return { subject: line.kind, ours: null };
   const found = findRefund(read, line, payment) ?? { subject: "refund" as const, ours: null };
   if (found.ours !== null) read.taken.add(`${found.subject} ${found.ours.id}`);
   return found;
+}
+
+/** The chargeback that a line is of, by its provider's name: what the bank took, and what it gave again, are one each. */
+function findChargedBack(
+  { chargebacks, movements }: Read,
+  { refundRef, grossCents }: ProviderLine,
+): { subject: MovementKind; ours: OurMoney | null } {
+  const subject = grossCents < 0 ? "chargeback" : "won_back";
+  const known = refundRef === null ? undefined : chargebacks.get(refundRef);
+  if (known === undefined) return { subject, ours: null };
+  const { id, orderId, amountCents, currency } = known;
+  const movement = movements[subject].get(id) ?? null;
+  return {
+    subject,
+    ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
+  };
 }
 
 function chargeOf({ movements }: Read, payment: NamedPayment): OurMoney {

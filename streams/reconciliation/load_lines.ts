@@ -26,7 +26,8 @@ import {
 } from "../../domain/reconciliation/decide_line.ts";
 import type { DiscrepancyKind } from "../../domain/reconciliation/discrepancy.ts";
 import { dayOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
-import { entryOf, findFacts, type FoundFacts } from "./line_facts.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { againOf, entryOf, findFacts, type FoundFacts } from "./line_facts.ts";
 
 /** What lines are held against. */
 export interface Loading {
@@ -40,20 +41,28 @@ export interface Loading {
 const linesTogether = 500;
 
 /**
- * Holds a batch of lines against the books, and writes down what they come to. Charges that say just what we have are
- * written by one statement; all others are decided about one by one. A crash leaves whole batches, and the same lines
- * again, in this or another report, add nothing.
+ * Writes down those of a batch that are charges of just what we have: by one statement, and most batches need no other
+ * one. A crash leaves whole batches, and the same lines again, in this or another report, add nothing.
+ *
+ * @returns the others, in the order of the report, for {@linkcode loadOthers}
  */
-export async function loadLines(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
+export async function loadPlain(
+  loading: Loading,
+  lines: readonly ProviderLine[],
+): Promise<ProviderLine[]> {
   const { db, provider, rules } = loading;
   const plain = plainCharges(provider, lines);
   const written = await insertAgreeingCharges(db, provider, plain.lines, rules);
-  if (written === lines.length) return;
+  if (written === lines.length) return [];
   const untold = written === plain.lines.length
     ? []
     : await readUntoldCharges(db, provider, plain.lines);
-  const rest = [...plain.others, ...untold.map((place) => plain.from[place]!)]
+  return [...plain.others, ...untold.map((place) => plain.from[place]!)]
     .sort((a, b) => a.line - b.line);
+}
+
+/** Decides about lines one by one, some hundred to a transaction; only one batch at a time. */
+export async function loadOthers(loading: Loading, rest: readonly ProviderLine[]): Promise<void> {
   for (let from = 0; from < rest.length; from += linesTogether) {
     await decideTogether(loading, rest.slice(from, from + linesTogether));
   }
@@ -80,15 +89,29 @@ function plainCharges(provider: string, lines: readonly ProviderLine[]) {
   return { lines: plain, from, others };
 }
 
+/** How often somebody else may tell of the same meanwhile. */
+const maxTries = 10;
+
+/** What was decided by counts only as long as nobody else has told of the same: then it is looked at again. */
 async function decideTogether(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
   const { db, provider, rules } = loading;
-  const facts = await findFacts(db, provider, lines);
-  const decided = lines.map((line, index) => {
-    const of = facts[index]!;
-    return { line, facts: of, decision: decideLine(line, of.entry, of, rules) };
-  });
-  const once = onceEach(decided);
-  await db.transaction((tx) => write(tx, loading, once));
+  for (let attempt = 1;; attempt++) {
+    const facts = await findFacts(db, provider, lines);
+    const decided = lines.map((line, index): Decided => {
+      const of = facts[index]!;
+      return {
+        line,
+        facts: of,
+        decision: of.isToldAgain ? { kind: "known" } : decideLine(line, of.entry, of, rules),
+      };
+    });
+    const once = onceEach(decided);
+    try {
+      return await db.transaction((tx) => write(tx, loading, once));
+    } catch (error) {
+      if (!isDuplicateKey(error) || attempt >= maxTries) throw error;
+    }
+  }
 }
 
 /** A line with what is known of it and what becomes of it. */
@@ -96,6 +119,8 @@ interface Decided {
   line: ProviderLine;
   facts: FoundFacts;
   decision: LineDecision;
+  /** A line before it in the batch is of the same. */
+  isSecond?: true;
 }
 
 /** The first line of a batch that is of something has it; what else is of it is one too many. */
@@ -114,14 +139,14 @@ function onceEach(decided: readonly Decided[]): Decided[] {
       return one;
     }
     if (before === facts.entry) return { ...one, decision: { kind: "known" } };
-    return { ...one, decision: { kind: "unattributed", because: "twice" } };
+    return { ...one, decision: { kind: "unattributed", because: "twice" }, isSecond: true };
   });
 }
 
 async function write(tx: Queryable, loading: Loading, decided: readonly Decided[]): Promise<void> {
   const movements: MovementRow[] = [];
   const discrepancies: FoundDiscrepancy[] = [];
-  for (const { line, facts, decision } of decided) {
+  for (const { line, facts, decision, isSecond = false } of decided) {
     switch (decision.kind) {
       case "known":
         break;
@@ -139,8 +164,8 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
         movements.push(movementOf(line, facts, facts.part));
         break;
       case "unattributed": {
-        const again = decision.because === "twice" && isTold(facts);
-        const part = again ? textDigest(`${facts.part}\n${facts.entry}`) : facts.part;
+        const again = decision.because === "twice" && (isTold(facts) || isSecond);
+        const part = again ? againOf(loading.provider, line) : facts.part;
         movements.push(movementOf(line, facts, part));
         discrepancies.push(
           discrepancyOf(loading, line, { ...facts, part }, decision.because, part),
@@ -192,7 +217,7 @@ function discrepancyOf(
     movement: part === null ? subject : line.kind,
     part,
     orderId: facts.orderId === 0 ? null : facts.orderId,
-    paymentId: isOfOurs && subject !== "refund" ? ours.id : null,
+    paymentId: isOfOurs && (subject === "charge" || subject === "reversal") ? ours.id : null,
     refundId: isOfOurs && subject === "refund" ? ours.id : null,
     reference: line.reference,
     chargeRef: line.chargeRefs[0] ?? null,

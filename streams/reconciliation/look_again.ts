@@ -76,8 +76,11 @@ async function lookAtLines(
   for (const [index, row] of rows.entries()) {
     const of = facts[index]!;
     const { ours, subject } = of;
-    if (ours === null || !ours.moved || ours.movement !== null) continue;
-    const decision = decideLine(lines[index]!, of.entry, of, rules);
+    if (ours === null || !ours.moved) continue;
+    // Another line than this one is of it.
+    if (ours.movement !== null && ours.movement.entry !== of.entry) continue;
+    const isFirst = { ...of, ours: { ...ours, movement: null } };
+    const decision = decideLine(lines[index]!, of.entry, isFirst, rules);
     const because = decision.kind === "differs" ? decision.because : undefined;
     const isOver = because === undefined && row.kind !== "twice";
     await db.transaction(async (tx) => {
@@ -88,7 +91,7 @@ async function lookAtLines(
       await noteOurs(tx, row.id, {
         kind: row.kind === "twice" ? "twice" : because ?? row.kind,
         orderId: ours.orderId || row.orderId || 0,
-        paymentId: subject === "refund" ? null : ours.id,
+        paymentId: subject === "charge" || subject === "reversal" ? ours.id : null,
         refundId: subject === "refund" ? ours.id : null,
         ourCents: ours.amountCents,
         ourCurrency: ours.currency,

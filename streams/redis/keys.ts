@@ -80,6 +80,8 @@ export interface Keys {
   alertsLease: string;
   /** Held by the process that deletes what is too old and goes on with erasures. */
   upkeepLease: string;
+  /** Held by whoever goes on with what was approved about discrepancies. */
+  mendingLease: string;
   /** Held by the process that seals, or looks at what is sealed. */
   sealingLease: string;
   /** Set while it is not looked for what can be sealed; expires by itself. */
@@ -197,6 +199,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     alertsRaised: `${prefix}alerts-raised`,
     alertsLease: `${prefix}lock:alerts`,
     upkeepLease: `${prefix}lock:upkeep`,
+    mendingLease: `${prefix}lock:mending`,
     purgeRest: `${prefix}purge-rest`,
     sealingLease: `${prefix}lock:seal`,
     sealingRest: `${prefix}seal-rest`,

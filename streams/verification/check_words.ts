@@ -14,6 +14,7 @@ export const checkWords: Readonly<Record<CheckName, string>> = {
   kpis: "figures",
   notifications: "notifications",
   homes: "work on its way",
+  provider: "the provider's books",
 };
 
 /** The word of a check; of a name that is none, the name. */

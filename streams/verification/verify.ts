@@ -20,12 +20,20 @@ import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
 import { findKpiMismatches } from "./kpi_mismatches.ts";
 import { verifyMoney, verifyStock } from "./verify_database.ts";
+import { verifyProvider } from "./verify_provider.ts";
 import { missedWork, verifyNotifications, verifyOrphans } from "./verify_orphans.ts";
 import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
 import type { OpenCheck } from "../recovery/open_work.ts";
 
 /** The points of the proof. */
-export type CheckName = "stock" | "money" | "kpis" | "notifications" | "homes" | "ledger";
+export type CheckName =
+  | "stock"
+  | "money"
+  | "kpis"
+  | "notifications"
+  | "homes"
+  | "ledger"
+  | "provider";
 
 /** What became of one point. */
 export interface CheckReport {
@@ -73,7 +81,7 @@ const lossesToTell = 10;
 const settleMs = 5_000;
 
 /**
- * Proves the six points, while everything goes on working:
+ * Proves the points, while everything goes on working:
  *
  * 1. `stock`: every unit that is gone is held by a reserved or paid order, no product has less than none, and
  *    whoever has a place in a queue for a product waits for it.
@@ -90,6 +98,7 @@ const settleMs = 5_000;
  *    dispute, or it waits for a person to give it back.
  * 6. `ledger`: the ledger comes to nothing, and says of every order, refund and payment what they say themselves; closed
  *    days are as they were sealed.
+ * 7. `provider`: days that were reconciled with a provider's books have no open discrepancy.
  *
  * The points that are about the database alone are read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its
@@ -148,6 +157,7 @@ export async function verify(
     check("notifications", lookedAt("notifications"), notifications),
     check("homes", lookedAt("homes"), homes),
     check("ledger", counts.paidOrders, found.ledger.drifts),
+    check("provider", found.provider.days, found.provider.drifts),
   ];
   return {
     ok: checks.every(({ ok }) => ok),
@@ -178,6 +188,7 @@ async function readBooks(tx: Queryable, incremental: boolean) {
     stock: await verifyStock(tx, recent?.unsealed ?? everything),
     money,
     ledger: await verifyLedger(tx, checked.orders),
+    provider: await verifyProvider(tx),
   };
 }
 

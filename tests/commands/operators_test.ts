@@ -91,7 +91,7 @@ Deno.test("verify exits 0 on sound books and says what it proved", () =>
     assert.equal(report.ok, true);
     assert.deepEqual(
       report.checks.map(({ name }: { name: string }) => name),
-      ["stock", "money", "kpis", "notifications", "homes", "ledger"],
+      ["stock", "money", "kpis", "notifications", "homes", "ledger", "provider"],
     );
   }));
 

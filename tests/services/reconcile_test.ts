@@ -16,6 +16,8 @@ import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { anOperator } from "../operator.ts";
 import { type Provided, settleAll, withProvider } from "../provider.ts";
@@ -36,7 +38,11 @@ interface Reconciled {
 function depsOf({ flow }: Reconciled, approvals = 1, days = 0) {
   return {
     ...flow,
-    config: { reconciliationApprovals: approvals, reconciliationDays: days },
+    config: {
+      reconciliationApprovals: approvals,
+      reconciliationDays: days,
+      chargebackRevenue: "opened",
+    } as const,
   };
 }
 
@@ -144,6 +150,17 @@ Deno.test("reconcile() finds nothing where the provider's books are ours, and ad
     assert.equal(day!.refundsCents, -4 * 500);
     assert.equal(day!.netCents, charges - 2_000 - day!.feesCents);
     assert.ok(day!.feesCents > 20 * 25);
+    // What the provider keeps is booked once, and the ledger still comes to nothing.
+    await hold(provided, provided.provider.report());
+    const fees = await provided.flow.rows(
+      "select account, amount_cents from ledger_entries where source = 5 order by account",
+    );
+    assert.deepEqual(fees.map(({ amount_cents: cents }) => Number(cents)), [
+      -day!.feesCents,
+      day!.feesCents,
+    ]);
+    const report = await verify(provided.flow, { settleMs: 0 });
+    assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
   });
 });
 
@@ -185,6 +202,9 @@ Deno.test("what a lost row leaves at the provider is recorded, or goes back, by 
       `delete from notification_logs where refund_id is not null and order_id = ${refunded!.id}`,
     );
     await flow.rows(`delete from refunds where order_id = ${refunded!.id}`);
+    await flow.rows(
+      `delete from ledger_entries where source = 2 and order_id = ${refunded!.id}`,
+    );
     await flow.rows(`update orders set refunded_cents = 0 where id = ${refunded!.id}`);
     await hold(provided, provider.report());
     const kinds = (rows: readonly DiscrepancyRow[]) => rows.map(({ kind }) => kind).sort();
@@ -220,6 +240,103 @@ Deno.test("what a lost row leaves at the provider is recorded, or goes back, by 
   });
 });
 
+Deno.test("a reconciliation that is killed between any two statements and run again ends as one run", async () => {
+  await withWorkflow("reconcile_killed", async (flow) => {
+    await paidOrders({ flow, name: "simulated" }, 60);
+    const { lines } = lyingReport(await ownReport(flow), { seed: 3, lies: 20 });
+    const provided: Reconciled = { flow, name: "simulated" };
+    const steps = await countSteps(flow, () => hold(provided, lines));
+    const once = await contentsWithoutTimes(provided);
+    assert.ok(steps > 20);
+    for (let at = 1; at <= steps; at += 4) {
+      await emptied(provided);
+      const dying = { ...provided, flow: { ...flow, db: dyingAfter(flow.db, at) } };
+      // What is behind the last statement of the reconciliation is told by the log alone.
+      await hold(dying, lines).catch((error) => assert.match(String(error), /killed/));
+      await hold(provided, lines);
+      assert.deepEqual(await contentsWithoutTimes(provided), once, `killed at statement ${at}`);
+    }
+  });
+});
+
+Deno.test("two runs of a report at once end as one run", async () => {
+  await withWorkflow("reconcile_at_once", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 100);
+    const { lines, told } = lyingReport(await ownReport(flow), { seed: 5, lies: 30 });
+    await Promise.all([hold(provided, lines), hold(provided, lines), hold(provided, lines)]);
+    assertFound(await all(provided), told);
+    const sums = await flow.rows("select sum(net_cents) as net from provider_days");
+    assert.equal(Number(sums[0]!.net), lines.reduce((sum, { netCents }) => sum + netCents, 0));
+  });
+});
+
+Deno.test("reconcile() asks for the provider's own list, and a report that comes later adds its fees", async () => {
+  await withProvider("reconcile_list", {}, async (provided) => {
+    await paidOrders(provided, 10);
+    const today = new Date().toISOString().slice(0, 10);
+    const listed = await reconcile(depsOf(provided), {
+      provider: "http",
+      period: { from: today },
+      operator,
+    });
+    assert.deepEqual([listed.source, listed.lines, listed.found], ["api", 12, 0]);
+    const fees = async () => (await listProviderDays(provided.flow.db, 1))[0]!.feesCents;
+    assert.equal(await fees(), 0);
+    const lines = provided.provider.report();
+    const result = await hold(provided, lines);
+    assert.equal(result.found, 0);
+    assert.equal(await fees(), lines.reduce((sum, { feeCents }) => sum + feeCents, 0));
+  });
+});
+
+Deno.test("verify() takes what is open of reconciled days for drift, and an explanation ends it", async () => {
+  await withProvider("reconcile_verify", {}, async (provided) => {
+    const { flow } = provided;
+    await paidOrders(provided, 5);
+    const { lines } = lyingReport(provided.provider.report(), { seed: 1, lies: 1 });
+    await hold(provided, lines);
+    const check = async () =>
+      (await verify(flow, { settleMs: 0 })).checks.find(({ name }) => name === "provider")!;
+    const found = await check();
+    assert.deepEqual([found.ok, found.drift_count, found.for_people], [false, 1, 1]);
+    assert.ok(found.checked >= 1);
+    const [row] = await all(provided, "open");
+    const wish = { id: row!.id, action: "explain", note: "so" } as const;
+    await proposeMending(depsOf(provided), wish, operator);
+    assert.equal((await check()).ok, true);
+    const entries = await flow.rows("select action from audit_log order by id");
+    assert.deepEqual(
+      entries.map(({ action }) => action).slice(-2),
+      ["discrepancy.propose", "discrepancy.approve"],
+    );
+  });
+});
+
+Deno.test("what a bank took back is recorded as a chargeback, and agrees from then on", async () => {
+  await withProvider("reconcile_chargeback", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const taken = { ...charge, entryId: "txn_cb", refundId: "dp_1", kind: "chargeback" as never };
+    const net = -charge.grossCents - 1_500;
+    const dispute = { ...taken, grossCents: -charge.grossCents, feeCents: 1_500, netCents: net };
+    await hold(provided, [...lines, dispute]);
+    const [row] = await all(provided, "open");
+    assert.equal(row!.kind, "chargeback_without_record");
+    const { discrepancy } = await proposeMending(
+      depsOf(provided),
+      { id: row!.id, note: null },
+      operator,
+    );
+    assert.equal(discrepancy.state, "mended");
+    const [chargeback] = await provided.flow.rows("select provider_ref, state from chargebacks");
+    assert.deepEqual([chargeback!.provider_ref, chargeback!.state], ["dp_1", "needs_response"]);
+    await hold(provided, [...lines, dispute].toReversed());
+    assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
@@ -239,9 +356,63 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
   });
 });
 
+const killed = "killed";
+
+/** A database that answers so many statements and no further one. */
+function dyingAfter(db: Database, statements: number, count = { made: 0 }): Database {
+  const step = () => {
+    if (++count.made > statements) throw new Error(killed);
+  };
+  const dying = <Q extends Queryable>(one: Q): Q & Queryable => ({
+    ...one,
+    query: (sql, values) => (step(), one.query(sql, values)),
+    execute: (sql, values) => (step(), one.execute(sql, values)),
+    run: (sql, values) => (step(), one.run(sql, values)),
+    runText: (sql, values) => (step(), one.runText(sql, values)),
+  });
+  return {
+    ...dying(db),
+    transaction: (work, options) => db.transaction((tx) => work(dying(tx)), options),
+  };
+}
+
+async function countSteps(flow: Workflow, work: () => Promise<unknown>): Promise<number> {
+  const count = { made: 0 };
+  const real = flow.db;
+  flow.db = dyingAfter(real, Infinity, count);
+  try {
+    await work();
+  } finally {
+    flow.db = real;
+  }
+  return count.made;
+}
+
+async function contentsWithoutTimes({ flow }: Reconciled): Promise<unknown> {
+  const found = await flow.rows(
+    "select lower(hex(identity)) as identity, kind, state, day, order_id, their_cents, our_cents from discrepancies order by 1",
+  );
+  const moved = await flow.rows(
+    "select kind, subject_id, hex(part) as part, hex(entry) as entry, net_cents from provider_movements order by 1, 2, 3",
+  );
+  const days = await flow.rows(
+    "select day, currency, movements, fees_cents, net_cents from provider_days order by 1, 2",
+  );
+  const runs = await flow.rows(
+    "select state, lines_read, lines_agreed, found from reconciliations",
+  );
+  return [found, moved, days, runs];
+}
+
+async function emptied({ flow }: Reconciled): Promise<void> {
+  const tables = ["reconciliations", "provider_movements", "provider_days", "reconciled_days"];
+  for (const table of [...tables, "discrepancies"]) await flow.rows(`delete from ${table}`);
+}
+
 /** The order waits for an answer that never comes. */
 async function unpay({ flow }: Provided, orderId: number): Promise<void> {
   await flow.rows(`delete from payments where order_id = ${orderId}`);
+  await flow.rows(`delete from ledger_entries where order_id = ${orderId}`);
   await flow.rows(`
     update orders set status = 'RESERVED', settled_time = '1000-01-01 00:00:00' where id = ${orderId}`);
 }
@@ -252,6 +423,7 @@ async function forget({ flow }: Provided, orderId: number): Promise<void> {
   for (
     const table of [
       "charge_keys",
+      "ledger_entries",
       "payments",
       "order_events",
       "notification_deliveries",

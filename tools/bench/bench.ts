@@ -21,6 +21,7 @@ import { benchMigrations } from "./migrations.ts";
 import { benchPages } from "./pages.ts";
 import { type BenchForm, benchForms, benchProfiles } from "./profiles.ts";
 import { benchReaders } from "./readers.ts";
+import { benchReconcile } from "./reconcile.ts";
 import { benchRecover } from "./recover.ts";
 import { benchRefunds } from "./refunds.ts";
 import { benchSizes, chartPath } from "./sizes.ts";
@@ -100,6 +101,11 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     summary: "each migration on full tables, and how long others wait meanwhile",
     usual: false,
     run: benchMigrations,
+  },
+  reconcile: {
+    summary: "a provider's report of all payments against the books, and a thousand lies in it",
+    usual: false,
+    run: benchReconcile,
   },
   recover: { summary: "100,000 messages lost and found", usual: false, run: benchRecover },
   years: {

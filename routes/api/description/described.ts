@@ -37,6 +37,7 @@ export interface Description {
     | "Notifications"
     | "Figures"
     | "Ledger"
+    | "Reconciliation"
     | "Operation";
   /** Of which one is needed; null for a route that is open to all, `signed` for the payment provider's. */
   scopes: readonly Scope[] | null | "signed";

@@ -70,6 +70,7 @@ const tags: Readonly<Record<Description["tag"], string>> = {
   Notifications: "What was written to the log or sent by e-mail or webhook, and sending it again",
   Figures: "Revenue and counts by day and currency, and the best customers",
   Ledger: "Double entry: every movement of money, and what the accounts come to",
+  Reconciliation: "Payment providers' books against ours, and what is done about what differs.",
   Operation: "Health, what waits in the groups, metrics, and the payment provider's answers",
 };
 

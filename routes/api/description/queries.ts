@@ -36,7 +36,7 @@ import { parsePlacedAt } from "../../../domain/order/placed_at.ts";
  *
  * @param says what it is, for the OpenAPI document
  */
-function optionalQuery<Output>(
+export function optionalQuery<Output>(
   says: string,
   schema: z.ZodType<Output, string>,
 ): z.ZodType<Output | undefined, string | undefined> {
@@ -47,12 +47,12 @@ function optionalQuery<Output>(
 }
 
 /** Text of a query parameter, given once. */
-function queryText(): z.ZodString {
+export function queryText(): z.ZodString {
   return z.string({ error: "can be given only once" });
 }
 
 /** An integer query parameter from `least` to `most`. */
-function queryInteger(min: number, max: number): z.ZodType<number, string> {
+export function queryInteger(min: number, max: number): z.ZodType<number, string> {
   const message = `must be an integer ${min}…${max}`;
   return queryText()
     .regex(/^\d{1,15}$/, message)

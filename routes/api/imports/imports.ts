@@ -53,7 +53,7 @@ const followerPlaces = { max: 200, share: 50 };
 
 /** True for a request that brings a file, which is larger than other bodies and takes its time. */
 export function bringsFile(c: Context): boolean {
-  return c.req.method === "POST" && /^\/imports\/?$/.test(c.req.path);
+  return c.req.method === "POST" && /^\/(imports|reconciliations)\/?$/.test(c.req.path);
 }
 
 /** What the OpenAPI document says of sending a file. */

@@ -61,7 +61,7 @@ const report = z.object({
     description: "What the database has lost, in words, until somebody has reconciled it",
   }),
   checks: z.array(z.object({
-    name: z.enum(["stock", "money", "kpis", "notifications", "homes", "ledger"]),
+    name: z.enum(["stock", "money", "kpis", "notifications", "homes", "ledger", "provider"]),
     ok: z.boolean(),
     checked: count,
     drift: z.array(z.object({

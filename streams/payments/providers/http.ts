@@ -10,6 +10,9 @@
  * - `POST /refunds {order_id, reference, charge_id, amount_cents, currency}` → `{id, status}` with `succeeded` or
  *   `refused`, and then a `reason`
  * - `GET /refunds/{idempotency key}` → the same, or 404 where it knows of no such refund
+ * - `GET /movements?since=TIME&after=CURSOR`, where it lists what moved → `{data: [{kind, id, charge_id, created,
+ *   idempotency_key, reference, amount_cents, currency}], next}` with the kind `charge` or `refund`; `next` is the cursor of
+ *   the next page, null at the end
  *
  * `reference` is the shop's id of the order. Callbacks are signed as Standard Webhooks has it.
  *
@@ -26,6 +29,7 @@ import { carefulGateway, type CarefulOptions } from "../careful_gateway.ts";
 import type { Gateway, GatewayRequest } from "../gateway.ts";
 import type {
   Capabilities,
+  Movement,
   Provider,
   ProviderCharge,
   ProviderEvent,
@@ -63,7 +67,7 @@ interface Reply {
 const can: Capabilities = {
   looksUpByKey: true,
   looksUpByReference: false,
-  lists: false,
+  lists: true,
   refundsInPart: true,
   captures: "none",
   webhooks: true,
@@ -123,6 +127,7 @@ export function httpProvider(access: HttpAccess): Provider {
       const reply = await lookUp("/refunds", request);
       return reply && refundOf(reply);
     },
+    listSince: (since) => movements(send, since),
     readWebhook: (request) => Promise.resolve(isSigned(request) ? readEvent(request) : undefined),
   };
 }
@@ -164,6 +169,47 @@ function sender(access: HttpAccess) {
     if (inProgress.includes(status)) throw new Busy(`it answered ${status}`);
     return reply;
   };
+}
+
+/** Pages of a list, beyond which it is endless. */
+const maxPages = 100_000;
+
+async function* movements(
+  send: ReturnType<typeof sender>,
+  since: Date,
+): AsyncGenerator<Movement> {
+  let after = "";
+  for (let page = 0; page < maxPages; page++) {
+    const query = new URLSearchParams({ since: since.toISOString(), after: after || "0" });
+    const { status, body } = await send("GET", `/movements?${query}`, "");
+    if (status >= 300 || !Array.isArray(body.data)) {
+      throw new Unusable(`the provider does not list what moved: it answered ${status}`);
+    }
+    for (const one of body.data) yield movementOf(objectIn(one));
+    if (typeof body.next !== "string") return;
+    after = body.next;
+  }
+}
+
+/** @throws {Unusable} for what is no movement */
+function movementOf(said: Record<string, unknown>): Movement {
+  const { kind, id, charge_id: chargeId, created, amount_cents: amountCents, currency } = said;
+  const at = new Date(String(created));
+  const isOne = (kind === "charge" || kind === "refund") && typeof id === "string" && id !== "" &&
+    Number.isSafeInteger(amountCents) && amountCents as number >= 0 &&
+    typeof currency === "string" && /^[A-Z]{3}$/.test(currency) && !Number.isNaN(at.getTime());
+  if (!isOne) throw new Unusable("the provider lists what is no movement");
+  const moved = {
+    ref: id,
+    state: "succeeded" as const,
+    amountCents: amountCents as number,
+    currency,
+    key: said.idempotency_key as string | null | undefined,
+    reference: said.reference as string | null | undefined,
+  };
+  if (kind === "charge") return { kind, at, charge: moved };
+  const chargeRefs = typeof chargeId === "string" ? [chargeId] : [];
+  return { kind: "refund", at, refund: { ...moved, chargeRefs } };
 }
 
 function bodyOf(request: GatewayRequest): Record<string, unknown> {

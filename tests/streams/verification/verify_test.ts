@@ -22,6 +22,7 @@ Deno.test("verify() proves all points of sound books and tells how much it check
         ["notifications", true, 5, 0],
         ["homes", true, 0, 0],
         ["ledger", true, 2, 0],
+        ["provider", true, 0, 0],
       ],
     );
     assert.equal(report.ok, true);

@@ -337,8 +337,13 @@ Deno.test("the examples of requests are taken as they stand", async () => {
           "select max(id) as id from orders where external_order_id = 'web-1'",
         )
         : [];
+      const ownId = isEndpoint
+        ? await storeEndpoint()
+        : path.startsWith("/discrepancies/")
+        ? await storeDiscrepancy()
+        : edited?.id ?? id;
       const url = path
-        .replace("{id}", String(isEndpoint ? await storeEndpoint() : edited?.id ?? id))
+        .replace("{id}", String(ownId))
         .replace("{sku}", "TEA")
         .replace("{group}", "payments")
         .replace("{provider}", "http");
@@ -355,6 +360,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         ? 201
         : isEdit || path.startsWith("/products/") || path.endsWith("/returned") ||
             path.startsWith("/streams/") || path === "/orders/batch" ||
+            path.startsWith("/discrepancies/") ||
             path.startsWith("/webhook-endpoints/")
         ? 200
         : 202;
@@ -368,6 +374,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     }
   }
   assert.deepEqual(taken.sort(), [
+    "/discrepancies/{id}/mend application/json",
     "/imports text/csv",
     "/orders application/json",
     "/orders/batch application/json",
@@ -381,6 +388,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/products application/json",
     "/products/stock text/csv",
     "/products/{sku}/stock application/json",
+    "/reconciliations text/csv",
     "/refunds/{id}/complete application/json",
     "/refunds/{id}/refuse application/json",
     "/streams/{group}/pause application/json",
@@ -400,6 +408,16 @@ async function storeEndpoint(): Promise<number> {
     `insert into webhook_endpoints (url, types, secret, from_step, from_movement)
      values (?, '["*"]', 'whsec_s', 0, 0)`,
     [`https://shop.example/${crypto.randomUUID()}`],
+  );
+  return insertId;
+}
+
+/** An open discrepancy. @returns its id */
+async function storeDiscrepancy(): Promise<number> {
+  const { insertId } = await api.deps.db.run(
+    `insert into discrepancies (reconciliation_id, provider, kind, identity, day, movement)
+     values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge')`,
+    [crypto.randomUUID().replaceAll("-", "")],
   );
   return insertId;
 }

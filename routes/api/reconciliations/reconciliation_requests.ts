@@ -1,0 +1,58 @@
+/**
+ * What requests about reconciliations say.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import {
+  discrepancyActionNames,
+  discrepancyKindNames,
+  discrepancyStates,
+} from "../../../domain/reconciliation/discrepancy.ts";
+import { isDay } from "../../../domain/kpi/day.ts";
+import { reasonFault } from "../../../domain/refund/refund_request.ts";
+import { optionalQuery, pageQuery, queryInteger, queryText } from "../description/queries.ts";
+
+const dayText = queryText().refine(isDay, "must be a day such as 2026-01-31");
+const providerName = queryText().regex(/^\w{1,32}$/, "must be the name of a provider");
+
+/** Of which provider's books a reconciliation is, and which days they cover. */
+export const reconcileQuery = z.object({
+  provider: optionalQuery(
+    "Whose books they are, as payments name it; GATEWAY where it is left out",
+    providerName,
+  ),
+  from: optionalQuery("The first day that the report covers whole, in UTC", dayText),
+  to: optionalQuery("The last day that it covers whole", dayText),
+  name: optionalQuery("What the file is called; only shown", queryText().max(255)),
+});
+
+/** Which days of a provider's own list are asked for. */
+export const listedBody = z.strictObject({
+  from: dayText.meta({ description: "The first day, in UTC" }),
+  to: dayText.optional().meta({ description: "The last day" }),
+});
+
+/** Which discrepancies are wanted. */
+export const discrepancyQuery = z.object({
+  state: optionalQuery("How far they are", z.enum(discrepancyStates)),
+  kind: optionalQuery("What they are", z.enum(discrepancyKindNames)),
+  provider: optionalQuery("Of this provider", providerName),
+  reconciliation: optionalQuery(
+    "That this reconciliation was the first to find",
+    queryInteger(1, 999_999_999_999_999),
+  ),
+  order: optionalQuery("Of this order, by its id", queryInteger(1, 999_999_999_999_999)),
+  ...pageQuery.shape,
+});
+
+/** How a discrepancy is to be mended. */
+export const mendingBody = z.strictObject({
+  action: z.enum(discrepancyActionNames).optional().meta({
+    description: "The first that is offered where it is left out",
+  }),
+  note: z.string().trim().max(255, "must have at most 255 characters")
+    .refine((text) => reasonFault(text) === undefined, "must hold no control characters")
+    .optional(),
+});

@@ -1,0 +1,212 @@
+/**
+ * Holding providers' books against ours over HTTP.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import { listProviderDays } from "../../../db/reconciliation/reconciled_days.ts";
+import {
+  listReconciliations,
+  readReconciliation,
+} from "../../../db/reconciliation/reconciliations.ts";
+import { messageOf, WorkflowError } from "../../../domain/errors.ts";
+import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { beginReconciling } from "../../../services/reconcile.ts";
+import { gatewaysOf } from "../../../streams/payments/gateways.ts";
+import type { AppDeps } from "../../deps.ts";
+import { checked, idParam } from "../../middleware/checked.ts";
+import { operatorOf } from "../../middleware/operator.ts";
+import { described, type Description } from "../description/described.ts";
+import { pageQuery } from "../description/queries.ts";
+import { openUpload } from "../imports/upload.ts";
+import { addDiscrepancies } from "./discrepancies.ts";
+import {
+  providerDayJson,
+  providerDaysAnswer,
+  providerDaysExample,
+  reconciliationAnswer,
+  reconciliationExample,
+  reconciliationJson,
+  reconciliationListAnswer,
+} from "./reconciliation_answers.ts";
+import { listedBody, reconcileQuery } from "./reconciliation_requests.ts";
+
+/** Days of providers that are shown, the latest. */
+const daysShown = 200;
+
+/** A report in the native form, for the description. */
+const reportExample =
+  "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
+  "txn_1,charge,2026-01-05 10:00:00,ch_1,,,1001,1250,44,1206,EUR\n";
+
+const uploadDescription: Description = {
+  summary: "Holds a payment provider's books against ours",
+  description:
+    "By its report, which is read to its end before anything is written, or by its own list, where it has one: then the " +
+    'body is JSON and names the days, such as `{"from": "2026-01-31"}`, and `to`. The answer comes once it has begun, and it goes on by itself. The same report again is the ' +
+    "same reconciliation, and changes nothing.",
+  tag: "Reconciliation",
+  scopes: ["refunds"],
+  answers: {
+    202: {
+      says: "It has begun",
+      schema: reconciliationAnswer,
+      example: { ...reconciliationExample, state: "RUNNING", finished_at: null },
+      located: true,
+    },
+  },
+  problems: [415, "invalid"],
+  body: {
+    "text/csv": { example: reportExample },
+    "application/gzip": {
+      schema: { type: "string", format: "binary" },
+      example: "the same, packed",
+    },
+  },
+};
+
+/** `POST /reconciliations`, `GET /reconciliations`, `GET /reconciliations/{id}`, and their discrepancies. */
+export function reconciliationRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  addStart(app, deps);
+  addList(app, deps);
+  addDetail(app, deps);
+  addDays(app, deps);
+  addDiscrepancies(app, deps);
+  return app;
+}
+
+function addStart(app: Hono, deps: AppDeps): void {
+  app.post(
+    "/reconciliations",
+    described(uploadDescription),
+    checked("query", reconcileQuery),
+    async (c) => {
+      const { provider, from, to, name } = c.req.valid("query");
+      const isListed = /^application\/json\b/i.test(c.req.header("content-type") ?? "");
+      const days = isListed ? await listedDays(c) : {
+        ...(from === undefined ? {} : { from }),
+        ...(to === undefined ? {} : { to }),
+      };
+      const upload = isListed ? undefined : await openUpload(c, deps);
+      const { id, finished } = await beginReconciling(
+        { ...deps, ...gatewaysOf(deps.config) },
+        {
+          provider: provider ?? deps.config.gateway,
+          period: days,
+          operator: operatorOf(c, deps.config),
+          ...(upload === undefined ? {} : {
+            report: { source: upload.source, name: name ?? (upload.name || "report") },
+          }),
+          ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
+        },
+      );
+      keepRunning(deps, id, finished);
+      const row = (await readReconciliation(deps.db, id))!;
+      c.header("location", `/reconciliations/${id}`);
+      return c.json(reconciliationJson(row), 202);
+    },
+  );
+}
+
+/** @throws {WorkflowError} `invalid` */
+async function listedDays(c: Context): Promise<{ from: string; to?: string }> {
+  const body: unknown = await c.req.json().catch(() => undefined);
+  const read = listedBody.safeParse(body);
+  if (!read.success) {
+    const faults = read.error.issues.map(({ path, message }) => ({
+      at: `#/${path.join("/")}`,
+      detail: message,
+    }));
+    throw new WorkflowError("invalid", "The body does not name the days", faults);
+  }
+  const { from, to } = read.data;
+  return { from, ...(to === undefined ? {} : { to }) };
+}
+
+/** Whoever closes the engines waits for it; one that is cut off is taken up by the same report again. */
+export function keepRunning(
+  { log, background }: Pick<AppDeps, "log" | "background">,
+  id: number,
+  finished: Promise<unknown>,
+): void {
+  const work = finished.then(() => {}, (error) => {
+    log.error("reconciliation failed", { reconciliation_id: id, error: messageOf(error) });
+  });
+  background?.add(work);
+  work.finally(() => background?.delete(work));
+}
+
+function addList(app: Hono, { db }: AppDeps): void {
+  app.get(
+    "/reconciliations",
+    described({
+      summary: "Lists reconciliations, the newest first",
+      tag: "Reconciliation",
+      scopes: ["read"],
+      answers: {
+        200: {
+          says: "A page",
+          schema: reconciliationListAnswer,
+          example: { data: [reconciliationExample], next_cursor: null },
+        },
+      },
+    }),
+    checked("query", pageQuery),
+    async (c) => {
+      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+      const beforeId = cursor === undefined ? null : decodeCursor("reconciliations", cursor);
+      const rows = await listReconciliations(db, { beforeId, limit: limit + 1 });
+      const page = pageOf("reconciliations", rows, limit);
+      return c.json({ data: page.data.map(reconciliationJson), next_cursor: page.nextCursor });
+    },
+  );
+}
+
+function addDetail(app: Hono, { db }: AppDeps): void {
+  app.get(
+    "/reconciliations/:id",
+    described({
+      summary: "Shows a reconciliation with its counts",
+      tag: "Reconciliation",
+      scopes: ["read"],
+      answers: {
+        200: {
+          says: "The reconciliation",
+          schema: reconciliationAnswer,
+          example: reconciliationExample,
+        },
+      },
+      problems: ["not_found"],
+    }),
+    checked("param", idParam),
+    async (c) => {
+      const { id } = c.req.valid("param");
+      const row = await readReconciliation(db, id);
+      if (row === undefined) {
+        throw new WorkflowError("not_found", `There is no reconciliation ${id}`);
+      }
+      return c.json(reconciliationJson(row));
+    },
+  );
+}
+
+function addDays(app: Hono, { db }: AppDeps): void {
+  app.get(
+    "/provider-days",
+    described({
+      summary: "Shows what providers' days come to by their reports: fees and net by day",
+      tag: "Reconciliation",
+      scopes: ["read"],
+      answers: {
+        200: {
+          says: "The latest days, the newest first",
+          schema: providerDaysAnswer,
+          example: providerDaysExample,
+        },
+      },
+    }),
+    async (c) => c.json({ data: (await listProviderDays(db, daysShown)).map(providerDayJson) }),
+  );
+}

@@ -1,0 +1,227 @@
+/**
+ * What providers' books and ours do not agree about, and mending it.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import type { FC } from "hono/jsx";
+import {
+  type DiscrepancyRow,
+  listDiscrepancies,
+  readDiscrepancy,
+} from "../../db/reconciliation/discrepancies.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { orderLimits } from "../../domain/order/incoming_order.ts";
+import {
+  actionsFor,
+  type DiscrepancyAction,
+  discrepancyActionNames,
+  discrepancyActions,
+  discrepancyKinds,
+} from "../../domain/reconciliation/discrepancy.ts";
+import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
+import { gatewaysOf } from "../../streams/payments/gateways.ts";
+import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
+import { readForm } from "../middleware/read_form.ts";
+import { PostForm } from "./form.tsx";
+import { page, PageHead } from "./layout.tsx";
+import { Columns, Empty, Money, Notice, Pager, Table, Time } from "./parts.tsx";
+import { idOf, pageSize, said } from "./queries.ts";
+import { askFirst, isConfirmed } from "./question.tsx";
+import { need } from "./reading.ts";
+
+const home = "/dashboard/discrepancies";
+const nav = "/dashboard/reconciliations";
+const title = "What does not agree";
+
+/** `GET /dashboard/discrepancies`, and the forms of its rows, each with a question before it. */
+export function discrepancyPageRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  const { db, config } = deps;
+
+  app.get("/discrepancies", (c) => showOpen(c, deps));
+
+  app.post("/discrepancies/:id{[0-9]{1,15}}/mend", async (c) => {
+    const form = await readForm(c);
+    const id = idOf(c);
+    const action = actionOf(form.action);
+    if (!isConfirmed(form)) {
+      const row = await need(readDiscrepancy(db, id));
+      if (row !== undefined) return await askBefore(c, row, action);
+    }
+    const { discrepancy } = await proposeMending(
+      { ...deps, ...gatewaysOf(config) },
+      { id, action, note: form.note ?? null },
+      operatorOf(c, config),
+    );
+    return c.redirect(`${home}?done=${doneOf(discrepancy)}`, 303);
+  });
+
+  app.post("/discrepancies/:id{[0-9]{1,15}}/approve", async (c) => {
+    await readForm(c);
+    const { discrepancy } = await approveMending(
+      { ...deps, ...gatewaysOf(config) },
+      idOf(c),
+      operatorOf(c, config),
+    );
+    return c.redirect(`${home}?done=${doneOf(discrepancy)}`, 303);
+  });
+
+  return app;
+}
+
+function doneOf({ state, approvedBy }: DiscrepancyRow): string {
+  return state !== "open" ? state : approvedBy === null ? "proposed" : "begun";
+}
+
+const doneWords: Readonly<Record<string, string>> = {
+  explained: "Explained",
+  mended: "Mended",
+  proposed: "Proposed: somebody else has to approve it, or it came to nothing",
+  begun: "It goes on by itself",
+};
+
+/** @throws {WorkflowError} `invalid` */
+function actionOf(text: string | undefined): DiscrepancyAction {
+  const action = discrepancyActionNames.find((name) => name === text);
+  if (action !== undefined) return action;
+  throw new WorkflowError(
+    "invalid",
+    `The action must be one of ${discrepancyActionNames.join(", ")}`,
+  );
+}
+
+async function showOpen(c: Context, { db }: AppDeps) {
+  const asked = Number(said(c, "reconciliation"));
+  const found = await need(listDiscrepancies(db, {
+    filter: {
+      state: "open",
+      ...(Number.isSafeInteger(asked) && asked > 0 ? { reconciliationId: asked } : {}),
+    },
+    afterId: 0,
+    limit: pageSize + 1,
+  }));
+  const shown = found.slice(0, pageSize);
+  const done = doneWords[said(c, "done") ?? ""];
+  return page(
+    c,
+    { title, nav },
+    (
+      <>
+        <PageHead
+          title={title}
+          crumb={[nav, "Reconciliations"]}
+          note="Between a payment provider's books and ours; the oldest first"
+        />
+        {done !== undefined && <Notice tone="good" title={done} />}
+        {shown.length === 0 ? <Empty title="Nothing is open" /> : (
+          <Table label={title} stacks={2}>
+            <Columns
+              names={["Order", "What", { right: "They say" }, { right: "We have" }, {
+                wide: "Found",
+              }, ""]}
+            />
+            <tbody>{shown.map((row) => <Row key={row.id} c={c} of={row} />)}</tbody>
+          </Table>
+        )}
+        <Pager
+          shown={found.length > pageSize
+            ? `The oldest ${pageSize}; the next ones follow when these are over`
+            : ""}
+        />
+      </>
+    ),
+  );
+}
+
+const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
+  <tr>
+    <th scope="row">
+      {of.orderId === null
+        ? of.reference ?? "none known"
+        : <a href={`/dashboard/orders/${of.orderId}`}>{of.reference ?? of.orderId}</a>}
+      <div class="before">
+        {of.provider} <code>{of.chargeRef}</code>
+      </div>
+    </th>
+    <td data-label="What">
+      {discrepancyKinds[of.kind]}
+      {of.answer && <div class="before">{of.answer}</div>}
+    </td>
+    <td class="right" data-label="They say">
+      <Said cents={of.theirCents} currency={of.theirCurrency} />
+    </td>
+    <td class="right" data-label="We have">
+      <Said cents={of.ourCents} currency={of.ourCurrency} />
+    </td>
+    <td class="wide" data-label="Found">
+      <Time at={of.foundAt} />
+    </td>
+    <td class="whole">
+      {of.approvedBy === null
+        ? <MendForm c={c} of={of} />
+        : <p class="muted small">{discrepancyActions[of.action!]}: approved by {of.approvedBy}</p>}
+    </td>
+  </tr>
+);
+
+const Said: FC<{ cents: number | null; currency: string | null }> = ({ cents, currency }) =>
+  cents === null || currency === null ? <>nothing</> : <Money cents={cents} currency={currency} />;
+
+const MendForm: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
+  <>
+    {of.action !== null && (
+      <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
+        <p class="small">{discrepancyActions[of.action]}: proposed by {of.proposedBy}</p>
+        <button type="submit">Approve</button>
+      </PostForm>
+    )}
+    <PostForm c={c} action={`${home}/${of.id}/mend`} class="stack-form">
+      <div class="field">
+        <label for={`action-${of.id}`}>What is done</label>
+        <select id={`action-${of.id}`} name="action">
+          {actionsFor(of).map((name) => (
+            <option key={name} value={name}>{discrepancyActions[name]}</option>
+          ))}
+        </select>
+      </div>
+      <button type="submit">Mend…</button>
+    </PostForm>
+  </>
+);
+
+function askBefore(
+  c: Context,
+  row: DiscrepancyRow,
+  action: DiscrepancyAction,
+): Response | Promise<Response> {
+  const about = row.orderId === null ? `charge ${row.chargeRef}` : `order ${row.reference}`;
+  return askFirst(c, {
+    title: `${discrepancyActions[action]}: ${about}?`,
+    says: consequences[action],
+    note: discrepancyKinds[row.kind],
+    nav,
+    action: `${home}/${row.id}/mend`,
+    verb: discrepancyActions[action],
+    asks: {
+      name: "note",
+      label: action === "explain" ? "What explains it" : "A note",
+      max: orderLimits.textLength,
+    },
+    fields: { action },
+    crumb: [home, title],
+    keep: "Decide later",
+  });
+}
+
+const consequences: Readonly<Record<DiscrepancyAction, string>> = {
+  record:
+    "The order is told of it as its provider would have done: a waiting order is paid by it, and money for one that is " +
+    "over goes back.",
+  give_back: "The money goes back to the customer through the provider.",
+  ask:
+    "The provider is asked; a refund that it does not know is asked for again, under its own key.",
+  explain: "Nothing is booked and no money moves: nobody is reminded of it any more.",
+};

@@ -1,0 +1,208 @@
+/**
+ * Providers' books against ours: what their days come to, what was held against ours, and bringing a report.
+ *
+ * @module
+ */
+
+import { type Context, Hono } from "hono";
+import type { FC } from "hono/jsx";
+import { listProviderDays, type ProviderDay } from "../../db/reconciliation/reconciled_days.ts";
+import {
+  listReconciliations,
+  type ReconciliationRow,
+} from "../../db/reconciliation/reconciliations.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { isDay } from "../../domain/kpi/day.ts";
+import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
+import { beginReconciling } from "../../services/reconcile.ts";
+import { openUpload } from "../api/imports/upload.ts";
+import { keepRunning } from "../api/reconciliations/reconciliations.ts";
+import type { AppDeps } from "../deps.ts";
+import { operatorOf } from "../middleware/operator.ts";
+import { problemOf } from "../middleware/problem.ts";
+import { CsrfField, missingScopes, ScopeNeeded } from "./form.tsx";
+import { formatCount } from "./format.ts";
+import { page, PageHead } from "./layout.tsx";
+import { Columns, Empty, Money, Notice, Table, Time } from "./parts.tsx";
+import { said } from "./queries.ts";
+import { need } from "./reading.ts";
+
+/** Where a report is brought to. */
+export const reportUploadPath = "/dashboard/reconciliations";
+
+const home = reportUploadPath;
+const title = "Reconciliations";
+
+/** Rows that are shown, the latest. */
+const shown = 50;
+
+/** `GET /dashboard/reconciliations`, and the form that brings a report. */
+export function reconciliationPageRoutes(deps: AppDeps): Hono {
+  const app = new Hono();
+  app.get("/reconciliations", (c) => showAll(c, deps));
+  app.post("/reconciliations", async (c) => {
+    try {
+      const upload = await openUpload(c, deps);
+      const { fields } = upload;
+      const { id, finished } = await beginReconciling({ ...deps, ...gatewaysOf(deps.config) }, {
+        provider: fields.provider || configuredProviders(deps.config)[0]!,
+        period: { ...dayOf("from", fields.from), ...dayOf("to", fields.to) },
+        operator: operatorOf(c, deps.config),
+        report: { source: upload.source, name: upload.name || "report" },
+        ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
+      });
+      keepRunning(deps, id, finished);
+      return c.redirect(`${home}?done=begun`, 303);
+    } catch (error) {
+      if (!(error instanceof WorkflowError) || problemOf(error).status >= 500) throw error;
+      return await showAll(c, deps, error);
+    }
+  });
+  return app;
+}
+
+/** @throws {WorkflowError} `invalid` */
+function dayOf(name: "from" | "to", text = ""): { from?: string; to?: string } {
+  if (text === "") return {};
+  if (!isDay(text)) throw new WorkflowError("invalid", `“${text}” is no day`);
+  return { [name]: text };
+}
+
+async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
+  const { db, config } = deps;
+  const [days, rows] = await Promise.all([
+    need(listProviderDays(db, shown)),
+    need(listReconciliations(db, { beforeId: null, limit: shown })),
+  ]);
+  return page(
+    c,
+    { title, nav: home, status: fault === undefined ? 200 : problemOf(fault).status },
+    (
+      <>
+        <PageHead
+          title={title}
+          note={<a href="/dashboard/discrepancies">What does not agree</a>}
+        />
+        {fault && <Notice tone="bad" title={fault.message}>Nothing was changed</Notice>}
+        {said(c, "done") === "begun" && (
+          <Notice tone="good" title="The report is being held against our books" />
+        )}
+        <section class="card" aria-labelledby="bring-heading">
+          <h2 id="bring-heading">Bring a provider's report</h2>
+          <ReportForm c={c} providers={configuredProviders(config)} />
+        </section>
+        <h2 class="heading">Reports</h2>
+        {rows.length === 0 ? <Empty title="No report was brought yet" /> : <Reports of={rows} />}
+        <h2 class="heading">Fees and net by day</h2>
+        {days.length === 0 ? <Empty title="No report tells of a day yet" /> : <Days of={days} />}
+      </>
+    ),
+  );
+}
+
+const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, providers }) => {
+  const missing = missingScopes(c, home);
+  if (missing !== undefined) return <ScopeNeeded missing={missing} />;
+  return (
+    <form method="post" action={home} enctype="multipart/form-data" class="stack-form">
+      <CsrfField c={c} />
+      <div class="field">
+        <label for="provider">Provider</label>
+        <input id="provider" name="provider" required maxlength={32} value={providers[0]} />
+      </div>
+      <div class="field">
+        <label for="from">From, where the report has all of that day</label>
+        <input id="from" name="from" type="date" />
+      </div>
+      <div class="field">
+        <label for="to">To</label>
+        <input id="to" name="to" type="date" />
+      </div>
+      <div class="field">
+        <label for="file">Report</label>
+        <input id="file" name="file" type="file" required />
+      </div>
+      <div class="actions">
+        <button type="submit" class="primary">Hold it against our books</button>
+      </div>
+    </form>
+  );
+};
+
+const Reports: FC<{ of: readonly ReconciliationRow[] }> = ({ of }) => (
+  <Table label="Reports" stacks={2}>
+    <Columns
+      names={[
+        "Report",
+        { wide: "Days" },
+        "State",
+        { right: "Lines" },
+        { right: "Found" },
+        { right: "Open" },
+      ]}
+    />
+    <tbody>
+      {of.map((row) => (
+        <tr key={row.id}>
+          <th scope="row">
+            {row.name}
+            <div class="before">{row.provider}</div>
+          </th>
+          <td class="wide" data-label="Days">
+            <Time at={row.from} /> – <Time at={row.to} />
+          </td>
+          <td data-label="State">{row.error ?? row.state.toLowerCase()}</td>
+          <td class="right" data-label="Lines">{formatCount(row.lines)}</td>
+          <td class="right" data-label="Found">{formatCount(row.found)}</td>
+          <td class="right" data-label="Open">
+            <a href={`/dashboard/discrepancies?reconciliation=${row.id}`}>
+              {formatCount(row.open)}
+            </a>
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);
+
+const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
+  <Table label="Fees and net by day" stacks={2}>
+    <Columns
+      names={[
+        "Day",
+        { right: "Charges" },
+        { right: "Refunds" },
+        { wide: "Chargebacks", right: true },
+        { right: "Fees" },
+        { right: "Net" },
+        { right: "Open" },
+      ]}
+    />
+    <tbody>
+      {of.map((row) => (
+        <tr key={`${row.provider}-${row.day}-${row.currency}`}>
+          <th scope="row">
+            {row.day}
+            <div class="before">{row.provider}</div>
+          </th>
+          <td class="right" data-label="Charges">
+            <Money cents={row.chargesCents} currency={row.currency} />
+          </td>
+          <td class="right" data-label="Refunds">
+            <Money cents={row.refundsCents} currency={row.currency} />
+          </td>
+          <td class="wide right" data-label="Chargebacks">
+            <Money cents={row.chargebacksCents} currency={row.currency} />
+          </td>
+          <td class="right" data-label="Fees">
+            <Money cents={row.feesCents} currency={row.currency} />
+          </td>
+          <td class="right" data-label="Net">
+            <Money cents={row.netCents} currency={row.currency} />
+          </td>
+          <td class="right" data-label="Open">{formatCount(row.open)}</td>
+        </tr>
+      ))}
+    </tbody>
+  </Table>
+);

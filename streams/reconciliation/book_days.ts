@@ -1,0 +1,72 @@
+/**
+ * Writes down what a provider's days come to, and books what it kept.
+ *
+ * @module
+ */
+
+import type { Database } from "../../db/connection/database.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { postMovements } from "../../db/ledger/post_movements.ts";
+import {
+  type DaySums,
+  lockDays,
+  sumMovements,
+  writeDay,
+} from "../../db/reconciliation/reconciled_days.ts";
+import { entriesOf } from "../../domain/ledger/movement.ts";
+import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+
+/** How often somebody else may write the same day meanwhile. */
+const maxTries = 10;
+
+/**
+ * Adds up the days of a span anew, and books what of their fees is not in the ledger yet: each day in one transaction with
+ * its booking, under a key that counts once. Fees are booked on the day on which they are told, because the days before
+ * may be closed; a later report that tells of other fees books the difference.
+ */
+export async function bookDays(
+  db: Database,
+  provider: string,
+  span: { from: string; until: string },
+): Promise<void> {
+  const days = new Set((await sumMovements(db, provider, span)).map(({ day }) => day));
+  for (const day of days) {
+    for (let attempt = 1;; attempt++) {
+      try {
+        await bookDay(db, provider, day);
+        break;
+      } catch (error) {
+        if (!isDuplicateKey(error) || attempt >= maxTries) throw error;
+      }
+    }
+  }
+}
+
+/** What a day comes to is read behind its lock, or two reports at once could each book what the other has not seen. */
+async function bookDay(db: Database, provider: string, day: string): Promise<void> {
+  const span = { from: `${day} 00:00:00`, until: `${dayLater(day, 1)} 00:00:00` };
+  await db.transaction(async (tx) => {
+    await lockDays(tx, provider);
+    const sums = await sumMovements(tx, provider, span);
+    for (const one of sums) await writeAndBook(tx, provider, one);
+  });
+}
+
+async function writeAndBook(
+  tx: Parameters<typeof writeDay>[0],
+  provider: string,
+  sums: DaySums,
+): Promise<void> {
+  const fees = await writeDay(tx, provider, sums);
+  if (fees === undefined) return;
+  const [clock] = await tx.query("select current_timestamp(6) as now");
+  await postMovements(tx, [{
+    orderId: 0,
+    source: "fee",
+    sourceId: fees.id,
+    step: fees.booking,
+    currency: fees.currency,
+    at: null,
+    entries: entriesOf({ fees: fees.amountCents, clearing: -fees.amountCents }),
+  }], String(clock!.now));
+}

@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { lineReader } from "../../../domain/reconciliation/read_line.ts";
+import type { ReportProfile } from "../../../domain/reconciliation/report_profile.ts";
+import { recognisedReport } from "../../../domain/reconciliation/shipped_reports.ts";
+import { readReportProfile } from "../../../services/report_profile_schema.ts";
+
+/** Lines of a report, each read. */
+function read(profile: ReportProfile, header: string[], ...rows: string[][]) {
+  const reader = lineReader(profile, header);
+  assert.ok(typeof reader === "function", JSON.stringify(reader));
+  return rows.map((row, place) => reader(row, place + 2));
+}
+
+const stripeHeader = [
+  "balance_transaction_id",
+  "created_utc",
+  "reporting_category",
+  "gross",
+  "fee",
+  "net",
+  "currency",
+  "charge_id",
+  "payment_intent_id",
+  "source_id",
+  "customer_facing_amount",
+  "customer_facing_currency",
+  "payment_metadata[charge_key]",
+  "payment_metadata[order_reference]",
+  "refund_metadata[refund_key]",
+];
+
+Deno.test("lineReader() reads Stripe's itemized reports, with what customers paid in another currency", () => {
+  const profile = recognisedReport(stripeHeader)!;
+  assert.equal(profile.name, "stripe");
+  const at = "2026-01-05 10:00:00";
+  const [charge, refund, dispute, payout] = read(
+    profile,
+    stripeHeader,
+    [
+      ...["txn_1", at, "charge", "11.50", "0.42", "11.08", "eur", "ch_1", "pi_1", "ch_1"],
+      ...["1250", "jpy", "charge_k", "1001", ""],
+    ],
+    ["txn_2", at, "refund", "-5.00", "0.00", "-5.00", "eur", "ch_1", "pi_1", "re_1", "", "", "", ""]
+      .concat("refund_k"),
+    [...["txn_3", at, "dispute", "-11.50", "15.00", "-26.50", "eur", "ch_1", "pi_1", "dp_1"]]
+      .concat("", "", "", "", ""),
+    [...["txn_4", at, "payout", "-6.08", "0.00", "-6.08", "eur", "", "", "po_1"]]
+      .concat("", "", "", "", ""),
+  );
+  assert.deepEqual(charge, {
+    kind: "charge",
+    line: 2,
+    entry: "txn_1",
+    chargeRefs: ["pi_1", "ch_1"],
+    refundRef: null,
+    key: "charge_k",
+    reference: "1001",
+    amountCents: 1_250,
+    currency: "JPY",
+    grossCents: 1_150,
+    feeCents: 42,
+    netCents: 1_108,
+    settledCurrency: "EUR",
+    at: "2026-01-05 10:00:00.000",
+  });
+  assert.ok(refund && !("problem" in refund) && dispute && !("problem" in dispute));
+  assert.ok(payout && !("problem" in payout));
+  assert.deepEqual(
+    [refund.kind, refund.refundRef, refund.key, refund.amountCents, refund.grossCents],
+    ["refund", "re_1", "refund_k", 500, -500],
+  );
+  assert.deepEqual([dispute.kind, dispute.refundRef, dispute.feeCents], [
+    "chargeback",
+    "dp_1",
+    1_500,
+  ]);
+  assert.equal(payout.kind, "other");
+});
+
+Deno.test("lineReader() reads any other report by its profile, and says what is wrong with a line", () => {
+  const profile = readReportProfile(JSON.stringify({
+    version: 1,
+    name: "my-bank",
+    columns: {
+      entry: ["Id"],
+      category: ["Type"],
+      at: ["Date"],
+      charge: ["Payment"],
+      gross: ["Amount"],
+      currency: ["Currency"],
+    },
+    categories: { charge: ["Sale"] },
+    money: { in: "units", decimal: "," },
+    time: { order: "dmy", zone: "Europe/Berlin" },
+  }));
+  const header = ["Id", "Date", "Type", "Payment", "Amount", "Currency"];
+  const [line, wrong] = read(
+    profile,
+    header,
+    ["1", "05.01.2026 10:00:00", "Sale", "p-1", "1.234,50", "EUR"],
+    ["2", "05.01.2026 10:00:00", "Sale", "p-2", "much", "EUR"],
+  );
+  assert.ok(line && !("problem" in line));
+  assert.deepEqual([line.kind, line.grossCents, line.at], [
+    "charge",
+    123_450,
+    "2026-01-05 09:00:00.000",
+  ]);
+  assert.deepEqual(wrong, { problem: "gross must be an amount" });
+  assert.deepEqual(lineReader(profile, ["Id", "Date"]), {
+    problem: "lacks Type, Amount, Currency",
+  });
+  assert.throws(() => readReportProfile("{}"), /version/);
+});
