@@ -24,6 +24,7 @@ const commands = [
   "consume",
   "import",
   "refund",
+  "capture",
   "retry",
   "kpis",
   "verify",

@@ -294,6 +294,22 @@ export const settingsTable = {
     kind: kinds.integer(0, 3_600_000, "ms"),
     meaning: "how long the simulated gateway takes to answer",
   },
+  capture: {
+    name: "CAPTURE",
+    fallback: "at_once",
+    kind: kinds.oneOf("at_once", "later"),
+    meaning:
+      "when money is taken: as soon as an order is reserved, or `later`: it is only held, until somebody asks for its capture; " +
+      "every provider that charges has to be able to hold money (`stripe` is)",
+  },
+  captureWithinSeconds: {
+    name: "CAPTURE_WITHIN_SECONDS",
+    fallback: "604800",
+    kind: kinds.integer(60, 2_592_000, "s"),
+    meaning:
+      "how long an order whose money is held waits for its capture, where the provider gives no shorter time; then it " +
+      "fails by `payment_timeout`, and the money is let go",
+  },
   stripeSecretKey: {
     name: "STRIPE_SECRET_KEY",
     isSecret: true,

@@ -23,6 +23,8 @@ export type ErrorCode =
   | "stock_insufficient"
   | "precondition_failed"
   | "precondition_required"
+  | "order_not_capturable"
+  | "capture_not_total"
   | "order_not_refundable"
   | "order_not_retryable"
   | "customer_not_erasable"

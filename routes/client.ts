@@ -98,6 +98,7 @@ import type {
   stockFileAnswer,
 } from "./api/products/product_answers.ts";
 import type { productBody, stockBody } from "./api/products/product_body.ts";
+import type { captureBody } from "./api/orders/capture_body.ts";
 import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
@@ -168,6 +169,13 @@ export type ApiSchema = {
     >;
   };
   "/orders/:id/cancel": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
+  "/orders/:id/capture": {
+    $post: Route<
+      ById & Keyed & { json?: z.input<typeof captureBody> },
+      typeof orderReceiptAnswer,
+      202
+    >;
+  };
   "/orders/:id/retry": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 202> };
   "/orders/:id/payment/accept": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/give-back": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };

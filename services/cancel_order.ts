@@ -7,6 +7,7 @@
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readBringer } from "../db/orders/timelines.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
+import { readHoldOf } from "../db/payments/payment_holds.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Message } from "../domain/messages/messages.ts";
 import type { Operator } from "../domain/operation/audit.ts";
@@ -72,6 +73,7 @@ export async function cancelAndPublish(
  * cancelled or as it was; that its end is told is a message of its own, which recovery repeats. Money of it
  * that is in dispute is given back, and so is what was paid at its source. One that waited for stock waits no more, and
  * others take its place.
+ * Money that is held for it is let go.
  *
  * @param actor who cancels, for the timeline
  * @throws {WorkflowError} `not_found`, `not_yours`, or `order_not_cancellable` once it is settled otherwise
@@ -114,7 +116,13 @@ export function cancelOrder(
         return {
           order: cancelled,
           changed: true,
-          messages: [...endOf(order), ...reversals, ...owed.values(), ...arrived],
+          messages: [
+            ...endOf(order),
+            ...reversals,
+            ...owed.values(),
+            ...await letGo(tx, order),
+            ...arrived,
+          ],
         };
       }
     }
@@ -129,4 +137,14 @@ function endOf({ id: orderId, totalCents: amountCents, currency, retryId }: Orde
   const subject = { orderId, amountCents, currency };
   const notice: Message = { type: "notify.order", ...subject };
   return retryId === undefined ? [notice] : [notice, { type: "order.reserve", ...subject }];
+}
+
+/** Has money let go at once that is held for the order. */
+async function letGo(
+  tx: Queryable,
+  { id: orderId, totalCents: amountCents, currency }: OrderFacts,
+): Promise<Message[]> {
+  const hold = await readHoldOf(tx, orderId);
+  if (hold?.status !== "HELD") return [];
+  return [{ type: "payment.charge", orderId, amountCents, currency }];
 }

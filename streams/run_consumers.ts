@@ -248,6 +248,7 @@ function consumerOf(
     ...gateways,
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
+    holdSeconds: config.capture === "later" ? config.captureWithinSeconds : undefined,
     missingRowMs: missingRowBackoffs * config.retryBackoffMs,
     onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,

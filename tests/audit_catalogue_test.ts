@@ -41,6 +41,7 @@ const apiRows: Record<string, Row> = {
   },
   "PUT /orders/:id": { action: "order.edit", path: "/orders/999", json: order },
   "POST /orders/:id/cancel": { action: "order.cancel", path: "/orders/999/cancel" },
+  "POST /orders/:id/capture": { action: "order.capture", path: "/orders/999/capture" },
   "POST /orders/:id/retry": { action: "order.retry", path: "/orders/999/retry" },
   "POST /orders/:id/refunds": {
     action: "refund.request",
@@ -231,6 +232,11 @@ const pageRows: Record<string, Row> = {
     path: "/dashboard/orders/999/cancel",
     form: decided,
   },
+  "POST /dashboard/orders/:id{[0-9]{1,15}}/capture": {
+    action: "order.capture",
+    path: "/dashboard/orders/999/capture",
+    form: decided,
+  },
   "POST /dashboard/orders/:id{[0-9]{1,15}}/payment": {
     action: "payment.accept",
     path: "/dashboard/orders/999/payment",
@@ -327,6 +333,7 @@ const pageRows: Record<string, Row> = {
 /** Every command, with all the actions that it can do, or why it does none. */
 const commandRows: Record<string, AuditAction[] | string> = {
   archive: ["order.archive", "order.restore"],
+  capture: ["order.capture"],
   customer: ["customer.export", "customer.erase"],
   consume: "works on what was asked for; timelines name the consumer",
   dead: ["dead_letter.retry", "dead_letter.discard"],

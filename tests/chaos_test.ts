@@ -11,6 +11,7 @@ const chosen = [
   "database_restored",
   "commit_answers_lost",
   "poison",
+  "provider_books",
 ];
 
 /** Seconds of faults to a scenario. */

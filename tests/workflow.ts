@@ -44,6 +44,8 @@ export interface WorkflowOptions {
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
+  /** Money is held first, and an order waits so long for its capture. */
+  holdSeconds?: number;
   missingRowMs?: number;
   notifyChannels?: NotificationChannel[];
   onShortage?: "fail" | "wait";
@@ -107,6 +109,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
+    holdSeconds: options.holdSeconds,
     // No server here follows another one: what is not there is not there.
     missingRowMs: options.missingRowMs ?? -1_000,
     notifyChannels: options.notifyChannels,

@@ -20,6 +20,7 @@ import {
   type ListedNotification,
   readNotificationsOf,
 } from "../notifications/notification_queries.ts";
+import { type PaymentHold, readHoldOf } from "../payments/payment_holds.ts";
 import { type PaymentAction, readAction } from "../payments/payment_actions.ts";
 import { listChargebacksOf, type ListedChargeback } from "../payments/chargeback_list.ts";
 import { type PaymentAttempt, readAttempts } from "../payments/payment_attempts.ts";
@@ -82,6 +83,8 @@ export interface OrderDetail extends OrderSummary {
   instructions: PaymentInstructions | null;
   /** What the customer has to do before its money moves; null for nothing. */
   action: PaymentAction | null;
+  /** What a provider holds for it, or held; null where everything was taken at once. */
+  hold: PaymentHold | null;
   /** Tries to move its money, as providers answered them. */
   attempts: PaymentAttempt[];
   /** Charges of it that its customer contested at the bank, the first one first. */
@@ -178,6 +181,7 @@ export async function readOrderDetail(
     instructions,
     attempts,
     action,
+    hold,
     chargebacks,
   ] = await Promise.all([
     readOrderItems(db, id),
@@ -191,6 +195,7 @@ export async function readOrderDetail(
     readInstructions(db, [id]),
     readAttempts(db, id, maxInDetail),
     readAction(db, id),
+    readHoldOf(db, id),
     listChargebacksOf(db, id),
   ]);
   return {
@@ -205,6 +210,7 @@ export async function readOrderDetail(
     instructions: instructions.get(id) ?? null,
     // What the customer was asked to do is of no use once the order is settled.
     action: order.status === "RESERVED" ? action : null,
+    hold,
     attempts,
     chargebacks,
     refunds,

@@ -154,7 +154,7 @@ export async function readCharges(
 
 /**
  * A page of the `RESERVED` orders whose reservation is older than a time, by id. Those whose payment is in dispute
- * are left out: they wait for a person.
+ * are left out: they wait for a person. So are those whose money is held until its time is over: they wait for their capture.
  *
  * @param page.afterId the last id of the page before, 0 for the first page
  * @param page.limit most orders
@@ -171,6 +171,10 @@ export async function readExpiredReservations(
     where unfinished = 1 and status = 'RESERVED' and id > ?
       and reserved_at < current_timestamp(6) - interval ? second
       and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
+      and not exists (
+        select 1 from payment_holds
+        where payment_holds.order_id = orders.id and payment_holds.status = 'HELD'
+          and payment_holds.expires_at > current_timestamp(6))
     order by id
     limit ?`,
     [page.afterId, olderThanSeconds, page.limit],

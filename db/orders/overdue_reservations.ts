@@ -11,7 +11,8 @@ const maxCounted = 1_000;
 
 /**
  * Orders that have been `RESERVED` for longer than so many seconds, up to a thousand; found by the index of
- * unfinished orders. Those whose payment is in dispute wait for a person, and are not counted.
+ * unfinished orders. Those whose payment is in dispute wait for a person, and those whose money is
+ * held for their capture, until its time is over; they are not counted.
  */
 export async function countOverdueReservations(
   db: Queryable,
@@ -26,6 +27,10 @@ export async function countOverdueReservations(
       where unfinished = 1 and status = 'RESERVED'
         and reserved_at < current_timestamp(6) - interval ? second
         and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
+        and not exists (
+          select 1 from payment_holds
+          where payment_holds.order_id = orders.id and payment_holds.status = 'HELD'
+            and payment_holds.expires_at > current_timestamp(6))
       limit ${maxCounted}
     ) found`,
     [olderThanSeconds],

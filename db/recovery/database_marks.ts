@@ -83,9 +83,17 @@ const keptTicks = 50_000;
 /** Ticks that are forgotten at once. */
 const forgottenTicks = 5_000;
 
-/** Lets the database be one tick further, under a name that was drawn at random. */
-export async function tickDatabase(db: Database): Promise<void> {
-  await db.transaction((tx) => tickTo(tx, 0));
+/**
+ * Lets the database be one tick further, under a name that was drawn at random. One that was put back since its ticks were
+ * read gets none: a tick of its own would make it another history, where it is an older one that can be made good.
+ *
+ * @param read the ticks that it had when it was found to be no older than what was known of it
+ */
+export async function tickDatabase(db: Database, read: number): Promise<void> {
+  await db.transaction(async (tx) => {
+    const [row] = await tx.query("select ticks from books_marks where id = 1 for update");
+    if (row !== undefined && toInteger(row.ticks) >= read) await tickTo(tx, 0);
+  });
 }
 
 async function tickTo(tx: Queryable, least: number): Promise<void> {

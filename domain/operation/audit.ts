@@ -42,6 +42,7 @@ export const auditActions = {
   "session.end": "Sign out",
   "order.edit": "Change orders",
   "order.cancel": "Cancel an order",
+  "order.capture": "Take the money that is held for an order",
   "order.retry": "Take an order up again",
   "order.archive": "Archive orders",
   "order.restore": "Bring archived orders back",

@@ -24,7 +24,7 @@ export const tryOutcomes = [
 export type TryOutcome = typeof tryOutcomes[number];
 
 /** What was tried: `look_up` only asked, `callback` is what the provider said by itself. */
-export const tryKinds = ["charge", "refund", "look_up", "callback"] as const;
+export const tryKinds = ["charge", "capture", "refund", "look_up", "callback"] as const;
 
 /** One of {@linkcode tryKinds}. */
 export type TryKind = typeof tryKinds[number];

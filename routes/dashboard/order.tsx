@@ -19,6 +19,7 @@ import { writtenOut } from "../../domain/refund/refund_items.ts";
 import { reasonFault, trimmedReason } from "../../domain/refund/refund_request.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
 import { cancelAndPublish } from "../../services/cancel_order.ts";
+import { captureAndPublish } from "../../services/capture_order.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { requestAndPublish } from "../../services/request_refunds.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
@@ -33,7 +34,15 @@ import { mayCancel, missingScopes, ScopeNeeded } from "./form.tsx";
 import { asShown, counted, formatMoney } from "./format.ts";
 import { LiveDot, page, PageHead } from "./layout.tsx";
 import { liveStream } from "./live.ts";
-import { CancelForm, DisputeForm, isDisputed, leftCents, RetryForm } from "./order_actions.tsx";
+import {
+  CancelForm,
+  CaptureForm,
+  DisputeForm,
+  isCapturable,
+  isDisputed,
+  leftCents,
+  RetryForm,
+} from "./order_actions.tsx";
 import { Customer, Items, Payment, Refunds, Shortages, Sum } from "./order_facts.tsx";
 import { Notifications, Path, Timeline } from "./order_timeline.tsx";
 import { Notice, Region, regionsToHtml } from "./parts.tsx";
@@ -56,6 +65,7 @@ import { need } from "./reading.ts";
 const outcomes: Readonly<Record<string, string>> = {
   refund: "The refund was requested",
   cancel: "The order was cancelled",
+  capture: "The money is to be taken",
   retry: "The order was taken up again",
   payment: "The payment was decided about",
   by_hand: "It was written down",
@@ -136,6 +146,23 @@ function addDecisions(app: Hono, deps: AppDeps): void {
       return await refuse(c, deps, error, form);
     }
     return c.redirect(`/dashboard/orders/${id}?done=cancel`, 303);
+  });
+
+  app.post("/orders/:id{[0-9]{1,15}}/capture", async (c) => {
+    const id = idOf(c);
+    const form = await readForm(c);
+    try {
+      if (!isConfirmed(form)) return await askCapture(c, deps);
+      // What was asked about is what is taken, whatever the order has become meanwhile.
+      const amountCents = /^[1-9]\d{0,14}$/.test(form.cents ?? "") ? Number(form.cents) : null;
+      await captureAndPublish(deps, id, operatorOf(c, deps.config), {
+        amountCents,
+        only: retriesOnly(c.get("caller")),
+      });
+    } catch (error) {
+      return await refuse(c, deps, error, form);
+    }
+    return c.redirect(`/dashboard/orders/${id}?done=capture`, 303);
   });
 
   app.post("/orders/:id{[0-9]{1,15}}/payment", async (c) => {
@@ -296,6 +323,24 @@ async function askCancel(c: Context, deps: AppDeps): Promise<Response> {
   });
 }
 
+/** Asks before the money is taken that is held for an order. */
+async function askCapture(c: Context, deps: AppDeps): Promise<Response> {
+  const order = await orderFor(c, deps);
+  const { id, externalOrderId, recipient, totalCents, currency } = order;
+  const money = formatMoney(totalCents, currency);
+  return await askFirst(c, {
+    title: `Take ${money} for order ${externalOrderId} of ${recipient.name}?`,
+    note: noteOf(money, recipient),
+    says: `The provider holds ${money} and takes them now; the order is paid by them.`,
+    nav: "/dashboard/orders",
+    action: `/dashboard/orders/${id}/capture`,
+    verb: `Take ${money}`,
+    fields: { cents: String(totalCents) },
+    crumb: [`/dashboard/orders/${id}`, externalOrderId],
+    keep: "Take them later",
+  });
+}
+
 /** Asks before an order is taken up again: it may be charged then. */
 async function askRetry(c: Context, deps: AppDeps): Promise<Response> {
   const order = await orderFor(c, deps);
@@ -337,7 +382,6 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
   if (order === undefined) return await notFoundPage(c, `There is no order #${id}`);
   const waiting = await readByHand(deps, id);
   const regions = regionsOf(order, await lettersOf(deps, id), await entriesOf(deps, id));
-  const change = said(c, "done") ?? "";
   return await page(
     c,
     {
@@ -355,7 +399,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
         >
           <LiveDot />
         </PageHead>
-        <Outcome change={change} refused={refused} />
+        <Outcome change={said(c, "done") ?? ""} refused={refused} />
         <Region name="letters">{regions.letters}</Region>
         <Warnings order={order} />
         <section aria-label="Where it stands" class="card">
@@ -390,6 +434,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
               <Region name="told">{regions.told}</Region>
             </section>
             <Refund c={c} order={order} typed={refused?.form} />
+            <Capture c={c} order={order} />
             <Retry c={c} order={order} />
             <Cancel c={c} order={order} />
           </div>
@@ -480,6 +525,17 @@ function givesMoneyBack({ payment, refunds }: OrderDetail): boolean {
   return payment !== null && payment.status !== "DECLINED" ||
     refunds.some(({ status }) => status !== "FAILED");
 }
+
+/** Taking what is held for it, until that was asked for. */
+const Capture: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>
+  isCapturable(order)
+    ? (
+      <section aria-labelledby="capture-heading" class="card">
+        <h2 id="capture-heading">Capture</h2>
+        <CaptureForm c={c} order={order} />
+      </section>
+    )
+    : null;
 
 /** Taking it up again, where it failed for want of stock. */
 const Retry: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) =>

@@ -76,6 +76,22 @@ export const CancelForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order })
   </PostForm>
 );
 
+/** True while money is held for the order that nobody has asked to take. */
+export function isCapturable({ status, hold }: OrderDetail): boolean {
+  return status === "RESERVED" && hold?.status === "HELD" && hold.captureRequestedAt === null;
+}
+
+/** Has the money taken that is held for an order. */
+export const CaptureForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) => (
+  <PostForm c={c} action={`/dashboard/orders/${order.id}/capture`} class="stack-form">
+    <p class="muted small">
+      {formatMoney(order.totalCents, order.currency)}{" "}
+      are held for it. If nobody takes them in time, the order fails and they are let go.
+    </p>
+    <button class="primary" type="submit">Take the money…</button>
+  </PostForm>
+);
+
 /** Takes up an order again that failed for want of stock. */
 export const RetryForm: FC<{ c: Context; order: OrderDetail }> = ({ c, order }) => (
   <PostForm c={c} action={`/dashboard/orders/${order.id}/retry`} class="stack-form">

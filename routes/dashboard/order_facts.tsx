@@ -204,7 +204,7 @@ const Guest: FC<{ email: string | null }> = ({ email }) => (
 
 /** What was paid at the source, and what the provider took. */
 export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
-  const { payment, furtherPayments, sourcePayment, paymentStatus, status } = order;
+  const { payment, furtherPayments, sourcePayment, paymentStatus, status, hold } = order;
   const isTheSame = sourcePayment !== null && payment?.provider === sourcePayment.provider &&
     payment.providerRef === sourcePayment.reference;
   return (
@@ -227,10 +227,13 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
             : status === "PENDING"
             ? "Asked for once the stock is reserved"
             : status === "RESERVED"
-            ? "The provider has not answered yet"
+            ? (hold?.status === "HELD"
+              ? "Held, and not taken yet"
+              : "The provider has not answered yet")
             : "None was taken"}
         </p>
       )}
+      <Held order={order} />
       <PaidWith order={order} />
       {furtherPayments.map((further) => (
         <section key={further.id} aria-label="Further payment">
@@ -241,6 +244,29 @@ export const Payment: FC<{ order: OrderDetail }> = ({ order }) => {
     </>
   );
 };
+
+/** What the provider holds for it, while it is neither taken nor let go. */
+const Held: FC<{ order: OrderDetail }> = ({ order: { hold } }) =>
+  hold?.status !== "HELD" ? null : (
+    <dl class="facts">
+      <dt>Held</dt>
+      <dd>
+        <Money cents={hold.amountCents} currency={hold.currency} /> <code>{hold.providerRef}</code>
+      </dd>
+      <dt>Until</dt>
+      <dd>
+        <Time at={hold.expiresAt} />
+      </dd>
+      {hold.captureRequestedAt !== null && (
+        <>
+          <dt>Capture asked for</dt>
+          <dd>
+            <Time at={hold.captureRequestedAt} />
+          </dd>
+        </>
+      )}
+    </dl>
+  );
 
 /** What it is to be paid with, and what the customer has to do. */
 const PaidWith: FC<{ order: OrderDetail }> = ({ order: { instructions, action } }) => (

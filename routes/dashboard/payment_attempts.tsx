@@ -12,6 +12,7 @@ import { Badge, Columns, Money, Table, Time } from "./parts.tsx";
 
 const kindNames: Readonly<Record<TryKind, string>> = {
   charge: "Charge",
+  capture: "Capture",
   refund: "Refund",
   look_up: "Looked up",
   callback: "Told by itself",

@@ -35,7 +35,7 @@ const rules: readonly Rule[] = [
   // Whoever has brought it, or may cancel everybody's; which of them asks, the transaction finds out.
   ["POST", /^(\/dashboard)?\/(orders|imports)\/[^/]+\/cancel$/, ["orders", "cancel"]],
   // Whoever has brought it, and for everybody's whoever may do all.
-  ["POST", /^(\/dashboard)?\/orders\/[^/]+\/retry$/, ["orders"]],
+  ["POST", /^(\/dashboard)?\/orders\/[^/]+\/(capture|retry)$/, ["orders"]],
   ["PUT", /^\/orders\/[^/]+$/, ["orders", "cancel"]],
   ["GET HEAD", /^\/imports(\/|$)/, ["read", "orders"]],
   ["POST", /^\/orders\/[^/]+\/(refunds|payment\/(accept|give-back|dismiss|returned))$/, [

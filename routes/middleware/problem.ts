@@ -46,6 +46,8 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   precondition_failed: [412, "It was changed meanwhile"],
   precondition_required: [428, "If-Match is missing"],
   not_yours: [403, "It was brought by another token"],
+  order_not_capturable: [409, "No money of the order can be captured"],
+  capture_not_total: [422, "The amount is not the order's total"],
   order_not_refundable: [409, "The order cannot be refunded"],
   refund_not_by_hand: [409, "No person gives this money back"],
   order_not_retryable: [409, "The order cannot be taken up again"],

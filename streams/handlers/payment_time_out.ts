@@ -6,12 +6,14 @@
 
 import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { readFreshReservations, transitionOrders } from "../../db/orders/orders.ts";
+import { readLiveHolds } from "../../db/payments/payment_holds.ts";
 import { readDisputes } from "../../db/payments/payment_disputes.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { TimeOutMessage } from "../../domain/messages/messages.ts";
-import { orderAfter } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideTimeOut } from "../../domain/order/settle.ts";
 import { allGateways, secondAnswerMs } from "../payments/gateway.ts";
+import { anyHolds } from "../payments/held_money.ts";
 import { restock } from "../payments/restock.ts";
 import {
   type Delivery,
@@ -22,12 +24,14 @@ import {
   withFollowUps,
 } from "../workflow/handler.ts";
 import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import type { Enqueued } from "../workflow/publish.ts";
 
 /**
  * Fails the orders of a batch whose gateway gave no answer, and gives their stock back. An answer that
  * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
  * is given back by `payments/settle.ts`. What was paid at the source waits for no provider, so its time is never over. An
- * order that was edited since this message was scheduled has a reservation that is younger, and goes on.
+ * order that was edited since this message was scheduled has a reservation that is younger, and goes on. So does one whose
+ * money is held: it waits for its capture, until the time of that is over.
  *
  * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
  * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
@@ -52,7 +56,12 @@ export function timeOutPayments(
       reserved.filter(({ revision }) => revision !== undefined).map(({ id }) => id),
       deps.reservationTtlSeconds,
     );
-    const expired = reserved.filter(({ id }) => !disputed.has(id) && !fresh.has(id));
+    const live = anyHolds(deps)
+      ? await readLiveHolds(tx, reserved.map(({ id }) => id))
+      : new Set<number>();
+    const expired = reserved.filter(({ id }) =>
+      !disputed.has(id) && !fresh.has(id) && !live.has(id)
+    );
     const ids = expired.map(({ id }) => id);
     for (const order of expired) {
       orders.set(order.id, orderAfter(order, "time_out", now));
@@ -76,6 +85,7 @@ export function timeOutPayments(
       const order = orders.get(orderId);
       if (order === undefined) return vanished("order", orderId);
       const outcome = done(effectsOfOrder(order, deps.kpiDay));
+      if (outcome.kind === "done" && live.has(orderId)) outcome.followUps.push(lookAgain(order));
       const isOpen = order.failureReason === failureReason && amountCents > 0;
       if (
         outcome.kind === "done" && isOpen &&
@@ -88,4 +98,10 @@ export function timeOutPayments(
     });
     return withFollowUps(outcomes, arrived);
   });
+}
+
+/** An order whose money was held meanwhile needs a message that looks at it. */
+function lookAgain({ id: orderId, totalCents: amountCents, currency }: OrderFacts): Enqueued {
+  const message = { type: "payment.charge", orderId, amountCents, currency } as const;
+  return { message, delayMs: secondAnswerMs, evenIfLost: true };
 }

@@ -52,13 +52,13 @@ const maxTries = 3;
  */
 export function carefulGateway(provider: Provider, options: CarefulOptions = {}): Gateway {
   const { firstWaitMs = 200, callbackMs = 30_000, restMs = 10_000 } = options;
-  const requests = openRequests({ restMs });
-  const asking: Asking = { requests, firstWaitMs };
+  expectItsWord(provider);
+  const asking: Asking = { requests: openRequests({ restMs }), firstWaitMs };
   const { name, can } = provider;
-  const answerEach = answersOf(requests);
+  const answerEach = answersOf(asking.requests);
   const charges = chargesOf(provider);
   const refunds = refundsOf(provider);
-  const reading = { provider: name, callbackMs };
+  const reading = { provider: name, callbackMs, takesPart: can.captures === "part" };
   return {
     name,
     can,
@@ -68,9 +68,12 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
       answerEach(wanted, async (request) => {
         const from = request.askedBefore ? 1 : 2;
         const said = await insistOn(asking, charges, request, { from, ...options });
-        return "refused" in said
-          ? refusedCharge(request, said.refused, name)
-          : readCharge(request, said.found, { isOpen: true, ...reading });
+        if ("refused" in said) return refusedCharge(request, said.refused, name);
+        const read = (charge: ProviderCharge) =>
+          readCharge(request, charge, { isOpen: true, ...reading });
+        const answer = read(said.found);
+        if (request.capture === "later" || !isHeld(answer)) return answer;
+        return read(await takeHeld(asking, { provider, charges }, request, said.found, options));
       }),
     refund: (wanted, options = {}) =>
       answerEach(wanted, async (request) => {
@@ -82,7 +85,7 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
           ? { kind: "refused", reason: said.refused.message }
           : readRefund(request, said.found, reading);
       }),
-    ...(provider.findCharge === undefined ? {} : {
+    ...(!can.looksUpByKey ? {} : {
       status: (wanted, options = {}) =>
         answerEach(wanted, async (request) => {
           const found = await lookUp(asking, charges, request, options);
@@ -92,7 +95,7 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
             : readCharge(request, found, { isOpen: false, ...reading });
         }),
     }),
-    ...(provider.findCharge === undefined || provider.cancel === undefined ? {} : {
+    ...(!can.looksUpByKey || provider.cancel === undefined ? {} : {
       end: (wanted, options = {}) =>
         answerEach(wanted, async (request) => {
           const read = (charge: ProviderCharge | null): ChargeStatus =>
@@ -101,13 +104,12 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
               : readCharge(request, charge, { isOpen: false, ...reading });
           const found = await lookUp(asking, charges, request, options);
           const answer = read(found);
-          // Not of another order's.
-          if (found?.state !== "requires_action" || answer.kind !== "accepted") return answer;
+          if (found === null || !isWaiting(found, answer)) return answer;
           await mayAsk(request, options);
           return read(await giveUp(asking, { provider, charges }, request, found) ?? found);
         }),
     }),
-    ...(provider.findRefund === undefined ? {} : {
+    ...(!can.looksUpByKey ? {} : {
       refundStatus: (wanted, options = {}) =>
         answerEach(
           wanted,
@@ -118,8 +120,44 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
   };
 }
 
+/**
+ * What a provider says that it can has to be there, and nothing else: nobody asks for what it says that it can't.
+ *
+ * @throws {Error} naming what does not agree
+ */
+function expectItsWord(provider: Provider): void {
+  const { name, can } = provider;
+  const said: [claim: string, claims: boolean, has: boolean][] = [
+    ["looksUpByKey", can.looksUpByKey, has(provider.findCharge) && has(provider.findRefund)],
+    ["looksUpByReference", can.looksUpByReference, has(provider.findByReference)],
+    ["lists", can.lists, has(provider.listSince)],
+    ["captures", can.captures !== "none", has(provider.capture) && has(provider.cancel)],
+    ["webhooks", can.webhooks, has(provider.readWebhook)],
+    ["chargebacks", can.chargebacks === true, has(provider.readWebhook)],
+  ];
+  const broken = said.filter(([, claims, has]) => claims && !has).map(([claim]) => claim);
+  if (broken.length > 0) {
+    throw new Error(`provider "${name}" can't do what it says that it can: ${broken.join(", ")}`);
+  }
+}
+
+function has(method: unknown): boolean {
+  return method !== undefined;
+}
+
 function isPart({ amountCents, chargeCents }: GatewayRequest): boolean {
   return chargeCents !== undefined && amountCents !== chargeCents;
+}
+
+/** Held money, whatever its amount, or what waits for its customer; not of another order's. */
+function isWaiting({ state }: ProviderCharge, answer: ChargeStatus): boolean {
+  if (answer.kind === "failed" && answer.isOther === true) return false;
+  return state === "authorized" || state === "requires_action";
+}
+
+/** Money that is held as it was asked for. */
+function isHeld(answer: ChargeStatus): boolean {
+  return answer.kind === "accepted" && answer.hold !== undefined;
 }
 
 /** What a provider is asked for. */
@@ -135,7 +173,7 @@ function chargesOf(provider: Provider): Kind<ProviderCharge> {
   return {
     of: "charges",
     make: (request) => provider.charge(request),
-    find: provider.findCharge?.bind(provider),
+    find: provider.can.looksUpByKey ? provider.findCharge?.bind(provider) : undefined,
     tries: triesOf("charge"),
   };
 }
@@ -144,7 +182,7 @@ function refundsOf(provider: Provider): Kind<ProviderRefund> {
   return {
     of: "refunds",
     make: (request) => provider.refund(request),
-    find: provider.findRefund?.bind(provider),
+    find: provider.can.looksUpByKey ? provider.findRefund?.bind(provider) : undefined,
     tries: triesOf("refund"),
   };
 }
@@ -195,7 +233,46 @@ async function lookUp<F>(
 }
 
 /**
- * Has the provider give up a charge that waits for its customer. Who acts at this moment may be first: then that is refused,
+ * Takes money that is held, under a key of its own: all that was asked for. A try whose outcome is unknown is asked about
+ * before it is repeated. What the provider refuses may have been taken, or let go, meanwhile, so it is looked at again.
+ *
+ * @throws {Unusable} where it is held and refused all the same
+ */
+async function takeHeld(
+  asking: Asking,
+  { provider, charges }: { provider: Provider; charges: Kind<ProviderCharge> },
+  request: GatewayRequest,
+  found: ProviderCharge,
+  options: AskOptions,
+): Promise<ProviderCharge> {
+  const idempotencyKey = `${request.idempotencyKey}_capture`;
+  const taking: Kind<ProviderCharge> = {
+    ...charges,
+    make: (last) => provider.capture!(last),
+    tries: triesOf("capture"),
+  };
+  const last = { ...request, idempotencyKey, chargeRef: found.ref };
+  // Told under the key of the charge, which is what people look for.
+  const tried: AskOptions["tried"] = (_, attempt) => options.tried?.(request, attempt);
+  try {
+    return await insist(asking, async (attempt) => {
+      if (attempt > 1) {
+        const now = await lookUpOnce(asking, charges, request, options);
+        if (now !== null && now.state !== "authorized") return now;
+      }
+      await mayAsk(request, options);
+      return await askOnce(asking, taking, last, { ...options, tried });
+    });
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    const now = await lookUp(asking, charges, request, options);
+    if (now !== null && now.state !== "authorized") return now;
+    throw new Unusable(`the provider refuses to take what it holds: ${error.message}`);
+  }
+}
+
+/**
+ * Has the provider give up a charge that waits for its customer, or let go of money that it holds. Who acts at this moment may be first: then that is refused,
  * and it is looked at again.
  */
 async function giveUp(

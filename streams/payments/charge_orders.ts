@@ -29,6 +29,7 @@ import {
   type Outcome,
   vanished,
 } from "../workflow/handler.ts";
+import { isResting, noteHeld, readHeld, restingAnswer } from "./held_money.ts";
 import { withoutMoneyGone } from "./money_gone.ts";
 import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
@@ -41,6 +42,8 @@ interface Answers {
   answerOf: Map<number, ChargeStatus>;
   /** Of what was settled at once. */
   settled: Map<number, Outcome>;
+  /** For which money is held whose time is not over. */
+  live: ReadonlySet<number>;
 }
 
 /**
@@ -111,8 +114,14 @@ async function chargeThrough(
   const reserved = [...orders.values()].filter(({ id, status }) =>
     status === "RESERVED" && unended.get(id)?.waits !== true
   );
-  const asked = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
-  const requests = asked.map(requestFor);
+  const wanted = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
+  const requestOf = new Map(wanted.map((order) => [order.id, requestFor(order)]));
+  const held = await readHeld(deps, [...requestOf.values()]);
+  const resting = wanted.filter(({ id }) =>
+    timeOut === undefined && isResting(held, requestOf.get(id)!)
+  );
+  const asked = wanted.filter((order) => !resting.includes(order));
+  const requests = asked.map(({ id }) => requestOf.get(id)!);
   await addInstructions(deps, requests);
   await noteKeys(deps, requests);
   const found = await findOlderCharges(
@@ -136,6 +145,8 @@ async function chargeThrough(
   for (const [id, answer] of found) answerOf.set(id, answer);
   for (const [index, { id }] of charged.entries()) answerOf.set(id, answers[index]!);
   await noteActions(deps, answerOf);
+  const live = await noteHeld(deps, held, requestOf, answerOf);
+  for (const order of resting) answerOf.set(order.id, restingAnswer(deps.gateway, order));
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) {
     if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));
@@ -144,7 +155,7 @@ async function chargeThrough(
   const settled = await settleAnswered(deps, deliveries, answerOf);
   return deliveries.map((delivery) =>
     withUnended(
-      outcomeOf(deps, delivery, { orders, answerOf, settled }, timeOut),
+      outcomeOf(deps, delivery, { orders, answerOf, settled, live }, timeOut),
       unended.get(delivery.message.orderId),
       isReserved(orders.get(delivery.message.orderId)) ? timeOut?.(delivery.message) : undefined,
     )
@@ -204,7 +215,7 @@ function isReserved(order: OrderFacts | undefined): boolean {
 function outcomeOf(
   deps: HandlerDeps,
   { message, attempt }: Delivery,
-  { orders, answerOf, settled }: Answers,
+  { orders, answerOf, settled, live }: Answers,
   timeOut: ((subject: Subject) => Enqueued) | undefined,
 ): Outcome {
   const { orderId } = message;
@@ -220,7 +231,7 @@ function outcomeOf(
   const { messages, kpis } = effectsOfOrder(order, deps.kpiDay);
   const told = messages.map((message) => ({ message }));
   const callback = answer.kind === "accepted" ? answer.callback : null;
-  if (timeOut !== undefined && order.status === "RESERVED") {
+  if (timeOut !== undefined && order.status === "RESERVED" && !live.has(orderId)) {
     // An answer that is on its way carries the order's money, so the time-out is about none.
     return callback?.message.type === "payment.callback"
       ? doneThen([callback, timeOut({ ...message, amountCents: 0 })])

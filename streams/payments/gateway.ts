@@ -31,10 +31,20 @@ export interface AskOptions {
 /** What a provider says at once. */
 export type ChargeAnswer =
   /** The outcome comes as a message of its own: here, or from outside if there is none. */
-  | { kind: "accepted"; callback: Enqueued | null; action?: CustomerAction }
+  | { kind: "accepted"; callback: Enqueued | null; action?: CustomerAction; hold?: HeldCharge }
   /** It could not be asked, or answered about another order. */
   | { kind: "failed"; error: string; isOther?: true }
   | ProviderAway;
+
+/** Money that a provider holds and has not taken. */
+export interface HeldCharge {
+  /** The provider's own name for it. */
+  providerRef: string;
+  amountCents: number;
+  currency: string;
+  /** When the provider lets go of it; null where it does not say. */
+  expiresAt: Date | null;
+}
 
 /** What a provider says of a charge that may have been asked for. */
 export type ChargeStatus =
@@ -102,7 +112,7 @@ export interface Gateway {
   status?(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeStatus[]>;
   /**
    * Tells the same of charges that nobody wants any more, and has the provider give up those that still wait for the
-   * customer. Left out where it can't be asked to.
+   * customer, and let go of money that it holds. Left out where it can't be asked to.
    */
   end?(requests: readonly GatewayRequest[], options?: AskOptions): Promise<ChargeStatus[]>;
   /** Tells what became of refunds, and never makes any. */
@@ -143,6 +153,11 @@ const refundPatience = 20;
 /** After how many milliseconds a refund is asked about again that the provider has taken and not made yet. */
 export function refundAgainMs({ callbackMs = 0 }: Pick<Gateway, "callbackMs">): number {
   return refundPatience * callbackMs;
+}
+
+/** After how many milliseconds an order whose money is held is looked at again; whether the provider is asked then is another matter. */
+export function holdAgainMs(gateway: Pick<Gateway, "callbackMs">): number {
+  return refundAgainMs(gateway);
 }
 
 /** The longest that a message is scheduled ahead, in milliseconds. */

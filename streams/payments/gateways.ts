@@ -13,6 +13,7 @@ import type { Log } from "../../domain/operation/log.ts";
 import { unrealMoneyWarning } from "../../domain/payment/unreal_money.ts";
 import { carefulGateway } from "./careful_gateway.ts";
 import type { Gateway, Gateways } from "./gateway.ts";
+import { canHold } from "./held_money.ts";
 import { httpGateway } from "./providers/http.ts";
 import { simulatedGateway } from "./providers/simulated.ts";
 import { stripeProvider } from "./providers/stripe.ts";
@@ -57,14 +58,36 @@ export function configuredProviders({ gateway, furtherGateways }: ProviderSettin
   return [...new Set<string>([gateway, ...furtherGateways])];
 }
 
-/** The payment providers that the settings name. */
+/**
+ * The payment providers that the settings name.
+ *
+ * @throws {WorkflowError} `bad_settings` where money is to be taken later by one that takes it at once
+ */
 export function gatewaysOf(config: Config): Required<Gateways> {
   const further = new Set(config.furtherGateways.filter((name) => name !== config.gateway));
-  return {
+  const made = {
     gateway: gateways[config.gateway](config),
     otherGateways: [...further].map((name) => gateways[name](config)),
     routes: config.gatewayRoutes,
   };
+  if (config.capture === "later") expectHolding(made);
+  return made;
+}
+
+/** Whoever may not take money before something is shipped is not helped by one that takes it all the same. */
+function expectHolding({ gateway, otherGateways, routes }: Required<Gateways>): void {
+  const charging = new Set([gateway.name, ...routes.map(({ provider }) => provider)]);
+  const unable = [gateway, ...otherGateways].filter((one) =>
+    charging.has(one.name) && !canHold(one)
+  );
+  if (unable.length === 0) return;
+  throw new WorkflowError(
+    "bad_settings",
+    `CAPTURE is later, but ${
+      unable.map(({ name }) => `"${name}"`).join(" and ")
+    } can't hold money: ` +
+      "set CAPTURE=at_once, or charge by a provider that can",
+  );
 }
 
 /** Says that no money moves, where somebody could think that it does. */

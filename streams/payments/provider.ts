@@ -50,6 +50,8 @@ export interface ProviderCharge {
   code?: string | null;
   /** What the customer has to do. */
   action?: CustomerAction;
+  /** Of money that is held: when the provider lets go of it; null or left out where it does not say. */
+  holdExpiresAt?: Date | null;
 }
 
 /** What a customer has to do before the money moves. */

@@ -10,6 +10,7 @@ import { cutText } from "../../domain/text/cut_text.ts";
 import {
   type ChargeAnswer,
   type GatewayRequest,
+  holdAgainMs,
   refundAgainMs,
   type RefundStatusAnswer,
 } from "./gateway.ts";
@@ -30,13 +31,15 @@ export interface ChargeReading {
   isOpen: boolean;
   /** How long the webhook of a pending charge is waited for, in milliseconds. */
   callbackMs: number;
+  /** It can take a part of what it holds. */
+  takesPart?: boolean;
 }
 
 /** What a charge came to. */
 export function readCharge(
   request: GatewayRequest,
   charge: ProviderCharge,
-  { provider, isOpen, callbackMs }: ChargeReading,
+  { provider, isOpen, callbackMs, takesPart = false }: ChargeReading,
 ): ChargeAnswer {
   const { ref, state, currency, amountCents: tookCents } = charge;
   if (typeof ref !== "string" || ref === "") {
@@ -50,7 +53,8 @@ export function readCharge(
   }
   const other = otherOrder(request, charge);
   if (other !== undefined) return { ...failed(other), isOther: true };
-  if (state === "pending" || state === "requires_action" || state === "authorized") {
+  if (state === "authorized") return heldCharge(request, charge, { callbackMs, takesPart });
+  if (state === "pending" || state === "requires_action") {
     const pending = pendingCharge(request, callbackMs);
     return state === "requires_action" ? { ...pending, action: actionOf(charge) } : pending;
   }
@@ -82,6 +86,29 @@ function pendingCharge(request: GatewayRequest, callbackMs: number) {
   const message: ChargeMessage = { type: "payment.charge", orderId, amountCents, currency };
   const callback = { message, delayMs: callbackMs, evenIfLost: true } as const;
   return { kind: "accepted", callback } as const;
+}
+
+/**
+ * Money that is held. Less than was asked for, or other money, would pay for nothing: it counts as no answer, so that the
+ * order ends with its reservation, and what is held is let go. Of more a part is taken, where the provider can do that.
+ */
+function heldCharge(
+  request: GatewayRequest,
+  { ref, currency, amountCents, holdExpiresAt }: ProviderCharge,
+  { callbackMs, takesPart }: { callbackMs: number; takesPart: boolean },
+): ChargeAnswer {
+  const fits = currency === request.currency && isCents(amountCents) &&
+    (amountCents === request.amountCents || (takesPart && amountCents > request.amountCents));
+  if (!fits) {
+    return failed(
+      `the provider holds ${amountCents} ${currency} by ${ref} to ${request.amountCents} ${request.currency}, in minor units`,
+    );
+  }
+  const isTime = holdExpiresAt instanceof Date && Number.isFinite(holdExpiresAt.getTime());
+  return {
+    ...pendingCharge(request, holdAgainMs({ callbackMs })),
+    hold: { providerRef: ref, amountCents, currency, expiresAt: isTime ? holdExpiresAt : null },
+  };
 }
 
 /** What the customer has to do; a link that is none leads nowhere. */

@@ -18,7 +18,9 @@ export interface Tries<F> {
 }
 
 /** Makes what tells of tries of a kind. */
-export function triesOf(kind: "charge" | "refund"): Tries<ProviderCharge | ProviderRefund> {
+export function triesOf(
+  kind: "charge" | "refund" | "capture",
+): Tries<ProviderCharge | ProviderRefund> {
   const answered = (found: ProviderCharge | ProviderRefund): PaymentTry => ({
     kind,
     outcome: outcomeOf(found.state),

@@ -44,6 +44,7 @@ import {
   withFollowUps,
 } from "../workflow/handler.ts";
 import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import { endHeld } from "./held_money.ts";
 import { bookOrders, bookSales } from "../ledger/book_orders.ts";
 import { restock } from "./restock.ts";
 import {
@@ -150,6 +151,8 @@ function settleBatch(
     await recordUnexpected(deps, tx, settling, outcomes);
     await book(tx, settling);
     for (const { id, outcome } of settling.ended) await noteSupersededOutcome(tx, id, outcome);
+    const answers = deliveries.map(({ message }) => message);
+    await endHeld(deps, tx, answers.filter((_, index) => outcomes[index]!.kind === "done"));
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
     return withFollowUps(outcomes, await restock(tx, declined));

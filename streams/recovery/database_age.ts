@@ -130,7 +130,7 @@ export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
     let marks = await readDatabaseMarks(db, 0, tables);
     const numbers = JSON.stringify(marks.numbers);
     if (numbers !== before || performance.now() - tickedAt >= idleTickMs) {
-      await tickDatabase(db);
+      await tickDatabase(db, marks.ticks);
       tickedAt = performance.now();
       marks = await readDatabaseMarks(db, 0, tables);
     }

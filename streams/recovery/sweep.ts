@@ -13,6 +13,7 @@ import { ensureGroup } from "../queue/consumer.ts";
 import { expireReservations } from "./expire_reservations.ts";
 import { pause } from "../timing/pause.ts";
 import { ensureRecovered, type RecoverDeps, sweepOrphans } from "./recover.ts";
+import { releaseHolds } from "./release_holds.ts";
 import { removeConsumers } from "../queue/remove_consumers.ts";
 
 /** How often both engines are asked whether they still have their data, in milliseconds. */
@@ -29,7 +30,7 @@ const forgottenConsumerMs = 3_600_000;
 
 /**
  * Until the signal aborts: recovers as soon as Redis or the database may have lost something, asks again for the money of
- * reservations that got no answer, republishes single orders and refunds that no stream holds, and forgets
+ * reservations that got no answer, has money let go that is held for what is over, republishes single orders and refunds that no stream holds, and forgets
  * consumers and marks imports that ended without saying so.
  *
  * Costs one look at the epoch and one at the database every two seconds, with a write of one row where work goes on, one
@@ -62,6 +63,7 @@ export async function sweep(
       if (now - homesAt >= homesCheckMs) {
         homesAt = now;
         await sweepOrphans({ ...deps, signal }, { olderThanSeconds: settlingSeconds });
+        await releaseHolds(deps);
         await forgetConsumers(deps);
         await interruptImports(deps.db);
       }

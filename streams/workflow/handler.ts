@@ -24,6 +24,11 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
   /**
+   * Money is held first and taken when somebody asks for its capture, for which an order may wait so long; left out where
+   * it is taken at once.
+   */
+  holdSeconds?: number;
+  /**
    * How long a message waits for the row that it is about, in milliseconds: the row was committed before the message was
    * published, but the server that is asked may follow the one that knows it.
    */

@@ -30,6 +30,7 @@ import turnsLost from "./turns_lost.ts";
 import messagesDoubled from "./messages_doubled.ts";
 import oldDatabase from "./old_database.ts";
 import poison from "./poison.ts";
+import providerBooks from "./provider_books.ts";
 import redisFailover from "./redis_failover.ts";
 import redisFlushed from "./redis_flushed.ts";
 import redisFull from "./redis_full.ts";
@@ -66,6 +67,7 @@ export const scenarios: readonly Scenario[] = [
   turnsLost,
   wrongClocks,
   oldDatabase,
+  providerBooks,
   releaseBefore,
   rollingUpgrade,
 ];
@@ -188,6 +190,7 @@ async function main({ seconds, seed, engine, chosen }: ChaosArgs): Promise<numbe
       const log = (line: string) => console.error(line);
       const outcome = await runScenario(scenario, { database, seed, seconds, log });
       console.log(formatOutcome(scenario, outcome));
+      for (const line of outcome.figures.table) console.log(`    ${line}`);
       if (outcome.error !== undefined) {
         failed++;
         const { error } = outcome;

@@ -188,6 +188,17 @@ export const orderDetailAnswer = z.object({
   }).nullable().meta({ description: "What it is to be paid with, as its source says" }),
   payment_action: z.object({ url: z.string().nullable(), expires_at: time.nullable() }).nullable()
     .meta({ description: "What the customer has to do before the money moves" }),
+  authorization: z.object({
+    status: z.enum(["HELD", "CAPTURED", "RELEASED"]),
+    provider: z.string(),
+    provider_ref: z.string(),
+    amount_cents: cents,
+    currency,
+    expires_at: time.meta({ description: "When the order fails if it was not captured" }),
+    capture_requested_at: time.nullable(),
+  }).nullable().meta({
+    description: "What the provider holds for it, or held, with `CAPTURE=later`",
+  }),
   payment_attempts: z.array(z.object({
     kind: z.enum(tryKinds),
     outcome: z.enum(tryOutcomes).meta({

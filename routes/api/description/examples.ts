@@ -141,6 +141,14 @@ export const editedOrder = {
   updated_at: "2026-01-05T10:00:02.557201Z",
 } satisfies z.input<typeof orderReceiptAnswer>;
 
+/** An order whose money is to be taken. */
+export const capturedOrder = {
+  ...taken,
+  status: "RESERVED",
+  reserved_at: "2026-01-05T10:00:02.557201Z",
+  updated_at: "2026-01-05T10:00:02.557201Z",
+} satisfies z.input<typeof orderReceiptAnswer>;
+
 /** An order after its cancellation. */
 export const cancelledOrder = {
   ...taken,
@@ -482,6 +490,7 @@ export const orderDetail = {
     metadata: { channel: "web" },
   },
   payment_action: null,
+  authorization: null,
   payment_attempts: [{
     kind: "charge",
     outcome: "succeeded",
@@ -1007,6 +1016,10 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
   ],
   charge_not_known: ["No order is known that was charged under this key; send it again later"],
   order_not_cancellable: ["Cannot cancel order 42: it is PAID already"],
+  order_not_capturable: ["Cannot capture the money of order 42: no money is held for it"],
+  capture_not_total: [
+    "Cannot capture 10.00 EUR for order 42: its total is 25.00 EUR; change the order first, and the new total is held instead",
+  ],
   order_not_editable: [
     "Cannot edit order 42: it is PAID already; refund what is too much by its lines " +
     "with POST /orders/42/refunds, and place what comes on top as an order of its own",

@@ -14,6 +14,7 @@ export const operationIds: Readonly<Record<string, string>> = {
   "GET /orders/{id}": "getOrder",
   "PUT /orders/{id}": "changeOrder",
   "POST /orders/{id}/cancel": "cancelOrder",
+  "POST /orders/{id}/capture": "captureOrder",
   "POST /orders/{id}/retry": "retryOrder",
   "POST /orders/{id}/payment/accept": "acceptPayment",
   "POST /orders/{id}/payment/give-back": "giveBackPayment",

@@ -63,6 +63,16 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
     means: "The order is settled already.",
     remedy: "Refund it instead, if it is PAID: POST /orders/{id}/refunds.",
   },
+  order_not_capturable: {
+    means:
+      "No money is held for the order, or no more: it was taken at once, let go, or is not held yet.",
+    remedy: "Look at its status and authorization.",
+  },
+  capture_not_total: {
+    means: "An order is paid by one payment of its total, and this is another amount.",
+    remedy:
+      "Change the order with PUT /orders/{id} first: then the new total is held, and can be captured.",
+  },
   order_not_editable: {
     means: "The order is settled already, or its payment stands in the way.",
     remedy:

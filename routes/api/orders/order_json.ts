@@ -85,7 +85,7 @@ export function orderDetailJson(order: OrderDetail) {
 }
 
 /** What an order is to be paid with, and what came of it so far. */
-function chargingJson({ instructions, action, attempts }: OrderDetail) {
+function chargingJson({ instructions, action, hold, attempts }: OrderDetail) {
   return {
     payment_instructions: instructions === null ? null : {
       method_type: instructions.methodType,
@@ -95,6 +95,15 @@ function chargingJson({ instructions, action, attempts }: OrderDetail) {
       metadata: instructions.metadata,
     },
     payment_action: action === null ? null : { url: action.url, expires_at: action.expiresAt },
+    authorization: hold === null ? null : {
+      status: hold.status,
+      provider: hold.provider,
+      provider_ref: hold.providerRef,
+      amount_cents: hold.amountCents,
+      currency: hold.currency,
+      expires_at: hold.expiresAt,
+      capture_requested_at: hold.captureRequestedAt,
+    },
     payment_attempts: attempts.map((attempt) => ({
       kind: attempt.kind,
       outcome: attempt.outcome,

@@ -24,6 +24,7 @@ import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import {
   cancelledOrder,
+  capturedOrder,
   changedOrder,
   editedOrder,
   knownOrder,
@@ -48,17 +49,19 @@ import {
   storeAnswers,
 } from "../../middleware/idempotency.ts";
 import { batchLimits } from "./batch_body.ts";
+import { captureBody } from "./capture_body.ts";
 import { amountDetail, orderBody } from "./order_body.ts";
 import { batchTaker } from "./order_batch.ts";
 import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
+import { captureAndPublish } from "../../../services/capture_order.ts";
 import { editAndTell } from "../../../services/edit_order.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
 import type { TakeOrder } from "./order_placer.ts";
 
-/** `POST /orders`, `POST /orders/batch`, `GET /orders`, `GET` and `PUT /orders/{id}`, `POST /orders/{id}/cancel` and `POST /orders/{id}/retry`. */
+/** `POST /orders`, `POST /orders/batch`, `GET /orders`, `GET` and `PUT /orders/{id}`, `POST /orders/{id}/cancel`, `…/capture` and `POST /orders/{id}/retry`. */
 export function orderRoutes(deps: AppDeps, takeOrder: TakeOrder): Hono {
   const app = new Hono();
   const answerOnce = idempotency(deps);
@@ -68,6 +71,7 @@ export function orderRoutes(deps: AppDeps, takeOrder: TakeOrder): Hono {
   addDetail(app, deps);
   addEdit(app, deps);
   addCancel(app, deps, answerOnce);
+  addCapture(app, deps, answerOnce);
   addRetry(app, deps, answerOnce);
   return app;
 }
@@ -302,6 +306,63 @@ function addCancel(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         };
         const { changed } = await cancelAndPublish(deps, id, operator, {
           only: cancelsOnly(c.get("caller")),
+          inTransaction: key === null
+            ? undefined
+            : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+        });
+        return { ...await answer(deps.db), stored: changed };
+      });
+    },
+  );
+}
+
+function addCapture(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
+  app.post(
+    "/orders/:id/capture",
+    described({
+      summary: "Has the money taken that is held for an order",
+      description:
+        "Where money is only held at first (`CAPTURE=later`). The order is `PAID` once the provider has taken it. " +
+        "`amount_cents` has to be the order's total: to take less, change the order first. With `orders` an order that a " +
+        "token of the same name has brought, with `admin` any. Sent again it changes nothing.",
+      tag: "Orders",
+      scopes: ["orders"],
+      answers: {
+        202: {
+          says: "It is asked for, now or before",
+          schema: orderReceiptAnswer,
+          example: capturedOrder,
+        },
+      },
+      problems: [
+        415,
+        "invalid",
+        "not_found",
+        "not_yours",
+        "order_not_capturable",
+        "capture_not_total",
+      ],
+      example: { amount_cents: 2_500 },
+      optionalBody: true,
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", captureBody),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { amount_cents: amountCents = null } = c.req.valid("json");
+      const { scopes } = c.get("caller");
+      const operator = operatorOf(c, deps.config);
+      return answerOnce(c, ["capture", id, amountCents], async (key) => {
+        const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+          const order = (await readOrderSummaries(source, [id])).get(id)!;
+          return { status: 202, location: null, body: orderReceiptJson(order, scopes) };
+        };
+        const { changed } = await captureAndPublish(deps, id, operator, {
+          amountCents,
+          only: retriesOnly(c.get("caller")),
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

@@ -305,7 +305,15 @@ function chargeOf(intent: Stripe.PaymentIntent, asksCustomer: boolean): Provider
     reference: metadata[referenceName] ?? null,
     code: error?.decline_code ?? error?.code ?? null,
     ...(state === "requires_action" ? { action: { url, expiresAt: null } } : {}),
+    ...(state === "authorized" ? { holdExpiresAt: captureBefore(latest) } : {}),
   };
+}
+
+/** Until when the card's bank keeps money for us, where Stripe says it. */
+function captureBefore(latest: Stripe.PaymentIntent["latest_charge"]): Date | null {
+  const details = typeof latest === "object" ? latest?.payment_method_details : null;
+  const seconds = details?.card?.capture_before;
+  return typeof seconds === "number" ? new Date(seconds * 1_000) : null;
 }
 
 function stateOf(intent: Stripe.PaymentIntent, asksCustomer: boolean): ProviderCharge["state"] {

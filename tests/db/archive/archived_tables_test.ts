@@ -50,6 +50,7 @@ const staying: Record<string, string> = {
   payment_actions: "one row of those that a customer had to do something for",
   payment_attempts: "what providers said; found by its order",
   payment_disputes: "an order that has one is not archived",
+  payment_holds: "what an answer that comes late is about",
   payment_instructions: "one row of those that said what they are paid with",
   refunds: "counts in the figures; found by its id and its key",
   refunds_by_hand: "an order that has one is not archived",

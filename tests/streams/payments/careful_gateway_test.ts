@@ -59,6 +59,7 @@ Deno.test("carefulGateway() gives up no charge for a consumer that has lost its 
     ...speechless,
     can: { ...speechless.can, looksUpByKey: true },
     findCharge: (request) => Promise.resolve(waiting(request)),
+    findRefund: () => Promise.resolve(null),
     cancel: (request) => {
       given.push(request.chargeRef!);
       return Promise.resolve({ ...waiting(request), state: "canceled" });
@@ -70,6 +71,40 @@ Deno.test("carefulGateway() gives up no charge for a consumer that has lost its 
   assert.deepEqual([notAsked!.kind, given], ["away", []]);
   const [ended] = await ask(true);
   assert.deepEqual([ended!.kind, given], ["accepted", ["c1"]]);
+});
+
+Deno.test("carefulGateway() takes no provider that has not what it says that it can", () => {
+  for (const claim of ["looksUpByKey", "looksUpByReference", "lists", "webhooks"] as const) {
+    const can = { ...speechless.can, [claim]: true };
+    assert.throws(() => carefulGateway({ ...speechless, can }), new RegExp(claim));
+  }
+  const can = { ...speechless.can, captures: "whole" } as const;
+  assert.throws(() => carefulGateway({ ...speechless, can }), /captures/);
+});
+
+Deno.test("carefulGateway() holds no less than was asked for, and more only where a part can be taken", async () => {
+  const holding = (amountCents: number): ProviderCharge => ({
+    ref: "c1",
+    state: "authorized",
+    amountCents,
+    currency: "EUR",
+  });
+  for (const captures of ["whole", "part"] as const) {
+    for (const [more, fits] of [[0, true], [-1, false], [1, captures === "part"]] as const) {
+      const provider = {
+        ...speechless,
+        can: { ...speechless.can, captures },
+        charge: ({ amountCents }: { amountCents: number }) =>
+          Promise.resolve(holding(amountCents + more)),
+        capture: () => Promise.reject(new Error("nobody asked for it")),
+        cancel: () => Promise.reject(new Error("nobody asked for it")),
+      };
+      const [answer] = await carefulGateway(provider).charge([
+        { ...requestOf(1), capture: "later" },
+      ]);
+      assert.equal(answer!.kind, fits ? "accepted" : "failed", `${captures} ${more}`);
+    }
+  }
 });
 
 Deno.test("carefulGateway() asks about a refund that is being made twenty times less often than about a charge", async () => {

@@ -384,4 +384,32 @@ function capabilityContract(test: Test): void {
     }
     assert.equal((await provider!.cancel!(await holding(8))).state, "canceled");
   });
+
+  test("the gateway takes what is held once, lets go of what nobody wants, and neither for whom it is not", async (tried) => {
+    const { gateway } = tried;
+    if (gateway.can!.captures === "none") return;
+    const holding = async (n: number) => {
+      const request = tried.paying(requestOf(n));
+      const [answer] = await gateway.charge([{ ...request, capture: "later" }]);
+      assert.ok(answer!.kind === "accepted" && answer!.hold?.amountCents === 1_000 * n);
+      assert.equal(answer!.callback?.message.type, "payment.charge", "it is looked at again");
+      return { ...request, askedBefore: true } as const;
+    };
+    const [taken, unwanted] = [await holding(4), await holding(6)];
+    holds(tried, {});
+    const stillOurs = () => Promise.resolve(false);
+    assert.equal((await gateway.charge([taken], { stillOurs }))[0]!.kind, "away");
+    assert.equal((await gateway.end!([unwanted], { stillOurs }))[0]!.kind, "away");
+    tried.loseAnswers?.(1);
+    assert.equal((await decided(gateway, taken)).outcome, "succeeded");
+    tried.loseAnswers?.(0);
+    assert.equal((await decided(gateway, taken)).amountCents, 4_000);
+    const again = await gateway.charge([{ ...taken, capture: "later" }]);
+    assert.equal(messageOf(again[0]!)?.outcome, "succeeded", "it is taken already");
+    for (let times = 0; times < 2; times++) {
+      assert.equal(messageOf((await gateway.end!([unwanted]))[0]!)?.outcome, "declined");
+    }
+    assert.equal((await decided(gateway, unwanted)).outcome, "declined", "it is gone");
+    holds(tried, { charge_4: 4_000 });
+  });
 }

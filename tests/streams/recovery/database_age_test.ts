@@ -114,6 +114,24 @@ Deno.test("a restored dump is noticed at the start, and nothing of it needs a ha
     ]);
   }));
 
+Deno.test("a database that is put back while it is noted gets no tick of its own, which would make another history of it", () =>
+  withSettled("books_put_back", async (flow) => {
+    const kept = await marked(flow);
+    await flow.add([anOrder("after", item)]);
+    const note = databaseNoter(flow);
+    await note();
+    await flow.add([anOrder("later", item)]);
+    const transaction: typeof flow.db.transaction = async (work, options) => {
+      await kept.putBack({ cut: false });
+      return await flow.db.transaction(work, options);
+    };
+    const late = databaseNoter({ ...flow, db: { ...flow.db, transaction } });
+    await late();
+    assert.equal((await lookAtDatabase(flow, flow.db)).kind, "older");
+    await ensureRecovered(flow);
+    assert.equal((await lookAtDatabase(flow, flow.db)).kind, "current");
+  }));
+
 Deno.test("messages about lost orders never reach the orders that come after them", () =>
   withSettled("age_messages", async (flow) => {
     const kept = await marked(flow);

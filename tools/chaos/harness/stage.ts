@@ -31,6 +31,8 @@ export interface Figures {
   maxRecoveryMs: number;
   /** Whatever else a scenario has measured, in words. */
   notes: string[];
+  /** Lines that are printed below the others. */
+  table: string[];
 }
 
 /** What a scenario plays on. */
@@ -123,6 +125,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     redeliveries: 0,
     maxRecoveryMs: 0,
     notes: [],
+    table: [],
   };
   const processes: Process[] = [];
   const repeats = openRepeats();

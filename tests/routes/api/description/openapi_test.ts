@@ -29,6 +29,7 @@ import { aDeadLetter } from "../../../dead_letter.ts";
 import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
+import { storeHeld } from "../../../held_order.ts";
 import { providerSecret, signatureOf } from "../payments/callbacks.ts";
 import {
   arbitraryOf,
@@ -315,6 +316,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
       const { path, method } = described;
       const id = await (isByHand(path)
         ? storeByHand(path)
+        : path.endsWith("/capture")
+        ? storeHeld(api.deps.db, 2_500)
         : storeOrder(api.deps.db, { status: "PAID", totalCents: 1_000 }));
       if (path === "/orders/{id}/refunds") {
         await nameItem(id, newOrder.items[0]!.sku);
@@ -377,6 +380,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/orders/batch application/json",
     "/orders/batch application/x-ndjson",
     "/orders/{id} application/json",
+    "/orders/{id}/capture application/json",
     "/orders/{id}/payment/returned application/json",
     "/orders/{id}/refunds application/json",
     "/payments/callback application/json",
@@ -637,6 +641,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
     const { method, path, operation } = described;
     const discarded = path.endsWith("/discard") ? await newLetter() : 0;
     const differing = path.startsWith("/discrepancies/") ? await storeDiscrepancy() : 0;
+    const held = path.endsWith("/capture") ? await storeHeld(api.deps.db, 2_500) : 0;
     const parameters = fc.record(
       Object.fromEntries(
         (operation.parameters ?? []).map(({ in: place, name, schema }) => [
@@ -644,6 +649,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
           fc.option(
             path.endsWith("/discard")
               ? mostly(fc.constant(discarded))
+              : path.endsWith("/capture")
+              ? fc.oneof({ weight: 3, arbitrary: fc.constant(held) }, ids)
               : path.startsWith("/customers/")
               ? people
               : path.startsWith("/webhook-endpoints/") && name === "id"

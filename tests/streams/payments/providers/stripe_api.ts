@@ -31,6 +31,8 @@ export interface StripeApi {
   passingFaults: number;
   /** The customer does what the bank wanted. */
   customerActs(id: string): void;
+  /** When banks let go of what is held for cards, in seconds of Unix; undefined where they don't say. */
+  captureBefore?: number;
   /** What happens right before an intent is cancelled. */
   beforeCancel?: () => void;
   /** The event that tells of an intent, signed now or then. */
@@ -296,7 +298,7 @@ export function stripeApi(): StripeApi {
   function confirm(intent: Stripe.PaymentIntent, form: Form): Stripe.PaymentIntent {
     if (intent.status !== "requires_payment_method") unexpectedState(intent);
     const charge = { id: idOf("ch"), object: "charge", amount: intent.amount } as const;
-    charges.set(charge.id, { ...charge, amount_refunded: 0 });
+    charges.set(charge.id, { ...charge, amount_refunded: 0, ...held() });
     intent.latest_charge = charge.id;
     const fail = (code: string, decline?: string): never => {
       intent.last_payment_error = {
@@ -327,6 +329,13 @@ export function stripeApi(): StripeApi {
     }
     take(intent);
     return intent;
+  }
+
+  function held() {
+    const { captureBefore } = api;
+    return captureBefore === undefined
+      ? {}
+      : { payment_method_details: { card: { capture_before: captureBefore } } };
   }
 
   function take(intent: Stripe.PaymentIntent): void {
