@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import type { Database } from "../db/connection/database.ts";
 import { type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
+import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
 import { type ChargebackState, chargebackStates } from "../domain/payment/chargeback.ts";
 import { cutText } from "../domain/text/cut_text.ts";
@@ -60,6 +61,7 @@ const maxReason = 64;
  *
  * @param actor who tells it, for the timeline, such as `provider:stripe`
  * @throws {WorkflowError} `invalid` where the report can't be one
+ * @throws {LeftDatabaseError} where it was committed to a database that does not count any more
  */
 export async function recordChargeback(
   deps: RecordChargebackDeps,
@@ -86,6 +88,8 @@ export async function recordChargeback(
   try {
     await countChargebacks(deps);
   } catch (error) {
+    // Then it was written where nobody reads it: whoever told it has to tell it again.
+    if (error instanceof LeftDatabaseError) throw error;
     log.warn("chargebacks are counted later", { error: messageOf(error) });
   }
   return taken;

@@ -50,14 +50,14 @@ export async function postSales(
  * Books movements of any kind: the one way for all but plain sales. What they belong to must be locked, and change in
  * the same transaction. The primary key is the once-key.
  *
- * @param now the database's clock, UTC, for those that say no moment of their own
+ * @param now for those that say no moment of their own: the database's clock, UTC, or null for this very moment
  * @throws {Error} where one of them does not come to nothing
  * @throws a duplicate key where one of them was booked before: nothing may be committed then
  */
 export async function postMovements(
   tx: Queryable,
   movements: readonly Movement[],
-  now: string,
+  now: string | null,
 ): Promise<void> {
   for (const { orderId, source, sourceId, entries } of movements) {
     if (isBalanced(entries)) continue;
@@ -81,7 +81,8 @@ export async function postMovements(
     insert into ledger_entries
       (order_id, source, source_id, step, account, amount_cents, currency, day, booked_at)
     select given.order_id, given.source, given.source_id, given.step, given.account, given.amount_cents,
-      given.currency, date(given.booked_at), given.booked_at
+      given.currency, date(coalesce(given.booked_at, current_timestamp(6))),
+      coalesce(given.booked_at, current_timestamp(6))
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
       source int path '$[1]',

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { entriesOf, type Movement } from "../../domain/ledger/movement.ts";
+import { postMovements } from "../ledger/post_movements.ts";
 import type {
   ChargebackMove,
   ChargebackState,
@@ -229,6 +231,31 @@ export async function moveChargeback(
       ])),
     ],
   );
+  await postMovements(tx, bookedMoves(of, moves), null);
+}
+
+/** Currencies of one change at most. */
+const maxCurrencies = 4;
+
+/** What a change takes from what the provider has for us, or brings back: what is only told moves nothing. */
+function bookedMoves(
+  { id, orderId, change }: { id: number; orderId: number; change: number },
+  moves: readonly ChargebackMove[],
+): Movement[] {
+  const moved = moves.filter(({ kind }) => kind === "held" || kind === "lost");
+  const byCurrency = Map.groupBy(moved, ({ currency }) => currency);
+  return [...byCurrency].map(([currency, own], index) => {
+    const cents = own.reduce((sum, { amountCents }) => sum + amountCents, 0);
+    return {
+      orderId,
+      source: "chargeback",
+      sourceId: id,
+      step: change * maxCurrencies + index,
+      currency,
+      at: null,
+      entries: entriesOf({ clearing: -cents, chargebacks: cents }),
+    };
+  });
 }
 
 /**
@@ -302,10 +329,12 @@ export async function listMatchable(db: Queryable, limit: number): Promise<Charg
     `
     select ${columns}
     from chargebacks force index (chargebacks_unknown)
-    where chargebacks.order_id is null and exists (
-      select 1 from payments
-      where payments.provider = chargebacks.provider
-        and payments.provider_ref in (chargebacks.charge_ref, chargebacks.further_ref))
+    where chargebacks.order_id is null and (exists (
+        select 1 from payments force index (payments_provider_ref)
+        where payments.provider = chargebacks.provider and payments.provider_ref = chargebacks.charge_ref)
+      or exists (
+        select 1 from payments force index (payments_provider_ref)
+        where payments.provider = chargebacks.provider and payments.provider_ref = chargebacks.further_ref))
     order by chargebacks.id
     limit ?`,
     [limit],

@@ -372,7 +372,6 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             <Region name="refunds">{regions.refunds}</Region>
             <Chargebacks c={c} rows={order.chargebacks} />
             <Region name="attempts">{regions.attempts}</Region>
-            <Region name="ledger">{regions.ledger}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>
               <Region name="timeline">{regions.timeline}</Region>
@@ -556,7 +555,11 @@ function regionsOf(
     refunds: <Refunds order={order} />,
     shortages: <Shortages order={order} />,
     told: <Notifications order={order} />,
-    attempts: <Attempts order={order} />,
-    ledger: <OrderLedger orderId={order.id} entries={entries} />,
+    attempts: (
+      <>
+        <Attempts order={order} />
+        <OrderLedger orderId={order.id} entries={entries} />
+      </>
+    ),
   };
 }

@@ -7,12 +7,16 @@
 import type { Database } from "../../db/connection/database.ts";
 import { readSnapshot } from "../../db/connection/snapshot.ts";
 import { listOrderIds, moveLedgerMarks, readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
+import type { LedgerGap } from "../../domain/ledger/due_movements.ts";
 import { lockOrders } from "../../db/orders/orders.ts";
 import { everything, type Scope } from "../../db/verification/scope.ts";
 import { ordersOfPayments } from "../../db/verification/seals.ts";
 import { readRecent } from "../seals/recent.ts";
 import { bookOrders } from "./book_orders.ts";
 import { findGaps } from "./find_gaps.ts";
+
+/** How often it is looked for more, where there is more than one look finds. */
+const maxRounds = 10_000;
 
 /** Orders to one transaction: it holds their locks for some 50 ms. */
 const ordersAtOnce = 500;
@@ -59,7 +63,17 @@ async function bookMissing(
   scopesOf: () => Promise<readonly Scope[]>,
 ): Promise<number> {
   const scopes = await scopesOf();
-  const { gaps } = await readSnapshot(db, (tx) => findGaps(tx, scopes));
+  let booked = 0;
+  for (let round = 0; round < maxRounds; round++) {
+    const { gaps, more } = await readSnapshot(db, (tx) => findGaps(tx, scopes));
+    const found = await bookGaps(db, gaps);
+    booked += found;
+    if (found === 0 || more === 0) break;
+  }
+  return booked;
+}
+
+async function bookGaps(db: Database, gaps: readonly LedgerGap[]): Promise<number> {
   const ids = [...new Set(gaps.flatMap((gap) => gap.kind === "missing" ? [gap.orderId] : []))];
   let booked = 0;
   for (let from = 0; from < ids.length; from += ordersAtOnce) {

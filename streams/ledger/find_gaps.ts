@@ -16,8 +16,8 @@ import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import { findLedgerGaps, type LedgerGap } from "../../domain/ledger/due_movements.ts";
 
-/** Buckets that are read row by row; each has some thousand orders. */
-const maxBuckets = 50;
+/** Buckets that are read row by row, of some thousand orders each: what they lack is held in memory. */
+const maxBuckets = 10;
 
 /** What was found. */
 export interface LedgerGaps {

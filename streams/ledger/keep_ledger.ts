@@ -16,7 +16,7 @@ import { proveStalestDays } from "./prove_days.ts";
 const stepMs = 1_000;
 
 /** How often it is looked for what a version before has not booked, in milliseconds. */
-const lookMs = 60_000;
+const lookMs = 300_000;
 
 /** What keeping the ledger works with. */
 export type LedgerDeps = RedisDeps & { db: Database; log: Log };

@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { Queryable } from "../../db/connection/database.ts";
+import type { Database } from "../../db/connection/database.ts";
+import { readSnapshot } from "../../db/connection/snapshot.ts";
 import { highestIds } from "../../db/recovery/recovery.ts";
+import { findUnevenNotices } from "../../db/verification/uneven_notices.ts";
 import type { Message } from "../../domain/messages/messages.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 import { publish, type PublishDeps } from "../workflow/publish.ts";
@@ -14,7 +16,7 @@ import { type CountedAs, everyOpenWork, whereabouts } from "./open_work.ts";
 
 /** What publishing again works with. */
 export interface RepublishDeps extends PublishDeps {
-  db: Queryable;
+  db: Database;
   /** Ends the work between two pages when it aborts: its reason is thrown. */
   signal?: AbortSignal;
 }
@@ -30,7 +32,8 @@ const marksPerCall = 1_000;
 
 /**
  * Searches the streams, then reads the open work of the database page by page and publishes what nothing holds: what
- * an index finds, and unless `openOnly` the rest, for which whole tables are read.
+ * an index finds, and unless `openOnly` the rest, for which whole tables are read; ends that nobody was told of are looked
+ * for only where sums of neighbours differ.
  *
  * What was finished after the search is not met in the database any more. What came into it after the search
  * may be published once too often, which is harmless.
@@ -51,15 +54,19 @@ export async function republish(
     missed === null ? afterLoss : count !== undefined || !openOnly
   );
   const held = await findHeldWork(deps, await highestIds(deps.db));
+  const uneven = openOnly ? [] : await readSnapshot(deps.db, (tx) => findUnevenNotices(tx, null));
   const sum = nothingRepublished();
   for (const work of looked) {
-    for (let afterId: number | null = 0; afterId !== null;) {
-      deps.signal?.throwIfAborted();
-      const rows = await work.list(deps.db, { afterId, limit: pageSize, olderThanSeconds });
-      const lost = rows.filter((row) => whereabouts(work, row, held) === "nowhere");
-      await publishAgain(deps, lost.map((row) => work.message(row)));
-      sum[work.countedAs] += lost.length;
-      afterId = rows.length < pageSize ? null : rows.at(-1)!.id;
+    for (const ofOrders of work.missed?.check === "notifications" ? uneven : [null]) {
+      for (let afterId: number | null = 0; afterId !== null;) {
+        deps.signal?.throwIfAborted();
+        const page = { afterId, limit: pageSize, olderThanSeconds, ofOrders };
+        const rows = await work.list(deps.db, page);
+        const lost = rows.filter((row) => whereabouts(work, row, held) === "nowhere");
+        await publishAgain(deps, lost.map((row) => work.message(row)));
+        sum[work.countedAs] += lost.length;
+        afterId = rows.length < pageSize ? null : rows.at(-1)!.id;
+      }
     }
   }
   return sum;

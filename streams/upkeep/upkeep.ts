@@ -60,7 +60,9 @@ export async function keepUp(deps: UpkeepDeps, signal: AbortSignal): Promise<voi
       // Not given back: it ends shortly before the next look is due, whoever takes that.
       if (await takeLease(redis, keys.upkeepLease, lookMs - 1_000) !== null) {
         await endErasures(deps);
-        await keepChargebacks(deps);
+        await keepChargebacks(deps).catch((error) => {
+          log.warn("chargebacks were not looked after", { error: messageOf(error) });
+        });
         const isDue = await redis.set(keys.purgeRest, "1", "PX", purgeMs, "NX") !== null;
         if (isDue) {
           await purgeOld(deps, signal);

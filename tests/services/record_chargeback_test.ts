@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { listGivenTwice } from "../../db/refunds/given_twice.ts";
+import { listLedger } from "../../db/ledger/ledger_list.ts";
 import { listChargebacksOf } from "../../db/payments/chargeback_list.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { countChargebacks } from "../../streams/kpis/count_chargebacks.ts";
@@ -32,6 +33,13 @@ async function figuresOn(flow: Workflow, day = "2026-03-01", currency = "EUR") {
   return [revenue_cents, chargeback_count, chargeback_amount_cents];
 }
 
+/** What the ledger says of an order's chargebacks. */
+async function bookedOf(flow: Workflow, orderId: number) {
+  const { entries } = await listLedger(flow.db, { orderId }, { after: null, limit: 50 });
+  return entries.filter(({ source }) => source === "chargeback")
+    .flatMap(({ account, amountCents }) => [account, amountCents]);
+}
+
 const stepsOf = async (flow: Workflow, orderId: number) =>
   (await flow.rows(
     "select event, detail from order_events where order_id = ? and event like 'chargeback%' order by id",
@@ -44,6 +52,8 @@ Deno.test("a chargeback lowers revenue on the day it is opened until it is won, 
     const stock = await flow.stock("a");
     await tell(flow, aChargeback("needs_response", 0));
     assert.deepEqual(await figuresOn(flow), [-1_000, 1, 1_000]);
+    const withheld = ["clearing", -1_000, "chargebacks", 1_000];
+    assert.deepEqual(await bookedOf(flow, orderId), withheld);
     const [held] = await listChargebacksOf(flow.db, orderId);
     assert.deepEqual([held!.state, held!.heldCents, held!.lostCents], ["needs_response", 1_000, 0]);
     await assertConsistent(flow);
@@ -54,6 +64,10 @@ Deno.test("a chargeback lowers revenue on the day it is opened until it is won, 
     assert.deepEqual(await figuresOn(flow, "2026-03-02"), [1_000, 0, 0]);
     const [won] = await listChargebacksOf(flow.db, orderId);
     assert.deepEqual([won!.state, won!.heldCents, won!.lostCents], ["won", 0, 0]);
+    assert.deepEqual(
+      await bookedOf(flow, orderId),
+      [...withheld, "clearing", 1_000, "chargebacks", -1_000],
+    );
     assert.equal(await flow.stock("a"), stock);
     assert.deepEqual(await stepsOf(flow, orderId), [
       ["chargeback_opened", "10.00 EUR, answer it until 2026-03-09 00:00 UTC: fraudulent"],

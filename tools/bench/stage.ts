@@ -125,15 +125,13 @@ export async function openDeployment(stage: Stage): Promise<Deployment> {
   };
 }
 
-/** Opens the one deployment of a kept stage, as it was left. */
+/** Opens the one deployment of a kept stage, as it was left: its Redis was restarted since. */
 export async function openKeptDeployment(stage: Stage): Promise<Deployment> {
-  const deployment = await openDatabaseOf(stage, "orders_kept");
-  await becomeReady(deployment);
-  return deployment;
+  return await openDatabaseOf(stage, "orders_kept");
 }
 
 /** Has the streams known to be whole: or the first consumer would look for lost work. */
-async function becomeReady({ db, redis, keys }: Deployment): Promise<void> {
+export async function becomeReady({ db, redis, keys }: Deployment): Promise<void> {
   const kpiDay = kpiDayIn("UTC");
   await ensureRecovered({ db, redis, keys, log: silentLog, baseCurrency: "EUR", kpiDay });
 }

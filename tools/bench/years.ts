@@ -34,8 +34,8 @@ export async function benchYears(stage: Stage): Promise<Figure[]> {
     stage.log(what);
     figures.push(...await timeTask(stage, deployment, `${what} ${at}`, { task, args }));
   };
+  await note("recovery with nothing to recover", "recover", []);
   figures.push(...await measureLarge(stage, deployment, small));
-  // Once more, because a whole one reads everything into a memory that holds a part of it.
   await note("verify", "verify", ["--json"]);
   await note("verify --incremental", "verify", ["--incremental", "--json"]);
   await loseToday(deployment);

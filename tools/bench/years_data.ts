@@ -12,6 +12,7 @@ import { sealNext } from "../../streams/seals/seal.ts";
 import { backdateOriginals, copyOrders, readOriginals, takeStock } from "./copies.ts";
 import { bringOriginals, storeDeadLetters } from "./pages.ts";
 import {
+  becomeReady,
   type Deployment,
   openDeployment,
   openKeptDeployment,
@@ -36,8 +37,10 @@ export async function openYears(stage: Stage): Promise<Deployment> {
   const { order: sealed } = await readSealMarks(deployment.db);
   const [row] = await deployment.db.query("select coalesce(max(id), 0) as id from orders");
   const highest = toInteger(row!.id);
-  if (highest === 0) await fillYears(stage, deployment);
-  else if (sealed < stage.orders) {
+  if (highest === 0) {
+    await becomeReady(deployment);
+    await fillYears(stage, deployment);
+  } else if (sealed < stage.orders) {
     throw new Error(`What is kept has ${highest} orders, ${sealed} of them sealed: remove it`);
   }
   return deployment;

@@ -115,7 +115,7 @@ Deno.test("booking that breaks off at any statement books nothing twice and leav
     assert.ok(broken > 8, `${broken}`);
   }));
 
-Deno.test("what a version before moves beside is no drift, and is booked within a minute", () =>
+Deno.test("what a version before moves beside is no drift, and is booked by the duty", () =>
   withSettled("left_beside", async (flow) => {
     const { db, ids } = flow;
     const live = await dumpLedger(flow);
