@@ -15,7 +15,7 @@ import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
 
 const command: Command = {
-  summary: "Has the money taken that is held for an order; consumers ask the provider.",
+  summary: "Has the money taken that is held for an order.",
   help: `
 Usage: deno task capture ORDER_ID [AMOUNT_CENTS]
 

@@ -58,20 +58,26 @@ export default command;
 
 /**
  * Figures for people, a line a day and currency; money in units of the currency. A currency in which nothing happened is
- * left out where something did in another one: whoever sells in pounds alone has no use of a line of zeros in euros.
+ * left out where something did in another one: whoever sells in pounds alone has no use of a line of zeros in euros. So is
+ * a figure that hardly ever moves, where it is nothing everywhere: all the others fit a terminal.
  */
 export function formatKpis(kpis: readonly KpiRow[]): string {
   const busy = kpis.filter((row) => kpiFigureNames.some((figure) => row[figure] !== 0));
+  const figures = kpiFigureNames.filter((figure) =>
+    !kpiFigures[figure].isRare || kpis.some((row) => row[figure] !== 0)
+  );
   return formatTable(
     [
       { heading: "date" },
       { heading: "currency" },
-      ...Object.values(kpiFigures).map(({ heading }) => ({ heading, align: "right" } as const)),
+      ...figures.map((
+        figure,
+      ) => ({ heading: kpiFigures[figure].heading, align: "right" } as const)),
     ],
     (busy.length > 0 ? busy : kpis).map((row) => [
       row.date,
       row.currency,
-      ...kpiFigureNames.map((figure) =>
+      ...figures.map((figure) =>
         kpiFigures[figure].unit === "money"
           ? groupedAmount(row[figure], row.currency)
           : formatCount(row[figure])

@@ -43,7 +43,7 @@ const shown = 20;
 const pageSize = 500;
 
 const command: Command = {
-  summary: "Holds a payment provider's books against ours, and mends what differs.",
+  summary: "Holds a provider's books against ours, and mends what differs.",
   help: `
 Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--json]
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]

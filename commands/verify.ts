@@ -23,7 +23,7 @@ import { print } from "./print.ts";
 import { formatTable, right } from "./table.ts";
 
 const command: Command = {
-  summary: "Proves that books, ledger, stock, KPIs, notifications and streams agree.",
+  summary: "Proves that books, ledger, stock, KPIs, notices and streams agree.",
   help: `
 Usage: deno task verify [--incremental] [--json]
        deno task verify --seal-anew
@@ -78,7 +78,7 @@ const claims: Readonly<Record<CheckName, string>> = {
   kpis: "every figure is what the books say",
   notifications: "one row for each end and channel, no more",
   homes: "all unfinished work has a place, none is lost",
-  ledger: "debits are credits, and what orders and refunds say",
+  ledger: "debits are credits, as orders and refunds say",
   provider: "reconciled days have nothing open",
 };
 

@@ -48,6 +48,8 @@ export interface KpiFigureRow {
   sums?: Partial<Record<KpiKind, KpiAmount>>;
   /** One figure by another, rounded down; 0 where the other is 0. */
   average?: readonly [of: string, by: string];
+  /** Most have none of it, ever. */
+  isRare?: true;
   /** Heading of its column where the command `kpis` prints it. */
   heading: string;
   /** Heading of its column on the dashboard. */
@@ -115,6 +117,7 @@ export const kpiTable = {
   chargeback_count: {
     unit: "count",
     sums: { charged_back: "count" },
+    isRare: true,
     heading: "chargebacks",
     column: "Chargebacks",
     example: 1,
@@ -122,6 +125,7 @@ export const kpiTable = {
   chargeback_amount_cents: {
     unit: "money",
     sums: { charged_back: "cents", chargeback_changed: "cents" },
+    isRare: true,
     heading: "charged back",
     column: "Charged back",
     card: "Chargebacks",

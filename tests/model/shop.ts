@@ -127,6 +127,8 @@ const keptTables = [
   "books_losses",
   "books_ticks",
   "books_gaps",
+  "ledger_accounts",
+  "ledger_marks",
 ];
 
 /** Empties the shop, and fills it with so many units of each product. */

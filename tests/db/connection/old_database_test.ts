@@ -112,6 +112,9 @@ async function fill(flow: Workflow): Promise<void> {
       join order_adjustments on order_adjustments.order_id = ${table}.${of}
       set ${table}.${column} = ${table}.${column} + 10`);
   }
+  // There was no ledger yet.
+  await flow.rows("delete from ledger_entries");
+  await flow.rows("update ledger_marks set is_complete = 0, orders_upto = 0");
   await rebuildKpis(flow);
   const paid = await paidIds(flow);
   for (const id of paid.slice(0, 10)) {
