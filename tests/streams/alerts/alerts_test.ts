@@ -99,6 +99,19 @@ const causes: Cause[] = [
     end: ({ db }) => enableEndpoint(db, "http://127.0.0.1:1/hooks"),
   },
   {
+    alert: "discrepancies",
+    severity: "critical",
+    detail: /^25\.00 EUR in 1 discrepancy that is open for more than \d+ hours$/,
+    begin: ({ db }) =>
+      db.run(`
+        insert into discrepancies (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency,
+          created_at)
+        values (1, 'http', 'missing_with_us', unhex(md5(uuid())), '2026-01-05', 'charge', 2500, 'EUR',
+          current_timestamp(6) - interval 10 day)`),
+    end: ({ db }) =>
+      db.run("update discrepancies set state = 'EXPLAINED', ended_at = current_timestamp(6)"),
+  },
+  {
     alert: "payment_provider",
     severity: "critical",
     detail: /^connect ECONNREFUSED 127\.0\.0\.1:9000$/,
