@@ -76,7 +76,7 @@ Deno.test("money that went back twice is an alert with its amount, until somebod
     }]);
     const alert = await alertAt(0);
     assert.equal(alert?.severity, "critical");
-    assert.match(alert.detail, /^54\.00 EUR in 2: by hand, and by its provider/);
+    assert.match(alert.detail, /^54\.00 EUR in 2: by hand and by its provider/);
 
     const listed = await listGivenTwice(flow.db, 10);
     assert.deepEqual(
