@@ -22,7 +22,7 @@ const sourceNames: Readonly<Record<string, string>> = {
 export const Entries: FC<{ entries: readonly LedgerEntry[]; withOrders?: boolean }> = (
   { entries, withOrders = false },
 ) => (
-  <Table label="Rows of the ledger">
+  <Table label="Rows of the ledger" stacks={2}>
     <Columns
       names={[
         "Booked",
@@ -39,19 +39,21 @@ export const Entries: FC<{ entries: readonly LedgerEntry[]; withOrders?: boolean
         const money = <Money cents={Math.abs(amountCents)} currency={currency} />;
         return (
           <tr key={`${orderId} ${source} ${sourceId} ${step} ${account}`}>
-            <td>
+            <td data-label="Booked">
               <Time at={entry.bookedAt} seconds />
             </td>
-            {withOrders && <td>{orderId === 0 ? <None /> : <OrderLink id={orderId} />}</td>}
+            {withOrders && (
+              <td data-label="Order">{orderId === 0 ? <None /> : <OrderLink id={orderId} />}</td>
+            )}
             <td class="wide">
               {sourceNames[source] ?? source}
               {source === "payment" && sourceId === 0 ? "" : ` ${sourceId}`}
             </td>
-            <td>
+            <td data-label="Account">
               <a href={linkTo("/dashboard/ledger", { day, account })}>{account}</a>
             </td>
-            <td class="right">{amountCents > 0 && money}</td>
-            <td class="right">{amountCents < 0 && money}</td>
+            <td class="right" data-label="Debit">{amountCents > 0 && money}</td>
+            <td class="right" data-label="Credit">{amountCents < 0 && money}</td>
           </tr>
         );
       })}
