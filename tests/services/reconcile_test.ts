@@ -14,6 +14,7 @@ import { readCharges } from "../../db/orders/orders.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
+import { recordChargeback } from "../../services/record_chargeback.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
@@ -334,6 +335,114 @@ Deno.test("what a bank took back is recorded as a chargeback, and agrees from th
     assert.deepEqual([chargeback!.provider_ref, chargeback!.state], ["dp_1", "needs_response"]);
     await hold(provided, [...lines, dispute].toReversed());
     assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
+/** Asks for the provider's own list of the day. */
+function holdList(provided: Reconciled) {
+  const from = new Date().toISOString().slice(0, 10);
+  return reconcile(depsOf(provided), { provider: "http", period: { from }, operator });
+}
+
+Deno.test("what was told before is found to differ where it is told otherwise, by list or report", async () => {
+  await withProvider("reconcile_told_otherwise", {}, async (provided) => {
+    await paidOrders(provided, 4);
+    await holdList(provided);
+    const lines = provided.provider.report().map((line) => ({ ...line }));
+    const [, more, less, doubled] = lines.filter(({ kind }) => kind === "charge");
+    more!.grossCents += 5_000;
+    more!.netCents += 5_000;
+    less!.netCents -= 777;
+    await hold(provided, [...lines, { ...doubled!, entryId: "txn_second" }]);
+    const kinds = async () => (await all(provided, "open")).map(({ kind }) => kind).sort();
+    assert.deepEqual(await kinds(), ["amount_differs", "fee_differs", "twice"]);
+    // A line of the same id that has become another one stops no report.
+    const first = lines.find(({ kind }) => kind === "charge")!;
+    first.grossCents += 100;
+    first.netCents += 100;
+    for (let turn = 0; turn < 2; turn++) {
+      await hold(provided, lines);
+      assert.deepEqual(await kinds(), ["amount_differs", "amount_differs", "fee_differs", "twice"]);
+    }
+  });
+});
+
+Deno.test("a list that says another amount than before is found to", async () => {
+  await withProvider("reconcile_listed_otherwise", {}, async (provided) => {
+    await paidOrders(provided, 3);
+    await holdList(provided);
+    const [charge] = provided.provider.charges.values() as Iterable<{ amountCents: number }>;
+    charge!.amountCents += 5_000;
+    assert.equal((await holdList(provided)).found, 1);
+    assert.deepEqual((await all(provided)).map(({ kind }) => kind), ["amount_differs"]);
+  });
+});
+
+Deno.test("what a bank took or gave again is no chargeback that is on record for another thing", async () => {
+  await withProvider("reconcile_chargeback_state", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const [asked, lost] = lines.filter(({ kind }) => kind === "charge");
+    const tell = (state: "warning_needs_response" | "lost", line: ReportLine, refundId: string) =>
+      recordChargeback(depsOf(provided), {
+        provider: "http",
+        providerRef: refundId,
+        chargeRefs: [line.chargeId],
+        amountCents: line.grossCents,
+        currency: "EUR",
+        state,
+        happenedAt: new Date(Date.now() - 60_000),
+      }, "provider:http");
+    await tell("warning_needs_response", asked!, "dp_1");
+    await tell("lost", lost!, "dp_2");
+    const moved = (line: ReportLine, refundId: string, sign: 1 | -1): ReportLine => ({
+      ...line,
+      entryId: `${refundId} ${sign}`,
+      createdUtc: new Date().toISOString().slice(0, 23).replace("T", " "),
+      refundId,
+      kind: (sign === 1 ? "chargeback_reversal" : "chargeback") as never,
+      grossCents: sign * line.grossCents,
+      feeCents: 0,
+      netCents: sign * line.grossCents,
+    });
+    const all3 = [moved(asked!, "dp_1", -1), moved(lost!, "dp_2", -1), moved(lost!, "dp_2", 1)];
+    await hold(provided, [...lines, ...all3]);
+    const open = await all(provided, "open");
+    assert.deepEqual(
+      open.map(({ kind, refundRef }) => [kind, refundRef]),
+      [["chargeback_without_record", "dp_1"], ["chargeback_without_record", "dp_2"]],
+    );
+    for (const { id } of open) await proposeMending(depsOf(provided), { id, note: null }, operator);
+    const states = await provided.flow.rows("select state from chargebacks order by provider_ref");
+    assert.deepEqual(states.map(({ state }) => state), ["needs_response", "won"]);
+    assert.deepEqual(await all(provided, "open"), []);
+    await hold(provided, [...lines, ...all3].toReversed());
+    assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
+Deno.test("a refund that failed here and was made at the provider is recorded as another one", async () => {
+  await withProvider("reconcile_failed_refund", {}, async (provided) => {
+    const { flow, provider } = provided;
+    await paidOrders(provided, 5);
+    await flow.rows("delete from ledger_entries where source = 2");
+    await flow.rows("update orders set refunded_cents = 0");
+    await flow.rows("update refunds set status = 'FAILED', failure_reason = 'refused'");
+    const deps = depsOf(provided);
+    for (let turn = 0; turn < 2; turn++) {
+      await hold(provided, provider.report());
+      for (const { id, approvedBy } of await all(provided, "open")) {
+        if (approvedBy === null) await proposeMending(deps, { id, note: null }, operator);
+      }
+      await settleAll(provided);
+      await goOnMending(deps, operator);
+      const found = (await all(provided)).map(({ kind, state }) => [kind, state]);
+      assert.deepEqual(found, [["refund_without_refund", "mended"]]);
+      const refunds = await flow.rows("select status from refunds order by id");
+      assert.deepEqual(refunds.map(({ status }) => status), ["FAILED", "PROCESSED"]);
+    }
+    const [refunded] = await flow.rows("select sum(refunded_cents) as cents from orders");
+    assert.equal(Number(refunded!.cents), 500);
   });
 });
 
