@@ -227,7 +227,7 @@ async function giveBackByOrder(
     case "DECLINED":
       return await recordCharge(deps, row);
     case "DISPUTED":
-      await decideAndPublish(deps, row.orderId!, "give_back", operator);
+      await decideAndPublish(deps, row.orderId!, "give_back", operator, { paymentId: payment.id });
       return { kind: "goes_on", answer: "it is being given back" };
     case "REVERSING":
       return { kind: "goes_on", answer: "it is being given back" };

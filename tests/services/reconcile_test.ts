@@ -446,6 +446,48 @@ Deno.test("a refund that failed here and was made at the provider is recorded as
   });
 });
 
+Deno.test("giving back what came twice leaves the money alone that its order waits for", async () => {
+  await withProvider("reconcile_one_of_two", {}, async (provided) => {
+    const { flow, provider } = provided;
+    await paidOrders(provided, 3);
+    const [order] = await flow.rows(
+      "select id, external_order_id from orders order by id limit 1 offset 1",
+    );
+    const orderId = Number(order!.id);
+    const first = provider.report().find(({ kind, reference }) =>
+      kind === "charge" && reference === order!.external_order_id
+    )!;
+    await chargeAgain(provided, orderId);
+    await unpay(provided, orderId);
+    await publish(flow, [{
+      message: {
+        type: "payment.callback",
+        orderId,
+        amountCents: first.grossCents - 2,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "http",
+        providerRef: first.chargeId,
+      },
+    }]);
+    await flow.drain();
+    await hold(provided, provider.report());
+    const deps = depsOf(provided);
+    const { id } = (await all(provided, "open")).find(({ kind }) => kind === "twice")!;
+    await proposeMending(deps, { id, action: "give_back", note: null }, operator);
+    for (let turn = 0; turn < 3; turn++) {
+      await flow.drain();
+      await goOnMending(deps, operator);
+    }
+    assert.equal((await all(provided)).find((one) => one.id === id)!.state, "mended");
+    const payments = await flow.rows(
+      `select surplus, status from payments where order_id = ${orderId} order by surplus`,
+    );
+    assert.deepEqual(payments.map(({ status }) => status), ["DISPUTED", "REVERSED"]);
+    assert.equal((await flow.order(orderId)).status, "RESERVED");
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
