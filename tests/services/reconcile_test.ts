@@ -13,6 +13,7 @@ import { readInstallation } from "../../db/payments/installation.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
+import { decideAndPublish } from "../../services/decide_payment.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { recordChargeback } from "../../services/record_chargeback.ts";
 import { reconcile } from "../../services/reconcile.ts";
@@ -20,6 +21,7 @@ import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
+import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
 import { anOperator } from "../operator.ts";
 import { type Provided, settleAll, withProvider } from "../provider.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
@@ -488,6 +490,36 @@ Deno.test("giving back what came twice leaves the money alone that its order wai
   });
 });
 
+Deno.test("what a bank took in the place of a reversal is missing in no report", async () => {
+  await withWorkflow("reconcile_contested_reversal", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{
+      message: {
+        type: "payment.callback",
+        orderId,
+        amountCents: 1_000,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "simulated",
+        providerRef: "second",
+      },
+    }]);
+    await flow.drain();
+    await tell(flow, aChargeback("lost", 0, { chargeRefs: ["second"] }));
+    await decideAndPublish(flow, orderId, "give_back", operator);
+    await flow.drain();
+    const [payment] = await flow.rows("select status from payments where surplus = 1");
+    assert.equal(payment!.status, "REVERSED");
+    const lines = (await ownReport(flow)).filter(({ kind }) => kind === "charge");
+    const second = { ...lines[0]!, entryId: "txn_2", chargeId: "second" };
+    const taken = { ...second, entryId: "txn_3", refundId: "dp_1", kind: "chargeback" as never };
+    const cents = { grossCents: -1_000, feeCents: 0, netCents: -1_000 };
+    const provided: Reconciled = { flow, name: "simulated" };
+    await hold(provided, [...lines, second, { ...taken, ...cents }]);
+    assert.deepEqual(await all(provided), []);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
@@ -499,6 +531,14 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     const proposed = await proposeMending(deps, wish, operator);
     assert.equal(proposed.discrepancy.state, "open");
     await assert.rejects(approveMending(deps, row!.id, operator), /takes two people/);
+    // What took its place since somebody looked is not approved by them.
+    const { proposedAt } = proposed.discrepancy;
+    await proposeMending(deps, { ...wish, note: "or not" }, operator);
+    await assert.rejects(
+      approveMending(deps, row!.id, anOperator("another"), { proposedAt: proposedAt! }),
+      /proposed by test meanwhile/,
+    );
+    await proposeMending(deps, wish, operator);
     const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
     assert.deepEqual(
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],
