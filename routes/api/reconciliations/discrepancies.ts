@@ -147,7 +147,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         },
       },
       problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
-      example: {},
+      example: { proposed_at: "2026-02-01T09:30:00.000000Z" },
       optionalBody: true,
       repeatable: true,
     }),
