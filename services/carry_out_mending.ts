@@ -8,6 +8,7 @@ import type { Config } from "../config/config.ts";
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
 import { readPaymentsOf } from "../db/payments/payments.ts";
+import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import {
   type DiscrepancyRow,
   endDiscrepancy,
@@ -18,7 +19,6 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { textDigest } from "../domain/order/content_hash.ts";
 import { directlyBack } from "../domain/reconciliation/discrepancy.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import {
@@ -29,6 +29,7 @@ import {
   type Gateways,
   type RefundStatusAnswer,
 } from "../streams/payments/gateway.ts";
+import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
@@ -168,7 +169,7 @@ async function recordTheirRefund(
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Step> {
-  const key = row.movementKey ?? `refund_${textDigest(`${row.provider}\n${row.part}`)}`;
+  const key = await recordingKey(deps, row);
   const message = await recordRefund(deps.db, {
     orderId: row.orderId!,
     amountCents: row.theirCents!,
@@ -179,6 +180,17 @@ async function recordTheirRefund(
   return { kind: "goes_on", answer: `it is recorded as refund ${message.refundId}` };
 }
 
+/** The refund's own key, unless one that came to nothing here has it: what its provider made is another one. */
+async function recordingKey({ db }: MendingDeps, row: DiscrepancyRow): Promise<string> {
+  const { provider, part, movementKey } = row;
+  const [asked] = movementKey === null
+    ? []
+    : await readRefundsOf(db, { keys: [movementKey], orderIds: [] });
+  return movementKey === null || asked?.status === "FAILED"
+    ? recordedKeyOf(provider, part)
+    : movementKey;
+}
+
 /** Records what a customer's bank took, or gave again, as the provider's webhook would have told it. */
 async function recordTheirChargeback(
   deps: MendingDeps,
@@ -186,7 +198,7 @@ async function recordTheirChargeback(
   operator: Operator,
 ): Promise<Step> {
   const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
-  await recordChargeback(deps, {
+  const { outcome } = await recordChargeback(deps, {
     provider: row.provider,
     providerRef: row.refundRef ?? row.entry!,
     chargeRefs: [row.chargeRef!],
@@ -195,7 +207,9 @@ async function recordTheirChargeback(
     state: tookMoney ? "needs_response" : "won",
     happenedAt: new Date(row.theirTime!),
   }, operator.actor);
-  return { kind: "goes_on", answer: "it is recorded" };
+  return outcome === "late"
+    ? { kind: "withdrawn", answer: "something later is on record of this chargeback" }
+    : { kind: "goes_on", answer: "it is recorded" };
 }
 
 /** Has money beside an order's payment recorded, and then given back by the verdict about it. */
@@ -213,7 +227,7 @@ async function giveBackByOrder(
     case "DECLINED":
       return await recordCharge(deps, row);
     case "DISPUTED":
-      await decideAndPublish(deps, row.orderId!, "give_back", operator);
+      await decideAndPublish(deps, row.orderId!, "give_back", operator, { paymentId: payment.id });
       return { kind: "goes_on", answer: "it is being given back" };
     case "REVERSING":
       return { kind: "goes_on", answer: "it is being given back" };

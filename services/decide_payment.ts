@@ -35,6 +35,14 @@ export interface DecidedPayment {
   messages: (CallbackMessage | StockMessage)[];
 }
 
+/** What belongs to a decision. */
+export interface DecideOptions {
+  /** Is called where something changed, in the same transaction. */
+  inTransaction?: (tx: Queryable) => Promise<void>;
+  /** Database id of the only payment that it is about; left out for all that the verdict is about. */
+  paymentId?: number;
+}
+
 /** The step in the timeline that tells of each verdict. */
 const eventOf = {
   accept: "payment_accepted",
@@ -54,12 +62,13 @@ export async function decideAndPublish(
   orderId: number,
   verdict: DisputeVerdict,
   operator: Operator,
-  options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
+  options: DecideOptions = {},
 ): Promise<DecidedPayment> {
   const subject = { kind: "order", id: String(orderId) } as const;
   const about = { operator, action: `payment.${verdict}`, subject } as const;
   const decided = await audited(deps, about, async (note) => {
     const result = await decidePayment(deps.db, orderId, verdict, operator.actor, {
+      ...options,
       inTransaction: async (tx) => {
         await options.inTransaction?.(tx);
         await note(tx);
@@ -79,10 +88,11 @@ export async function decideAndPublish(
  * - `give_back`: what was taken goes back; an order that waited for it becomes `FAILED` and its stock returns.
  * - `dismiss`: payments beside the one that settled the order are no longer looked after.
  *
+ * Where one payment is named, the others stay as they are, and so does an order that waits for one of these.
+ *
  * A crash leaves all of it or nothing. The same verdict again changes nothing and repeats the messages.
  *
  * @param actor who decides, for the timeline
- * @param options.inTransaction is called where something changed, in the same transaction
  * @throws {WorkflowError} `not_found`, or `payment_not_disputed` where nothing waits for this verdict
  */
 export function decidePayment(
@@ -90,13 +100,15 @@ export function decidePayment(
   orderId: number,
   verdict: DisputeVerdict,
   actor: string,
-  options: { inTransaction?: (tx: Queryable) => Promise<void> } = {},
+  options: DecideOptions = {},
 ): Promise<DecidedPayment> {
   return db.transaction(async (tx) => {
     const { orders, now } = await lockOrders(tx, [orderId]);
     const order = orders.get(orderId);
     if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
-    const disputed = await readDisputes(tx, [orderId]);
+    const { paymentId } = options;
+    const disputed = (await readDisputes(tx, [orderId]))
+      .filter(({ id }) => paymentId === undefined || id === paymentId);
     const decision = decideDispute(
       order,
       disputed.map(({ currency, surplus }) => ({
@@ -109,7 +121,14 @@ export function decidePayment(
     if (decision.kind === "refused") throw refusal(order, disputed, decision.because);
     if (decision.kind === "decide" && verdict === "accept") await refuseContested(tx, orderId);
     const { after, arrived } = decision.kind === "decide"
-      ? await carryOut(tx, { order, disputed, verdict, actor, now })
+      ? await carryOut(tx, {
+        order,
+        disputed,
+        verdict,
+        actor,
+        now,
+        endsOrder: paymentId === undefined || disputed.some(({ surplus }) => surplus === 0),
+      })
       : { after: order, arrived: [] };
     if (decision.kind === "decide") await options.inTransaction?.(tx);
     return {
@@ -148,12 +167,14 @@ export async function refundDisputed(
 
 async function carryOut(
   tx: Queryable,
-  { order, disputed, verdict, actor, now }: {
+  { order, disputed, verdict, actor, now, endsOrder }: {
     order: OrderFacts;
     disputed: RecordedPayment[];
     verdict: DisputeVerdict;
     actor: string;
     now: string;
+    /** Whether an order that waits for its money fails where that is given back. */
+    endsOrder: boolean;
   },
 ): Promise<{ after: OrderFacts; arrived: StockMessage[] }> {
   const concerned = disputed.filter(({ surplus }) =>
@@ -179,7 +200,7 @@ async function carryOut(
     }
     case "give_back":
       await endDisputes(tx, ids, "REVERSING");
-      if (order.status !== "RESERVED") break;
+      if (order.status !== "RESERVED" || !endsOrder) break;
       await transitionOrders(tx, "decline", [order.id], now);
       steps.push({ orderId: order.id, event: "failed", detail: "payment_declined" });
       after = orderAfter(order, "decline", now);

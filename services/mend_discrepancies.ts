@@ -55,6 +55,12 @@ export interface MendingOptions {
   inTransaction?: (tx: Queryable) => Promise<void>;
 }
 
+/** How it is approved. */
+export interface ApprovalOptions extends MendingOptions {
+  /** `proposedAt` of what was looked at: anything that was proposed since is not approved by it. */
+  proposedAt?: string;
+}
+
 /**
  * Proposes how a discrepancy is mended. Where one pair of eyes is enough it is approved and carried out at once; with two
  * it waits for somebody else.
@@ -103,7 +109,7 @@ export async function approveMending(
   deps: MendingDeps,
   id: number,
   operator: Operator,
-  options: MendingOptions = {},
+  options: ApprovalOptions = {},
 ): Promise<MendingResult> {
   const subject = { kind: "discrepancy", id: String(id) } as const;
   const changed = await audited(
@@ -113,7 +119,7 @@ export async function approveMending(
       deps.db.transaction(async (tx) => {
         const row = await lockDiscrepancy(tx, id);
         const approvals = deps.config.reconciliationApprovals;
-        const decision = decideApproval(row, operator.actor, approvals);
+        const decision = decideApproval(row, operator.actor, approvals, options.proposedAt);
         refuse(id, decision);
         const changed = decision.kind === "approve";
         if (changed) {

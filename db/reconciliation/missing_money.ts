@@ -90,7 +90,10 @@ export async function* missingRefunds(
   }
 }
 
-/** Money of payments that went back by themselves in a span, such as late ones, of which no report tells. */
+/**
+ * Money of payments that went back by themselves in a span, such as late ones, of which no report tells. What a customer's
+ * bank took in the place of its going back is no refund of the provider's.
+ */
 export async function* missingReversals(
   db: Queryable,
   provider: string,
@@ -108,7 +111,16 @@ export async function* missingReversals(
       and movement.subject_id is null
       and not exists (
         select 1 from order_events
-        where order_events.order_id = payments.order_id and order_events.event = 'payment_returned')`;
+        where order_events.order_id = payments.order_id and order_events.event = 'payment_returned')
+      and not (payments.amount_cents <= (
+          select coalesce(sum(chargebacks.amount_cents), 0)
+          from chargebacks force index (chargebacks_order)
+          where chargebacks.order_id = payments.order_id and chargebacks.payment_id = payments.id
+            and chargebacks.state = 'lost')
+        and exists (
+          select 1 from order_events
+          where order_events.order_id = payments.order_id and order_events.event = 'payment_reversed'
+            and order_events.detail like '%: by a chargeback that was lost'))`;
   for await (const [low, high] of idRanges(db, "payments", span.from, refundSlackDays)) {
     const rows = await db.query(sql, [low, high, provider, span.from, span.until]);
     if (rows.length > 0) yield rows.map((row) => toMissing(row, "refund"));

@@ -19,6 +19,8 @@ export interface DecidedFacts extends DiscrepancyFacts {
   action: DiscrepancyAction | null;
   /** Who proposed the action; null where nobody did. */
   proposedBy: string | null;
+  /** When; ISO 8601 in UTC. */
+  proposedAt: string | null;
   /** Who approved it; null before. */
   approvedBy: string | null;
 }
@@ -57,15 +59,21 @@ export function decideProposal(
  *
  * @param by who approves it
  * @param approvals how many people it takes: with two, nobody approves what they proposed themselves
+ * @param seen when that was proposed which they have looked at; left out where nobody says
  */
 export function decideApproval(
   facts: DecidedFacts,
   by: string,
   approvals: number,
+  seen?: string,
 ): ActionDecision {
   if (facts.state !== "open") return { kind: "refused", because: `it is ${facts.state} already` };
   if (facts.action === null) return { kind: "refused", because: "nothing was proposed" };
   if (facts.approvedBy !== null) return { kind: "already_done" };
+  if (seen !== undefined && seen !== facts.proposedAt) {
+    const because = `"${facts.action}" was proposed by ${facts.proposedBy} meanwhile: look again`;
+    return { kind: "refused", because };
+  }
   if (approvals > 1 && facts.proposedBy === by) {
     return { kind: "refused", because: "it takes two people, and this one proposed it" };
   }

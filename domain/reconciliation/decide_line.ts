@@ -55,8 +55,10 @@ export type LineDecision =
   | { kind: "agrees" }
   /** It was told before. */
   | { kind: "known" }
-  /** The provider's list told of it before, and now a report does: take its fee. */
-  | { kind: "adopt" }
+  /** The provider's list told of it before, and now a report does, maybe of other money than ours: take its fee. */
+  | { kind: "adopt"; because?: DiscrepancyKind }
+  /** It was told before, and other than now: what was kept of it stays. */
+  | { kind: "changed"; because: DiscrepancyKind }
   /** It is of ours, and says something else. */
   | { kind: "differs"; because: DiscrepancyKind }
   /** It is of nothing that we have. */
@@ -89,8 +91,8 @@ export function decideLine(
     if (unattributed !== null) return repeated(line, entry, unattributed);
     return { kind: "unattributed", because: unattributedBecause(line, facts) };
   }
-  if (ours.movement !== null) return repeated(line, entry, ours.movement);
   const because = difference(line, ours, rules);
+  if (ours.movement !== null) return repeated(line, entry, ours.movement, because);
   return because === undefined ? { kind: "agrees" } : { kind: "differs", because };
 }
 
@@ -108,13 +110,26 @@ function unattributedBecause({ kind }: ProviderLine, facts: LineFacts): Discrepa
   }
 }
 
-/** What a line is that tells of a movement which is on record. */
-function repeated(line: ProviderLine, entry: string | null, before: KnownMovement): LineDecision {
-  if (entry === null) return { kind: "known" };
-  if (before.entry === null) return { kind: "adopt" };
+/**
+ * What a line is that tells of a movement which is on record. That it was told before says nothing of what it tells now.
+ *
+ * @param because what it differs in from ours; undefined where in nothing, or where it is of nothing of ours
+ */
+function repeated(
+  line: ProviderLine,
+  entry: string | null,
+  before: KnownMovement,
+  because?: DiscrepancyKind,
+): LineDecision {
+  if (entry === null) {
+    return because === undefined ? { kind: "known" } : { kind: "changed", because };
+  }
+  if (before.entry === null) {
+    return because === undefined ? { kind: "adopt" } : { kind: "adopt", because };
+  }
   if (before.entry !== entry) return { kind: "unattributed", because: "twice" };
-  if (before.grossCents !== line.grossCents) return { kind: "differs", because: "amount_differs" };
-  if (before.feeCents !== line.feeCents) return { kind: "differs", because: "fee_differs" };
+  if (before.grossCents !== line.grossCents) return { kind: "changed", because: "amount_differs" };
+  if (before.feeCents !== line.feeCents) return { kind: "changed", because: "fee_differs" };
   return { kind: "known" };
 }
 

@@ -22,6 +22,7 @@ import {
 import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
 import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import { chargebackStates } from "../../domain/payment/chargeback.ts";
 import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import { nameOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
@@ -52,6 +53,16 @@ export function partOf(provider: string, line: ProviderLine): string {
 export function againOf(provider: string, line: ProviderLine): string {
   const entry = line.entry === null ? null : entryOf(provider, line.entry);
   return textDigest(`${partOf(provider, line)}\n${entry}`);
+}
+
+/**
+ * The key under which a refund is recorded that its provider made under none of ours, or under that of one which came to
+ * nothing here.
+ *
+ * @param part digest of the provider's name for it
+ */
+export function recordedKeyOf(provider: string, part: string | null): string {
+  return `refund_${textDigest(`${provider}\n${part}`)}`;
 }
 
 /** What was read for a batch. */
@@ -121,7 +132,10 @@ async function readAll(
   const orderIds = [...new Set([...orderOfReference.values(), ...orderOfKey.values()])];
   const refundLines = lines.filter(({ kind }) => kind === "refund");
   const refunds = refundLines.length === 0 ? [] : await readRefundsOf(db, {
-    keys: textsOf(refundLines.map(({ key }) => key)),
+    keys: [
+      ...textsOf(refundLines.map(({ key }) => key)),
+      ...refundLines.map((line) => recordedKeyOf(provider, partOf(provider, line))),
+    ],
     orderIds: [
       ...new Set(
         refundLines.flatMap(({ chargeRefs }) =>
@@ -242,7 +256,10 @@ function findOurs(
   return found;
 }
 
-/** The chargeback that a line is of, by its provider's name: what the bank took, and what it gave again, are one each. */
+/**
+ * The chargeback that a line is of, by its provider's name: what the bank took, and what it gave again, are one each. One
+ * of which our books do not say that its money moved so is on record for another thing, unless this was told before.
+ */
 function findChargedBack(
   { chargebacks, movements }: Read,
   { refundRef, grossCents }: ProviderLine,
@@ -250,8 +267,12 @@ function findChargedBack(
   const subject = grossCents < 0 ? "chargeback" : "won_back";
   const known = refundRef === null ? undefined : chargebacks.get(refundRef);
   if (known === undefined) return { subject, ours: null };
-  const { id, orderId, amountCents, currency } = known;
+  const { id, orderId, amountCents, currency, state, tookMoney } = known;
   const movement = movements[subject].get(id) ?? null;
+  const isSo = subject === "chargeback"
+    ? tookMoney
+    : tookMoney && chargebackStates[state].money === "ours";
+  if (!isSo && movement === null) return { subject, ours: null };
   return {
     subject,
     ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
@@ -278,7 +299,7 @@ function findRefund(
   payment: NamedPayment | undefined,
 ): { subject: MovementKind; ours: OurMoney } | undefined {
   const { key } = line;
-  const byKey = key === null ? undefined : read.refunds.find((refund) => refund.key === key);
+  const byKey = refundOfKey(read, line);
   if (byKey !== undefined) return { subject: "refund", ours: refundOf(read, byKey) };
   const mend = key === null ? undefined : read.mended.get(key);
   if (mend !== undefined) {
@@ -302,6 +323,15 @@ function findRefund(
     .map((refund) => refundOf(read, refund))
     .find((refund) => fits(read, line, "refund", refund));
   return ours === undefined ? undefined : { subject: "refund", ours };
+}
+
+/** The refund that has a line's key; one that came to nothing here only where what its provider made is not on record. */
+function refundOfKey({ refunds, provider }: Read, line: ProviderLine): NamedRefund | undefined {
+  if (line.key === null) return undefined;
+  const asked = refunds.find(({ key }) => key === line.key);
+  if (asked?.status !== "FAILED") return asked;
+  const recorded = recordedKeyOf(provider, partOf(provider, line));
+  return refunds.find(({ key }) => key === recorded) ?? asked;
 }
 
 /** Whether a line without a key may be of a refund: nothing else was told of it, or just this. */

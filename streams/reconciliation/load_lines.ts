@@ -128,8 +128,10 @@ function onceEach(decided: readonly Decided[]): Decided[] {
   const had = new Map<string, string | null>();
   return decided.map((one) => {
     const { facts, decision } = one;
-    if (decision.kind === "known" || decision.kind === "adopt") return one;
-    const isOfOurs = decision.kind !== "unattributed" && decision.kind !== "no_order";
+    if (decision.kind === "known" || decision.kind === "changed") return one;
+    const isOfOurs = decision.kind === "adopt"
+      ? partOfNothing(facts) === null
+      : decision.kind !== "unattributed" && decision.kind !== "no_order";
     const place = isOfOurs
       ? `${facts.subject} ${facts.ours!.id}`
       : `${one.line.kind} ${facts.part}`;
@@ -151,7 +153,15 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       case "known":
         break;
       case "adopt":
-        await adoptMovement(tx, movementOf(line, facts, facts.ours === null ? facts.part : null));
+        await adoptMovement(tx, movementOf(line, facts, partOfNothing(facts)));
+        if (decision.because !== undefined) {
+          discrepancies.push(discrepancyOf(loading, line, facts, decision.because));
+        }
+        break;
+      case "changed":
+        discrepancies.push(
+          discrepancyOf(loading, line, facts, decision.because, partOfNothing(facts)),
+        );
         break;
       case "agrees":
         movements.push(movementOf(line, facts, null));
@@ -175,6 +185,11 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
   }
   await insertMovements(tx, loading.provider, movements);
   await insertDiscrepancies(tx, discrepancies);
+}
+
+/** As what a movement was kept that was told before: null where it is of something of ours. */
+function partOfNothing({ ours, part }: FoundFacts): string | null {
+  return ours?.moved === true ? null : part;
 }
 
 /** Whether another line has told of the same, under the same name. */

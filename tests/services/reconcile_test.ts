@@ -13,12 +13,15 @@ import { readInstallation } from "../../db/payments/installation.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
+import { decideAndPublish } from "../../services/decide_payment.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
+import { recordChargeback } from "../../services/record_chargeback.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
+import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
 import { anOperator } from "../operator.ts";
 import { type Provided, settleAll, withProvider } from "../provider.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
@@ -337,6 +340,186 @@ Deno.test("what a bank took back is recorded as a chargeback, and agrees from th
   });
 });
 
+/** Asks for the provider's own list of the day. */
+function holdList(provided: Reconciled) {
+  const from = new Date().toISOString().slice(0, 10);
+  return reconcile(depsOf(provided), { provider: "http", period: { from }, operator });
+}
+
+Deno.test("what was told before is found to differ where it is told otherwise, by list or report", async () => {
+  await withProvider("reconcile_told_otherwise", {}, async (provided) => {
+    await paidOrders(provided, 4);
+    await holdList(provided);
+    const lines = provided.provider.report().map((line) => ({ ...line }));
+    const [, more, less, doubled] = lines.filter(({ kind }) => kind === "charge");
+    more!.grossCents += 5_000;
+    more!.netCents += 5_000;
+    less!.netCents -= 777;
+    await hold(provided, [...lines, { ...doubled!, entryId: "txn_second" }]);
+    const kinds = async () => (await all(provided, "open")).map(({ kind }) => kind).sort();
+    assert.deepEqual(await kinds(), ["amount_differs", "fee_differs", "twice"]);
+    // A line of the same id that has become another one stops no report.
+    const first = lines.find(({ kind }) => kind === "charge")!;
+    first.grossCents += 100;
+    first.netCents += 100;
+    for (let turn = 0; turn < 2; turn++) {
+      await hold(provided, lines);
+      assert.deepEqual(await kinds(), ["amount_differs", "amount_differs", "fee_differs", "twice"]);
+    }
+  });
+});
+
+Deno.test("a list that says another amount than before is found to", async () => {
+  await withProvider("reconcile_listed_otherwise", {}, async (provided) => {
+    await paidOrders(provided, 3);
+    await holdList(provided);
+    const [charge] = provided.provider.charges.values() as Iterable<{ amountCents: number }>;
+    charge!.amountCents += 5_000;
+    assert.equal((await holdList(provided)).found, 1);
+    assert.deepEqual((await all(provided)).map(({ kind }) => kind), ["amount_differs"]);
+  });
+});
+
+Deno.test("what a bank took or gave again is no chargeback that is on record for another thing", async () => {
+  await withProvider("reconcile_chargeback_state", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const [asked, lost] = lines.filter(({ kind }) => kind === "charge");
+    const tell = (state: "warning_needs_response" | "lost", line: ReportLine, refundId: string) =>
+      recordChargeback(depsOf(provided), {
+        provider: "http",
+        providerRef: refundId,
+        chargeRefs: [line.chargeId],
+        amountCents: line.grossCents,
+        currency: "EUR",
+        state,
+        happenedAt: new Date(Date.now() - 60_000),
+      }, "provider:http");
+    await tell("warning_needs_response", asked!, "dp_1");
+    await tell("lost", lost!, "dp_2");
+    const moved = (line: ReportLine, refundId: string, sign: 1 | -1): ReportLine => ({
+      ...line,
+      entryId: `${refundId} ${sign}`,
+      createdUtc: new Date().toISOString().slice(0, 23).replace("T", " "),
+      refundId,
+      kind: (sign === 1 ? "chargeback_reversal" : "chargeback") as never,
+      grossCents: sign * line.grossCents,
+      feeCents: 0,
+      netCents: sign * line.grossCents,
+    });
+    const all3 = [moved(asked!, "dp_1", -1), moved(lost!, "dp_2", -1), moved(lost!, "dp_2", 1)];
+    await hold(provided, [...lines, ...all3]);
+    const open = await all(provided, "open");
+    assert.deepEqual(
+      open.map(({ kind, refundRef }) => [kind, refundRef]),
+      [["chargeback_without_record", "dp_1"], ["chargeback_without_record", "dp_2"]],
+    );
+    for (const { id } of open) await proposeMending(depsOf(provided), { id, note: null }, operator);
+    const states = await provided.flow.rows("select state from chargebacks order by provider_ref");
+    assert.deepEqual(states.map(({ state }) => state), ["needs_response", "won"]);
+    assert.deepEqual(await all(provided, "open"), []);
+    await hold(provided, [...lines, ...all3].toReversed());
+    assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
+Deno.test("a refund that failed here and was made at the provider is recorded as another one", async () => {
+  await withProvider("reconcile_failed_refund", {}, async (provided) => {
+    const { flow, provider } = provided;
+    await paidOrders(provided, 5);
+    await flow.rows("delete from ledger_entries where source = 2");
+    await flow.rows("update orders set refunded_cents = 0");
+    await flow.rows("update refunds set status = 'FAILED', failure_reason = 'refused'");
+    const deps = depsOf(provided);
+    for (let turn = 0; turn < 2; turn++) {
+      await hold(provided, provider.report());
+      for (const { id, approvedBy } of await all(provided, "open")) {
+        if (approvedBy === null) await proposeMending(deps, { id, note: null }, operator);
+      }
+      await settleAll(provided);
+      await goOnMending(deps, operator);
+      const found = (await all(provided)).map(({ kind, state }) => [kind, state]);
+      assert.deepEqual(found, [["refund_without_refund", "mended"]]);
+      const refunds = await flow.rows("select status from refunds order by id");
+      assert.deepEqual(refunds.map(({ status }) => status), ["FAILED", "PROCESSED"]);
+    }
+    const [refunded] = await flow.rows("select sum(refunded_cents) as cents from orders");
+    assert.equal(Number(refunded!.cents), 500);
+  });
+});
+
+Deno.test("giving back what came twice leaves the money alone that its order waits for", async () => {
+  await withProvider("reconcile_one_of_two", {}, async (provided) => {
+    const { flow, provider } = provided;
+    await paidOrders(provided, 3);
+    const [order] = await flow.rows(
+      "select id, external_order_id from orders order by id limit 1 offset 1",
+    );
+    const orderId = Number(order!.id);
+    const first = provider.report().find(({ kind, reference }) =>
+      kind === "charge" && reference === order!.external_order_id
+    )!;
+    await chargeAgain(provided, orderId);
+    await unpay(provided, orderId);
+    await publish(flow, [{
+      message: {
+        type: "payment.callback",
+        orderId,
+        amountCents: first.grossCents - 2,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "http",
+        providerRef: first.chargeId,
+      },
+    }]);
+    await flow.drain();
+    await hold(provided, provider.report());
+    const deps = depsOf(provided);
+    const { id } = (await all(provided, "open")).find(({ kind }) => kind === "twice")!;
+    await proposeMending(deps, { id, action: "give_back", note: null }, operator);
+    for (let turn = 0; turn < 3; turn++) {
+      await flow.drain();
+      await goOnMending(deps, operator);
+    }
+    assert.equal((await all(provided)).find((one) => one.id === id)!.state, "mended");
+    const payments = await flow.rows(
+      `select surplus, status from payments where order_id = ${orderId} order by surplus`,
+    );
+    assert.deepEqual(payments.map(({ status }) => status), ["DISPUTED", "REVERSED"]);
+    assert.equal((await flow.order(orderId)).status, "RESERVED");
+  });
+});
+
+Deno.test("what a bank took in the place of a reversal is missing in no report", async () => {
+  await withWorkflow("reconcile_contested_reversal", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{
+      message: {
+        type: "payment.callback",
+        orderId,
+        amountCents: 1_000,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "simulated",
+        providerRef: "second",
+      },
+    }]);
+    await flow.drain();
+    await tell(flow, aChargeback("lost", 0, { chargeRefs: ["second"] }));
+    await decideAndPublish(flow, orderId, "give_back", operator);
+    await flow.drain();
+    const [payment] = await flow.rows("select status from payments where surplus = 1");
+    assert.equal(payment!.status, "REVERSED");
+    const lines = (await ownReport(flow)).filter(({ kind }) => kind === "charge");
+    const second = { ...lines[0]!, entryId: "txn_2", chargeId: "second" };
+    const taken = { ...second, entryId: "txn_3", refundId: "dp_1", kind: "chargeback" as never };
+    const cents = { grossCents: -1_000, feeCents: 0, netCents: -1_000 };
+    const provided: Reconciled = { flow, name: "simulated" };
+    await hold(provided, [...lines, second, { ...taken, ...cents }]);
+    assert.deepEqual(await all(provided), []);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
@@ -348,6 +531,14 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     const proposed = await proposeMending(deps, wish, operator);
     assert.equal(proposed.discrepancy.state, "open");
     await assert.rejects(approveMending(deps, row!.id, operator), /takes two people/);
+    // What took its place since somebody looked is not approved by them.
+    const { proposedAt } = proposed.discrepancy;
+    await proposeMending(deps, { ...wish, note: "or not" }, operator);
+    await assert.rejects(
+      approveMending(deps, row!.id, anOperator("another"), { proposedAt: proposedAt! }),
+      /proposed by test meanwhile/,
+    );
+    await proposeMending(deps, wish, operator);
     const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
     assert.deepEqual(
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],

@@ -22,7 +22,7 @@ import {
   discrepancyJson,
   discrepancyListAnswer,
 } from "./reconciliation_answers.ts";
-import { discrepancyQuery, mendingBody } from "./reconciliation_requests.ts";
+import { approvalBody, discrepancyQuery, mendingBody } from "./reconciliation_requests.ts";
 
 /** `GET /discrepancies`, `GET /discrepancies/{id}`, `POST …/{id}/mend` and `POST …/{id}/approve`. */
 export function addDiscrepancies(app: Hono, deps: AppDeps): void {
@@ -146,18 +146,25 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           example: { ...discrepancyExample, action: "give_back", approved_by: "api:owner" },
         },
       },
-      problems: ["not_found", "discrepancy_not_mendable"],
+      problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
+      example: { proposed_at: "2026-02-01T09:30:00.000000Z" },
+      optionalBody: true,
       repeatable: true,
     }),
     checked("param", idParam),
     checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", approvalBody),
     (c) => {
       const { id } = c.req.valid("param");
-      return answerOnce(c, ["approve mending", id], async () => {
+      const { proposed_at: proposedAt } = c.req.valid("json");
+      const seen = proposedAt === undefined ? {} : { proposedAt };
+      return answerOnce(c, ["approve mending", id, proposedAt ?? null], async () => {
         const { discrepancy } = await approveMending(
           { ...deps, ...gatewaysOf(deps.config) },
           id,
           operatorOf(c, deps.config),
+          seen,
         );
         return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
       });

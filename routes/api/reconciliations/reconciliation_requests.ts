@@ -54,3 +54,11 @@ export const mendingBody = z.strictObject({
     .refine((text) => reasonFault(text) === undefined, "must hold no control characters")
     .optional(),
 });
+
+/** What of a discrepancy is approved. */
+export const approvalBody = z.strictObject({
+  proposed_at: z.string().max(40).optional().meta({
+    description:
+      "`proposed_at` of what was looked at: what was proposed since is not approved. Whatever stands where it is left out",
+  }),
+});
