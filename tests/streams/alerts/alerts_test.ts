@@ -279,6 +279,7 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
             "by_hand",
             "chargebacks",
             "dead_letters",
+            "discrepancies",
             "disputes",
             "given_twice",
             "notifications",
