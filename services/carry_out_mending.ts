@@ -19,7 +19,8 @@ import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
-import { directlyBack } from "../domain/reconciliation/discrepancy.ts";
+import { canBeAskedAbout, directlyBack } from "../domain/reconciliation/discrepancy.ts";
+import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import {
   type ChargeStatus,
@@ -95,6 +96,7 @@ async function nextStep(
           ? await giveBackByOrder(deps, row, operator)
           : await giveBackDirectly(deps, row);
       case "ask":
+        if (!canBeAskedAbout(row.movement)) return cantBeAsked(row.provider);
         return row.movement === "charge"
           ? await askAboutCharge(deps, row)
           : await askAboutRefund(deps, row);
@@ -185,10 +187,17 @@ async function recordTheirChargeback(
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Step> {
+  const providerRef = chargebackNameOf(row);
+  if (providerRef === null) {
+    return {
+      kind: "withdrawn",
+      answer: "the report has no name for it, by which it would count once",
+    };
+  }
   const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
   await recordChargeback(deps, {
     provider: row.provider,
-    providerRef: row.refundRef ?? row.entry!,
+    providerRef,
     chargeRefs: [row.chargeRef!],
     amountCents: row.theirCents!,
     currency: row.theirCurrency!,
@@ -295,6 +304,8 @@ async function askAboutRefund(deps: MendingDeps, row: DiscrepancyRow): Promise<S
       answer: "the provider says that it was given back",
     };
   }
+  // It answers about something else, and would again: a person has to look.
+  if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
   return await refundAgain(gateway, request);
 }

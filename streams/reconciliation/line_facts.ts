@@ -24,7 +24,11 @@ import { textDigest } from "../../domain/order/content_hash.ts";
 import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
-import { nameOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import {
+  chargebackNameOf,
+  nameOf,
+  type ProviderLine,
+} from "../../domain/reconciliation/provider_line.ts";
 
 /** What is known of a line, and what of ours it is. */
 export interface FoundFacts extends LineFacts {
@@ -135,7 +139,7 @@ async function readAll(
   const chargebacks = await readChargebacksNamed(
     db,
     provider,
-    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(({ refundRef }) => refundRef)),
+    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(chargebackNameOf)),
   );
   const chargebackIds = [...chargebacks.values()].map(({ id }) => id);
   return {
@@ -245,10 +249,11 @@ function findOurs(
 /** The chargeback that a line is of, by its provider's name: what the bank took, and what it gave again, are one each. */
 function findChargedBack(
   { chargebacks, movements }: Read,
-  { refundRef, grossCents }: ProviderLine,
+  line: ProviderLine,
 ): { subject: MovementKind; ours: OurMoney | null } {
-  const subject = grossCents < 0 ? "chargeback" : "won_back";
-  const known = refundRef === null ? undefined : chargebacks.get(refundRef);
+  const subject = line.grossCents < 0 ? "chargeback" : "won_back";
+  const name = chargebackNameOf(line);
+  const known = name === null ? undefined : chargebacks.get(name);
   if (known === undefined) return { subject, ours: null };
   const { id, orderId, amountCents, currency } = known;
   const movement = movements[subject].get(id) ?? null;

@@ -15,6 +15,7 @@ import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { reconcile } from "../../services/reconcile.ts";
+import { recordChargeback } from "../../services/record_chargeback.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { verify } from "../../streams/verification/verify.ts";
@@ -334,6 +335,113 @@ Deno.test("what a bank took back is recorded as a chargeback, and agrees from th
     assert.deepEqual([chargeback!.provider_ref, chargeback!.state], ["dp_1", "needs_response"]);
     await hold(provided, [...lines, dispute].toReversed());
     assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
+/** What a bank took back of a charge, as a report says it. */
+function disputeOf(charge: ReportLine, change: Partial<ReportLine>): ReportLine {
+  const { grossCents } = charge;
+  const line = { ...charge, entryId: "txn_cb", refundId: "dp_1", kind: "chargeback" as never };
+  const gross = { grossCents: -grossCents, feeCents: 0, netCents: -grossCents };
+  return { ...line, ...gross, key: "", ...change };
+}
+
+Deno.test("a chargeback that the report names by its line alone is recorded, and agrees from then on", async () => {
+  await withProvider("reconcile_nameless", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    await hold(provided, [...lines, disputeOf(charge, { refundId: "" })]);
+    const [row] = await all(provided, "open");
+    assert.equal(row!.kind, "chargeback_without_record");
+    const wish = { id: row!.id, note: null };
+    const { discrepancy } = await proposeMending(depsOf(provided), wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.answer], ["mended", "it is on record"]);
+  });
+});
+
+Deno.test("what can't be carried out keeps nothing else from being mended", async () => {
+  await withProvider("reconcile_stuck", {}, async (provided) => {
+    await paidOrders(provided, 10);
+    const lines = provided.provider.report();
+    const [nameless, other] = lines.filter(({ kind }) => kind === "charge");
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const said = lines.map((line) =>
+      line === refund ? { ...line, grossCents: -300, netCents: -300 } : line
+    );
+    const disputes = [
+      disputeOf(nameless!, { refundId: "", entryId: "" }),
+      disputeOf(other!, {}),
+    ];
+    await hold(provided, [...said, ...disputes], 2);
+    const broken = new Error("broken");
+    const refundStatus = () => Promise.reject(broken);
+    const deps = { ...depsOf(provided, 2), gateway: { ...provided.gateway, refundStatus } };
+    for (const { id, kind } of await all(provided, "open")) {
+      const action = kind === "amount_differs" ? "ask" : "record";
+      await proposeMending(deps, { id, action, note: null }, operator);
+    }
+    // Whoever approves them is gone before anything is carried out.
+    await provided.flow.rows(
+      "update discrepancies set approved_by = 'another', approved_at = current_timestamp(6)",
+    );
+    await assert.rejects(goOnMending(deps, operator), broken);
+    const rows = await all(provided);
+    assert.deepEqual(rows.map(({ state, approvedBy }) => [state, approvedBy]), [
+      ["open", "another"],
+      ["open", null],
+      ["mended", "another"],
+    ]);
+    assert.match(rows[1]!.answer!, /no name/);
+  });
+});
+
+Deno.test("asking about a chargeback of another amount gives nothing back to anybody", async () => {
+  await withProvider("reconcile_ask_chargeback", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const { provider } = provided;
+    const lines = provider.report();
+    const [, charge] = lines.filter(({ kind }) => kind === "charge");
+    const deps = depsOf(provided);
+    await recordChargeback(deps, {
+      provider: "http",
+      providerRef: "dp_1",
+      chargeRefs: [charge!.chargeId],
+      amountCents: charge!.grossCents,
+      currency: "EUR",
+      state: "needs_response",
+      happenedAt: new Date(),
+    }, "test");
+    const part = { key: "dispute-1", grossCents: -500, netCents: -500 };
+    await hold(provided, [...lines, disputeOf(charge!, part)]);
+    const [row] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.movement], ["amount_differs", "chargeback"]);
+    const made = provider.refunds.length;
+    await assert.rejects(
+      proposeMending(deps, { id: row!.id, action: "ask", note: null }, operator),
+      /can be mended by explain/,
+    );
+    assert.equal(provider.refunds.length, made);
+  });
+});
+
+Deno.test("what the provider keeps saying of a refund can be explained", async () => {
+  await withProvider("reconcile_ask_refund", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const less = { ...refund, grossCents: -300, netCents: -300 };
+    await hold(provided, lines.map((line) => line === refund ? less : line));
+    const [row] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.movement], ["amount_differs", "refund"]);
+    const says = "the provider answered about a refund of 300 EUR to one of 500 EUR";
+    const refundStatus = () => Promise.resolve([{ kind: "failed" as const, error: says }]);
+    const deps = { ...depsOf(provided), gateway: { ...provided.gateway, refundStatus } };
+    const asked = await proposeMending(deps, { id: row!.id, action: "ask", note: null }, operator);
+    assert.equal(asked.discrepancy.answer, says);
+    const wish = { id: row!.id, action: "explain", note: "they owe it" } as const;
+    const { discrepancy } = await proposeMending(deps, wish, operator);
+    assert.equal(discrepancy.state, "explained");
   });
 });
 
