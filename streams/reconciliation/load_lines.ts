@@ -129,8 +129,7 @@ function onceEach(decided: readonly Decided[]): Decided[] {
   return decided.map((one) => {
     const { facts, decision } = one;
     if (decision.kind === "known" || decision.kind === "adopt") return one;
-    const isOfOurs = decision.kind !== "unattributed" && decision.kind !== "no_order";
-    const place = isOfOurs
+    const place = decision.kind === "agrees" || isAboutOurs(decision, facts)
       ? `${facts.subject} ${facts.ours!.id}`
       : `${one.line.kind} ${facts.part}`;
     const before = had.get(place);
@@ -156,10 +155,12 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       case "agrees":
         movements.push(movementOf(line, facts, null));
         break;
-      case "differs":
-        movements.push(movementOf(line, facts, null));
-        discrepancies.push(discrepancyOf(loading, line, facts, decision.because));
+      case "differs": {
+        const part = isAboutOurs(decision, facts) ? null : facts.part;
+        if (!isOnRecord(facts)) movements.push(movementOf(line, facts, part));
+        discrepancies.push(discrepancyOf(loading, line, facts, decision.because, part));
         break;
+      }
       case "no_order":
         movements.push(movementOf(line, facts, facts.part));
         break;
@@ -175,6 +176,16 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
   }
   await insertMovements(tx, loading.provider, movements);
   await insertDiscrepancies(tx, discrepancies);
+}
+
+/** Whether a line differs from something of ours, and not from what another report has told of something that nobody here knows. */
+function isAboutOurs({ kind }: LineDecision, { ours }: FoundFacts): boolean {
+  return kind === "differs" && ours?.moved === true;
+}
+
+/** Whether a movement is kept for what a line is of: what was told of it first stays. */
+function isOnRecord({ ours, unattributed }: FoundFacts): boolean {
+  return (ours?.moved === true ? ours.movement : unattributed) !== null;
 }
 
 /** Whether another line has told of the same, under the same name. */
@@ -207,7 +218,11 @@ function discrepancyOf(
 ): FoundDiscrepancy {
   const { ours, subject } = facts;
   const isOfOurs = part === null && ours !== null;
-  const about = part === null ? `${subject} ${ours!.id} ${kind}` : `${line.kind} ${part}`;
+  // What nobody here knows is one discrepancy by itself, and another one where it is told otherwise later.
+  const otherwise = kind === "amount_differs" || kind === "fee_differs" ? ` ${kind}` : "";
+  const about = part === null
+    ? `${subject} ${ours!.id} ${kind}`
+    : `${line.kind} ${part}${otherwise}`;
   return {
     reconciliationId,
     provider,

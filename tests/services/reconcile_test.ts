@@ -445,6 +445,40 @@ Deno.test("what the provider keeps saying of a refund can be explained", async (
   });
 });
 
+Deno.test("a line that a later report tells otherwise is found, and what was told first stays", async () => {
+  await withProvider("reconcile_told_otherwise", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const [charge] = lines.filter(({ kind }) => kind === "charge");
+    const unknown = { ...charge!, entryId: "txn_x", chargeId: "ch_x", key: "", reference: "" };
+    await hold(provided, [...lines, unknown]);
+    const fees = async () => (await listProviderDays(provided.flow.db, 1))[0]!.feesCents;
+    const before = await fees();
+    const dearer = (line: ReportLine) => ({
+      ...line,
+      feeCents: line.feeCents + 1,
+      netCents: line.netCents - 1,
+    });
+    const other = [...lines, unknown].map((line) =>
+      line === charge || line === unknown ? dearer(line) : line
+    );
+    for (let run = 0; run < 2; run++) {
+      const result = await hold(provided, other);
+      assert.deepEqual([result.state, result.found], ["DONE", 2]);
+      const open = await all(provided, "open");
+      assert.deepEqual(
+        open.map(({ kind, chargeRef }) => [kind, chargeRef]),
+        [
+          ["missing_with_us", "ch_x"],
+          ["fee_differs", charge!.chargeId],
+          ["fee_differs", "ch_x"],
+        ],
+      );
+    }
+    assert.equal(await fees(), before);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
