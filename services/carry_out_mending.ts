@@ -111,12 +111,18 @@ async function nextStep(
 
 /**
  * Tells the consumers of a charge as its provider would have: they settle the order by it, give it back where the order is
- * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to know the charge.
+ * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to know the charge
+ * and not to have declined it, and while it can't be reached nothing is told.
  */
 async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
   const answer = await statusOf(deps, row);
   if (answer?.kind === "unknown") {
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
+  }
+  if (answer?.kind === "away") return { kind: "goes_on", answer: answer.error };
+  const said = answer?.kind === "accepted" ? answer.callback?.message : undefined;
+  if (said?.type === "payment.callback" && said.outcome === "declined") {
+    return { kind: "withdrawn", answer: "the provider says that it was declined when it is asked" };
   }
   const message: CallbackMessage = {
     type: "payment.callback",

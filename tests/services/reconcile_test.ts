@@ -18,6 +18,8 @@ import { reconcile } from "../../services/reconcile.ts";
 import { recordChargeback } from "../../services/record_chargeback.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
+import type { CallbackMessage } from "../../domain/messages/messages.ts";
+import type { ChargeStatus } from "../../streams/payments/gateway.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { anOperator } from "../operator.ts";
@@ -476,6 +478,46 @@ Deno.test("a line that a later report tells otherwise is found, and what was tol
       );
     }
     assert.equal(await fees(), before);
+  });
+});
+
+Deno.test("a charge that its provider denies, or can't be asked about, pays for nothing", async () => {
+  await withProvider("reconcile_denied", {}, async (provided) => {
+    const { flow, gateway } = provided;
+    await paidOrders(provided, 2);
+    const [, order] = await flow.rows("select id from orders order by id");
+    const orderId = Number(order!.id);
+    const lines = provided.provider.report();
+    await unpay(provided, orderId);
+    await hold(provided, lines);
+    const [row] = await all(provided, "open");
+    const record = async (said: ChargeStatus) => {
+      const status = () => Promise.resolve([said]);
+      const deps = { ...depsOf(provided), gateway: { ...gateway, status } };
+      const wish = { id: row!.id, action: "record", note: null } as const;
+      const { discrepancy } = await proposeMending(deps, wish, operator);
+      await flow.drain();
+      const { status: is } = await flow.order(orderId);
+      return [discrepancy.approvedBy, discrepancy.answer, is];
+    };
+    const message: CallbackMessage = {
+      type: "payment.callback",
+      orderId,
+      amountCents: row!.theirCents!,
+      currency: "EUR",
+      outcome: "declined",
+      provider: "http",
+      providerRef: row!.chargeRef!,
+    };
+    assert.deepEqual(await record({ kind: "accepted", callback: { message } }), [
+      null,
+      "the provider says that it was declined when it is asked",
+      "RESERVED",
+    ]);
+    assert.deepEqual(await record({ kind: "away", error: "503" }), ["test", "503", "RESERVED"]);
+    await goOnMending(depsOf(provided), operator);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
   });
 });
 
