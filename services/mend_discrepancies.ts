@@ -93,6 +93,12 @@ export async function proposeMending(
   return await approveMending(deps, wish.id, operator);
 }
 
+/** How what was proposed is approved. */
+export interface ApprovalOptions extends MendingOptions {
+  /** What is approved: refused where something else was proposed meanwhile. Left out for whatever is. */
+  action?: DiscrepancyAction;
+}
+
 /**
  * Approves what was proposed, and carries it out. What can't be done at once is tried again until it is, see
  * {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
@@ -103,7 +109,7 @@ export async function approveMending(
   deps: MendingDeps,
   id: number,
   operator: Operator,
-  options: MendingOptions = {},
+  options: ApprovalOptions = {},
 ): Promise<MendingResult> {
   const subject = { kind: "discrepancy", id: String(id) } as const;
   const changed = await audited(
@@ -113,7 +119,7 @@ export async function approveMending(
       deps.db.transaction(async (tx) => {
         const row = await lockDiscrepancy(tx, id);
         const approvals = deps.config.reconciliationApprovals;
-        const decision = decideApproval(row, operator.actor, approvals);
+        const decision = decideApproval(row, operator.actor, approvals, options.action);
         refuse(id, decision);
         const changed = decision.kind === "approve";
         if (changed) {

@@ -57,14 +57,19 @@ export function decideProposal(
  *
  * @param by who approves it
  * @param approvals how many people it takes: with two, nobody approves what they proposed themselves
+ * @param seen what stood there when they approved; null where nobody says
  */
 export function decideApproval(
   facts: DecidedFacts,
   by: string,
   approvals: number,
+  seen: DiscrepancyAction | null = null,
 ): ActionDecision {
   if (facts.state !== "open") return { kind: "refused", because: `it is ${facts.state} already` };
   if (facts.action === null) return { kind: "refused", because: "nothing was proposed" };
+  if (seen !== null && seen !== facts.action) {
+    return { kind: "refused", because: `"${facts.action}" was proposed meanwhile` };
+  }
   if (facts.approvedBy !== null) return { kind: "already_done" };
   if (approvals > 1 && facts.proposedBy === by) {
     return { kind: "refused", because: "it takes two people, and this one proposed it" };

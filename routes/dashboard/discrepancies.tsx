@@ -60,11 +60,12 @@ export function discrepancyPageRoutes(deps: AppDeps): Hono {
   });
 
   app.post("/discrepancies/:id{[0-9]{1,15}}/approve", async (c) => {
-    await readForm(c);
+    const form = await readForm(c);
     const { discrepancy } = await approveMending(
       { ...deps, ...gatewaysOf(config) },
       idOf(c),
       operatorOf(c, config),
+      { action: actionOf(form.action) },
     );
     return c.redirect(`${home}?done=${doneOf(discrepancy)}`, 303);
   });
@@ -174,7 +175,9 @@ const MendForm: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
   <>
     {of.action !== null && (
       <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
+        <input type="hidden" name="action" value={of.action} />
         <p class="small">{discrepancyActions[of.action]}: proposed by {of.proposedBy}</p>
+        {of.note !== null && <p class="muted small">{of.note}</p>}
         <button type="submit">Approve</button>
       </PostForm>
     )}

@@ -532,6 +532,12 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     const proposed = await proposeMending(deps, wish, operator);
     assert.equal(proposed.discrepancy.state, "open");
     await assert.rejects(approveMending(deps, row!.id, operator), /takes two people/);
+    // What somebody has seen is approved, and not what was put in its place.
+    const another = anOperator("another");
+    await assert.rejects(
+      approveMending(deps, row!.id, another, { action: "give_back" }),
+      /"explain" was proposed meanwhile/,
+    );
     const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
     assert.deepEqual(
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],
