@@ -201,7 +201,7 @@ async function recordTheirChargeback(
     };
   }
   const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
-  await recordChargeback(deps, {
+  const { outcome } = await recordChargeback(deps, {
     provider: row.provider,
     providerRef,
     chargeRefs: [row.chargeRef!],
@@ -210,7 +210,9 @@ async function recordTheirChargeback(
     state: tookMoney ? "needs_response" : "won",
     happenedAt: new Date(row.theirTime!),
   }, operator.actor);
-  return { kind: "goes_on", answer: "it is recorded" };
+  return outcome === "late"
+    ? { kind: "withdrawn", answer: "something later was told of it" }
+    : { kind: "goes_on", answer: "it is recorded" };
 }
 
 /** Has money beside an order's payment recorded, and then given back by the verdict about it. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ChargebackState } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 
@@ -144,18 +145,27 @@ export async function readOrdersByReference(
   return new Map(rows.map((row) => [String(row.external_order_id), toInteger(row.id)]));
 }
 
+/** A chargeback that a line may be of. */
+export interface NamedChargeback {
+  id: number;
+  orderId: number | null;
+  amountCents: number;
+  currency: string;
+  state: ChargebackState;
+  /** Its money was taken from us, whatever became of it. */
+  isWithdrawn: boolean;
+}
+
 /** Chargebacks by the provider's names for them. */
 export async function readChargebacksNamed(
   db: Queryable,
   provider: string,
   refs: readonly string[],
-): Promise<
-  Map<string, { id: number; orderId: number | null; amountCents: number; currency: string }>
-> {
+): Promise<Map<string, NamedChargeback>> {
   if (refs.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, provider_ref, order_id, amount_cents, currency
+    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as is_withdrawn
     from chargebacks where provider = ? and provider_ref in (?)`,
     [provider, [...refs]],
   );
@@ -164,5 +174,7 @@ export async function readChargebacksNamed(
     orderId: row.order_id === null ? null : toInteger(row.order_id),
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
+    state: row.state as ChargebackState,
+    isWithdrawn: toInteger(row.is_withdrawn) === 1,
   }]));
 }

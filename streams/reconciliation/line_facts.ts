@@ -21,6 +21,7 @@ import {
 } from "../../db/reconciliation/line_facts.ts";
 import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
+import { chargebackStates } from "../../domain/payment/chargeback.ts";
 import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
@@ -255,11 +256,14 @@ function findChargedBack(
   const name = chargebackNameOf(line);
   const known = name === null ? undefined : chargebacks.get(name);
   if (known === undefined) return { subject, ours: null };
-  const { id, orderId, amountCents, currency } = known;
+  const { id, orderId, amountCents, currency, state, isWithdrawn } = known;
   const movement = movements[subject].get(id) ?? null;
+  // Taken, or with us again, by the provider's books alone: that is to be recorded first.
+  const moved = isWithdrawn &&
+    (subject === "chargeback" || chargebackStates[state].money === "ours" || movement !== null);
   return {
     subject,
-    ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
+    ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved, movement },
   };
 }
 

@@ -514,10 +514,108 @@ Deno.test("a charge that its provider denies, or can't be asked about, pays for 
       "the provider says that it was declined when it is asked",
       "RESERVED",
     ]);
+    assert.deepEqual(await record({ kind: "unknown" }), [
+      null,
+      "the provider knows of no such charge when it is asked",
+      "RESERVED",
+    ]);
     assert.deepEqual(await record({ kind: "away", error: "503" }), ["test", "503", "RESERVED"]);
     await goOnMending(depsOf(provided), operator);
     await flow.drain();
     assert.equal((await flow.order(orderId)).status, "PAID");
+  });
+});
+
+Deno.test("what a bank gave again is recorded as won, and is a movement beside what it took", async () => {
+  await withProvider("reconcile_won_back", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const taken = disputeOf(charge, {});
+    const again = {
+      entryId: "txn_again",
+      grossCents: charge.grossCents,
+      netCents: charge.grossCents,
+    };
+    const deps = depsOf(provided);
+    const state = async () => {
+      const open = await all(provided, "open");
+      for (const { id } of open) await proposeMending(deps, { id, note: null }, operator);
+      assert.deepEqual(await all(provided, "open"), []);
+      const [chargeback] = await provided.flow.rows("select provider_ref, state from chargebacks");
+      const moved = await provided.flow.rows(
+        "select kind, gross_cents from provider_movements where kind like '%back' order by kind",
+      );
+      return [chargeback!.state, ...moved.map((row) => `${row.kind} ${row.gross_cents}`)];
+    };
+    await hold(provided, [...lines, taken]);
+    const took = `chargeback ${-charge.grossCents}`;
+    assert.deepEqual(await state(), ["needs_response", took]);
+    await hold(provided, [...lines, taken, disputeOf(charge, again)]);
+    assert.deepEqual(await state(), ["won", took, `won_back ${charge.grossCents}`]);
+  });
+});
+
+Deno.test("refunds whose line has no key are told apart by their amounts, each of them once", async () => {
+  await withProvider("reconcile_keyless", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const refund = { ...lines.find(({ kind }) => kind === "refund")!, key: "" };
+    const others = lines.filter(({ kind }) => kind === "charge");
+    const named = (entryId: string, cents: number): ReportLine => ({
+      ...refund,
+      entryId,
+      refundId: entryId,
+      grossCents: -cents,
+      netCents: -cents,
+    });
+    await hold(provided, [...others, named("re_a", 500), named("re_b", 500), named("re_c", 400)]);
+    const found = (await all(provided)).map(({ kind, refundRef }) => [kind, refundRef]);
+    assert.deepEqual(found, [["refund_without_refund", "re_b"], ["refund_without_refund", "re_c"]]);
+  });
+});
+
+Deno.test("a refund that failed here and went through there is without a refund", async () => {
+  await withProvider("reconcile_failed_refund", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    await provided.flow.rows("update refunds set status = 'FAILED'");
+    await hold(provided, lines);
+    assert.deepEqual((await all(provided)).map(({ kind }) => kind), ["refund_without_refund"]);
+  });
+});
+
+Deno.test("a charge that is asked about is explained only where the provider says what we have", async () => {
+  await withProvider("reconcile_ask_charge", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const { grossCents, chargeId } = charge;
+    const less = { ...charge, grossCents: grossCents - 2, netCents: charge.netCents - 2 };
+    await hold(provided, lines.map((line) => line === charge ? less : line));
+    const [row] = await all(provided, "open");
+    const ask = async (said: Partial<CallbackMessage>) => {
+      const message: CallbackMessage = {
+        type: "payment.callback",
+        orderId: row!.orderId!,
+        amountCents: grossCents,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "http",
+        providerRef: chargeId,
+        ...said,
+      };
+      const status = () => Promise.resolve([{ kind: "accepted" as const, callback: { message } }]);
+      const deps = { ...depsOf(provided), gateway: { ...provided.gateway, status } };
+      const wish = { id: row!.id, action: "ask", note: null } as const;
+      const { discrepancy } = await proposeMending(deps, wish, operator);
+      return [discrepancy.state, discrepancy.approvedBy];
+    };
+    assert.deepEqual(await ask({ amountCents: grossCents - 2 }), ["open", null]);
+    assert.deepEqual(await ask({ currency: "USD" }), ["open", null]);
+    assert.deepEqual(await ask({ outcome: "declined" }), ["open", null]);
+    assert.deepEqual(await ask({ providerRef: "other" }), ["open", null]);
+    assert.deepEqual(await ask({}), ["explained", "test"]);
   });
 });
 
