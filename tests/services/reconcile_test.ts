@@ -19,7 +19,7 @@ import { recordChargeback } from "../../services/record_chargeback.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
-import type { ChargeStatus } from "../../streams/payments/gateway.ts";
+import type { ChargeStatus, Gateway } from "../../streams/payments/gateway.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { anOperator } from "../operator.ts";
@@ -616,6 +616,49 @@ Deno.test("a charge that is asked about is explained only where the provider say
     assert.deepEqual(await ask({ outcome: "declined" }), ["open", null]);
     assert.deepEqual(await ask({ providerRef: "other" }), ["open", null]);
     assert.deepEqual(await ask({}), ["explained", "test"]);
+  });
+});
+
+Deno.test("what was taken too much goes back and nothing more, and an unknown refund is asked for under its own key", async () => {
+  await withProvider("reconcile_gives_back", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    await hold(
+      provided,
+      lines.map((line) =>
+        line === charge
+          ? { ...line, grossCents: line.grossCents + 200, netCents: line.netCents + 200 }
+          : line === refund
+          ? { ...line, grossCents: -300, netCents: -300 }
+          : line
+      ),
+    );
+    const asked: unknown[] = [];
+    const gateway: Gateway = {
+      ...provided.gateway,
+      refundStatus: () => Promise.resolve([{ kind: "unknown" }]),
+      refund: ([request]) => {
+        const { amountCents, currency, chargeRef, idempotencyKey } = request!;
+        asked.push([amountCents, currency, chargeRef, idempotencyKey]);
+        return Promise.resolve([{ kind: "refunded" }]);
+      },
+    };
+    const deps = { ...depsOf(provided), gateway };
+    const [tooMuch, tooLittle] = await all(provided, "open");
+    for (const { id } of [tooMuch!, tooLittle!]) {
+      const { discrepancy } = await proposeMending(deps, { id, note: null }, operator);
+      assert.equal(discrepancy.state, "mended");
+    }
+    await goOnMending(deps, operator);
+    const [mend] = await provided.flow.rows(
+      "select mend_key from discrepancies order by id limit 1",
+    );
+    assert.deepEqual(asked, [
+      [200, "EUR", charge.chargeId, mend!.mend_key],
+      [500, "EUR", refund.chargeId, refund.key],
+    ]);
   });
 });
 
