@@ -569,9 +569,9 @@ Deno.test("refunds whose line has no key are told apart by their amounts, each o
       grossCents: -cents,
       netCents: -cents,
     });
-    await hold(provided, [...others, named("re_a", 500), named("re_b", 500), named("re_c", 400)]);
+    await hold(provided, [...others, named("re_c", 400), named("re_a", 500), named("re_b", 500)]);
     const found = (await all(provided)).map(({ kind, refundRef }) => [kind, refundRef]);
-    assert.deepEqual(found, [["refund_without_refund", "re_b"], ["refund_without_refund", "re_c"]]);
+    assert.deepEqual(found, [["refund_without_refund", "re_c"], ["refund_without_refund", "re_b"]]);
   });
 });
 
