@@ -15,10 +15,12 @@ import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
-import { recordChargeback } from "../../services/record_chargeback.ts";
 import { reconcile } from "../../services/reconcile.ts";
+import { recordChargeback } from "../../services/record_chargeback.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
+import type { CallbackMessage } from "../../domain/messages/messages.ts";
+import type { ChargeStatus, Gateway } from "../../streams/payments/gateway.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
@@ -520,6 +522,328 @@ Deno.test("what a bank took in the place of a reversal is missing in no report",
   });
 });
 
+/** What a bank took back of a charge, as a report says it. */
+function disputeOf(charge: ReportLine, change: Partial<ReportLine>): ReportLine {
+  const { grossCents } = charge;
+  const line = { ...charge, entryId: "txn_cb", refundId: "dp_1", kind: "chargeback" as never };
+  const gross = { grossCents: -grossCents, feeCents: 0, netCents: -grossCents };
+  return { ...line, ...gross, key: "", ...change };
+}
+
+Deno.test("a chargeback that the report names by its line alone is recorded, and agrees from then on", async () => {
+  await withProvider("reconcile_nameless", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    await hold(provided, [...lines, disputeOf(charge, { refundId: "" })]);
+    const [row] = await all(provided, "open");
+    assert.equal(row!.kind, "chargeback_without_record");
+    const wish = { id: row!.id, note: null };
+    const { discrepancy } = await proposeMending(depsOf(provided), wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.answer], ["mended", "it is on record"]);
+  });
+});
+
+Deno.test("what can't be carried out keeps nothing else from being mended", async () => {
+  await withProvider("reconcile_stuck", {}, async (provided) => {
+    await paidOrders(provided, 10);
+    const lines = provided.provider.report();
+    const [nameless, other] = lines.filter(({ kind }) => kind === "charge");
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const said = lines.map((line) =>
+      line === refund ? { ...line, grossCents: -300, netCents: -300 } : line
+    );
+    const disputes = [
+      disputeOf(nameless!, { refundId: "", entryId: "" }),
+      disputeOf(other!, {}),
+    ];
+    await hold(provided, [...said, ...disputes], 2);
+    const broken = new Error("broken");
+    const refundStatus = () => Promise.reject(broken);
+    const deps = { ...depsOf(provided, 2), gateway: { ...provided.gateway, refundStatus } };
+    for (const { id, kind } of await all(provided, "open")) {
+      const action = kind === "amount_differs" ? "ask" : "record";
+      await proposeMending(deps, { id, action, note: null }, operator);
+    }
+    // Whoever approves them is gone before anything is carried out.
+    await provided.flow.rows(
+      "update discrepancies set approved_by = 'another', approved_at = current_timestamp(6)",
+    );
+    await assert.rejects(goOnMending(deps, operator), broken);
+    const rows = await all(provided);
+    assert.deepEqual(rows.map(({ state, approvedBy }) => [state, approvedBy]), [
+      ["open", "another"],
+      ["open", null],
+      ["mended", "another"],
+    ]);
+    assert.match(rows[1]!.answer!, /no name/);
+  });
+});
+
+Deno.test("asking about a chargeback of another amount gives nothing back to anybody", async () => {
+  await withProvider("reconcile_ask_chargeback", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const { provider } = provided;
+    const lines = provider.report();
+    const [, charge] = lines.filter(({ kind }) => kind === "charge");
+    const deps = depsOf(provided);
+    await recordChargeback(deps, {
+      provider: "http",
+      providerRef: "dp_1",
+      chargeRefs: [charge!.chargeId],
+      amountCents: charge!.grossCents,
+      currency: "EUR",
+      state: "needs_response",
+      happenedAt: new Date(),
+    }, "test");
+    const part = { key: "dispute-1", grossCents: -500, netCents: -500 };
+    await hold(provided, [...lines, disputeOf(charge!, part)]);
+    const [row] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.movement], ["amount_differs", "chargeback"]);
+    const made = provider.refunds.length;
+    await assert.rejects(
+      proposeMending(deps, { id: row!.id, action: "ask", note: null }, operator),
+      /can be mended by explain/,
+    );
+    assert.equal(provider.refunds.length, made);
+  });
+});
+
+Deno.test("what the provider keeps saying of a refund can be explained", async () => {
+  await withProvider("reconcile_ask_refund", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const less = { ...refund, grossCents: -300, netCents: -300 };
+    await hold(provided, lines.map((line) => line === refund ? less : line));
+    const [row] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.movement], ["amount_differs", "refund"]);
+    const says = "the provider answered about a refund of 300 EUR to one of 500 EUR";
+    const refundStatus = () => Promise.resolve([{ kind: "failed" as const, error: says }]);
+    const deps = { ...depsOf(provided), gateway: { ...provided.gateway, refundStatus } };
+    const asked = await proposeMending(deps, { id: row!.id, action: "ask", note: null }, operator);
+    assert.equal(asked.discrepancy.answer, says);
+    const wish = { id: row!.id, action: "explain", note: "they owe it" } as const;
+    const { discrepancy } = await proposeMending(deps, wish, operator);
+    assert.equal(discrepancy.state, "explained");
+  });
+});
+
+Deno.test("a line that a later report tells otherwise is found, and what was told first stays", async () => {
+  await withProvider("reconcile_told_unlike", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const [charge] = lines.filter(({ kind }) => kind === "charge");
+    const unknown = { ...charge!, entryId: "txn_x", chargeId: "ch_x", key: "", reference: "" };
+    await hold(provided, [...lines, unknown]);
+    const fees = async () => (await listProviderDays(provided.flow.db, 1))[0]!.feesCents;
+    const before = await fees();
+    const dearer = (line: ReportLine) => ({
+      ...line,
+      feeCents: line.feeCents + 1,
+      netCents: line.netCents - 1,
+    });
+    const other = [...lines, unknown].map((line) =>
+      line === charge || line === unknown ? dearer(line) : line
+    );
+    for (let run = 0; run < 2; run++) {
+      const result = await hold(provided, other);
+      assert.deepEqual([result.state, result.found], ["DONE", 2]);
+      const open = await all(provided, "open");
+      assert.deepEqual(
+        open.map(({ kind, chargeRef }) => [kind, chargeRef]),
+        [
+          ["missing_with_us", "ch_x"],
+          ["fee_differs", charge!.chargeId],
+          ["fee_differs", "ch_x"],
+        ],
+      );
+    }
+    assert.equal(await fees(), before);
+  });
+});
+
+Deno.test("a charge that its provider denies, or can't be asked about, pays for nothing", async () => {
+  await withProvider("reconcile_denied", {}, async (provided) => {
+    const { flow, gateway } = provided;
+    await paidOrders(provided, 2);
+    const [, order] = await flow.rows("select id from orders order by id");
+    const orderId = Number(order!.id);
+    const lines = provided.provider.report();
+    await unpay(provided, orderId);
+    await hold(provided, lines);
+    const [row] = await all(provided, "open");
+    const record = async (said: ChargeStatus) => {
+      const status = () => Promise.resolve([said]);
+      const deps = { ...depsOf(provided), gateway: { ...gateway, status } };
+      const wish = { id: row!.id, action: "record", note: null } as const;
+      const { discrepancy } = await proposeMending(deps, wish, operator);
+      await flow.drain();
+      const { status: is } = await flow.order(orderId);
+      return [discrepancy.approvedBy, discrepancy.answer, is];
+    };
+    const message: CallbackMessage = {
+      type: "payment.callback",
+      orderId,
+      amountCents: row!.theirCents!,
+      currency: "EUR",
+      outcome: "declined",
+      provider: "http",
+      providerRef: row!.chargeRef!,
+    };
+    assert.deepEqual(await record({ kind: "accepted", callback: { message } }), [
+      null,
+      "the provider says that it was declined when it is asked",
+      "RESERVED",
+    ]);
+    assert.deepEqual(await record({ kind: "unknown" }), [
+      null,
+      "the provider knows of no such charge when it is asked",
+      "RESERVED",
+    ]);
+    assert.deepEqual(await record({ kind: "away", error: "503" }), ["test", "503", "RESERVED"]);
+    await goOnMending(depsOf(provided), operator);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
+  });
+});
+
+Deno.test("what a bank gave again is recorded as won, and is a movement beside what it took", async () => {
+  await withProvider("reconcile_won_back", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const taken = disputeOf(charge, {});
+    const again = {
+      entryId: "txn_again",
+      grossCents: charge.grossCents,
+      netCents: charge.grossCents,
+    };
+    const deps = depsOf(provided);
+    const state = async () => {
+      const open = await all(provided, "open");
+      for (const { id } of open) await proposeMending(deps, { id, note: null }, operator);
+      assert.deepEqual(await all(provided, "open"), []);
+      const [chargeback] = await provided.flow.rows("select provider_ref, state from chargebacks");
+      const moved = await provided.flow.rows(
+        "select kind, gross_cents from provider_movements where kind like '%back' order by kind",
+      );
+      return [chargeback!.state, ...moved.map((row) => `${row.kind} ${row.gross_cents}`)];
+    };
+    await hold(provided, [...lines, taken]);
+    const took = `chargeback ${-charge.grossCents}`;
+    assert.deepEqual(await state(), ["needs_response", took]);
+    await hold(provided, [...lines, taken, disputeOf(charge, again)]);
+    assert.deepEqual(await state(), ["won", took, `won_back ${charge.grossCents}`]);
+  });
+});
+
+Deno.test("refunds whose line has no key are told apart by their amounts, each of them once", async () => {
+  await withProvider("reconcile_keyless", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const refund = { ...lines.find(({ kind }) => kind === "refund")!, key: "" };
+    const others = lines.filter(({ kind }) => kind === "charge");
+    const named = (entryId: string, cents: number): ReportLine => ({
+      ...refund,
+      entryId,
+      refundId: entryId,
+      grossCents: -cents,
+      netCents: -cents,
+    });
+    await hold(provided, [...others, named("re_c", 400), named("re_a", 500), named("re_b", 500)]);
+    const found = (await all(provided)).map(({ kind, refundRef }) => [kind, refundRef]);
+    assert.deepEqual(found, [["refund_without_refund", "re_c"], ["refund_without_refund", "re_b"]]);
+  });
+});
+
+Deno.test("a refund that failed here and went through there is without a refund", async () => {
+  await withProvider("reconcile_refund_went_through", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    await provided.flow.rows("update refunds set status = 'FAILED'");
+    await hold(provided, lines);
+    assert.deepEqual((await all(provided)).map(({ kind }) => kind), ["refund_without_refund"]);
+  });
+});
+
+Deno.test("a charge that is asked about is explained only where the provider says what we have", async () => {
+  await withProvider("reconcile_ask_charge", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const { grossCents, chargeId } = charge;
+    const less = { ...charge, grossCents: grossCents - 2, netCents: charge.netCents - 2 };
+    await hold(provided, lines.map((line) => line === charge ? less : line));
+    const [row] = await all(provided, "open");
+    const ask = async (said: Partial<CallbackMessage>) => {
+      const message: CallbackMessage = {
+        type: "payment.callback",
+        orderId: row!.orderId!,
+        amountCents: grossCents,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "http",
+        providerRef: chargeId,
+        ...said,
+      };
+      const status = () => Promise.resolve([{ kind: "accepted" as const, callback: { message } }]);
+      const deps = { ...depsOf(provided), gateway: { ...provided.gateway, status } };
+      const wish = { id: row!.id, action: "ask", note: null } as const;
+      const { discrepancy } = await proposeMending(deps, wish, operator);
+      return [discrepancy.state, discrepancy.approvedBy];
+    };
+    assert.deepEqual(await ask({ amountCents: grossCents - 2 }), ["open", null]);
+    assert.deepEqual(await ask({ currency: "USD" }), ["open", null]);
+    assert.deepEqual(await ask({ outcome: "declined" }), ["open", null]);
+    assert.deepEqual(await ask({ providerRef: "other" }), ["open", null]);
+    assert.deepEqual(await ask({}), ["explained", "test"]);
+  });
+});
+
+Deno.test("what was taken too much goes back and nothing more, and an unknown refund is asked for under its own key", async () => {
+  await withProvider("reconcile_gives_back", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    await hold(
+      provided,
+      lines.map((line) =>
+        line === charge
+          ? { ...line, grossCents: line.grossCents + 200, netCents: line.netCents + 200 }
+          : line === refund
+          ? { ...line, grossCents: -300, netCents: -300 }
+          : line
+      ),
+    );
+    const asked: unknown[] = [];
+    const gateway: Gateway = {
+      ...provided.gateway,
+      refundStatus: () => Promise.resolve([{ kind: "unknown" }]),
+      refund: ([request]) => {
+        const { amountCents, currency, chargeRef, idempotencyKey } = request!;
+        asked.push([amountCents, currency, chargeRef, idempotencyKey]);
+        return Promise.resolve([{ kind: "refunded" }]);
+      },
+    };
+    const deps = { ...depsOf(provided), gateway };
+    const [tooMuch, tooLittle] = await all(provided, "open");
+    for (const { id } of [tooMuch!, tooLittle!]) {
+      const { discrepancy } = await proposeMending(deps, { id, note: null }, operator);
+      assert.equal(discrepancy.state, "mended");
+    }
+    await goOnMending(deps, operator);
+    const [mend] = await provided.flow.rows(
+      "select mend_key from discrepancies order by id limit 1",
+    );
+    assert.deepEqual(asked, [
+      [200, "EUR", charge.chargeId, mend!.mend_key],
+      [500, "EUR", refund.chargeId, refund.key],
+    ]);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
@@ -532,12 +856,15 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     assert.equal(proposed.discrepancy.state, "open");
     await assert.rejects(approveMending(deps, row!.id, operator), /takes two people/);
     // What took its place since somebody looked is not approved by them.
+    const another = anOperator("another");
     const { proposedAt } = proposed.discrepancy;
     await proposeMending(deps, { ...wish, note: "or not" }, operator);
-    await assert.rejects(
-      approveMending(deps, row!.id, anOperator("another"), { proposedAt: proposedAt! }),
-      /proposed by test meanwhile/,
-    );
+    for (const seen of [{ proposedAt: proposedAt! }, { action: "give_back" as const }]) {
+      await assert.rejects(
+        approveMending(deps, row!.id, another, { seen }),
+        /something else was proposed meanwhile: "explain", by test/,
+      );
+    }
     await proposeMending(deps, wish, operator);
     const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
     assert.deepEqual(

@@ -164,7 +164,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           { ...deps, ...gatewaysOf(deps.config) },
           id,
           operatorOf(c, deps.config),
-          seen,
+          { seen },
         );
         return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
       });
