@@ -116,6 +116,8 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
   if (answer?.kind === "unknown") {
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
   }
+  const otherwise = answer === undefined ? undefined : saidOtherwise(answer, row);
+  if (otherwise !== undefined) return { kind: "withdrawn", answer: otherwise };
   const message: CallbackMessage = {
     type: "payment.callback",
     orderId: row.orderId!,
@@ -128,6 +130,22 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
   };
   await publishAfterCommit(deps, [message]);
   return { kind: "goes_on", answer: "the order is told of the charge" };
+}
+
+/**
+ * What the provider says where it is not that this very charge succeeded as the report has it: a line alone pays no order.
+ * What was charged beside an order's payment can't be asked about, because the order's key is the payment's.
+ */
+function saidOtherwise(answer: ChargeStatus, row: DiscrepancyRow): string | undefined {
+  if (row.kind !== "missing_with_us") return undefined;
+  const message = answer.kind === "accepted" ? answer.callback?.message : undefined;
+  if (message?.type !== "payment.callback") return undefined;
+  const { outcome, amountCents, currency, providerRef } = message;
+  const isSo = outcome === "succeeded" && providerRef === row.chargeRef &&
+    amountCents === row.theirCents && currency === row.theirCurrency;
+  return isSo
+    ? undefined
+    : `the provider says that ${providerRef} ${outcome}: ${namedAmount(amountCents, currency)}`;
 }
 
 /** What the provider says of a row's charge when it is asked; undefined where it can't be. */
