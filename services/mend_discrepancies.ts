@@ -21,6 +21,7 @@ import {
   type ActionDecision,
   decideApproval,
   decideProposal,
+  type SeenProposal,
 } from "../domain/reconciliation/decide_action.ts";
 import {
   actionsFor,
@@ -51,6 +52,8 @@ export interface MendingResult {
 
 /** How it is done. */
 export interface MendingOptions {
+  /** What is approved; left out for whatever is proposed. */
+  seen?: SeenProposal;
   /** Is called where something changed, in the same transaction. */
   inTransaction?: (tx: Queryable) => Promise<void>;
 }
@@ -94,7 +97,7 @@ export async function proposeMending(
 }
 
 /**
- * Approves what was proposed, and carries it out. What can't be done at once is tried again until it is, see
+ * Approves what was proposed, and carries it out; with `seen` only if it is that still. What can't be done at once is tried again until it is, see
  * {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
  *
  * @throws {WorkflowError} `not_found` or `discrepancy_not_mendable`
@@ -113,7 +116,7 @@ export async function approveMending(
       deps.db.transaction(async (tx) => {
         const row = await lockDiscrepancy(tx, id);
         const approvals = deps.config.reconciliationApprovals;
-        const decision = decideApproval(row, operator.actor, approvals);
+        const decision = decideApproval(row, operator.actor, approvals, options.seen);
         refuse(id, decision);
         const changed = decision.kind === "approve";
         if (changed) {

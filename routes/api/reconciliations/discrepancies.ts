@@ -22,7 +22,7 @@ import {
   discrepancyJson,
   discrepancyListAnswer,
 } from "./reconciliation_answers.ts";
-import { discrepancyQuery, mendingBody } from "./reconciliation_requests.ts";
+import { approvalBody, discrepancyQuery, mendingBody } from "./reconciliation_requests.ts";
 
 /** `GET /discrepancies`, `GET /discrepancies/{id}`, `POST …/{id}/mend` and `POST …/{id}/approve`. */
 export function addDiscrepancies(app: Hono, deps: AppDeps): void {
@@ -137,6 +137,9 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     "/discrepancies/:id/approve",
     described({
       summary: "Approves what somebody else proposed about a discrepancy, and carries it out",
+      description:
+        "Say which `action` you approve, and `proposed_at`: whoever proposed it may propose another one at any moment, and " +
+        "without a body whatever is proposed then is approved.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {
@@ -146,18 +149,30 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           example: { ...discrepancyExample, action: "give_back", approved_by: "api:owner" },
         },
       },
-      problems: ["not_found", "discrepancy_not_mendable"],
+      problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
+      example: { action: "give_back", proposed_at: "2026-01-06T09:00:00.000000Z" },
+      optionalBody: true,
       repeatable: true,
     }),
     checked("param", idParam),
     checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", approvalBody),
     (c) => {
       const { id } = c.req.valid("param");
-      return answerOnce(c, ["approve mending", id], async () => {
+      const { action, proposed_at: proposedAt } = c.req.valid("json");
+      const seen = {
+        ...(action === undefined ? {} : { action }),
+        ...(proposedAt === undefined ? {} : { proposedAt }),
+      };
+      // Without a body it is the request that it was before there could be one.
+      const said = action === undefined && proposedAt === undefined ? [] : [seen];
+      return answerOnce(c, ["approve mending", id, ...said], async () => {
         const { discrepancy } = await approveMending(
           { ...deps, ...gatewaysOf(deps.config) },
           id,
           operatorOf(c, deps.config),
+          { seen },
         );
         return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
       });

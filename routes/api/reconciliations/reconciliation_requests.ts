@@ -54,3 +54,13 @@ export const mendingBody = z.strictObject({
     .refine((text) => reasonFault(text) === undefined, "must hold no control characters")
     .optional(),
 });
+
+/** What is approved of what somebody else proposed. */
+export const approvalBody = z.strictObject({
+  action: z.enum(discrepancyActionNames).optional().meta({
+    description: "What is approved: refused where something else is proposed by now",
+  }),
+  proposed_at: z.string().max(40).optional().meta({
+    description: "The proposal's time, as it is shown: refused where it was proposed anew since",
+  }),
+});
