@@ -150,7 +150,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         },
       },
       problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
-      example: { action: "give_back", proposed_at: "2026-01-06T09:00:00.000000Z" },
+      example: { action: "explain", proposed_at: "2026-01-06T09:00:00.000000Z" },
       optionalBody: true,
       repeatable: true,
     }),

@@ -374,6 +374,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     }
   }
   assert.deepEqual(taken.sort(), [
+    "/discrepancies/{id}/approve application/json",
     "/discrepancies/{id}/mend application/json",
     "/imports text/csv",
     "/orders application/json",
@@ -418,7 +419,7 @@ async function storeDiscrepancy(): Promise<number> {
     `insert into discrepancies
        (reconciliation_id, provider, kind, identity, day, movement, action, note, proposed_by, proposed_at)
      values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge', 'explain', 'so', 'test',
-       current_timestamp(6))`,
+       '2026-01-06 09:00:00')`,
     [crypto.randomUUID().replaceAll("-", "")],
   );
   return insertId;
