@@ -49,7 +49,7 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
        deno task reconcile --list [--json]
        deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
-       deno task reconcile --approve=ID|all
+       deno task reconcile --approve=ID|all [--action=NAME]
 
   FILE              the provider's report: Stripe's payout reconciliation, itemized, or the native form;
                     plain, .gz or .zip; - for standard input. Without one the provider's own list is asked for
@@ -89,6 +89,15 @@ export default command;
 
 type Deps = Context & MendingDeps;
 
+/** @throws {WorkflowError} `bad_usage` */
+function actionIn(options: Options): DiscrepancyAction | undefined {
+  const action = options.text("action");
+  if (action !== undefined && !discrepancyActionNames.some((name) => name === action)) {
+    throw usage(`--action must be ${discrepancyActionNames.join(", ")}`);
+  }
+  return action as DiscrepancyAction | undefined;
+}
+
 /** @throws {WorkflowError} `bad_usage` for options that make no sense together */
 function workOf(
   options: Options,
@@ -96,20 +105,19 @@ function workOf(
 ): (deps: Deps) => Promise<number> {
   const operator = operatorIn(env);
   const mend = options.text("mend"), approve = options.text("approve");
+  const action = actionIn(options);
   if (mend !== undefined) {
-    const action = options.text("action");
-    if (action !== undefined && !discrepancyActionNames.some((name) => name === action)) {
-      throw usage(`--action must be ${discrepancyActionNames.join(", ")}`);
-    }
     const wish = {
-      ...(action === undefined ? {} : { action: action as DiscrepancyAction }),
+      ...(action === undefined ? {} : { action }),
       note: options.text("note") ?? null,
     };
     return (deps) =>
       eachOf(deps, mend, "--mend", (id) => proposeMending(deps, { id, ...wish }, operator));
   }
   if (approve !== undefined) {
-    return (deps) => eachOf(deps, approve, "--approve", (id) => approveMending(deps, id, operator));
+    const seen = action === undefined ? {} : { action };
+    return (deps) =>
+      eachOf(deps, approve, "--approve", (id) => approveMending(deps, id, operator, { seen }));
   }
   if (options.flag("list")) return () => Promise.resolve(0);
   const provider = options.text("provider");

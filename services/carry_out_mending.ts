@@ -112,8 +112,8 @@ async function nextStep(
 
 /**
  * Tells the consumers of a charge as its provider would have: they settle the order by it, give it back where the order is
- * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to know the charge
- * and not to have declined it, and while it can't be reached nothing is told.
+ * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to say the same
+ * of the charge, and while it can't be reached nothing is told.
  */
 async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
   const answer = await statusOf(deps, row);
@@ -121,10 +121,8 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
   }
   if (answer?.kind === "away") return { kind: "goes_on", answer: answer.error };
-  const said = answer?.kind === "accepted" ? answer.callback?.message : undefined;
-  if (said?.type === "payment.callback" && said.outcome === "declined") {
-    return { kind: "withdrawn", answer: "the provider says that it was declined when it is asked" };
-  }
+  const otherwise = answer === undefined ? undefined : saidOtherwise(answer, row);
+  if (otherwise !== undefined) return { kind: "withdrawn", answer: otherwise };
   const message: CallbackMessage = {
     type: "payment.callback",
     orderId: row.orderId!,
@@ -137,6 +135,23 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
   };
   await publishAfterCommit(deps, [message]);
   return { kind: "goes_on", answer: "the order is told of the charge" };
+}
+
+/**
+ * What the provider says where it is not that this very charge succeeded as the report has it: a line alone pays no order.
+ * Of what was charged beside an order's payment an answer may be about the payment, which has the order's key, and says
+ * nothing.
+ */
+function saidOtherwise(answer: ChargeStatus, row: DiscrepancyRow): string | undefined {
+  const message = answer.kind === "accepted" ? answer.callback?.message : undefined;
+  if (message?.type !== "payment.callback") return undefined;
+  const { outcome, amountCents, currency, providerRef } = message;
+  if (row.kind !== "missing_with_us" && providerRef !== row.chargeRef) return undefined;
+  const isSo = outcome === "succeeded" && providerRef === row.chargeRef &&
+    amountCents === row.theirCents && currency === row.theirCurrency;
+  return isSo
+    ? undefined
+    : `the provider says that ${providerRef} ${outcome}: ${namedAmount(amountCents, currency)}`;
 }
 
 /** What the provider says of a row's charge when it is asked; undefined where it can't be. */

@@ -101,8 +101,8 @@ export async function proposeMending(
 }
 
 /**
- * Approves what was proposed, and carries it out. What can't be done at once is tried again until it is, see
- * {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
+ * Approves what was proposed, and carries it out; with `seen` only if it is that still. What can't be done at once is tried
+ * again until it is, see {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
  *
  * @throws {WorkflowError} `not_found` or `discrepancy_not_mendable`
  */

@@ -19,6 +19,9 @@ import {
 /** Longest names that are kept: of ours, of charges, and of orders. */
 const maxEntry = 128, maxReference = 64, maxKey = 64;
 
+/** Largest amount that is taken: more than an order can be of, and the sums of a line are exact. */
+const maxAmount = 2 ** 51;
+
 /** Reads one line. */
 export type LineReader = (
   fields: readonly string[],
@@ -104,6 +107,9 @@ function readLine(
   };
   for (const [name, value] of Object.entries({ at, ...amounts })) {
     if (typeof value === "object" && value !== null) return { problem: `${name} ${value.problem}` };
+    if (typeof value === "number" && Math.abs(value) > maxAmount) {
+      return { problem: `${name} is too large` };
+    }
   }
   const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
   if (gross === undefined) return { problem: "gross must be an amount" };

@@ -7,6 +7,7 @@
 import { hash } from "node:crypto";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
+import { dayLater } from "../../domain/reconciliation/due_spans.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -38,6 +39,12 @@ export interface CoveredPeriod {
 
 /** Faults that are told of a report. */
 const maxFaults = 20;
+
+/** Days from today that may be named: a provider's clock and zone may be ahead of ours. */
+const maxAheadDays = 1;
+
+/** Days from today of which lines may be. Wrong ones are told as such, but not if all days up to the year 9000 were covered. */
+const maxLineAheadDays = 366;
 
 /** What a report of nothing covers. */
 const nothing = "the report has no lines: name the days that it is of (from and to)";
@@ -129,12 +136,13 @@ async function* linesOf(
 /**
  * What lines cover: whole days where they are named, else from the day of the first line up to the last one.
  *
- * @throws {WorkflowError} `invalid` for days that are none, or where there is nothing to go by
+ * @throws {WorkflowError} `invalid` for days that are none or have not come yet, or where there is nothing to go by
  */
 export function periodOf(
   { from, to }: CoveredPeriod,
   first: string,
   last: string,
+  now = new Date(),
 ): { from: string; to: string } {
   const start = from ?? first.slice(0, 10);
   if (start === "" || (to === undefined && last === "")) {
@@ -143,6 +151,12 @@ export function periodOf(
   const end = to === undefined ? momentAfter(last) : dayAfter(to);
   const begin = `${start} 00:00:00.000`;
   if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
+  const ahead = (days: number) => dayLater(now.toISOString().slice(0, 10), days);
+  const named = to ?? "", told = last.slice(0, 10);
+  if (named > ahead(maxAheadDays) || told > ahead(maxLineAheadDays)) {
+    const day = named > told ? named : told;
+    throw new WorkflowError("invalid", `No report can be of ${day}, which has not come yet`);
+  }
   return { from: begin, to: end };
 }
 

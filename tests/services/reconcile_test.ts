@@ -7,10 +7,15 @@ import {
   reportLies,
   reportLine,
 } from "../../commands/provider_report.ts";
-import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
+import {
+  type DiscrepancyRow,
+  listDiscrepancies,
+  sumOpenDiscrepancies,
+} from "../../db/reconciliation/discrepancies.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { readCharges } from "../../db/orders/orders.ts";
+import { namedAmount } from "../../domain/money.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
@@ -693,7 +698,7 @@ Deno.test("a charge that its provider denies, or can't be asked about, pays for 
     };
     assert.deepEqual(await record({ kind: "accepted", callback: { message } }), [
       null,
-      "the provider says that it was declined when it is asked",
+      `the provider says that ${row!.chargeRef} declined: ${namedAmount(row!.theirCents!, "EUR")}`,
       "RESERVED",
     ]);
     assert.deepEqual(await record({ kind: "unknown" }), [
@@ -871,6 +876,115 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],
       ["explained", "test", "another", "seen at the bank"],
     );
+  });
+});
+
+Deno.test("who approves approves what they have seen, and nothing that was proposed meanwhile", async () => {
+  await withProvider("reconcile_seen", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const { lines } = lyingReport(provided.provider.report(), { seed: 1, lies: 1 });
+    await hold(provided, lines, 2);
+    const deps = depsOf(provided, 2);
+    const [{ id }] = await all(provided, "open") as [DiscrepancyRow];
+    const another = anOperator("another");
+    const propose = async (note: string) =>
+      (await proposeMending(deps, { id, action: "explain", note }, operator)).discrepancy;
+    const first = await propose("seen at the bank");
+    const seen = { action: first.action!, proposedAt: first.proposedAt! };
+    const second = await propose("never mind");
+    await assert.rejects(approveMending(deps, id, another, { seen }), /proposed meanwhile/);
+    await assert.rejects(
+      approveMending(deps, id, another, { seen: { action: "give_back" } }),
+      /"explain", by test/,
+    );
+    const { discrepancy } = await approveMending(deps, id, another, {
+      seen: { ...seen, proposedAt: second.proposedAt! },
+    });
+    assert.equal(discrepancy.state, "explained");
+  });
+});
+
+Deno.test("a line alone pays no order: what the provider says of the charge when it is asked counts", async () => {
+  await withProvider("reconcile_forged", {}, async (provided) => {
+    const { flow } = provided;
+    await flow.add([anOrder("R-1", [{ sku: "A", qty: 1, unitPriceCents: 1_001 }])], 1_000);
+    await settleAll(provided);
+    const forged = reportLine({
+      kind: "charge",
+      createdUtc: new Date().toISOString().slice(0, 19).replace("T", " "),
+      chargeId: "ch_forged",
+      refundId: "",
+      key: "",
+      reference: "R-1",
+      grossCents: 1_001,
+      feeCents: 0,
+      currency: "EUR",
+    });
+    await hold(provided, [forged]);
+    const [row] = await all(provided, "open");
+    const wish = { id: row!.id, action: "record", note: null } as const;
+    const { discrepancy } = await proposeMending(
+      { ...depsOf(provided), gateway: provided.gateway },
+      wish,
+      operator,
+    );
+    await settleAll(provided);
+    assert.match(discrepancy.answer!, /the provider says that .+ declined: 10\.01 EUR/);
+    assert.equal(discrepancy.approvedBy, null);
+    assert.deepEqual(
+      await flow.rows("select status from payments where provider_ref = 'ch_forged'"),
+      [],
+    );
+  });
+});
+
+Deno.test("a report of days that have not come yet is refused, whether its days or its lines say so", async () => {
+  await withProvider("reconcile_ahead", {}, async (provided) => {
+    await paidOrders(provided, 1);
+    const [line] = provided.provider.report();
+    const begin = (lines: ReportLine[], period: { from?: string; to?: string }) =>
+      reconcile(depsOf(provided), {
+        provider: "http",
+        report: {
+          source: new Blob([[...reportCsv(lines)].join("")]).stream(),
+          name: "report.csv",
+        },
+        period,
+        operator,
+      });
+    await assert.rejects(begin([line!], { from: "2026-01-01", to: "9998-12-31" }), /not come yet/);
+    const late = { ...line!, createdUtc: "9000-01-01 00:00:00" };
+    await assert.rejects(begin([late], {}), /9000-01-01, which has not come yet/);
+    assert.deepEqual(await provided.flow.rows("select 1 from reconciled_days"), []);
+  });
+});
+
+Deno.test("lines of more money than there can be are refused, and many large ones stop no later report", async () => {
+  await withProvider("reconcile_large", {}, async (provided) => {
+    const createdUtc = new Date().toISOString().slice(0, 19).replace("T", " ");
+    const large = (place: number, grossCents: number) =>
+      reportLine({
+        kind: "charge",
+        createdUtc,
+        chargeId: `ch_large_${place}`,
+        refundId: "",
+        key: "",
+        reference: "",
+        grossCents,
+        feeCents: 0,
+        currency: "EUR",
+      });
+    await assert.rejects(
+      hold(provided, [large(0, Number.MAX_SAFE_INTEGER)]),
+      /gross is too large/,
+    );
+    const lines = [1, 2, 3, 4, 5].map((place) => large(place, 2 ** 51));
+    const { state, found } = await hold(provided, lines);
+    assert.deepEqual([state, found], ["DONE", 5]);
+    assert.equal((await hold(provided, [large(6, 100)])).state, "DONE");
+    const [sum] = await sumOpenDiscrepancies(provided.flow.db, { olderThanHours: 0 });
+    assert.deepEqual([sum!.count, sum!.amountCents], [6, 2 ** 52 - 1]);
+    assert.equal((await listProviderDays(provided.flow.db, 1)).length, 1);
   });
 });
 

@@ -284,6 +284,24 @@ Deno.test("recordChargeback() refuses what can't be a chargeback, naming each fa
     });
   }));
 
+Deno.test("recordChargeback() refuses times and amounts that no database holds", () =>
+  withFlow("chargeback_beyond", async (flow) => {
+    const beyond = aChargeback("lost", 0, {
+      amountCents: Number.MAX_SAFE_INTEGER,
+      dueBy: new Date("+275760-09-13T00:00:00Z"),
+      openedAt: new Date("-000001-01-01T00:00:00Z"),
+    });
+    await assert.rejects(tell(flow, beyond), (error) => {
+      assert.ok(error instanceof WorkflowError);
+      assert.deepEqual(error.faults.map(({ at }) => at), [
+        "#/amount_cents",
+        "#/due_by",
+        "#/opened_at",
+      ]);
+      return true;
+    });
+  }));
+
 Deno.test("a process that dies anywhere while it records a chargeback leaves one effect, once it is told again", () =>
   withFlow("chargeback_crash", async (flow) => {
     let isAlive = false;
