@@ -10,6 +10,7 @@ import { isatty } from "node:tty";
 import { type DiscrepancyRow, listDiscrepancies } from "../db/reconciliation/discrepancies.ts";
 import type { ReconciliationRow } from "../db/reconciliation/reconciliations.ts";
 import { messageOf } from "../domain/errors.ts";
+import { isDay } from "../domain/kpi/day.ts";
 import { namedAmount } from "../domain/money.ts";
 import {
   actionsFor,
@@ -148,8 +149,7 @@ function periodIn(options: Options): { from?: string; to?: string } {
   const day = (name: string) => {
     const given = options.text(name);
     if (given === undefined) return {};
-    const isDay = /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given));
-    if (!isDay) throw usage(`--${name} must be a day such as 2026-01-31`);
+    if (!isDay(given)) throw usage(`--${name} must be a day such as 2026-01-31, not "${given}"`);
     return { [name]: given };
   };
   return { ...day("from"), ...day("to") };

@@ -64,8 +64,9 @@ export async function beginReconciling(
   deps: ReconcileDeps,
   request: ReconcileRequest,
 ): Promise<BegunReconciliation> {
-  const { provider, operator } = request;
+  const { provider, operator, period } = request;
   await requireProvider(deps, provider);
+  refuseDaysToCome(period, new Date());
   const source = await openSource(deps, request);
   try {
     const id = await begin(deps.db, source, { provider, actor: operator.actor });
@@ -136,6 +137,18 @@ function openSource(
     ...(profile === undefined ? {} : { profile }),
     ...(signal === undefined ? {} : { signal }),
   });
+}
+
+/**
+ * Tomorrow has begun somewhere, but what is covered once stays so: a year that is mistyped would have all money of the days
+ * up to then missing at once.
+ *
+ * @throws {WorkflowError} `invalid` for days that nothing can tell of yet
+ */
+function refuseDaysToCome({ to }: CoveredPeriod, now: Date): void {
+  const last = new Date(now.getTime() + 86_400_000).toISOString().slice(0, 10);
+  if (to === undefined || to <= last) return;
+  throw new WorkflowError("invalid", `No report can cover days to come, up to ${to}`);
 }
 
 /** @throws {WorkflowError} `invalid` for a name that is no provider's of ours: all of its money would be missing */

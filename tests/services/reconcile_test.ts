@@ -184,6 +184,27 @@ Deno.test("reconcile() finds all of ten kinds of lies and invents none, and find
   });
 });
 
+Deno.test("reconcile() covers no days to come, which stay covered once they are", async () => {
+  await withProvider("reconcile_to_come", {}, async (provided) => {
+    await paidOrders(provided, 1);
+    const year = new Date().getUTCFullYear() + 1;
+    const request = {
+      provider: "http",
+      report: {
+        source: new Blob([[...reportCsv(await ownReport(provided.flow))].join("")]).stream(),
+        name: "report.csv",
+      },
+      period: { from: `${year - 1}-01-01`, to: `${year}-12-31` },
+      operator,
+    };
+    await assert.rejects(
+      reconcile(depsOf(provided), request),
+      new RegExp(`No report can cover days to come, up to ${year}-12-31`),
+    );
+    assert.deepEqual(await listProviderDays(provided.flow.db, 10), []);
+  });
+});
+
 Deno.test("what a lost row leaves at the provider is recorded, or goes back, by the action that is offered", async () => {
   await withProvider("reconcile_mends", {}, async (provided) => {
     const { flow, provider } = provided;
