@@ -16,7 +16,7 @@ import { isDay } from "../../domain/kpi/day.ts";
 import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
 import { beginReconciling } from "../../services/reconcile.ts";
 import { openUpload } from "../api/imports/upload.ts";
-import { keepRunning } from "../api/reconciliations/reconciliations.ts";
+import { keepRunning, reportOf } from "../api/reconciliations/reconciliations.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
@@ -48,7 +48,7 @@ export function reconciliationPageRoutes(deps: AppDeps): Hono {
         provider: fields.provider || configuredProviders(deps.config)[0]!,
         period: { ...dayOf("from", fields.from), ...dayOf("to", fields.to) },
         operator: operatorOf(c, deps.config),
-        report: { source: upload.source, name: upload.name || "report" },
+        report: reportOf(upload),
         ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
       });
       keepRunning(deps, id, finished);
@@ -117,6 +117,10 @@ const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, provi
       <div class="field">
         <label for="to">To</label>
         <input id="to" name="to" type="date" />
+      </div>
+      <div class="field">
+        <label for="profile">Profile of its columns, where they are not known (.json)</label>
+        <input id="profile" name="profile" type="file" accept=".json" />
       </div>
       <div class="field">
         <label for="file">Report</label>

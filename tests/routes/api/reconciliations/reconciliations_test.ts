@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { type Api, ask, assertProblem, openApi } from "../../api.ts";
+import { openPage } from "../../dashboard/pages.ts";
+
+let api: Api;
+Deno.test.beforeAll(async () => {
+  api = await openApi("reconciliation_routes");
+});
+Deno.test.afterAll(() => api.close());
+
+const profile = JSON.stringify({
+  version: 1,
+  name: "my-bank",
+  columns: {
+    entry: ["Id"],
+    category: ["Type"],
+    at: ["Date"],
+    charge: ["Payment"],
+    gross: ["Amount"],
+    currency: ["Currency"],
+  },
+  categories: { charge: ["Sale"] },
+});
+
+function form(parts: Record<string, string | File>): FormData {
+  const data = new FormData();
+  for (const [name, value] of Object.entries(parts)) data.append(name, value);
+  return data;
+}
+
+const file = (day: string) =>
+  new File([`Id,Type,Date,Payment,Amount,Currency\nt1,Sale,${day},p1,12.50,EUR\n`], "bank.csv");
+
+Deno.test("a report with columns of its own is held against the books by the profile in its form", async () => {
+  const path = "/reconciliations?provider=simulated";
+  const send = async (body: FormData) => {
+    const response = await api.app.request(path, { method: "POST", body });
+    return { status: response.status, headers: response.headers, body: await response.json() };
+  };
+  assertProblem(await send(form({ file: file("2026-01-05") })), 422);
+  assertProblem(await send(form({ profile: "{}", file: file("2026-01-05") })), 422);
+  const begun = await send(form({ profile, file: file("2026-01-05") }));
+  assert.equal(begun.status, 202, JSON.stringify(begun.body));
+
+  const page = await openPage(api, "/dashboard/reconciliations");
+  assert.ok(page.html.indexOf('name="profile"') < page.html.indexOf('name="file"'));
+  const sent = await api.app.request("/dashboard/reconciliations", {
+    method: "POST",
+    headers: { origin: "http://localhost", "sec-fetch-site": "same-origin" },
+    body: form({
+      provider: "simulated",
+      profile: new File([profile], "p.json"),
+      file: file("2026-01-06"),
+    }),
+  });
+  assert.equal(sent.status, 303, await sent.text());
+  const { body } = await ask(api, "GET", "/reconciliations");
+  assert.deepEqual(
+    (body as { data: { name: string; from: string }[] }).data.map(({ name, from }) => [
+      name,
+      from.slice(0, 10),
+    ]),
+    [["bank.csv", "2026-01-06"], ["bank.csv", "2026-01-05"]],
+  );
+});
