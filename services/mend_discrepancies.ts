@@ -55,6 +55,12 @@ export interface MendingOptions {
   inTransaction?: (tx: Queryable) => Promise<void>;
 }
 
+/** What may be said about an approval besides. */
+export interface ApprovalOptions extends MendingOptions {
+  /** When that was proposed which whoever approves has seen: what somebody put in its place meanwhile is not approved. */
+  proposedAt?: string;
+}
+
 /**
  * Proposes how a discrepancy is mended. Where one pair of eyes is enough it is approved and carried out at once; with two
  * it waits for somebody else.
@@ -103,7 +109,7 @@ export async function approveMending(
   deps: MendingDeps,
   id: number,
   operator: Operator,
-  options: MendingOptions = {},
+  { inTransaction, proposedAt }: ApprovalOptions = {},
 ): Promise<MendingResult> {
   const subject = { kind: "discrepancy", id: String(id) } as const;
   const changed = await audited(
@@ -115,13 +121,16 @@ export async function approveMending(
         const approvals = deps.config.reconciliationApprovals;
         const decision = decideApproval(row, operator.actor, approvals);
         refuse(id, decision);
+        if (proposedAt !== undefined && proposedAt !== row.proposedAt) {
+          refuse(id, { kind: "refused", because: "something else was proposed meanwhile" });
+        }
         const changed = decision.kind === "approve";
         if (changed) {
           const action = row.action!;
           const mendKey = await keyFor(tx, row, action);
           await approveAction(tx, { id, action, by: operator.actor, mendKey });
           if (action === "explain") await endDiscrepancy(tx, id, "EXPLAINED", null);
-          await options.inTransaction?.(tx);
+          await inTransaction?.(tx);
           await noteDone(tx, action);
         }
         return { result: changed, changed };

@@ -60,11 +60,12 @@ export function discrepancyPageRoutes(deps: AppDeps): Hono {
   });
 
   app.post("/discrepancies/:id{[0-9]{1,15}}/approve", async (c) => {
-    await readForm(c);
+    const { proposed_at: proposedAt } = await readForm(c);
     const { discrepancy } = await approveMending(
       { ...deps, ...gatewaysOf(config) },
       idOf(c),
       operatorOf(c, config),
+      proposedAt === undefined ? {} : { proposedAt },
     );
     return c.redirect(`${home}?done=${doneOf(discrepancy)}`, 303);
   });
@@ -174,7 +175,11 @@ const MendForm: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
   <>
     {of.action !== null && (
       <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
-        <p class="small">{discrepancyActions[of.action]}: proposed by {of.proposedBy}</p>
+        <p class="small">
+          {discrepancyActions[of.action]}: proposed by {of.proposedBy}
+          {of.note !== null && <>, “{of.note}”</>}
+        </p>
+        <input type="hidden" name="proposed_at" value={of.proposedAt!} />
         <button type="submit">Approve</button>
       </PostForm>
     )}

@@ -369,7 +369,15 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     const proposed = await proposeMending(deps, wish, operator);
     assert.equal(proposed.discrepancy.state, "open");
     await assert.rejects(approveMending(deps, row!.id, operator), /takes two people/);
-    const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
+    const { proposedAt } = proposed.discrepancy;
+    await proposeMending(deps, { ...wish, note: "something else" }, operator);
+    const another = anOperator("another");
+    await assert.rejects(
+      approveMending(deps, row!.id, another, { proposedAt: proposedAt! }),
+      /something else was proposed meanwhile/,
+    );
+    const seen = (await proposeMending(deps, wish, operator)).discrepancy.proposedAt!;
+    const { discrepancy } = await approveMending(deps, row!.id, another, { proposedAt: seen });
     assert.deepEqual(
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],
       ["explained", "test", "another", "seen at the bank"],

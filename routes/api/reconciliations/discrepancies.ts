@@ -22,7 +22,7 @@ import {
   discrepancyJson,
   discrepancyListAnswer,
 } from "./reconciliation_answers.ts";
-import { discrepancyQuery, mendingBody } from "./reconciliation_requests.ts";
+import { approvalBody, discrepancyQuery, mendingBody } from "./reconciliation_requests.ts";
 
 /** `GET /discrepancies`, `GET /discrepancies/{id}`, `POST …/{id}/mend` and `POST …/{id}/approve`. */
 export function addDiscrepancies(app: Hono, deps: AppDeps): void {
@@ -137,6 +137,8 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     "/discrepancies/:id/approve",
     described({
       summary: "Approves what somebody else proposed about a discrepancy, and carries it out",
+      description:
+        "With the `proposed_at` of what you have seen nothing else is approved that somebody has put in its place since.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {
@@ -146,18 +148,24 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           example: { ...discrepancyExample, action: "give_back", approved_by: "api:owner" },
         },
       },
-      problems: ["not_found", "discrepancy_not_mendable"],
+      problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
+      example: {},
+      optionalBody: true,
       repeatable: true,
     }),
     checked("param", idParam),
     checked("header", idempotencyHeaders),
+    jsonBody({ optional: true }),
+    checked("json", approvalBody),
     (c) => {
       const { id } = c.req.valid("param");
-      return answerOnce(c, ["approve mending", id], async () => {
+      const { proposed_at: proposedAt } = c.req.valid("json");
+      return answerOnce(c, ["approve mending", id, proposedAt ?? null], async () => {
         const { discrepancy } = await approveMending(
           { ...deps, ...gatewaysOf(deps.config) },
           id,
           operatorOf(c, deps.config),
+          proposedAt === undefined ? {} : { proposedAt },
         );
         return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
       });

@@ -54,3 +54,10 @@ export const mendingBody = z.strictObject({
     .refine((text) => reasonFault(text) === undefined, "must hold no control characters")
     .optional(),
 });
+
+/** What whoever approves has seen. */
+export const approvalBody = z.strictObject({
+  proposed_at: z.string().max(40).optional().meta({
+    description: "When that was proposed which is approved, as the discrepancy has it",
+  }),
+});

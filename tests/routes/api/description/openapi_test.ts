@@ -374,6 +374,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     }
   }
   assert.deepEqual(taken.sort(), [
+    "/discrepancies/{id}/approve application/json",
     "/discrepancies/{id}/mend application/json",
     "/imports text/csv",
     "/orders application/json",

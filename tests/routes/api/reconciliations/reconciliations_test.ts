@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Api, ask, assertProblem, openApi } from "../../api.ts";
-import { openPage } from "../../dashboard/pages.ts";
+import { fieldOf, openPage, sendForm } from "../../dashboard/pages.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -62,4 +62,27 @@ Deno.test("a report with columns of its own is held against the books by the pro
     ]),
     [["bank.csv", "2026-01-06"], ["bank.csv", "2026-01-05"]],
   );
+});
+
+Deno.test("nobody approves what was put in the place of what they have seen", async () => {
+  const { db } = api.deps;
+  const { insertId: id } = await db.run(
+    `insert into discrepancies
+       (reconciliation_id, provider, kind, identity, day, movement, action, note, proposed_by, proposed_at)
+     values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge', 'explain', 'seen at the bank', 'ann',
+       current_timestamp(6))`,
+    [crypto.randomUUID().replaceAll("-", "")],
+  );
+  const path = `/discrepancies/${id}`;
+  const page = await openPage(api, "/dashboard/discrepancies");
+  assert.match(page.text, /proposed by ann, “seen at the bank”/);
+  const seen = fieldOf(page, "proposed_at");
+  assert.equal((await ask(api, "GET", path)).body.proposed_at, seen);
+  await db.run("update discrepancies set proposed_at = current_timestamp(6) where id = ?", [id]);
+  const approve = () => sendForm(api, `/dashboard${path}/approve`, { proposed_at: seen });
+  assert.equal((await approve()).status, 409);
+  const answer = await ask(api, "POST", `${path}/approve`, { proposed_at: seen });
+  assertProblem(answer, 409, "discrepancy-not-mendable");
+  const { proposed_at } = (await ask(api, "GET", path)).body;
+  assert.equal((await ask(api, "POST", `${path}/approve`, { proposed_at })).status, 200);
 });
