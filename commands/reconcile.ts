@@ -141,7 +141,7 @@ function workOf(
       }),
     });
     await tell(deps, result, options.flag("json"));
-    return result.open > 0 ? 1 : 0;
+    return result.open > 0 || await isAnyOpen(deps, provider, options.flag("json")) ? 1 : 0;
   };
 }
 
@@ -236,6 +236,14 @@ async function tell({ db }: Deps, result: ReconciliationRow, asJson: boolean): P
   });
   for (const row of rows) print(inWords(row));
   if (open > rows.length) print(`… all of them: ${typed("reconcile")} --list`);
+}
+
+/** Whether anything of a provider is open that another reconciliation has found, of the same lines maybe. */
+async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Promise<boolean> {
+  const filter = { state: "open", provider } as const;
+  const rows = await listDiscrepancies(db, { filter, afterId: 0, limit: 1 });
+  if (rows.length > 0 && !isQuiet) print(`Open from before: ${typed("reconcile")} --list`);
+  return rows.length > 0;
 }
 
 /** One discrepancy on a line. */
