@@ -177,6 +177,7 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
         { right: "Charges" },
         { right: "Refunds" },
         { wide: "Chargebacks", right: true },
+        { wide: "Other", right: true },
         { right: "Fees" },
         { right: "Net" },
         { right: "Open" },
@@ -197,6 +198,9 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
           </td>
           <td class="wide right" data-label="Chargebacks">
             <Money cents={row.chargebacksCents} currency={row.currency} />
+          </td>
+          <td class="wide right" data-label="Other">
+            <Money cents={row.otherCents} currency={row.currency} />
           </td>
           <td class="right" data-label="Fees">
             <Money cents={row.feesCents} currency={row.currency} />

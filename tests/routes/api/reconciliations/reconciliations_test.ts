@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { until } from "../../../provider.ts";
 import { type Api, ask, assertProblem, openApi } from "../../api.ts";
 import { fieldOf, openPage, sendForm } from "../../dashboard/pages.ts";
 
@@ -85,4 +86,24 @@ Deno.test("nobody approves what was put in the place of what they have seen", as
   assertProblem(answer, 409, "discrepancy-not-mendable");
   const { proposed_at } = (await ask(api, "GET", path)).body;
   assert.equal((await ask(api, "POST", `${path}/approve`, { proposed_at })).status, 200);
+});
+
+Deno.test("the days of a provider are shown with everything that their net is made of", async () => {
+  const report = new File([
+    "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
+    "txn_1,charge,2026-02-05 10:00:00,ch_1,,,,1250,44,1206,EUR\n" +
+    "txn_2,fee,2026-02-05 11:00:00,,,,,-123,0,-123,EUR\n",
+  ], "native.csv");
+  const response = await api.app.request("/reconciliations?provider=simulated", {
+    method: "POST",
+    body: form({ file: report }),
+  });
+  assert.equal(response.status, 202);
+  const { id } = await response.json();
+  await until(
+    "the end of it",
+    async () => (await ask(api, "GET", `/reconciliations/${id}`)).body.state === "DONE",
+  );
+  const { text } = await openPage(api, "/dashboard/reconciliations");
+  assert.match(text, /Other.*2026-02-05.*€12\.50.*-€1\.23.*€0\.44.*€10\.83/s);
 });
