@@ -10,6 +10,7 @@ import { isatty } from "node:tty";
 import { type DiscrepancyRow, listDiscrepancies } from "../db/reconciliation/discrepancies.ts";
 import type { ReconciliationRow } from "../db/reconciliation/reconciliations.ts";
 import { messageOf } from "../domain/errors.ts";
+import { isDay } from "../domain/kpi/day.ts";
 import { namedAmount } from "../domain/money.ts";
 import {
   actionsFor,
@@ -148,7 +149,7 @@ function workOf(
       }),
     });
     await tell(deps, result, options.flag("json"));
-    return result.open > 0 ? 1 : 0;
+    return result.open > 0 || await isAnyOpen(deps, provider, options.flag("json")) ? 1 : 0;
   };
 }
 
@@ -156,8 +157,7 @@ function periodIn(options: Options): { from?: string; to?: string } {
   const day = (name: string) => {
     const given = options.text(name);
     if (given === undefined) return {};
-    const isDay = /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given));
-    if (!isDay) throw usage(`--${name} must be a day such as 2026-01-31`);
+    if (!isDay(given)) throw usage(`--${name} must be a day such as 2026-01-31, not "${given}"`);
     return { [name]: given };
   };
   return { ...day("from"), ...day("to") };
@@ -244,6 +244,14 @@ async function tell({ db }: Deps, result: ReconciliationRow, asJson: boolean): P
   });
   for (const row of rows) print(inWords(row));
   if (open > rows.length) print(`… all of them: ${typed("reconcile")} --list`);
+}
+
+/** Whether anything of a provider is open that another reconciliation has found, of the same lines maybe. */
+async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Promise<boolean> {
+  const filter = { state: "open", provider } as const;
+  const rows = await listDiscrepancies(db, { filter, afterId: 0, limit: 1 });
+  if (rows.length > 0 && !isQuiet) print(`Open from before: ${typed("reconcile")} --list`);
+  return rows.length > 0;
 }
 
 /** One discrepancy on a line. */

@@ -136,13 +136,12 @@ async function* linesOf(
 /**
  * What lines cover: whole days where they are named, else from the day of the first line up to the last one.
  *
- * @throws {WorkflowError} `invalid` for days that are none or have not come yet, or where there is nothing to go by
+ * @throws {WorkflowError} `invalid` for days that are none, lines of days that are far to come, or where there is nothing to go by
  */
 export function periodOf(
   { from, to }: CoveredPeriod,
   first: string,
   last: string,
-  now = new Date(),
 ): { from: string; to: string } {
   const start = from ?? first.slice(0, 10);
   if (start === "" || (to === undefined && last === "")) {
@@ -151,13 +150,23 @@ export function periodOf(
   const end = to === undefined ? momentAfter(last) : dayAfter(to);
   const begin = `${start} 00:00:00.000`;
   if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
-  const ahead = (days: number) => dayLater(now.toISOString().slice(0, 10), days);
-  const named = to ?? "", told = last.slice(0, 10);
-  if (named > ahead(maxAheadDays) || told > ahead(maxLineAheadDays)) {
-    const day = named > told ? named : told;
-    throw new WorkflowError("invalid", `No report can be of ${day}, which has not come yet`);
-  }
+  refuseBeyond(last.slice(0, 10), maxLineAheadDays);
   return { from: begin, to: end };
+}
+
+/**
+ * What is covered once stays so: a year that is mistyped would have all money of the days up to then missing at once.
+ *
+ * @throws {WorkflowError} `invalid` for days that nothing can tell of yet
+ */
+export function refuseDaysToCome({ to }: CoveredPeriod): void {
+  if (to !== undefined) refuseBeyond(to, maxAheadDays);
+}
+
+/** @throws {WorkflowError} `invalid` for a day that is later than some days from today */
+function refuseBeyond(day: string, aheadDays: number): void {
+  if (day <= dayLater(new Date().toISOString().slice(0, 10), aheadDays)) return;
+  throw new WorkflowError("invalid", `No report can be of ${day}, which has not come yet`);
 }
 
 function momentAfter(time: string): string {

@@ -194,6 +194,27 @@ Deno.test("reconcile() finds all of ten kinds of lies and invents none, and find
   });
 });
 
+Deno.test("reconcile() covers no days to come, which stay covered once they are", async () => {
+  await withProvider("reconcile_to_come", {}, async (provided) => {
+    await paidOrders(provided, 1);
+    const year = new Date().getUTCFullYear() + 1;
+    const request = {
+      provider: "http",
+      report: {
+        source: new Blob([[...reportCsv(await ownReport(provided.flow))].join("")]).stream(),
+        name: "report.csv",
+      },
+      period: { from: `${year - 1}-01-01`, to: `${year}-12-31` },
+      operator,
+    };
+    await assert.rejects(
+      reconcile(depsOf(provided), request),
+      new RegExp(`No report can be of ${year}-12-31, which has not come yet`),
+    );
+    assert.deepEqual(await listProviderDays(provided.flow.db, 10), []);
+  });
+});
+
 Deno.test("what a lost row leaves at the provider is recorded, or goes back, by the action that is offered", async () => {
   await withProvider("reconcile_mends", {}, async (provided) => {
     const { flow, provider } = provided;
@@ -863,15 +884,17 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     // What took its place since somebody looked is not approved by them.
     const another = anOperator("another");
     const { proposedAt } = proposed.discrepancy;
-    await proposeMending(deps, { ...wish, note: "or not" }, operator);
+    await proposeMending(deps, { ...wish, note: "something else" }, operator);
     for (const seen of [{ proposedAt: proposedAt! }, { action: "give_back" as const }]) {
       await assert.rejects(
         approveMending(deps, row!.id, another, { seen }),
         /something else was proposed meanwhile: "explain", by test/,
       );
     }
-    await proposeMending(deps, wish, operator);
-    const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
+    const again = (await proposeMending(deps, wish, operator)).discrepancy.proposedAt!;
+    const { discrepancy } = await approveMending(deps, row!.id, another, {
+      seen: { proposedAt: again },
+    });
     assert.deepEqual(
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],
       ["explained", "test", "another", "seen at the bank"],
