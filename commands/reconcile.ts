@@ -62,7 +62,8 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --mend=ID         propose how it is mended: record (what the provider did), give_back, ask (the provider
                     again) or explain; without --action the first that --list names
   --note=TEXT       why, or what explains it
-  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2
+  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2; with --action only
+                    where that is what is proposed
   --json            print the result, or one object a discrepancy, as JSON
 
 Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open.`,

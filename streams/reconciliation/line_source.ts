@@ -136,7 +136,8 @@ async function* linesOf(
 /**
  * What lines cover: whole days where they are named, else from the day of the first line up to the last one.
  *
- * @throws {WorkflowError} `invalid` for days that are none, lines of days that are far to come, or where there is nothing to go by
+ * @throws {WorkflowError} `invalid` for days that are none, for lines of days that are far to come, or where there is
+ * nothing to go by
  */
 export function periodOf(
   { from, to }: CoveredPeriod,

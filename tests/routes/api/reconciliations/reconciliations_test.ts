@@ -86,7 +86,16 @@ Deno.test("nobody approves what was put in the place of what they have seen", as
   const answer = await ask(api, "POST", `${path}/approve`, { proposed_at: seen });
   assertProblem(answer, 409, "discrepancy-not-mendable");
   const { proposed_at } = (await ask(api, "GET", path)).body;
-  assert.equal((await ask(api, "POST", `${path}/approve`, { proposed_at })).status, 200);
+  const another = { action: "give_back", proposed_at };
+  assertProblem(
+    await ask(api, "POST", `${path}/approve`, another),
+    409,
+    "discrepancy-not-mendable",
+  );
+  assert.equal(
+    (await ask(api, "POST", `${path}/approve`, { action: "explain", proposed_at })).status,
+    200,
+  );
 });
 
 Deno.test("the days of a provider are shown with everything that their net is made of", async () => {
