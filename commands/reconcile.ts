@@ -10,6 +10,7 @@ import { isatty } from "node:tty";
 import { type DiscrepancyRow, listDiscrepancies } from "../db/reconciliation/discrepancies.ts";
 import type { ReconciliationRow } from "../db/reconciliation/reconciliations.ts";
 import { messageOf } from "../domain/errors.ts";
+import { isDay } from "../domain/kpi/day.ts";
 import { namedAmount } from "../domain/money.ts";
 import {
   actionsFor,
@@ -49,7 +50,7 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
        deno task reconcile --list [--json]
        deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
-       deno task reconcile --approve=ID|all
+       deno task reconcile --approve=ID|all [--action=NAME]
 
   FILE              the provider's report: Stripe's payout reconciliation, itemized, or the native form;
                     plain, .gz or .zip; - for standard input. Without one the provider's own list is asked for
@@ -61,7 +62,8 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --mend=ID         propose how it is mended: record (what the provider did), give_back, ask (the provider
                     again) or explain; without --action the first that --list names
   --note=TEXT       why, or what explains it
-  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2
+  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2; with --action only
+                    where that is what is proposed
   --json            print the result, or one object a discrepancy, as JSON
 
 Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open.`,
@@ -89,6 +91,15 @@ export default command;
 
 type Deps = Context & MendingDeps;
 
+/** @throws {WorkflowError} `bad_usage` */
+function actionIn(options: Options): DiscrepancyAction | undefined {
+  const action = options.text("action");
+  if (action !== undefined && !discrepancyActionNames.some((name) => name === action)) {
+    throw usage(`--action must be ${discrepancyActionNames.join(", ")}`);
+  }
+  return action as DiscrepancyAction | undefined;
+}
+
 /** @throws {WorkflowError} `bad_usage` for options that make no sense together */
 function workOf(
   options: Options,
@@ -96,20 +107,19 @@ function workOf(
 ): (deps: Deps) => Promise<number> {
   const operator = operatorIn(env);
   const mend = options.text("mend"), approve = options.text("approve");
+  const action = actionIn(options);
   if (mend !== undefined) {
-    const action = options.text("action");
-    if (action !== undefined && !discrepancyActionNames.some((name) => name === action)) {
-      throw usage(`--action must be ${discrepancyActionNames.join(", ")}`);
-    }
     const wish = {
-      ...(action === undefined ? {} : { action: action as DiscrepancyAction }),
+      ...(action === undefined ? {} : { action }),
       note: options.text("note") ?? null,
     };
     return (deps) =>
       eachOf(deps, mend, "--mend", (id) => proposeMending(deps, { id, ...wish }, operator));
   }
   if (approve !== undefined) {
-    return (deps) => eachOf(deps, approve, "--approve", (id) => approveMending(deps, id, operator));
+    const seen = action === undefined ? {} : { action };
+    return (deps) =>
+      eachOf(deps, approve, "--approve", (id) => approveMending(deps, id, operator, { seen }));
   }
   if (options.flag("list")) return () => Promise.resolve(0);
   const provider = options.text("provider");
@@ -140,7 +150,7 @@ function workOf(
       }),
     });
     await tell(deps, result, options.flag("json"));
-    return result.open > 0 ? 1 : 0;
+    return result.open > 0 || await isAnyOpen(deps, provider, options.flag("json")) ? 1 : 0;
   };
 }
 
@@ -148,8 +158,7 @@ function periodIn(options: Options): { from?: string; to?: string } {
   const day = (name: string) => {
     const given = options.text(name);
     if (given === undefined) return {};
-    const isDay = /^\d{4}-\d\d-\d\d$/.test(given) && !Number.isNaN(Date.parse(given));
-    if (!isDay) throw usage(`--${name} must be a day such as 2026-01-31`);
+    if (!isDay(given)) throw usage(`--${name} must be a day such as 2026-01-31, not "${given}"`);
     return { [name]: given };
   };
   return { ...day("from"), ...day("to") };
@@ -236,6 +245,14 @@ async function tell({ db }: Deps, result: ReconciliationRow, asJson: boolean): P
   });
   for (const row of rows) print(inWords(row));
   if (open > rows.length) print(`… all of them: ${typed("reconcile")} --list`);
+}
+
+/** Whether anything of a provider is open that another reconciliation has found, of the same lines maybe. */
+async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Promise<boolean> {
+  const filter = { state: "open", provider } as const;
+  const rows = await listDiscrepancies(db, { filter, afterId: 0, limit: 1 });
+  if (rows.length > 0 && !isQuiet) print(`Open from before: ${typed("reconcile")} --list`);
+  return rows.length > 0;
 }
 
 /** One discrepancy on a line. */

@@ -63,6 +63,7 @@ import type {
   reconciliationListAnswer,
 } from "./api/reconciliations/reconciliation_answers.ts";
 import type {
+  approvalBody,
   discrepancyQuery,
   listedBody,
   mendingBody,
@@ -318,7 +319,13 @@ export type ApiSchema = {
       200
     >;
   };
-  "/discrepancies/:id/approve": { $post: Route<ById & Keyed, typeof discrepancyAnswer, 200> };
+  "/discrepancies/:id/approve": {
+    $post: Route<
+      ById & Keyed & { json?: z.input<typeof approvalBody> },
+      typeof discrepancyAnswer,
+      200
+    >;
+  };
   "/audit": { $get: Route<Query<typeof auditListQuery>, typeof auditListAnswer, 200> };
   "/verification": {
     $get: Route<Nothing, typeof verificationAnswer, 200>;

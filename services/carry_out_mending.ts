@@ -19,7 +19,8 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { directlyBack } from "../domain/reconciliation/discrepancy.ts";
+import { canBeAskedAbout, directlyBack } from "../domain/reconciliation/discrepancy.ts";
+import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import {
   type ChargeStatus,
@@ -96,6 +97,7 @@ async function nextStep(
           ? await giveBackByOrder(deps, row, operator)
           : await giveBackDirectly(deps, row);
       case "ask":
+        if (!canBeAskedAbout(row.movement)) return cantBeAsked(row.provider);
         return row.movement === "charge"
           ? await askAboutCharge(deps, row)
           : await askAboutRefund(deps, row);
@@ -110,13 +112,17 @@ async function nextStep(
 
 /**
  * Tells the consumers of a charge as its provider would have: they settle the order by it, give it back where the order is
- * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to know the charge.
+ * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to say the same
+ * of the charge, and while it can't be reached nothing is told.
  */
 async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
   const answer = await statusOf(deps, row);
   if (answer?.kind === "unknown") {
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
   }
+  if (answer?.kind === "away") return { kind: "goes_on", answer: answer.error };
+  const otherwise = answer === undefined ? undefined : saidOtherwise(answer, row);
+  if (otherwise !== undefined) return { kind: "withdrawn", answer: otherwise };
   const message: CallbackMessage = {
     type: "payment.callback",
     orderId: row.orderId!,
@@ -129,6 +135,23 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
   };
   await publishAfterCommit(deps, [message]);
   return { kind: "goes_on", answer: "the order is told of the charge" };
+}
+
+/**
+ * What the provider says where it is not that this very charge succeeded as the report has it: a line alone pays no order.
+ * Of what was charged beside an order's payment an answer may be about the payment, which has the order's key, and says
+ * nothing.
+ */
+function saidOtherwise(answer: ChargeStatus, row: DiscrepancyRow): string | undefined {
+  const message = answer.kind === "accepted" ? answer.callback?.message : undefined;
+  if (message?.type !== "payment.callback") return undefined;
+  const { outcome, amountCents, currency, providerRef } = message;
+  if (row.kind !== "missing_with_us" && providerRef !== row.chargeRef) return undefined;
+  const isSo = outcome === "succeeded" && providerRef === row.chargeRef &&
+    amountCents === row.theirCents && currency === row.theirCurrency;
+  return isSo
+    ? undefined
+    : `the provider says that ${providerRef} ${outcome}: ${namedAmount(amountCents, currency)}`;
 }
 
 /** What the provider says of a row's charge when it is asked; undefined where it can't be. */
@@ -197,10 +220,17 @@ async function recordTheirChargeback(
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Step> {
+  const providerRef = chargebackNameOf(row);
+  if (providerRef === null) {
+    return {
+      kind: "withdrawn",
+      answer: "the report has no name for it, by which it would count once",
+    };
+  }
   const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
   const { outcome } = await recordChargeback(deps, {
     provider: row.provider,
-    providerRef: row.refundRef ?? row.entry!,
+    providerRef,
     chargeRefs: [row.chargeRef!],
     amountCents: row.theirCents!,
     currency: row.theirCurrency!,
@@ -309,6 +339,8 @@ async function askAboutRefund(deps: MendingDeps, row: DiscrepancyRow): Promise<S
       answer: "the provider says that it was given back",
     };
   }
+  // It answers about something else, and would again: a person has to look.
+  if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
   return await refundAgain(gateway, request);
 }

@@ -21,6 +21,7 @@ import {
   type ActionDecision,
   decideApproval,
   decideProposal,
+  type SeenProposal,
 } from "../domain/reconciliation/decide_action.ts";
 import {
   actionsFor,
@@ -57,8 +58,8 @@ export interface MendingOptions {
 
 /** How it is approved. */
 export interface ApprovalOptions extends MendingOptions {
-  /** `proposedAt` of what was looked at: anything that was proposed since is not approved by it. */
-  proposedAt?: string;
+  /** What was looked at: anything that was proposed since is not approved by it. Left out for whatever is proposed. */
+  seen?: SeenProposal;
 }
 
 /**
@@ -100,8 +101,8 @@ export async function proposeMending(
 }
 
 /**
- * Approves what was proposed, and carries it out. What can't be done at once is tried again until it is, see
- * {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
+ * Approves what was proposed, and carries it out; with `seen` only if it is that still. What can't be done at once is tried
+ * again until it is, see {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
  *
  * @throws {WorkflowError} `not_found` or `discrepancy_not_mendable`
  */
@@ -119,7 +120,7 @@ export async function approveMending(
       deps.db.transaction(async (tx) => {
         const row = await lockDiscrepancy(tx, id);
         const approvals = deps.config.reconciliationApprovals;
-        const decision = decideApproval(row, operator.actor, approvals, options.proposedAt);
+        const decision = decideApproval(row, operator.actor, approvals, options.seen);
         refuse(id, decision);
         const changed = decision.kind === "approve";
         if (changed) {
@@ -142,23 +143,31 @@ const together = 100;
 
 /**
  * Goes on with everything that was approved and is not mended yet. Done again it changes nothing: each step has a guard
- * or a key by which it counts once.
+ * or a key by which it counts once. One that fails keeps no other from being mended, but where all of a page do nobody goes
+ * on.
  *
  * @returns how many are still to be mended
+ * @throws what the first one that failed has thrown, once no other is left
  */
 export async function goOnMending(deps: MendingDeps, operator: Operator): Promise<number> {
   let left = 0;
+  const failures: unknown[] = [];
   for (let afterId = 0;;) {
     const rows = await listDiscrepancies(deps.db, {
       filter: { state: "open", approved: true },
       afterId,
       limit: together,
     });
-    if (rows.length === 0) return left;
+    if (rows.length === 0) {
+      if (failures.length > 0) throw failures[0];
+      return left;
+    }
+    const before = failures.length;
     for (const { id } of rows) {
-      await goOn(deps, id, operator);
+      await goOn(deps, id, operator).catch((error) => failures.push(error));
       if ((await readDiscrepancy(deps.db, id))!.state === "open") left++;
     }
+    if (failures.length - before === rows.length) throw failures[0];
     afterId = rows.at(-1)!.id;
   }
 }

@@ -22,6 +22,7 @@ import {
   type LineSource,
   listedLines,
   openReport,
+  refuseDaysToCome,
 } from "../streams/reconciliation/line_source.ts";
 import { auditedBeyond } from "./audited.ts";
 import type { MendingDeps } from "./carry_out_mending.ts";
@@ -64,8 +65,9 @@ export async function beginReconciling(
   deps: ReconcileDeps,
   request: ReconcileRequest,
 ): Promise<BegunReconciliation> {
-  const { provider, operator } = request;
+  const { provider, operator, period } = request;
   await requireProvider(deps, provider);
+  refuseDaysToCome(period);
   const source = await openSource(deps, request);
   try {
     const id = await begin(deps.db, source, { provider, actor: operator.actor });

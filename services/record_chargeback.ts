@@ -7,6 +7,7 @@
 import type { Config } from "../config/config.ts";
 import type { Database } from "../db/connection/database.ts";
 import { type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
+import { isDay } from "../domain/kpi/day.ts";
 import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
 import { type ChargebackState, chargebackStates } from "../domain/payment/chargeback.ts";
@@ -48,6 +49,9 @@ export interface ChargebackReport {
 
 /** How far ahead of ours a provider's clock may be, in milliseconds. */
 const maxAheadMs = 86_400_000;
+
+/** The largest amount that is taken: more than an order can be of, and sums of many are exact. */
+const maxAmount = 2 ** 51;
 
 /** Characters of a reason that are kept. */
 const maxReason = 64;
@@ -104,7 +108,9 @@ function timeOf(date: Date): string {
 function refuseFaulty(report: ChargebackReport): void {
   const { provider, providerRef, chargeRefs, amountCents, currency, state, happenedAt } = report;
   const isRef = (ref: string) => ref.length >= 1 && ref.length <= 128;
-  const isTime = (date: Date | null | undefined) => date == null || !Number.isNaN(date.getTime());
+  // What the databases can hold.
+  const isTime = (date: Date | null | undefined) =>
+    date == null || isDay(Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, 10));
   const checks: [isWell: boolean, at: string, detail: string][] = [
     [/^\w{1,32}$/.test(provider), "#/provider", "must be 1…32 letters, digits and underscores"],
     [isRef(providerRef), "#/id", "must be 1…128 characters"],
@@ -114,9 +120,9 @@ function refuseFaulty(report: ChargebackReport): void {
       "must be one name or two, of 1…128 characters",
     ],
     [
-      Number.isSafeInteger(amountCents) && amountCents >= 0,
+      Number.isSafeInteger(amountCents) && amountCents >= 0 && amountCents <= maxAmount,
       "#/amount_cents",
-      "must be an integer from 0",
+      `must be an integer from 0 to ${maxAmount}`,
     ],
     [/^[A-Z]{3}$/.test(currency), "#/currency", "must be three letters"],
     [Object.hasOwn(chargebackStates, state), "#/state", "must be a state of chargebacks"],

@@ -25,6 +25,7 @@ const schema = z.strictObject({
   money: z.strictObject({
     in: z.enum(["units", "minor"]).optional(),
     decimal: z.enum([".", ","]).optional(),
+    fees: z.enum(["kept", "signed"]).optional(),
   }).optional(),
   time: z.strictObject({
     order: z.enum(["ymd", "dmy", "mdy"]).optional(),

@@ -200,7 +200,7 @@ const pageRows: Record<string, Row> = {
   "POST /dashboard/discrepancies/:id{[0-9]{1,15}}/approve": {
     action: "discrepancy.approve",
     path: "/dashboard/discrepancies/999/approve",
-    form: {},
+    form: { action: "explain", proposed_at: "2026-01-06T09:00:00.000000Z" },
   },
   "POST /dashboard/imports": {
     action: "import.start",

@@ -86,6 +86,34 @@ export async function spread(flow: Workflow): Promise<void> {
   await flow.drain();
   await leaveDeadLetters(flow, orderId);
   await leaveRejects(flow);
+  await leaveReconciled(flow, orderId);
+}
+
+/** What people and a provider wrote about money that did not agree. */
+async function leaveReconciled({ rows }: Workflow, orderId: number): Promise<void> {
+  const said = `${mara.name} rang`;
+  await rows(
+    `
+    insert into reconciliations (provider, source, name, digest, period_from, period_to, state, actor, error)
+    values ('simulated', 'report', ?, repeat('d', 32), '2026-01-05', '2026-01-06', 'DONE', 'test', ?)`,
+    [`report of ${mara.email}.csv`, said],
+  );
+  for (const [identity, of] of [["i".repeat(16), orderId], ["j".repeat(16), 0]] as const) {
+    await rows(
+      `
+      insert into discrepancies (reconciliation_id, provider, kind, identity, state, day, movement, order_id, action,
+        note, answer, ended_at)
+      values (1, 'simulated', 'late', ?, 'EXPLAINED', '2026-01-05', 'charge', nullif(?, 0), 'explain', ?, ?, '2026-01-07')`,
+      [identity, of, said, said],
+    );
+  }
+  await rows(
+    `
+    insert into chargebacks (provider, provider_ref, charge_ref, state, amount_cents, currency, reason, opened_at, told_at,
+      lowers_revenue)
+    values ('simulated', 'dp_told', 'ch_told', 'won', 100, 'EUR', ?, '2026-01-05', '2026-01-05', 'opened')`,
+    [said],
+  );
 }
 
 /** An order over HTTP, alone and in batches, whose answers are kept. */

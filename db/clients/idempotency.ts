@@ -216,6 +216,12 @@ export async function releaseKey(
   );
 }
 
+/** The moment up to which {@linkcode countOpenClaims} looks: the database's clock, by which claims are dated. */
+export async function readClaimTime(db: Queryable): Promise<string> {
+  const [row] = await db.query("select current_timestamp(6) as now");
+  return String(row!.now);
+}
+
 /** Seconds for which a request is looked for that has no answer yet: each has one long before. */
 const openSeconds = 60;
 

@@ -188,6 +188,21 @@ export function toBigInteger(value: Row[string] | undefined): bigint {
   return BigInt(text);
 }
 
+/** Half of what numbers hold exactly, so that the difference of two sums is exact as well. */
+const maxShownSum = 2 ** 52 - 1;
+
+/**
+ * A sum of what others say, such as a provider's report: one that is larger than money can be is cut to the largest, so
+ * that a wrong line is shown and nothing fails by it.
+ *
+ * @throws {RangeError} when it is null or not an integer
+ */
+export function toShownSum(value: Row[string] | undefined): number {
+  const sum = toBigInteger(value);
+  const max = BigInt(maxShownSum);
+  return Number(sum > max ? max : sum < -max ? -max : sum);
+}
+
 /**
  * A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. The fraction, which
  * the driver leaves out of a prepared statement's rows where it is zero, is always there.

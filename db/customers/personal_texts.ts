@@ -127,6 +127,13 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
   await tx.query("delete from payment_actions where order_id in (?)", [[...orderIds]]);
   await tx.runText(
     `
+    update discrepancies force index (discrepancies_order)
+    set note = null, answer = if(answer is null, null, ?)
+    where order_id in (?) and (note is not null or answer is not null)`,
+    [erasedText, [...orderIds]],
+  );
+  await tx.runText(
+    `
     update dead_letters force index (dead_letters_order)
     set error = ?
     where order_id in (?)`,
@@ -227,10 +234,13 @@ export async function eraseOrderTexts(
   );
 }
 
-/** Tables of texts that belong to no order, with what is to be read of them. */
+/** Tables of texts that belong to no order, or mostly are a code, with what is to be read of them. */
 const looseTexts = {
   imports: { columns: ["error", "reasons"], where: "" },
   dead_letters: { columns: ["payload", "error"], where: "order_id is null and" },
+  chargebacks: { columns: ["reason"], where: "" },
+  discrepancies: { columns: ["note", "answer"], where: "order_id is null and" },
+  reconciliations: { columns: ["name", "error"], where: "" },
 } as const;
 
 /** A table of {@linkcode readLooseTexts}. */

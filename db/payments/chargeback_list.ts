@@ -11,7 +11,13 @@ import {
   chargebackStatesWhere,
   type LowersRevenue,
 } from "../../domain/payment/chargeback.ts";
-import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import {
+  type Queryable,
+  type Row,
+  toInteger,
+  toIsoTime,
+  toShownSum,
+} from "../connection/database.ts";
 
 /** A chargeback with what it belongs to. Times are ISO 8601 UTC. */
 export interface ListedChargeback {
@@ -174,8 +180,8 @@ export async function sumChargebacksOf(
   return rows.map((row) => ({
     currency: String(row.currency),
     count: toInteger(row.n),
-    heldCents: toInteger(row.held_cents),
-    lostCents: toInteger(row.lost_cents),
+    heldCents: toShownSum(row.held_cents),
+    lostCents: toShownSum(row.lost_cents),
   }));
 }
 
@@ -186,7 +192,7 @@ function quoted(texts: readonly string[]): string {
 function toSum(row: Row): ChargebackSum {
   return {
     currency: String(row.currency),
-    amountCents: toInteger(row.cents),
+    amountCents: toShownSum(row.cents),
     count: toInteger(row.n),
     dueBy: toIsoTime(row.due_by),
   };

@@ -15,6 +15,7 @@ import {
   type Row,
   toInteger,
   toIsoTime,
+  toShownSum,
   type Value,
 } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
@@ -423,7 +424,7 @@ export async function sumOpenDiscrepancies(
   );
   return rows.map((row) => ({
     currency: String(row.currency),
-    amountCents: toInteger(row.cents),
+    amountCents: toShownSum(row.cents),
     count: toInteger(row.n),
   }));
 }

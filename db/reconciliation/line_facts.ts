@@ -154,7 +154,7 @@ export interface NamedChargeback {
   currency: string;
   state: ChargebackState;
   /** Whether the bank has taken money by it, whatever became of that. */
-  tookMoney: boolean;
+  isWithdrawn: boolean;
 }
 
 /** Chargebacks by the provider's names for them. */
@@ -166,7 +166,7 @@ export async function readChargebacksNamed(
   if (refs.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as took_money
+    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as is_withdrawn
     from chargebacks where provider = ? and provider_ref in (?)`,
     [provider, [...refs]],
   );
@@ -176,6 +176,6 @@ export async function readChargebacksNamed(
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
     state: row.state as ChargebackState,
-    tookMoney: toInteger(row.took_money) === 1,
+    isWithdrawn: toInteger(row.is_withdrawn) === 1,
   }]));
 }

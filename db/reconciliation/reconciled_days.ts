@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import {
+  type Queryable,
+  type Row,
+  toInteger,
+  toIsoTime,
+  toShownSum,
+} from "../connection/database.ts";
 
 /** A day of a provider that reports cover; times are UTC. */
 export interface CoveredDay {
@@ -108,12 +114,12 @@ export interface DaySums {
 function toSums(row: Row) {
   return {
     movements: toInteger(row.movements),
-    chargesCents: toInteger(row.charges_cents),
-    refundsCents: toInteger(row.refunds_cents),
-    chargebacksCents: toInteger(row.chargebacks_cents),
-    otherCents: toInteger(row.other_cents),
-    feesCents: toInteger(row.fees_cents),
-    netCents: toInteger(row.net_cents),
+    chargesCents: toShownSum(row.charges_cents),
+    refundsCents: toShownSum(row.refunds_cents),
+    chargebacksCents: toShownSum(row.chargebacks_cents),
+    otherCents: toShownSum(row.other_cents),
+    feesCents: toShownSum(row.fees_cents),
+    netCents: toShownSum(row.net_cents),
   };
 }
 

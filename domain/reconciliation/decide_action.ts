@@ -19,10 +19,18 @@ export interface DecidedFacts extends DiscrepancyFacts {
   action: DiscrepancyAction | null;
   /** Who proposed the action; null where nobody did. */
   proposedBy: string | null;
-  /** When; ISO 8601 in UTC. */
+  /** When that was, ISO 8601; null where nobody did. */
   proposedAt: string | null;
   /** Who approved it; null before. */
   approvedBy: string | null;
+}
+
+/** What somebody has seen proposed and approves; what they do not say may be anything. */
+export interface SeenProposal {
+  /** What is to be done. */
+  action?: DiscrepancyAction;
+  /** When it was proposed, as it is shown: another one, or another note, has another time. */
+  proposedAt?: string;
 }
 
 /** What becomes of a wish. */
@@ -32,6 +40,9 @@ export type ActionDecision =
   /** It was wished for before. */
   | { kind: "already_done" }
   | { kind: "refused"; because: string };
+
+/** Whoever comes by the API or the pages where nobody is asked who they are. */
+const nobody: ReadonlySet<string> = new Set(["api", "dashboard"]);
 
 /** Decides whether an action may be proposed. */
 export function decideProposal(
@@ -59,22 +70,28 @@ export function decideProposal(
  *
  * @param by who approves it
  * @param approvals how many people it takes: with two, nobody approves what they proposed themselves
- * @param seen when that was proposed which they have looked at; left out where nobody says
+ * @param seen what they approve: it may have been proposed otherwise meanwhile
  */
 export function decideApproval(
   facts: DecidedFacts,
   by: string,
   approvals: number,
-  seen?: string,
+  seen: SeenProposal = {},
 ): ActionDecision {
   if (facts.state !== "open") return { kind: "refused", because: `it is ${facts.state} already` };
   if (facts.action === null) return { kind: "refused", because: "nothing was proposed" };
-  if (facts.approvedBy !== null) return { kind: "already_done" };
-  if (seen !== undefined && seen !== facts.proposedAt) {
-    const because = `"${facts.action}" was proposed by ${facts.proposedBy} meanwhile: look again`;
+  if (
+    (seen.action ?? facts.action) !== facts.action ||
+    (seen.proposedAt ?? facts.proposedAt) !== facts.proposedAt
+  ) {
+    const because =
+      `something else was proposed meanwhile: "${facts.action}", by ${facts.proposedBy}`;
     return { kind: "refused", because };
   }
-  if (approvals > 1 && facts.proposedBy === by) {
+  if (facts.approvedBy !== null) return { kind: "already_done" };
+  const mayBeOne = facts.proposedBy === by ||
+    (facts.proposedBy !== null && nobody.has(facts.proposedBy) && nobody.has(by));
+  if (approvals > 1 && mayBeOne) {
     return { kind: "refused", because: "it takes two people, and this one proposed it" };
   }
   return { kind: "approve" };

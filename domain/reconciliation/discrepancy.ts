@@ -93,6 +93,7 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
         ? ["ask", "explain"]
         : ["give_back", "explain"];
     case "amount_differs":
+      if (!canBeAskedAbout(movement)) return ["explain"];
       return tookMore(facts) ? ["give_back", "ask", "explain"] : ["ask", "explain"];
     case "missing_with_them":
       return ["ask", "explain"];
@@ -107,6 +108,12 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
     case "late":
       return ["explain"];
   }
+}
+
+/** Whether a provider can say what became of money: it is asked for neither what a bank took nor what belongs to no order. */
+export function canBeAskedAbout(movement: MovementKind): boolean {
+  return movement === "charge" || movement === "refund" || movement === "reversal" ||
+    movement === "mend";
 }
 
 /** Whether the provider took more of a charge than is on record. */

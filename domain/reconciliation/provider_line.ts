@@ -65,6 +65,13 @@ export function nameOf({ kind, chargeRefs, refundRef, entry }: ProviderLine): st
   return `${kind}\n${entry ?? refundRef ?? chargeRefs[0] ?? ""}`;
 }
 
+/** What a chargeback is called: as the provider names it, or else by the report's own id of the line; null for neither. */
+export function chargebackNameOf(
+  { refundRef, entry }: Pick<ProviderLine, "refundRef" | "entry">,
+): string | null {
+  return refundRef ?? entry;
+}
+
 /** The day of a time, in UTC. */
 export function dayOf(time: string): string {
   return time.slice(0, 10);

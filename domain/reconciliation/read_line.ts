@@ -19,6 +19,9 @@ import {
 /** Longest names that are kept: of ours, of charges, and of orders. */
 const maxEntry = 128, maxReference = 64, maxKey = 64;
 
+/** Largest amount that is taken: more than an order can be of, and the sums of a line are exact. */
+const maxAmount = 2 ** 51;
+
 /** Reads one line. */
 export type LineReader = (
   fields: readonly string[],
@@ -37,16 +40,27 @@ export function lineReader(
 ): LineReader | { problem: string } {
   const places = placesOf(profile, header);
   const lacks = neededColumns.filter((column) => places[column].length === 0)
-    .map((column) => profile.columns[column]?.join(" or ") ?? column);
+    .map((column) => namesFor(profile, column) ?? column);
   if (places.entry.length + places.charge.length === 0) lacks.push("an id of the line or charge");
+  else if (namingCharges.every((column) => places[column].length === 0)) {
+    lacks.push(namesFor(profile, "charge") ?? "an id of the charge");
+  }
   if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}` };
   const reading: Reading = {
     places,
     kinds: kindsOf(profile),
     money: { in: profile.money?.in ?? "units", decimal: profile.money?.decimal ?? "." },
+    feeSign: profile.money?.fees === "signed" ? -1 : 1,
     time: timeReader({ zone: "UTC", ...profile.time }),
   };
   return (fields, line) => readLine(reading, fields, line);
+}
+
+/** By which charges are found: without any of them all money of a report would be of no order. */
+const namingCharges = ["charge", "charge_key", "reference"] as const;
+
+function namesFor({ columns }: ReportProfile, column: ReportColumn): string | undefined {
+  return columns[column]?.join(" or ");
 }
 
 /** What a reader goes by. */
@@ -54,6 +68,8 @@ interface Reading {
   places: Readonly<Record<ReportColumn, readonly number[]>>;
   kinds: ReadonlyMap<string, LineKind>;
   money: MoneyForm;
+  /** What makes a fee of the report what the provider keeps. */
+  feeSign: 1 | -1;
   time: TimeReader;
 }
 
@@ -77,7 +93,7 @@ function kindsOf({ categories }: ReportProfile): Map<string, LineKind> {
 }
 
 function readLine(
-  { places, kinds, money, time }: Reading,
+  { places, kinds, money, feeSign, time }: Reading,
   fields: readonly string[],
   line: number,
 ): ProviderLine | { problem: string } {
@@ -95,7 +111,9 @@ function readLine(
     return said === "" ? undefined : parseMoney(said, money, currency);
   };
   const currency = text("amount_currency").toUpperCase() || settledCurrency;
-  const at = time(text("at"));
+  const written = text("at");
+  // A reader of times knows of none that are empty.
+  const at = written === "" ? { problem: "must be a date and time" } : time(written);
   const amounts = {
     gross: cents("gross", settledCurrency),
     fee: cents("fee", settledCurrency) ?? 0,
@@ -104,6 +122,9 @@ function readLine(
   };
   for (const [name, value] of Object.entries({ at, ...amounts })) {
     if (typeof value === "object" && value !== null) return { problem: `${name} ${value.problem}` };
+    if (typeof value === "number" && Math.abs(value) > maxAmount) {
+      return { problem: `${name} is too large` };
+    }
   }
   const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
   if (gross === undefined) return { problem: "gross must be an amount" };
@@ -117,7 +138,7 @@ function readLine(
     amountCents: Math.abs(amount ?? gross),
     currency: amount === undefined ? settledCurrency : currency,
     grossCents: gross,
-    feeCents: fee!,
+    feeCents: fee! === 0 ? 0 : fee! * feeSign,
     netCents: net ?? null,
     settledCurrency,
     at: at as string,

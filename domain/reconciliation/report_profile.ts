@@ -41,8 +41,11 @@ export interface ReportProfile {
   columns: { readonly [Column in ReportColumn]?: readonly string[] };
   /** The provider's words for each kind of line, in any case; any other word is `other`. */
   categories: { readonly [Kind in Exclude<LineKind, "other">]?: readonly string[] };
-  /** How amounts are written: in `units` of their currency, the default, or in `minor` units. */
-  money?: { in?: "units" | "minor"; decimal?: DecimalSign };
+  /**
+   * How amounts are written: in `units` of their currency, the default, or in `minor` units; fees as what is `kept`, the
+   * default, or `signed` as they change the balance.
+   */
+  money?: { in?: "units" | "minor"; decimal?: DecimalSign; fees?: "kept" | "signed" };
   /** How times are written; those that name no zone are in UTC by default. */
   time?: TimeForm;
 }

@@ -25,7 +25,7 @@ import { gatewaysOf } from "../../streams/payments/gateways.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { PostForm } from "./form.tsx";
+import { HiddenFields, PostForm } from "./form.tsx";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, Money, Notice, Pager, Table, Time } from "./parts.tsx";
 import { idOf, pageSize, said } from "./queries.ts";
@@ -60,12 +60,13 @@ export function discrepancyPageRoutes(deps: AppDeps): Hono {
   });
 
   app.post("/discrepancies/:id{[0-9]{1,15}}/approve", async (c) => {
-    const { proposed_at: proposedAt } = await readForm(c);
+    const { action, proposed_at: proposedAt } = await readForm(c);
+    if (proposedAt === undefined) throw new WorkflowError("bad_request", "What is approved?");
     const { discrepancy } = await approveMending(
       { ...deps, ...gatewaysOf(config) },
       idOf(c),
       operatorOf(c, config),
-      proposedAt === undefined ? {} : { proposedAt },
+      { seen: { action: actionOf(action), proposedAt } },
     );
     return c.redirect(`${home}?done=${doneOf(discrepancy)}`, 303);
   });
@@ -175,11 +176,11 @@ const MendForm: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
   <>
     {of.action !== null && (
       <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
-        <input type="hidden" name="proposed_at" value={of.proposedAt!} />
         <p class="small">
           {discrepancyActions[of.action]}: proposed by {of.proposedBy}
-          {of.note === null ? "" : `: ${of.note}`}
+          {of.note && <>, “{of.note}”</>}
         </p>
+        <HiddenFields fields={{ action: of.action, proposed_at: of.proposedAt }} />
         <button type="submit">Approve</button>
       </PostForm>
     )}

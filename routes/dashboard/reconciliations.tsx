@@ -16,7 +16,7 @@ import { isDay } from "../../domain/kpi/day.ts";
 import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
 import { beginReconciling } from "../../services/reconcile.ts";
 import { openUpload } from "../api/imports/upload.ts";
-import { keepRunning } from "../api/reconciliations/reconciliations.ts";
+import { keepRunning, reportOf } from "../api/reconciliations/reconciliations.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
@@ -48,7 +48,7 @@ export function reconciliationPageRoutes(deps: AppDeps): Hono {
         provider: fields.provider || configuredProviders(deps.config)[0]!,
         period: { ...dayOf("from", fields.from), ...dayOf("to", fields.to) },
         operator: operatorOf(c, deps.config),
-        report: { source: upload.source, name: upload.name || "report" },
+        report: reportOf(upload),
         ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
       });
       keepRunning(deps, id, finished);
@@ -119,6 +119,10 @@ const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, provi
         <input id="to" name="to" type="date" />
       </div>
       <div class="field">
+        <label for="profile">Profile of its columns, where they are not known (.json)</label>
+        <input id="profile" name="profile" type="file" accept=".json" />
+      </div>
+      <div class="field">
         <label for="file">Report</label>
         <input id="file" name="file" type="file" required />
       </div>
@@ -173,6 +177,7 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
         { right: "Charges" },
         { right: "Refunds" },
         { wide: "Chargebacks", right: true },
+        { wide: "Other", right: true },
         { right: "Fees" },
         { right: "Net" },
         { right: "Open" },
@@ -193,6 +198,9 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
           </td>
           <td class="wide right" data-label="Chargebacks">
             <Money cents={row.chargebacksCents} currency={row.currency} />
+          </td>
+          <td class="wide right" data-label="Other">
+            <Money cents={row.otherCents} currency={row.currency} />
           </td>
           <td class="right" data-label="Fees">
             <Money cents={row.feesCents} currency={row.currency} />

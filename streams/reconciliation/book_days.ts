@@ -59,7 +59,6 @@ async function writeAndBook(
 ): Promise<void> {
   const fees = await writeDay(tx, provider, sums);
   if (fees === undefined) return;
-  const [clock] = await tx.query("select current_timestamp(6) as now");
   await postMovements(tx, [{
     orderId: 0,
     source: "fee",
@@ -68,5 +67,5 @@ async function writeAndBook(
     currency: fees.currency,
     at: null,
     entries: entriesOf({ fees: fees.amountCents, clearing: -fees.amountCents }),
-  }], String(clock!.now));
+  }], null);
 }

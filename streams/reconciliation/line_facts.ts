@@ -25,7 +25,11 @@ import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/paym
 import { chargebackStates } from "../../domain/payment/chargeback.ts";
 import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
-import { nameOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import {
+  chargebackNameOf,
+  nameOf,
+  type ProviderLine,
+} from "../../domain/reconciliation/provider_line.ts";
 
 /** What is known of a line, and what of ours it is. */
 export interface FoundFacts extends LineFacts {
@@ -149,7 +153,7 @@ async function readAll(
   const chargebacks = await readChargebacksNamed(
     db,
     provider,
-    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(({ refundRef }) => refundRef)),
+    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(chargebackNameOf)),
   );
   const chargebackIds = [...chargebacks.values()].map(({ id }) => id);
   return {
@@ -262,16 +266,16 @@ function findOurs(
  */
 function findChargedBack(
   { chargebacks, movements }: Read,
-  { refundRef, grossCents }: ProviderLine,
+  line: ProviderLine,
 ): { subject: MovementKind; ours: OurMoney | null } {
-  const subject = grossCents < 0 ? "chargeback" : "won_back";
-  const known = refundRef === null ? undefined : chargebacks.get(refundRef);
+  const subject = line.grossCents < 0 ? "chargeback" : "won_back";
+  const name = chargebackNameOf(line);
+  const known = name === null ? undefined : chargebacks.get(name);
   if (known === undefined) return { subject, ours: null };
-  const { id, orderId, amountCents, currency, state, tookMoney } = known;
+  const { id, orderId, amountCents, currency, state, isWithdrawn } = known;
   const movement = movements[subject].get(id) ?? null;
-  const isSo = subject === "chargeback"
-    ? tookMoney
-    : tookMoney && chargebackStates[state].money === "ours";
+  const isSo = isWithdrawn &&
+    (subject === "chargeback" || chargebackStates[state].money === "ours");
   if (!isSo && movement === null) return { subject, ours: null };
   return {
     subject,

@@ -7,6 +7,7 @@
 import { hash } from "node:crypto";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
+import { dayLater } from "../../domain/reconciliation/due_spans.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -38,6 +39,12 @@ export interface CoveredPeriod {
 
 /** Faults that are told of a report. */
 const maxFaults = 20;
+
+/** Days from today that may be named: a provider's clock and zone may be ahead of ours. */
+const maxAheadDays = 1;
+
+/** Days from today of which lines may be. Wrong ones are told as such, but not if all days up to the year 9000 were covered. */
+const maxLineAheadDays = 366;
 
 /** What a report of nothing covers. */
 const nothing = "the report has no lines: name the days that it is of (from and to)";
@@ -129,7 +136,8 @@ async function* linesOf(
 /**
  * What lines cover: whole days where they are named, else from the day of the first line up to the last one.
  *
- * @throws {WorkflowError} `invalid` for days that are none, or where there is nothing to go by
+ * @throws {WorkflowError} `invalid` for days that are none, for lines of days that are far to come, or where there is
+ * nothing to go by
  */
 export function periodOf(
   { from, to }: CoveredPeriod,
@@ -143,7 +151,23 @@ export function periodOf(
   const end = to === undefined ? momentAfter(last) : dayAfter(to);
   const begin = `${start} 00:00:00.000`;
   if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
+  refuseBeyond(last.slice(0, 10), maxLineAheadDays);
   return { from: begin, to: end };
+}
+
+/**
+ * What is covered once stays so: a year that is mistyped would have all money of the days up to then missing at once.
+ *
+ * @throws {WorkflowError} `invalid` for days that nothing can tell of yet
+ */
+export function refuseDaysToCome({ to }: CoveredPeriod): void {
+  if (to !== undefined) refuseBeyond(to, maxAheadDays);
+}
+
+/** @throws {WorkflowError} `invalid` for a day that is later than some days from today */
+function refuseBeyond(day: string, aheadDays: number): void {
+  if (day <= dayLater(new Date().toISOString().slice(0, 10), aheadDays)) return;
+  throw new WorkflowError("invalid", `No report can be of ${day}, which has not come yet`);
 }
 
 function momentAfter(time: string): string {

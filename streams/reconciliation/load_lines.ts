@@ -222,7 +222,11 @@ function discrepancyOf(
 ): FoundDiscrepancy {
   const { ours, subject } = facts;
   const isOfOurs = part === null && ours !== null;
-  const about = part === null ? `${subject} ${ours!.id} ${kind}` : `${line.kind} ${part}`;
+  // What nobody here knows is one discrepancy by itself, and another one where it is told otherwise later.
+  const otherwise = kind === "amount_differs" || kind === "fee_differs" ? ` ${kind}` : "";
+  const about = part === null
+    ? `${subject} ${ours!.id} ${kind}`
+    : `${line.kind} ${part}${otherwise}`;
   return {
     reconciliationId,
     provider,

@@ -7,7 +7,7 @@
 import type { Config } from "../../config/config.ts";
 import { restoreOrders } from "../../db/archive/archive.ts";
 import { addAuditEntries } from "../../db/audit/audit_log.ts";
-import { countOpenClaims } from "../../db/clients/idempotency.ts";
+import { countOpenClaims, readClaimTime } from "../../db/clients/idempotency.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { readErasureKey } from "../../db/customers/erased_keys.ts";
 import {
@@ -118,8 +118,7 @@ async function eraseFromOrders(
 
 /** An answer that is being made of what was read before is stored before it is looked for. */
 async function waitForAnswers(db: Database): Promise<void> {
-  const [row] = await db.query("select current_timestamp(6) as now");
-  const now = String(row!.now);
+  const now = await readClaimTime(db);
   for (let waited = 0; waited < maxClaimMs; waited += claimPollMs) {
     if (await countOpenClaims(db, now) === 0) return;
     await pause(claimPollMs, AbortSignal.timeout(claimPollMs));

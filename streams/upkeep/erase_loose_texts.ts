@@ -24,7 +24,7 @@ import { packText, unpackText } from "../../db/clients/packed_text.ts";
 import { rejectsHead, rejectsWithout } from "../../domain/customer/rejects_without.ts";
 import { erasedText } from "../../domain/customer/erased_customer.ts";
 
-/** Takes the person out of the texts of imports and dead letters. Safe to repeat. */
+/** Takes the person out of the texts of {@linkcode looseTextTables}. Safe to repeat. */
 export async function eraseLooseTexts(db: Database, finder: PersonFinder): Promise<void> {
   for (const table of looseTextTables) {
     for (const { id, texts } of await readLooseTexts(db, table, finder.needles)) {

@@ -7,18 +7,25 @@ import {
   reportLies,
   reportLine,
 } from "../../commands/provider_report.ts";
-import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
+import {
+  type DiscrepancyRow,
+  listDiscrepancies,
+  sumOpenDiscrepancies,
+} from "../../db/reconciliation/discrepancies.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { readCharges } from "../../db/orders/orders.ts";
+import { namedAmount } from "../../domain/money.ts";
 import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import { discrepancyKinds } from "../../domain/reconciliation/discrepancy.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { approveMending, goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
-import { recordChargeback } from "../../services/record_chargeback.ts";
 import { reconcile } from "../../services/reconcile.ts";
+import { recordChargeback } from "../../services/record_chargeback.ts";
 import { requestRefunds } from "../../services/request_refunds.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
+import type { CallbackMessage } from "../../domain/messages/messages.ts";
+import type { ChargeStatus, Gateway } from "../../streams/payments/gateway.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
@@ -184,6 +191,27 @@ Deno.test("reconcile() finds all of ten kinds of lies and invents none, and find
     assert.equal((await all(provided)).length, told.length);
     const sums = await provided.flow.rows("select sum(net_cents) as net from provider_days");
     assert.equal(Number(sums[0]!.net), lines.reduce((sum, { netCents }) => sum + netCents, 0));
+  });
+});
+
+Deno.test("reconcile() covers no days to come, which stay covered once they are", async () => {
+  await withProvider("reconcile_to_come", {}, async (provided) => {
+    await paidOrders(provided, 1);
+    const year = new Date().getUTCFullYear() + 1;
+    const request = {
+      provider: "http",
+      report: {
+        source: new Blob([[...reportCsv(await ownReport(provided.flow))].join("")]).stream(),
+        name: "report.csv",
+      },
+      period: { from: `${year - 1}-01-01`, to: `${year}-12-31` },
+      operator,
+    };
+    await assert.rejects(
+      reconcile(depsOf(provided), request),
+      new RegExp(`No report can be of ${year}-12-31, which has not come yet`),
+    );
+    assert.deepEqual(await listProviderDays(provided.flow.db, 10), []);
   });
 });
 
@@ -520,6 +548,328 @@ Deno.test("what a bank took in the place of a reversal is missing in no report",
   });
 });
 
+/** What a bank took back of a charge, as a report says it. */
+function disputeOf(charge: ReportLine, change: Partial<ReportLine>): ReportLine {
+  const { grossCents } = charge;
+  const line = { ...charge, entryId: "txn_cb", refundId: "dp_1", kind: "chargeback" as never };
+  const gross = { grossCents: -grossCents, feeCents: 0, netCents: -grossCents };
+  return { ...line, ...gross, key: "", ...change };
+}
+
+Deno.test("a chargeback that the report names by its line alone is recorded, and agrees from then on", async () => {
+  await withProvider("reconcile_nameless", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    await hold(provided, [...lines, disputeOf(charge, { refundId: "" })]);
+    const [row] = await all(provided, "open");
+    assert.equal(row!.kind, "chargeback_without_record");
+    const wish = { id: row!.id, note: null };
+    const { discrepancy } = await proposeMending(depsOf(provided), wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.answer], ["mended", "it is on record"]);
+  });
+});
+
+Deno.test("what can't be carried out keeps nothing else from being mended", async () => {
+  await withProvider("reconcile_stuck", {}, async (provided) => {
+    await paidOrders(provided, 10);
+    const lines = provided.provider.report();
+    const [nameless, other] = lines.filter(({ kind }) => kind === "charge");
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const said = lines.map((line) =>
+      line === refund ? { ...line, grossCents: -300, netCents: -300 } : line
+    );
+    const disputes = [
+      disputeOf(nameless!, { refundId: "", entryId: "" }),
+      disputeOf(other!, {}),
+    ];
+    await hold(provided, [...said, ...disputes], 2);
+    const broken = new Error("broken");
+    const refundStatus = () => Promise.reject(broken);
+    const deps = { ...depsOf(provided, 2), gateway: { ...provided.gateway, refundStatus } };
+    for (const { id, kind } of await all(provided, "open")) {
+      const action = kind === "amount_differs" ? "ask" : "record";
+      await proposeMending(deps, { id, action, note: null }, operator);
+    }
+    // Whoever approves them is gone before anything is carried out.
+    await provided.flow.rows(
+      "update discrepancies set approved_by = 'another', approved_at = current_timestamp(6)",
+    );
+    await assert.rejects(goOnMending(deps, operator), broken);
+    const rows = await all(provided);
+    assert.deepEqual(rows.map(({ state, approvedBy }) => [state, approvedBy]), [
+      ["open", "another"],
+      ["open", null],
+      ["mended", "another"],
+    ]);
+    assert.match(rows[1]!.answer!, /no name/);
+  });
+});
+
+Deno.test("asking about a chargeback of another amount gives nothing back to anybody", async () => {
+  await withProvider("reconcile_ask_chargeback", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const { provider } = provided;
+    const lines = provider.report();
+    const [, charge] = lines.filter(({ kind }) => kind === "charge");
+    const deps = depsOf(provided);
+    await recordChargeback(deps, {
+      provider: "http",
+      providerRef: "dp_1",
+      chargeRefs: [charge!.chargeId],
+      amountCents: charge!.grossCents,
+      currency: "EUR",
+      state: "needs_response",
+      happenedAt: new Date(),
+    }, "test");
+    const part = { key: "dispute-1", grossCents: -500, netCents: -500 };
+    await hold(provided, [...lines, disputeOf(charge!, part)]);
+    const [row] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.movement], ["amount_differs", "chargeback"]);
+    const made = provider.refunds.length;
+    await assert.rejects(
+      proposeMending(deps, { id: row!.id, action: "ask", note: null }, operator),
+      /can be mended by explain/,
+    );
+    assert.equal(provider.refunds.length, made);
+  });
+});
+
+Deno.test("what the provider keeps saying of a refund can be explained", async () => {
+  await withProvider("reconcile_ask_refund", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const less = { ...refund, grossCents: -300, netCents: -300 };
+    await hold(provided, lines.map((line) => line === refund ? less : line));
+    const [row] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.movement], ["amount_differs", "refund"]);
+    const says = "the provider answered about a refund of 300 EUR to one of 500 EUR";
+    const refundStatus = () => Promise.resolve([{ kind: "failed" as const, error: says }]);
+    const deps = { ...depsOf(provided), gateway: { ...provided.gateway, refundStatus } };
+    const asked = await proposeMending(deps, { id: row!.id, action: "ask", note: null }, operator);
+    assert.equal(asked.discrepancy.answer, says);
+    const wish = { id: row!.id, action: "explain", note: "they owe it" } as const;
+    const { discrepancy } = await proposeMending(deps, wish, operator);
+    assert.equal(discrepancy.state, "explained");
+  });
+});
+
+Deno.test("a line that a later report tells otherwise is found, and what was told first stays", async () => {
+  await withProvider("reconcile_told_unlike", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const [charge] = lines.filter(({ kind }) => kind === "charge");
+    const unknown = { ...charge!, entryId: "txn_x", chargeId: "ch_x", key: "", reference: "" };
+    await hold(provided, [...lines, unknown]);
+    const fees = async () => (await listProviderDays(provided.flow.db, 1))[0]!.feesCents;
+    const before = await fees();
+    const dearer = (line: ReportLine) => ({
+      ...line,
+      feeCents: line.feeCents + 1,
+      netCents: line.netCents - 1,
+    });
+    const other = [...lines, unknown].map((line) =>
+      line === charge || line === unknown ? dearer(line) : line
+    );
+    for (let run = 0; run < 2; run++) {
+      const result = await hold(provided, other);
+      assert.deepEqual([result.state, result.found], ["DONE", 2]);
+      const open = await all(provided, "open");
+      assert.deepEqual(
+        open.map(({ kind, chargeRef }) => [kind, chargeRef]),
+        [
+          ["missing_with_us", "ch_x"],
+          ["fee_differs", charge!.chargeId],
+          ["fee_differs", "ch_x"],
+        ],
+      );
+    }
+    assert.equal(await fees(), before);
+  });
+});
+
+Deno.test("a charge that its provider denies, or can't be asked about, pays for nothing", async () => {
+  await withProvider("reconcile_denied", {}, async (provided) => {
+    const { flow, gateway } = provided;
+    await paidOrders(provided, 2);
+    const [, order] = await flow.rows("select id from orders order by id");
+    const orderId = Number(order!.id);
+    const lines = provided.provider.report();
+    await unpay(provided, orderId);
+    await hold(provided, lines);
+    const [row] = await all(provided, "open");
+    const record = async (said: ChargeStatus) => {
+      const status = () => Promise.resolve([said]);
+      const deps = { ...depsOf(provided), gateway: { ...gateway, status } };
+      const wish = { id: row!.id, action: "record", note: null } as const;
+      const { discrepancy } = await proposeMending(deps, wish, operator);
+      await flow.drain();
+      const { status: is } = await flow.order(orderId);
+      return [discrepancy.approvedBy, discrepancy.answer, is];
+    };
+    const message: CallbackMessage = {
+      type: "payment.callback",
+      orderId,
+      amountCents: row!.theirCents!,
+      currency: "EUR",
+      outcome: "declined",
+      provider: "http",
+      providerRef: row!.chargeRef!,
+    };
+    assert.deepEqual(await record({ kind: "accepted", callback: { message } }), [
+      null,
+      `the provider says that ${row!.chargeRef} declined: ${namedAmount(row!.theirCents!, "EUR")}`,
+      "RESERVED",
+    ]);
+    assert.deepEqual(await record({ kind: "unknown" }), [
+      null,
+      "the provider knows of no such charge when it is asked",
+      "RESERVED",
+    ]);
+    assert.deepEqual(await record({ kind: "away", error: "503" }), ["test", "503", "RESERVED"]);
+    await goOnMending(depsOf(provided), operator);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
+  });
+});
+
+Deno.test("what a bank gave again is recorded as won, and is a movement beside what it took", async () => {
+  await withProvider("reconcile_won_back", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const taken = disputeOf(charge, {});
+    const again = {
+      entryId: "txn_again",
+      grossCents: charge.grossCents,
+      netCents: charge.grossCents,
+    };
+    const deps = depsOf(provided);
+    const state = async () => {
+      const open = await all(provided, "open");
+      for (const { id } of open) await proposeMending(deps, { id, note: null }, operator);
+      assert.deepEqual(await all(provided, "open"), []);
+      const [chargeback] = await provided.flow.rows("select provider_ref, state from chargebacks");
+      const moved = await provided.flow.rows(
+        "select kind, gross_cents from provider_movements where kind like '%back' order by kind",
+      );
+      return [chargeback!.state, ...moved.map((row) => `${row.kind} ${row.gross_cents}`)];
+    };
+    await hold(provided, [...lines, taken]);
+    const took = `chargeback ${-charge.grossCents}`;
+    assert.deepEqual(await state(), ["needs_response", took]);
+    await hold(provided, [...lines, taken, disputeOf(charge, again)]);
+    assert.deepEqual(await state(), ["won", took, `won_back ${charge.grossCents}`]);
+  });
+});
+
+Deno.test("refunds whose line has no key are told apart by their amounts, each of them once", async () => {
+  await withProvider("reconcile_keyless", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const refund = { ...lines.find(({ kind }) => kind === "refund")!, key: "" };
+    const others = lines.filter(({ kind }) => kind === "charge");
+    const named = (entryId: string, cents: number): ReportLine => ({
+      ...refund,
+      entryId,
+      refundId: entryId,
+      grossCents: -cents,
+      netCents: -cents,
+    });
+    await hold(provided, [...others, named("re_c", 400), named("re_a", 500), named("re_b", 500)]);
+    const found = (await all(provided)).map(({ kind, refundRef }) => [kind, refundRef]);
+    assert.deepEqual(found, [["refund_without_refund", "re_c"], ["refund_without_refund", "re_b"]]);
+  });
+});
+
+Deno.test("a refund that failed here and went through there is without a refund", async () => {
+  await withProvider("reconcile_refund_went_through", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    await provided.flow.rows("update refunds set status = 'FAILED'");
+    await hold(provided, lines);
+    assert.deepEqual((await all(provided)).map(({ kind }) => kind), ["refund_without_refund"]);
+  });
+});
+
+Deno.test("a charge that is asked about is explained only where the provider says what we have", async () => {
+  await withProvider("reconcile_ask_charge", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const { grossCents, chargeId } = charge;
+    const less = { ...charge, grossCents: grossCents - 2, netCents: charge.netCents - 2 };
+    await hold(provided, lines.map((line) => line === charge ? less : line));
+    const [row] = await all(provided, "open");
+    const ask = async (said: Partial<CallbackMessage>) => {
+      const message: CallbackMessage = {
+        type: "payment.callback",
+        orderId: row!.orderId!,
+        amountCents: grossCents,
+        currency: "EUR",
+        outcome: "succeeded",
+        provider: "http",
+        providerRef: chargeId,
+        ...said,
+      };
+      const status = () => Promise.resolve([{ kind: "accepted" as const, callback: { message } }]);
+      const deps = { ...depsOf(provided), gateway: { ...provided.gateway, status } };
+      const wish = { id: row!.id, action: "ask", note: null } as const;
+      const { discrepancy } = await proposeMending(deps, wish, operator);
+      return [discrepancy.state, discrepancy.approvedBy];
+    };
+    assert.deepEqual(await ask({ amountCents: grossCents - 2 }), ["open", null]);
+    assert.deepEqual(await ask({ currency: "USD" }), ["open", null]);
+    assert.deepEqual(await ask({ outcome: "declined" }), ["open", null]);
+    assert.deepEqual(await ask({ providerRef: "other" }), ["open", null]);
+    assert.deepEqual(await ask({}), ["explained", "test"]);
+  });
+});
+
+Deno.test("what was taken too much goes back and nothing more, and an unknown refund is asked for under its own key", async () => {
+  await withProvider("reconcile_gives_back", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    await hold(
+      provided,
+      lines.map((line) =>
+        line === charge
+          ? { ...line, grossCents: line.grossCents + 200, netCents: line.netCents + 200 }
+          : line === refund
+          ? { ...line, grossCents: -300, netCents: -300 }
+          : line
+      ),
+    );
+    const asked: unknown[] = [];
+    const gateway: Gateway = {
+      ...provided.gateway,
+      refundStatus: () => Promise.resolve([{ kind: "unknown" }]),
+      refund: ([request]) => {
+        const { amountCents, currency, chargeRef, idempotencyKey } = request!;
+        asked.push([amountCents, currency, chargeRef, idempotencyKey]);
+        return Promise.resolve([{ kind: "refunded" }]);
+      },
+    };
+    const deps = { ...depsOf(provided), gateway };
+    const [tooMuch, tooLittle] = await all(provided, "open");
+    for (const { id } of [tooMuch!, tooLittle!]) {
+      const { discrepancy } = await proposeMending(deps, { id, note: null }, operator);
+      assert.equal(discrepancy.state, "mended");
+    }
+    await goOnMending(deps, operator);
+    const [mend] = await provided.flow.rows(
+      "select mend_key from discrepancies order by id limit 1",
+    );
+    assert.deepEqual(asked, [
+      [200, "EUR", charge.chargeId, mend!.mend_key],
+      [500, "EUR", refund.chargeId, refund.key],
+    ]);
+  });
+});
+
 Deno.test("with two pairs of eyes nobody approves what they proposed", async () => {
   await withProvider("reconcile_two_eyes", {}, async (provided) => {
     await paidOrders(provided, 5);
@@ -532,18 +882,132 @@ Deno.test("with two pairs of eyes nobody approves what they proposed", async () 
     assert.equal(proposed.discrepancy.state, "open");
     await assert.rejects(approveMending(deps, row!.id, operator), /takes two people/);
     // What took its place since somebody looked is not approved by them.
+    const another = anOperator("another");
     const { proposedAt } = proposed.discrepancy;
-    await proposeMending(deps, { ...wish, note: "or not" }, operator);
-    await assert.rejects(
-      approveMending(deps, row!.id, anOperator("another"), { proposedAt: proposedAt! }),
-      /proposed by test meanwhile/,
-    );
-    await proposeMending(deps, wish, operator);
-    const { discrepancy } = await approveMending(deps, row!.id, anOperator("another"));
+    await proposeMending(deps, { ...wish, note: "something else" }, operator);
+    for (const seen of [{ proposedAt: proposedAt! }, { action: "give_back" as const }]) {
+      await assert.rejects(
+        approveMending(deps, row!.id, another, { seen }),
+        /something else was proposed meanwhile: "explain", by test/,
+      );
+    }
+    const again = (await proposeMending(deps, wish, operator)).discrepancy.proposedAt!;
+    const { discrepancy } = await approveMending(deps, row!.id, another, {
+      seen: { proposedAt: again },
+    });
     assert.deepEqual(
       [discrepancy.state, discrepancy.proposedBy, discrepancy.approvedBy, discrepancy.note],
       ["explained", "test", "another", "seen at the bank"],
     );
+  });
+});
+
+Deno.test("who approves approves what they have seen, and nothing that was proposed meanwhile", async () => {
+  await withProvider("reconcile_seen", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const { lines } = lyingReport(provided.provider.report(), { seed: 1, lies: 1 });
+    await hold(provided, lines, 2);
+    const deps = depsOf(provided, 2);
+    const [{ id }] = await all(provided, "open") as [DiscrepancyRow];
+    const another = anOperator("another");
+    const propose = async (note: string) =>
+      (await proposeMending(deps, { id, action: "explain", note }, operator)).discrepancy;
+    const first = await propose("seen at the bank");
+    const seen = { action: first.action!, proposedAt: first.proposedAt! };
+    const second = await propose("never mind");
+    await assert.rejects(approveMending(deps, id, another, { seen }), /proposed meanwhile/);
+    await assert.rejects(
+      approveMending(deps, id, another, { seen: { action: "give_back" } }),
+      /"explain", by test/,
+    );
+    const { discrepancy } = await approveMending(deps, id, another, {
+      seen: { ...seen, proposedAt: second.proposedAt! },
+    });
+    assert.equal(discrepancy.state, "explained");
+  });
+});
+
+Deno.test("a line alone pays no order: what the provider says of the charge when it is asked counts", async () => {
+  await withProvider("reconcile_forged", {}, async (provided) => {
+    const { flow } = provided;
+    await flow.add([anOrder("R-1", [{ sku: "A", qty: 1, unitPriceCents: 1_001 }])], 1_000);
+    await settleAll(provided);
+    const forged = reportLine({
+      kind: "charge",
+      createdUtc: new Date().toISOString().slice(0, 19).replace("T", " "),
+      chargeId: "ch_forged",
+      refundId: "",
+      key: "",
+      reference: "R-1",
+      grossCents: 1_001,
+      feeCents: 0,
+      currency: "EUR",
+    });
+    await hold(provided, [forged]);
+    const [row] = await all(provided, "open");
+    const wish = { id: row!.id, action: "record", note: null } as const;
+    const { discrepancy } = await proposeMending(
+      { ...depsOf(provided), gateway: provided.gateway },
+      wish,
+      operator,
+    );
+    await settleAll(provided);
+    assert.match(discrepancy.answer!, /the provider says that .+ declined: 10\.01 EUR/);
+    assert.equal(discrepancy.approvedBy, null);
+    assert.deepEqual(
+      await flow.rows("select status from payments where provider_ref = 'ch_forged'"),
+      [],
+    );
+  });
+});
+
+Deno.test("a report of days that have not come yet is refused, whether its days or its lines say so", async () => {
+  await withProvider("reconcile_ahead", {}, async (provided) => {
+    await paidOrders(provided, 1);
+    const [line] = provided.provider.report();
+    const begin = (lines: ReportLine[], period: { from?: string; to?: string }) =>
+      reconcile(depsOf(provided), {
+        provider: "http",
+        report: {
+          source: new Blob([[...reportCsv(lines)].join("")]).stream(),
+          name: "report.csv",
+        },
+        period,
+        operator,
+      });
+    await assert.rejects(begin([line!], { from: "2026-01-01", to: "9998-12-31" }), /not come yet/);
+    const late = { ...line!, createdUtc: "9000-01-01 00:00:00" };
+    await assert.rejects(begin([late], {}), /9000-01-01, which has not come yet/);
+    assert.deepEqual(await provided.flow.rows("select 1 from reconciled_days"), []);
+  });
+});
+
+Deno.test("lines of more money than there can be are refused, and many large ones stop no later report", async () => {
+  await withProvider("reconcile_large", {}, async (provided) => {
+    const createdUtc = new Date().toISOString().slice(0, 19).replace("T", " ");
+    const large = (place: number, grossCents: number) =>
+      reportLine({
+        kind: "charge",
+        createdUtc,
+        chargeId: `ch_large_${place}`,
+        refundId: "",
+        key: "",
+        reference: "",
+        grossCents,
+        feeCents: 0,
+        currency: "EUR",
+      });
+    await assert.rejects(
+      hold(provided, [large(0, Number.MAX_SAFE_INTEGER)]),
+      /gross is too large/,
+    );
+    const lines = [1, 2, 3, 4, 5].map((place) => large(place, 2 ** 51));
+    const { state, found } = await hold(provided, lines);
+    assert.deepEqual([state, found], ["DONE", 5]);
+    assert.equal((await hold(provided, [large(6, 100)])).state, "DONE");
+    const [sum] = await sumOpenDiscrepancies(provided.flow.db, { olderThanHours: 0 });
+    assert.deepEqual([sum!.count, sum!.amountCents], [6, 2 ** 52 - 1]);
+    assert.equal((await listProviderDays(provided.flow.db, 1)).length, 1);
   });
 });
 

@@ -203,6 +203,44 @@ Deno.test("what a lost chargeback takes beside a refund is told as paid twice, o
     await assertConsistent(flow);
   }));
 
+Deno.test("the ledger says what chargebacks hold and have taken, in each currency, at every step", () =>
+  withFlow("chargeback_ledger", async (flow) => {
+    await aPaidOrder(flow);
+    const booked = async () => {
+      const rows = await flow.rows(`
+        select name, currency, sum(amount_cents) as cents
+        from ledger_entries join ledger_accounts on ledger_accounts.id = account
+        where source = 4 group by name, currency having cents <> 0 order by currency, name`);
+      return rows.map(({ name, currency, cents }) => `${name} ${cents} ${currency}`).join(", ");
+    };
+    await tell(flow, aChargeback("warning_needs_response", 0));
+    assert.equal(await booked(), "");
+    await tell(flow, aChargeback("needs_response", 10));
+    assert.equal(await booked(), "chargebacks 1000 EUR, clearing -1000 EUR");
+    await tell(flow, aChargeback("needs_response", 20, { amountCents: 600 }));
+    assert.equal(await booked(), "chargebacks 600 EUR, clearing -600 EUR");
+    await tell(flow, aChargeback("needs_response", 30, { amountCents: 700, currency: "USD" }));
+    await tell(flow, aChargeback("under_review", 40, { amountCents: 800, currency: "USD" }));
+    assert.equal(await booked(), "chargebacks 800 USD, clearing -800 USD");
+    await tell(flow, aChargeback("lost", 50, { amountCents: 900 }));
+    assert.equal(await booked(), "chargebacks 900 EUR, clearing -900 EUR");
+    await tell(flow, aChargeback("won", 60, { amountCents: 900 }));
+    assert.equal(await booked(), "");
+    await assertConsistent(flow);
+  }));
+
+Deno.test("of a part that is lost and a part that was refunded only what is above the charge went back twice", () =>
+  withFlow("chargeback_parts", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    await tell(flow, aChargeback("lost", 0, { amountCents: 600 }));
+    assert.deepEqual(await listGivenTwice(flow.db, 10), []);
+    await tell(flow, aChargeback("lost", 60, { providerRef: "dp_2", amountCents: 100 }));
+    const twice = await listGivenTwice(flow.db, 10);
+    assert.deepEqual(twice.map(({ amountCents }) => amountCents), [100]);
+  }));
+
 Deno.test("a chargeback of an archived order brings it back, and keeps it until it is decided", () =>
   withFlow("chargeback_archived", async (flow) => {
     const orderId = await aPaidOrder(flow);
@@ -241,6 +279,24 @@ Deno.test("recordChargeback() refuses what can't be a chargeback, naming each fa
         "#/amount_cents",
         "#/currency",
         "#/happened_at",
+      ]);
+      return true;
+    });
+  }));
+
+Deno.test("recordChargeback() refuses times and amounts that no database holds", () =>
+  withFlow("chargeback_beyond", async (flow) => {
+    const beyond = aChargeback("lost", 0, {
+      amountCents: Number.MAX_SAFE_INTEGER,
+      dueBy: new Date("+275760-09-13T00:00:00Z"),
+      openedAt: new Date("-000001-01-01T00:00:00Z"),
+    });
+    await assert.rejects(tell(flow, beyond), (error) => {
+      assert.ok(error instanceof WorkflowError);
+      assert.deepEqual(error.faults.map(({ at }) => at), [
+        "#/amount_cents",
+        "#/due_by",
+        "#/opened_at",
       ]);
       return true;
     });

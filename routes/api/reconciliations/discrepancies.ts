@@ -137,6 +137,9 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     "/discrepancies/:id/approve",
     described({
       summary: "Approves what somebody else proposed about a discrepancy, and carries it out",
+      description:
+        "Say which `action` you approve, and `proposed_at`: whoever proposed it may propose another one at any moment, and " +
+        "without a body whatever is proposed then is approved.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {
@@ -147,7 +150,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
         },
       },
       problems: [415, "invalid", "not_found", "discrepancy_not_mendable"],
-      example: { proposed_at: "2026-02-01T09:30:00.000000Z" },
+      example: { action: "explain", proposed_at: "2026-01-06T09:00:00.000000Z" },
       optionalBody: true,
       repeatable: true,
     }),
@@ -157,14 +160,19 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     checked("json", approvalBody),
     (c) => {
       const { id } = c.req.valid("param");
-      const { proposed_at: proposedAt } = c.req.valid("json");
-      const seen = proposedAt === undefined ? {} : { proposedAt };
-      return answerOnce(c, ["approve mending", id, proposedAt ?? null], async () => {
+      const { action, proposed_at: proposedAt } = c.req.valid("json");
+      const seen = {
+        ...(action === undefined ? {} : { action }),
+        ...(proposedAt === undefined ? {} : { proposedAt }),
+      };
+      // Without a body it is the request that it was before there could be one.
+      const said = action === undefined && proposedAt === undefined ? [] : [seen];
+      return answerOnce(c, ["approve mending", id, ...said], async () => {
         const { discrepancy } = await approveMending(
           { ...deps, ...gatewaysOf(deps.config) },
           id,
           operatorOf(c, deps.config),
-          seen,
+          { seen },
         );
         return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
       });

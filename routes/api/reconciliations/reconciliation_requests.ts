@@ -55,10 +55,12 @@ export const mendingBody = z.strictObject({
     .optional(),
 });
 
-/** What of a discrepancy is approved. */
+/** What is approved of what somebody else proposed. */
 export const approvalBody = z.strictObject({
+  action: z.enum(discrepancyActionNames).optional().meta({
+    description: "What is approved: refused where something else is proposed by now",
+  }),
   proposed_at: z.string().max(40).optional().meta({
-    description:
-      "`proposed_at` of what was looked at: what was proposed since is not approved. Whatever stands where it is left out",
+    description: "The proposal's time, as it is shown: refused where it was proposed anew since",
   }),
 });

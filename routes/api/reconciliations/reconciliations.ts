@@ -12,13 +12,15 @@ import {
 } from "../../../db/reconciliation/reconciliations.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
-import { beginReconciling } from "../../../services/reconcile.ts";
+import { beginReconciling, type ReconcileRequest } from "../../../services/reconcile.ts";
+import { readReportProfile } from "../../../services/report_profile_schema.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described, type Description } from "../description/described.ts";
 import { pageQuery } from "../description/queries.ts";
+import type { UploadedFile } from "../imports/multipart.ts";
 import { openUpload } from "../imports/upload.ts";
 import { addDiscrepancies } from "./discrepancies.ts";
 import {
@@ -63,6 +65,20 @@ const uploadDescription: Description = {
       schema: { type: "string", format: "binary" },
       example: "the same, packed",
     },
+    "multipart/form-data": {
+      schema: {
+        type: "object",
+        required: ["file"],
+        properties: {
+          profile: {
+            type: "string",
+            description: "A profile's JSON document, which must stand before the file",
+          },
+          file: { type: "string", format: "binary" },
+        },
+      },
+      example: { file: reportExample },
+    },
   },
 };
 
@@ -97,7 +113,7 @@ function addStart(app: Hono, deps: AppDeps): void {
           period: days,
           operator: operatorOf(c, deps.config),
           ...(upload === undefined ? {} : {
-            report: { source: upload.source, name: name ?? (upload.name || "report") },
+            report: reportOf(upload, name),
           }),
           ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
         },
@@ -108,6 +124,23 @@ function addStart(app: Hono, deps: AppDeps): void {
       return c.json(reconciliationJson(row), 202);
     },
   );
+}
+
+/**
+ * The report of an upload, by the profile that stands before it in its form.
+ *
+ * @throws {WorkflowError} `invalid` for what is no profile
+ */
+export function reportOf(
+  { source, name, profile }: UploadedFile,
+  called?: string,
+): NonNullable<ReconcileRequest["report"]> {
+  return {
+    source,
+    name: called ?? (name || "report"),
+    // A form sends a file that nobody chose as nothing.
+    ...(profile ? { profile: readReportProfile(profile) } : {}),
+  };
 }
 
 /** @throws {WorkflowError} `invalid` */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { addsUp } from "../../../domain/reconciliation/decide_line.ts";
 import { lineReader } from "../../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../../domain/reconciliation/report_profile.ts";
 import { recognisedReport } from "../../../domain/reconciliation/shipped_reports.ts";
@@ -108,7 +109,67 @@ Deno.test("lineReader() reads any other report by its profile, and says what is 
   ]);
   assert.deepEqual(wrong, { problem: "gross must be an amount" });
   assert.deepEqual(lineReader(profile, ["Id", "Date"]), {
-    problem: "lacks Type, Amount, Currency",
+    problem: "lacks Type, Amount, Currency, Payment",
   });
   assert.throws(() => readReportProfile("{}"), /version/);
+});
+
+Deno.test("lineReader() takes no line without a time, whichever comes first", () => {
+  const header = stripeHeader.slice(0, 10);
+  const line = (at: string) => [
+    ...["txn_1", at, "charge", "11.50", "0.42", "11.08", "eur", "ch_1", "pi_1", "ch_1"],
+  ];
+  const profile = recognisedReport(header)!;
+  const none = { problem: "at must be a date and time" };
+  const [first, dated, last] = read(
+    profile,
+    header,
+    line(""),
+    line("2026-01-05 10:00:00"),
+    line(" "),
+  );
+  assert.deepEqual([first, last], [none, none]);
+  assert.ok(!("problem" in dated!));
+});
+
+Deno.test("lineReader() refuses a report by which no charge can be found", () => {
+  const header = stripeHeader.slice(0, 7);
+  assert.deepEqual(lineReader(recognisedReport(header)!, header), {
+    problem: "lacks payment_intent_id or charge_id",
+  });
+  const byKey = [...header, "payment_metadata[charge_key]"];
+  assert.equal(typeof lineReader(recognisedReport(byKey)!, byKey), "function");
+});
+
+Deno.test("lineReader() reads fees that are signed as they change the balance, as PayPal writes them", () => {
+  const columns = {
+    entry: ["Transaction ID"],
+    category: ["Type"],
+    at: ["Date"],
+    gross: ["Gross"],
+    fee: ["Fee"],
+    net: ["Net"],
+    charge: ["Transaction ID"],
+    currency: ["Currency"],
+  };
+  const header = ["Date", "Type", "Currency", "Gross", "Fee", "Net", "Transaction ID"];
+  const fees = (money: Record<string, string>) => {
+    const profile = {
+      version: 1,
+      name: "paypal",
+      columns,
+      categories: { charge: ["Sale"] },
+      money,
+    };
+    const lines = read(
+      readReportProfile(JSON.stringify(profile)),
+      header,
+      ["2026-01-05", "Sale", "EUR", "1,268.00", "-18.00", "1,250.00", "A1"],
+      ["2026-01-05", "Sale", "EUR", "-10.00", "0.14", "-9.86", "A2"],
+      ["2026-01-05", "Sale", "EUR", "10.00", "0.00", "10.00", "A3"],
+    );
+    return lines.map((line) => "problem" in line ? line : [line.feeCents, addsUp(line)]);
+  };
+  assert.deepEqual(fees({ fees: "signed" }), [[1_800, true], [-14, true], [0, true]]);
+  assert.deepEqual(fees({}), [[-1_800, false], [14, false], [0, true]]);
 });

@@ -419,7 +419,7 @@ async function storeDiscrepancy(): Promise<number> {
     `insert into discrepancies
        (reconciliation_id, provider, kind, identity, day, movement, action, note, proposed_by, proposed_at)
      values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge', 'explain', 'so', 'test',
-       '2026-02-01 09:30:00.000000')`,
+       '2026-01-06 09:00:00')`,
     [crypto.randomUUID().replaceAll("-", "")],
   );
   return insertId;

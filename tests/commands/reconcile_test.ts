@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSettled } from "../settled_workflow.ts";
+import { envOf, run } from "./run_command.ts";
+
+Deno.test("reconcile takes no day that does not exist, and asks no database about it", async () => {
+  for (const [option, day] of [["from", "2026-02-30"], ["to", "2026-02-31"], ["to", "31.1.2026"]]) {
+    const said = await run({}, "reconcile", "report.csv", "--provider=http", `--${option}=${day}`);
+    assert.equal(said.code, 2);
+    assert.equal(said.err, `reconcile: --${option} must be a day such as 2026-01-31, not "${day}"`);
+  }
+});
+
+Deno.test("reconcile exits with 1 while anything is open, whichever report has found it", async () => {
+  const flow = await openSettled("cli_reconcile");
+  const folder = await mkdtemp(join(tmpdir(), "reports_"));
+  try {
+    const line = "txn_1,charge,2026-01-05 10:00:00,ch_unknown,,,,1250,44,1206,EUR\n";
+    const header = "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents," +
+      "fee_cents,net_cents,currency\n";
+    const hold = async (name: string, text: string) => {
+      const file = join(folder, name);
+      await writeFile(file, header + text);
+      return await run(envOf(flow), "reconcile", file, "--provider=simulated");
+    };
+    const first = await hold("one.csv", line);
+    assert.match(first.out, /1 discrepancy found, 1 open/);
+    assert.equal(first.code, 1);
+    const payout = "txn_2,payout,2026-01-05 11:00:00,,,,,-1206,0,-1206,EUR\n";
+    const overlapping = await hold("two.csv", line + payout);
+    assert.match(overlapping.out, /0 discrepancies found, 0 open\nOpen from before: .*--list/);
+    assert.equal(overlapping.code, 1);
+  } finally {
+    await rm(folder, { recursive: true });
+    await flow.close();
+  }
+});

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { decideLine, type LineFacts } from "../../../domain/reconciliation/decide_line.ts";
+import type { ProviderLine } from "../../../domain/reconciliation/provider_line.ts";
+
+const line: ProviderLine = {
+  kind: "charge",
+  line: 2,
+  entry: "txn_1",
+  chargeRefs: ["ch_1"],
+  refundRef: null,
+  key: null,
+  reference: null,
+  amountCents: 1_000,
+  currency: "EUR",
+  grossCents: 1_000,
+  feeCents: 40,
+  netCents: 960,
+  settledCurrency: "EUR",
+  at: "2026-01-05 10:00:00.000",
+};
+
+const told = { entry: "aa", grossCents: 1_000, feeCents: 40 };
+
+const money = {
+  id: 1,
+  orderId: 1,
+  amountCents: 1_000,
+  currency: "EUR",
+  at: "2026-01-05 09:00:00",
+  moved: true,
+  movement: null,
+};
+
+const nothing: LineFacts = {
+  ours: null,
+  orderId: null,
+  isOurs: true,
+  isPaidOtherwise: false,
+  unattributed: null,
+};
+
+const rules = { lateSeconds: 86_400 };
+
+/** What becomes of a line: `differs late`, `known`. */
+function decide(
+  change: Partial<ProviderLine>,
+  facts: Partial<LineFacts>,
+  entry: string | null = "aa",
+): string {
+  const decision = decideLine({ ...line, ...change }, entry, { ...nothing, ...facts }, rules);
+  return "because" in decision ? `${decision.kind} ${decision.because}` : decision.kind;
+}
+
+Deno.test("decideLine() says what differs from money of ours, the currency before the amount", () => {
+  const facts = { ours: money };
+  assert.equal(decide({}, facts), "agrees");
+  assert.equal(decide({ currency: "USD", amountCents: 1 }, facts), "differs currency_differs");
+  assert.equal(decide({ amountCents: 999, netCents: 0 }, facts), "differs amount_differs");
+  assert.equal(decide({ netCents: 961 }, facts), "differs fee_differs");
+  assert.equal(decide({ netCents: null }, facts), "agrees");
+  assert.equal(decide({ at: "2026-01-06 09:00:00.000" }, facts), "agrees");
+  assert.equal(decide({ at: "2026-01-06 09:00:00.001" }, facts), "differs late");
+  assert.equal(decide({ at: "2026-01-04 08:59:59.999" }, facts), "differs late");
+  assert.equal(
+    decide({ at: "2030-01-01 00:00:00.000" }, { ours: { ...money, at: null } }),
+    "agrees",
+  );
+});
+
+Deno.test("decideLine() takes a charge that was declined here for money that is missing with us", () => {
+  const ours = { ...money, moved: false };
+  assert.equal(decide({}, { ours }), "unattributed missing_with_us");
+  assert.equal(decide({}, { ours, isPaidOtherwise: true }), "unattributed twice");
+});
+
+Deno.test("decideLine() knows a line that was told before, and says what it tells otherwise", () => {
+  for (const facts of [{ ours: { ...money, movement: told } }, { unattributed: told }]) {
+    assert.equal(decide({}, facts), "known");
+    assert.equal(decide({ grossCents: 999 }, facts), "changed amount_differs");
+    assert.equal(decide({ feeCents: 41 }, facts), "changed fee_differs");
+    assert.equal(decide({}, facts, "bb"), "unattributed twice");
+    // The provider's list names no lines, and tells no net.
+    assert.equal(decide({ grossCents: 999, netCents: null }, facts, null), "known");
+  }
+  const listed = { ...told, entry: null };
+  const ours = { ...money, movement: listed };
+  assert.equal(decide({}, { ours }), "adopt");
+  assert.equal(decide({ amountCents: 999 }, { ours }), "adopt amount_differs");
+  assert.equal(decide({ amountCents: 999 }, { ours }, null), "changed amount_differs");
+  assert.equal(decide({}, { unattributed: listed }), "adopt");
+});
+
+Deno.test("decideLine() says what is of nothing of ours by what moved", () => {
+  assert.equal(decide({}, {}), "unattributed missing_with_us");
+  assert.equal(decide({}, { isPaidOtherwise: true }), "unattributed twice");
+  assert.equal(decide({ kind: "refund" }, {}), "unattributed refund_without_refund");
+  assert.equal(decide({ kind: "chargeback" }, {}), "unattributed chargeback_without_record");
+  assert.equal(decide({ kind: "correction" }, {}), "unattributed corrected");
+  assert.equal(
+    decide({ kind: "correction" }, { isOurs: false }),
+    "unattributed other_installation",
+  );
+  assert.equal(decide({ kind: "other" }, { isOurs: false }), "no_order");
+  assert.equal(decide({ kind: "other" }, { unattributed: told }), "known");
+});

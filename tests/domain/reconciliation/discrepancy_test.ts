@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import {
+  decideApproval,
+  type DecidedFacts,
+  decideProposal,
+} from "../../../domain/reconciliation/decide_action.ts";
+import {
+  actionsFor,
+  directlyBack,
+  type DiscrepancyFacts,
+} from "../../../domain/reconciliation/discrepancy.ts";
+
+const facts: DiscrepancyFacts = {
+  kind: "missing_with_us",
+  movement: "charge",
+  orderId: 7,
+  paymentId: null,
+  refundId: null,
+  chargeRef: "ch_1",
+  theirCents: 1_000,
+  ourCents: null,
+};
+
+const offered = (change: Partial<DiscrepancyFacts>) => actionsFor({ ...facts, ...change }).join();
+
+Deno.test("actionsFor() offers to record what has an order, and to give back what has none", () => {
+  assert.equal(offered({}), "record,explain");
+  assert.equal(offered({ orderId: null }), "give_back,explain");
+  assert.equal(offered({ chargeRef: null }), "explain");
+  assert.equal(offered({ kind: "twice" }), "give_back,explain");
+  assert.equal(offered({ kind: "twice", chargeRef: null }), "explain");
+  // Another line of the very charge that is on record.
+  assert.equal(offered({ kind: "twice", ourCents: 1_000 }), "ask,explain");
+  assert.equal(offered({ kind: "twice", ourCents: 1_000, paymentId: 3 }), "give_back,explain");
+  const refund = { kind: "refund_without_refund", movement: "refund" } as const;
+  assert.equal(offered(refund), "record,explain");
+  assert.equal(offered({ ...refund, orderId: null }), "explain");
+});
+
+Deno.test("actionsFor() gives back what was taken too much of a charge, and asks about no chargeback", () => {
+  const differs = { kind: "amount_differs", ourCents: 900 } as const;
+  assert.equal(offered(differs), "give_back,ask,explain");
+  assert.equal(offered({ ...differs, ourCents: 1_000 }), "ask,explain");
+  assert.equal(offered({ ...differs, ourCents: 1_100 }), "ask,explain");
+  for (const movement of ["refund", "reversal", "mend"] as const) {
+    assert.equal(offered({ ...differs, movement }), "ask,explain");
+  }
+  for (const movement of ["chargeback", "won_back"] as const) {
+    assert.equal(offered({ ...differs, movement }), "explain");
+  }
+});
+
+Deno.test("directlyBack() is what was taken too much, all of what has no order, and nothing of what has one", () => {
+  const back = (change: Partial<DiscrepancyFacts>) => directlyBack({ ...facts, ...change });
+  assert.equal(back({ kind: "amount_differs", ourCents: 900 }), 100);
+  assert.equal(back({ orderId: null }), 1_000);
+  assert.equal(back({ kind: "twice", orderId: null }), 1_000);
+  assert.equal(back({ kind: "twice" }), null);
+  assert.equal(back({ theirCents: null, orderId: null }), null);
+});
+
+const decided: DecidedFacts = {
+  ...facts,
+  state: "open",
+  action: null,
+  proposedBy: null,
+  proposedAt: null,
+  approvedBy: null,
+};
+
+Deno.test("decideProposal() takes what is offered, with a note where it explains", () => {
+  const propose = (
+    change: Partial<DecidedFacts>,
+    action: Parameters<typeof decideProposal>[1]["action"],
+    note: string | null = null,
+  ) => decideProposal({ ...decided, ...change }, { action, note }).kind;
+  assert.equal(propose({}, "record"), "propose");
+  assert.equal(propose({}, "give_back"), "refused");
+  assert.equal(propose({}, "explain"), "refused");
+  assert.equal(propose({}, "explain", "so"), "propose");
+  assert.equal(propose({ state: "mended" }, "record"), "refused");
+  assert.equal(propose({ state: "explained" }, "explain", "so"), "refused");
+  const approved = { action: "record", proposedBy: "a", approvedBy: "b" } as const;
+  assert.equal(propose(approved, "record"), "already_done");
+  assert.equal(propose(approved, "explain", "so"), "refused");
+});
+
+Deno.test("decideApproval() takes two people where two are asked for", () => {
+  const proposed = { ...decided, action: "record", proposedBy: "a" } as const;
+  const approve = (change: Partial<DecidedFacts>, by: string, approvals: number) =>
+    decideApproval({ ...proposed, ...change }, by, approvals).kind;
+  assert.equal(approve({}, "a", 1), "approve");
+  assert.equal(approve({}, "a", 2), "refused");
+  assert.equal(approve({}, "b", 2), "approve");
+  assert.equal(approve({ action: null }, "b", 2), "refused");
+  assert.equal(approve({ approvedBy: "c" }, "b", 2), "already_done");
+  assert.equal(approve({ state: "mended", approvedBy: "c" }, "b", 2), "refused");
+});
