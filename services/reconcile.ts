@@ -17,13 +17,7 @@ import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import { allGateways, gatewayNamed } from "../streams/payments/gateway.ts";
 import { begin, runReconciliation } from "../streams/reconciliation/hold_against.ts";
-import {
-  type CoveredPeriod,
-  type LineSource,
-  listedLines,
-  openReport,
-  refuseDaysToCome,
-} from "../streams/reconciliation/line_source.ts";
+import type { CoveredPeriod, LineSource } from "../streams/reconciliation/line_source.ts";
 import { auditedBeyond } from "./audited.ts";
 import type { MendingDeps } from "./carry_out_mending.ts";
 import { goOnMending } from "./mend_discrepancies.ts";
@@ -65,9 +59,8 @@ export async function beginReconciling(
   deps: ReconcileDeps,
   request: ReconcileRequest,
 ): Promise<BegunReconciliation> {
-  const { provider, operator, period } = request;
+  const { provider, operator } = request;
   await requireProvider(deps, provider);
-  refuseDaysToCome(period);
   const source = await openSource(deps, request);
   try {
     const id = await begin(deps.db, source, { provider, actor: operator.actor });
@@ -124,15 +117,20 @@ async function run(
   }
 }
 
-function openSource(
+async function openSource(
   deps: ReconcileDeps,
   { provider, report, period, signal }: ReconcileRequest,
-): Promise<LineSource> | LineSource {
+): Promise<LineSource> {
+  // What reads files of any form takes some megabytes, which a service has no use for until somebody brings one.
+  const { listedLines, openReport, refuseDaysToCome } = await import(
+    "../streams/reconciliation/line_source.ts"
+  );
+  refuseDaysToCome(period);
   if (report === undefined) {
     return listedLines(gatewayNamed(deps, provider)?.provider, provider, period, new Date());
   }
   const { source, name, profile } = report;
-  return openReport(source, {
+  return await openReport(source, {
     name,
     period,
     ...(profile === undefined ? {} : { profile }),
