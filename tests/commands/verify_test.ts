@@ -12,7 +12,7 @@ Deno.test("verify --seal-anew takes a sealed row for right that somebody has cha
       while ((await sealNext(flow)).goesOn);
     };
     assert.match((await type("--seal-anew")).out, /^Nothing is sealed yet/);
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     await sealAll();
     // Of the same size, so that all figures agree: only the seals can tell.
     await flow.rows(

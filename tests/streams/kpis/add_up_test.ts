@@ -7,10 +7,12 @@ import { onceSegmentSize } from "../../../streams/redis/keys.ts";
 import { scanKeys } from "../../../streams/redis/scan_keys.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
 
+/** So much that with all the small amounts of a list it is still a number that a sorted set holds to the cent. */
+const large = 2 ** 53 - 1 - 100_000;
 const facts = {
   day: fc.constantFrom("2026-01-01", "2026-01-02"),
   currency: fc.constantFrom("EUR", "USD"),
-  cents: fc.oneof(fc.nat(1_000), fc.constantFrom(2 ** 53 - 1, 2 ** 52)),
+  cents: fc.oneof(fc.nat(1_000), fc.constant(large)),
   customerId: fc.integer({ min: 1, max: 5 }),
 };
 const ids = fc.oneof(
@@ -30,7 +32,7 @@ const events: fc.Arbitrary<KpiEvent> = fc.oneof(
     ),
     movementId: ids,
     ...facts,
-    cents: fc.oneof(fc.integer({ min: -1_000, max: 1_000 }), fc.constant(1 - 2 ** 53)),
+    cents: fc.oneof(fc.integer({ min: -1_000, max: 1_000 }), fc.constant(-large)),
   }),
   fc.record({
     kind: fc.constant("failed" as const),
@@ -39,6 +41,14 @@ const events: fc.Arbitrary<KpiEvent> = fc.oneof(
     ...facts,
   }),
 );
+
+/** Leaves the first large amount of a list, as two of one customer are more than a sorted set holds to the cent. */
+function withOneLarge(list: KpiEvent[]): KpiEvent[] {
+  const first = list.findIndex(({ cents }) => Math.abs(cents) === large);
+  return list.map((event, at) =>
+    at > first && Math.abs(event.cents) === large ? { ...event, cents: 7 } : event
+  );
+}
 
 /** Everything in the shadow, which is emptied. */
 async function takeShadow({ redis, keys }: Workflow) {
@@ -72,7 +82,7 @@ Deno.test("applyTogether() counts exactly what applyKpis() does, whatever was co
                 ? event.retry
                 : [kpiKinds[event.kind].of, kpiIdOf(event)],
             ),
-        }),
+        }).map(withOneLarge),
         fc.nat(30),
         async (list, before) => {
           const live = list.slice(0, before);
@@ -84,7 +94,7 @@ Deno.test("applyTogether() counts exactly what applyKpis() does, whatever was co
           assert.deepEqual(counted.slice(0, 2), counted.slice(2));
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 9000 },
     );
   } finally {
     await flow.close();

@@ -55,10 +55,10 @@ async function expectSound(flow: Workflow): Promise<void> {
   }
 }
 
-/** Sealed orders of yesterday. */
+/** Sealed orders of the day before yesterday: yesterday stays open for some minutes after midnight. */
 function withSealed(name: string, work: (flow: SettledWorkflow) => Promise<void>): Promise<void> {
   return withSettled(name, async (flow) => {
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     await sealAll(flow);
     await work(flow);
   });
@@ -71,7 +71,7 @@ async function unsealed(flow: Workflow): Promise<number[]> {
 Deno.test("sealNext() seals nothing of today, and all that has ended on closed days with its sums", () =>
   withSettled("seal_days", async (flow) => {
     assert.equal(await sealAll(flow), 0);
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     assert.equal(await sealAll(flow), 5);
     assert.equal(await sealAll(flow), 0);
     const seal = (await readStalestSeals(flow.db, 10)).find(({ kind }) => kind === "order");
@@ -103,7 +103,7 @@ Deno.test("sealNext() passes what is open and seals it once it has ended on a cl
     await flow.drain();
     await expectSound(flow);
     assert.equal(await sealAll(flow), 0);
-    await flow.rows("update orders set settled_time = settled_time - interval 1 day where id = ?", [
+    await flow.rows("update orders set settled_time = settled_time - interval 2 day where id = ?", [
       taken!.orderId!,
     ]);
     await backdate(flow, 0);
@@ -175,10 +175,10 @@ Deno.test("a refund of a sealed order is no drift, and is sealed for itself once
     await flow.drain();
     await expectSound(flow);
     assert.equal((await proveStalest(flow.db, 10)).drifts.count, 0);
-    await backdate(flow, 1);
-    await flow.db.runText("update orders set settled_time = settled_time + interval 1 day");
+    await backdate(flow, 2);
+    await flow.db.runText("update orders set settled_time = settled_time + interval 2 day");
     await backdate(flow, 0);
-    await flow.db.runText("update orders set created_at = created_at + interval 1 day");
+    await flow.db.runText("update orders set created_at = created_at + interval 2 day");
     assert.equal(await sealAll(flow), 1);
     await expectSound(flow);
   }));
@@ -201,7 +201,7 @@ Deno.test("an order that is taken up again is sealed no longer, and no drift at 
     await expectSound(flow);
     await backdate(flow, 0);
     await flow.db.runText(
-      "update orders set settled_time = settled_time - interval 1 day where id = " + short,
+      "update orders set settled_time = settled_time - interval 2 day where id = " + short,
     );
     await backdate(flow, 0);
     assert.equal(await sealAll(flow), 1);
@@ -239,7 +239,7 @@ Deno.test("an order is no drift where it is archived after it was sealed, and is
 
 Deno.test("a wrong order is not sealed, so that the proof goes on telling of it", () =>
   withSettled("seal_wrong", async (flow) => {
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     const { paid, dollars } = flow.ids;
     await flow.rows("update payments set amount_cents = 401 where order_id = ?", [paid]);
     await flow.rows("delete from notification_logs where order_id = ?", [dollars]);
@@ -288,7 +288,7 @@ Deno.test("an order with an id of a hundred thousand millions costs the proofs n
     const grown = (process.memoryUsage().rss - before) / 2 ** 20;
     assert.ok(grown < 64, `${grown.toFixed(0)} MB`);
     await flow.redis.decrby(key, 1);
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     assert.equal(await sealAll(flow), 6);
     await expectSound(flow);
   }));
@@ -373,7 +373,7 @@ function breaking(db: Database, at: number): { db: Database; broke: () => boolea
 
 Deno.test("sealing that breaks off at any statement leaves sums and seals that agree, and goes on", () =>
   withSettled("seal_crash", async (flow) => {
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     let broken = 0;
     for (let at = 1;; at++) {
       const { db, broke } = breaking(flow.db, at);
@@ -392,7 +392,7 @@ Deno.test("sealing that breaks off at any statement leaves sums and seals that a
 Deno.test("money that came late for an order that is sealed, and is to go back, is missed where it has no message", () =>
   withSettled("seal_late_money", async (flow) => {
     const { declined } = flow.ids;
-    await backdate(flow, 1);
+    await backdate(flow, 2);
     const [late] = await flow.rows("select amount_cents from payments where order_id = ?", [
       declined,
     ]);
