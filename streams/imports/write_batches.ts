@@ -24,6 +24,7 @@ import {
   type ImportBatch,
   importBatches,
   type OpenOrder,
+  servedLimits,
   type WrittenBatch,
 } from "./import_batches.ts";
 import type { ImportFile } from "./import_file.ts";
@@ -43,12 +44,12 @@ const batchesAtOnce = 3;
  * @throws what it failed for
  */
 export async function writeBatches(run: ImportRun, file: ImportFile): Promise<void> {
-  const { signal, limits, keepGoodRows = false } = run.options;
+  const { signal, limits, alone = false, keepGoodRows = false } = run.options;
   try {
     const batches = importBatches(file.groups(signal), file.form, {
       keepGoodRows,
       latestPlacedAt: latestPlacedAt(Date.now()),
-      limits: limits?.batch,
+      limits: limits?.batch ?? (alone ? undefined : servedLimits),
     });
     const write = writerOf(run, file.form);
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));

@@ -12,11 +12,8 @@ Deno.test.afterAll(() => api.close());
 
 const megabyte = 1_048_576;
 
-/**
- * What a container of 256 MB has for the process, and something to spare: the pages of the program's own file are counted
- * here as well, and those the system takes back where it has to.
- */
-const maxBytes = 252 * megabyte;
+/** What a container of 256 MB has for the process, and something to spare. */
+const maxBytes = 240 * megabyte;
 
 /** Orders of three rows, as many as it takes for a file of this size. */
 function* fileOf(bytes: number): Generator<string> {
