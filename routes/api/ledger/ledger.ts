@@ -62,7 +62,7 @@ function addList(app: Hono, deps: AppDeps): void {
     "/ledger",
     described({
       summary: "Lists the rows of the ledger",
-      description: `${about} \`account\` goes with \`day\` or \`order\`.`,
+      description: about,
       tag: "Ledger",
       scopes: ["read"],
       answers: { 200: { says: "A page", schema: ledgerListAnswer, example: ledgerList } },
