@@ -24,16 +24,6 @@ prepare returned from @statement;
 execute returned;
 deallocate prepare returned;
 
--- Of a payment that is REVERSED although nothing was given back but by a chargeback.
-update chargebacks
-straight_join payments on payments.id = chargebacks.payment_id
-straight_join orders on orders.id = payments.order_id
-set chargebacks.gave_back_cents = payments.amount_cents
-where chargebacks.state = 'lost' and chargebacks.lowers_revenue = 'never' and chargebacks.gave_back_cents = 0
-  and chargebacks.amount_cents >= payments.amount_cents
-  and chargebacks.currency = coalesce(payments.currency, orders.currency) and payments.status = 'REVERSED'
-  and not exists (select 1 from money_given_twice where money_given_twice.payment_id = payments.id);
-
 -- What went back of a payment by chargebacks and otherwise is one row a payment, with what it comes to now; what went back by
 -- hand and by its provider is another one, which may be of the same payment.
 set @statement = (

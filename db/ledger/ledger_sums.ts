@@ -58,8 +58,9 @@ const weight = (orderId: string) => `cast(${orderId} % ${bucketOrders} + 1 as si
 /** Of what has an id of its own, as refunds: by that and by its order, so that it can't be another one's. */
 const idWeight = (orderId: string, id: string) =>
   `cast((${orderId} % 4093 * 17 + ${id} % 4093) % 4093 + 1 as signed)`;
+/** No weight is above 4096, so that the largest order's is still an integer of the database. */
 const movementWeight =
-  "cast((order_id % 65521 * 31 + source_id % 65521 * 7 + source * 3 + step) % 65521 + 1 as signed)";
+  "cast((order_id % 4093 * 31 + source_id % 4093 * 7 + source * 3 + step) % 4093 + 1 as signed)";
 const bucket = (orderId: string) => `${orderId} div ${bucketOrders} as bucket`;
 
 /** Sums by bucket and currency: `12 EUR`. */

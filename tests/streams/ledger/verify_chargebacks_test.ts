@@ -135,3 +135,13 @@ Deno.test("a chargeback that has changed since a day was closed is looked at by 
     );
     assert.deepEqual(await ledgerDrift(flow), ["order 2: its chargeback 2 in the ledger"]);
   }));
+
+Deno.test("the largest amounts that are taken are proven like any other", () =>
+  withWorkflow("ledger_largest", async (flow) => {
+    await aPaidOrder(flow);
+    for (let one = 1; one <= 3; one++) {
+      const largest = { providerRef: `dp_${one}`, amountCents: 2 ** 51 };
+      await tell(flow, aChargeback("lost", 0, largest));
+    }
+    assert.deepEqual(await ledgerDrift(flow), []);
+  }));
