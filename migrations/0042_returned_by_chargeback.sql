@@ -29,7 +29,8 @@ deallocate prepare returned;
 set @statement = (
   select if(count(*) > 0, 'do 0', '
     alter table money_given_twice
-      add column by_chargeback tinyint as (case when chargeback_id is null then 0 else 1 end) virtual')
+      add column by_chargeback tinyint as (case when chargeback_id is null then 0 else 1 end) virtual,
+      algorithm = instant')
   from information_schema.columns
   where table_schema = database() and table_name = 'money_given_twice' and column_name = 'by_chargeback');
 prepare returned from @statement;
