@@ -12,6 +12,7 @@ import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { type Random, randomFrom } from "../../../tools/orders/random.ts";
+import { age, archiveAll, archivedIds } from "../../archived.ts";
 import { aChargeback, aPaidOrder, tell } from "../../chargebacks.ts";
 import { anOperator } from "../../operator.ts";
 import { askRefund } from "../../settled_workflow.ts";
@@ -117,6 +118,20 @@ Deno.test("one whose appeal is won after all is to be given back again, by its p
     assert.equal(await statusOf(), "REVERSED");
     assert.deepEqual(await accountsOf(flow, orderId), { clearing: 1_000, sales: -1_000 });
     assert.deepEqual(await openOf(flow), []);
+    await expectSound(flow);
+  }));
+
+Deno.test("an order whose second charge went back by a chargeback is not archived: its ledger follows from both", () =>
+  withFlow("twice_archived", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await addSecond(flow, orderId, "second");
+    await tell(flow, aChargeback("lost", 60, { chargeRefs: ["second"] }));
+    await reverse(flow, orderId);
+    const other = await aPaidOrder(flow, "2");
+    await aPaidOrder(flow, "latest");
+    await age(flow);
+    await archiveAll(flow);
+    assert.deepEqual(await archivedIds(flow), [other]);
     await expectSound(flow);
   }));
 
