@@ -213,15 +213,11 @@ export function toShownSum(value: Row[string] | undefined): number {
 
 /**
  * A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. The fraction, which
- * the driver leaves out of a prepared statement's rows where it is zero, is always there.
+ * the driver leaves out of a prepared statement's rows where it is zero, is always there. The other way goes
+ * `databaseTime` of `domain/database_time.ts`.
  */
 export function toIsoTime(value: Row[string] | undefined): string | null {
   if (value === null || value === undefined) return null;
   const [date, time = ""] = String(value).split(" ");
   return `${date}T${time.includes(".") ? time : `${time}.000000`}Z`;
-}
-
-/** ISO 8601 in any offset as a database time in UTC, to the millisecond. */
-export function fromIsoTime(iso: string): string {
-  return new Date(iso).toISOString().replace("T", " ").replace("Z", "");
 }

@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  fromIsoTime,
-  type Queryable,
-  type Row,
-  toInteger,
-  toIsoTime,
-} from "../connection/database.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { addOrderEvents } from "../orders/timelines.ts";
 
@@ -124,7 +119,7 @@ export async function noteHolds(
     hold.providerRef,
     hold.amountCents,
     hold.currency,
-    hold.expiresAt && fromIsoTime(hold.expiresAt.toISOString()),
+    hold.expiresAt && databaseTime(hold.expiresAt),
   ]);
   await db.run(
     `
