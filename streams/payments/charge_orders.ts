@@ -16,7 +16,12 @@ import { effectsOfOrder } from "../../domain/order/effects.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
 import { noProvider, type OrderFacts } from "../../domain/order/order.ts";
-import { chargeKeyOf, hasOldKey, type Installation } from "../../domain/payment/payment_key.ts";
+import {
+  chargeKeyOf,
+  hasOldKey,
+  type Installation,
+  installationTag,
+} from "../../domain/payment/payment_key.ts";
 import { chooseGateways } from "./choose_gateway.ts";
 import { endSuperseded, withUnended } from "./end_superseded.ts";
 import { findCharges, findOlderCharges } from "./find_charges.ts";
@@ -168,6 +173,7 @@ function requestMaker(
   installation: Installation,
   askedBefore: (order: ChargeFacts) => boolean,
 ): (order: ChargeFacts) => GatewayRequest {
+  const tag = gateway.provider === undefined ? undefined : installationTag(installation);
   return (order) => {
     const isEdited = order.superseded.length > 0;
     const request: GatewayRequest = {
@@ -177,6 +183,7 @@ function requestMaker(
       currency: order.currency,
       idempotencyKey: gateway.ignoresKeys && !isEdited ? "" : chargeKeyOf(installation, order),
     };
+    if (tag !== undefined) request.installation = tag;
     if (isEdited) request.afterEdit = true;
     if (hasOldKey(installation, order)) request.underOldKey = true;
     if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;
