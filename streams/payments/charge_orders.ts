@@ -34,7 +34,14 @@ import {
   type Outcome,
   vanished,
 } from "../workflow/handler.ts";
-import { isResting, noteHeld, readHeld, restingAnswer } from "./held_money.ts";
+import {
+  isResting,
+  mustHold,
+  noteHeld,
+  readHeld,
+  restingAnswer,
+  unholdable,
+} from "./held_money.ts";
 import { withoutMoneyGone } from "./money_gone.ts";
 import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
@@ -121,13 +128,14 @@ async function chargeThrough(
   );
   const wanted = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
   const requestOf = new Map(wanted.map((order) => [order.id, requestFor(order)]));
+  await addInstructions(deps, [...requestOf.values()]);
   const held = await readHeld(deps, [...requestOf.values()]);
+  const unable = wanted.filter(({ id }) => mustHold(deps.gateway, requestOf.get(id)!));
   const resting = wanted.filter(({ id }) =>
     timeOut === undefined && isResting(held, requestOf.get(id)!)
   );
-  const asked = wanted.filter((order) => !resting.includes(order));
+  const asked = wanted.filter((order) => !resting.includes(order) && !unable.includes(order));
   const requests = asked.map(({ id }) => requestOf.get(id)!);
-  await addInstructions(deps, requests);
   await noteKeys(deps, requests);
   const found = await findOlderCharges(
     deps.gateway,
@@ -152,6 +160,7 @@ async function chargeThrough(
   await noteActions(deps, answerOf);
   const live = await noteHeld(deps, held, requestOf, answerOf);
   for (const order of resting) answerOf.set(order.id, restingAnswer(deps.gateway, order));
+  for (const { id } of unable) answerOf.set(id, unholdable(deps.gateway, requestOf.get(id)!));
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) {
     if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));

@@ -101,6 +101,7 @@ providerContract("stripe", () => {
       customer: "cus_contract",
       description: `Order ${request.reference}`,
       metadata: { channel: "web" },
+      capture: null,
     },
   });
   return Promise.resolve<TriedProvider>({

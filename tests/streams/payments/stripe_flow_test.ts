@@ -63,6 +63,7 @@ function paidBy(id: string, method: string, unitPriceCents = 1_500): IncomingOrd
       customer: "cus_1",
       description: `Order ${id}`,
       metadata: { channel: "web" },
+      capture: null,
     },
   });
 }
