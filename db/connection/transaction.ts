@@ -97,12 +97,8 @@ export function transactorOf(
         usualSeconds: limits.idleSeconds,
         ownSeconds: options.idleTransactionSeconds,
       };
-      const { begin, end } = silenceLimit(
-        connection,
-        serverOf(connection).engine,
-        silence,
-        timeout,
-      );
+      const { engine } = serverOf(connection);
+      const { begin, end } = silenceLimit(connection, engine, silence, timeout);
       const own = within(
         connection,
         {
