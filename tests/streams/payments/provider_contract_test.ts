@@ -29,7 +29,7 @@ providerContract("simulated", () =>
     gateway: simulatedGateway({ delayMs: 0, secrets: [providerSecret] }),
     paying: (request) => request,
     declining: (request) => ({ ...request, amountCents: request.amountCents + 1 }),
-    chargebackWebhook: (...of) => standardChargeback(...of, "simulated"),
+    chargebackWebhook: (ref, state, at) => standardChargeback(ref, state, at, "simulated"),
     faults: () => [],
     close: () => Promise.resolve(),
   }));
@@ -89,7 +89,7 @@ providerContract("http", () => {
       });
       return Promise.resolve({ headers: signatureOf(text, { at }), text });
     },
-    chargebackWebhook: (...of) => standardChargeback(...of),
+    chargebackWebhook: standardChargeback,
     faults: () => [],
     close: async () => {
       provider.stop();
