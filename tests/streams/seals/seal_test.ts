@@ -10,6 +10,7 @@ import { sealLate, sealNext } from "../../../streams/seals/seal.ts";
 import { verify, type VerifyReport } from "../../../streams/verification/verify.ts";
 import { age, archiveAll } from "../../archived.ts";
 import { backdate } from "../../backdated.ts";
+import { withinOneDay } from "../../one_day.ts";
 import { anOperator } from "../../operator.ts";
 import { mendFigures } from "../../../streams/verification/mend_figures.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
@@ -295,6 +296,7 @@ Deno.test("an order with an id of a hundred thousand millions costs the proofs n
 
 Deno.test("mendFigures() sets right what is lost of today alone, while orders go on being counted", () =>
   withSealed("seal_mend", async (flow) => {
+    const day = await withinOneDay();
     const today = anOrder("today", [{ sku: "a", qty: 1, unitPriceCents: 700 }]);
     await flow.add([
       today,
@@ -305,7 +307,6 @@ Deno.test("mendFigures() sets right what is lost of today alone, while orders go
     await flow.drain();
     const before = await figures(flow);
     const { redis, keys } = flow;
-    const day = flow.kpiDay(new Date().toISOString());
     // Its figures and some places are gone.
     for (const key of await scanKeys(redis, `${keys.kpi}${day}`)) await redis.del(key);
     await redis.zrem(keys.kpiIndex, `${day}:USD`);
