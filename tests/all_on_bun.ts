@@ -12,6 +12,7 @@ import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { bun } from "../runtime/bun.ts";
 import { startPrivateEngines } from "../tools/engines/private_engines.ts";
+import { suiteDatabaseArgs } from "../tools/engines/test.ts";
 import { runsOnBun } from "./not_on_bun.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
@@ -63,7 +64,7 @@ async function runFile(file: string, env: NodeJS.ProcessEnv) {
 async function runAll(texts: string[]): Promise<number> {
   const files = (await filesOnBun())
     .filter((file) => texts.length === 0 || texts.some((text) => file.includes(text)));
-  const engines = await startPrivateEngines({ engine: "mariadb" });
+  const engines = await startPrivateEngines({ engine: "mariadb", databaseArgs: suiteDatabaseArgs });
   const failed: string[] = [];
   try {
     const env = {

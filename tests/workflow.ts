@@ -6,7 +6,6 @@
 
 import { openDatabase } from "../db/connection/database.ts";
 import { type TakenOrder, takeOrders } from "../streams/intake/take_orders.ts";
-import { migrate } from "../db/connection/migrate.ts";
 import type { IncomingOrder } from "../domain/order/incoming_order.ts";
 import { kpiDayIn } from "../domain/kpi/kpi.ts";
 import { type Lane, lanes } from "../domain/messages/lane.ts";
@@ -34,6 +33,7 @@ import { keysFor } from "../streams/redis/keys.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { isDrained } from "../streams/run_consumers.ts";
 import { openBlockingRedis, openRedis } from "../streams/redis/redis.ts";
+import { migrateTest } from "./migrated.ts";
 import { type TestContext, testContext } from "./support.ts";
 
 /** What a test may choose. */
@@ -92,7 +92,7 @@ const maxTurns = 10_000;
 export async function openWorkflow(name: string, options: WorkflowOptions = {}): Promise<Workflow> {
   const test = options.place ?? await testContext(name);
   const databaseUrl = options.databaseUrl ?? test.databaseUrl;
-  if (options.place === undefined) await migrate(databaseUrl);
+  if (options.place === undefined) await migrateTest(databaseUrl);
   const db = await openDatabase(databaseUrl);
   if (options.place === undefined) await endOldKeys(db);
   const redis = await openRedis(test.redisUrl);

@@ -12,9 +12,9 @@ Deno.test("archive tells what it would move, moves it, and brings it back", asyn
     await flow.add([anOrder("latest", [{ sku: "z", qty: 1 }])]);
     await flow.drain();
     const type = (...args: string[]) => run(envOf(flow), "archive", ...args);
-    const before = `--before=${thisMonth().slice(0, 10)}`;
-    const dry = await type(before, "--dry-run");
     const cut = thisMonth().slice(0, 10);
+    const before = `--before=${cut}`;
+    const dry = await type(before, "--dry-run");
     assert.match(
       dry.out,
       new RegExp(`^4 orders of before ${cut} would be archived, about \\d+ MB$`),

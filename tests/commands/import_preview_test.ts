@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { migrate } from "../../db/connection/migrate.ts";
 import { openDatabase } from "../../db/connection/database.ts";
+import { migrateTest } from "../migrated.ts";
 import { type TestContext, testContext } from "../support.ts";
 import { csvOf } from "../csv_orders.ts";
 import { typedTask } from "../typed_task.ts";
@@ -12,7 +12,7 @@ let folder: string;
 
 Deno.test.beforeAll(async () => {
   context = await testContext("import_preview");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   folder = await Deno.makeTempDir();
 });
 Deno.test.afterAll(async () => {

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { importProgressLine } from "../../commands/import_progress.ts";
 import { openDatabase } from "../../db/connection/database.ts";
-import { migrate } from "../../db/connection/migrate.ts";
 import { openRedis } from "../../streams/redis/redis.ts";
 import { contentsOf, csvOf, manyRows } from "../csv_orders.ts";
+import { migrateTest } from "../migrated.ts";
 import { type TestContext, testContext } from "../support.ts";
 import { typedTask } from "../typed_task.ts";
 import { typed } from "../../runtime/typed.ts";
@@ -16,7 +16,7 @@ let folder: string;
 
 Deno.test.beforeAll(async () => {
   context = await testContext("import_command");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   folder = await Deno.makeTempDir();
 });
 Deno.test.afterAll(async () => {
@@ -321,7 +321,7 @@ Deno.test("import killed at any moment and run again gives the result of one run
       stderr: "inherit",
     }).spawn();
   try {
-    await migrate(killed.databaseUrl);
+    await migrateTest(killed.databaseUrl);
     const db = await openDatabase(killed.databaseUrl);
     const redis = await openRedis(killed.redisUrl);
     let kills = 0;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { main } from "../../main.ts";
 import type { Workflow } from "../workflow.ts";
 
@@ -25,22 +26,32 @@ export function envOf(flow: Workflow): Record<string, string> {
   };
 }
 
-/** Runs a command as it would be typed: `run(env, "stock", "a", "--set=5")`. */
+/** What each of the commands that run at this moment has printed. */
+const printed = new AsyncLocalStorage<{ out: string[]; err: string[] }>();
+
+let running = 0;
+const { log, error } = console;
+
+/**
+ * Runs a command as it would be typed: `run(env, "stock", "a", "--set=5")`. Several may run at a time.
+ */
 export async function run(
   env: Record<string, string | undefined>,
   ...args: string[]
 ): Promise<Ran> {
   const out: string[] = [];
   const err: string[] = [];
-  const { log, error } = console;
-  console.log = (...parts) => out.push(parts.join(" "));
-  console.error = (...parts) => err.push(parts.join(" "));
+  if (running++ === 0) {
+    console.log = (...parts) => (printed.getStore()?.out.push(parts.join(" ")) ?? log(...parts));
+    console.error = (
+      ...parts
+    ) => (printed.getStore()?.err.push(parts.join(" ")) ?? error(...parts));
+  }
   try {
-    const code = await main(args, env);
+    const code = await printed.run({ out, err }, () => main(args, env));
     return { code, out: out.join("\n"), err: err.join("\n") };
   } finally {
-    console.log = log;
-    console.error = error;
+    if (--running === 0) Object.assign(console, { log, error });
   }
 }
 

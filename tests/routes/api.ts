@@ -6,12 +6,12 @@ import { type Log, makeLog, silentLog } from "../../domain/operation/log.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import { type Database, openDatabase } from "../../db/connection/database.ts";
 import { endOldKeys } from "../../db/payments/installation.ts";
-import { migrate } from "../../db/connection/migrate.ts";
 import { maxAddresses } from "../../db/orders/order_search.ts";
 import { makeApp } from "../../routes/app.ts";
 import type { AppDeps } from "../../routes/deps.ts";
 import { keysFor } from "../../streams/redis/keys.ts";
 import { openRedis } from "../../streams/redis/redis.ts";
+import { migrateTest } from "../migrated.ts";
 import { type TestContext, testContext } from "../support.ts";
 
 /** The API on a database and a key prefix of its own. */
@@ -38,7 +38,7 @@ export async function openApi(
     ...settings,
   };
   const config: Config = parseConfig(env);
-  await migrate(config.databaseUrl);
+  await migrateTest(config.databaseUrl);
   const db = await openDatabase(config.databaseUrl);
   await endOldKeys(db);
   const redis = await openRedis(config.redisUrl);

@@ -29,6 +29,7 @@ import type { ChargeStatus, Gateway } from "../../streams/payments/gateway.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
+import { withinOneDay } from "../one_day.ts";
 import { anOperator } from "../operator.ts";
 import { type Provided, settleAll, withProvider } from "../provider.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
@@ -304,8 +305,8 @@ Deno.test("two runs of a report at once end as one run", async () => {
 
 Deno.test("reconcile() asks for the provider's own list, and a report that comes later adds its fees", async () => {
   await withProvider("reconcile_list", {}, async (provided) => {
+    const today = await withinOneDay();
     await paidOrders(provided, 10);
-    const today = new Date().toISOString().slice(0, 10);
     const listed = await reconcile(depsOf(provided), {
       provider: "http",
       period: { from: today },
@@ -368,16 +369,16 @@ Deno.test("what a bank took back is recorded as a chargeback, and agrees from th
   });
 });
 
-/** Asks for the provider's own list of the day. */
-function holdList(provided: Reconciled) {
-  const from = new Date().toISOString().slice(0, 10);
+/** Asks for the provider's own list of a day. */
+function holdList(provided: Reconciled, from: string) {
   return reconcile(depsOf(provided), { provider: "http", period: { from }, operator });
 }
 
 Deno.test("what was told before is found to differ where it is told otherwise, by list or report", async () => {
   await withProvider("reconcile_told_otherwise", {}, async (provided) => {
+    const today = await withinOneDay();
     await paidOrders(provided, 4);
-    await holdList(provided);
+    await holdList(provided, today);
     const lines = provided.provider.report().map((line) => ({ ...line }));
     const [, more, less, doubled] = lines.filter(({ kind }) => kind === "charge");
     more!.grossCents += 5_000;
@@ -399,11 +400,12 @@ Deno.test("what was told before is found to differ where it is told otherwise, b
 
 Deno.test("a list that says another amount than before is found to", async () => {
   await withProvider("reconcile_listed_otherwise", {}, async (provided) => {
+    const today = await withinOneDay();
     await paidOrders(provided, 3);
-    await holdList(provided);
+    await holdList(provided, today);
     const [charge] = provided.provider.charges.values() as Iterable<{ amountCents: number }>;
     charge!.amountCents += 5_000;
-    assert.equal((await holdList(provided)).found, 1);
+    assert.equal((await holdList(provided, today)).found, 1);
     assert.deepEqual((await all(provided)).map(({ kind }) => kind), ["amount_differs"]);
   });
 });

@@ -3,12 +3,11 @@ import { requestRefund } from "../../services/request_refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { readKpis, readLeaderboard } from "../../streams/kpis/kpis.ts";
 import { publish } from "../../streams/workflow/publish.ts";
+import { withinOneDay } from "../one_day.ts";
 import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
 
-const today = () => new Date().toISOString().slice(0, 10);
-
-async function kpis(flow: Workflow) {
-  return (await readKpis(flow, today(), today()))[0]!;
+async function kpis(flow: Workflow, day: string) {
+  return (await readKpis(flow, day, day))[0]!;
 }
 
 async function refund(flow: Workflow, orderId: number, amountCents: number | null) {
@@ -30,6 +29,7 @@ async function refund(flow: Workflow, orderId: number, amountCents: number | nul
 }
 
 Deno.test("workflow", async (t) => {
+  const today = await withinOneDay();
   const flow = await openWorkflow("workflow");
   try {
     await t.step("an even order is paid, an odd one fails and gives its stock back", async () => {
@@ -45,8 +45,8 @@ Deno.test("workflow", async (t) => {
       assert.equal(failed.failureReason, "payment_declined");
       assert.equal(await flow.stock("a"), 47);
       assert.equal(await flow.stock("b"), 49);
-      assert.deepEqual(await kpis(flow), {
-        date: today(),
+      assert.deepEqual(await kpis(flow, today), {
+        date: today,
         currency: "EUR",
         revenue_cents: 400,
         order_count: 1,

@@ -23,6 +23,15 @@ Servers that DATABASE_URL and REDIS_URL point to are never touched.`;
 /** Test files that run at the same time. */
 const JOBS = 2;
 
+/**
+ * Of the database that the suite runs on: a commit is with the kernel at once, and on the disk within a second. Tests kill
+ * processes, never the machine, and would wait for the disk at each of some 100,000 commits.
+ */
+export const suiteDatabaseArgs: string[] = [
+  "--innodb-flush-log-at-trx-commit=2",
+  "--innodb-file-per-table=0",
+];
+
 /** What test files may do; engines need processes, ports, folders and the user id. */
 const PERMISSIONS = [
   "--no-prompt",
@@ -118,7 +127,7 @@ async function run(engine: EngineName, denoArgs: string[]): Promise<number> {
   }
 
   console.error(`Starting a private ${engine} and a private redis for the tests …`);
-  const engines = await startPrivateEngines({ engine });
+  const engines = await startPrivateEngines({ engine, databaseArgs: suiteDatabaseArgs });
   try {
     if (signalled) return 128 + signalled;
     child = await spawnTests(engines, engine, denoArgs);

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { findImportedOrders } from "../../../db/imports/imported_orders.ts";
 import { createImport } from "../../../db/imports/imports.ts";
 import { searchOrders } from "../../../db/orders/order_search.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 let test: TestContext;
 let db: Database;
 Deno.test.beforeAll(async () => {
   test = await testContext("imported_orders");
-  await migrate(test.databaseUrl);
+  await migrateTest(test.databaseUrl);
   db = await openDatabase(test.databaseUrl);
   await db.run(
     "insert into customers (external_id, email, name) values ('C', 'c@shop.example', 'C')",

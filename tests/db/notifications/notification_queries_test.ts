@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import {
   countDeliveries,
   listNotifications,
   type NotificationFilter,
 } from "../../../db/notifications/notification_queries.ts";
 import { fail, told } from "../../routes/notified.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { observeDatabase } from "../connection/observed_database.ts";
 
@@ -18,7 +18,7 @@ let db: Database;
 const orders: Awaited<ReturnType<typeof told>>[] = [];
 Deno.test.beforeAll(async () => {
   test = await testContext("notification_queries");
-  await migrate(test.databaseUrl);
+  await migrateTest(test.databaseUrl);
   db = await openDatabase(test.databaseUrl);
   for (let n = 0; n < count; n++) orders.push(await told(db));
   await fail(db, orders[0]!.ids.webhook!, "webhook", null);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { readAdjustmentSums, readOrderLines } from "../../../db/orders/order_lines.ts";
 import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { giveMoney } from "../../order_money.ts";
 import { storeOrder } from "../../routes/api.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { observeDatabase } from "../connection/observed_database.ts";
 
@@ -12,7 +12,7 @@ let test: TestContext;
 let db: Database;
 Deno.test.beforeAll(async () => {
   test = await testContext("order_lines");
-  await migrate(test.databaseUrl);
+  await migrateTest(test.databaseUrl);
   db = await openDatabase(test.databaseUrl);
 });
 Deno.test.afterAll(async () => {

@@ -5,9 +5,9 @@ import {
   type Queryable,
   toInteger,
 } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { maxAddresses, type OrderSearch, searchOrders } from "../../../db/orders/order_search.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 /** Orders in the database, with gaps between their ids. */
@@ -20,7 +20,7 @@ let test: TestContext;
 let db: Database;
 Deno.test.beforeAll(async () => {
   test = await testContext("order_search");
-  await migrate(test.databaseUrl);
+  await migrateTest(test.databaseUrl);
   db = await openDatabase(test.databaseUrl);
   await fillDatabase();
 });

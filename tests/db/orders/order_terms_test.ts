@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import type { Adjustment, AdjustmentKind } from "../../../domain/order/adjustment.ts";
 import { guestOf } from "../../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { anOrder } from "../../workflow.ts";
 
@@ -17,7 +17,7 @@ let count = 0;
 
 Deno.test.beforeAll(async () => {
   context = await testContext("order_terms");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   db = await openDatabase(context.databaseUrl);
 });
 Deno.test.afterAll(async () => {

@@ -195,7 +195,10 @@ Deno.test("scanRecords() takes a time that grows with the text, however small it
   };
   const max = maxRecordCharacters;
   for (const [start, piece] of [["x", "x"], ['"x', "x"], ['"x', "\n"], ['"x', '"'], [",", ","]]) {
-    const ms = timeOf(start!.padEnd(max - 50_000, start!.at(-1)), piece!, 49_998);
+    const took = () => timeOf(start!.padEnd(max - 50_000, start!.at(-1)), piece!, 49_998);
+    let ms = took();
+    // What was interrupted is given a second try: other programs share the machine.
+    if (ms >= 1_000) ms = took();
     assert.ok(ms < 1_000, `${Math.round(ms)} ms for ${JSON.stringify(piece)}`);
   }
 });

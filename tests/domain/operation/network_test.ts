@@ -50,7 +50,11 @@ Deno.test("clientAddress() goes on from trusted proxies only, and no further tha
     assert.equal(clientAddress(peer, header, trusted), client, `${peer} ${header}`);
   }
   assert.equal(clientAddress("127.0.0.1", "203.0.113.9", []), "127.0.0.1");
-  const startedAt = performance.now();
-  clientAddress("127.0.0.1", "10.0.0.1,".repeat(7_000) + "10.0.0.1", trusted);
-  assert.ok(performance.now() - startedAt < 250);
+  const times = [1, 2, 3].map(() => {
+    const startedAt = performance.now();
+    clientAddress("127.0.0.1", "10.0.0.1,".repeat(7_000) + "10.0.0.1", trusted);
+    return performance.now() - startedAt;
+  });
+  // The least of them: other programs share the machine.
+  assert.ok(Math.min(...times) < 250, `${times} ms`);
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
+import { withinOneDay } from "../../one_day.ts";
 import { type Api, openApi, storeOrder } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";
 
@@ -37,7 +38,7 @@ async function assertSame(api: Api, path: string, count: number): Promise<void> 
 Deno.test("the file of a list of orders or refunds has just what the page shows, whatever it is filtered by", () =>
   withApi(async (api) => {
     const { db } = api.deps;
-    const today = api.deps.kpiDay(new Date().toISOString());
+    const today = await withinOneDay();
     await sendForm(api, "/dashboard/imports/demo", {});
     await Promise.all(api.deps.background!);
     const paid = await storeOrder(db, { status: "PAID", totalCents: 5_000 });

@@ -5,6 +5,7 @@ import { pauseGroup } from "../../../services/pause_group.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { aDeadLetter } from "../../dead_letter.ts";
 import { anOperator } from "../../operator.ts";
+import { withinOneDay } from "../../one_day.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../api.ts";
@@ -184,7 +185,7 @@ Deno.test("every number of rows leads to a list of just so many", () =>
   withApi(async (api) => {
     const { deps } = api;
     const { db } = deps;
-    const today = deps.kpiDay(new Date().toISOString());
+    const today = await withinOneDay();
     const store = async (status: "PAID" | "FAILED", times: number, currency = "EUR") => {
       const ids: number[] = [];
       for (let at = 0; at < times; at++) ids.push(await storeOrder(db, { status, currency }));

@@ -9,6 +9,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { daysBefore } from "../../../domain/kpi/day.ts";
 import { sealNext } from "../../../streams/seals/seal.ts";
 import { age, archiveAll } from "../../archived.ts";
+import { withinOneDay } from "../../one_day.ts";
 import { openSettled } from "../../settled_workflow.ts";
 import { anOrder } from "../../workflow.ts";
 import { type Api, openApi } from "../api.ts";
@@ -22,7 +23,7 @@ Deno.test.beforeAll(async () => {
 Deno.test.afterAll(() => api.close());
 
 Deno.test("the overview shows today's figures by currency with yesterday's beside", async () => {
-  const today = new Date().toISOString().slice(0, 10);
+  const today = await withinOneDay();
   const yesterday = daysBefore(today, 1);
   const paid = (orderId: number, day: string, cents: number, currency = "EUR") =>
     ({ kind: "paid", orderId, day, currency, cents, customerId: 1 }) as const;

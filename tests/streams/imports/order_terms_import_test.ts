@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { type ImportOptions, importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { contentsOf, csvOf, type CsvOrderRow, sourceOf } from "../../csv_orders.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 interface Bench {
@@ -17,7 +17,7 @@ interface Bench {
 /** A database and a Redis prefix with nothing in them. */
 async function withBench(work: (bench: Bench, path: string) => Promise<void>): Promise<void> {
   const context = await testContext("order_terms_import");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   const db = await openDatabase(context.databaseUrl);
   const redis = await openRedis(context.redisUrl);
   const folder = await Deno.makeTempDir();

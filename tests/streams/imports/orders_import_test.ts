@@ -4,7 +4,6 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import {
@@ -16,6 +15,7 @@ import {
 import { type Keys, keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { contentsOf, csvOf, type CsvOrderRow, manyRows, sourceOf } from "../../csv_orders.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 interface Bench {
@@ -28,7 +28,7 @@ interface Bench {
 /** A database and a Redis prefix with nothing in them. */
 async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
   const context = await testContext("orders_import");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   const db = await openDatabase(context.databaseUrl);
   const redis = await openRedis(context.redisUrl);
   try {

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { isMarked, previewText } from "../../../commands/import_preview.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { shopify } from "../../../domain/import/profile/shipped/shopify.ts";
@@ -10,6 +9,7 @@ import { previewOrders } from "../../../streams/imports/preview.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { csvOf, type CsvOrderRow, manyRows, sourceOf } from "../../csv_orders.ts";
+import { migrateTest } from "../../migrated.ts";
 import { testContext } from "../../support.ts";
 
 interface Bench {
@@ -20,7 +20,7 @@ interface Bench {
 
 async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
   const context = await testContext("preview");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   const db = await openDatabase(context.databaseUrl);
   const redis = await openRedis(context.redisUrl);
   try {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import type { ImportProfile } from "../../../domain/import/profile/profile.ts";
 import { native } from "../../../domain/import/profile/shipped/native.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
@@ -8,6 +7,7 @@ import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";
 import { sourceOf } from "../../csv_orders.ts";
+import { migrateTest } from "../../migrated.ts";
 import { testContext } from "../../support.ts";
 import { textSheet, workbookOf } from "../../zip_archive.ts";
 
@@ -20,7 +20,7 @@ interface Bench {
 
 async function withBench(work: (bench: Bench) => Promise<void>): Promise<void> {
   const context = await testContext("rejects_round");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   const db = await openDatabase(context.databaseUrl);
   const redis = await openRedis(context.redisUrl);
   const folder = await Deno.makeTempDir();

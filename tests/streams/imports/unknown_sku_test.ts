@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 import { openDatabase } from "../../../db/connection/database.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { addProduct } from "../../../services/add_product.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { csvOf, sourceOf } from "../../csv_orders.ts";
+import { migrateTest } from "../../migrated.ts";
 import { testContext } from "../../support.ts";
 import { anOperator } from "../../operator.ts";
 
 Deno.test("importOrders() rejects orders whole that name a SKU which is not known, and names it", async () => {
   const context = await testContext("import_unknown_sku");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   const db = await openDatabase(context.databaseUrl);
   const redis = await openRedis(context.redisUrl);
   const folder = await Deno.makeTempDir();

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { emptyCatalog, writeDescriptions } from "../../../db/catalog/catalog.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
-import { migrate } from "../../../db/connection/migrate.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { meddled } from "../../meddled_database.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type TestContext, testContext } from "../../support.ts";
 
 const options: TakeOptions = { initialStock: 50, onPendingChange: "update", actor: "test" };
@@ -15,7 +15,7 @@ let count = 0;
 
 Deno.test.beforeAll(async () => {
   context = await testContext("intake");
-  await migrate(context.databaseUrl);
+  await migrateTest(context.databaseUrl);
   db = await openDatabase(context.databaseUrl);
 });
 Deno.test.afterAll(async () => {

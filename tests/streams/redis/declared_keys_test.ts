@@ -4,6 +4,7 @@ import { holdRebuild, rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts"
 import { openRedis } from "../../../streams/redis/redis.ts";
 import { scriptOfCall } from "../../../streams/redis/scripts.ts";
 import { mendFigures } from "../../../streams/verification/mend_figures.ts";
+import { withinOneDay } from "../../one_day.ts";
 import { fromFileUrl, walk } from "../../sources.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 
@@ -119,7 +120,7 @@ async function workOf(flow: Workflow): Promise<void> {
     await applyKpis(flow, [{ ...event, orderId: 9, currency: "CHF" }], token);
   });
   await rebuildKpis(flow);
-  const today = flow.kpiDay(new Date().toISOString());
+  const today = await withinOneDay();
   await flow.redis.incrby(flow.keys.kpiFigure(today, "EUR", "order_count"), 7);
   await flow.redis.del(flow.keys.leaderboard("GBP"));
   assert.ok((await mendFigures(flow)).figures > 0);

@@ -11,6 +11,7 @@ import { verify, type VerifyReport } from "../../../streams/verification/verify.
 import { age, archiveAll } from "../../archived.ts";
 import { backdate } from "../../backdated.ts";
 import { breaking } from "../../breaking_database.ts";
+import { withinOneDay } from "../../one_day.ts";
 import { anOperator } from "../../operator.ts";
 import { mendFigures } from "../../../streams/verification/mend_figures.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
@@ -296,6 +297,7 @@ Deno.test("an order with an id of a hundred thousand millions costs the proofs n
 
 Deno.test("mendFigures() sets right what is lost of today alone, while orders go on being counted", () =>
   withSealed("seal_mend", async (flow) => {
+    const day = await withinOneDay();
     const today = anOrder("today", [{ sku: "a", qty: 1, unitPriceCents: 700 }]);
     await flow.add([
       today,
@@ -306,7 +308,6 @@ Deno.test("mendFigures() sets right what is lost of today alone, while orders go
     await flow.drain();
     const before = await figures(flow);
     const { redis, keys } = flow;
-    const day = flow.kpiDay(new Date().toISOString());
     // Its figures and some places are gone.
     for (const key of await scanKeys(redis, `${keys.kpi}${day}`)) await redis.del(key);
     await redis.zrem(keys.kpiIndex, `${day}:USD`);

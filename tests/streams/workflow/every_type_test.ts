@@ -10,32 +10,80 @@ import { anOrder, withWorkflow } from "../../workflow.ts";
 
 const root = new URL("../../../", import.meta.url);
 
-/** Checks the types of a copy of the sources in which one file says something else. */
-async function checkWith(
-  path: string,
-  change: (source: string) => string,
-): Promise<{ ok: boolean; text: string }> {
+/** What one file of the sources says instead, by the name of the mistake. */
+const mistakes: Readonly<Record<string, { path: string; change(source: string): string }>> = {
+  unhandled: withRow("typeTable", invented('brings: ["reserve"]')),
+  brings_untold: withRow("typeTable", invented("")),
+  brings_nothing: withRow("typeTable", invented("brings: []")),
+  brings_unknown: withRow("typeTable", invented('brings: ["invented"]')),
+  other_handler: {
+    path: "streams/handlers/handlers.ts",
+    change: (source) =>
+      source.replace('"refund.process": applyRefunds', '"refund.process": reversePayments'),
+  },
+  unknown_need: withRow("needTable", 'invented: { of: "order", open: "invented" },'),
+};
+
+/** One more row in a table of `domain/messages/work.ts`. */
+function withRow(table: string, row: string) {
+  const start = `export const ${table} = {`;
+  return {
+    path: "domain/messages/work.ts",
+    change: (source: string) => source.replace(start, `${start}\n${row}`),
+  };
+}
+
+function invented(rest: string): string {
+  return `"order.invented": { group: "orders", shape: "order", ${rest} },`;
+}
+
+/** Where the compiler finds errors in the sources as they are, under the name "none", and with each mistake. */
+let faults: Promise<Map<string, string[]>> | undefined;
+
+/** One run of the compiler for all copies of the sources: the types of packages take most of its time. */
+async function checkAll(): Promise<Map<string, string[]>> {
   const folder = await Deno.makeTempDir({ prefix: "types-" });
   try {
-    for (const name of ["domain", "config", "db", "streams", "std", "runtime"]) {
-      await copyFolder(new URL(`${name}/`, root), `${folder}/${name}`);
-    }
+    await copyFolder(new URL("std/", root), `${folder}/std`);
     for (const name of ["deno.json", "deno.lock"]) {
       await Deno.copyFile(new URL(name, root), `${folder}/${name}`);
     }
-    const source = await Deno.readTextFile(`${folder}/${path}`);
-    const changed = change(source);
-    assert.notEqual(changed, source);
-    await Deno.writeTextFile(`${folder}/${path}`, changed);
+    const none = { path: "domain/messages/work.ts", change: (source: string) => source };
+    const copies = Object.entries({ ...mistakes, none });
+    for (const [name, { path, change }] of copies) {
+      for (const part of ["domain", "config", "db", "streams", "runtime"]) {
+        await copyFolder(new URL(`${part}/`, root), `${folder}/${name}/${part}`);
+      }
+      const source = await Deno.readTextFile(`${folder}/${name}/${path}`);
+      const changed = change(source);
+      assert.equal(changed === source, name === "none", name);
+      await Deno.writeTextFile(`${folder}/${name}/${path}`, changed);
+    }
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["check", "streams/run_consumers.ts"],
+      args: ["check", ...copies.map(([name]) => `${name}/streams/run_consumers.ts`)],
       cwd: folder,
       env: { NO_COLOR: "1" },
     }).output();
-    return { ok: success, text: new TextDecoder().decode(stderr) };
+    const text = new TextDecoder().decode(stderr);
+    assert.equal(success, false, text);
+    return new Map(copies.map(([name]) => [name, faultyFiles(text, name)]));
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The files of a copy in which the compiler finds errors. */
+function faultyFiles(text: string, name: string): string[] {
+  const files = text.matchAll(
+    /at file:\/\/\S*\/(\w+)\/((?:domain|config|db|streams|runtime)\/[\w/]+\.ts):\d+:\d+/g,
+  );
+  return [...new Set([...files].filter(([, copy]) => copy === name).map(([, , file]) => file!))]
+    .sort();
+}
+
+async function faultsWith(name: keyof typeof mistakes | "none"): Promise<string[]> {
+  faults ??= checkAll();
+  return (await faults).get(name)!;
 }
 
 async function copyFolder(from: URL, to: string): Promise<void> {
@@ -46,52 +94,20 @@ async function copyFolder(from: URL, to: string): Promise<void> {
   }
 }
 
-/** The files in which the compiler finds errors. */
-function faultyFiles(text: string): string[] {
-  const files = text.matchAll(
-    /at file:\/\/\S*\/((?:domain|config|db|streams|runtime)\/[\w/]+\.ts):\d+:\d+/g,
-  );
-  return [...new Set([...files].map(([, file]) => file!))].sort();
-}
-
-/** Checks the types with one more row in a table of `domain/messages/work.ts`. */
-function checkWithRow(table: string, row: string): Promise<{ ok: boolean; text: string }> {
-  const start = `export const ${table} = {`;
-  return checkWith(
-    "domain/messages/work.ts",
-    (source) => source.replace(start, `${start}\n${row}`),
-  );
-}
-
 Deno.test("the compiler refuses a type of message that no handler takes, and one that is not told whole", async () => {
-  const type = (rest: string) => `"order.invented": { group: "orders", shape: "order", ${rest} },`;
-  const unhandled = await checkWithRow("typeTable", type('brings: ["reserve"]'));
-  assert.equal(unhandled.ok, false);
-  assert.deepEqual(faultyFiles(unhandled.text), ["streams/handlers/handlers.ts"]);
-  for (const rest of ["", "brings: []", 'brings: ["invented"]']) {
-    const { ok, text } = await checkWithRow("typeTable", type(rest));
-    assert.equal(ok, false, rest);
-    assert.ok(faultyFiles(text).includes("domain/messages/work.ts"), rest);
+  assert.deepEqual(await faultsWith("none"), []);
+  assert.deepEqual(await faultsWith("unhandled"), ["streams/handlers/handlers.ts"]);
+  for (const name of ["brings_untold", "brings_nothing", "brings_unknown"]) {
+    assert.ok((await faultsWith(name)).includes("domain/messages/work.ts"), name);
   }
 });
 
 Deno.test("the compiler refuses a handler of other messages than it is put down for", async () => {
-  const { ok, text } = await checkWith("streams/handlers/handlers.ts", (source) =>
-    source.replace(
-      '"refund.process": applyRefunds',
-      '"refund.process": reversePayments',
-    ));
-  assert.equal(ok, false);
-  assert.deepEqual(faultyFiles(text), ["streams/handlers/handlers.ts"]);
+  assert.deepEqual(await faultsWith("other_handler"), ["streams/handlers/handlers.ts"]);
 });
 
 Deno.test("the compiler refuses a need whose open work recovery and verification don't know", async () => {
-  const { ok, text } = await checkWithRow(
-    "needTable",
-    'invented: { of: "order", open: "invented" },',
-  );
-  assert.equal(ok, false);
-  assert.deepEqual(faultyFiles(text), ["streams/recovery/open_work.ts"]);
+  assert.deepEqual(await faultsWith("unknown_need"), ["streams/recovery/open_work.ts"]);
 });
 
 Deno.test("a message of a type without a handler is named at once", async () => {

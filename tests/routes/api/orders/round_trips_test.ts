@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { ask, openApi, orderBodyOf } from "../../api.ts";
-import { migrate } from "../../../../db/connection/migrate.ts";
 import { withPort } from "../../../../tools/chaos/harness/proxy.ts";
 import { startProxy } from "../../proxy.ts";
+import { migrateTest } from "../../../migrated.ts";
 import { testContext } from "../../../support.ts";
 
 /** Longer than it takes to ask for several things at once. */
@@ -35,7 +35,7 @@ function countRounds(url: string) {
 
 Deno.test("POST /orders waits for its engines at most six times, one after another: five for the database, then for Redis", async () => {
   const test = await testContext("round_trips");
-  await migrate(test.databaseUrl);
+  await migrateTest(test.databaseUrl);
   const relay = countRounds(test.databaseUrl);
   const api = await openApi("round_trips", { DATABASE_URL: relay.url });
   const place = async (customer: number) => {
