@@ -64,7 +64,10 @@ async function runFile(file: string, env: NodeJS.ProcessEnv) {
 async function runAll(texts: string[]): Promise<number> {
   const files = (await filesOnBun())
     .filter((file) => texts.length === 0 || texts.some((text) => file.includes(text)));
-  const engines = await startPrivateEngines({ engine: "mariadb", databaseArgs: suiteDatabaseArgs });
+  const engines = await startPrivateEngines({
+    engine: "mariadb",
+    databaseArgs: suiteDatabaseArgs("mariadb"),
+  });
   const failed: string[] = [];
   try {
     const env = {

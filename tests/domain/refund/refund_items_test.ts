@@ -329,12 +329,17 @@ Deno.test("a request of very many lines about an order of very many is decided a
   const order = { id: 1, totalCents: items.length, currency: "EUR" };
   const contents = { items, adjustments: [], returned: new Map(), givenBack: new Map() };
   const lines = Array.from({ length: 1_000 }, (_, n) => units(`not-${n}`, 1));
-  const startedAt = performance.now();
-  const decided = decideRefundItems(order, contents, { lines, adjustments: [], restock: false }, {
-    leftCents: items.length,
-    amountCents: null,
-  });
-  assert.equal(decided.kind, "refused");
-  // Line by line it took ten seconds.
-  assert.ok(performance.now() - startedAt < 1_500);
+  const takenMs = () => {
+    const startedAt = performance.now();
+    const decided = decideRefundItems(
+      order,
+      contents,
+      { lines, adjustments: [], restock: false },
+      { leftCents: items.length, amountCents: null },
+    );
+    assert.equal(decided.kind, "refused");
+    return performance.now() - startedAt;
+  };
+  // Line by line it took ten seconds. What was interrupted is given a second try: other programs share the machine.
+  assert.ok(takenMs() < 1_500 || takenMs() < 1_500);
 });
