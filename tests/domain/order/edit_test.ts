@@ -55,6 +55,9 @@ Deno.test("decideEdit() keeps a charge only where exactly the same is to be paid
   assert.equal(kindOf({ after: { ...ten, totalCents: 999 } }), "charge_anew");
   assert.equal(kindOf({ after: ten, isOlders: true }), "keep_charge");
   assert.equal(kindOf({ isOlders: true }), "older");
+  assert.equal(kindOf({ after: ten, isCaptureAsked: true }), "keep_charge");
+  assert.equal(kindOf({ isCaptureAsked: true }), "capture_asked");
+  assert.equal(kindOf({ after: ten, paysOtherwise: true, isCaptureAsked: true }), "capture_asked");
 });
 
 Deno.test("decideEdit() leaves alone what was paid at the source, or is in dispute", () => {
