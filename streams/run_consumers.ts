@@ -249,6 +249,7 @@ function consumerOf(
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
     holdSeconds: config.capture === "later" ? config.captureWithinSeconds : undefined,
+    chargebackRevenue: config.chargebackRevenue,
     missingRowMs: missingRowBackoffs * config.retryBackoffMs,
     onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,

@@ -38,7 +38,13 @@ import type {
 } from "../provider.ts";
 import { readReply } from "../read_reply.ts";
 import { Busy, Denied, NoAnswer, Refused, Unusable } from "../unanswered.ts";
-import { isOfChargeback, readChargeback, standardSignatures } from "./standard_webhook.ts";
+import {
+  isOfChargeback,
+  isOfRefund,
+  readChargeback,
+  readTakenBack,
+  standardSignatures,
+} from "./standard_webhook.ts";
 
 /** Stands in `payments.provider`. */
 export const httpGatewayName = "http";
@@ -72,6 +78,7 @@ const can: Capabilities = {
   captures: "none",
   webhooks: true,
   chargebacks: true,
+  takesRefundsBack: true,
 };
 
 /** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
@@ -285,13 +292,14 @@ function objectOf(text: string): Record<string, unknown> {
 
 /**
  * What the provider sends, after Standard Webhooks: `{type, timestamp, data: {id, idempotency_key, reference?, amount_cents,
- * currency}}`, or what {@linkcode readChargeback} reads.
+ * currency}}`, or what {@linkcode readChargeback} and {@linkcode readTakenBack} read.
  *
  * @throws {WorkflowError} `invalid`
  */
 function readEvent({ header, text }: SignedRequest): ProviderEvent {
   const body = objectOf(text);
   if (isOfChargeback(body)) return readChargeback(header("webhook-id") ?? "", body);
+  if (isOfRefund(body)) return readTakenBack(header("webhook-id") ?? "", body);
   const { type, timestamp, data } = body;
   const { id, idempotency_key: key, reference = null, amount_cents: amountCents, currency } =
     objectIn(data);
@@ -302,7 +310,11 @@ function readEvent({ header, text }: SignedRequest): ProviderEvent {
   const isText = (value: unknown, min: number, max: number): value is string =>
     typeof value === "string" && value.length >= min && value.length <= max;
   const isKnown = type === "charge.succeeded" || type === "charge.declined";
-  expect(isKnown, "#/type", "must be charge.succeeded, charge.declined or chargeback.…");
+  expect(
+    isKnown,
+    "#/type",
+    "must be charge.succeeded, charge.declined, refund.failed or chargeback.…",
+  );
   expect(typeof timestamp === "string", "#/timestamp", "must be text");
   expect(isText(id, 1, 128), "#/data/id", "must be 1…128 characters");
   expect(isText(key, 0, 255), "#/data/idempotency_key", "must be 0…255 characters");

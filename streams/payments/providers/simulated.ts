@@ -7,7 +7,13 @@
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import type { ChargeAnswer, Gateway, GatewayRequest, RefundAnswer } from "../gateway.ts";
 import type { Capabilities, ProviderEvent, SignedRequest } from "../provider.ts";
-import { isOfChargeback, readChargeback, standardSignatures } from "./standard_webhook.ts";
+import {
+  isOfChargeback,
+  isOfRefund,
+  readChargeback,
+  readTakenBack,
+  standardSignatures,
+} from "./standard_webhook.ts";
 
 /** Name of the provider that moves no money. */
 const simulatedGatewayName = "simulated";
@@ -19,6 +25,7 @@ const can: Capabilities = {
   refundsInPart: true,
   captures: "none",
   webhooks: false,
+  takesRefundsBack: true,
 };
 
 /**
@@ -27,7 +34,8 @@ const can: Capabilities = {
  * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
  * the very same message, which is one message: that is its idempotency.
  *
- * Its money is charged back by whoever says so at its callback, in the form of the provider `http`: no bank will.
+ * Its money is charged back, and its refunds come back, by whoever says so at its callback, in the form of the provider
+ * `http`: no bank will.
  *
  * @param options.delayMs milliseconds until it answers
  * @param options.secrets any of them signs its callbacks; read at each of them
@@ -69,6 +77,7 @@ function readSimulated({ header, text }: SignedRequest): ProviderEvent {
   const id = header("webhook-id") ?? "";
   const body = objectOf(text);
   if (isOfChargeback(body)) return readChargeback(id, body);
+  if (isOfRefund(body)) return readTakenBack(id, body);
   return { kind: "other", id, type: String(body.type) };
 }
 
