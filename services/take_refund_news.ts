@@ -98,7 +98,7 @@ export async function takeBack(
   told: TakenBack,
   actor: string,
 ): Promise<TakenBackRefund | undefined> {
-  const taken = await takeBackRefund(deps.db, told, actor);
+  const taken = await takeBackRefund(deps, told, actor);
   try {
     await followReturns(deps);
   } catch (error) {

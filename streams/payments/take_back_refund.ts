@@ -13,8 +13,10 @@ import { endTwiceOf } from "../../db/refunds/given_twice.ts";
 import { readRefunds, refundFactsOf, wasRecorded } from "../../db/refunds/refund_rows.ts";
 import { readReturns, returnRefund } from "../../db/refunds/returned_refunds.ts";
 import { namedAmount } from "../../domain/money.ts";
+import type { Log } from "../../domain/operation/log.ts";
 import { decideReturn, type ReturnDecision } from "../../domain/refund/returned.ts";
 import { bookOrders, bookReturned } from "../ledger/book_orders.ts";
+import { noteChargedBackTwice } from "./given_twice.ts";
 
 /** What is told of a refund. */
 export interface TakenBack {
@@ -61,7 +63,7 @@ export async function findRefundOf(
  * @returns undefined where there is no such refund
  */
 export async function takeBackRefund(
-  db: Database,
+  { db, log }: { db: Database; log: Log },
   told: TakenBack,
   actor: string,
 ): Promise<TakenBackRefund | undefined> {
@@ -80,7 +82,7 @@ export async function takeBackRefund(
       isRecorded: await wasRecorded(tx, refundId),
     });
     const of = { refundId, orderId, amountCents, currency: order.currency };
-    if (outcome === "return") await writeReturn(tx, told, of, { actor, now });
+    if (outcome === "return") await writeReturn(tx, told, of, { actor, now, log });
     else if (outcome === "given_by_hand") await endTwice(tx, of, { actor, now });
     return { refundId, orderId, outcome };
   });
@@ -98,7 +100,7 @@ async function writeReturn(
   tx: Queryable,
   { provider, returnedAt, reason: said }: TakenBack,
   of: Written,
-  { actor, now }: { actor: string; now: string },
+  { actor, now, log }: { actor: string; now: string; log: Log },
 ): Promise<void> {
   const { refundId, orderId, amountCents, currency } = of;
   await restoreOrders(tx, [orderId]);
@@ -106,8 +108,9 @@ async function writeReturn(
   await returnRefund(tx, { ...of, provider, returnedAt }, reason);
   await addRefunded(tx, new Map([[orderId, -amountCents]]));
   await bookReturned(tx, of, now);
-  // What a lost chargeback took besides is the only time that it went back.
-  await endTwiceOf(tx, refundId, "returned");
+  // What a lost chargeback took besides went back once by so much.
+  await noteChargedBackTwice({ consumer: actor, log }, tx, [orderId]);
+  await bookOrders(tx, [orderId], now);
   const detail = `${namedAmount(amountCents, currency)}: ${reason}`;
   await addOrderEvents(tx, [{ orderId, refundId, event: "refund_returned", detail }], actor);
 }
