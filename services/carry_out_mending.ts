@@ -6,13 +6,14 @@
 
 import type { Config } from "../config/config.ts";
 import { readCharges } from "../db/orders/orders.ts";
-import { readChargeKeys } from "../db/payments/charge_keys.ts";
 import { readPaymentsOf } from "../db/payments/payments.ts";
 import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import {
   type DiscrepancyRow,
   endDiscrepancy,
   noteAnswer,
+  noteMendCents,
+  sumToldBack,
   withdrawAction,
 } from "../db/reconciliation/discrepancies.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -23,6 +24,7 @@ import { canBeAskedAbout, directlyBack } from "../domain/reconciliation/discrepa
 import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import {
+  type ChargebackAnswer,
   type ChargeStatus,
   type Gateway,
   gatewayNamed,
@@ -31,10 +33,13 @@ import {
   type RefundStatusAnswer,
 } from "../streams/payments/gateway.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { chargeRequest, confirmRefund, moneyOf, refundRequest } from "./ask_before_recording.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
+import { type Corrected, recordCorrection } from "./record_correction.ts";
 import { recordRefund } from "./record_refund.ts";
+import { takeBack } from "./take_refund_news.ts";
 
 /** What mending works with. */
 export interface MendingDeps extends ServiceDeps, Gateways, Omit<RecordChargebackDeps, "config"> {
@@ -87,20 +92,19 @@ async function nextStep(
   try {
     switch (row.action) {
       case "record":
-        return row.movement === "charge"
-          ? await recordCharge(deps, row)
-          : row.movement === "chargeback"
-          ? await recordTheirChargeback(deps, row, operator)
-          : await recordTheirRefund(deps, row, operator);
+        return await recordTheirs(deps, row, operator);
       case "give_back":
         return row.mendKey === null
           ? await giveBackByOrder(deps, row, operator)
           : await giveBackDirectly(deps, row);
       case "ask":
+        if (row.kind === "missing_with_them" && isOfBank(row)) {
+          return await askAboutChargeback(deps, row, operator);
+        }
         if (!canBeAskedAbout(row.movement)) return cantBeAsked(row.provider);
         return row.movement === "charge"
           ? await askAboutCharge(deps, row)
-          : await askAboutRefund(deps, row);
+          : await askAboutRefund(deps, row, operator);
       default:
         return { kind: "withdrawn", answer: "nothing is to be done" };
     }
@@ -108,6 +112,44 @@ async function nextStep(
     if (!(error instanceof WorkflowError) || error.code === "unavailable") throw error;
     return { kind: "withdrawn", answer: messageOf(error) };
   }
+}
+
+async function recordTheirs(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
+  switch (row.movement) {
+    case "charge":
+      return await recordCharge(deps, row);
+    case "chargeback":
+      return await recordTheirChargeback(deps, row, operator);
+    case "correction":
+      return stepOf(row, await recordCorrection(deps, row, operator));
+    default:
+      return await recordTheirRefund(deps, row, operator);
+  }
+}
+
+/** What a report alone told, where its provider can't be asked. */
+function onItsWord(answer: string, { provider }: DiscrepancyRow, asked: boolean): string {
+  return asked ? answer : `${answer}, by the report's word: "${provider}" can't be asked about it`;
+}
+
+function stepOf(row: DiscrepancyRow, corrected: Corrected): Step {
+  switch (corrected.kind) {
+    case "recorded":
+      return { kind: "goes_on", answer: onItsWord(corrected.says, row, corrected.asked) };
+    case "denied":
+      return { kind: "withdrawn", answer: corrected.says };
+    case "later":
+      return { kind: "goes_on", answer: corrected.says };
+  }
+}
+
+/** Whether a customer's bank moved it. */
+function isOfBank({ movement }: DiscrepancyRow): boolean {
+  return movement === "chargeback" || movement === "won_back";
 }
 
 /**
@@ -134,7 +176,10 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
     providerRef: row.chargeRef!,
   };
   await publishAfterCommit(deps, [message]);
-  return { kind: "goes_on", answer: "the order is told of the charge" };
+  return {
+    kind: "goes_on",
+    answer: onItsWord("the order is told of the charge", row, answer !== undefined),
+  };
 }
 
 /**
@@ -160,38 +205,22 @@ async function statusOf(
   row: DiscrepancyRow,
 ): Promise<ChargeStatus | undefined> {
   const gateway = gatewayNamed(deps, row.provider);
-  const request = await chargeRequest(deps, row);
-  if (gateway?.status === undefined || request === undefined) return undefined;
+  const { chargeRef: _, ...request } = await chargeRequest(deps, row);
+  const isKnown = request.idempotencyKey !== "" && request.reference !== "";
+  if (gateway?.status === undefined || !isKnown) return undefined;
   const [answer] = await gateway.status([request]);
   return answer;
 }
 
-/** A row's charge as it was asked for; undefined where its key is not known. */
-async function chargeRequest(
-  { db }: MendingDeps,
-  row: DiscrepancyRow,
-): Promise<GatewayRequest | undefined> {
-  const order = row.orderId === null
-    ? undefined
-    : (await readCharges(db, [row.orderId])).get(row.orderId);
-  const key = row.movementKey ??
-    (order === undefined ? undefined : (await readChargeKeys(db, [order])).get(order.id)?.[0]);
-  const reference = order?.externalOrderId ?? row.reference;
-  if (key === undefined || reference === null) return undefined;
-  return {
-    orderId: row.orderId ?? 0,
-    reference,
-    amountCents: row.ourCents ?? row.theirCents!,
-    currency: row.ourCurrency ?? row.theirCurrency!,
-    idempotencyKey: key,
-  };
-}
-
+/** Records a refund that the provider has made, which it is asked about first. */
 async function recordTheirRefund(
   deps: MendingDeps,
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Step> {
+  const confirmed = await confirmRefund(deps, row);
+  if (confirmed.kind === "denied") return { kind: "withdrawn", answer: confirmed.says };
+  if (confirmed.kind === "later") return { kind: "goes_on", answer: confirmed.says };
   const key = await recordingKey(deps, row);
   const message = await recordRefund(deps.db, {
     orderId: row.orderId!,
@@ -200,7 +229,8 @@ async function recordTheirRefund(
     key,
   }, operator.actor);
   await publishAfterCommit(deps, [message]);
-  return { kind: "goes_on", answer: `it is recorded as refund ${message.refundId}` };
+  const recorded = `it is recorded as refund ${message.refundId}`;
+  return { kind: "goes_on", answer: onItsWord(recorded, row, confirmed.kind === "confirmed") };
 }
 
 /** The refund's own key, unless one that came to nothing here has it: what its provider made is another one. */
@@ -209,7 +239,7 @@ async function recordingKey({ db }: MendingDeps, row: DiscrepancyRow): Promise<s
   const [asked] = movementKey === null
     ? []
     : await readRefundsOf(db, { keys: [movementKey], orderIds: [] });
-  return movementKey === null || asked?.status === "FAILED"
+  return movementKey === null || (asked?.status === "FAILED" && !asked.isReturned)
     ? recordedKeyOf(provider, part)
     : movementKey;
 }
@@ -227,19 +257,82 @@ async function recordTheirChargeback(
       answer: "the report has no name for it, by which it would count once",
     };
   }
+  const answer = row.refundRef === null ? undefined : await chargebackOf(deps, row);
+  if (answer?.kind === "unknown") {
+    return {
+      kind: "withdrawn",
+      answer: "the provider knows of no such chargeback when it is asked",
+    };
+  }
+  if (answer !== undefined && answer.kind !== "found") {
+    return { kind: "goes_on", answer: answer.error };
+  }
+  if (answer !== undefined && !answer.chargeback.chargeRefs.includes(row.chargeRef!)) {
+    const [other] = answer.chargeback.chargeRefs;
+    return {
+      kind: "withdrawn",
+      answer: `the provider says that it is of another charge: ${other}`,
+    };
+  }
   const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
-  const { outcome } = await recordChargeback(deps, {
-    provider: row.provider,
-    providerRef,
+  const told = answer?.chargeback ?? {
     chargeRefs: [row.chargeRef!],
     amountCents: row.theirCents!,
     currency: row.theirCurrency!,
-    state: tookMoney ? "needs_response" : "won",
+    state: tookMoney ? "needs_response" as const : "won" as const,
     happenedAt: new Date(row.theirTime!),
-  }, operator.actor);
-  return outcome === "late"
-    ? { kind: "withdrawn", answer: "something later is on record of this chargeback" }
-    : { kind: "goes_on", answer: "it is recorded" };
+  };
+  const { provider } = row;
+  const { outcome } = await recordChargeback(
+    deps,
+    { ...told, provider, providerRef },
+    operator.actor,
+  );
+  switch (outcome) {
+    case "late":
+      return { kind: "withdrawn", answer: "something later is on record of this chargeback" };
+    // It is on record, and the line tells something else all the same.
+    case "unchanged":
+      return { kind: "withdrawn", answer: `it is on record already, as ${told.state}` };
+    case "taken":
+      return { kind: "goes_on", answer: onItsWord("it is recorded", row, answer !== undefined) };
+  }
+}
+
+/** What the provider says of a row's chargeback; undefined where it can't be asked. */
+async function chargebackOf(
+  deps: MendingDeps,
+  { provider, refundRef }: DiscrepancyRow,
+): Promise<ChargebackAnswer | undefined> {
+  return await gatewayNamed(deps, provider)?.chargeback?.(refundRef!);
+}
+
+/** Asks how a chargeback is that no report tells of: what the provider confirms is explained, and else it is recorded. */
+async function askAboutChargeback(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
+  const { provider, refundRef: providerRef } = row;
+  const answer = providerRef === null ? undefined : await chargebackOf(deps, row);
+  switch (answer?.kind) {
+    case undefined:
+      return cantBeAsked(provider);
+    case "unknown":
+      return { kind: "withdrawn", answer: "the provider knows of no such chargeback" };
+    case "found": {
+      const { chargeback } = answer;
+      const report = { ...chargeback, provider, providerRef: providerRef! };
+      const { outcome } = await recordChargeback(deps, report, operator.actor);
+      const amount = namedAmount(chargeback.amountCents, chargeback.currency);
+      const said = `the provider says that it is ${chargeback.state}: ${amount}`;
+      return outcome === "taken"
+        ? { kind: "ended", state: "MENDED", answer: `${said}, as is recorded now` }
+        : { kind: "ended", state: "EXPLAINED", answer: said };
+    }
+    default:
+      return { kind: "goes_on", answer: answer!.error };
+  }
 }
 
 /** Has money beside an order's payment recorded, and then given back by the verdict about it. */
@@ -268,11 +361,56 @@ async function giveBackByOrder(
   }
 }
 
+/**
+ * How much is to be given back directly: no more than the provider still has of it, which it is asked first, as something may
+ * have gone back by its own pages. The amount is noted before it is asked for, so that a step that is repeated asks for the same
+ * under the same key.
+ */
+async function leftOf(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+): Promise<number | Step> {
+  const wanted = directlyBack(row);
+  if (wanted === null || wanted <= 0) {
+    return { kind: "withdrawn", answer: "nothing of it is to be given back directly" };
+  }
+  if (row.mendCents !== null) return row.mendCents;
+  const money = await moneyOf(deps, row);
+  let left = wanted - await sumToldBack(deps.db, row);
+  if (money !== undefined) {
+    if (money.kind === "unknown") {
+      return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
+    }
+    if (money.kind !== "found") return { kind: "goes_on", answer: money.error };
+    const order = row.kind !== "amount_differs" || row.orderId === null
+      ? undefined
+      : (await readCharges(deps.db, [row.orderId])).get(row.orderId);
+    // What our order has and has given back of the charge is not the surplus that goes back here.
+    const ours = order === undefined ? 0 : (row.ourCents ?? 0) - order.refundedCents;
+    if (money.tookCents < row.theirCents! || money.currency !== row.theirCurrency) {
+      const took = namedAmount(money.tookCents, money.currency);
+      return {
+        kind: "withdrawn",
+        answer: `the provider says that it took ${took} by ${money.ref}`,
+      };
+    }
+    left = Math.min(wanted, money.tookCents - money.refundedCents - ours);
+  }
+  const amount = namedAmount(wanted, row.theirCurrency!);
+  if (left <= 0) {
+    return { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };
+  }
+  await noteMendCents(deps.db, row.id, left);
+  return left;
+}
+
 /** Gives back at the provider what no order of ours knows of, under a key of its own. */
 async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
   const gateway = gatewayNamed(deps, row.provider);
   if (gateway === undefined) return notConfigured(row.provider);
-  const amountCents = directlyBack(row)!;
+  const left = await leftOf(deps, row);
+  if (typeof left !== "number") return left;
+  const amountCents = left;
   const request: GatewayRequest = {
     orderId: row.orderId ?? 0,
     reference: row.reference ?? "",
@@ -318,19 +456,16 @@ async function askAboutCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<S
 }
 
 /** Asks what became of a refund of ours; one that the provider does not know is asked for again, under its own key. */
-async function askAboutRefund(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
+async function askAboutRefund(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
   const gateway = gatewayNamed(deps, row.provider);
   if (gateway?.refundStatus === undefined || row.movementKey === null) {
     return cantBeAsked(row.provider);
   }
-  const request: GatewayRequest = {
-    orderId: row.orderId!,
-    reference: row.reference!,
-    amountCents: row.ourCents!,
-    currency: row.ourCurrency!,
-    idempotencyKey: row.movementKey,
-    chargeRef: row.chargeRef!,
-  };
+  const request = refundRequest(row, row.movementKey);
   const [answer] = await gateway.refundStatus([request]) as [RefundStatusAnswer];
   if (answer.kind === "refunded") {
     return {
@@ -341,8 +476,27 @@ async function askAboutRefund(deps: MendingDeps, row: DiscrepancyRow): Promise<S
   }
   // It answers about something else, and would again: a person has to look.
   if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
+  if (answer.kind === "refused") return await takeRefundBack(deps, row, answer.reason, operator);
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
   return await refundAgain(gateway, request);
+}
+
+/** The provider says of a refund that is booked as made that it came to nothing: its money is owed again. */
+async function takeRefundBack(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  reason: string,
+  operator: Operator,
+): Promise<Step> {
+  const answer = `the provider keeps it: ${reason}`;
+  if (row.refundId === null) return { kind: "withdrawn", answer };
+  const { provider, refundId } = row;
+  const returnedAt = new Date().toISOString().replace("T", " ").replace("Z", "");
+  const told = { refundId, provider, reason: reason || null, returnedAt };
+  const taken = await takeBack(deps, told, operator.actor);
+  return taken?.outcome === "return" || taken?.outcome === "already_returned"
+    ? { kind: "ended", state: "MENDED", answer: `${answer}; its money is owed again` }
+    : { kind: "withdrawn", answer };
 }
 
 async function refundAgain(gateway: Gateway, request: GatewayRequest): Promise<Step> {

@@ -11,6 +11,7 @@ import { lockOrders } from "../db/orders/orders.ts";
 import { markReversed, readPaymentsOf } from "../db/payments/payments.ts";
 import { endPaymentByHand, endRefundByHand } from "../db/refunds/refunds_by_hand.ts";
 import { readRefunds, refundFactsOf } from "../db/refunds/refund_rows.ts";
+import { readReturns } from "../db/refunds/returned_refunds.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { RefundMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
@@ -19,6 +20,7 @@ import type { OrderFacts } from "../domain/order/order.ts";
 import { decideByHand, type HandVerdict } from "../domain/refund/by_hand.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
 import { bookOrders } from "../streams/ledger/book_orders.ts";
+import { answerReturned } from "./answer_return.ts";
 import { noteChargedBackTwice } from "../streams/payments/given_twice.ts";
 import { type AuditDeps, audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
@@ -79,6 +81,8 @@ export async function decideByHandAndPublish(
  * booked by its message, as one of a provider is: a crash before that leaves it `REQUESTED` and waiting for nobody, so
  * the sweep publishes the message. The same said again changes nothing and repeats the message.
  *
+ * Of a refund that its provider took back it says what becomes of its money: see `answer_return.ts`.
+ *
  * @param actor who says so, for the timeline
  * @throws {WorkflowError} `invalid`, `not_found`, or `refund_not_by_hand`
  */
@@ -98,6 +102,13 @@ export async function decideRefundByHand(
     const { orders } = await lockOrders(tx, [orderId]);
     const { currency } = orders.get(orderId)!;
     const refunds = await refundFactsOf(tx, [orderId], { lock: true });
+    const returned = (await readReturns(tx, [refundId])).get(refundId);
+    if (returned !== undefined) {
+      const order = orders.get(orderId)!;
+      const answered = await answerReturned(tx, { order, returned, verdict, note }, actor);
+      if (answered.changed) await options.inTransaction?.(tx);
+      return answered;
+    }
     const refund = refunds.get(orderId)!.find(({ id }) => id === refundId)!;
     const decision = decideByHand(refund, verdict);
     if (decision.kind === "refused") {

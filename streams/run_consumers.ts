@@ -251,6 +251,7 @@ function consumerOf(
     reservationTtlSeconds: config.reservationTtlSeconds,
     capturesLater: config.capture === "later",
     holdSeconds: config.captureWithinSeconds,
+    chargebackRevenue: config.chargebackRevenue,
     missingRowMs: missingRowBackoffs * config.retryBackoffMs,
     onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,

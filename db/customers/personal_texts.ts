@@ -100,6 +100,7 @@ const isTyped: Readonly<Record<TimelineStep, boolean>> = {
   refund_given_twice: false,
   given_twice_dismissed: true,
   refund_failed: true,
+  refund_returned: true,
   customer_erased: false,
 };
 

@@ -90,10 +90,12 @@ async function readMovedPayments(
 async function readMovedRefunds(db: Queryable, scope: Scope): Promise<MovedRefund[]> {
   const rows = await db.query(`
     select refunds.id, refunds.order_id, refunds.amount_cents, orders.currency, refunds.processed_at,
-      refunds.itemized, ${isRecent("refunds.processed_at")}
+      refunds.itemized, returned_refunds.returned_at, ${isRecent("refunds.processed_at")}
     from refunds force index (refunds_order)
     straight_join orders on orders.id = refunds.order_id
-    where ${within("refunds.order_id", scope)} and refunds.status = 'PROCESSED'`);
+    left join returned_refunds on returned_refunds.refund_id = refunds.id
+    where ${within("refunds.order_id", scope)}
+      and (refunds.status = 'PROCESSED' or returned_refunds.refund_id is not null)`);
   const itemized = rows.filter((row) => toInteger(row.itemized) === 1);
   const tax = await readRefundedTax(db, itemized.map((row) => toInteger(row.id)));
   return rows.map((row) => ({
@@ -103,6 +105,7 @@ async function readMovedRefunds(db: Queryable, scope: Scope): Promise<MovedRefun
     taxCents: tax.get(toInteger(row.id)) ?? 0,
     currency: String(row.currency),
     processedAt: String(row.processed_at),
+    returnedAt: row.returned_at === null ? null : String(row.returned_at),
     isRecent: toInteger(row.is_recent) === 1,
   }));
 }

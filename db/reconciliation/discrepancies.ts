@@ -181,6 +181,8 @@ export interface DiscrepancyRow extends Omit<FoundDiscrepancy, "identity"> {
   answer: string | null;
   /** The key of a refund that mends it. */
   mendKey: string | null;
+  /** What that refund is of, once it is asked for; null before, and where none is. */
+  mendCents: number | null;
   endedAt: string | null;
   foundAt: string;
 }
@@ -189,7 +191,8 @@ const shown = `
   id, reconciliation_id, provider, kind, lower(state) as state, date_format(day, '%Y-%m-%d') as day, movement,
   lower(hex(part)) as part, order_id, payment_id, refund_id, reference, charge_ref, refund_ref, movement_key, entry,
   their_cents, their_currency, their_fee_cents, their_net_cents, their_time, our_cents, our_currency, our_time, action,
-  note, proposed_by, proposed_at, approved_by, approved_at, answer, mend_key, ended_at, created_at`;
+  note, proposed_by, proposed_at, approved_by, approved_at, answer, mend_key, ended_at, created_at,
+  (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents`;
 
 /** Which discrepancies are wanted. */
 export interface DiscrepancyFilter {
@@ -280,6 +283,7 @@ function toDiscrepancy(row: Row): DiscrepancyRow {
     approvedAt: toIsoTime(row.approved_at),
     answer: said(row.answer),
     mendKey: said(row.mend_key),
+    mendCents: integer(row.mend_cents),
     endedAt: toIsoTime(row.ended_at),
     foundAt: toIsoTime(row.created_at)!,
   };
@@ -334,6 +338,37 @@ export async function withdrawAction(tx: Queryable, id: number, answer: string):
     where id = ? and state = 'OPEN'`,
     [answer, id],
   );
+  await tx.run("delete from discrepancy_mends where discrepancy_id = ?", [id]);
+}
+
+/** Notes how much the refund that mends it is of, before it is asked for. */
+export async function noteMendCents(tx: Queryable, id: number, cents: number): Promise<void> {
+  await tx.run(
+    `
+    insert into discrepancy_mends (discrepancy_id, amount_cents)
+    select ?, ? from (select 1) one
+    where not exists (select 1 from discrepancy_mends where discrepancy_id = ?)`,
+    [id, cents, id],
+  );
+}
+
+/** What reports tell that went back of a discrepancy's charge, and that is on record for nothing. */
+export async function sumToldBack(
+  db: Queryable,
+  { provider, chargeRef, theirCurrency }: Pick<
+    DiscrepancyRow,
+    "provider" | "chargeRef" | "theirCurrency"
+  >,
+): Promise<number> {
+  const [row] = await db.query(
+    `
+    select coalesce(sum(their_cents), 0) as cents
+    from discrepancies
+    where unended = 1 and provider = ? and charge_ref = ? and kind = 'refund_without_refund'
+      and their_currency = ?`,
+    [provider, chargeRef, theirCurrency],
+  );
+  return toInteger(row!.cents);
 }
 
 /** Notes how far an action is. */
@@ -395,15 +430,17 @@ export async function readMended(
   if (keys.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, mend_key, order_id, their_cents, our_cents, kind, their_currency
+    select id, mend_key, order_id, their_cents, our_cents, kind, their_currency,
+      (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents
     from discrepancies where mend_key in (?)`,
     [[...keys]],
   );
   return new Map(rows.map((row) => [String(row.mend_key), {
     id: toInteger(row.id),
     orderId: row.order_id === null ? null : toInteger(row.order_id),
-    cents: toInteger(row.their_cents) -
-      (row.kind === "amount_differs" ? toInteger(row.our_cents) : 0),
+    cents: row.mend_cents === null
+      ? toInteger(row.their_cents) - (row.kind === "amount_differs" ? toInteger(row.our_cents) : 0)
+      : toInteger(row.mend_cents),
     currency: String(row.their_currency),
   }]));
 }

@@ -7,6 +7,7 @@
 import type { ChargebackState } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { wasReturned } from "../refunds/returned_refunds.ts";
 
 /** A payment by its provider's name for it. */
 export interface NamedPayment {
@@ -82,10 +83,12 @@ export interface NamedRefund {
   status: string;
   /** UTC; null before. */
   processedAt: string | null;
+  /** Its provider has made it, and taken it back later. */
+  isReturned: boolean;
 }
 
 const refundSelect = `
-  select refunds.id, refunds.order_id, refunds.provider_key, refunds.amount_cents, orders.currency, refunds.status,
+  select ${wasReturned} as is_returned, refunds.id, refunds.order_id, refunds.provider_key, refunds.amount_cents, orders.currency, refunds.status,
     refunds.processed_at
   from refunds
   straight_join orders on orders.id = refunds.order_id`;
@@ -109,6 +112,7 @@ export async function readRefundsOf(
     currency: String(row.currency),
     status: String(row.status),
     processedAt: row.processed_at as string | null,
+    isReturned: toInteger(row.is_returned) === 1,
   }));
   return [...new Map(refunds.map((refund) => [refund.id, refund])).values()]
     .sort((a, b) => a.id - b.id);

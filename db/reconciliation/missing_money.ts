@@ -4,19 +4,32 @@
  * @module
  */
 
+import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
+import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { noPart } from "./provider_movements.ts";
 
+/** What of ours reports have to tell of. */
+export type ReportedKind = Extract<
+  MovementKind,
+  "charge" | "refund" | "reversal" | "chargeback" | "won_back"
+>;
+
 /** Money of ours, with what names it. Times are UTC. */
 export interface MissingMoney {
-  movement: "charge" | "refund";
+  /** As what its movement would be kept. */
+  movement: ReportedKind;
   orderId: number;
-  /** Of the order's payment at the provider. */
-  paymentId: number;
+  /** The payment that it is of; null of a chargeback whose payment is not known. */
+  paymentId: number | null;
   refundId: number | null;
+  /** Of a chargeback its row. */
+  chargebackId: number | null;
   reference: string;
   chargeRef: string;
+  /** The provider's name for a chargeback. */
+  refundRef: string | null;
   /** The refund's key at the provider. */
   key: string | null;
   amountCents: number;
@@ -33,83 +46,35 @@ export interface Span {
 /** Ids to a statement. */
 const idsAtOnce = 50_000;
 
-/**
- * Days that a row may be older than what is told of it: rows are written in the order of their ids but for transactions
- * that overlap, and clocks that differ; and refunds take a provider days, or wait for a person.
- */
-const chargeSlackDays = 1, refundSlackDays = 90;
-
-/** Payments of a span that no report tells of; of those that are archived, too. */
-export async function* missingCharges(
-  db: Queryable,
-  provider: string,
-  span: Span,
-): AsyncGenerator<MissingMoney[]> {
-  const sql = `
-    select payments.order_id, payments.id, orders.external_order_id, payments.provider_ref, payments.amount_cents,
-      coalesce(payments.currency, orders.currency) as currency, payments.paid_at as moved_at
-    from payments force index (primary)
-    left join provider_movements movement
-      on movement.kind = 'charge' and movement.subject_id = payments.id and movement.part = unhex('${noPart}')
-    straight_join orders on orders.id = payments.order_id
-    where payments.id between ? and ? and payments.provider = ? and payments.status <> 'DECLINED'
-      and payments.amount_cents > 0 and payments.paid_at >= ? and payments.paid_at < ?
-      and movement.subject_id is null`;
-  for (const table of await hasArchived(db) ? ["payments", "archived_payments"] : ["payments"]) {
-    const statement = table === "payments" ? sql : archivedForm(sql);
-    for await (const [low, high] of idRanges(db, table, span.from, chargeSlackDays)) {
-      const rows = await db.query(statement, [low, high, provider, span.from, span.until]);
-      if (rows.length > 0) yield rows.map((row) => toMissing(row, "charge"));
-    }
-  }
+/** One kind of money of ours, and where its rows are. */
+interface Kind {
+  movement: ReportedKind;
+  /** Whose ids are gone through; its archived rows are another range of ids. */
+  table: "payments" | "refunds" | "chargebacks";
+  /**
+   * Days that a row may be older than what is told of it: rows are written in the order of their ids but for transactions
+   * that overlap, and clocks that differ; and refunds take a provider days, or wait for a person.
+   */
+  slackDays: number;
+  /** What names a row besides its id and its order. */
+  columns: string;
+  /** What it is read from, beside its order. */
+  joins: string;
+  /** When the money moved. */
+  movedAt: string;
+  /** What else has to be so. */
+  where: string;
 }
 
-/** Refunds of a span that went through the provider, and that no report tells of. */
-export async function* missingRefunds(
-  db: Queryable,
-  provider: string,
-  span: Span,
-): AsyncGenerator<MissingMoney[]> {
-  const sql = `
-    select refunds.order_id, refunds.id as refund_id, payments.id, orders.external_order_id, payments.provider_ref,
-      refunds.amount_cents, orders.currency, refunds.processed_at as moved_at, refunds.provider_key
-    from refunds force index (primary)
-    left join provider_movements movement
-      on movement.kind = 'refund' and movement.subject_id = refunds.id and movement.part = unhex('${noPart}')
-    straight_join payments on payments.order_id = refunds.order_id and payments.surplus = 0
-    straight_join orders on orders.id = refunds.order_id
-    where refunds.id between ? and ? and refunds.status = 'PROCESSED' and refunds.by_hand = 0
-      and refunds.processed_at >= ? and refunds.processed_at < ? and payments.provider = ?
-      and movement.subject_id is null`;
-  const statements = await hasArchived(db) ? [sql, archivedForm(sql)] : [sql];
-  for await (const [low, high] of idRanges(db, "refunds", span.from, refundSlackDays)) {
-    for (const statement of statements) {
-      const rows = await db.query(statement, [low, high, span.from, span.until, provider]);
-      if (rows.length > 0) yield rows.map((row) => toMissing(row, "refund"));
-    }
-  }
-}
+const ofPayments = `payments.id as payment_id, payments.provider_ref, payments.amount_cents,
+      coalesce(payments.currency, orders.currency) as currency`;
 
 /**
- * Money of payments that went back by themselves in a span, such as late ones, of which no report tells. What a customer's
- * bank took in the place of its going back is no refund of the provider's.
+ * What a customer's bank took in the place of money that was to go back by itself is no refund of the provider's, and nor is what a
+ * person gave back.
  */
-export async function* missingReversals(
-  db: Queryable,
-  provider: string,
-  span: Span,
-): AsyncGenerator<MissingMoney[]> {
-  const sql = `
-    select payments.order_id, payments.id, orders.external_order_id, payments.provider_ref, payments.amount_cents,
-      coalesce(payments.currency, orders.currency) as currency, payments.updated_at as moved_at
-    from payments force index (primary)
-    left join provider_movements movement
-      on movement.kind = 'reversal' and movement.subject_id = payments.id and movement.part = unhex('${noPart}')
-    straight_join orders on orders.id = payments.order_id
-    where payments.id between ? and ? and payments.provider = ? and payments.status = 'REVERSED'
-      and payments.amount_cents > 0 and payments.updated_at >= ? and payments.updated_at < ?
-      and movement.subject_id is null
-      and not exists (
+const wentBackThere = `
+      not exists (
         select 1 from order_events
         where order_events.order_id = payments.order_id and order_events.event = 'payment_returned')
       and not (payments.amount_cents <= (
@@ -121,25 +86,121 @@ export async function* missingReversals(
           select 1 from order_events
           where order_events.order_id = payments.order_id and order_events.event = 'payment_reversed'
             and order_events.detail like '%: by a chargeback that was lost'))`;
-  for await (const [low, high] of idRanges(db, "payments", span.from, refundSlackDays)) {
-    const rows = await db.query(sql, [low, high, provider, span.from, span.until]);
-    if (rows.length > 0) yield rows.map((row) => toMissing(row, "refund"));
+
+const ofChargebacks = `chargebacks.payment_id, chargebacks.charge_ref as provider_ref,
+      chargebacks.provider_ref as refund_ref, chargebacks.id as chargeback_id, chargebacks.amount_cents,
+      chargebacks.currency`;
+
+const cameBack = chargebackStatesWhere(({ money }) => money === "ours")
+  .map((state) => `'${state}'`).join(", ");
+
+const kinds: readonly Kind[] = [
+  {
+    movement: "charge",
+    table: "payments",
+    slackDays: 1,
+    columns: ofPayments,
+    joins: "",
+    movedAt: "payments.paid_at",
+    where: "payments.provider = ? and payments.status <> 'DECLINED' and payments.amount_cents > 0",
+  },
+  {
+    movement: "refund",
+    table: "refunds",
+    slackDays: 90,
+    columns:
+      `payments.id as payment_id, payments.provider_ref, refunds.id as refund_id, refunds.provider_key,
+      refunds.amount_cents, orders.currency`,
+    joins:
+      "straight_join payments on payments.order_id = refunds.order_id and payments.surplus = 0",
+    movedAt: "refunds.processed_at",
+    where: "payments.provider = ? and refunds.status = 'PROCESSED' and refunds.by_hand = 0",
+  },
+  {
+    movement: "reversal",
+    table: "payments",
+    slackDays: 90,
+    columns: ofPayments,
+    joins: "",
+    movedAt: "payments.updated_at",
+    where: `payments.provider = ? and payments.status = 'REVERSED' and payments.amount_cents > 0
+      and ${wentBackThere}`,
+  },
+  {
+    movement: "chargeback",
+    table: "chargebacks",
+    slackDays: 1,
+    columns: ofChargebacks,
+    joins: "",
+    movedAt: "chargebacks.withdrawn_at",
+    where: "chargebacks.provider = ? and chargebacks.amount_cents > 0",
+  },
+  {
+    movement: "won_back",
+    table: "chargebacks",
+    slackDays: 365,
+    columns: ofChargebacks,
+    joins: "",
+    movedAt: "chargebacks.told_at",
+    where: `chargebacks.provider = ? and chargebacks.amount_cents > 0
+      and chargebacks.withdrawn_at is not null and chargebacks.state in (${cameBack})`,
+  },
+];
+
+/** What of ours moved in a span, through a provider, and no report tells of; of archived orders, too. */
+export async function* missingMoney(
+  db: Queryable,
+  provider: string,
+  span: Span,
+): AsyncGenerator<MissingMoney[]> {
+  const isArchived = await hasArchived(db);
+  for (const kind of kinds) {
+    const sql = statementOf(kind);
+    const archived = archivedForm(sql);
+    const hasBoth = isArchived && archived !== sql;
+    // Payments are moved with their order, and have their ids there; refunds and chargebacks stay, and what they join may not.
+    const places: [table: string, statements: string[]][] = kind.table === "payments"
+      ? [
+        ["payments", [sql]],
+        ...hasBoth ? [["archived_payments", [archived]] as [string, string[]]] : [],
+      ]
+      : [[kind.table, hasBoth ? [sql, archived] : [sql]]];
+    for (const [table, statements] of places) {
+      for await (const [low, high] of idRanges(db, table, span.from, kind.slackDays)) {
+        for (const statement of statements) {
+          const rows = await db.query(statement, [low, high, provider, span.from, span.until]);
+          if (rows.length > 0) yield rows.map((row) => toMissing(row, kind.movement));
+        }
+      }
+    }
   }
 }
 
-function toMissing(row: Row, movement: MissingMoney["movement"]): MissingMoney {
+function statementOf({ movement, table, columns, joins, movedAt, where }: Kind): string {
+  return `
+    select ${table}.order_id, orders.external_order_id, ${columns}, ${movedAt} as moved_at
+    from ${table} force index (primary)
+    left join provider_movements movement
+      on movement.kind = '${movement}' and movement.subject_id = ${table}.id and movement.part = unhex('${noPart}')
+    ${joins}
+    straight_join orders on orders.id = ${table}.order_id
+    where ${table}.id between ? and ? and ${where}
+      and ${movedAt} >= ? and ${movedAt} < ? and movement.subject_id is null`;
+}
+
+function toMissing(row: Row, movement: ReportedKind): MissingMoney {
+  const id = (value: Row[string] | undefined) => value == null ? null : toInteger(value);
+  const text = (value: Row[string] | undefined) => value == null ? null : String(value);
   return {
     movement,
     orderId: toInteger(row.order_id),
-    paymentId: toInteger(row.id),
-    refundId: row.refund_id === undefined || row.refund_id === null
-      ? null
-      : toInteger(row.refund_id),
+    paymentId: id(row.payment_id),
+    refundId: id(row.refund_id),
+    chargebackId: id(row.chargeback_id),
     reference: String(row.external_order_id),
     chargeRef: String(row.provider_ref),
-    key: row.provider_key === undefined || row.provider_key === null
-      ? null
-      : String(row.provider_key),
+    refundRef: text(row.refund_ref),
+    key: text(row.provider_key),
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
     at: String(row.moved_at),

@@ -156,6 +156,23 @@ export async function endGivenTwice(
   return affectedRows === 1;
 }
 
+/**
+ * Writes down how it came out of a refund, whose order must be locked.
+ *
+ * @returns false where none is open
+ */
+export async function endTwiceOf(
+  tx: Queryable,
+  refundId: number,
+  endedAs: GivenTwiceEnd,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    "update money_given_twice set ended_as = ? where refund_id = ? and ended_as is null",
+    [endedAs, refundId],
+  );
+  return affectedRows > 0;
+}
+
 /** What it comes to that nobody has decided about, by currency; of so many as are counted. */
 export async function sumGivenTwice(
   db: Queryable,

@@ -15,6 +15,7 @@ import type { RefundLines } from "../../domain/notification/content.ts";
 import { archivedForm, readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import type { RefundRow } from "./refund_rows.ts";
+import { isClaimed } from "./returned_refunds.ts";
 
 /** Units of a line that a refund is for. */
 export interface RefundLineRow extends RefundLine {
@@ -216,8 +217,8 @@ export async function insertRefundContents(
 }
 
 /**
- * What orders hold and what refunds that did not fail have taken of it, by order id; the orders must be locked for
- * somebody to decide by it.
+ * What orders hold and what refunds have claimed of it, by order id; the orders must be locked for somebody to decide by
+ * it.
  */
 export async function readOrderContents(
   tx: Queryable,
@@ -299,7 +300,7 @@ async function readReturned(
     from refunds force index (refunds_order)
     straight_join refund_lines force index (refund_lines_refund)
       on refund_lines.refund_id = refunds.id
-    where refunds.order_id in (?) and refunds.status <> 'FAILED' and refunds.itemized = 1
+    where refunds.order_id in (?) and ${isClaimed} and refunds.itemized = 1
     group by refunds.order_id, refund_lines.order_item_id`,
     [[...orderIds]],
   );
@@ -325,7 +326,7 @@ async function readGivenBack(
     from refunds force index (refunds_order)
     straight_join refund_adjustments force index (refund_adjustments_refund)
       on refund_adjustments.refund_id = refunds.id
-    where refunds.order_id in (?) and refunds.status <> 'FAILED' and refunds.itemized = 1
+    where refunds.order_id in (?) and ${isClaimed} and refunds.itemized = 1
     group by refunds.order_id, refund_adjustments.kind`,
     [[...orderIds]],
   );

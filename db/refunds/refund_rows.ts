@@ -146,7 +146,7 @@ const maxFailureReasonLength = 255;
 
 /**
  * Writes that something happened to refunds, whose orders must be locked: the states before and after come from the
- * table of transitions.
+ * table of transitions. When one was made stays, also where its provider takes it back.
  *
  * @param now the database's clock, UTC
  */
@@ -164,7 +164,8 @@ export async function endRefunds(
       id bigint unsigned path '$[0]',
       failure_reason varchar(255) character set utf8mb4 path '$[1]')) ended
     straight_join refunds force index (primary) on refunds.id = ended.id
-    set refunds.status = ?, refunds.failure_reason = ended.failure_reason, refunds.processed_at = ?
+    set refunds.status = ?, refunds.failure_reason = ended.failure_reason,
+      refunds.processed_at = coalesce(refunds.processed_at, ?)
     where refunds.status in (${from.map(() => "?").join(", ")})`,
     [
       JSON.stringify(refunds.map(({ id, failureReason }) => [
@@ -256,6 +257,15 @@ export async function readProviderKeys(
     const id = toInteger(row.id);
     return [id, row.provider_key === null ? oldRefundKey(id) : String(row.provider_key)];
   }));
+}
+
+/** Whether a refund was recorded from its provider's books: its caller's key is made of the provider's. */
+export async function wasRecorded(db: Queryable, refundId: number): Promise<boolean> {
+  const [row] = await db.query("select idempotency_key, provider_key from refunds where id = ?", [
+    refundId,
+  ]);
+  return row?.provider_key != null &&
+    row.idempotency_key === `${ownKeyStart}${row.provider_key}`;
 }
 
 /** Which of some keys a refund has already. */

@@ -28,15 +28,19 @@ const quoted = (texts: readonly string[]) => texts.map((text) => `'${text}'`).jo
 
 /** Conditions on the orders and refunds that count: the statuses are the list of `domain/kpi/kpi_table.ts`. */
 const countedOrder = `orders.status in (${quoted(countedStatuses("order"))})`;
-const countedRefund = `refunds.status in (${quoted(countedStatuses("refund"))})
-      and orders.settled_at is not null`;
+/** What its provider took back later counts as it was processed, and is taken out by itself. */
+const wasProcessed = `(refunds.status in (${quoted(countedStatuses("refund"))})
+      or exists (select 1 from returned_refunds where returned_refunds.refund_id = refunds.id))`;
+const countedRefund = `${wasProcessed} and orders.settled_at is not null`;
 
 const countedMovement = `chargeback_movements.counts = 1
       and chargeback_movements.kind in (${quoted(countedStatuses("chargeback"))})`;
 
 const orderColumns =
   "orders.id, status, orders.customer_id, orders.currency, orders.total_cents, settled_at, retry_id";
-const refundColumns = `refunds.id, refunds.status, orders.customer_id, orders.currency,
+const processedStatus = "if(refunds.status = 'FAILED', 'PROCESSED', refunds.status)";
+const refundColumns =
+  `refunds.id, ${processedStatus} as status, orders.customer_id, orders.currency,
       refunds.amount_cents, orders.settled_at`;
 
 const movementColumns = `chargeback_movements.id, chargeback_movements.kind, orders.customer_id,
@@ -64,7 +68,7 @@ export async function sumQuarters(tx: Queryable, scopes: Scopes): Promise<Quarte
   const sums: QuarterSum[] = [];
   for (const scope of scopes.orders) sums.push(...await sumOrders(tx, scope));
   for (const scope of scopes.refunds) sums.push(...await sumRefunds(tx, scope));
-  sums.push(...await sumMovements(tx));
+  sums.push(...await sumReturned(tx), ...await sumMovements(tx));
   return sums;
 }
 
@@ -83,12 +87,27 @@ async function sumOrders(tx: Queryable, scope: Scope): Promise<QuarterSum[]> {
 
 async function sumRefunds(tx: Queryable, scope: Scope): Promise<QuarterSum[]> {
   const rows = await tx.query(`
-    select refunds.status, ${settledQuarter} as quarter, orders.currency,
+    select ${processedStatus} as status, ${settledQuarter} as quarter, orders.currency,
       count(*) as n, sum(refunds.amount_cents) as cents
     from refunds
     straight_join orders on orders.id = refunds.order_id
     where ${countedRefund}${andWithin("refunds.id", scope)}
-    group by refunds.status, quarter, orders.currency`);
+    group by 1, quarter, orders.currency`);
+  return rows.map((row) => toQuarterSum("refund", row));
+}
+
+const returnedSource = `returned_refunds
+    straight_join refunds on refunds.id = returned_refunds.refund_id
+    straight_join orders on orders.id = refunds.order_id`;
+
+/** What is taken out again, below zero: all of them, in whatever scope, as what they count by may be sealed. */
+async function sumReturned(tx: Queryable): Promise<QuarterSum[]> {
+  const rows = await tx.query(`
+    select ${processedStatus} as status, ${settledQuarter} as quarter, orders.currency,
+      -count(*) as n, -sum(refunds.amount_cents) as cents
+    from ${returnedSource}
+    where orders.settled_at is not null
+    group by 1, quarter, orders.currency`);
   return rows.map((row) => toQuarterSum("refund", row));
 }
 
@@ -151,7 +170,12 @@ export async function sumCustomers(
   const refunded = await tx.query(`
     select orders.customer_id, orders.currency, count(*) as n, sum(refunds.amount_cents) as cents
     from ${source("refunds")}
-    where refunds.status = 'PROCESSED' and ${condition}
+    where ${wasProcessed} and ${condition}
+    group by orders.customer_id, orders.currency`);
+  const returned = await tx.query(`
+    select orders.customer_id, orders.currency, count(*) as n, sum(returned_refunds.amount_cents) as cents
+    from ${source("returned_refunds")}
+    where ${condition}
     group by orders.customer_id, orders.currency`);
   const moved = await tx.query(`
     select orders.customer_id, chargeback_movements.currency, count(*) as n,
@@ -164,6 +188,7 @@ export async function sumCustomers(
     const [row, sign] of [
       ...withSign(paid, 1n),
       ...withSign(refunded, -1n),
+      ...withSign(returned, 1n),
       ...withSign(moved, -1n),
     ]
   ) {
@@ -208,6 +233,7 @@ export async function readCustomersOf(
       where refunds.status = 'PROCESSED'${andWithin("refunds.id", scope)}`),
     );
   }
+  add(await tx.query(`select distinct orders.customer_id from ${returnedSource}`));
   add(
     await tx.query(`
     select distinct orders.customer_id
@@ -328,8 +354,18 @@ export async function countRefundBuckets(
       `
     select id div ? as bucket, count(*) as n
     from refunds
-    where status in (${quoted(countedStatuses("refund"))})${andWithin("id", scope)}
+    where ${wasProcessed}${andWithin("id", scope)}
     group by bucket`,
+      [bucketSize],
+    ),
+  );
+}
+
+/** How many ids of each bucket are refunds that their providers took back. */
+export async function countReturnedBuckets(tx: Queryable): Promise<Map<number, number>> {
+  return toBuckets(
+    await tx.query(
+      "select refund_id div ? as bucket, count(*) as n from returned_refunds group by bucket",
       [bucketSize],
     ),
   );
@@ -410,6 +446,18 @@ export async function readRefundBucket(tx: Queryable, bucket: number): Promise<F
     from refunds
     straight_join orders on orders.id = refunds.order_id
     where refunds.id >= ? and refunds.id < ? and ${countedRefund}`,
+    [bucket * bucketSize, (bucket + 1) * bucketSize],
+  );
+  return rows.map(toFinishedRefund);
+}
+
+/** The refunds of one bucket that their providers took back, as they were processed. */
+export async function readReturnedBucket(tx: Queryable, bucket: number): Promise<FinishedRefund[]> {
+  const rows = await tx.query(
+    `
+    select ${refundColumns}
+    from ${returnedSource}
+    where returned_refunds.refund_id >= ? and returned_refunds.refund_id < ? and orders.settled_at is not null`,
     [bucket * bucketSize, (bucket + 1) * bucketSize],
   );
   return rows.map(toFinishedRefund);
@@ -535,6 +583,47 @@ export async function listFinishedRefunds(
     [afterId, limit],
   );
   return rows.map(toFinishedRefund);
+}
+
+/** A page of the refunds that their providers took back, as they were processed, in the order of ids. */
+export async function listReturnedRefunds(
+  db: Queryable,
+  { afterId, limit }: { afterId: number; limit: number },
+): Promise<FinishedRefund[]> {
+  const rows = await db.query(
+    `
+    select ${refundColumns}
+    from ${returnedSource}
+    where returned_refunds.refund_id > ? and orders.settled_at is not null
+    order by returned_refunds.refund_id
+    limit ?`,
+    [afterId, limit],
+  );
+  return rows.map(toFinishedRefund);
+}
+
+/** Those that are not known to be out of the figures, each with its order, in the order of ids. */
+export async function listUncountedReturns(
+  db: Queryable,
+  limit: number,
+): Promise<(FinishedRefund & { orderId: number })[]> {
+  const rows = await db.query(
+    `
+    select ${refundColumns}, refunds.order_id
+    from returned_refunds force index (returned_refunds_counted)
+    straight_join refunds on refunds.id = returned_refunds.refund_id
+    straight_join orders on orders.id = refunds.order_id
+    where returned_refunds.counted = 0
+    order by returned_refunds.refund_id
+    limit ?`,
+    [limit],
+  );
+  return rows.map((row) => ({ ...toFinishedRefund(row), orderId: toInteger(row.order_id) }));
+}
+
+/** Notes that refunds are out of the figures. */
+export async function markReturnsCounted(db: Queryable, ids: readonly number[]): Promise<void> {
+  await db.runText("update returned_refunds set counted = 1 where refund_id in (?)", [[...ids]]);
 }
 
 function toSettledOrder(row: Row): SettledOrder {

@@ -176,24 +176,30 @@ export async function readOrderCandidates(
   return rows.map(toCandidate);
 }
 
-/** Refunds of a scope by id, with their checksums: over what was asked for, and what became of it when. */
+/**
+ * Refunds of a scope by id, with their checksums: over what was asked for, and what became of it when. What its provider
+ * took back later is sealed as it was processed: what may change later by right is not in it.
+ */
 export async function readRefundCandidates(
   tx: Queryable,
   scope: Scope,
   limit: number,
 ): Promise<SealCandidate[]> {
   const rows = await tx.query(`
-    select refunds.id, refunds.status, orders.currency, refunds.amount_cents as cents,
+    select refunds.id, ${sealedStatus} as status, orders.currency, refunds.amount_cents as cents,
       refunds.processed_at as ended_at, orders.settled_at, refunds.created_at,
-      crc32(concat_ws('|', refunds.id, refunds.order_id, refunds.amount_cents, cast(refunds.status as binary),
+      crc32(concat_ws('|', refunds.id, refunds.order_id, refunds.amount_cents, cast(${sealedStatus} as binary),
         cast(refunds.processed_at as binary))) as checksum
     from refunds
+    left join returned_refunds on returned_refunds.refund_id = refunds.id
     straight_join orders on orders.id = refunds.order_id
     where ${within("refunds.id", scope)}
     order by refunds.id
     limit ${Number(limit)}`);
   return rows.map(toCandidate);
 }
+
+const sealedStatus = "if(returned_refunds.refund_id is null, refunds.status, 'PROCESSED')";
 
 function toCandidate(row: Row): SealCandidate {
   return {

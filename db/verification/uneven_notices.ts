@@ -60,6 +60,18 @@ const accounts: readonly Account<"told" | "unsent">[] = [
       ) earlier`,
     sums: { told: `-${whole}e0 * ${told("earlier.order_id", "earlier.event")}` },
   },
+  // Told as processed before its provider took it back.
+  {
+    id: "taken_back.order_id",
+    from: `(
+        select distinct notification_logs.order_id, notification_logs.event
+        from returned_refunds
+        straight_join notification_logs force index (notification_logs_once)
+          on notification_logs.order_id = returned_refunds.order_id
+          and notification_logs.event = concat('${processed}', returned_refunds.refund_id)
+      ) taken_back`,
+    sums: { told: `-${whole}e0 * ${told("taken_back.order_id", "taken_back.event")}` },
+  },
   {
     id: "notification_logs.order_id",
     from: "notification_logs",

@@ -11,6 +11,7 @@ import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
+import { isClaimed, wasReturned } from "../refunds/returned_refunds.ts";
 import { andWithin, type Scope, type Scopes, within } from "./scope.ts";
 import { isEarlierFailure } from "./uneven_notices.ts";
 import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
@@ -374,7 +375,7 @@ async function findRefundPartsFaultsIn(
       from (
         select refund_lines.refund_id, refund_lines.amount_cents as cents,
           order_items.order_id <> refunds.order_id as is_foreign,
-          case when refund_lines.restocked = (refund_lines.restock = 1 and refunds.status = 'PROCESSED')
+          case when refund_lines.restocked = (refund_lines.restock = 1 and (refunds.status = 'PROCESSED' or ${wasReturned}))
             then 0 else refund_lines.qty end as wrong_qty
         from refund_lines
         straight_join refunds on refunds.id = refund_lines.refund_id
@@ -433,7 +434,7 @@ async function findReturnedFaultsIn(
       select refund_lines.order_item_id, sum(refund_lines.qty) as qty
       from refund_lines
       straight_join refunds on refunds.id = refund_lines.refund_id
-      where refunds.status <> 'FAILED'${
+      where ${isClaimed}${
       scope === null ? "" : `
         and refund_lines.order_item_id in (
           select order_item_id from refund_lines where ${within("refund_id", scope)})`
@@ -482,7 +483,7 @@ async function findGivenBackFaultsIn(
         select refunds.order_id, refund_adjustments.kind, sum(refund_adjustments.amount_cents) as cents
         from refund_adjustments
         straight_join refunds on refunds.id = refund_adjustments.refund_id
-        where refunds.status <> 'FAILED'${
+        where ${isClaimed}${
       scope === null ? "" : `
           and refunds.order_id in (select order_id from refunds where ${within("id", scope)})`
     }
@@ -547,11 +548,15 @@ async function findWrongNotificationsIn(
     left join refunds on refunds.order_id = notification_logs.order_id
       and notification_logs.event =
         concat(case refunds.status when 'PROCESSED' then ? when 'FAILED' then ? else '' end, refunds.id)
+    left join returned_refunds on returned_refunds.order_id = notification_logs.order_id
+      and notification_logs.event = concat(?, returned_refunds.refund_id)
     where (notification_logs.event like ? or notification_logs.event like ?)
-      and refunds.id is null${andWithin("notification_logs.order_id", scope)}
+      and refunds.id is null and returned_refunds.refund_id is null${
+      andWithin("notification_logs.order_id", scope)
+    }
     order by notification_logs.id
     limit ?`,
-    [processed, refundFailed, `${processed}%`, `${refundFailed}%`, maxRows],
+    [processed, refundFailed, processed, `${processed}%`, `${refundFailed}%`, maxRows],
   );
   const all = [orders, refunds].map((rows) => faultsOf(rows, toNotificationFault));
   return {

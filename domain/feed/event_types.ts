@@ -39,7 +39,8 @@ export const eventTypes = {
   "chargeback.closed": "it is decided: won, lost, or it came to nothing",
   "refund.requested": "a refund was requested",
   "refund.processed": "the money went back",
-  "refund.failed": "the provider refused the refund",
+  "refund.failed": "the provider refused the refund, or took it back",
+  "refund.returned": "the provider took back a refund that was processed; its money is owed again",
   "refund.by_hand": "it waits for somebody who gives the money back by hand",
   "refund.completed": "somebody has given it back by hand",
   "refund.refused": "somebody refused to give it back by hand",
@@ -99,6 +100,7 @@ const eventsOf: Readonly<Record<TimelineStep, readonly EventType[] | null>> = {
   refund_given_twice: ["refund.given_twice"],
   given_twice_dismissed: null,
   refund_failed: ["refund.failed"],
+  refund_returned: ["refund.returned", "refund.failed"],
   customer_erased: ["customer.erased"],
 };
 

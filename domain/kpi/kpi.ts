@@ -56,6 +56,8 @@ export interface RefundKpiEvent extends KpiEventFacts {
   kind: KpiKindOf<"refund">;
   /** Database id. */
   refundId: number;
+  /** Its provider has taken it back: this takes it out of the figures again. */
+  isReturned?: true;
 }
 
 /** Money of a chargeback that moved. */
@@ -189,6 +191,20 @@ export function refundKpiEvents(
   const kind = kpiKindOf("refund", status) as KpiKindOf<"refund"> | undefined;
   if (kind === undefined) return [];
   return [{ kind, refundId, day: kpiDay(settledAt), currency, cents, customerId }];
+}
+
+/**
+ * The events of a refund that its provider has taken back: that it was processed, which may not have been counted yet, and
+ * that it counts no more. Each counts once by a key of its own, in any order and however often.
+ *
+ * @param refund as it was processed
+ */
+export function returnKpiEvents(
+  refund: FinishedRefund,
+  kpiDay: (settledAt: string) => string,
+): RefundKpiEvent[] {
+  return refundKpiEvents(refund, kpiDay)
+    .flatMap((processed) => [processed, { ...processed, isReturned: true as const }]);
 }
 
 /** The events by which a movement counts: one, or none where its kind counts nowhere. */

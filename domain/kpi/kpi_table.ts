@@ -22,7 +22,7 @@ export interface KpiKindRow {
 /**
  * Everything that counts. An order, and likewise a refund, counts once, as the one kind of the status that it ended
  * in: a kind may only be of a status that is never left, but by an order that is taken up again, whose failure is
- * taken out of the figures then (`retryKpiEvents`).
+ * taken out of the figures then (`retryKpiEvents`), and by a refund that its provider takes back (`returnKpiEvents`).
  */
 export const kpiKinds = {
   paid: { of: "order", status: "PAID", leaderboard: 1 },

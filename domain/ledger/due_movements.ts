@@ -57,6 +57,8 @@ export interface MovedRefund {
   currency: string;
   /** When it went back, UTC. */
   processedAt: string;
+  /** When its provider took it back, UTC; null where it did not. */
+  returnedAt: string | null;
   /** As of a payment. */
   isRecent: boolean;
 }
@@ -198,13 +200,13 @@ function dueOf({ payments, parts, refunds, twice, chargebacks }: LedgerFacts): D
       isRecent: payment.isRecent,
       states: statesOfPayment(payment, parts.get(payment.orderId)),
     })),
-    ...refunds.map(({ id, orderId, amountCents, taxCents, currency, processedAt, isRecent }) => ({
-      orderId,
-      source: "refund" as const,
-      sourceId: id,
-      currency,
-      isRecent,
-      states: [{ at: processedAt, entries: refundEntries(amountCents, taxCents) }],
+    ...refunds.map((refund): Due => ({
+      orderId: refund.orderId,
+      source: "refund",
+      sourceId: refund.id,
+      currency: refund.currency,
+      isRecent: refund.isRecent,
+      states: statesOfRefund(refund),
     })),
     ...twice.map((one): Due => ({
       orderId: one.orderId,
@@ -241,6 +243,13 @@ function statesOfPayment(
     default:
       return [held, { at: changedAt, entries: heldEntries(chargedBackCents) }];
   }
+}
+
+function statesOfRefund(
+  { amountCents, taxCents, processedAt, returnedAt }: MovedRefund,
+): Due["states"] {
+  const given = { at: processedAt, entries: refundEntries(amountCents, taxCents) };
+  return returnedAt === null ? [given] : [given, { at: returnedAt, entries: [] }];
 }
 
 /**

@@ -19,6 +19,7 @@ export const alertKinds = [
   "disputed_payments",
   "refunds_by_hand",
   "given_twice",
+  "refunds_returned",
   "chargebacks_due",
   "chargebacks_lost",
   "chargebacks_unknown",

@@ -27,7 +27,7 @@ export const noProvider = "none";
 export type RefundStatus = "REQUESTED" | "PROCESSED" | "FAILED";
 
 /** What can happen to a refund. */
-export type RefundEvent = "process" | "refuse";
+export type RefundEvent = "process" | "refuse" | "return";
 
 /**
  * Every transition there is. Decisions ask it whether something can happen, and the statements that write it take
@@ -49,7 +49,8 @@ export const refundTransitions: Readonly<
   Record<RefundStatus, Partial<Record<RefundEvent, RefundStatus>>>
 > = {
   REQUESTED: { process: "PROCESSED", refuse: "FAILED" },
-  PROCESSED: {},
+  // The provider takes back what it has made: the customer's bank had no account of theirs any more.
+  PROCESSED: { return: "FAILED" },
   FAILED: {},
 };
 

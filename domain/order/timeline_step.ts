@@ -40,4 +40,5 @@ export type TimelineStep =
   | "refund_given_twice"
   | "given_twice_dismissed"
   | "refund_failed"
+  | "refund_returned"
   | "customer_erased";

@@ -66,6 +66,20 @@ export function chargebackStatesWhere(
   return chargebackStateNames.filter((name) => isSo(chargebackStates[name]));
 }
 
+/** The reason of a charge that succeeded and came to nothing after all. */
+export const bouncedReason = "bounced";
+
+/** Characters of a name that are kept. */
+const maxName = 128;
+
+/**
+ * What a charge that bounced is called among the chargebacks: it is one, of which its provider makes no dispute. One a
+ * charge.
+ */
+export function bouncedName(chargeRef: string): string {
+  return `${bouncedReason} ${chargeRef}`.slice(0, maxName);
+}
+
 /** When a chargeback lowers revenue: `never` where its money was no revenue. */
 export type LowersRevenue = "opened" | "lost" | "never";
 

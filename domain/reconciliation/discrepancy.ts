@@ -53,8 +53,11 @@ export const discrepancyActionNames = Object.keys(discrepancyActions) as [
   ...DiscrepancyAction[],
 ];
 
-/** What moved: as in reports, and what our books tell apart besides; a chargeback that was won is `won_back`. */
-export type MovementKind = LineKind | "reversal" | "mend" | "won_back";
+/**
+ * What moved: as in reports, and what our books tell apart besides; a chargeback that was won is `won_back`, and a refund that
+ * came back `returned`.
+ */
+export type MovementKind = LineKind | "reversal" | "mend" | "won_back" | "returned";
 
 /** Of a discrepancy what tells which actions mend it. */
 export interface DiscrepancyFacts {
@@ -102,6 +105,7 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
     case "chargeback_without_record":
       return chargeRef === null ? ["explain"] : ["record", "explain"];
     case "corrected":
+      return orderId === null ? ["explain"] : ["record", "explain"];
     case "currency_differs":
     case "fee_differs":
     case "other_installation":

@@ -61,8 +61,13 @@ export interface ProviderLine {
 /** What a movement is known by when it is told again: the provider's name for it, and the line's own id where it has none. */
 export function nameOf({ kind, chargeRefs, refundRef, entry }: ProviderLine): string {
   if (kind === "charge") return `charge\n${chargeRefs[0] ?? entry ?? ""}`;
-  if (kind === "refund") return `refund\n${refundRef ?? entry ?? ""}`;
+  if (kind === "refund") return nameOfRefund(refundRef ?? entry ?? "");
   return `${kind}\n${entry ?? refundRef ?? chargeRefs[0] ?? ""}`;
+}
+
+/** What a refund is known by. */
+export function nameOfRefund(ref: string): string {
+  return `refund\n${ref}`;
 }
 
 /** What a chargeback is called: as the provider names it, or else by the report's own id of the line; null for neither. */

@@ -22,6 +22,7 @@ const pages: Readonly<Record<AlertKind, string | null>> = {
   disputed_payments: "/dashboard/disputes",
   refunds_by_hand: "/dashboard/refunds",
   given_twice: "/dashboard/given-twice",
+  refunds_returned: "/dashboard/refunds?status=FAILED",
   chargebacks_due: "/dashboard/chargebacks?which=due",
   chargebacks_lost: "/dashboard/chargebacks?which=lost",
   chargebacks_unknown: "/dashboard/chargebacks?which=unknown",

@@ -129,6 +129,7 @@ const steps: Readonly<Record<TimelineStep | HouseStep, [name: string, look: stri
   refund_given_twice: ["Refund given back twice", "bad"],
   given_twice_dismissed: ["What was given back twice is dismissed", "accent"],
   refund_failed: ["Refund failed", "bad"],
+  refund_returned: ["Refund taken back by the provider", "bad"],
   customer_erased: ["The customer's data erased", "accent"],
   notification_replayed: ["Notification sent again", "accent"],
   dead_letter_retried: ["Dead letter retried", "accent"],

@@ -19,6 +19,7 @@ import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { sumOpenDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
 import { sumGivenTwice } from "../../db/refunds/given_twice.ts";
+import { sumReturns } from "../../db/refunds/returned_refunds.ts";
 import { sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { describeLosses } from "../../domain/operation/database_age.ts";
 import { unrealMoney } from "../../domain/payment/unreal_money.ts";
@@ -131,6 +132,7 @@ export async function lookOnce(deps: AlertDeps, nowMs: number): Promise<void> {
     disputes: checkDisputes(deps),
     by_hand: checkByHand(deps),
     given_twice: checkGivenTwice(deps),
+    returned: checkReturned(deps),
     chargebacks: checkChargebacks(deps),
     discrepancies: checkDiscrepancies(deps),
     provider: checkProvider(deps),
@@ -350,6 +352,22 @@ async function checkGivenTwice({ db }: AlertDeps): Promise<AlertCheck[]> {
       : `${listed(sums)} in ${
         describeCount(count)
       }: by hand and by its provider, or by a refund and a chargeback; get one of both back`,
+    level: count > 0 ? "bad" : "good",
+  }];
+}
+
+async function checkReturned({ db }: AlertDeps): Promise<AlertCheck[]> {
+  const sums = await sumReturns(db);
+  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  return [{
+    name: "refunds_returned",
+    severity: "critical",
+    title: "Refunds did not reach their customers",
+    detail: count === 0
+      ? "none was taken back"
+      : `${listed(sums)} in ${
+        describeCount(count)
+      }: their provider took them back after they were processed; pay them again`,
     level: count > 0 ? "bad" : "good",
   }];
 }

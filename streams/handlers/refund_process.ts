@@ -12,6 +12,7 @@ import { readPayments } from "../../db/payments/payments.ts";
 import type { GivenTwice } from "../../db/refunds/given_twice.ts";
 import { leaveRefundsToPerson, takeRefundsFromPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { endRefunds, readProviderKeys, refundFactsOf } from "../../db/refunds/refund_rows.ts";
+import { answerByRefunds } from "../../db/refunds/returned_refunds.ts";
 import { effectsOfRefund } from "../../domain/order/effects.ts";
 import type { RefundMessage, StockMessage } from "../../domain/messages/messages.ts";
 import { namedAmount } from "../../domain/money.ts";
@@ -210,6 +211,7 @@ async function writeRefunds(
     now,
   );
   await bookRefunds(tx, processed, now);
+  await answerByRefunds(tx, processed);
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);

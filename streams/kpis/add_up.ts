@@ -42,8 +42,8 @@ const maxBytes = 16_384;
 const maxEvents = 5_000;
 
 /**
- * Adds events up whose ids lie close to each other, and leaves the others: those of orders that were taken up again,
- * those that lie apart, and those whose sums would not be exact.
+ * Adds events up whose ids lie close to each other, and leaves the others: those of orders that were taken up again
+ * and of refunds that were taken back, those that lie apart, and those whose sums would not be exact.
  */
 export function addUp(events: readonly KpiEvent[]): { parts: AddedUp[]; others: KpiEvent[] } {
   const parts: AddedUp[] = [];
@@ -57,7 +57,10 @@ export function addUp(events: readonly KpiEvent[]): { parts: AddedUp[]; others: 
     part = [];
   };
   for (const event of events) {
-    if ("orderId" in event && event.retry !== undefined) {
+    const isOfOthers = "orderId" in event
+      ? event.retry !== undefined
+      : "refundId" in event && event.isReturned;
+    if (isOfOthers) {
       others.push(event);
       continue;
     }

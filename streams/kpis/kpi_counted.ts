@@ -12,11 +12,13 @@ import {
   countChargebackBuckets,
   countOrderBuckets,
   countRefundBuckets,
+  countReturnedBuckets,
   countUndoneBuckets,
   readAgainBucket,
   readChargebackBucket,
   readOrderBucket,
   readRefundBucket,
+  readReturnedBucket,
   readUndoneBucket,
 } from "../../db/verification/kpi_sums.ts";
 import {
@@ -26,6 +28,7 @@ import {
   orderKpiEvents,
   refundKpiEvents,
   retryKpiEvents,
+  returnKpiEvents,
 } from "../../domain/kpi/kpi.ts";
 import { onceSegmentSize } from "../redis/keys.ts";
 
@@ -40,13 +43,15 @@ export interface CountedMarks {
   again: Segments;
   /** Failures that were taken out of the figures, by the same id. */
   undone: Segments;
+  /** Refunds that their providers took back, and that are out of the figures. */
+  returned: Segments;
   /** Movements of chargebacks. */
   chargebacks: Segments;
 }
 
 function marksOf(marks: CountedMarks, event: KpiEvent): Segments {
   if ("movementId" in event) return marks.chargebacks;
-  if ("refundId" in event) return marks.refunds;
+  if ("refundId" in event) return event.isReturned ? marks.returned : marks.refunds;
   if (event.retry === undefined) return marks.orders;
   return event.retry.undoes ? marks.undone : marks.again;
 }
@@ -102,6 +107,14 @@ export async function findUncounted(
     if (marksIn(marks.refunds, bucket) === count || uncounted.length >= maxInFlight) continue;
     collect(
       (await readRefundBucket(tx, bucket)).flatMap((refund) => refundKpiEvents(refund, kpiDay)),
+    );
+  }
+  for (const [bucket, count] of await countReturnedBuckets(tx)) {
+    if (marksIn(marks.returned, bucket) === count || uncounted.length >= maxInFlight) continue;
+    const returned = await readReturnedBucket(tx, bucket);
+    collect(
+      returned.flatMap((refund) => returnKpiEvents(refund, kpiDay))
+        .filter(({ isReturned }) => isReturned),
     );
   }
   for (const [bucket, count] of await countChargebackBuckets(tx)) {

@@ -44,7 +44,8 @@ export function subtractEvents(sums: DaySums, events: readonly KpiEvent[]): void
 
 /** -1 for an event that takes out of the figures what counted before, else 1. */
 export function signOf(event: KpiEvent): 1 | -1 {
-  return "orderId" in event && event.retry?.undoes ? -1 : 1;
+  if ("orderId" in event) return event.retry?.undoes ? -1 : 1;
+  return "refundId" in event && event.isReturned ? -1 : 1;
 }
 
 /** True if anything counted on a day. */

@@ -92,6 +92,7 @@ export async function applyKpis(
         event.customerId,
       ];
       if (retry !== undefined) facts.push(retry.undoes ? -1 : 1);
+      else if (isReturn(event)) facts.push(-2);
       return facts;
     });
     const result = await runScript(redis, kpisApplyScript, keysToCount(keys, some, target), [
@@ -113,6 +114,11 @@ export async function applyKpis(
     counted += result;
   }
   return counted;
+}
+
+/** Whether an event takes a refund out of the figures again. */
+function isReturn(event: KpiEvent): boolean {
+  return "refundId" in event && event.isReturned === true;
 }
 
 /**
@@ -168,6 +174,8 @@ function keysToCount(keys: Keys, events: readonly KpiEvent[], target: string): s
     const segment = Math.floor(kpiIdOf(event) / onceSegmentSize);
     const bitmap = retry !== undefined
       ? (retry.undoes ? keys.uncounted : keys.countedAgain)
+      : isReturn(event)
+      ? keys.returnedRefunds
       : keys.counted(kpiKinds[event.kind].of);
     const mark = bitmap(segment);
     if (mark !== lastMark) counted.add(lastMark = mark);

@@ -16,7 +16,8 @@
 -- ARGV[4]  "live", or the token of a rebuild that fills its shadow
 -- ARGV[5]  JSON [[kind, id, day, currency, cents, customer id, retry], ...], the kind as its place among the kinds;
 --          retry is left out but of an order that was taken up again, whose event goes by the id of that: 1 for its
---          end since then, -1 for its failure before, which is taken out of the figures
+--          end since then, -1 for its failure before, which is taken out of the figures; and -2 of a refund that its
+--          provider took back, which is taken out as well
 -- ARGV[6]  basis of the caller
 -- ARGV[7]  highest step of the timelines that was committed, 0 for none: its mark is raised to it
 -- ARGV[8]  JSON [kinds, sums, averages], flat because it is read at every call:
@@ -157,7 +158,7 @@ local function mark_together(space)
   redis.call('SETRANGE', key, first, bytes)
   return key
 end
-local retry_marks = { [1] = 'once:kpi-again:', [-1] = 'once:kpi-undone:' }
+local retry_marks = { [1] = 'once:kpi-again:', [-1] = 'once:kpi-undone:', [-2] = 'once:kpi-returned:' }
 
 local function apply(space)
   local days, boards, counted = {}, {}, 0
@@ -205,7 +206,7 @@ local function apply(space)
         of_kind = { count = 0, cents = 0 }
         sums[kind] = of_kind
       end
-      local sign = retry == -1 and -1 or 1
+      local sign = retry and retry < 0 and -1 or 1
       of_kind.count = of_kind.count + sign
       local sum = of_kind.cents + sign * cents
       if sum > max_exact or sum < -max_exact then

@@ -8,6 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import {
   listChargebackMovements,
   listFinishedRefunds,
+  listReturnedRefunds,
   readSettledOrders,
 } from "../../db/verification/kpi_sums.ts";
 import { listRetries } from "../../db/orders/retries.ts";
@@ -18,6 +19,7 @@ import {
   orderKpiEvents,
   refundKpiEvents,
   retryKpiEvents,
+  returnKpiEvents,
 } from "../../domain/kpi/kpi.ts";
 import { applyTogether, type KpiDeps, otherBasis } from "./kpis.ts";
 import { type Lease, takeLease, underLease } from "../redis/lease.ts";
@@ -159,6 +161,12 @@ async function fill(
     (page) => count(page.flatMap((refund) => refundKpiEvents(refund, kpiDay))),
   );
   if (refunds === null) return null;
+  // After the refunds, for the same reason.
+  const returned = await eachPage(
+    (afterId) => listReturnedRefunds(db, { afterId, limit: pageSize }),
+    (page) => count(page.flatMap((refund) => returnKpiEvents(refund, kpiDay))),
+  );
+  if (returned === null) return null;
   const movements = await eachPage(
     (afterId) => listChargebackMovements(db, { afterId, limit: pageSize }),
     (page) => count(page.flatMap((movement) => chargebackKpiEvents(movement, kpiDay))),

@@ -75,6 +75,24 @@ export async function bookRefunds(
 }
 
 /**
+ * Books that a refund came back, which this transaction has marked as returned and whose order must be locked: what is booked
+ * of it, the other way round, now. That the same is not booked twice is held by the primary key of its rows.
+ *
+ * @param now the database's clock, UTC
+ */
+export async function bookReturned(
+  tx: Queryable,
+  { refundId, orderId }: { refundId: number; orderId: number },
+  now: string,
+): Promise<void> {
+  const gaps = findLedgerGaps(await readLedgerFacts(tx, { ids: [orderId] }));
+  const movements = gaps
+    .filter(({ source, sourceId }) => source === "refund" && sourceId === refundId)
+    .flatMap(({ movements }) => movements);
+  await postMovements(tx, movements.map((movement) => ({ ...movement, at: null })), now);
+}
+
+/**
  * Books whatever the payments and refunds of some orders, which must be locked, have become: for all that is rare. What the
  * ledger says already is not booked again; what is wrong in it is left for the proof to tell.
  *

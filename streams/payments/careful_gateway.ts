@@ -10,7 +10,13 @@ import { messageOf } from "../../domain/errors.ts";
 import { concurrently } from "../timing/concurrently.ts";
 import type { AskOptions, ChargeStatus, Gateway, GatewayRequest } from "./gateway.ts";
 import type { Provider, ProviderCharge, ProviderRefund } from "./provider.ts";
-import { readCharge, readRefund, readRefundStatus, refusedCharge } from "./provider_answers.ts";
+import {
+  readCharge,
+  readMoney,
+  readRefund,
+  readRefundStatus,
+  refusedCharge,
+} from "./provider_answers.ts";
 import { openRequests, type ProviderRequest, type Requests } from "./provider_requests.ts";
 import { type Tries, triesOf } from "./provider_tries.ts";
 import {
@@ -117,7 +123,67 @@ export function carefulGateway(provider: Provider, options: CarefulOptions = {})
             readRefundStatus(request, await lookUp(asking, refunds, request, options), reading),
         ),
     }),
+    ...moneyWays(asking, { provider, charges }, answerEach),
   };
+}
+
+/** What is asked about money that nobody here has asked for, as far as the provider can be. */
+function moneyWays(
+  asking: Asking,
+  { provider, charges }: { provider: Provider; charges: Kind<ProviderCharge> },
+  answerEach: ReturnType<typeof answersOf>,
+): Pick<Gateway, "money" | "chargeback"> {
+  const { can } = provider;
+  return {
+    ...(!can.looksUpByKey && !can.looksUpByName ? {} : {
+      money: (wanted) =>
+        answerEach(
+          wanted,
+          async (request) => readMoney(await lookUpMoney(asking, { provider, charges }, request)),
+        ),
+    }),
+    ...(!can.looksUpChargebacks ? {} : {
+      chargeback: async (ref) => {
+        const [answer] = await answerEach([{ ...noRequest, reference: ref }], async () => {
+          const asked = { of: "charges", moves: false, key: ref } as const;
+          const found = await insist(
+            asking,
+            () => asking.requests.ask(asked, () => provider.findChargeback!(ref)),
+          );
+          return found === null
+            ? { kind: "unknown" as const }
+            : { kind: "found" as const, chargeback: found };
+        });
+        return answer!;
+      },
+    }),
+  };
+}
+
+/** Stands for a request where only a name is asked about. */
+const noRequest: GatewayRequest = {
+  orderId: 0,
+  reference: "",
+  amountCents: 0,
+  currency: "",
+  idempotencyKey: "",
+};
+
+/** A charge by its key or, where that finds none of that name, by the provider's own name for it. */
+async function lookUpMoney(
+  asking: Asking,
+  { provider, charges }: { provider: Provider; charges: Kind<ProviderCharge> },
+  request: GatewayRequest,
+): Promise<ProviderCharge | null> {
+  const { chargeRef, idempotencyKey } = request;
+  const byKey = idempotencyKey === "" ? null : await lookUp(asking, charges, request, {});
+  if (byKey !== null && (chargeRef === undefined || byKey.ref === chargeRef)) return byKey;
+  if (!provider.can.looksUpByName || chargeRef === undefined) return null;
+  const asked = { of: "charges", moves: false, key: chargeRef } as const;
+  return await insist(
+    asking,
+    () => asking.requests.ask(asked, () => provider.findChargeNamed!(chargeRef)),
+  );
 }
 
 /**
@@ -134,6 +200,9 @@ function expectItsWord(provider: Provider): void {
     ["captures", can.captures !== "none", has(provider.capture) && has(provider.cancel)],
     ["webhooks", can.webhooks, has(provider.readWebhook)],
     ["chargebacks", can.chargebacks === true, has(provider.readWebhook)],
+    ["takesRefundsBack", can.takesRefundsBack === true, has(provider.readWebhook)],
+    ["looksUpByName", can.looksUpByName === true, has(provider.findChargeNamed)],
+    ["looksUpChargebacks", can.looksUpChargebacks === true, has(provider.findChargeback)],
   ];
   const broken = said.filter(([, claims, has]) => claims && !has).map(([claim]) => claim);
   if (broken.length > 0) {

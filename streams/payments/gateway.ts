@@ -8,7 +8,7 @@ import type { PaymentRoute } from "../../domain/payment/payment_route.ts";
 import type { PaymentTry } from "../../domain/payment/payment_try.ts";
 import type { GatewayRequest } from "./gateway_request.ts";
 import type { Enqueued } from "../workflow/publish.ts";
-import type { Capabilities, CustomerAction, Provider } from "./provider.ts";
+import type { Capabilities, CustomerAction, Provider, ProviderChargeback } from "./provider.ts";
 
 export type { GatewayRequest } from "./gateway_request.ts";
 
@@ -74,7 +74,36 @@ export interface RefundPending {
 export type RefundStatusAnswer =
   | { kind: "refunded" }
   | RefundPending
+  /** It knows of it, and it will never reach its customer: it was refused, or taken back. */
+  | { kind: "refused"; reason: string }
   /** It knows of none under this key. */
+  | { kind: "unknown" }
+  /** It could not be asked. */
+  | { kind: "failed"; error: string }
+  | ProviderAway;
+
+/** What a charge took, and what went back of it. */
+export type MoneyAnswer =
+  | {
+    kind: "found";
+    /** The provider's own name for it. */
+    ref: string;
+    /** In minor units of `currency`; 0 where it did not succeed, or did not after all. */
+    tookCents: number;
+    refundedCents: number;
+    /** ISO 4217, upper case. */
+    currency: string;
+  }
+  /** It knows of no such charge. */
+  | { kind: "unknown" }
+  /** It could not be asked. */
+  | { kind: "failed"; error: string }
+  | ProviderAway;
+
+/** What a provider says of a chargeback. */
+export type ChargebackAnswer =
+  | { kind: "found"; chargeback: ProviderChargeback }
+  /** It knows of none of this name. */
   | { kind: "unknown" }
   /** It could not be asked. */
   | { kind: "failed"; error: string }
@@ -120,6 +149,13 @@ export interface Gateway {
     requests: readonly GatewayRequest[],
     options?: AskOptions,
   ): Promise<RefundStatusAnswer[]>;
+  /**
+   * Tells what charges took and what went back of them, by their key or by the provider's own name (`chargeRef`). Left out
+   * where it can't be asked.
+   */
+  money?(requests: readonly GatewayRequest[]): Promise<MoneyAnswer[]>;
+  /** Tells how a chargeback is, by the provider's own name for it. Left out where it can't be asked. */
+  chargeback?(ref: string): Promise<ChargebackAnswer>;
   /**
    * Milliseconds after which a charge without an answer is asked about again, where answers may come from outside
    * as callbacks: then keys are noted before they are used, and what may have been asked for is looked for again.

@@ -49,7 +49,7 @@ export async function withoutMoneyGone(
         kind: "accepted",
         callback: { message: { ...message, amountCents: 0 }, evenIfLost: true },
       };
-    } else if (answer.kind !== "unknown") after[index] = answer;
+    } else if (answer.kind !== "unknown" && answer.kind !== "refused") after[index] = answer;
   }
   return after;
 }

@@ -25,6 +25,12 @@ export interface Capabilities {
   webhooks: boolean;
   /** And of chargebacks, by the same; left out for no. */
   chargebacks?: boolean;
+  /** And of refunds that it made and takes back later; left out for no. */
+  takesRefundsBack?: boolean;
+  /** It tells of a charge by its own name for it, whoever asked for it; left out for no. */
+  looksUpByName?: boolean;
+  /** It tells of a chargeback by its own name for it; left out for no. */
+  looksUpChargebacks?: boolean;
 }
 
 /** A charge as the provider has it. All of it is looked at before it counts. */
@@ -115,6 +121,8 @@ export interface ProviderChargeback {
 export type ProviderEvent =
   | { kind: "charge"; id: string; charge: ProviderCharge & { key: string } }
   | { kind: "chargeback"; id: string; chargeback: ProviderChargeback }
+  /** How a refund stands: one that it takes back is `refused`. */
+  | { kind: "refund"; id: string; refund: ProviderRefund; happenedAt: Date }
   /** Nothing that anybody waits for. */
   | { kind: "other"; id: string; type: string };
 
@@ -143,6 +151,10 @@ export interface Provider {
   charge(request: GatewayRequest): Promise<ProviderCharge>;
   /** What became of a charge; null where none is known under its key. Never charges. */
   findCharge?(request: GatewayRequest): Promise<ProviderCharge | null>;
+  /** A charge by the provider's own name for it; null where it knows of none. */
+  findChargeNamed?(ref: string): Promise<ProviderCharge | null>;
+  /** A chargeback by the provider's own name for it, as it is now; null where it knows of none. */
+  findChargeback?(ref: string): Promise<ProviderChargeback | null>;
   /** Asks for a refund of {@linkcode GatewayRequest.chargeRef}; throws as `charge`. */
   refund(request: GatewayRequest): Promise<ProviderRefund>;
   /** What became of a refund; null where none is known under its key. Never refunds. */

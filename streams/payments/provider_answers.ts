@@ -11,6 +11,7 @@ import {
   type ChargeAnswer,
   type GatewayRequest,
   holdAgainMs,
+  type MoneyAnswer,
   refundAgainMs,
   type RefundStatusAnswer,
 } from "./gateway.ts";
@@ -195,8 +196,23 @@ export function readRefundStatus(
   reading: { callbackMs: number },
 ): RefundStatusAnswer {
   if (refund === null) return { kind: "unknown" };
-  const answer = readRefund(request, refund, reading);
-  return answer.kind === "refused" ? { kind: "unknown" } : answer;
+  return readRefund(request, refund, reading);
+}
+
+/**
+ * What a charge took and what went back of it, whatever was asked for.
+ *
+ * @param charge null where none is known
+ */
+export function readMoney(charge: ProviderCharge | null): MoneyAnswer {
+  if (charge === null) return { kind: "unknown" };
+  const { ref, state, amountCents, currency } = charge;
+  const refundedCents = charge.refundedCents ?? 0;
+  const isUsable = typeof ref === "string" && isCents(amountCents) && isCents(refundedCents) &&
+    refundedCents <= amountCents && typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
+  if (!isUsable) return failed("the provider does not say what it took, or what went back of it");
+  const tookCents = state === "succeeded" ? amountCents : 0;
+  return { kind: "found", ref, tookCents, refundedCents, currency };
 }
 
 /** True of an amount in minor units. */

@@ -47,6 +47,7 @@ import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { endHeld } from "./held_money.ts";
 import { bookOrders, bookSales } from "../ledger/book_orders.ts";
 import { restock } from "./restock.ts";
+import { takeBounced } from "./take_bounced.ts";
 import {
   readSuperseded,
   type Superseded,
@@ -85,6 +86,8 @@ interface Settling {
   }[];
   /** Superseded charges of which is known now what became of them. */
   ended: { id: number; outcome: "declined" | "succeeded" }[];
+  /** Places of the answers that say of a paid order's charge that it was declined. */
+  takenBack: number[];
   events: OrderEventRow[];
 }
 
@@ -93,12 +96,31 @@ interface Settling {
  * `FAILED` and the stock back. Money that does not fit its order is recorded as `DISPUTED`, and the order is
  * held until a person decides.
  *
- * A crash leaves all of it or nothing. Redelivery meets settled orders and repeats their effects.
+ * A crash leaves all of it or nothing. Redelivery meets settled orders and repeats their effects. What a provider says that
+ * it declined although an order was paid by it is asked about afterwards, see {@linkcode takeBounced}.
  */
 export async function settlePayments(
   deps: HandlerDeps,
   deliveries: readonly Delivery<CallbackMessage>[],
 ): Promise<Outcome[]> {
+  const { outcomes, takenBack } = await settleOrLook(deps, deliveries);
+  for (const index of takenBack) {
+    const taken = await takeBounced(deps, deliveries[index]!.message);
+    if (taken !== undefined) outcomes[index] = taken;
+  }
+  return outcomes;
+}
+
+/** What became of a batch, and the places of those whose order was paid by what they say was declined. */
+interface Settled {
+  outcomes: Outcome[];
+  takenBack: number[];
+}
+
+async function settleOrLook(
+  deps: HandlerDeps,
+  deliveries: readonly Delivery<CallbackMessage>[],
+): Promise<Settled> {
   try {
     return await settleBatch(deps, deliveries, { looksForOwners: false });
   } catch (error) {
@@ -116,7 +138,7 @@ function settleBatch(
   deps: HandlerDeps,
   deliveries: readonly Delivery<CallbackMessage>[],
   { looksForOwners }: { looksForOwners: boolean },
-): Promise<Outcome[]> {
+): Promise<Settled> {
   const lock = orderLocks(deps.db);
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
@@ -137,6 +159,7 @@ function settleBatch(
       mended: [],
       unexpected: [],
       ended: [],
+      takenBack: [],
       events: [],
     };
     const outcomes = deliveries.map((delivery, index) => {
@@ -155,7 +178,8 @@ function settleBatch(
     await endHeld(deps, tx, answers.filter((_, index) => outcomes[index]!.kind === "done"));
     await addOrderEvents(tx, events, deps.consumer);
     // Last, because other consumers wait for products that are locked here.
-    return withFollowUps(outcomes, await restock(tx, declined));
+    const followed = withFollowUps(outcomes, await restock(tx, declined));
+    return { outcomes: followed, takenBack: settling.takenBack };
   });
 }
 
@@ -276,7 +300,7 @@ function settleOne(
         error: `order ${orderId} is paid at its source, and this is other money`,
       };
     case "taken_back":
-      return { kind: "dead", error: takenBack(message, before!) };
+      return noteTakenBack(settling, index, takenBack(message, before!));
     case "wrong_amount":
       return { kind: "dead", error: wrongAmount(order, message, before), early: true };
   }
@@ -345,6 +369,12 @@ function noteDeclined(
   payments.push(paymentOf(message, "DECLINED"));
   events.push({ orderId, event: "failed", detail: failureReason, attempt });
   orders.set(orderId, orderAfter(order, "decline", now));
+}
+
+/** What a person has to look at, unless its provider confirms it. */
+function noteTakenBack({ takenBack }: Settling, index: number, error: string): Outcome {
+  takenBack.push(index);
+  return { kind: "dead", error };
 }
 
 function takenBack({ orderId, providerRef }: CallbackMessage, before: RecordedMoney): string {

@@ -10,10 +10,8 @@ import {
   insertDiscrepancies,
 } from "../../db/reconciliation/discrepancies.ts";
 import {
-  missingCharges,
   type MissingMoney,
-  missingRefunds,
-  missingReversals,
+  missingMoney,
   type Span,
 } from "../../db/reconciliation/missing_money.ts";
 import { type CoveredDay, readCoveredDays } from "../../db/reconciliation/reconciled_days.ts";
@@ -40,11 +38,9 @@ export async function findMissing(
   const covered: CoveredDay[] = await readCoveredDays(db, provider);
   let count = 0;
   for (const span of dueSpans(covered, reported, graceDays)) {
-    for (const missing of [missingCharges, missingRefunds, missingReversals]) {
-      for await (const rows of missing(db, provider, span)) {
-        const found = rows.map((money) => discrepancyOf(money, { provider, reconciliationId }));
-        count += await db.transaction((tx) => insertDiscrepancies(tx, found));
-      }
+    for await (const rows of missingMoney(db, provider, span)) {
+      const found = rows.map((money) => discrepancyOf(money, { provider, reconciliationId }));
+      count += await db.transaction((tx) => insertDiscrepancies(tx, found));
     }
   }
   return count;
@@ -54,22 +50,25 @@ function discrepancyOf(
   money: MissingMoney,
   { provider, reconciliationId }: { provider: string; reconciliationId: number },
 ): FoundDiscrepancy {
-  const { movement, orderId, paymentId, refundId } = money;
-  const about = `missing ${movement} ${paymentId} ${refundId ?? ""}`;
+  const { movement, orderId, paymentId, refundId, chargebackId } = money;
+  // A reversal was told of as a refund without an id before there were chargebacks among them.
+  const about = chargebackId === null
+    ? `missing ${movement === "reversal" ? "refund" : movement} ${paymentId} ${refundId ?? ""}`
+    : `missing ${movement} ${chargebackId}`;
   return {
     reconciliationId,
     provider,
     kind: "missing_with_them",
     identity: textDigest(`${provider}\n${about}`),
     day: dayOf(money.at),
-    movement: movement === "refund" && refundId === null ? "reversal" : movement,
+    movement,
     part: null,
     orderId,
     paymentId,
     refundId,
     reference: money.reference,
     chargeRef: money.chargeRef,
-    refundRef: null,
+    refundRef: money.refundRef,
     movementKey: money.key,
     entry: null,
     theirCents: null,

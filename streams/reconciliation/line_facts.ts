@@ -22,7 +22,7 @@ import {
 import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
 import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
-import { chargebackStates } from "../../domain/payment/chargeback.ts";
+import { bouncedName, chargebackStates } from "../../domain/payment/chargeback.ts";
 import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import {
@@ -84,7 +84,10 @@ interface Read {
   /** By the provider's names for them. */
   chargebacks: Awaited<ReturnType<typeof readChargebacksNamed>>;
   movements: Readonly<
-    Record<"charge" | "refund" | "reversal" | "mend" | "chargeback" | "won_back", Movements>
+    Record<
+      "charge" | "refund" | "reversal" | "mend" | "chargeback" | "won_back" | "returned",
+      Movements
+    >
   >;
   unattributed: ReadonlyMap<string, OurMoney["movement"]>;
   /** Refunds that a line of this batch was found to be of. */
@@ -134,7 +137,7 @@ async function readAll(
   );
   const orderOfKey = await readOrdersOfKeys(db, provider, keys);
   const orderIds = [...new Set([...orderOfReference.values(), ...orderOfKey.values()])];
-  const refundLines = lines.filter(({ kind }) => kind === "refund");
+  const refundLines = lines.filter(({ kind }) => kind === "refund" || kind === "correction");
   const refunds = refundLines.length === 0 ? [] : await readRefundsOf(db, {
     keys: [
       ...textsOf(refundLines.map(({ key }) => key)),
@@ -153,7 +156,11 @@ async function readAll(
   const chargebacks = await readChargebacksNamed(
     db,
     provider,
-    textsOf(lines.filter(({ kind }) => kind === "chargeback").map(chargebackNameOf)),
+    textsOf([
+      ...lines.filter(({ kind }) => kind === "chargeback").map(chargebackNameOf),
+      ...lines.filter(({ kind }) => kind === "correction")
+        .flatMap(({ chargeRefs }) => chargeRefs.map(bouncedName)),
+    ]),
   );
   const chargebackIds = [...chargebacks.values()].map(({ id }) => id);
   return {
@@ -170,6 +177,7 @@ async function readAll(
     movements: {
       charge: await readMovementsOf(db, "charge", paymentIds),
       refund: await readMovementsOf(db, "refund", refunds.map(({ id }) => id)),
+      returned: await readMovementsOf(db, "returned", refunds.map(({ id }) => id)),
       reversal: await readMovementsOf(db, "reversal", paymentIds),
       chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
       won_back: await readMovementsOf(db, "won_back", chargebackIds),
@@ -254,6 +262,7 @@ function findOurs(
     return { subject: "charge", ours: payment === undefined ? null : chargeOf(read, payment) };
   }
   if (line.kind === "chargeback") return findChargedBack(read, line);
+  if (line.kind === "correction") return findCorrected(read, line, payment);
   if (line.kind !== "refund") return { subject: line.kind, ours: null };
   const found = findRefund(read, line, payment) ?? { subject: "refund" as const, ours: null };
   if (found.ours !== null) read.taken.add(`${found.subject} ${found.ours.id}`);
@@ -281,6 +290,56 @@ function findChargedBack(
     subject,
     ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
   };
+}
+
+/**
+ * What a line is of that says that something came to nothing after all: a refund that its provider took back, where money comes
+ * back to us, or else a charge that bounced. Both are on record once somebody has told of them.
+ */
+function findCorrected(
+  read: Read,
+  line: ProviderLine,
+  payment: NamedPayment | undefined,
+): { subject: MovementKind; ours: OurMoney | null } {
+  const { movements, chargebacks } = read;
+  if (line.grossCents < 0) {
+    const known = line.chargeRefs.map((ref) => chargebacks.get(bouncedName(ref)))
+      .find((one) => one !== undefined);
+    if (known === undefined) return { subject: "chargeback", ours: null };
+    const { id, orderId, amountCents, currency } = known;
+    const movement = movements.chargeback.get(id) ?? null;
+    return {
+      subject: "chargeback",
+      ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
+    };
+  }
+  const refund = returnedOf(read, line, payment);
+  if (refund === undefined) return { subject: "returned", ours: null };
+  const { id, orderId, amountCents, currency } = refund;
+  const movement = movements.returned.get(id) ?? null;
+  read.taken.add(`returned ${id}`);
+  return {
+    subject: "returned",
+    ours: { id, orderId, amountCents, currency, at: null, moved: true, movement },
+  };
+}
+
+/** The refund that a provider took back, by its key or else by its order and amount. */
+function returnedOf(
+  read: Read,
+  line: ProviderLine,
+  payment: NamedPayment | undefined,
+): NamedRefund | undefined {
+  const byKey = refundOfKey(read, line);
+  if (byKey !== undefined) return byKey.isReturned ? byKey : undefined;
+  if (line.key !== null || payment === undefined) return undefined;
+  return read.refunds.find((refund) => {
+    const { id, orderId, amountCents, currency, isReturned } = refund;
+    if (!isReturned || orderId !== payment.orderId) return false;
+    const movement = read.movements.returned.get(id) ?? null;
+    const ours = { id, orderId, amountCents, currency, at: null, moved: true, movement };
+    return fits(read, line, "returned", ours);
+  });
 }
 
 function chargeOf({ movements }: Read, payment: NamedPayment): OurMoney {
@@ -323,7 +382,7 @@ function findRefund(
   }
   if (key !== null) return undefined;
   const ours = read.refunds
-    .filter(({ orderId, status }) => orderId === payment.orderId && status === "PROCESSED")
+    .filter((one) => one.orderId === payment.orderId && wasMade(one))
     .map((refund) => refundOf(read, refund))
     .find((refund) => fits(read, line, "refund", refund));
   return ours === undefined ? undefined : { subject: "refund", ours };
@@ -333,7 +392,7 @@ function findRefund(
 function refundOfKey({ refunds, provider }: Read, line: ProviderLine): NamedRefund | undefined {
   if (line.key === null) return undefined;
   const asked = refunds.find(({ key }) => key === line.key);
-  if (asked?.status !== "FAILED") return asked;
+  if (asked === undefined || asked.status !== "FAILED" || asked.isReturned) return asked;
   const recorded = recordedKeyOf(provider, partOf(provider, line));
   return refunds.find(({ key }) => key === recorded) ?? asked;
 }
@@ -354,15 +413,20 @@ function fits(
     : told.at.slice(0, 23).padEnd(23, "0") === at.slice(0, 23).padEnd(23, "0");
 }
 
+/** Whether the provider has made it, whatever became of that. */
+function wasMade({ status, isReturned }: NamedRefund): boolean {
+  return status === "PROCESSED" || isReturned;
+}
+
 function refundOf({ movements }: Read, refund: NamedRefund): OurMoney {
-  const { id, orderId, amountCents, currency, status, processedAt } = refund;
+  const { id, orderId, amountCents, currency, status, processedAt, isReturned } = refund;
   return {
     id,
     orderId,
     amountCents,
     currency,
     at: processedAt,
-    moved: status !== "FAILED",
+    moved: status !== "FAILED" || isReturned,
     movement: movements.refund.get(id) ?? null,
   };
 }

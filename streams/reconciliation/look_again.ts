@@ -12,7 +12,7 @@ import {
   listDiscrepancies,
   noteOurs,
 } from "../../db/reconciliation/discrepancies.ts";
-import { readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
+import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
 import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
@@ -58,7 +58,7 @@ async function lookAt(
 ): Promise<number> {
   const lines = rows.filter(({ part }) => part !== null);
   const rest = rows.filter(({ part }) => part === null);
-  return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, rest) +
+  return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, provider, rest) +
     await lookAtTwice(db, provider, rest);
 }
 
@@ -126,11 +126,23 @@ export function lineOf(row: DiscrepancyRow): ProviderLine {
 }
 
 /** What no report told of may have been told of by a later one. */
-async function lookAtMissing(db: Queryable, rows: readonly DiscrepancyRow[]): Promise<number> {
+async function lookAtMissing(
+  db: Queryable,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+): Promise<number> {
   let mended = 0;
   const missing = rows.filter(({ kind }) => kind === "missing_with_them");
+  const names = missing.filter(({ movement }) => isOfBank(movement))
+    .flatMap(({ refundRef }) => refundRef ?? []);
+  const chargebacks = await readChargebacksNamed(db, provider, names);
   for (const [movement, some] of Map.groupBy(missing, ({ movement }) => movement)) {
-    const idOf = (row: DiscrepancyRow) => movement === "refund" ? row.refundId! : row.paymentId!;
+    const idOf = (row: DiscrepancyRow) =>
+      isOfBank(movement)
+        ? chargebacks.get(row.refundRef ?? "")?.id ?? 0
+        : movement === "refund"
+        ? row.refundId!
+        : row.paymentId!;
     const told = await readMovementsOf(db, movement, some.map(idOf));
     for (const row of some) {
       if (!told.has(idOf(row))) continue;
@@ -138,6 +150,11 @@ async function lookAtMissing(db: Queryable, rows: readonly DiscrepancyRow[]): Pr
     }
   }
   return mended;
+}
+
+/** Whether a customer's bank moved it. */
+function isOfBank(movement: DiscrepancyRow["movement"]): boolean {
+  return movement === "chargeback" || movement === "won_back";
 }
 
 /** What came twice is mended once it has gone back. */

@@ -140,6 +140,8 @@ export interface Keys {
   countedAgain(segment: number): string;
   /** The same for ids of `order_retries`: set where the failure before it is out of the figures. */
   uncounted(segment: number): string;
+  /** The same for ids of refunds: set where one that its provider took back is out of the figures again. */
+  returnedRefunds(segment: number): string;
   /** Set while a rebuild fills the shadow figures; its value is the rebuild's token. */
   kpiRebuild: string;
   /** Prefix of the shadow figures that a rebuild fills. */
@@ -238,6 +240,7 @@ function kpiKeysFor(prefix: string, baseCurrency: string, kpiTimezone: string) {
     counted: (of) => (segment) => `${prefix}once:kpi-${of}s:${segment}`,
     countedAgain: (segment) => `${prefix}once:kpi-again:${segment}`,
     uncounted: (segment) => `${prefix}once:kpi-undone:${segment}`,
+    returnedRefunds: (segment) => `${prefix}once:kpi-returned:${segment}`,
     kpiRebuild: `${prefix}rebuild`,
     kpiShadow: `${prefix}shadow:`,
     shadowOf: (key) => `${prefix}shadow:${key.slice(prefix.length)}`,

@@ -13,6 +13,7 @@ import { readAbandonedErasures } from "../../db/customers/erasures.ts";
 import { daysAgo, type PurgeKind, purgeKinds, purgeNext } from "../../db/retention/purge.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { countChargebacks } from "../kpis/count_chargebacks.ts";
+import { followReturns } from "../payments/follow_returns.ts";
 import { matchChargebacks } from "../payments/take_chargeback.ts";
 import { archiveCutAfter } from "../../domain/operation/archive_cut.ts";
 import type { Log } from "../../domain/operation/log.ts";
@@ -100,7 +101,8 @@ export async function archiveOld(
 }
 
 /**
- * Gives chargebacks to orders whose payments came after them, and counts what whoever recorded one did not.
+ * Gives chargebacks to orders whose payments came after them, and counts what whoever recorded one did not; and follows
+ * refunds that were taken back in the same way.
  *
  * @returns how many were given, and how many movements counted
  */
@@ -112,6 +114,7 @@ export async function keepChargebacks(
   const { chargebackRevenue } = config;
   const matched = await matchChargebacks({ db, log, chargebackRevenue }, "upkeep");
   const counted = await countChargebacks({ db, redis, keys, baseCurrency, kpiDay });
+  await followReturns({ db, redis, keys, baseCurrency, kpiDay });
   if (matched > 0) log.info("chargebacks given to their orders", { chargebacks: matched });
   return { matched, counted };
 }

@@ -223,6 +223,7 @@ async function readStored(
     [orders, keys.countedOrders],
     [refunds, keys.countedRefunds],
     [chargebacks, keys.countedChargebacks],
+    [refunds, keys.returnedRefunds],
     [retries, keys.countedAgain],
     [retries, keys.uncounted],
   ];
@@ -250,6 +251,7 @@ async function readStored(
       orders: take(orders),
       refunds: take(refunds),
       chargebacks: take(chargebacks),
+      returned: take(refunds),
       again: take(retries),
       undone: take(retries),
     },
@@ -283,9 +285,9 @@ async function findLost(
   let rest = await stillUncounted(deps, uncounted);
   while (rest.length > 0) {
     const held = await findHeldWork(deps, limits);
-    // No stream has those of chargebacks: they are counted from their rows.
+    // No stream has those of chargebacks and of refunds that were taken back: they are counted from their rows.
     rest = rest.filter((event) => {
-      if ("movementId" in event) return true;
+      if ("movementId" in event || ("refundId" in event && event.isReturned)) return true;
       return "refundId" in event
         ? !held.moves("refund", event.refundId)
         : !held.moves("order_count", event.orderId);

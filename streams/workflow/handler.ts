@@ -9,6 +9,7 @@ import type { Effects } from "../../domain/order/effects.ts";
 import type { KpiEvent } from "../../domain/kpi/kpi.ts";
 import type { Group, Message, OrderMessage } from "../../domain/messages/messages.ts";
 import type { NotificationChannel } from "../../domain/notification/notification.ts";
+import type { LowersRevenue } from "../../domain/payment/chargeback.ts";
 import type { Gateways } from "../payments/gateway.ts";
 import type * as queue from "../queue/work.ts";
 import type { Keys } from "../redis/keys.ts";
@@ -27,6 +28,8 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   capturesLater?: boolean;
   /** How long an order may wait for its capture; where nobody says it, a week. */
   holdSeconds?: number;
+  /** When a chargeback that comes now lowers revenue; default `opened`. */
+  chargebackRevenue?: Exclude<LowersRevenue, "never">;
   /**
    * How long a message waits for the row that it is about, in milliseconds: the row was committed before the message was
    * published, but the server that is asked may follow the one that knows it.

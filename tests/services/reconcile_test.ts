@@ -849,6 +849,14 @@ Deno.test("what was taken too much goes back and nothing more, and an unknown re
     const gateway: Gateway = {
       ...provided.gateway,
       refundStatus: () => Promise.resolve([{ kind: "unknown" }]),
+      money: () =>
+        Promise.resolve([{
+          kind: "found",
+          ref: charge.chargeId,
+          tookCents: charge.grossCents + 200,
+          refundedCents: refund.chargeId === charge.chargeId ? 500 : 0,
+          currency: "EUR",
+        }]),
       refund: ([request]) => {
         const { amountCents, currency, chargeRef, idempotencyKey } = request!;
         asked.push([amountCents, currency, chargeRef, idempotencyKey]);

@@ -64,7 +64,8 @@ function stockFaults({ rows }: Workflow) {
       from refund_lines
       join refunds on refunds.id = refund_lines.refund_id
       join order_items on order_items.id = refund_lines.order_item_id
-      where refund_lines.restock = 1 and refunds.status = 'PROCESSED'
+      where refund_lines.restock = 1 and (refunds.status = 'PROCESSED'
+        or exists (select 1 from returned_refunds where returned_refunds.refund_id = refunds.id))
       group by order_items.product_id
     ) back on back.product_id = products.id
     where products.stock_qty < 0

@@ -6,7 +6,10 @@
 
 import { z } from "zod";
 import { chargebackStateNames } from "../../../domain/payment/chargeback.ts";
-import { chargebackTypes } from "../../../streams/payments/providers/standard_webhook.ts";
+import {
+  chargebackTypes,
+  takenBackType,
+} from "../../../streams/payments/providers/standard_webhook.ts";
 
 /** Whom it is meant for, where the same secrets sign for several providers. */
 const provider = z.literal("http").optional();
@@ -42,5 +45,20 @@ const charge = z.object({
   }),
 });
 
-/** What a provider sends, after Standard Webhooks: of a charge, or of a chargeback. */
-export const callbackBody = z.union([charge, chargeback]);
+const takenBack = z.object({
+  type: z.literal(takenBackType),
+  /** When it was so, whenever it is sent. */
+  timestamp: z.iso.datetime(),
+  data: z.object({
+    id: z.string().min(1).max(128),
+    /** That the refund was asked for under. */
+    idempotency_key: z.string().min(1).max(64),
+    charge_id: z.string().min(1).max(128).nullish(),
+    amount_cents: z.int().min(1),
+    currency: z.string().regex(/^[A-Z]{3}$/),
+    reason: z.string().min(1).max(255).nullish(),
+  }),
+});
+
+/** What a provider sends, after Standard Webhooks: of a charge, of a chargeback, or of a refund that came back. */
+export const callbackBody = z.union([charge, chargeback, takenBack]);

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { providerNames } from "../../../config/settings.ts";
 import { recordChargeback } from "../../../services/record_chargeback.ts";
 import { takeCallback } from "../../../services/take_callback.ts";
+import { takeRefundNews } from "../../../services/take_refund_news.ts";
 import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { ProviderEvent } from "../../../streams/payments/provider.ts";
@@ -135,6 +136,11 @@ async function takeEvent(
     const report = { provider, providerRef, ...said };
     const { outcome } = await recordChargeback(deps, report, `provider:${provider}`);
     return outcome === "unchanged";
+  }
+  if (event.kind === "refund") {
+    const { refund, happenedAt } = event;
+    const outcome = await takeRefundNews(deps, { provider, refund, happenedAt });
+    return outcome === "already_returned";
   }
   const { charge, id } = event;
   const outcome = charge.state === "canceled" ? "declined" : charge.state;

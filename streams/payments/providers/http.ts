@@ -41,7 +41,9 @@ import { Busy, Denied, NoAnswer, Refused, Unusable } from "../unanswered.ts";
 import {
   isMeantFor,
   isOfChargeback,
+  isOfRefund,
   readChargeback,
+  readTakenBack,
   standardSignatures,
 } from "./standard_webhook.ts";
 
@@ -77,6 +79,7 @@ const can: Capabilities = {
   captures: "none",
   webhooks: true,
   chargebacks: true,
+  takesRefundsBack: true,
 };
 
 /** Statuses by which everybody is refused: the token is not known or may not, or the address is wrong. */
@@ -290,7 +293,8 @@ function objectOf(text: string): Record<string, unknown> {
 
 /**
  * What the provider sends, after Standard Webhooks: `{type, timestamp, data: {id, idempotency_key, reference?, amount_cents,
- * currency}}`, or what {@linkcode readChargeback} reads; `provider` beside them may say that it is meant for this one.
+ * currency}}`, or what {@linkcode readChargeback} and {@linkcode readTakenBack} read; `provider` beside them may say that
+ * it is meant for this one.
  *
  * @returns undefined for what is meant for another provider
  * @throws {WorkflowError} `invalid`
@@ -299,6 +303,7 @@ function readEvent({ header, text }: SignedRequest): ProviderEvent | undefined {
   const body = objectOf(text);
   if (!isMeantFor(httpGatewayName, body, { unnamed: true })) return undefined;
   if (isOfChargeback(body)) return readChargeback(header("webhook-id") ?? "", body);
+  if (isOfRefund(body)) return readTakenBack(header("webhook-id") ?? "", body);
   const { type, timestamp, data } = body;
   const { id, idempotency_key: key, reference = null, amount_cents: amountCents, currency } =
     objectIn(data);
@@ -309,7 +314,11 @@ function readEvent({ header, text }: SignedRequest): ProviderEvent | undefined {
   const isText = (value: unknown, min: number, max: number): value is string =>
     typeof value === "string" && value.length >= min && value.length <= max;
   const isKnown = type === "charge.succeeded" || type === "charge.declined";
-  expect(isKnown, "#/type", "must be charge.succeeded, charge.declined or chargeback.…");
+  expect(
+    isKnown,
+    "#/type",
+    "must be charge.succeeded, charge.declined, refund.failed or chargeback.…",
+  );
   expect(typeof timestamp === "string", "#/timestamp", "must be text");
   expect(isText(id, 1, 128), "#/data/id", "must be 1…128 characters");
   expect(isText(key, 0, 255), "#/data/idempotency_key", "must be 0…255 characters");

@@ -10,7 +10,9 @@ import type { Capabilities, ProviderEvent, SignedRequest } from "../provider.ts"
 import {
   isMeantFor,
   isOfChargeback,
+  isOfRefund,
   readChargeback,
+  readTakenBack,
   standardSignatures,
 } from "./standard_webhook.ts";
 
@@ -24,6 +26,7 @@ const can: Capabilities = {
   refundsInPart: true,
   captures: "none",
   webhooks: false,
+  takesRefundsBack: true,
 };
 
 /**
@@ -32,8 +35,8 @@ const can: Capabilities = {
  * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
  * the very same message, which is one message: that is its idempotency.
  *
- * Its money is charged back by whoever says so at its callback, in the form of the provider `http`: no bank will. The body has
- * to say that it is meant for this provider, because the secrets are those of `http` as well.
+ * Its money is charged back, and its refunds come back, by whoever says so at its callback, in the form of the provider
+ * `http`: no bank will. The body has to say that it is meant for this provider, because the secrets are those of `http` as well.
  *
  * @param options.delayMs milliseconds until it answers
  * @param options.secrets any of them signs its callbacks; read at each of them
@@ -77,6 +80,7 @@ function readSimulated({ header, text }: SignedRequest): ProviderEvent | undefin
   const body = objectOf(text);
   if (!isMeantFor(simulatedGatewayName, body)) return undefined;
   if (isOfChargeback(body)) return readChargeback(id, body);
+  if (isOfRefund(body)) return readTakenBack(id, body);
   return { kind: "other", id, type: String(body.type) };
 }
 

@@ -58,6 +58,61 @@ export const chargebackTypes = [
   "chargeback.closed",
 ] as const;
 
+/** The type of what is said of a refund that was made, and will not reach its customer after all. */
+export const takenBackType = "refund.failed";
+
+/** Whether a body says that a refund was taken back. */
+export function isOfRefund({ type }: Record<string, unknown>): boolean {
+  return type === takenBackType;
+}
+
+/**
+ * What such a body says: `{type, timestamp, data: {id, idempotency_key, charge_id?, amount_cents, currency, reason?}}`, with the
+ * key that the refund was asked for under. `timestamp` is when it was so, whenever it is sent.
+ *
+ * @param id of the sending
+ * @throws {WorkflowError} `invalid`
+ */
+export function readTakenBack(id: string, body: Record<string, unknown>): ProviderEvent {
+  const { data } = body;
+  const said = typeof data === "object" && data !== null ? data as Record<string, unknown> : {};
+  const faults: Fault[] = [];
+  const expect = (isWell: boolean, at: string, detail: string) => {
+    if (!isWell) faults.push({ at, detail });
+  };
+  const isText = (value: unknown, max: number) =>
+    typeof value === "string" && value.length >= 1 && value.length <= max;
+  const { reason = null, charge_id: chargeId = null, idempotency_key: key } = said;
+  const { amount_cents: amountCents, currency } = said;
+  const happenedAt = new Date(typeof body.timestamp === "string" ? body.timestamp : NaN);
+  expect(!Number.isNaN(happenedAt.getTime()), "#/timestamp", "must be a time, ISO 8601");
+  expect(isText(said.id, 128), "#/data/id", "must be 1…128 characters");
+  expect(isText(key, 64), "#/data/idempotency_key", "must be 1…64 characters");
+  expect(
+    chargeId === null || isText(chargeId, 128),
+    "#/data/charge_id",
+    "must be 1…128 characters",
+  );
+  expect(reason === null || isText(reason, 255), "#/data/reason", "must be 1…255 characters");
+  const isAmount = Number.isSafeInteger(amountCents) && amountCents as number >= 1;
+  expect(isAmount, "#/data/amount_cents", "must be an integer from 1");
+  const isCurrency = typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
+  expect(isCurrency, "#/data/currency", "must be three letters");
+  if (faults.length > 0) {
+    throw new WorkflowError("invalid", "The callback is not one that is understood", faults);
+  }
+  const refund = {
+    ref: said.id as string,
+    state: "refused" as const,
+    reason: reason as string | null,
+    amountCents: amountCents as number,
+    currency: currency as string,
+    chargeRefs: chargeId === null ? [] : [chargeId as string],
+    key: key as string,
+  };
+  return { kind: "refund", id, refund, happenedAt };
+}
+
 /** Whether a body says something of a chargeback. */
 export function isOfChargeback({ type }: Record<string, unknown>): boolean {
   return chargebackTypes.some((one) => one === type);

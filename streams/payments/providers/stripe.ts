@@ -56,6 +56,9 @@ const can: Capabilities = {
   captures: "part",
   webhooks: true,
   chargebacks: true,
+  takesRefundsBack: true,
+  looksUpByName: true,
+  looksUpChargebacks: true,
 };
 
 /** What Stripe is told of each charge and refund, to find them by; its own names may not hold brackets. */
@@ -95,6 +98,16 @@ export function stripeProvider(access: StripeAccess): Provider {
         const intent = await findIntent(stripe, request);
         // What failed by an error that passes is asked for again.
         return intent === undefined || isPassing(intent.last_payment_error) ? null : read(intent);
+      }),
+    findChargeNamed: (ref) =>
+      ask(async (stripe) => {
+        const intent = await orNull(intentNamed(stripe, ref));
+        return intent && read(intent);
+      }),
+    findChargeback: (ref) =>
+      ask(async (stripe) => {
+        const dispute = await orNull(stripe.disputes.retrieve(ref));
+        return dispute && chargebackOf(dispute, Date.now() / 1_000);
       }),
     refund: (request) => ask(async (stripe) => refundOf(await refund(stripe, request))),
     findRefund: (request) =>
@@ -283,6 +296,23 @@ async function refund(stripe: Stripe, request: GatewayRequest): Promise<Stripe.R
   }, { idempotencyKey });
 }
 
+/** The intent of a name, which may be that of its charge; undefined for a charge without one. */
+async function intentNamed(stripe: Stripe, ref: string): Promise<Stripe.PaymentIntent | null> {
+  if (ref.startsWith("pi_")) return await stripe.paymentIntents.retrieve(ref, { expand });
+  const intent = idOf((await stripe.charges.retrieve(ref)).payment_intent);
+  return intent === null ? null : await stripe.paymentIntents.retrieve(intent, { expand });
+}
+
+/** What is asked for by its name; null where Stripe has none of it. */
+async function orNull<A>(asked: Promise<A>): Promise<A | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if ((error as { code?: string }).code === "resource_missing") return null;
+    throw error;
+  }
+}
+
 /** What was paid at its source may be named by the charge instead of the intent. */
 function ofCharge({ chargeRef = "" }: GatewayRequest) {
   return chargeRef.startsWith("pi_") ? { payment_intent: chargeRef } : { charge: chargeRef };
@@ -432,6 +462,12 @@ function eventOf(
       const { key } = charge;
       if (key === null || key === undefined) break;
       return { kind: "charge", id, charge: { ...charge, key } };
+    }
+    case "refund.failed":
+    case "refund.updated":
+    case "charge.refund.updated": {
+      const happenedAt = new Date(event.created * 1_000);
+      return { kind: "refund", id, refund: refundOf(event.data.object), happenedAt };
     }
     case "charge.dispute.created":
     case "charge.dispute.updated":

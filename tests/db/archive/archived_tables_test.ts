@@ -52,6 +52,7 @@ const staying: Record<string, string> = {
   payment_disputes: "an order that has one is not archived",
   payment_holds: "what an answer that comes late is about",
   payment_instructions: "one row of those that said what they are paid with",
+  returned_refunds: "counts in the figures, and says what is owed still",
   refunds: "counts in the figures; found by its id and its key",
   refunds_by_hand: "an order that has one is not archived",
   source_payments: "one payment pays one order",

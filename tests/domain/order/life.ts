@@ -33,7 +33,7 @@ export const orderEvents: readonly OrderEvent[] = [
 ];
 
 /** Everything that can happen to a refund. */
-export const refundEvents: readonly RefundEvent[] = ["process", "refuse"];
+export const refundEvents: readonly RefundEvent[] = ["process", "refuse", "return"];
 
 /** Every state of a refund. */
 export const refundStates: readonly RefundStatus[] = ["REQUESTED", "PROCESSED", "FAILED"];

@@ -1,0 +1,43 @@
+/**
+ * Refunds that their provider takes back after it has made them.
+ *
+ * @module
+ */
+
+import type { RefundStatus } from "../order/order.ts";
+import type { HandState } from "./by_hand.ts";
+
+/** A refund as its locked row says. */
+export interface ReturnFacts {
+  /** As it stands. */
+  status: RefundStatus;
+  /** Its provider took it back before. */
+  isReturned: boolean;
+  /** What a person did, where one gave it back. */
+  byHand?: HandState;
+  /** It was recorded from its provider's books, which have it as given back. */
+  isRecorded: boolean;
+}
+
+/** What becomes of the word that a provider took a refund back. */
+export type ReturnDecision =
+  /** Its money is owed again. */
+  | { kind: "return" }
+  /** It was said before. */
+  | { kind: "already_returned" }
+  /** Nothing was booked of it yet: its own message will hear the same when it asks. */
+  | { kind: "too_early" }
+  /** It came to nothing here as well. */
+  | { kind: "never_made" }
+  /** A person has given the money back: the customer has it. */
+  | { kind: "given_by_hand" };
+
+/** Decides what becomes of a provider's word that it took a refund back. */
+export function decideReturn(facts: ReturnFacts): ReturnDecision {
+  const { status, isReturned, byHand, isRecorded } = facts;
+  if (isReturned) return { kind: "already_returned" };
+  if (status === "REQUESTED") return { kind: "too_early" };
+  if (status === "FAILED") return { kind: "never_made" };
+  if (byHand === "given_back" && !isRecorded) return { kind: "given_by_hand" };
+  return { kind: "return" };
+}

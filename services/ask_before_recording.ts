@@ -1,0 +1,131 @@
+/**
+ * What a provider says when it is asked, before a report is believed: a line alone moves no money and records none. Where a
+ * provider can't be asked (its capabilities say so), the report's word is all that there is, and the answer says so.
+ *
+ * @module
+ */
+
+import { readCharges } from "../db/orders/orders.ts";
+import { readChargeKeys } from "../db/payments/charge_keys.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { namedAmount } from "../domain/money.ts";
+import type { Database } from "../db/connection/database.ts";
+import {
+  type Gateway,
+  gatewayNamed,
+  type GatewayRequest,
+  type Gateways,
+  type MoneyAnswer,
+} from "../streams/payments/gateway.ts";
+
+/** What asking works with. */
+export interface AskingDeps extends Gateways {
+  db: Database;
+}
+
+/** What a provider says of what a report tells. */
+export type Confirmation =
+  /** It says the same. */
+  | { kind: "confirmed" }
+  /** It can't be asked. */
+  | { kind: "cant_be_asked" }
+  /** It says otherwise, in these words. */
+  | { kind: "denied"; says: string }
+  /** It can't be reached, or has not decided. */
+  | { kind: "later"; says: string };
+
+/** A row's charge as it was asked for; its key is empty where nobody knows it. */
+export async function chargeRequest(
+  { db }: Pick<AskingDeps, "db">,
+  row: DiscrepancyRow,
+): Promise<GatewayRequest> {
+  const order = row.orderId === null
+    ? undefined
+    : (await readCharges(db, [row.orderId])).get(row.orderId);
+  const own = row.movement === "charge" ? row.movementKey : null;
+  const key = own ??
+    (order === undefined ? undefined : (await readChargeKeys(db, [order])).get(order.id)?.[0]);
+  return {
+    orderId: row.orderId ?? 0,
+    reference: order?.externalOrderId ?? row.reference ?? "",
+    amountCents: row.ourCents ?? row.theirCents!,
+    currency: row.ourCurrency ?? row.theirCurrency!,
+    idempotencyKey: key ?? "",
+    ...(row.chargeRef === null ? {} : { chargeRef: row.chargeRef }),
+  };
+}
+
+/** What a row's charge took and what went back of it; undefined where its provider can't be asked about it. */
+export async function moneyOf(
+  deps: AskingDeps,
+  row: DiscrepancyRow,
+): Promise<MoneyAnswer | undefined> {
+  const gateway = gatewayNamed(deps, row.provider);
+  const request = await chargeRequest(deps, row);
+  const isNamed = request.chargeRef !== undefined && gateway?.can?.looksUpByName === true;
+  if (gateway?.money === undefined || (request.idempotencyKey === "" && !isNamed)) return undefined;
+  const [answer] = await gateway.money([request]);
+  return answer;
+}
+
+/** Whether the provider has made the refund that a line tells of: by its key, or by what went back of its charge. */
+export async function confirmRefund(
+  deps: AskingDeps,
+  row: DiscrepancyRow,
+): Promise<Confirmation> {
+  const gateway = gatewayNamed(deps, row.provider);
+  if (gateway?.refundStatus !== undefined && row.movementKey !== null) {
+    return await confirmByKey(gateway, refundRequest(row, row.movementKey));
+  }
+  const money = await moneyOf(deps, row);
+  switch (money?.kind) {
+    case undefined:
+      return { kind: "cant_be_asked" };
+    case "unknown":
+      return { kind: "denied", says: "the provider knows of no such charge when it is asked" };
+    case "found": {
+      const order = (await readCharges(deps.db, [row.orderId!])).get(row.orderId!);
+      const known = order?.refundedCents ?? 0;
+      const { refundedCents, currency, ref } = money;
+      return refundedCents >= known + row.theirCents! ? { kind: "confirmed" } : {
+        kind: "denied",
+        says: `the provider says that ${namedAmount(refundedCents, currency)} went back of ${ref}`,
+      };
+    }
+    default:
+      return { kind: "later", says: money!.error };
+  }
+}
+
+async function confirmByKey(gateway: Gateway, request: GatewayRequest): Promise<Confirmation> {
+  const [answer] = await gateway.refundStatus!([request]);
+  switch (answer!.kind) {
+    case "refunded":
+      return { kind: "confirmed" };
+    case "unknown":
+      return { kind: "denied", says: "the provider knows of no such refund when it is asked" };
+    case "refused":
+      return {
+        kind: "denied",
+        says: `the provider says that it came to nothing: ${answer!.reason}`,
+      };
+    case "failed":
+      return { kind: "denied", says: answer!.error };
+    case "pending":
+      return { kind: "later", says: "the provider has not decided yet (pending)" };
+    case "away":
+      return { kind: "later", says: answer!.error };
+  }
+}
+
+/** A row's refund as it was asked for. */
+export function refundRequest(row: DiscrepancyRow, key: string): GatewayRequest {
+  return {
+    orderId: row.orderId ?? 0,
+    reference: row.reference ?? "",
+    amountCents: row.ourCents ?? row.theirCents!,
+    currency: row.ourCurrency ?? row.theirCurrency!,
+    idempotencyKey: key,
+    ...(row.chargeRef === null ? {} : { chargeRef: row.chargeRef }),
+  };
+}

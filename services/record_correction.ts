@@ -1,0 +1,167 @@
+/**
+ * Recording that a charge or a refund came to nothing after all, where only a report tells of it.
+ *
+ * @module
+ */
+
+import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { namedAmount } from "../domain/money.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import { bouncedName, bouncedReason } from "../domain/payment/chargeback.ts";
+import { findRefundOf } from "../streams/payments/take_back_refund.ts";
+import type { NamedRefund } from "../db/reconciliation/line_facts.ts";
+import { gatewayNamed } from "../streams/payments/gateway.ts";
+import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { textDigest } from "../domain/order/content_hash.ts";
+import { nameOfRefund } from "../domain/reconciliation/provider_line.ts";
+import { type Confirmation, moneyOf, refundRequest } from "./ask_before_recording.ts";
+import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
+import { type RefundNewsDeps, takeBack } from "./take_refund_news.ts";
+import type { Gateways } from "../streams/payments/gateway.ts";
+
+/** What recording works with. */
+export interface CorrectionDeps extends RefundNewsDeps, Gateways {
+  config: RecordChargebackDeps["config"];
+}
+
+/** What came of it. */
+export type Corrected =
+  /** It is on record. */
+  | { kind: "recorded"; says: string; asked: boolean }
+  /** It can't be, or not now. */
+  | Extract<Confirmation, { kind: "denied" | "later" }>;
+
+/**
+ * Records what a line tells: a refund that its provider took back, where money comes back to us, or else a charge that
+ * bounced. The provider is asked first, where it can be.
+ */
+export function recordCorrection(
+  deps: CorrectionDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Corrected> {
+  const comesBack = (row.theirNetCents ?? 0) + (row.theirFeeCents ?? 0) > 0;
+  return comesBack ? recordReturn(deps, row, operator) : recordBounce(deps, row, operator);
+}
+
+async function recordReturn(
+  deps: CorrectionDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Corrected> {
+  const refund = await refundBehind(deps, row);
+  if (refund === undefined) {
+    const amount = namedAmount(row.theirCents!, row.theirCurrency!);
+    return {
+      kind: "denied",
+      says: `no refund of ${amount} is on record that could have come back`,
+    };
+  }
+  const gateway = gatewayNamed(deps, row.provider);
+  let reason: string | null = null;
+  const asked = gateway?.refundStatus !== undefined && refund.key !== null;
+  if (asked) {
+    const [answer] = await gateway.refundStatus!([
+      refundRequest({ ...row, ourCents: refund.amountCents }, refund.key!),
+    ]);
+    switch (answer!.kind) {
+      case "refused":
+        reason = answer!.reason || null;
+        break;
+      case "refunded":
+        return { kind: "denied", says: "the provider says that it was given back" };
+      case "unknown":
+        return { kind: "denied", says: "the provider knows of no such refund when it is asked" };
+      case "failed":
+        return { kind: "denied", says: answer!.error };
+      case "pending":
+        return { kind: "later", says: "the provider has not decided yet (pending)" };
+      case "away":
+        return { kind: "later", says: answer!.error };
+    }
+  }
+  const taken = await takeBack(deps, {
+    refundId: refund.id,
+    provider: row.provider,
+    reason,
+    returnedAt: row.theirTime!.replace("T", " ").replace("Z", ""),
+  }, operator.actor);
+  if (taken?.outcome === "too_early") {
+    return { kind: "later", says: `refund ${refund.id} is still being booked` };
+  }
+  if (taken?.outcome === "given_by_hand") {
+    return {
+      kind: "denied",
+      says: `refund ${refund.id} was given back by hand: the customer has it`,
+    };
+  }
+  return {
+    kind: "recorded",
+    says: `refund ${refund.id} came back, and its money is owed again`,
+    asked,
+  };
+}
+
+/** The refund that came back: by its key, or else the only one of its order that is of this amount. */
+async function refundBehind(
+  { db }: CorrectionDeps,
+  row: DiscrepancyRow,
+): Promise<NamedRefund | undefined> {
+  const { provider, movementKey, refundRef, orderId, theirCents, theirCurrency } = row;
+  const recorded = refundRef === null
+    ? []
+    : [recordedKeyOf(provider, textDigest(`${provider}\n${nameOfRefund(refundRef)}`))];
+  const found = await findRefundOf(db, [...movementKey === null ? [] : [movementKey], ...recorded]);
+  if (found !== undefined || movementKey !== null) return found;
+  const ofOrder = await readRefundsOf(db, { keys: [], orderIds: [orderId!] });
+  const fitting = ofOrder.filter(({ amountCents, currency, status }) =>
+    status === "PROCESSED" && amountCents === theirCents && currency === theirCurrency
+  );
+  return fitting.length === 1 ? fitting[0] : undefined;
+}
+
+async function recordBounce(
+  deps: CorrectionDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Corrected> {
+  const ref = row.chargeRef;
+  const payment = ref === null
+    ? undefined
+    : (await readPaymentsNamed(deps.db, row.provider, [ref])).get(ref);
+  const isWhole = payment !== undefined && payment.status !== "DECLINED" &&
+    payment.amountCents === row.theirCents && payment.currency === row.theirCurrency;
+  if (!isWhole) {
+    const amount = namedAmount(row.theirCents!, row.theirCurrency!);
+    return { kind: "denied", says: `no payment of ${amount} is on record that could have bounced` };
+  }
+  const money = await moneyOf(deps, row);
+  switch (money?.kind) {
+    case undefined:
+      break;
+    case "unknown":
+      return { kind: "denied", says: "the provider knows of no such charge when it is asked" };
+    case "found":
+      if (money!.tookCents === 0) break;
+      return {
+        kind: "denied",
+        says: `the provider says that ${ref} succeeded: ${
+          namedAmount(money!.tookCents, money!.currency)
+        }`,
+      };
+    default:
+      return { kind: "later", says: money!.error };
+  }
+  await recordChargeback(deps, {
+    provider: row.provider,
+    providerRef: bouncedName(payment.ref),
+    chargeRefs: [payment.ref],
+    amountCents: payment.amountCents,
+    currency: payment.currency,
+    state: "lost",
+    reason: bouncedReason,
+    happenedAt: new Date(row.theirTime!),
+  }, operator.actor);
+  return { kind: "recorded", says: "it is recorded as lost", asked: money !== undefined };
+}

@@ -1,0 +1,119 @@
+/**
+ * Taking what providers say of refunds later: the one way for their webhooks, look-ups and reports.
+ *
+ * @module
+ */
+
+import type { Database } from "../db/connection/database.ts";
+import { messageOf, WorkflowError } from "../domain/errors.ts";
+import { LeftDatabaseError } from "../domain/operation/left_database.ts";
+import type { Log } from "../domain/operation/log.ts";
+import { textDigest } from "../domain/order/content_hash.ts";
+import { nameOfRefund } from "../domain/reconciliation/provider_line.ts";
+import { followReturns, type FollowReturnsDeps } from "../streams/payments/follow_returns.ts";
+import {
+  findRefundOf,
+  takeBackRefund,
+  type TakenBack,
+  type TakenBackRefund,
+} from "../streams/payments/take_back_refund.ts";
+import type { ProviderRefund } from "../streams/payments/provider.ts";
+import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+
+/** What taking them works with. */
+export interface RefundNewsDeps extends FollowReturnsDeps {
+  db: Database;
+  log: Log;
+}
+
+/** What a provider says of a refund by itself. */
+export interface RefundNews {
+  provider: string;
+  refund: ProviderRefund;
+  /** When it was so. */
+  happenedAt: Date;
+}
+
+/**
+ * Takes what a provider says of a refund: that it will never reach its customer. Nothing else is news, because the refund's
+ * own message asks until it is made. Told twice, or in another sequence, it counts once.
+ *
+ * @returns `other` where it says nothing that anybody waits for, or is of no refund of ours
+ * @throws {WorkflowError} `charge_not_known` where it may be of one that is not on record yet, or is still being booked: the
+ * provider sends it again
+ */
+export async function takeRefundNews(
+  deps: RefundNewsDeps,
+  { provider, refund, happenedAt }: RefundNews,
+): Promise<TakenBackRefund["outcome"] | "other"> {
+  if (refund.state !== "refused") return "other";
+  const { key, ref, amountCents, reason } = refund;
+  const keys = [
+    ...(key == null ? [] : [key]),
+    ...(ref === null
+      ? []
+      : [recordedKeyOf(provider, textDigest(`${provider}\n${nameOfRefund(ref)}`))]),
+  ];
+  const found = await findRefundOf(deps.db, keys);
+  if (found === undefined) {
+    deps.log.warn("a provider took back a refund that nobody here knows", {
+      provider,
+      refund: ref,
+      key,
+    });
+    if (key?.startsWith("refund_")) {
+      throw unknownYet("No refund is known that was asked for under this key");
+    }
+    return "other";
+  }
+  const isSame = amountCents == null || amountCents === found.amountCents;
+  if (!isSame) {
+    deps.log.error("a provider took back another amount than a refund is of", {
+      provider,
+      refund_id: found.id,
+      amount_cents: amountCents,
+    });
+    return "other";
+  }
+  const taken = await takeBack(deps, {
+    refundId: found.id,
+    provider,
+    reason: reason || null,
+    returnedAt: timeOf(happenedAt),
+  }, `provider:${provider}`);
+  if (taken?.outcome === "too_early") throw unknownYet("The refund is still being booked");
+  return taken?.outcome ?? "other";
+}
+
+/**
+ * Writes that a provider took a refund back, and what follows from it. Where the figures can't be reached, the consumers
+ * count it within a minute.
+ *
+ * @param actor who says so, for the timeline
+ * @returns undefined where there is no such refund
+ * @throws {LeftDatabaseError} where it was committed to a database that does not count any more
+ */
+export async function takeBack(
+  deps: RefundNewsDeps,
+  told: TakenBack,
+  actor: string,
+): Promise<TakenBackRefund | undefined> {
+  const taken = await takeBackRefund(deps, told, actor);
+  try {
+    await followReturns(deps);
+  } catch (error) {
+    // Then it was written where nobody reads it: whoever told it has to tell it again.
+    if (error instanceof LeftDatabaseError) throw error;
+    deps.log.warn("refunds that were taken back are counted later", { error: messageOf(error) });
+  }
+  return taken;
+}
+
+/** A database time. */
+function timeOf(date: Date): string {
+  return date.toISOString().replace("T", " ").replace("Z", "");
+}
+
+function unknownYet(what: string): WorkflowError {
+  return new WorkflowError("charge_not_known", `${what}; send it again later`);
+}

@@ -1,0 +1,390 @@
+import assert from "node:assert/strict";
+import { reportCsv, type ReportLine } from "../../commands/provider_report.ts";
+import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
+import { goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
+import { reconcile } from "../../services/reconcile.ts";
+import { lookAgain } from "../../streams/reconciliation/look_again.ts";
+import type { ProviderChargeback } from "../../streams/payments/provider.ts";
+import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
+import { publish } from "../../streams/workflow/publish.ts";
+import { age, archiveAll } from "../archived.ts";
+import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
+import { anOperator } from "../operator.ts";
+import { askRefund } from "../settled_workflow.ts";
+import { assertConsistent } from "../streams/consistent.ts";
+import { withWorkflow, type Workflow } from "../workflow.ts";
+
+const operator = anOperator();
+
+function depsOf(flow: Workflow, gateway: Partial<Gateway> = {}) {
+  return {
+    ...flow,
+    gateway: { ...flow.gateway, ...gateway },
+    config: {
+      reconciliationApprovals: 1,
+      reconciliationDays: 0,
+      chargebackRevenue: "opened",
+    } as const,
+  };
+}
+
+/** Holds lines against the books of `simulated`, of yesterday to tomorrow. */
+function hold(flow: Workflow, lines: Iterable<ReportLine>) {
+  const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  return reconcile(depsOf(flow), {
+    provider: "simulated",
+    report: { source: new Blob([bytes]).stream(), name: "report.csv" },
+    period: { from: day(-1), to: day(1) },
+    operator,
+  });
+}
+
+function all({ db }: Workflow, state?: "open"): Promise<DiscrepancyRow[]> {
+  return listDiscrepancies(db, {
+    filter: state === undefined ? {} : { state },
+    afterId: 0,
+    limit: 100,
+  });
+}
+
+/** A line of the charge of an order of 10.00 EUR. */
+function aLine(name: string, change: Partial<Omit<ReportLine, "kind">> & { kind?: string } = {}) {
+  const grossCents = change.grossCents ?? 1_000;
+  const line = {
+    entryId: `txn_${name}_${change.kind ?? "charge"}`,
+    kind: "charge",
+    createdUtc: new Date().toISOString().slice(0, 23).replace("T", " ").replace("Z", ""),
+    chargeId: `sim_of_${name}`,
+    refundId: "",
+    key: "",
+    reference: name,
+    feeCents: 0,
+    currency: "EUR",
+    ...change,
+    grossCents,
+    netCents: grossCents,
+  };
+  return line as ReportLine;
+}
+
+/** What mending the only open discrepancy comes to. */
+async function mend(flow: Workflow, gateway: Partial<Gateway> = {}, action?: "ask" | "record") {
+  const [open, ...others] = await all(flow, "open");
+  assert.deepEqual(others, []);
+  const deps = depsOf(flow, gateway);
+  const { discrepancy } = await proposeMending(
+    deps,
+    { id: open!.id, note: null, action },
+    operator,
+  );
+  return [discrepancy.state, discrepancy.answer];
+}
+
+const money = (answer: MoneyAnswer): Partial<Gateway> => ({
+  can: {
+    looksUpByKey: true,
+    looksUpByReference: false,
+    lists: false,
+    refundsInPart: true,
+    captures: "none",
+    webhooks: true,
+    looksUpByName: true,
+  },
+  money: () => Promise.resolve([answer]),
+});
+
+const told = (answer: RefundStatusAnswer): Partial<Gateway> => ({
+  refundStatus: () => Promise.resolve([answer]),
+});
+
+Deno.test("what goes back of an unknown charge is at most what its provider still has of it", () =>
+  withWorkflow("mend_left", async (flow) => {
+    await hold(flow, [aLine("nobody", { reference: "" })]);
+    const asked: number[] = [];
+    const refund: Partial<Gateway> = {
+      refund: (requests) => {
+        asked.push(...requests.map(({ amountCents }) => amountCents));
+        return Promise.resolve(requests.map(() => ({ kind: "failed", error: "no answer" })));
+      },
+    };
+    const found = { kind: "found", ref: "sim_of_nobody", currency: "EUR" } as const;
+    const left = { ...found, tookCents: 1_000, refundedCents: 300 };
+    assert.deepEqual(await mend(flow, { ...money(left), ...refund }), ["open", "no answer"]);
+    // Asked for again it is the same amount under the same key, whatever the provider has by now.
+    const gone = { ...found, tookCents: 1_000, refundedCents: 1_000 };
+    await goOnMending(depsOf(flow, { ...money(gone) }), operator);
+    const [row] = await all(flow);
+    assert.deepEqual([row!.state, row!.answer, row!.mendCents], [
+      "mended",
+      "7.00 EUR have gone back",
+      700,
+    ]);
+    assert.deepEqual(asked, [700]);
+    // The report tells of it, and agrees.
+    await hold(flow, [
+      aLine("nobody", { reference: "" }),
+      aLine("nobody", {
+        kind: "refund",
+        reference: "",
+        refundId: "re_1",
+        key: row!.mendKey!,
+        grossCents: -700,
+      }),
+    ]);
+    assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("of an unknown charge nothing goes back twice, and nothing where its provider knows of none", () =>
+  withWorkflow("mend_gone", async (flow) => {
+    await hold(flow, [aLine("nobody", { reference: "" })]);
+    const refund: Partial<Gateway> = { refund: () => assert.fail("it is not asked for") };
+    assert.deepEqual(await mend(flow, { ...money({ kind: "unknown" }), ...refund }), [
+      "open",
+      "the provider knows of no such charge when it is asked",
+    ]);
+    const found = { kind: "found", ref: "sim_of_nobody", currency: "EUR" } as const;
+    const less = { ...found, tookCents: 400, refundedCents: 0 };
+    assert.deepEqual(await mend(flow, { ...money(less), ...refund }), [
+      "open",
+      "the provider says that it took 4.00 EUR by sim_of_nobody",
+    ]);
+    const gone = { ...found, tookCents: 1_000, refundedCents: 1_000 };
+    assert.deepEqual(await mend(flow, { ...money(gone), ...refund }), [
+      "explained",
+      "all of 10.00 EUR went back before",
+    ]);
+  }));
+
+Deno.test("where its provider can't be asked, what reports tell that went back of an unknown charge is left out", () =>
+  withWorkflow("mend_told", async (flow) => {
+    await hold(flow, [
+      aLine("nobody", { reference: "" }),
+      aLine("nobody", { kind: "refund", reference: "", refundId: "re_1", grossCents: -400 }),
+    ]);
+    const [charge] = (await all(flow, "open")).filter(({ movement }) => movement === "charge");
+    const wish = { id: charge!.id, note: null };
+    const { discrepancy } = await proposeMending(depsOf(flow), wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.answer], [
+      "mended",
+      "6.00 EUR have gone back",
+    ]);
+  }));
+
+Deno.test("a refund is recorded where its provider says the same, and by the report's word where it can't be asked", () =>
+  withWorkflow("mend_refund", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const line = aLine("1", {
+      kind: "refund",
+      refundId: "re_1",
+      key: "refund_elsewhere",
+      grossCents: -400,
+    });
+    await hold(flow, [aLine("1"), line]);
+    for (
+      const [answer, says] of [
+        [{ kind: "unknown" }, "the provider knows of no such refund when it is asked"],
+        [{ kind: "refused", reason: "no" }, "the provider says that it came to nothing: no"],
+      ] as const
+    ) assert.deepEqual(await mend(flow, told(answer)), ["open", says]);
+    assert.deepEqual(await mend(flow, told({ kind: "away", error: "down" })), ["open", "down"]);
+    await goOnMending(depsOf(flow, told({ kind: "refunded" })), operator);
+    await flow.drain();
+    assert.deepEqual(await all(flow, "open"), []);
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a refund without a key is held against what its provider says that went back of the charge", () =>
+  withWorkflow("mend_keyless", async (flow) => {
+    await aPaidOrder(flow);
+    const line = aLine("1", { kind: "refund", refundId: "re_1", grossCents: -400 });
+    await hold(flow, [aLine("1"), line]);
+    const found = { kind: "found", ref: "sim_of_1", currency: "EUR", tookCents: 1_000 } as const;
+    assert.deepEqual(await mend(flow, money({ ...found, refundedCents: 100 })), [
+      "open",
+      "the provider says that 1.00 EUR went back of sim_of_1",
+    ]);
+    const [state, answer] = await mend(flow, money({ ...found, refundedCents: 400 }));
+    assert.deepEqual([state, answer], ["open", "it is recorded as refund 1"]);
+    await flow.drain();
+    await goOnMending(depsOf(flow, money({ ...found, refundedCents: 400 })), operator);
+    assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+/** What the provider says of `dp_1`. */
+function dispute(change: Partial<ProviderChargeback> = {}): Partial<Gateway> {
+  const chargeback = {
+    ref: "dp_1",
+    chargeRefs: ["sim_of_1"],
+    state: "lost",
+    amountCents: 1_000,
+    currency: "EUR",
+    happenedAt: new Date(),
+    ...change,
+  } as const;
+  return { chargeback: () => Promise.resolve({ kind: "found", chargeback }) };
+}
+
+Deno.test("a chargeback is recorded as its provider says that it is now, and not at all where it knows of none", () =>
+  withWorkflow("mend_chargeback", async (flow) => {
+    await aPaidOrder(flow);
+    const line = aLine("1", { kind: "chargeback", refundId: "dp_1", grossCents: -1_000 });
+    await hold(flow, [aLine("1"), line]);
+    assert.deepEqual(
+      await mend(flow, { chargeback: () => Promise.resolve({ kind: "unknown" }) }),
+      ["open", "the provider knows of no such chargeback when it is asked"],
+    );
+    assert.deepEqual(await mend(flow, dispute({ chargeRefs: ["ch_other"] })), [
+      "open",
+      "the provider says that it is of another charge: ch_other",
+    ]);
+    const [state] = await mend(flow, dispute());
+    assert.equal(state, "mended");
+    const [row] = await flow.rows("select state from chargebacks");
+    assert.equal(row!.state, "lost");
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a chargeback of ours that no report has is found, asked about, and mended by a later report", () =>
+  withWorkflow("mend_missing_chargeback", async (flow) => {
+    await aPaidOrder(flow);
+    const now = new Date();
+    await tell(flow, aChargeback("lost", 0, { openedAt: now, happenedAt: now }));
+    await hold(flow, [aLine("1")]);
+    const [missing] = await all(flow, "open");
+    assert.deepEqual(
+      [missing!.kind, missing!.movement, missing!.ourCents, missing!.refundRef, missing!.orderId],
+      ["missing_with_them", "chargeback", 1_000, "dp_1", 1],
+    );
+    assert.deepEqual(await mend(flow), ["open", `"simulated" can't be asked about it`]);
+    assert.deepEqual(
+      await mend(flow, { chargeback: () => Promise.resolve({ kind: "unknown" }) }),
+      ["open", "the provider knows of no such chargeback"],
+    );
+    // Only what a later report tells ends it, and it counts once as mended.
+    assert.equal(await lookAgain(flow.db, { rules: { lateSeconds: 86_400 } }), 0);
+    await hold(flow, [
+      aLine("1"),
+      aLine("1", { kind: "chargeback", refundId: "dp_1", grossCents: -1_000 }),
+    ]);
+    const [row, ...others] = await all(flow);
+    assert.deepEqual(others, []);
+    assert.deepEqual([row!.state, row!.answer], ["mended", "a later report tells of it"]);
+  }));
+
+Deno.test("lookAgain() tells how many a later report has mended, of each kind of money", () =>
+  withWorkflow("mend_counts", async (flow) => {
+    const now = new Date();
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    await tell(flow, aChargeback("lost", 0, { openedAt: now, happenedAt: now, amountCents: 100 }));
+    await hold(flow, []);
+    const open = await all(flow, "open");
+    assert.deepEqual(open.map(({ movement }) => movement), ["charge", "refund", "chargeback"]);
+    const rules = { lateSeconds: 86_400 };
+    for (const { id, movement, paymentId, refundId } of open) {
+      const subject = movement === "refund" ? refundId : movement === "charge" ? paymentId : 1;
+      await flow.rows(
+        `insert into provider_movements
+          (kind, subject_id, part, provider, happened_at, currency, gross_cents, fee_cents, net_cents)
+        values (?, ?, unhex(repeat('0', 32)), 'simulated', current_timestamp(6), 'EUR', 1, 0, 1)`,
+        [movement, subject!],
+      );
+      assert.equal(await lookAgain(flow.db, { rules }), 1, movement);
+      assert.equal((await all(flow)).find((one) => one.id === id)!.state, "mended");
+    }
+  }));
+
+Deno.test("money that went back of orders that are archived is missing in reports as well", () =>
+  withWorkflow("mend_archived", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await flow.rows(
+      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+      values (?, 1, 'simulated', 'second', 1000, 'REVERSED', current_timestamp(6))`,
+      [orderId],
+    );
+    await age(flow);
+    // It went back today, and no row is older than what is looked through for that.
+    await flow.rows("update payments set created_at = current_timestamp(6) - interval 50 day");
+    await aPaidOrder(flow, "2");
+    await archiveAll(flow);
+    const [archived] = await flow.rows("select count(*) as n from archived_payments");
+    assert.equal(Number(archived!.n), 2);
+    await hold(flow, [aLine("2")]);
+    const open = await all(flow, "open");
+    assert.deepEqual(open.map(({ kind, movement, chargeRef }) => [kind, movement, chargeRef]), [
+      ["missing_with_them", "reversal", "second"],
+    ]);
+  }));
+
+Deno.test("a refund that only a report says came back is taken back by record, once its provider says so", () =>
+  withWorkflow("mend_returned", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const message = await askRefund(flow, orderId, 400);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    const refund = aLine("1", { kind: "refund", refundId: "re_1", grossCents: -400 });
+    const back = aLine("1", { kind: "refund_failure", refundId: "re_1", grossCents: 400 });
+    await hold(flow, [aLine("1"), refund, back]);
+    const [open] = await all(flow, "open");
+    assert.deepEqual([open!.kind, open!.orderId], ["corrected", orderId]);
+    assert.deepEqual(await mend(flow, told({ kind: "refunded" })), [
+      "open",
+      "the provider says that it was given back",
+    ]);
+    const [state] = await mend(flow, told({ kind: "refused", reason: "expired_or_canceled_card" }));
+    assert.equal(state, "mended");
+    const [row] = await flow.rows("select status, failure_reason from refunds");
+    assert.deepEqual({ ...row }, {
+      status: "FAILED",
+      failure_reason: "taken back by simulated: expired_or_canceled_card",
+    });
+    await flow.drain();
+    await assertConsistent(flow);
+    // Both lines agree with the books from then on, in a report that comes later as well.
+    await hold(flow, [aLine("1"), refund, back]);
+    assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a charge that only a report says bounced is recorded as lost, where its provider has it no more", () =>
+  withWorkflow("mend_bounced", async (flow) => {
+    await aPaidOrder(flow);
+    const back = aLine("1", { kind: "charge_failure", grossCents: -1_000 });
+    await hold(flow, [aLine("1"), back]);
+    const found = { kind: "found", ref: "sim_of_1", currency: "EUR", refundedCents: 0 } as const;
+    assert.deepEqual(await mend(flow, money({ ...found, tookCents: 1_000 })), [
+      "open",
+      "the provider says that sim_of_1 succeeded: 10.00 EUR",
+    ]);
+    const [state] = await mend(flow, money({ ...found, tookCents: 0 }));
+    assert.equal(state, "mended");
+    const [row] = await flow.rows(
+      "select provider_ref, state, reason, amount_cents from chargebacks",
+    );
+    assert.deepEqual({ ...row }, {
+      provider_ref: "bounced sim_of_1",
+      state: "lost",
+      reason: "bounced",
+      amount_cents: 1000,
+    });
+    await assertConsistent(flow);
+    await hold(flow, [aLine("1"), back]);
+    assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("asking about a refund that no report has takes it back where its provider says that it came to nothing", () =>
+  withWorkflow("mend_asked_back", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    await hold(flow, [aLine("1")]);
+    assert.deepEqual(await mend(flow, told({ kind: "refused", reason: "declined" }), "ask"), [
+      "mended",
+      "the provider keeps it: declined; its money is owed again",
+    ]);
+    assert.equal((await flow.order(orderId)).refundedCents, 0);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
