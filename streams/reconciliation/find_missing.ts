@@ -17,9 +17,9 @@ import {
   type Span,
 } from "../../db/reconciliation/missing_money.ts";
 import { type CoveredDay, readCoveredDays } from "../../db/reconciliation/reconciled_days.ts";
-import { textDigest } from "../../domain/order/content_hash.ts";
 import { dueSpans } from "../../domain/reconciliation/due_spans.ts";
 import { dayOf } from "../../domain/reconciliation/provider_line.ts";
+import { foundDiscrepancy, missingIdentityOf } from "./found_discrepancy.ts";
 
 /**
  * Writes down what is missing of the days that a report has made due: a day is once it and the days after it, in which
@@ -55,30 +55,21 @@ function discrepancyOf(
   { provider, reconciliationId }: { provider: string; reconciliationId: number },
 ): FoundDiscrepancy {
   const { movement, orderId, paymentId, refundId } = money;
-  const about = `missing ${movement} ${paymentId} ${refundId ?? ""}`;
-  return {
+  return foundDiscrepancy({
     reconciliationId,
     provider,
     kind: "missing_with_them",
-    identity: textDigest(`${provider}\n${about}`),
+    identity: missingIdentityOf(provider, money),
     day: dayOf(money.at),
     movement: movement === "refund" && refundId === null ? "reversal" : movement,
-    part: null,
     orderId,
     paymentId,
     refundId,
     reference: money.reference,
     chargeRef: money.chargeRef,
-    refundRef: null,
     movementKey: money.key,
-    entry: null,
-    theirCents: null,
-    theirCurrency: null,
-    theirFeeCents: null,
-    theirNetCents: null,
-    theirTime: null,
     ourCents: money.amountCents,
     ourCurrency: money.currency,
     ourTime: money.at,
-  };
+  });
 }

@@ -11,8 +11,11 @@ import {
   failReconciliation,
   finishReconciliation,
   noteReconciled,
+  readReconciliation,
+  runAgain,
 } from "../../db/reconciliation/reconciliations.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { sumFees } from "../../db/reconciliation/reconciled_days.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/reconciliation/due_spans.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
@@ -52,7 +55,12 @@ export interface HoldOptions {
 export function begin(
   db: Database,
   source: LineSource,
-  { provider, actor }: Pick<HoldOptions, "provider" | "actor">,
+  { provider, actor, feesWait }: {
+    provider: string;
+    actor: string;
+    /** Whether its fees wait until somebody else has approved them. */
+    feesWait: boolean;
+  },
 ): Promise<number> {
   const { source: kind, name, digest, from, to } = source;
   return beginReconciliation(db, {
@@ -63,6 +71,7 @@ export function begin(
     from,
     to,
     actor,
+    feesWait,
   });
 }
 
@@ -73,6 +82,8 @@ export function begin(
  * brought about meanwhile.
  *
  * @param id of {@linkcode begin}
+ * @throws {WorkflowError} `reconciliation_conflict` where it was taken back meanwhile, or has to be brought again
+ * because one was of which it tells
  * @throws what reading the lines throws, after noting it
  */
 export async function runReconciliation(
@@ -85,6 +96,7 @@ export async function runReconciliation(
   const lateSeconds = (graceDays + 1) * 86_400;
   const loading = { db, provider, reconciliationId: id, rules: { lateSeconds } };
   let lines = 0, noted = 0;
+  await runAgain(db, id);
   try {
     await lookAgain(db, { provider, rules: loading.rules });
     const loader = openLoader(loading, async (count) => {
@@ -114,15 +126,30 @@ export async function runReconciliation(
     const reported = { from: source.from, until: source.to };
     await findMissing({ db, provider, reconciliationId: id, reported, graceDays });
     await lookAgain(db, { provider, rules: loading.rules });
-    await db.transaction((tx) => finishReconciliation(tx, id, lines));
+    await finish(db, id, lines);
   } catch (error) {
     await failReconciliation(db, id, cutText(messageOf(error), maxError));
     throw error;
   }
 }
 
+async function finish(db: Database, id: number, lines: number): Promise<void> {
+  const isAsked = (await readReconciliation(db, id))?.feesWait === true;
+  const sums = isAsked ? await sumFees(db, id) : [];
+  const fees = Object.fromEntries(sums.map(({ currency, amountCents }) => [currency, amountCents]));
+  await db.transaction((tx) =>
+    finishReconciliation(tx, id, { lines, fees: isAsked ? fees : null })
+  );
+  const { state, error } = (await readReconciliation(db, id))!;
+  if (state === "DONE") return;
+  throw new WorkflowError(
+    "reconciliation_conflict",
+    error ?? `Reconciliation ${id} was taken back meanwhile`,
+  );
+}
+
 /** The days of a period; the last one may be covered in part. */
-function daysOf({ from, to }: Pick<LineSource, "from" | "to">): CoveredDay[] {
+export function daysOf({ from, to }: Pick<LineSource, "from" | "to">): CoveredDay[] {
   const days: CoveredDay[] = [];
   for (let day = from.slice(0, 10); `${day} 00:00:00.000` < to; day = dayLater(day, 1)) {
     const begins = `${day} 00:00:00.000`, ends = `${dayLater(day, 1)} 00:00:00.000`;
