@@ -51,6 +51,92 @@ Deno.test("reconcile() finds nothing where the provider's books are ours, and ad
   });
 });
 
+Deno.test("fees and payouts of their own lines are kept as what they are, also where they were kept otherwise before", async () => {
+  await withWorkflow("reconcile_fee_lines", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const ofNoOrder = (kind: "fee" | "payout", grossCents: number): ReportLine => ({
+      ...lines[0]!,
+      kind: kind as "payout",
+      entryId: `txn_${kind}`,
+      chargeId: "",
+      refundId: "",
+      key: "",
+      reference: "",
+      grossCents,
+      feeCents: 0,
+      netCents: grossCents,
+    });
+    const all = [...lines, ofNoOrder("fee", -123), ofNoOrder("payout", -4_000)];
+    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 123);
+    const check = async () => {
+      const [day] = await listProviderDays(flow.db, 1);
+      assert.deepEqual([day!.feesCents, day!.payoutsCents, day!.otherCents], [fees, -4_000, 0]);
+      assert.equal(day!.netCents, all.reduce((sum, { netCents }) => sum + netCents, 0));
+      const [booked] = await flow.rows(
+        "select sum(amount_cents) as cents from ledger_entries where source = 5 and account = 8",
+      );
+      assert.equal(Number(booked!.cents), fees);
+    };
+    assert.equal((await hold(provided, all)).found, 0);
+    await check();
+    // As a version left them that did not tell them apart.
+    await flow.rows("update provider_movements set kind = 'other' where kind in ('fee', 'payout')");
+    await hold(provided, all);
+    await check();
+    const report = await verify(flow, { settleMs: 0 });
+    assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+  });
+});
+
+Deno.test("a fee that differs says which fee and net the report has, and which there were before, in the balance's currency", async () => {
+  await withWorkflow("reconcile_fee_figures", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = (await ownReport(flow)).filter(({ kind }) => kind === "charge");
+    const [wrong, dearer] = lines;
+    await hold(
+      provided,
+      lines.map((line) => line === wrong ? { ...line, netCents: line.netCents - 5 } : line),
+    );
+    await hold(
+      provided,
+      lines.map((line) =>
+        line === dearer
+          ? { ...line, feeCents: line.feeCents + 7, netCents: line.netCents - 7 }
+          : line
+      ),
+    );
+    const found = (await all(provided)).filter(({ kind }) => kind === "fee_differs");
+    assert.deepEqual(
+      found.map((one) => [
+        one.chargeRef,
+        one.settledCurrency,
+        one.theirGrossCents,
+        [one.theirFeeCents, one.theirNetCents],
+        [one.ourFeeCents, one.ourNetCents],
+      ]),
+      [
+        [
+          wrong!.chargeId,
+          "EUR",
+          wrong!.grossCents,
+          [wrong!.feeCents, wrong!.netCents - 5],
+          [wrong!.feeCents, wrong!.netCents],
+        ],
+        [
+          dearer!.chargeId,
+          "EUR",
+          dearer!.grossCents,
+          [dearer!.feeCents + 7, dearer!.netCents - 7],
+          [dearer!.feeCents, dearer!.netCents],
+        ],
+      ],
+    );
+  });
+});
+
 Deno.test("reconcile() finds all of ten kinds of lies and invents none, and finds them once", async () => {
   await withWorkflow("reconcile_lies", async (flow) => {
     const provided: Reconciled = { flow, name: "simulated" };
