@@ -10,7 +10,6 @@ import {
   dyingAfter,
   emptied,
   hold,
-  type killed,
   ownReport,
   paidOrders,
   type Reconciled,
