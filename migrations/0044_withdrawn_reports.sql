@@ -67,7 +67,7 @@ create table if not exists provider_retellings (
 set @statement = (
   select if(count(*) > 0, 'do 0', '
     alter table provider_days
-      add column payouts_cents bigint not null default 0 after other_cents, algorithm = instant')
+      add column payouts_cents bigint not null default 0, algorithm = instant')
   from information_schema.columns
   where table_schema = database() and table_name = 'provider_days' and column_name = 'payouts_cents');
 prepare withdrawn_reports from @statement;
@@ -79,12 +79,21 @@ deallocate prepare withdrawn_reports;
 set @statement = (
   select if(count(*) > 0, 'do 0', '
     alter table discrepancies
-      add column their_gross_cents bigint null after their_net_cents,
-      add column settled_currency char(3) character set ascii collate ascii_bin null after their_gross_cents,
-      add column our_fee_cents bigint null after our_time,
-      add column our_net_cents bigint null after our_fee_cents,
-      add column being_mended tinyint as (case when ended_at is null and approved_at is not null then 1 else null end) virtual
-        after unended')
+      add column their_gross_cents bigint null,
+      add column settled_currency char(3) character set ascii collate ascii_bin null,
+      add column our_fee_cents bigint null,
+      add column our_net_cents bigint null, algorithm = instant')
+  from information_schema.columns
+  where table_schema = database() and table_name = 'discrepancies' and column_name = 'our_net_cents');
+prepare withdrawn_reports from @statement;
+execute withdrawn_reports;
+deallocate prepare withdrawn_reports;
+
+set @statement = (
+  select if(count(*) > 0, 'do 0', '
+    alter table discrepancies
+      add column being_mended tinyint
+        as (case when ended_at is null and approved_at is not null then 1 else null end) virtual, algorithm = instant')
   from information_schema.columns
   where table_schema = database() and table_name = 'discrepancies' and column_name = 'being_mended');
 prepare withdrawn_reports from @statement;

@@ -6,7 +6,6 @@
 
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 import { isDuplicateKey } from "../connection/faults.ts";
-import { WorkflowError } from "../../domain/errors.ts";
 
 /** Where what the provider says comes from: a report, or the list that it gives when it is asked. */
 export type ReconciliationSource = "report" | "api";
@@ -65,12 +64,12 @@ export interface ReconciliationRow {
 /**
  * Begins a reconciliation, or takes the one up that the same file over the same days had begun.
  *
- * @returns its id
+ * @returns its id, and whether it is being taken back: then nothing may be told by it
  */
 export async function beginReconciliation(
   db: Queryable,
   { provider, source, name, digest, from, to, actor, feesWait }: ReconciliationToBegin,
-): Promise<number> {
+): Promise<{ id: number; isBeingWithdrawn: boolean }> {
   const known = async () => {
     const [row] = await db.query(
       `
@@ -78,13 +77,9 @@ export async function beginReconciliation(
       where provider = ? and digest = unhex(?) and period_from = ? and period_to = ?`,
       [provider, digest, from, to],
     );
-    if (row?.state === "WITHDRAWING") {
-      throw new WorkflowError(
-        "reconciliation_conflict",
-        `Reconciliation ${row.id} of the same is being taken back: bring it again when that is over`,
-      );
-    }
-    return row === undefined ? undefined : toInteger(row.id);
+    return row === undefined
+      ? undefined
+      : { id: toInteger(row.id), isBeingWithdrawn: row.state === "WITHDRAWING" };
   };
   const before = await known();
   if (before !== undefined) return before;
@@ -95,7 +90,7 @@ export async function beginReconciliation(
       values (?, ?, ?, unhex(?), ?, ?, 'RUNNING', 1, ?, ?)`,
       [provider, source, name, digest, from, to, feesWait ? 1 : 0, actor],
     );
-    return insertId;
+    return { id: insertId, isBeingWithdrawn: false };
   } catch (error) {
     const taken = isDuplicateKey(error) ? await known() : undefined;
     if (taken === undefined) throw error;

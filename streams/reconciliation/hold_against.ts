@@ -51,8 +51,9 @@ export interface HoldOptions {
  * {@linkcode runReconciliation}.
  *
  * @returns its id
+ * @throws {WorkflowError} `reconciliation_conflict` while it is being taken back
  */
-export function begin(
+export async function begin(
   db: Database,
   source: LineSource,
   { provider, actor, feesWait }: {
@@ -63,7 +64,7 @@ export function begin(
   },
 ): Promise<number> {
   const { source: kind, name, digest, from, to } = source;
-  return beginReconciliation(db, {
+  const { id, isBeingWithdrawn } = await beginReconciliation(db, {
     provider,
     source: kind,
     name: cutText(name, 255),
@@ -73,6 +74,11 @@ export function begin(
     actor,
     feesWait,
   });
+  if (!isBeingWithdrawn) return id;
+  throw new WorkflowError(
+    "reconciliation_conflict",
+    `Reconciliation ${id} of the same is being taken back: bring it again when that is over`,
+  );
 }
 
 /**
