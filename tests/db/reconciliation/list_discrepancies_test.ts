@@ -18,7 +18,7 @@ async function fill({ db }: Workflow): Promise<void> {
       approved_at)
     with recursive counted (n) as (select 0 union all select n + 1 from counted where n < 199)
     select 1 + n % 7, if(n % 5 = 0, 'stripe', 'http'),
-      elt(1 + n % 4, 'late', 'twice', 'amount_differs', 'missing_with_us'), unhex(md5(n)),
+      elt(1 + n % 4, 'late', 'twice', 'amount_differs', 'missing_with_us'), unhex(left(sha2(n, 256), 32)),
       elt(1 + n % 3, 'OPEN', 'EXPLAINED', 'MENDED'), date('2026-01-01') + interval n % 300 day, 'charge', n % 9000,
       if(n % 3 = 0, null, current_timestamp(6)), if(n % 999 = 0, current_timestamp(6), null)
     from (select one.n * 200 + two.n as n from counted one, counted two) all_of_them`);
