@@ -1,6 +1,6 @@
--- oldest-beside: 0040
--- locks: reconciliations (a small table)
--- at ten million orders: half a minute for an index, beside which work goes on
+-- oldest-beside: 0035
+-- locks: reconciliations and discrepancies (small tables: a row a report, and what does not agree)
+-- at ten million orders: an index of what providers told is built, beside which work goes on; all else at once
 --
 -- Reports that were read by mistake can be taken back, and their fees wait for a second person where two are asked for.
 -- fees_wait is 1 until somebody else has approved the report, and 2 until what they approved is booked; fees is what the
@@ -82,7 +82,7 @@ set @statement = (
       add column their_gross_cents bigint null,
       add column settled_currency char(3) character set ascii collate ascii_bin null,
       add column our_fee_cents bigint null,
-      add column our_net_cents bigint null, algorithm = instant')
+      add column our_net_cents bigint null')
   from information_schema.columns
   where table_schema = database() and table_name = 'discrepancies' and column_name = 'our_net_cents');
 prepare withdrawn_reports from @statement;
@@ -93,7 +93,7 @@ set @statement = (
   select if(count(*) > 0, 'do 0', '
     alter table discrepancies
       add column being_mended tinyint
-        as (case when ended_at is null and approved_at is not null then 1 else null end) virtual, algorithm = instant')
+        as (case when ended_at is null and approved_at is not null then 1 else null end) virtual')
   from information_schema.columns
   where table_schema = database() and table_name = 'discrepancies' and column_name = 'being_mended');
 prepare withdrawn_reports from @statement;
