@@ -22,7 +22,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { isSamePerson } from "../domain/reconciliation/decide_action.ts";
-import { dayLater } from "../domain/reconciliation/due_spans.ts";
+import { dayLater } from "../domain/kpi/day.ts";
 import { bookDays } from "../streams/reconciliation/book_days.ts";
 import { withdrawReport } from "../streams/reconciliation/withdraw_report.ts";
 import { type AuditDeps, audited } from "./audited.ts";

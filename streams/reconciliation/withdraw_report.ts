@@ -28,7 +28,7 @@ import {
   wantAgain,
   type Withdrawal,
 } from "../../db/reconciliation/withdrawals.ts";
-import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
 import { bookDays } from "./book_days.ts";
 import { findMissing } from "./find_missing.ts";
 import { identitiesOf } from "./found_discrepancy.ts";
