@@ -17,6 +17,7 @@ import {
 import { sumFees } from "../../db/reconciliation/reconciled_days.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
+import { lineRules } from "../../domain/reconciliation/decide_line.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { bookDays } from "./book_days.ts";
@@ -99,8 +100,7 @@ export async function runReconciliation(
   options: HoldOptions,
 ): Promise<void> {
   const { provider, graceDays, signal, onProgress } = options;
-  const lateSeconds = (graceDays + 1) * 86_400;
-  const loading = { db, provider, reconciliationId: id, rules: { lateSeconds } };
+  const loading = { db, provider, reconciliationId: id, rules: lineRules(graceDays) };
   let lines = 0, noted = 0;
   await runAgain(db, id);
   try {
