@@ -8,8 +8,12 @@ import { readFile } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { isatty } from "node:tty";
 import { type DiscrepancyRow, listDiscrepancies } from "../db/reconciliation/discrepancies.ts";
-import type { ReconciliationRow } from "../db/reconciliation/reconciliations.ts";
+import {
+  listReconciliations,
+  type ReconciliationRow,
+} from "../db/reconciliation/reconciliations.ts";
 import { messageOf } from "../domain/errors.ts";
+import type { Operator } from "../domain/operation/audit.ts";
 import { isDay } from "../domain/kpi/day.ts";
 import { namedAmount } from "../domain/money.ts";
 import {
@@ -24,6 +28,7 @@ import { plural } from "../domain/text/plural.ts";
 import type { MendingDeps } from "../services/carry_out_mending.ts";
 import { approveMending, proposeMending } from "../services/mend_discrepancies.ts";
 import { reconcile } from "../services/reconcile.ts";
+import { approveFees, withdraw } from "../services/withdraw_report.ts";
 import { readReportProfile } from "../services/report_profile_schema.ts";
 import { gatewaysOf } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
@@ -50,7 +55,10 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
        deno task reconcile --list [--json]
        deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
-       deno task reconcile --approve=ID|all [--action=NAME]
+       deno task reconcile --approve=ID|all [--action=NAME --seen=TIME]
+       deno task reconcile --reports [--json]
+       deno task reconcile --withdraw=ID
+       deno task reconcile --approve-report=ID --seen=TIME
 
   FILE              the provider's report: Stripe's payout reconciliation, itemized, or the native form;
                     plain, .gz or .zip; - for standard input. Without one the provider's own list is asked for
@@ -62,21 +70,39 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --mend=ID         propose how it is mended: record (what the provider did), give_back, ask (the provider
                     again) or explain; without --action the first that --list names
   --note=TEXT       why, or what explains it
-  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2; with --action only
-                    where that is what is proposed
+  --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2: the --action that you
+                    have seen, and as --seen the time that --list has beside it; with "all" everything that was
+                    proposed so, no later than that
+  --reports         the latest reports, with the fees that wait for somebody else's approval
+  --withdraw=ID     take a report back that was read by mistake, such as with a wrong profile; again after a
+                    crash. Where RECONCILIATION_APPROVALS is 2 somebody else has to do so, too
+  --approve-report=ID  book the fees of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
 Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open.`,
   async run(args, env) {
     const options = readOptions(args, {
-      boolean: ["list", "json"],
-      string: ["provider", "from", "to", "profile", "mend", "action", "note", "approve"],
+      boolean: ["list", "reports", "json"],
+      string: [
+        "provider",
+        "from",
+        "to",
+        "profile",
+        "mend",
+        "action",
+        "note",
+        "approve",
+        "seen",
+        "withdraw",
+        "approve-report",
+      ],
       positionals: [0, 1],
     });
     const work = workOf(options, env);
     return await withContext(env, async (context) => {
       const deps = { ...context, ...gatewaysOf(context.config) };
       if (options.flag("list")) return await list(deps, options.flag("json"));
+      if (options.flag("reports")) return await listReports(deps, options.flag("json"));
       await refuseDanger(context);
       await guardDatabase(context);
       await refuseBesideOlder(context);
@@ -117,11 +143,23 @@ function workOf(
       eachOf(deps, mend, "--mend", (id) => proposeMending(deps, { id, ...wish }, operator));
   }
   if (approve !== undefined) {
-    const seen = action === undefined ? {} : { action };
+    const proposedAt = options.text("seen");
+    const seen = {
+      ...(action === undefined ? {} : { action }),
+      ...(proposedAt === undefined ? {} : { proposedAt }),
+    };
     return (deps) =>
-      eachOf(deps, approve, "--approve", (id) => approveMending(deps, id, operator, { seen }));
+      eachOf(deps, approve, "--approve", (id, row) => {
+        // What was proposed later than somebody looked, they have not seen.
+        const isSeen = row?.proposedAt != null && proposedAt !== undefined &&
+          row.proposedAt <= proposedAt;
+        const what = isSeen ? { ...seen, proposedAt: row.proposedAt! } : seen;
+        return approveMending(deps, id, operator, { seen: what });
+      });
   }
-  if (options.flag("list")) return () => Promise.resolve(0);
+  const onReport = reportWork(options, operator);
+  if (onReport !== undefined) return onReport;
+  if (options.flag("list") || options.flag("reports")) return () => Promise.resolve(0);
   const provider = options.text("provider");
   if (provider === undefined) throw usage("Give --provider=NAME");
   const [name] = options.positionals;
@@ -154,6 +192,62 @@ function workOf(
   };
 }
 
+/** What is done about a report that was read; undefined where nothing is. */
+function reportWork(
+  options: Options,
+  operator: Operator,
+): ((deps: Deps) => Promise<number>) | undefined {
+  const idIn = (name: "withdraw" | "approve-report") => {
+    const given = options.text(name);
+    return given === undefined
+      ? undefined
+      : integerArgument(`--${name}`, given, 1, Number.MAX_SAFE_INTEGER);
+  };
+  const withdrawn = idIn("withdraw"), approved = idIn("approve-report");
+  if (withdrawn !== undefined) {
+    return async (deps) => {
+      const row = await withdraw(deps, withdrawn, operator);
+      print(reportInWords(row));
+      return row.state === "WITHDRAWN" ? 0 : 1;
+    };
+  }
+  if (approved === undefined) return undefined;
+  const finishedAt = options.text("seen");
+  return async (deps) => {
+    const seen = finishedAt === undefined ? {} : { finishedAt };
+    print(reportInWords(await approveFees(deps, approved, operator, seen)));
+    return 0;
+  };
+}
+
+async function listReports({ db }: Deps, asJson: boolean): Promise<number> {
+  const rows = await listReconciliations(db, { beforeId: null, limit: shown });
+  for (const row of rows) print(asJson ? JSON.stringify(row) : reportInWords(row));
+  if (rows.length === 0 && !asJson) print("No report was brought yet");
+  return 0;
+}
+
+/** One report on a line. */
+function reportInWords(row: ReconciliationRow): string {
+  const { id, state, provider, name, from, to, lines, open, feesWait, fees, actor } = row;
+  const money = Object.entries(fees ?? {}).map(([currency, cents]) => namedAmount(cents, currency));
+  const waits = feesWait && row.finishedAt !== null
+    ? `; fees of ${
+      money.join(", ") || "nothing"
+    }, brought by ${actor}, wait for approval: --seen=${row.finishedAt}`
+    : row.approvedBy === null
+    ? ""
+    : `; approved by ${row.approvedBy}`;
+  const wish = row.withdrawalBy === null
+    ? ""
+    : `; ${state === "WITHDRAWN" ? "taken back" : "to be taken back"} by ${row.withdrawalBy}`;
+  return `${id}  ${state.toLowerCase()}  ${provider}  ${name}  ${from.slice(0, 10)} – ${
+    to.slice(0, 10)
+  }: ` +
+    `${formatCount(lines)} ${plural(lines, "line")}, ${formatCount(open)} open${waits}${wish}` +
+    (row.error === null ? "" : `; ${row.error}`);
+}
+
 function periodIn(options: Options): { from?: string; to?: string } {
   const day = (name: string) => {
     const given = options.text(name);
@@ -184,7 +278,7 @@ async function eachOf(
   deps: Deps,
   which: string,
   option: string,
-  work: (id: number) => Promise<{ discrepancy: DiscrepancyRow }>,
+  work: (id: number, row?: DiscrepancyRow) => Promise<{ discrepancy: DiscrepancyRow }>,
 ): Promise<number> {
   if (which !== "all") {
     const id = integerArgument(option, which, 1, Number.MAX_SAFE_INTEGER);
@@ -194,7 +288,7 @@ async function eachOf(
   let failed = 0;
   for await (const row of openOnes(deps)) {
     try {
-      print(inWords((await work(row.id)).discrepancy));
+      print(inWords((await work(row.id, row)).discrepancy));
     } catch (error) {
       failed++;
       print(`${row.id}: ${messageOf(error)}`);
@@ -264,11 +358,24 @@ function inWords(row: DiscrepancyRow): string {
   const about = orderId === null ? `charge ${chargeRef ?? "?"}` : `order ${orderId}`;
   const did = row.action === null
     ? ""
-    : `; ${row.approvedBy === null ? "proposed" : "approved"}: ${row.action}`;
+    : row.approvedBy === null
+    ? `; proposed: ${row.action} by ${row.proposedBy}, --seen=${row.proposedAt}`
+    : `; approved: ${row.action}`;
   const answer = row.answer === null ? "" : `; ${row.answer}`;
   const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
   return `${id}  ${state}  ${row.day}  ${about}: ${discrepancyKinds[kind]}; they say ` +
-    `${money(theirCents, theirCurrency)}, we have ${
-      money(ourCents, ourCurrency)
+    `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
+      feesInWords(row)
     }${did}${answer}${may}`;
+}
+
+/** Of fees that differ, both sides; nothing for what differs otherwise. */
+function feesInWords(row: DiscrepancyRow): string {
+  const { settledCurrency: currency, theirFeeCents, theirNetCents, ourFeeCents, ourNetCents } = row;
+  if (currency === null || ourFeeCents === null || ourNetCents === null) return "";
+  const parts = (fee: number | null, net: number | null) =>
+    `a fee of ${namedAmount(fee ?? 0, currency)} and net ${namedAmount(net ?? 0, currency)}`;
+  return `; they say ${parts(theirFeeCents, theirNetCents)}, we have ${
+    parts(ourFeeCents, ourNetCents)
+  }`;
 }

@@ -33,6 +33,7 @@ export type ErrorCode =
   | "refund_not_by_hand"
   | "payment_not_disputed"
   | "discrepancy_not_mendable"
+  | "reconciliation_conflict"
   | "dead_letter_decided"
   | "dead_letter_not_retryable"
   | "verification_running"

@@ -68,6 +68,7 @@ import type {
   listedBody,
   mendingBody,
   reconcileQuery,
+  reportApprovalBody,
 } from "./api/reconciliations/reconciliation_requests.ts";
 import type { pauseBody } from "./api/streams/pause_body.ts";
 import type {
@@ -307,6 +308,16 @@ export type ApiSchema = {
     >;
   };
   "/reconciliations/:id": { $get: Route<ById, typeof reconciliationAnswer, 200> };
+  "/reconciliations/:id/withdraw": {
+    $post: Route<ById & Keyed, typeof reconciliationAnswer, 202>;
+  };
+  "/reconciliations/:id/approve": {
+    $post: Route<
+      ById & Keyed & { json: z.input<typeof reportApprovalBody> },
+      typeof reconciliationAnswer,
+      200
+    >;
+  };
   "/provider-days": { $get: Route<Nothing, typeof providerDaysAnswer, 200> };
   "/discrepancies": {
     $get: Route<Query<typeof discrepancyQuery>, typeof discrepancyListAnswer, 200>;

@@ -1,5 +1,5 @@
 /**
- * Goes on with what was approved about discrepancies, beside everything else.
+ * Goes on with what was approved about discrepancies and reports, beside everything else.
  *
  * @module
  */
@@ -10,6 +10,7 @@ import { takeLease } from "../streams/redis/lease.ts";
 import { pause } from "../streams/timing/pause.ts";
 import type { MendingDeps } from "./carry_out_mending.ts";
 import { goOnMending } from "./mend_discrepancies.ts";
+import { goOnWithReports } from "./withdraw_report.ts";
 
 /** How often somebody looks, in milliseconds. */
 const lookMs = 15_000;
@@ -24,6 +25,7 @@ export async function keepMending(deps: MendingDeps, signal: AbortSignal): Promi
     try {
       // Not given back: it ends shortly before the next look is due, whoever takes that.
       if (await takeLease(redis, keys.mendingLease, lookMs - 1_000) !== null) {
+        await goOnWithReports(deps);
         await goOnMending(deps, operator);
       }
     } catch (error) {

@@ -14,6 +14,7 @@ import {
   proposeAction,
   readDiscrepancy,
 } from "../db/reconciliation/discrepancies.ts";
+import { readReconciliation } from "../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { mendKeyOf } from "../domain/payment/payment_key.ts";
@@ -59,7 +60,7 @@ export interface MendingOptions {
 
 /** How it is approved. */
 export interface ApprovalOptions extends MendingOptions {
-  /** What was looked at: anything that was proposed since is not approved by it. Left out for whatever is proposed. */
+  /** What was looked at: anything that was proposed since is not approved by it. With one person it may be left out. */
   seen?: SeenProposal;
 }
 
@@ -105,7 +106,8 @@ export async function proposeMending(
  * Approves what was proposed, and carries it out; with `seen` only if it is that still. What can't be done at once is tried
  * again until it is, see {@linkcode goOnMending}; what comes to nothing is withdrawn, with why.
  *
- * @throws {WorkflowError} `not_found` or `discrepancy_not_mendable`
+ * @throws {WorkflowError} `not_found`, `discrepancy_not_mendable`, or `invalid` where it takes two people and `seen` does not
+ * name both the action and its time
  */
 export async function approveMending(
   deps: MendingDeps,
@@ -120,6 +122,7 @@ export async function approveMending(
     (noteDone) =>
       deps.db.transaction(async (tx) => {
         const row = await lockDiscrepancy(tx, id);
+        await refuseWithdrawn(tx, row);
         const approvals = deps.config.reconciliationApprovals;
         const decision = decideApproval(row, operator.actor, approvals, options.seen);
         refuse(id, decision);
@@ -195,14 +198,25 @@ async function keyFor(
   return mendKeyOf(await readInstallation(tx), { provider, chargeRef, entry, amountCents });
 }
 
+/** @throws {WorkflowError} `discrepancy_not_mendable` where its report is being taken back; locks the report's row */
+async function refuseWithdrawn(tx: Queryable, row: DiscrepancyRow): Promise<void> {
+  const report = await readReconciliation(tx, row.reconciliationId, { lock: true });
+  if (report?.state !== "WITHDRAWING") return;
+  const because = `the report that found it, ${report.id}, is being taken back`;
+  refuse(row.id, { kind: "refused", because });
+}
+
 async function lockDiscrepancy(tx: Queryable, id: number): Promise<DiscrepancyRow> {
   const row = await readDiscrepancy(tx, id, { lock: true });
   if (row === undefined) throw new WorkflowError("not_found", `There is no discrepancy ${id}`);
   return row;
 }
 
-/** @throws {WorkflowError} `discrepancy_not_mendable` */
+/** @throws {WorkflowError} `discrepancy_not_mendable`, or `invalid` where it is not said what is approved */
 function refuse(id: number, decision: ActionDecision): void {
+  if (decision.kind === "unsaid") {
+    throw new WorkflowError("invalid", `Discrepancy ${id}: ${decision.because}`);
+  }
   if (decision.kind !== "refused") return;
   throw new WorkflowError(
     "discrepancy_not_mendable",

@@ -63,7 +63,11 @@ export async function beginReconciling(
   await requireProvider(deps, provider);
   const source = await openSource(deps, request);
   try {
-    const id = await begin(deps.db, source, { provider, actor: operator.actor });
+    const id = await begin(deps.db, source, {
+      provider,
+      actor: operator.actor,
+      feesWait: deps.config.reconciliationApprovals > 1,
+    });
     // Nothing goes on of which the audit log does not tell.
     const told = Promise.withResolvers<void>();
     const finished = run(deps, request, source, { id, begun: told.resolve });

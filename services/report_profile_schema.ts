@@ -7,20 +7,38 @@
 import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
-import { reportColumns, type ReportProfile } from "../domain/reconciliation/report_profile.ts";
+import {
+  reportColumns,
+  type ReportProfile,
+  splitColumns,
+} from "../domain/reconciliation/report_profile.ts";
 
-const names = z.array(z.string().trim().min(1).max(255)).min(1).max(20);
+const named = z.string().trim().min(1).max(255);
+const names = z.array(named).min(1).max(20);
+/** Of an amount a column may have a sign, as debits beside credits do. */
+const signed = z.array(
+  z.union([named, z.strictObject({ column: named, sign: z.enum(["+", "-"]) })]),
+).min(1).max(20);
 const words = z.array(z.string().trim().min(1).max(100)).max(200);
 
 const schema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/),
-  columns: z.partialRecord(z.enum(reportColumns), names),
+  columns: z.strictObject(
+    Object.fromEntries(
+      reportColumns.map((column) => [
+        column,
+        (splitColumns.some((one) => one === column) ? signed : names).optional(),
+      ]),
+    ),
+  ),
   categories: z.strictObject({
     charge: words.optional(),
     refund: words.optional(),
     chargeback: words.optional(),
     correction: words.optional(),
+    fee: words.optional(),
+    payout: words.optional(),
   }),
   money: z.strictObject({
     in: z.enum(["units", "minor"]).optional(),

@@ -79,6 +79,15 @@ const apiRows: Record<string, Row> = {
     path: "/reconciliations?provider=simulated",
     csv: reportText,
   },
+  "POST /reconciliations/:id/withdraw": {
+    action: "reconciliation.withdraw",
+    path: "/reconciliations/999/withdraw",
+  },
+  "POST /reconciliations/:id/approve": {
+    action: "reconciliation.approve",
+    path: "/reconciliations/999/approve",
+    json: { finished_at: "2026-01-06T09:00:00.000000Z" },
+  },
   "POST /discrepancies/:id/mend": {
     action: "discrepancy.propose",
     path: "/discrepancies/999/mend",
@@ -191,6 +200,16 @@ const pageRows: Record<string, Row> = {
     action: "reconciliation.start",
     path: "/dashboard/reconciliations",
     file: reportText,
+  },
+  "POST /dashboard/reconciliations/:id{[0-9]{1,15}}/withdraw": {
+    action: "reconciliation.withdraw",
+    path: "/dashboard/reconciliations/999/withdraw",
+    form: decided,
+  },
+  "POST /dashboard/reconciliations/:id{[0-9]{1,15}}/approve": {
+    action: "reconciliation.approve",
+    path: "/dashboard/reconciliations/999/approve",
+    form: { finished_at: "2026-01-06T09:00:00.000000Z" },
   },
   "POST /dashboard/discrepancies/:id{[0-9]{1,15}}/mend": {
     action: "discrepancy.propose",
@@ -345,7 +364,13 @@ const commandRows: Record<string, AuditAction[] | string> = {
   import: ["import.start", "order.edit"],
   kpis: ["kpis.rebuild"],
   losses: ["loss.reconcile"],
-  reconcile: ["reconciliation.start", "discrepancy.propose", "discrepancy.approve"],
+  reconcile: [
+    "reconciliation.start",
+    "reconciliation.withdraw",
+    "reconciliation.approve",
+    "discrepancy.propose",
+    "discrepancy.approve",
+  ],
   migrate:
     "changes the schema, of which the table of migrations tells; the log may not be there yet",
   recover: ["work.recover", "database.accept"],

@@ -20,7 +20,7 @@ export interface UnbookedPayouts {
 
 /**
  * Finds what of a day's payouts is to be booked, and notes it as booked, in the transaction that does so. The provider's days
- * must be locked, and what was told of this one written down.
+ * must be locked, and what was told of this one written down. What a report tells that waits for a second person is not booked yet.
  */
 export async function takeUnbookedPayouts(
   tx: Queryable,
@@ -33,7 +33,10 @@ export async function takeUnbookedPayouts(
       (select coalesce(sum(-moved.gross_cents), 0)
        from provider_movements moved force index (provider_movements_time)
        where moved.provider = days.provider and moved.happened_at >= ? and moved.happened_at < ?
-         and moved.kind = 'payout' and moved.currency = days.currency) as paid_out_cents
+         and moved.kind = 'payout' and moved.currency = days.currency
+         and not exists (
+           select 1 from reconciliations
+           where reconciliations.id = moved.reconciliation_id and reconciliations.fees_wait = 1)) as paid_out_cents
     from provider_days days
     where days.provider = ? and days.day = ?
     for update`,

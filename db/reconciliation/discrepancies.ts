@@ -49,6 +49,14 @@ export interface FoundDiscrepancy {
   ourCents: number | null;
   ourCurrency: string | null;
   ourTime: string | null;
+  /** How the balance changed by it, before fees; of what was found before it was kept, null. */
+  theirGrossCents: number | null;
+  /** Of gross, fees and net. */
+  settledCurrency: string | null;
+  /** Where a fee differs: what was told before. */
+  ourFeeCents: number | null;
+  /** What came out by that, or what gross and fee come to. */
+  ourNetCents: number | null;
 }
 
 const columns = [
@@ -75,6 +83,10 @@ const columns = [
   "our_cents",
   "our_currency",
   "our_time",
+  "their_gross_cents",
+  "settled_currency",
+  "our_fee_cents",
+  "our_net_cents",
 ];
 
 /** Rows to a statement. */
@@ -136,7 +148,11 @@ const foundTable = `json_table(?, '$[*]' columns (
   their_time datetime(6) path '$[19]',
   our_cents bigint path '$[20]',
   our_currency char(3) ${ascii} path '$[21]',
-  our_time datetime(6) path '$[22]')) line`;
+  our_time datetime(6) path '$[22]',
+  their_gross_cents bigint path '$[23]',
+  settled_currency char(3) ${ascii} path '$[24]',
+  our_fee_cents bigint path '$[25]',
+  our_net_cents bigint path '$[26]')) line`;
 
 function valuesOf(found: FoundDiscrepancy): Value[] {
   return [
@@ -163,6 +179,10 @@ function valuesOf(found: FoundDiscrepancy): Value[] {
     found.ourCents,
     found.ourCurrency,
     found.ourTime,
+    found.theirGrossCents,
+    found.settledCurrency,
+    found.ourFeeCents,
+    found.ourNetCents,
   ];
 }
 
@@ -190,8 +210,9 @@ export interface DiscrepancyRow extends Omit<FoundDiscrepancy, "identity"> {
 const shown = `
   id, reconciliation_id, provider, kind, lower(state) as state, date_format(day, '%Y-%m-%d') as day, movement,
   lower(hex(part)) as part, order_id, payment_id, refund_id, reference, charge_ref, refund_ref, movement_key, entry,
-  their_cents, their_currency, their_fee_cents, their_net_cents, their_time, our_cents, our_currency, our_time, action,
-  note, proposed_by, proposed_at, approved_by, approved_at, answer, mend_key, ended_at, created_at,
+  their_cents, their_currency, their_fee_cents, their_net_cents, their_time, our_cents, our_currency, our_time,
+  their_gross_cents, settled_currency, our_fee_cents, our_net_cents, action, note, proposed_by, proposed_at,
+  approved_by, approved_at, answer, mend_key, ended_at, created_at,
   (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents`;
 
 /** Which discrepancies are wanted. */
@@ -217,19 +238,36 @@ export async function listDiscrepancies(
     conditions.push(condition);
     if (value !== undefined) values.push(value);
   };
-  if (filter.state === "open") add("unended = 1");
-  else if (filter.state !== undefined) add("state = ?", filter.state.toUpperCase());
+  if (filter.state !== undefined) add("state = ?", filter.state.toUpperCase());
   if (filter.kind !== undefined) add("kind = ?", filter.kind);
   if (filter.provider !== undefined) add("provider = ?", filter.provider);
   if (filter.reconciliationId !== undefined) add("reconciliation_id = ?", filter.reconciliationId);
   if (filter.orderId !== undefined) add("order_id = ?", filter.orderId);
   if (filter.id !== undefined) add("id = ?", filter.id);
-  if (filter.approved) add("approved_at is not null");
+  if (filter.approved) add("being_mended = 1");
   const rows = await db.query(
-    `select ${shown} from discrepancies where ${conditions.join(" and ")} order by id limit ?`,
+    `
+    select ${shown} from discrepancies force index (${indexFor(filter)})
+    where ${conditions.join(" and ")} order by id limit ?`,
     [...values, limit],
   );
   return rows.map(toDiscrepancy);
+}
+
+/** The index that has what is wanted in the order of its ids: optimizers walk all rows for fear of sorting some. */
+function indexFor(filter: DiscrepancyFilter): string {
+  const { id, orderId, reconciliationId, approved, kind, state, provider } = filter;
+  if (id !== undefined) return "primary";
+  if (approved) return "discrepancies_being_mended";
+  if (orderId !== undefined) return "discrepancies_order";
+  if (reconciliationId !== undefined) return "discrepancies_reconciliation";
+  if (kind !== undefined) {
+    return state === undefined ? "discrepancies_kind" : "discrepancies_kind_state";
+  }
+  if (provider !== undefined) {
+    return state === undefined ? "discrepancies_provider" : "discrepancies_provider_state";
+  }
+  return state === undefined ? "primary" : "discrepancies_state";
 }
 
 /** One of them; undefined where there is none. */
@@ -275,6 +313,10 @@ function toDiscrepancy(row: Row): DiscrepancyRow {
     ourCents: integer(row.our_cents),
     ourCurrency: said(row.our_currency),
     ourTime: toIsoTime(row.our_time),
+    theirGrossCents: integer(row.their_gross_cents),
+    settledCurrency: said(row.settled_currency),
+    ourFeeCents: integer(row.our_fee_cents),
+    ourNetCents: integer(row.our_net_cents),
     action: row.action as DiscrepancyAction | null,
     note: said(row.note),
     proposedBy: said(row.proposed_by),

@@ -9,6 +9,7 @@ import type { KnownMovement } from "../../domain/reconciliation/decide_line.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
+import { keepFirstTeller, moveRetellings } from "./retold_movements.ts";
 
 /** A movement as it is written down. */
 export interface MovementRow {
@@ -42,6 +43,12 @@ export interface ChargeLine {
   settledCurrency: string;
   grossCents: number;
   feeCents: number;
+}
+
+/** Whose books are told, and by which report. */
+export interface Telling {
+  provider: string;
+  reconciliationId: number;
 }
 
 const chargeTable = `json_table(?, '$[*]' columns (
@@ -79,15 +86,15 @@ function chargeRows(lines: readonly ChargeLine[]): string {
  */
 export async function insertAgreeingCharges(
   db: Queryable,
-  provider: string,
+  { provider, reconciliationId, rules }: Telling & { rules: { lateSeconds: number } },
   lines: readonly ChargeLine[],
-  rules: { lateSeconds: number },
 ): Promise<number> {
   if (lines.length === 0) return 0;
   const sql = `
     insert into provider_movements
-      (kind, subject_id, part, provider, entry, happened_at, currency, gross_cents, fee_cents, net_cents)
-    select 'charge', payments.id, unhex('${noPart}'), ?, unhex(line.entry), line.happened_at,
+      (kind, subject_id, part, provider, entry, reconciliation_id, happened_at, currency, gross_cents, fee_cents,
+        net_cents)
+    select 'charge', payments.id, unhex('${noPart}'), ?, unhex(line.entry), ?, line.happened_at,
       line.settled_currency, line.gross_cents, line.fee_cents, line.gross_cents - line.fee_cents
     from ${chargeTable}
     straight_join payments force index (payments_provider_ref)
@@ -95,7 +102,7 @@ export async function insertAgreeingCharges(
     straight_join orders on orders.id = payments.order_id
     where payments.status <> 'DECLINED' and payments.amount_cents = line.amount_cents
       and coalesce(payments.currency, orders.currency) = line.currency
-      and abs(timestampdiff(second, payments.paid_at, line.happened_at)) <= ?`;
+      and abs(timestampdiff(microsecond, payments.paid_at, line.happened_at)) <= ? * 1000000`;
   const places = await hasArchived(db) ? [sql, archivedForm(sql)] : [sql];
   let count = 0;
   for (const one of places) {
@@ -108,38 +115,70 @@ export async function insertAgreeingCharges(
         "payments.id",
         one === sql ? "payments.id" : "archived_payments.id",
       ),
-      values: [provider, chargeRows(lines), provider, rules.lateSeconds],
+      values: [provider, reconciliationId, chargeRows(lines), provider, rules.lateSeconds],
     });
     count += inserted;
   }
   return count;
 }
 
-/** Places of those charges of which no movement is on record that says the same. */
+/** Movements that say the very same as a line, by the table of their payments. */
+const toldCharges = (table: string) => `
+      ${table} payments force index (payments_provider_ref)
+      straight_join provider_movements movement
+        on movement.kind = 'charge' and movement.subject_id = payments.id
+          and movement.part = unhex('${noPart}')`;
+const sameCharge = `
+      payments.provider = ? and payments.provider_ref = line.ref
+        and movement.entry = unhex(line.entry) and movement.gross_cents = line.gross_cents
+        and movement.fee_cents = line.fee_cents`;
+
+/**
+ * Places of those charges of which no movement is on record that says the same, and of which it is noted that this report
+ * has told of it.
+ */
 export async function readUntoldCharges(
   db: Queryable,
-  provider: string,
+  { provider, reconciliationId }: Telling,
   lines: readonly ChargeLine[],
 ): Promise<number[]> {
   if (lines.length === 0) return [];
   const told = (table: string) => `
     not exists (
-      select 1
-      from ${table} payments force index (payments_provider_ref)
-      straight_join provider_movements movement
-        on movement.kind = 'charge' and movement.subject_id = payments.id
-          and movement.part = unhex('${noPart}')
-      where payments.provider = ? and payments.provider_ref = line.ref
-        and movement.entry = unhex(line.entry) and movement.gross_cents = line.gross_cents
-        and movement.fee_cents = line.fee_cents)`;
+      select 1 from ${toldCharges(table)}
+      where ${sameCharge}
+        and (movement.reconciliation_id = ? or exists (
+          select 1 from provider_retellings told
+          where told.kind = 'charge' and told.subject_id = payments.id and told.part = unhex('${noPart}')
+            and told.reconciliation_id = ?)))`;
   const tables = await hasArchived(db) ? ["payments", "archived_payments"] : ["payments"];
   const rows = await db.query(
     `select line.place from ${chargeTable} where ${
       tables.map(told).join(" and ")
     } order by line.place`,
-    [chargeRows(lines), ...tables.map(() => provider)],
+    [chargeRows(lines), ...tables.flatMap(() => [provider, reconciliationId, reconciliationId])],
   );
   return rows.map(({ place }) => toInteger(place));
+}
+
+/** Notes that this report tells the very same of charges as another one has; behind `holdReports`. */
+export async function noteRetoldCharges(
+  tx: Queryable,
+  { provider, reconciliationId }: Telling,
+  lines: readonly ChargeLine[],
+): Promise<void> {
+  if (lines.length === 0) return;
+  for (const table of await hasArchived(tx) ? ["payments", "archived_payments"] : ["payments"]) {
+    await tx.run(
+      `
+      insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
+      select 'charge', payments.id, unhex('${noPart}'), ?, 1
+      from ${chargeTable} straight_join ${toldCharges(table)}
+      where ${sameCharge} and movement.reconciliation_id <> ?
+      on duplicate key update is_same = provider_retellings.is_same`,
+      [reconciliationId, chargeRows(lines), provider, reconciliationId],
+    );
+  }
 }
 
 /**
@@ -149,15 +188,16 @@ export async function readUntoldCharges(
  */
 export async function insertMovements(
   tx: Queryable,
-  provider: string,
+  { provider, reconciliationId }: Telling,
   rows: readonly MovementRow[],
 ): Promise<void> {
   if (rows.length === 0) return;
   await tx.run(
     `
     insert into provider_movements
-      (kind, subject_id, part, provider, entry, happened_at, currency, gross_cents, fee_cents, net_cents)
-    select line.kind, line.subject_id, unhex(line.part), ?, unhex(line.entry), line.happened_at, line.currency,
+      (kind, subject_id, part, provider, entry, reconciliation_id, happened_at, currency, gross_cents, fee_cents,
+        net_cents)
+    select line.kind, line.subject_id, unhex(line.part), ?, unhex(line.entry), ?, line.happened_at, line.currency,
       line.gross_cents, line.fee_cents, line.net_cents
     from json_table(?, '$[*]' columns (
       kind varchar(12) character set ascii path '$[0]',
@@ -169,7 +209,7 @@ export async function insertMovements(
       gross_cents bigint path '$[6]',
       fee_cents bigint path '$[7]',
       net_cents bigint path '$[8]')) line`,
-    [provider, JSON.stringify(rows.map(valuesOf).sort(byKey))],
+    [provider, reconciliationId, JSON.stringify(rows.map(valuesOf).sort(byKey))],
   );
 }
 
@@ -241,18 +281,37 @@ function toKnown(row: Row): KnownMovement {
   };
 }
 
-/** Takes what a report says of a movement that the provider's list had told of: its own id, its fee and its day. */
+/**
+ * Takes what a report says of a movement that the provider's list had told of: its own id, its fee and its day. It is the
+ * report's from then on.
+ *
+ * @returns false where it is gone, or another report has done so
+ */
 export async function adoptMovement(
   tx: Queryable,
+  { reconciliationId }: Telling,
   { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents }: MovementRow,
-): Promise<void> {
-  await tx.run(
+): Promise<boolean> {
+  await keepFirstTeller(tx, reconciliationId, { kind, subjectId, part: part ?? noPart });
+  const { affectedRows } = await tx.run(
     `
     update provider_movements
-    set entry = unhex(?), happened_at = ?, currency = ?, gross_cents = ?, fee_cents = ?, net_cents = ?
+    set entry = unhex(?), reconciliation_id = ?, happened_at = ?, currency = ?, gross_cents = ?, fee_cents = ?, net_cents = ?
     where kind = ? and subject_id = ? and part = unhex(?) and entry is null`,
-    [entry, at, currency, grossCents, feeCents, netCents, kind, subjectId, part ?? noPart],
+    [
+      entry,
+      reconciliationId,
+      at,
+      currency,
+      grossCents,
+      feeCents,
+      netCents,
+      kind,
+      subjectId,
+      part ?? noPart,
+    ],
   );
+  return affectedRows === 1;
 }
 
 /**
@@ -265,6 +324,7 @@ export async function attributeMovement(
   from: { kind: MovementKind; part: string },
   to: { kind: MovementKind; subjectId: number },
 ): Promise<void> {
+  await moveRetellings(tx, { ...from, subjectId: 0 }, { ...to, part: noPart });
   const { affectedRows } = await tx.run(
     `
     update provider_movements

@@ -61,13 +61,59 @@ export async function countReconciledDays(db: Queryable): Promise<number> {
   return toInteger(row!.n);
 }
 
-/** Has whoever writes a provider's days do so one after the other; some of them must be covered. */
+/** Has whoever writes a provider's days do so one after the other; some report of its must be known. */
 export async function lockDays(tx: Queryable, provider: string): Promise<void> {
   await tx.query(
-    "select day from reconciled_days where provider = ? order by day limit 1 for update",
+    "select id from reconciliations where provider = ? order by id limit 1 for update",
     [provider],
   );
 }
+
+/** Covers days of a span anew: those that are not named are covered no more. */
+export async function coverDaysAnew(
+  tx: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+  days: readonly CoveredDay[],
+): Promise<void> {
+  await tx.run("delete from reconciled_days where provider = ? and day >= date(?) and day < ?", [
+    provider,
+    from,
+    until,
+  ]);
+  await coverDays(tx, provider, days);
+}
+
+/** The days of a span of which something was told, whether anything is left of it or not: `YYYY-MM-DD`. */
+export async function readToldDays(
+  db: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+): Promise<string[]> {
+  const rows = await db.query(
+    `
+    select distinct date_format(day, '%Y-%m-%d') as day
+    from provider_days where provider = ? and day >= date(?) and day < ? order by day`,
+    [provider, from, until],
+  );
+  return rows.map(({ day }) => String(day));
+}
+
+/** Currencies of a day of which something was told. */
+export async function readToldCurrencies(
+  tx: Queryable,
+  provider: string,
+  day: string,
+): Promise<string[]> {
+  const rows = await tx.query(
+    "select currency from provider_days where provider = ? and day = ? order by currency",
+    [provider, day],
+  );
+  return rows.map(({ currency }) => String(currency));
+}
+
+/** What is kept in reports whose fees wait for somebody's approval is no fee of ours yet. */
+const feeCents = "fee_cents - case when kind = 'fee' then gross_cents else 0 end";
 
 /** Adds up the days of a span from all that reports have told of them. */
 export async function sumMovements(
@@ -77,6 +123,7 @@ export async function sumMovements(
 ): Promise<DaySums[]> {
   const sum = (kinds: string, column: string) =>
     `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
+  const waiting = await readWaiting(db, provider);
   const rows = await db.query(
     `
     select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
@@ -84,18 +131,66 @@ export async function sumMovements(
       ${sum("'refund', 'reversal', 'mend'", "gross_cents")} as refunds_cents,
       ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
       ${sum("'correction', 'other'", "gross_cents")} as other_cents,
-      sum(fee_cents) as fees_cents, sum(net_cents) as net_cents
+      ${sum("'payout'", "gross_cents")} as payouts_cents,
+      sum(${feeCents}) as fees_cents, sum(net_cents) as net_cents,
+      ${
+      waiting.length === 0
+        ? "0"
+        : `coalesce(sum(case when reconciliation_id in (?) then ${feeCents} end), 0)`
+    } as waiting_fees_cents
     from provider_movements force index (provider_movements_time)
     where provider = ? and happened_at >= ? and happened_at < ?
     group by 1, 2
     order by 1, 2`,
-    [provider, from, until],
+    [...waiting.length === 0 ? [] : [waiting], provider, from, until],
   );
   return rows.map((row) => ({
     day: String(row.day),
     currency: String(row.currency),
     ...toSums(row),
+    waitingFeesCents: toShownSum(row.waiting_fees_cents),
   }));
+}
+
+async function readWaiting(db: Queryable, provider: string): Promise<number[]> {
+  const rows = await db.query(
+    "select id from reconciliations where provider = ? and fees_wait = 1",
+    [provider],
+  );
+  return rows.map(({ id }) => toInteger(id));
+}
+
+/** What a report keeps, by currency. */
+export async function sumFees(
+  db: Queryable,
+  reconciliationId: number,
+): Promise<{ currency: string; amountCents: number }[]> {
+  const rows = await db.query(
+    `
+    select currency, sum(${feeCents}) as cents
+    from provider_movements force index (provider_movements_report)
+    where reconciliation_id = ? group by currency order by currency`,
+    [reconciliationId],
+  );
+  return rows.map((row) => ({
+    currency: String(row.currency),
+    amountCents: toShownSum(row.cents),
+  }));
+}
+
+/** The first and the last moment that a report told of first; undefined for nothing. */
+export async function readToldSpan(
+  db: Queryable,
+  reconciliationId: number,
+): Promise<{ first: string; last: string } | undefined> {
+  const [row] = await db.query(
+    `
+    select min(happened_at) as first, max(happened_at) as last
+    from provider_movements force index (provider_movements_report)
+    where reconciliation_id = ?`,
+    [reconciliationId],
+  );
+  return row?.first == null ? undefined : { first: String(row.first), last: String(row.last) };
 }
 
 /** What a day comes to. Amounts are signed as they changed the balance. */
@@ -107,8 +202,29 @@ export interface DaySums {
   refundsCents: number;
   chargebacksCents: number;
   otherCents: number;
+  /** What went to the bank, below zero, and what came back from there. */
+  payoutsCents: number;
   feesCents: number;
   netCents: number;
+  /** Fees of reports that nobody has approved yet. */
+  waitingFeesCents: number;
+}
+
+/** A day on which nothing is left of what was told. */
+export function emptyDay(day: string, currency: string): DaySums {
+  return {
+    day,
+    currency,
+    movements: 0,
+    chargesCents: 0,
+    refundsCents: 0,
+    chargebacksCents: 0,
+    otherCents: 0,
+    payoutsCents: 0,
+    feesCents: 0,
+    netCents: 0,
+    waitingFeesCents: 0,
+  };
 }
 
 function toSums(row: Row) {
@@ -118,6 +234,7 @@ function toSums(row: Row) {
     refundsCents: toShownSum(row.refunds_cents),
     chargebacksCents: toShownSum(row.chargebacks_cents),
     otherCents: toShownSum(row.other_cents),
+    payoutsCents: toShownSum(row.payouts_cents),
     feesCents: toShownSum(row.fees_cents),
     netCents: toShownSum(row.net_cents),
   };
@@ -151,6 +268,7 @@ export async function writeDay(
     sums.refundsCents,
     sums.chargebacksCents,
     sums.otherCents,
+    sums.payoutsCents,
     sums.feesCents,
     sums.netCents,
   ];
@@ -165,29 +283,30 @@ export async function writeDay(
   if (row === undefined) {
     await tx.run(
       `
-      insert into provider_days (movements, charges_cents, refunds_cents, chargebacks_cents, other_cents, fees_cents,
-        net_cents, provider, day, currency)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      insert into provider_days (movements, charges_cents, refunds_cents, chargebacks_cents, other_cents,
+        payouts_cents, fees_cents, net_cents, provider, day, currency)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [...values, provider, day, currency],
     );
     [row] = await read();
   }
   const id = toInteger(row!.id);
-  const amountCents = sums.feesCents - toInteger(row!.booked_fees_cents);
+  const approvedCents = sums.feesCents - sums.waitingFeesCents;
+  const amountCents = approvedCents - toInteger(row!.booked_fees_cents);
   const booking = toInteger(row!.bookings) + (amountCents === 0 ? 0 : 1);
   await tx.run(
     `
     update provider_days
-    set movements = ?, charges_cents = ?, refunds_cents = ?, chargebacks_cents = ?, other_cents = ?, fees_cents = ?,
-      net_cents = ?, booked_fees_cents = ?, bookings = ?
+    set movements = ?, charges_cents = ?, refunds_cents = ?, chargebacks_cents = ?, other_cents = ?, payouts_cents = ?,
+      fees_cents = ?, net_cents = ?, booked_fees_cents = ?, bookings = ?
     where id = ?`,
-    [...values, sums.feesCents, booking, id],
+    [...values, approvedCents, booking, id],
   );
   return amountCents === 0 ? undefined : { id, currency, amountCents, booking };
 }
 
 /** What a provider's day comes to, in minor units of its currency, signed as it changed the balance. */
-export interface ProviderDay extends DaySums {
+export interface ProviderDay extends Omit<DaySums, "waitingFeesCents"> {
   provider: string;
   /** ISO 8601; null where no report covers the day. */
   coveredUntil: string | null;
@@ -200,12 +319,14 @@ export async function listProviderDays(db: Queryable, limit: number): Promise<Pr
   const rows = await db.query(
     `
     select told.provider, date_format(told.day, '%Y-%m-%d') as day, told.currency, told.movements, told.charges_cents,
-      told.refunds_cents, told.chargebacks_cents, told.other_cents, told.fees_cents, told.net_cents,
+      told.refunds_cents, told.chargebacks_cents, told.other_cents, told.payouts_cents, told.fees_cents,
+      told.net_cents,
       reconciled_days.covered_until,
       (select count(*) from discrepancies
        where discrepancies.unended = 1 and discrepancies.provider = told.provider and discrepancies.day = told.day) as open
     from provider_days told
     left join reconciled_days on reconciled_days.provider = told.provider and reconciled_days.day = told.day
+    where told.movements > 0
     order by told.day desc, told.provider, told.currency
     limit ?`,
     [limit],

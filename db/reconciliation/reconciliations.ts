@@ -11,7 +11,7 @@ import { isDuplicateKey } from "../connection/faults.ts";
 export type ReconciliationSource = "report" | "api";
 
 /** How far a reconciliation is. */
-export type ReconciliationState = "RUNNING" | "DONE" | "FAILED";
+export type ReconciliationState = "RUNNING" | "DONE" | "FAILED" | "WITHDRAWING" | "WITHDRAWN";
 
 /** What is to be held against the books. Times are UTC. */
 export interface ReconciliationToBegin {
@@ -25,6 +25,8 @@ export interface ReconciliationToBegin {
   from: string;
   to: string;
   actor: string;
+  /** Whether its fees wait until somebody else has approved them. */
+  feesWait: boolean;
 }
 
 /** A reconciliation as it is shown. Times are ISO 8601 in UTC. */
@@ -43,6 +45,17 @@ export interface ReconciliationRow {
   /** Of these, those that are open. */
   open: number;
   actor: string;
+  /** Whether its fees are not booked yet: nobody else has approved them. */
+  feesWait: boolean;
+  /** What it keeps, by currency in minor units; null where nobody has to approve it, or before it is finished. */
+  fees: Record<string, number> | null;
+  approvedBy: string | null;
+  approvedAt: string | null;
+  /** Whether it is known which lines are its own. */
+  isNoted: boolean;
+  /** Who wants it taken back, or has it. */
+  withdrawalBy: string | null;
+  withdrawalAt: string | null;
   error: string | null;
   startedAt: string;
   finishedAt: string | null;
@@ -51,31 +64,33 @@ export interface ReconciliationRow {
 /**
  * Begins a reconciliation, or takes the one up that the same file over the same days had begun.
  *
- * @returns its id
+ * @returns its id, and whether it is being taken back: then nothing may be told by it
  */
 export async function beginReconciliation(
   db: Queryable,
-  { provider, source, name, digest, from, to, actor }: ReconciliationToBegin,
-): Promise<number> {
+  { provider, source, name, digest, from, to, actor, feesWait }: ReconciliationToBegin,
+): Promise<{ id: number; isBeingWithdrawn: boolean }> {
   const known = async () => {
     const [row] = await db.query(
       `
-      select id from reconciliations
+      select id, state from reconciliations
       where provider = ? and digest = unhex(?) and period_from = ? and period_to = ?`,
       [provider, digest, from, to],
     );
-    return row === undefined ? undefined : toInteger(row.id);
+    return row === undefined
+      ? undefined
+      : { id: toInteger(row.id), isBeingWithdrawn: row.state === "WITHDRAWING" };
   };
   const before = await known();
   if (before !== undefined) return before;
   try {
     const { insertId } = await db.run(
       `
-      insert into reconciliations (provider, source, name, digest, period_from, period_to, state, actor)
-      values (?, ?, ?, unhex(?), ?, ?, 'RUNNING', ?)`,
-      [provider, source, name, digest, from, to, actor],
+      insert into reconciliations (provider, source, name, digest, period_from, period_to, state, is_noted, fees_wait, actor)
+      values (?, ?, ?, unhex(?), ?, ?, 'RUNNING', 1, ?, ?)`,
+      [provider, source, name, digest, from, to, feesWait ? 1 : 0, actor],
     );
-    return insertId;
+    return { id: insertId, isBeingWithdrawn: false };
   } catch (error) {
     const taken = isDuplicateKey(error) ? await known() : undefined;
     if (taken === undefined) throw error;
@@ -83,31 +98,40 @@ export async function beginReconciliation(
   }
 }
 
+/** Notes that one which was not finished is run again; one that was stays so. */
+export async function runAgain(db: Queryable, id: number): Promise<void> {
+  await db.run(
+    "update reconciliations set state = 'RUNNING', error = null where id = ? and state in ('RUNNING', 'FAILED')",
+    [id],
+  );
+}
+
 /** Notes how many lines were read; of one that was finished before nothing changes. */
 export async function noteReconciled(db: Queryable, id: number, lines: number): Promise<void> {
   await db.run(
-    "update reconciliations set state = 'RUNNING', error = null, lines_read = ? where id = ? and state <> 'DONE'",
+    "update reconciliations set lines_read = ? where id = ? and state = 'RUNNING'",
     [lines, id],
   );
 }
 
-/** Finishes a reconciliation with its counts; one that was finished before stays as it is. */
+/** Finishes a reconciliation that runs with its counts; one that was finished before stays as it is. */
 export async function finishReconciliation(
   tx: Queryable,
   id: number,
-  lines: number,
+  { lines, fees }: { lines: number; fees: Record<string, number> | null },
 ): Promise<void> {
   await tx.run(
     `
     update reconciliations
-    set state = 'DONE', error = null, lines_read = ?, finished_at = current_timestamp(6),
+    set state = 'DONE', error = null, lines_read = ?, fees = ?, finished_at = current_timestamp(6),
       found = (select count(*) from discrepancies where discrepancies.reconciliation_id = reconciliations.id),
       lines_agreed = lines_read - (
         select count(*) from discrepancies
         where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them')
-    where id = ? and state <> 'DONE'`,
-    [lines, id],
+    where id = ? and state = 'RUNNING'`,
+    [lines, fees === null ? null : JSON.stringify(fees), id],
   );
+  await tx.run("update reconciliations set is_noted = 1 where id = ? and is_noted = 0", [id]);
 }
 
 /** Notes why a reconciliation was given up; it may be begun again. */
@@ -120,16 +144,20 @@ export async function failReconciliation(db: Queryable, id: number, error: strin
 
 const columns = `
   id, provider, source, name, period_from, period_to, state, lines_read, lines_agreed, found, actor, error,
-  created_at, finished_at,
+  is_noted, fees_wait, fees, approved_by, approved_at, withdrawal_by, withdrawal_at, created_at, finished_at,
   (select count(*) from discrepancies
-   where discrepancies.reconciliation_id = reconciliations.id and discrepancies.ended_at is null) as open`;
+   where discrepancies.reconciliation_id = reconciliations.id and discrepancies.unended = 1) as open`;
 
 /** One of them; undefined where there is none. */
 export async function readReconciliation(
   db: Queryable,
   id: number,
+  { lock = false }: { lock?: boolean } = {},
 ): Promise<ReconciliationRow | undefined> {
-  const [row] = await db.query(`select ${columns} from reconciliations where id = ?`, [id]);
+  const [row] = await db.query(
+    `select ${columns} from reconciliations where id = ?${lock ? " for update" : ""}`,
+    [id],
+  );
   return row === undefined ? undefined : toReconciliation(row);
 }
 
@@ -159,6 +187,13 @@ function toReconciliation(row: Row): ReconciliationRow {
     found: toInteger(row.found),
     open: toInteger(row.open),
     actor: String(row.actor),
+    feesWait: toInteger(row.fees_wait) === 1,
+    fees: row.fees === null ? null : JSON.parse(String(row.fees)),
+    approvedBy: row.approved_by as string | null,
+    approvedAt: toIsoTime(row.approved_at),
+    isNoted: toInteger(row.is_noted) === 1,
+    withdrawalBy: row.withdrawal_by as string | null,
+    withdrawalAt: toIsoTime(row.withdrawal_at),
     error: row.error as string | null,
     startedAt: toIsoTime(row.created_at)!,
     finishedAt: toIsoTime(row.finished_at),

@@ -56,6 +56,8 @@ export const auditActions = {
   "chargeback.acknowledge": "Say that a chargeback is known",
   "given_twice.dismiss": "Dismiss money given back twice",
   "reconciliation.start": "Hold a provider's books against ours",
+  "reconciliation.withdraw": "Take a provider's report back",
+  "reconciliation.approve": "Approve the fees of a provider's report",
   "discrepancy.propose": "Propose how a discrepancy is mended",
   "discrepancy.approve": "Approve how a discrepancy is mended",
   "product.add": "Add a product",

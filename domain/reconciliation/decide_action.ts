@@ -39,10 +39,17 @@ export type ActionDecision =
   | { kind: "approve" }
   /** It was wished for before. */
   | { kind: "already_done" }
-  | { kind: "refused"; because: string };
+  | { kind: "refused"; because: string }
+  /** It is not said what is approved. */
+  | { kind: "unsaid"; because: string };
 
 /** Whoever comes by the API or the pages where nobody is asked who they are. */
 const nobody: ReadonlySet<string> = new Set(["api", "dashboard"]);
+
+/** Whether two names may be of one person: of whoever is not asked who they are nobody can tell. */
+export function isSamePerson(one: string, other: string): boolean {
+  return one === other || (nobody.has(one) && nobody.has(other));
+}
 
 /** Decides whether an action may be proposed. */
 export function decideProposal(
@@ -70,7 +77,7 @@ export function decideProposal(
  *
  * @param by who approves it
  * @param approvals how many people it takes: with two, nobody approves what they proposed themselves
- * @param seen what they approve: it may have been proposed otherwise meanwhile
+ * @param seen what they approve: it may have been proposed otherwise meanwhile; with two people both have to be said
  */
 export function decideApproval(
   facts: DecidedFacts,
@@ -89,10 +96,15 @@ export function decideApproval(
     return { kind: "refused", because };
   }
   if (facts.approvedBy !== null) return { kind: "already_done" };
-  const mayBeOne = facts.proposedBy === by ||
-    (facts.proposedBy !== null && nobody.has(facts.proposedBy) && nobody.has(by));
-  if (approvals > 1 && mayBeOne) {
+  const isOne = facts.proposedBy !== null && isSamePerson(facts.proposedBy, by);
+  if (approvals > 1 && isOne) {
     return { kind: "refused", because: "it takes two people, and this one proposed it" };
+  }
+  if (approvals > 1 && (seen.action === undefined || seen.proposedAt === undefined)) {
+    return {
+      kind: "unsaid",
+      because: "say which action you approve, and when it was proposed as you have seen it",
+    };
   }
   return { kind: "approve" };
 }

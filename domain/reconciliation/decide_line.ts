@@ -5,7 +5,7 @@
  */
 
 import type { DiscrepancyKind } from "./discrepancy.ts";
-import type { ProviderLine } from "./provider_line.ts";
+import { isOfNoOrder, type ProviderLine } from "./provider_line.ts";
 
 /** A movement that is on record already. */
 export interface KnownMovement {
@@ -63,7 +63,7 @@ export type LineDecision =
   | { kind: "differs"; because: DiscrepancyKind }
   /** It is of nothing that we have. */
   | { kind: "unattributed"; because: DiscrepancyKind }
-  /** It is of no order: fees, payouts. */
+  /** It is of no order: fees, payouts and the like. */
   | { kind: "no_order" };
 
 /** Seconds that the two days may be apart. */
@@ -88,7 +88,7 @@ export function decideLine(
   facts: LineFacts,
   rules: LineRules,
 ): LineDecision {
-  if (line.kind === "other") {
+  if (isOfNoOrder(line.kind)) {
     return facts.unattributed === null ? { kind: "no_order" } : { kind: "known" };
   }
   const { ours, unattributed } = facts;
@@ -155,11 +155,12 @@ export function addsUp({ grossCents, feeCents, netCents }: ProviderLine): boolea
   return netCents === null || netCents === grossCents - feeCents;
 }
 
-/** Seconds between two UTC times, `YYYY-MM-DD HH:MM:SS` and more. */
+/** Seconds between two UTC times, `YYYY-MM-DD HH:MM:SS` and up to six digits more, to the last of them. */
 export function secondsBetween(a: string, b: string): number {
-  return Math.abs(msOf(a) - msOf(b)) / 1_000;
+  return Math.abs(microsecondsOf(a) - microsecondsOf(b)) / 1_000_000;
 }
 
-function msOf(time: string): number {
-  return Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`);
+function microsecondsOf(time: string): number {
+  const seconds = Date.parse(`${time.slice(0, 19).replace(" ", "T")}Z`);
+  return seconds * 1_000 + Number(time.slice(20, 26).padEnd(6, "0"));
 }

@@ -14,7 +14,11 @@ export type LineKind =
   | "chargeback"
   /** A charge or a refund that came to nothing after all. */
   | "correction"
-  /** Fees, payouts and whatever is of no order. */
+  /** What the provider keeps by a line of its own. */
+  | "fee"
+  /** Money that went to the bank, or came back from there. */
+  | "payout"
+  /** Whatever else is of no order. */
   | "other";
 
 /** All kinds of lines. */
@@ -23,8 +27,15 @@ export const lineKinds = [
   "refund",
   "chargeback",
   "correction",
+  "fee",
+  "payout",
   "other",
 ] as const satisfies readonly LineKind[];
+
+/** Whether a line is of no order, whatever it says. */
+export function isOfNoOrder(kind: LineKind): boolean {
+  return kind === "fee" || kind === "payout" || kind === "other";
+}
 
 /** One movement of money, as the provider tells it. */
 export interface ProviderLine {
@@ -62,6 +73,8 @@ export interface ProviderLine {
 export function nameOf({ kind, chargeRefs, refundRef, entry }: ProviderLine): string {
   if (kind === "charge") return `charge\n${chargeRefs[0] ?? entry ?? ""}`;
   if (kind === "refund") return nameOfRefund(refundRef ?? entry ?? "");
+  // What is of no order keeps its name where its kind is told apart later.
+  if (isOfNoOrder(kind)) return `other\n${entry ?? refundRef ?? chargeRefs[0] ?? ""}`;
   return `${kind}\n${entry ?? refundRef ?? chargeRefs[0] ?? ""}`;
 }
 

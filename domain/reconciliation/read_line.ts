@@ -8,12 +8,14 @@ import { plainName } from "../import/profile/column_plan.ts";
 import { type MoneyForm, parseMoney } from "../import/profile/money_text.ts";
 import { type TimeReader, timeReader } from "../import/profile/time_text.ts";
 import { isCurrency } from "../money.ts";
-import type { LineKind, ProviderLine } from "./provider_line.ts";
+import { isOfNoOrder, type LineKind, type ProviderLine } from "./provider_line.ts";
 import {
   neededColumns,
   type ReportColumn,
   reportColumns,
   type ReportProfile,
+  type SplitColumn,
+  splitColumns,
 } from "./report_profile.ts";
 
 /** Longest names that are kept: of ours, of charges, and of orders. */
@@ -48,6 +50,7 @@ export function lineReader(
   if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}` };
   const reading: Reading = {
     places,
+    signs: signsOf(profile, header),
     kinds: kindsOf(profile),
     money: { in: profile.money?.in ?? "units", decimal: profile.money?.decimal ?? "." },
     feeSign: profile.money?.fees === "signed" ? -1 : 1,
@@ -60,12 +63,18 @@ export function lineReader(
 const namingCharges = ["charge", "charge_key", "reference"] as const;
 
 function namesFor({ columns }: ReportProfile, column: ReportColumn): string | undefined {
-  return columns[column]?.join(" or ");
+  return columns[column]?.map(columnName).join(" or ");
+}
+
+function columnName(named: string | { column: string }): string {
+  return typeof named === "string" ? named : named.column;
 }
 
 /** What a reader goes by. */
 interface Reading {
   places: Readonly<Record<ReportColumn, readonly number[]>>;
+  /** What columns of amounts count as that have a sign of their own: 1 or -1, by place in the line. */
+  signs: Readonly<Partial<Record<SplitColumn, ReadonlyMap<number, number>>>>;
   kinds: ReadonlyMap<string, LineKind>;
   money: MoneyForm;
   /** What makes a fee of the report what the provider keeps. */
@@ -80,8 +89,26 @@ function placesOf(
   const names = header.map(plainName);
   return Object.fromEntries(reportColumns.map((column) => [
     column,
-    (columns[column] ?? []).map((name) => names.indexOf(plainName(name))).filter((at) => at >= 0),
+    (columns[column] ?? []).map((name) => names.indexOf(plainName(columnName(name))))
+      .filter((at) => at >= 0),
   ])) as Record<ReportColumn, number[]>;
+}
+
+/** Nothing for a report without such columns: most have none, and are read by their first amount. */
+function signsOf({ columns }: ReportProfile, header: readonly string[]): Reading["signs"] {
+  const names = header.map(plainName);
+  const signs: Partial<Record<SplitColumn, ReadonlyMap<number, number>>> = {};
+  for (const column of splitColumns) {
+    const named = columns[column] ?? [];
+    if (named.every((one) => typeof one === "string")) continue;
+    signs[column] = new Map(
+      named.map((one) => [
+        names.indexOf(plainName(columnName(one))),
+        typeof one !== "string" && one.sign === "-" ? -1 : 1,
+      ]),
+    );
+  }
+  return signs;
 }
 
 function kindsOf({ categories }: ReportProfile): Map<string, LineKind> {
@@ -93,10 +120,11 @@ function kindsOf({ categories }: ReportProfile): Map<string, LineKind> {
 }
 
 function readLine(
-  { places, kinds, money, feeSign, time }: Reading,
+  reading: Reading,
   fields: readonly string[],
   line: number,
 ): ProviderLine | { problem: string } {
+  const { places, kinds, money, feeSign, time } = reading;
   const text = (column: ReportColumn): string => {
     for (const place of places[column]) {
       const said = fields[place]?.trim() ?? "";
@@ -110,14 +138,18 @@ function readLine(
     const said = text(column);
     return said === "" ? undefined : parseMoney(said, money, currency);
   };
+  const split = (column: SplitColumn) =>
+    reading.signs[column] === undefined
+      ? cents(column, settledCurrency)
+      : splitAmount(reading, fields, column, settledCurrency);
   const currency = text("amount_currency").toUpperCase() || settledCurrency;
   const written = text("at");
   // A reader of times knows of none that are empty.
   const at = written === "" ? { problem: "must be a date and time" } : time(written);
   const amounts = {
-    gross: cents("gross", settledCurrency),
+    gross: split("gross"),
     fee: cents("fee", settledCurrency) ?? 0,
-    net: cents("net", settledCurrency) ?? null,
+    net: split("net") ?? null,
     amount: cents("amount", currency),
   };
   for (const [name, value] of Object.entries({ at, ...amounts })) {
@@ -145,6 +177,25 @@ function readLine(
   };
 }
 
+/** What stands in the first of several columns, as its sign has it; zeros give way to what others say. */
+function splitAmount(
+  { places, signs, money }: Reading,
+  fields: readonly string[],
+  column: SplitColumn,
+  currency: string,
+): ReturnType<typeof parseMoney> | undefined {
+  let nothing: 0 | undefined;
+  for (const place of places[column]) {
+    const said = fields[place]?.trim() ?? "";
+    if (said === "") continue;
+    const amount = parseMoney(said, money, currency);
+    if (typeof amount !== "number") return amount;
+    if (amount !== 0) return amount * (signs[column]?.get(place) ?? 1);
+    nothing = 0;
+  }
+  return nothing;
+}
+
 /** What a line calls itself and what it is of. Texts that can be nobody's key or order are none. */
 function namesOf(
   kind: LineKind,
@@ -155,7 +206,7 @@ function namesOf(
   | { problem: string } {
   const entry = text("entry");
   const chargeRefs = charges.filter((ref) => ref !== "");
-  const refund = kind === "charge" || kind === "other" ? "" : text("refund");
+  const refund = kind === "charge" || isOfNoOrder(kind) ? "" : text("refund");
   for (const name of [entry, refund, ...chargeRefs]) {
     if (name.length > maxEntry) return { problem: `an id has more than ${maxEntry} characters` };
   }

@@ -29,6 +29,20 @@ export const reportColumns = [
 /** One of {@linkcode reportColumns}. */
 export type ReportColumn = typeof reportColumns[number];
 
+/** A column of an amount that has a sign of its own: what went is a `-`, whatever the column says. */
+export interface SignedColumn {
+  /** Its name in the header. */
+  column: string;
+  /** What its amounts count as. */
+  sign: "+" | "-";
+}
+
+/** Our columns whose amounts may stand in several of theirs, as debits and credits do. */
+export const splitColumns = ["gross", "net"] as const satisfies readonly ReportColumn[];
+
+/** One of {@linkcode splitColumns}. */
+export type SplitColumn = typeof splitColumns[number];
+
 /** See `docs/reconciling.md`. */
 export interface ReportProfile {
   /** Of this form of profiles. */
@@ -37,8 +51,13 @@ export interface ReportProfile {
   name: string;
   /** Names in the header that make a file one of this kind: all of them, in any case. */
   recognisedBy?: readonly string[];
-  /** For each of ours the names of theirs: the first that is not empty counts; of `charge` all of them are names. */
-  columns: { readonly [Column in ReportColumn]?: readonly string[] };
+  /**
+   * For each of ours the names of theirs: the first that is not empty counts; of `charge` all of them are names. Where one of
+   * an amount's columns has a sign, a zero counts as empty as long as another one says an amount.
+   */
+  columns:
+    & { readonly [Column in Exclude<ReportColumn, SplitColumn>]?: readonly string[] }
+    & { readonly [Column in SplitColumn]?: readonly (string | SignedColumn)[] };
   /** The provider's words for each kind of line, in any case; any other word is `other`. */
   categories: { readonly [Kind in Exclude<LineKind, "other">]?: readonly string[] };
   /**

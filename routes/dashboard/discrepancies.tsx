@@ -150,6 +150,7 @@ const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
     </th>
     <td data-label="What">
       {discrepancyKinds[of.kind]}
+      <Fees of={of} />
       {of.answer && <div class="before">{of.answer}</div>}
     </td>
     <td class="right" data-label="They say">
@@ -168,6 +169,20 @@ const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
     </td>
   </tr>
 );
+
+/** Of fees that differ, both sides; nothing for what differs otherwise. */
+const Fees: FC<{ of: DiscrepancyRow }> = ({ of }) => {
+  const { settledCurrency: currency, theirFeeCents, theirNetCents, ourFeeCents, ourNetCents } = of;
+  if (currency === null || ourFeeCents === null || ourNetCents === null) return null;
+  return (
+    <div class="before">
+      They say a fee of <Money cents={theirFeeCents ?? 0} currency={currency} /> and net{" "}
+      <Money cents={theirNetCents ?? 0} currency={currency} />; we have{" "}
+      <Money cents={ourFeeCents} currency={currency} /> and{" "}
+      <Money cents={ourNetCents} currency={currency} />
+    </div>
+  );
+};
 
 const Said: FC<{ cents: number | null; currency: string | null }> = ({ cents, currency }) =>
   cents === null || currency === null ? <>nothing</> : <Money cents={cents} currency={currency} />;

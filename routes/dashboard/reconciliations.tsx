@@ -9,22 +9,27 @@ import type { FC } from "hono/jsx";
 import { listProviderDays, type ProviderDay } from "../../db/reconciliation/reconciled_days.ts";
 import {
   listReconciliations,
+  readReconciliation,
   type ReconciliationRow,
 } from "../../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { isDay } from "../../domain/kpi/day.ts";
 import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
 import { beginReconciling } from "../../services/reconcile.ts";
+import { approveFees, beginWithdrawing, goOnWithdrawing } from "../../services/withdraw_report.ts";
 import { openUpload } from "../api/imports/upload.ts";
-import { keepRunning, reportOf } from "../api/reconciliations/reconciliations.ts";
+import { keepRunning } from "../api/reconciliations/keep_running.ts";
+import { reportOf } from "../api/reconciliations/reconciliations.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";
-import { CsrfField, missingScopes, ScopeNeeded } from "./form.tsx";
+import { readForm } from "../middleware/read_form.ts";
+import { CsrfField, HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import { formatCount } from "./format.ts";
 import { page, PageHead } from "./layout.tsx";
 import { Columns, Empty, Money, Notice, Table, Time } from "./parts.tsx";
-import { said } from "./queries.ts";
+import { idOf, said } from "./queries.ts";
+import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
 /** Where a report is brought to. */
@@ -36,7 +41,7 @@ const title = "Reconciliations";
 /** Rows that are shown, the latest. */
 const shown = 50;
 
-/** `GET /dashboard/reconciliations`, and the form that brings a report. */
+/** `GET /dashboard/reconciliations`, the form that brings a report, and those that take one back or approve it. */
 export function reconciliationPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   app.get("/reconciliations", (c) => showAll(c, deps));
@@ -58,8 +63,52 @@ export function reconciliationPageRoutes(deps: AppDeps): Hono {
       return await showAll(c, deps, error);
     }
   });
+  app.post("/reconciliations/:id{[0-9]{1,15}}/withdraw", async (c) => {
+    const id = idOf(c);
+    if (!isConfirmed(await readForm(c))) {
+      const row = await need(readReconciliation(deps.db, id));
+      if (row !== undefined) return await askBefore(c, row);
+    }
+    const { state } = await beginWithdrawing(deps, id, operatorOf(c, deps.config));
+    keepRunning(deps, id, goOnWithdrawing(deps, id));
+    return c.redirect(
+      `${home}?done=${state === "DONE" || state === "FAILED" ? "asked" : "withdrawn"}`,
+      303,
+    );
+  });
+  app.post("/reconciliations/:id{[0-9]{1,15}}/approve", async (c) => {
+    const { finished_at: finishedAt } = await readForm(c);
+    await approveFees(deps, idOf(c), operatorOf(c, deps.config), {
+      ...(finishedAt === undefined ? {} : { finishedAt }),
+    });
+    return c.redirect(`${home}?done=approved`, 303);
+  });
   return app;
 }
+
+function askBefore(c: Context, row: ReconciliationRow): Response | Promise<Response> {
+  return askFirst(c, {
+    title: `Take ${row.name} back?`,
+    says:
+      "As if it had never been brought: what is open of it goes, what was mended or explained stays with a note, and " +
+      "fees that were booked are booked back. What other reports have told as well is theirs; those that told otherwise " +
+      "have to be brought again.",
+    note: `${formatCount(row.lines)} lines of ${row.provider}`,
+    nav: home,
+    action: `${home}/${row.id}/withdraw`,
+    verb: "Take it back",
+    danger: true,
+    crumb: [home, title],
+    keep: "Keep it",
+  });
+}
+
+const doneWords: Readonly<Record<string, string>> = {
+  begun: "The report is being held against our books",
+  withdrawn: "The report is being taken back",
+  asked: "Somebody else has to take it back, too",
+  approved: "Its fees are booked",
+};
 
 /** @throws {WorkflowError} `invalid` */
 function dayOf(name: "from" | "to", text = ""): { from?: string; to?: string } {
@@ -74,6 +123,7 @@ async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
     need(listProviderDays(db, shown)),
     need(listReconciliations(db, { beforeId: null, limit: shown })),
   ]);
+  const done = doneWords[said(c, "done") ?? ""];
   return page(
     c,
     { title, nav: home, status: fault === undefined ? 200 : problemOf(fault).status },
@@ -84,15 +134,15 @@ async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
           note={<a href="/dashboard/discrepancies">What does not agree</a>}
         />
         {fault && <Notice tone="bad" title={fault.message}>Nothing was changed</Notice>}
-        {said(c, "done") === "begun" && (
-          <Notice tone="good" title="The report is being held against our books" />
-        )}
+        {done !== undefined && <Notice tone="good" title={done} />}
         <section class="card" aria-labelledby="bring-heading">
           <h2 id="bring-heading">Bring a provider's report</h2>
           <ReportForm c={c} providers={configuredProviders(config)} />
         </section>
         <h2 class="heading">Reports</h2>
-        {rows.length === 0 ? <Empty title="No report was brought yet" /> : <Reports of={rows} />}
+        {rows.length === 0
+          ? <Empty title="No report was brought yet" />
+          : <Reports c={c} of={rows} />}
         <h2 class="heading">Fees and net by day</h2>
         {days.length === 0 ? <Empty title="No report tells of a day yet" /> : <Days of={days} />}
       </>
@@ -133,7 +183,7 @@ const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, provi
   );
 };
 
-const Reports: FC<{ of: readonly ReconciliationRow[] }> = ({ of }) => (
+const Reports: FC<{ c: Context; of: readonly ReconciliationRow[] }> = ({ c, of }) => (
   <Table label="Reports" stacks={2}>
     <Columns
       names={[
@@ -143,6 +193,7 @@ const Reports: FC<{ of: readonly ReconciliationRow[] }> = ({ of }) => (
         { right: "Lines" },
         { right: "Found" },
         { right: "Open" },
+        "",
       ]}
     />
     <tbody>
@@ -163,11 +214,38 @@ const Reports: FC<{ of: readonly ReconciliationRow[] }> = ({ of }) => (
               {formatCount(row.open)}
             </a>
           </td>
+          <td class="whole">
+            <ReportForms c={c} of={row} />
+          </td>
         </tr>
       ))}
     </tbody>
   </Table>
 );
+
+const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
+  if (of.state !== "DONE" && of.state !== "FAILED") return null;
+  return (
+    <>
+      {of.feesWait && of.state === "DONE" && (
+        <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
+          <p class="small">
+            Fees:{" "}
+            {Object.entries(of.fees ?? {}).map(([currency, cents]) => (
+              <Money key={currency} cents={cents} currency={currency} />
+            ))}, brought by {of.actor}
+          </p>
+          <HiddenFields fields={{ finished_at: of.finishedAt }} />
+          <button type="submit">Approve</button>
+        </PostForm>
+      )}
+      <PostForm c={c} action={`${home}/${of.id}/withdraw`} class="stack-form">
+        {of.withdrawalBy !== null && <p class="small">{of.withdrawalBy} wants it taken back</p>}
+        <button type="submit">Take it back…</button>
+      </PostForm>
+    </>
+  );
+};
 
 const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
   <Table label="Fees and net by day" stacks={2}>
@@ -178,6 +256,7 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
         { right: "Refunds" },
         { wide: "Chargebacks", right: true },
         { wide: "Other", right: true },
+        { wide: "Payouts", right: true },
         { right: "Fees" },
         { right: "Net" },
         { right: "Open" },
@@ -201,6 +280,9 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
           </td>
           <td class="wide right" data-label="Other">
             <Money cents={row.otherCents} currency={row.currency} />
+          </td>
+          <td class="wide right" data-label="Payouts">
+            <Money cents={row.payoutsCents} currency={row.currency} />
           </td>
           <td class="right" data-label="Fees">
             <Money cents={row.feesCents} currency={row.currency} />

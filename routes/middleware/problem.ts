@@ -54,6 +54,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   customer_not_erasable: [409, "The customer's data cannot be erased yet"],
   payment_not_disputed: [409, "No payment waits for this decision"],
   discrepancy_not_mendable: [409, "The discrepancy can't be mended in this way"],
+  reconciliation_conflict: [409, "The reconciliation does not allow it"],
   import_has_no_rejects: [409, "The import has no rejects file"],
   dead_letter_decided: [409, "It was decided about the dead letter otherwise"],
   dead_letter_not_retryable: [409, "The dead letter can't be retried"],

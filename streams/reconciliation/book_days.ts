@@ -9,7 +9,10 @@ import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { postMovements } from "../../db/ledger/post_movements.ts";
 import {
   type DaySums,
+  emptyDay,
   lockDays,
+  readToldCurrencies,
+  readToldDays,
   sumMovements,
   writeDay,
 } from "../../db/reconciliation/reconciled_days.ts";
@@ -23,14 +26,17 @@ const maxTries = 10;
 /**
  * Adds up the days of a span anew, and books what of their fees is not in the ledger yet: each day in one transaction with
  * its booking, under a key that counts once. Fees are booked on the day on which they are told, because the days before
- * may be closed; a later report that tells of other fees books the difference.
+ * may be closed; a later report that tells of other fees books the difference, and so does one that is taken back.
  */
 export async function bookDays(
   db: Database,
   provider: string,
   span: { from: string; until: string },
 ): Promise<void> {
-  const days = new Set((await sumMovements(db, provider, span)).map(({ day }) => day));
+  const days = new Set([
+    ...(await sumMovements(db, provider, span)).map(({ day }) => day),
+    ...await readToldDays(db, provider, span),
+  ]);
   for (const day of days) {
     for (let attempt = 1;; attempt++) {
       try {
@@ -49,7 +55,11 @@ async function bookDay(db: Database, provider: string, day: string): Promise<voi
   await db.transaction(async (tx) => {
     await lockDays(tx, provider);
     const sums = await sumMovements(tx, provider, span);
-    for (const one of sums) await writeAndBook(tx, provider, one);
+    const told = new Set(sums.map(({ currency }) => currency));
+    const gone = (await readToldCurrencies(tx, provider, day)).filter((one) => !told.has(one));
+    for (const one of [...sums, ...gone.map((currency) => emptyDay(day, currency))]) {
+      await writeAndBook(tx, provider, one);
+    }
     await bookPayouts(tx, provider, { day, ...span });
   });
 }

@@ -15,9 +15,9 @@ import {
   type Span,
 } from "../../db/reconciliation/missing_money.ts";
 import { type CoveredDay, readCoveredDays } from "../../db/reconciliation/reconciled_days.ts";
-import { textDigest } from "../../domain/order/content_hash.ts";
 import { dueSpans } from "../../domain/reconciliation/due_spans.ts";
 import { dayOf } from "../../domain/reconciliation/provider_line.ts";
+import { foundDiscrepancy, missingIdentityOf } from "./found_discrepancy.ts";
 
 /**
  * Writes down what is missing of the days that a report has made due: a day is once it and the days after it, in which
@@ -50,19 +50,14 @@ function discrepancyOf(
   money: MissingMoney,
   { provider, reconciliationId }: { provider: string; reconciliationId: number },
 ): FoundDiscrepancy {
-  const { movement, orderId, paymentId, refundId, chargebackId } = money;
-  // A reversal was told of as a refund without an id before there were chargebacks among them.
-  const about = chargebackId === null
-    ? `missing ${movement === "reversal" ? "refund" : movement} ${paymentId} ${refundId ?? ""}`
-    : `missing ${movement} ${chargebackId}`;
-  return {
+  const { movement, orderId, paymentId, refundId } = money;
+  return foundDiscrepancy({
     reconciliationId,
     provider,
     kind: "missing_with_them",
-    identity: textDigest(`${provider}\n${about}`),
+    identity: missingIdentityOf(provider, money),
     day: dayOf(money.at),
     movement,
-    part: null,
     orderId,
     paymentId,
     refundId,
@@ -70,14 +65,8 @@ function discrepancyOf(
     chargeRef: money.chargeRef,
     refundRef: money.refundRef,
     movementKey: money.key,
-    entry: null,
-    theirCents: null,
-    theirCurrency: null,
-    theirFeeCents: null,
-    theirNetCents: null,
-    theirTime: null,
     ourCents: money.amountCents,
     ourCurrency: money.currency,
     ourTime: money.at,
-  };
+  });
 }

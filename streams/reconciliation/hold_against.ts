@@ -11,8 +11,11 @@ import {
   failReconciliation,
   finishReconciliation,
   noteReconciled,
+  readReconciliation,
+  runAgain,
 } from "../../db/reconciliation/reconciliations.ts";
-import { messageOf } from "../../domain/errors.ts";
+import { sumFees } from "../../db/reconciliation/reconciled_days.ts";
+import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
 import { lineRules } from "../../domain/reconciliation/decide_line.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
@@ -49,14 +52,20 @@ export interface HoldOptions {
  * {@linkcode runReconciliation}.
  *
  * @returns its id
+ * @throws {WorkflowError} `reconciliation_conflict` while it is being taken back
  */
-export function begin(
+export async function begin(
   db: Database,
   source: LineSource,
-  { provider, actor }: Pick<HoldOptions, "provider" | "actor">,
+  { provider, actor, feesWait }: {
+    provider: string;
+    actor: string;
+    /** Whether its fees wait until somebody else has approved them. */
+    feesWait: boolean;
+  },
 ): Promise<number> {
   const { source: kind, name, digest, from, to } = source;
-  return beginReconciliation(db, {
+  const { id, isBeingWithdrawn } = await beginReconciliation(db, {
     provider,
     source: kind,
     name: cutText(name, 255),
@@ -64,7 +73,13 @@ export function begin(
     from,
     to,
     actor,
+    feesWait,
   });
+  if (!isBeingWithdrawn) return id;
+  throw new WorkflowError(
+    "reconciliation_conflict",
+    `Reconciliation ${id} of the same is being taken back: bring it again when that is over`,
+  );
 }
 
 /**
@@ -74,6 +89,8 @@ export function begin(
  * brought about meanwhile.
  *
  * @param id of {@linkcode begin}
+ * @throws {WorkflowError} `reconciliation_conflict` where it was taken back meanwhile, or has to be brought again
+ * because one was of which it tells
  * @throws what reading the lines throws, after noting it
  */
 export async function runReconciliation(
@@ -85,6 +102,7 @@ export async function runReconciliation(
   const { provider, graceDays, signal, onProgress } = options;
   const loading = { db, provider, reconciliationId: id, rules: lineRules(graceDays) };
   let lines = 0, noted = 0;
+  await runAgain(db, id);
   try {
     await lookAgain(db, { provider, rules: loading.rules });
     const loader = openLoader(loading, async (count) => {
@@ -114,15 +132,30 @@ export async function runReconciliation(
     const reported = { from: source.from, until: source.to };
     await findMissing({ db, provider, reconciliationId: id, reported, graceDays });
     await lookAgain(db, { provider, rules: loading.rules });
-    await db.transaction((tx) => finishReconciliation(tx, id, lines));
+    await finish(db, id, lines);
   } catch (error) {
     await failReconciliation(db, id, cutText(messageOf(error), maxError));
     throw error;
   }
 }
 
+async function finish(db: Database, id: number, lines: number): Promise<void> {
+  const isAsked = (await readReconciliation(db, id))?.feesWait === true;
+  const sums = isAsked ? await sumFees(db, id) : [];
+  const fees = Object.fromEntries(sums.map(({ currency, amountCents }) => [currency, amountCents]));
+  await db.transaction((tx) =>
+    finishReconciliation(tx, id, { lines, fees: isAsked ? fees : null })
+  );
+  const { state, error } = (await readReconciliation(db, id))!;
+  if (state === "DONE") return;
+  throw new WorkflowError(
+    "reconciliation_conflict",
+    error ?? `Reconciliation ${id} was taken back meanwhile`,
+  );
+}
+
 /** The days of a period; the last one may be covered in part. */
-function daysOf({ from, to }: Pick<LineSource, "from" | "to">): CoveredDay[] {
+export function daysOf({ from, to }: Pick<LineSource, "from" | "to">): CoveredDay[] {
   const days: CoveredDay[] = [];
   for (let day = from.slice(0, 10); `${day} 00:00:00.000` < to; day = dayLater(day, 1)) {
     const begins = `${day} 00:00:00.000`, ends = `${dayLater(day, 1)} 00:00:00.000`;

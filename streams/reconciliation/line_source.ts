@@ -225,7 +225,7 @@ async function* listed(
   let place = 0;
   for await (const movement of provider.listSince!(new Date(`${from.replace(" ", "T")}Z`))) {
     signal?.throwIfAborted();
-    const line = lineOf(movement, ++place);
+    const line = listedLine(movement, ++place);
     if (line === undefined || line.at < from || line.at >= to) continue;
     batch.push(line);
     if (batch.length < listedAtOnce) continue;
@@ -236,7 +236,7 @@ async function* listed(
 }
 
 /** A movement of a list as a line; undefined for one by which nothing moved. */
-export function lineOf(movement: Movement, place: number): ProviderLine | undefined {
+export function listedLine(movement: Movement, place: number): ProviderLine | undefined {
   const at = databaseTime(movement.at);
   if (movement.kind === "charge") {
     const { charge } = movement;

@@ -15,9 +15,16 @@ import {
   insertAgreeingCharges,
   insertMovements,
   type MovementRow,
+  noPart,
+  noteRetoldCharges,
   readUntoldCharges,
 } from "../../db/reconciliation/provider_movements.ts";
-import { textDigest } from "../../domain/order/content_hash.ts";
+import {
+  deleteMovements,
+  holdReports,
+  noteRetellings,
+  type Retelling,
+} from "../../db/reconciliation/retold_movements.ts";
 import {
   addsUp,
   decideLine,
@@ -27,6 +34,7 @@ import {
 import type { DiscrepancyKind } from "../../domain/reconciliation/discrepancy.ts";
 import { dayOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { foundDiscrepancy, identityOf } from "./found_discrepancy.ts";
 import { againOf, entryOf, findFacts, type FoundFacts } from "./line_facts.ts";
 
 /** What lines are held against. */
@@ -50,15 +58,23 @@ export async function loadPlain(
   loading: Loading,
   lines: readonly ProviderLine[],
 ): Promise<ProviderLine[]> {
-  const { db, provider, rules } = loading;
+  const { db, provider } = loading;
   const plain = plainCharges(provider, lines);
-  const written = await insertAgreeingCharges(db, provider, plain.lines, rules);
+  const written = await insertAgreeingCharges(db, loading, plain.lines);
   if (written === lines.length) return [];
-  const untold = written === plain.lines.length
-    ? []
-    : await readUntoldCharges(db, provider, plain.lines);
+  const untold = written === plain.lines.length ? [] : await retell(loading, plain.lines);
   return [...plain.others, ...untold.map((place) => plain.from[place]!)]
     .sort((a, b) => a.line - b.line);
+}
+
+/** Notes what of charges was told before, by whichever report. */
+function retell(loading: Loading, lines: readonly ChargeLine[]): Promise<number[]> {
+  const { db, provider } = loading;
+  return db.transaction(async (tx) => {
+    await holdReports(tx, provider);
+    await noteRetoldCharges(tx, loading, lines);
+    return await readUntoldCharges(tx, loading, lines);
+  });
 }
 
 /** Decides about lines one by one, some hundred to a transaction; only one batch at a time. */
@@ -68,8 +84,11 @@ export async function loadOthers(loading: Loading, rest: readonly ProviderLine[]
   }
 }
 
-/** Charges that may say just what we have, each of another name, and all other lines. */
-function plainCharges(provider: string, lines: readonly ProviderLine[]) {
+/**
+ * Charges that may say just what we have, each of another name, and all other lines. Which of them do the statement decides
+ * that writes them: by the same rule as {@linkcode decideLine}.
+ */
+export function plainCharges(provider: string, lines: readonly ProviderLine[]) {
   const plain: ChargeLine[] = [];
   const from: ProviderLine[] = [];
   const others: ProviderLine[] = [];
@@ -109,7 +128,8 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
     try {
       return await db.transaction((tx) => write(tx, loading, once));
     } catch (error) {
-      if (!isDuplicateKey(error) || attempt >= maxTries) throw error;
+      const isOvertaken = error === gone || isDuplicateKey(error);
+      if (!isOvertaken || attempt >= maxTries) throw error;
     }
   }
 }
@@ -145,7 +165,16 @@ function onceEach(decided: readonly Decided[]): Decided[] {
   });
 }
 
+/** Somebody took a report back, or told otherwise, by which it was decided. */
+const gone = new Error("What was told before is not so any more");
+
+/** @throws what {@linkcode gone} is, before it is committed */
 async function write(tx: Queryable, loading: Loading, decided: readonly Decided[]): Promise<void> {
+  const retold = decided.flatMap((one) => retoldBy(loading.provider, one));
+  if (retold.length > 0 || decided.some(({ decision }) => decision.kind === "adopt")) {
+    await holdReports(tx, loading.provider);
+    if (!await noteRetellings(tx, loading.reconciliationId, retold)) throw gone;
+  }
   const movements: MovementRow[] = [];
   const discrepancies: FoundDiscrepancy[] = [];
   for (const { line, facts, decision, isSecond = false } of decided) {
@@ -153,7 +182,9 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       case "known":
         break;
       case "adopt":
-        await adoptMovement(tx, movementOf(line, facts, partOfNothing(facts)));
+        if (!await adoptMovement(tx, loading, movementOf(line, facts, partOfNothing(facts)))) {
+          throw gone;
+        }
         if (decision.because !== undefined) {
           discrepancies.push(discrepancyOf(loading, line, facts, decision.because));
         }
@@ -183,8 +214,34 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       }
     }
   }
-  await insertMovements(tx, loading.provider, movements);
+  await deleteMovements(tx, toldAsOthers(movements));
+  await insertMovements(tx, loading, movements);
   await insertDiscrepancies(tx, discrepancies);
+}
+
+/** The movement that a line tells of once more; none for a line that is the first to tell of its own. */
+function retoldBy(provider: string, { line, facts, decision }: Decided): Retelling[] {
+  const tellsAgain = decision.kind === "known" || decision.kind === "changed" ||
+    decision.kind === "unattributed";
+  if (!tellsAgain) return [];
+  const isSame = decision.kind === "known";
+  const { kind } = line;
+  if (isSame && facts.isToldAgain) {
+    return [{ kind, subjectId: 0, part: againOf(provider, line), isSame }];
+  }
+  if (facts.ours?.moved === true && facts.ours.movement !== null) {
+    return [{ kind: facts.subject, subjectId: facts.ours.id, part: noPart, isSame }];
+  }
+  return facts.unattributed === null ? [] : [{ kind, subjectId: 0, part: facts.part, isSame }];
+}
+
+/** As what fees and payouts were kept before they were told apart from all else that is of no order. */
+function toldAsOthers(movements: readonly MovementRow[]) {
+  return movements.flatMap(({ kind, subjectId, part }) =>
+    (kind === "fee" || kind === "payout") && part !== null
+      ? [{ kind: "other" as const, subjectId, part }]
+      : []
+  );
 }
 
 /** As what a movement was kept that was told before: null where it is of something of ours. */
@@ -222,18 +279,15 @@ function discrepancyOf(
 ): FoundDiscrepancy {
   const { ours, subject } = facts;
   const isOfOurs = part === null && ours !== null;
-  // What nobody here knows is one discrepancy by itself, and another one where it is told otherwise later.
-  const otherwise = kind === "amount_differs" || kind === "fee_differs" ? ` ${kind}` : "";
-  const about = part === null
-    ? `${subject} ${ours!.id} ${kind}`
-    : `${line.kind} ${part}${otherwise}`;
-  return {
+  const movement = part === null ? subject : line.kind;
+  const subjectId = part === null ? ours!.id : 0;
+  return foundDiscrepancy({
     reconciliationId,
     provider,
     kind,
-    identity: textDigest(`${provider}\n${about}`),
+    identity: identityOf(provider, { kind: movement, subjectId, part }, kind),
     day: dayOf(line.at),
-    movement: part === null ? subject : line.kind,
+    movement,
     part,
     orderId: facts.orderId === 0 ? null : facts.orderId,
     paymentId: isOfOurs && (subject === "charge" || subject === "reversal") ? ours.id : null,
@@ -251,5 +305,18 @@ function discrepancyOf(
     ourCents: ours?.amountCents ?? null,
     ourCurrency: ours?.currency ?? null,
     ourTime: ours?.at ?? null,
+    theirGrossCents: line.grossCents,
+    settledCurrency: line.settledCurrency,
+    ...kind === "fee_differs" ? ourFees(line, facts) : {},
+  });
+}
+
+/** What was told of fee and net before, or what comes out of the line's own gross and fee. */
+function ourFees({ grossCents, feeCents }: ProviderLine, { ours, unattributed }: FoundFacts) {
+  const before = ours?.movement ?? unattributed;
+  const isBefore = before !== null && before.entry !== null;
+  return {
+    ourFeeCents: isBefore ? before.feeCents : feeCents,
+    ourNetCents: isBefore ? before.grossCents - before.feeCents : grossCents - feeCents,
   };
 }

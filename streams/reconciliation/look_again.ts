@@ -14,6 +14,7 @@ import {
 } from "../../db/reconciliation/discrepancies.ts";
 import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
 import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
+import { toldLater } from "../../db/reconciliation/withdrawals.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { findFacts } from "./line_facts.ts";
@@ -70,7 +71,7 @@ async function lookAtLines(
   rules: LineRules,
 ): Promise<number> {
   if (rows.length === 0) return 0;
-  const lines = rows.map(lineOf);
+  const lines = rows.map(toldLine);
   const facts = await findFacts(db, provider, lines);
   let mended = 0;
   for (const [index, row] of rows.entries()) {
@@ -104,9 +105,10 @@ async function lookAtLines(
 }
 
 /** A discrepancy as the line that it was found by. */
-export function lineOf(row: DiscrepancyRow): ProviderLine {
+function toldLine(row: DiscrepancyRow): ProviderLine {
   const theirCents = row.theirCents ?? 0;
-  const grossCents = (row.theirNetCents ?? theirCents) + (row.theirFeeCents ?? 0);
+  const grossCents = row.theirGrossCents ??
+    (row.theirNetCents ?? theirCents) + (row.theirFeeCents ?? 0);
   return {
     kind: row.movement as LineKind,
     line: 0,
@@ -120,7 +122,7 @@ export function lineOf(row: DiscrepancyRow): ProviderLine {
     grossCents,
     feeCents: row.theirFeeCents ?? 0,
     netCents: row.theirNetCents,
-    settledCurrency: row.theirCurrency ?? "",
+    settledCurrency: row.settledCurrency ?? row.theirCurrency ?? "",
     at: (row.theirTime ?? "").replace("T", " ").replace("Z", ""),
   };
 }
@@ -146,7 +148,7 @@ async function lookAtMissing(
     const told = await readMovementsOf(db, movement, some.map(idOf));
     for (const row of some) {
       if (!told.has(idOf(row))) continue;
-      if (await endDiscrepancy(db, row.id, "MENDED", "a later report tells of it")) mended++;
+      if (await endDiscrepancy(db, row.id, "MENDED", toldLater)) mended++;
     }
   }
   return mended;

@@ -37,3 +37,54 @@ Deno.test("reconcile exits with 1 while anything is open, whichever report has f
     await flow.close();
   }
 });
+
+Deno.test("reconcile takes a report back by its number, and says which fees wait for whom", async () => {
+  const flow = await openSettled("cli_withdraw");
+  const folder = await mkdtemp(join(tmpdir(), "reports_"));
+  try {
+    const file = join(folder, "one.csv");
+    await writeFile(
+      file,
+      "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
+        "txn_1,charge,2026-01-05 10:00:00,ch_unknown,,,,1250,44,1206,EUR\n",
+    );
+    const two = { ...envOf(flow), RECONCILIATION_APPROVALS: "2" };
+    const { out } = await run(two, "reconcile", file, "--provider=simulated", "--json");
+    const { id, finishedAt } = JSON.parse(out);
+    const reports = await run(two, "reconcile", "--reports");
+    assert.match(
+      reports.out,
+      new RegExp(
+        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR, .* wait for approval: --seen=${finishedAt}$`,
+      ),
+    );
+    const unseen = await run(two, "reconcile", `--approve-report=${id}`);
+    assert.equal(unseen.code, 1);
+    assert.match(unseen.err, /Name the time at which the report was finished/);
+    await flow.rows("update reconciliations set actor = 'ann'");
+    const approved = await run(two, "reconcile", `--approve-report=${id}`, `--seen=${finishedAt}`);
+    assert.match(approved.out, /approved by cli:/);
+    const [found] = await flow.rows("select id from discrepancies");
+    await run(two, "reconcile", `--mend=${found!.id}`, "--action=explain", "--note=so");
+    await flow.rows("update discrepancies set proposed_by = 'ann'");
+    const approve = ["reconcile", `--approve=${found!.id}`, "--action=explain"];
+    assert.match((await run(two, ...approve)).err, /say which action you approve, and when/);
+    const seen = /--seen=(\S+)/.exec((await run(two, "reconcile", "--list")).out)![1];
+    assert.match((await run(two, ...approve, `--seen=${seen}`)).out, /explained/);
+
+    const asked = await run(two, "reconcile", `--withdraw=${id}`);
+    assert.deepEqual(
+      [asked.code, /to be taken back by cli:/.test(asked.out)],
+      [1, true],
+      asked.out,
+    );
+    const withdrawn = await run(envOf(flow), "reconcile", `--withdraw=${id}`);
+    assert.deepEqual([withdrawn.code, /withdrawn .*taken back by cli:/.test(withdrawn.out)], [
+      0,
+      true,
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+    await flow.close();
+  }
+});

@@ -45,6 +45,8 @@ export const native: ReportProfile = {
     refund: ["refund"],
     chargeback: ["chargeback", "chargeback_reversal"],
     correction: ["charge_failure", "refund_failure"],
+    fee: ["fee"],
+    payout: ["payout"],
   },
   money: { in: "minor" },
   time: { zone: "UTC" },

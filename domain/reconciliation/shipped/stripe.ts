@@ -35,6 +35,8 @@ export const stripe: ReportProfile = {
     refund: ["refund"],
     chargeback: ["dispute", "dispute_reversal"],
     correction: ["charge_failure", "refund_failure", "partial_capture_reversal"],
+    fee: ["fee", "network_cost"],
+    payout: ["payout", "payout_reversal"],
   },
   money: { in: "units", decimal: "." },
   time: { zone: "UTC" },

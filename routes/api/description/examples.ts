@@ -1053,6 +1053,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
     "Cannot decide about refund 17 by hand: it goes back through its provider",
   ],
   payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
+  reconciliation_conflict: [
+    "Cannot take reconciliation 3 back: discrepancies of it are being mended: 7",
+  ],
   discrepancy_not_mendable: ["Cannot mend discrepancy 7: it is mended already"],
   import_has_no_rejects: ["Import 7 has no rejects file, because it is RUNNING"],
   dead_letter_decided: ["Cannot retry dead letter 7: it is DISCARDED already"],

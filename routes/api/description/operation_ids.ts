@@ -75,6 +75,8 @@ export const operationIds: Readonly<Record<string, string>> = {
   "POST /reconciliations": "startReconciliation",
   "GET /reconciliations": "listReconciliations",
   "GET /reconciliations/{id}": "getReconciliation",
+  "POST /reconciliations/{id}/withdraw": "withdrawReconciliation",
+  "POST /reconciliations/{id}/approve": "approveReconciliation",
   "GET /provider-days": "getProviderDays",
   "GET /discrepancies": "listDiscrepancies",
   "GET /discrepancies/{id}": "getDiscrepancy",

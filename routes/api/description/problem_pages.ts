@@ -110,6 +110,12 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
     means: "No payment of the order waits for this decision.",
     remedy: "Look the order up: somebody may have decided before.",
   },
+  reconciliation_conflict: {
+    means:
+      "The report is running, is being taken back, is mended, or somebody else has to approve it as it is by now.",
+    remedy:
+      "Look it up: its state and error say which; what is being mended is open among its discrepancies.",
+  },
   discrepancy_not_mendable: {
     means:
       "The discrepancy is over, is mended in another way, or somebody else has to approve what this one proposed.",

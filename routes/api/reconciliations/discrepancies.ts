@@ -138,8 +138,8 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     described({
       summary: "Approves what somebody else proposed about a discrepancy, and carries it out",
       description:
-        "Say which `action` you approve, and `proposed_at`: whoever proposed it may propose another one at any moment, and " +
-        "without a body whatever is proposed then is approved.",
+        "Say which `action` you approve, and `proposed_at`: whoever proposed it may propose another one at any moment. Where " +
+        "RECONCILIATION_APPROVALS is 2 both are needed.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {

@@ -24,12 +24,22 @@ export const reconciliationAnswer = z.object({
   name: z.string(),
   from: time,
   to: time.meta({ description: "The first moment that it does not cover" }),
-  state: z.enum(["RUNNING", "DONE", "FAILED"]),
+  state: z.enum(["RUNNING", "DONE", "FAILED", "WITHDRAWING", "WITHDRAWN"]),
   lines: count,
   agreed: count,
   found: count.meta({ description: "Discrepancies that it was the first to find" }),
   open: count.meta({ description: "Those of them that are open now" }),
   actor: z.string(),
+  fees_wait: z.boolean().meta({
+    description: "Whether its fees are booked only when somebody else has approved it",
+  }),
+  fees: z.record(z.string(), z.int()).nullable().meta({
+    description: "What it keeps, by currency in minor units, where somebody else has to approve it",
+  }),
+  approved_by: z.string().nullable(),
+  approved_at: time.nullable(),
+  withdrawal_by: z.string().nullable().meta({ description: "Who has it taken back, or wants it" }),
+  withdrawal_at: time.nullable(),
   error: z.string().nullable(),
   started_at: time,
   finished_at: time.nullable(),
@@ -46,6 +56,8 @@ const said = z.object({
   currency,
   at: time.nullable(),
 }).nullable();
+
+const feeParts = z.object({ fee_cents: z.int(), net_cents: z.int() });
 
 /** A discrepancy. */
 export const discrepancyAnswer = z.object({
@@ -64,6 +76,14 @@ export const discrepancyAnswer = z.object({
   entry: z.string().nullable().meta({ description: "The report's own id of the line" }),
   theirs: said.meta({ description: "What the provider says" }),
   ours: said.meta({ description: "What is on record here" }),
+  fees: z.object({
+    currency,
+    gross_cents: z.int(),
+    theirs: feeParts.meta({ description: "What the report says" }),
+    ours: feeParts.meta({
+      description: "What was told before, or what gross and fee come to",
+    }),
+  }).nullable().meta({ description: "Where the fee differs, in the currency of the balance" }),
   actions: z.array(z.enum(discrepancyActionNames)).meta({
     description: "What can be done about it, the one that mends it first",
   }),
@@ -95,6 +115,7 @@ export const providerDaysAnswer = z.object({
     refunds_cents: z.int(),
     chargebacks_cents: z.int(),
     other_cents: z.int(),
+    payouts_cents: z.int().meta({ description: "What went to the bank, below zero" }),
     fees_cents: z.int(),
     net_cents: z.int(),
     covered_until: time.nullable(),
@@ -104,8 +125,48 @@ export const providerDaysAnswer = z.object({
 
 /** A reconciliation as answers have it. */
 export function reconciliationJson(row: ReconciliationRow): z.output<typeof reconciliationAnswer> {
-  const { startedAt, finishedAt, ...rest } = row;
-  return { ...rest, started_at: startedAt, finished_at: finishedAt };
+  return {
+    id: row.id,
+    provider: row.provider,
+    source: row.source,
+    name: row.name,
+    from: row.from,
+    to: row.to,
+    state: row.state,
+    lines: row.lines,
+    agreed: row.agreed,
+    found: row.found,
+    open: row.open,
+    actor: row.actor,
+    fees_wait: row.feesWait,
+    fees: row.fees,
+    approved_by: row.approvedBy,
+    approved_at: row.approvedAt,
+    withdrawal_by: row.withdrawalBy,
+    withdrawal_at: row.withdrawalAt,
+    error: row.error,
+    started_at: row.startedAt,
+    finished_at: row.finishedAt,
+  };
+}
+
+/** Fees that differ; null for what differs otherwise, and where they were not kept. */
+function feesJson(row: DiscrepancyRow): z.output<typeof discrepancyAnswer>["fees"] {
+  const {
+    settledCurrency,
+    theirGrossCents,
+    theirFeeCents,
+    theirNetCents,
+    ourFeeCents,
+    ourNetCents,
+  } = row;
+  if (settledCurrency === null || ourFeeCents === null || ourNetCents === null) return null;
+  return {
+    currency: settledCurrency,
+    gross_cents: theirGrossCents ?? 0,
+    theirs: { fee_cents: theirFeeCents ?? 0, net_cents: theirNetCents ?? 0 },
+    ours: { fee_cents: ourFeeCents, net_cents: ourNetCents },
+  };
 }
 
 /** A discrepancy as answers have it. */
@@ -128,6 +189,7 @@ export function discrepancyJson(row: DiscrepancyRow): z.output<typeof discrepanc
     entry: row.entry,
     theirs: money(row.theirCents, row.theirCurrency, row.theirTime),
     ours: money(row.ourCents, row.ourCurrency, row.ourTime),
+    fees: feesJson(row),
     actions: row.state === "open" && row.approvedBy === null ? actionsFor(row) : [],
     action: row.action,
     note: row.note,
@@ -153,6 +215,7 @@ export function providerDayJson(row: ProviderDay) {
     refunds_cents: row.refundsCents,
     chargebacks_cents: row.chargebacksCents,
     other_cents: row.otherCents,
+    payouts_cents: row.payoutsCents,
     fees_cents: row.feesCents,
     net_cents: row.netCents,
     covered_until: row.coveredUntil,
@@ -174,6 +237,12 @@ export const reconciliationExample = {
   found: 1,
   open: 1,
   actor: "api:finance",
+  fees_wait: false,
+  fees: null,
+  approved_by: null,
+  approved_at: null,
+  withdrawal_by: null,
+  withdrawal_at: null,
   error: null,
   started_at: "2026-02-01T08:00:00.000000Z",
   finished_at: "2026-02-01T08:00:01.000000Z",
@@ -196,6 +265,7 @@ export const discrepancyExample = {
   entry: "txn_2",
   theirs: { amount_cents: 1250, currency: "EUR", at: "2026-01-05T10:00:00.000000Z" },
   ours: null,
+  fees: null,
   actions: ["give_back", "explain"],
   action: null,
   note: null,
@@ -219,8 +289,9 @@ export const providerDaysExample = {
     refunds_cents: -1250,
     chargebacks_cents: 0,
     other_cents: 0,
+    payouts_cents: -30000,
     fees_cents: 1750,
-    net_cents: 47000,
+    net_cents: 17000,
     covered_until: "2026-01-06T00:00:00.000000Z",
     open: 1,
   }],

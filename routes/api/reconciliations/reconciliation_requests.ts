@@ -55,12 +55,22 @@ export const mendingBody = z.strictObject({
     .optional(),
 });
 
+/** What is approved of a report. */
+export const reportApprovalBody = z.strictObject({
+  finished_at: z.string().max(40).meta({
+    description:
+      "When the report was finished, as it is shown: refused where that was at another time",
+  }),
+});
+
 /** What is approved of what somebody else proposed. */
 export const approvalBody = z.strictObject({
   action: z.enum(discrepancyActionNames).optional().meta({
-    description: "What is approved: refused where something else is proposed by now",
+    description:
+      "What is approved: refused where something else is proposed by now; needed where two have to agree",
   }),
   proposed_at: z.string().max(40).optional().meta({
-    description: "The proposal's time, as it is shown: refused where it was proposed anew since",
+    description:
+      "The proposal's time, as it is shown: refused where it was proposed anew since; needed likewise",
   }),
 });

@@ -10,7 +10,7 @@ import {
   listReconciliations,
   readReconciliation,
 } from "../../../db/reconciliation/reconciliations.ts";
-import { messageOf, WorkflowError } from "../../../domain/errors.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
 import { beginReconciling, type ReconcileRequest } from "../../../services/reconcile.ts";
 import { readReportProfile } from "../../../services/report_profile_schema.ts";
@@ -23,6 +23,7 @@ import { pageQuery } from "../description/queries.ts";
 import type { UploadedFile } from "../imports/multipart.ts";
 import { openUpload } from "../imports/upload.ts";
 import { addDiscrepancies } from "./discrepancies.ts";
+import { keepRunning } from "./keep_running.ts";
 import {
   providerDayJson,
   providerDaysAnswer,
@@ -33,6 +34,7 @@ import {
   reconciliationListAnswer,
 } from "./reconciliation_answers.ts";
 import { listedBody, reconcileQuery } from "./reconciliation_requests.ts";
+import { addReportActions } from "./report_actions.ts";
 
 /** Days of providers that are shown, the latest. */
 const daysShown = 200;
@@ -88,6 +90,7 @@ export function reconciliationRoutes(deps: AppDeps): Hono {
   addStart(app, deps);
   addList(app, deps);
   addDetail(app, deps);
+  addReportActions(app, deps);
   addDays(app, deps);
   addDiscrepancies(app, deps);
   return app;
@@ -156,19 +159,6 @@ async function listedDays(c: Context): Promise<{ from: string; to?: string }> {
   }
   const { from, to } = read.data;
   return { from, ...(to === undefined ? {} : { to }) };
-}
-
-/** Whoever closes the engines waits for it; one that is cut off is taken up by the same report again. */
-export function keepRunning(
-  { log, background }: Pick<AppDeps, "log" | "background">,
-  id: number,
-  finished: Promise<unknown>,
-): void {
-  const work = finished.then(() => {}, (error) => {
-    log.error("reconciliation failed", { reconciliation_id: id, error: messageOf(error) });
-  });
-  background?.add(work);
-  work.finally(() => background?.delete(work));
 }
 
 function addList(app: Hono, { db }: AppDeps): void {

@@ -21,8 +21,11 @@ function proposed(proposedBy: string, facts: Partial<DecidedFacts> = {}): Decide
 }
 
 Deno.test("decideApproval() takes two people, and nobody who is not asked who they are for a second one", () => {
-  const kindOf = (proposedBy: string, by: string, approvals = 2) =>
-    decideApproval(proposed(proposedBy), by, approvals).kind;
+  const kindOf = (proposedBy: string, by: string, approvals = 2) => {
+    const facts = proposed(proposedBy);
+    const seen = { action: "give_back", proposedAt: facts.proposedAt! } as const;
+    return decideApproval(facts, by, approvals, seen).kind;
+  };
   assert.equal(kindOf("api:ann", "api:ann"), "refused");
   assert.equal(kindOf("api:ann", "api:ben"), "approve");
   assert.equal(kindOf("api", "dashboard"), "refused");
@@ -37,7 +40,10 @@ Deno.test("decideApproval() refuses what was proposed in the place of what someb
   const kindOf = (seen: Parameters<typeof decideApproval>[3], of = facts) =>
     decideApproval(of, "api:ben", 2, seen).kind;
   assert.equal(kindOf({ action: "give_back", proposedAt }), "approve");
-  assert.equal(kindOf({}), "approve");
+  for (const unsaid of [{}, { action: "give_back" as const }, { proposedAt }]) {
+    assert.equal(kindOf(unsaid), "unsaid");
+    assert.equal(decideApproval(facts, "api:ben", 1, unsaid).kind, "approve");
+  }
   assert.equal(kindOf({ action: "explain" }), "refused");
   assert.equal(
     kindOf({ action: "give_back", proposedAt: "2026-01-06T08:00:00.000000Z" }),

@@ -86,9 +86,11 @@ Deno.test("decideProposal() takes what is offered, with a note where it explains
 });
 
 Deno.test("decideApproval() takes two people where two are asked for", () => {
-  const proposed = { ...decided, action: "record", proposedBy: "a" } as const;
+  const proposedAt = "2026-01-06T09:00:00.000000Z";
+  const proposed = { ...decided, action: "record", proposedBy: "a", proposedAt } as const;
   const approve = (change: Partial<DecidedFacts>, by: string, approvals: number) =>
-    decideApproval({ ...proposed, ...change }, by, approvals).kind;
+    decideApproval({ ...proposed, ...change }, by, approvals, { action: "record", proposedAt })
+      .kind;
   assert.equal(approve({}, "a", 1), "approve");
   assert.equal(approve({}, "a", 2), "refused");
   assert.equal(approve({}, "b", 2), "approve");

@@ -34,7 +34,7 @@ Deno.test("lineReader() reads Stripe's itemized reports, with what customers pai
   const profile = recognisedReport(stripeHeader)!;
   assert.equal(profile.name, "stripe");
   const at = "2026-01-05 10:00:00";
-  const [charge, refund, dispute, payout] = read(
+  const [charge, refund, dispute, payout, fee, other] = read(
     profile,
     stripeHeader,
     [
@@ -47,6 +47,20 @@ Deno.test("lineReader() reads Stripe's itemized reports, with what customers pai
       .concat("", "", "", "", ""),
     [...["txn_4", at, "payout", "-6.08", "0.00", "-6.08", "eur", "", "", "po_1"]]
       .concat("", "", "", "", ""),
+    [...["txn_5", at, "fee", "-0.07", "0.00", "-0.07", "eur", "", "", ""]].concat(
+      "",
+      "",
+      "",
+      "",
+      "",
+    ),
+    [...["txn_6", at, "topup", "5.00", "0.00", "5.00", "eur", "", "", ""]].concat(
+      "",
+      "",
+      "",
+      "",
+      "",
+    ),
   );
   assert.deepEqual(charge, {
     kind: "charge",
@@ -75,7 +89,10 @@ Deno.test("lineReader() reads Stripe's itemized reports, with what customers pai
     "dp_1",
     1_500,
   ]);
-  assert.equal(payout.kind, "other");
+  assert.deepEqual(
+    [payout, fee, other].map((line) => "problem" in line! ? line : [line!.kind, line!.grossCents]),
+    [["payout", -608], ["fee", -7], ["other", 500]],
+  );
 });
 
 Deno.test("lineReader() reads any other report by its profile, and says what is wrong with a line", () => {
@@ -172,4 +189,71 @@ Deno.test("lineReader() reads fees that are signed as they change the balance, a
   };
   assert.deepEqual(fees({ fees: "signed" }), [[1_800, true], [-14, true], [0, true]]);
   assert.deepEqual(fees({}), [[-1_800, false], [14, false], [0, true]]);
+});
+
+Deno.test("lineReader() reads amounts in a column for what came and one for what went, as Adyen writes them", () => {
+  const profile = readReportProfile(JSON.stringify({
+    version: 1,
+    name: "adyen",
+    columns: {
+      entry: ["Modification Reference"],
+      category: ["Type"],
+      at: ["Creation Date"],
+      charge: ["Psp Reference"],
+      gross: ["Gross Credit (GC)", { column: "Gross Debit (GC)", sign: "-" }],
+      net: [{ column: "Net Debit (NC)", sign: "-" }, { column: "Net Credit (NC)", sign: "+" }],
+      fee: ["Commission (NC)"],
+      currency: ["Gross Currency"],
+    },
+    categories: { charge: ["Settled"], refund: ["Refunded"], payout: ["MerchantPayout"] },
+  }));
+  const header = [
+    "Modification Reference",
+    "Type",
+    "Creation Date",
+    "Psp Reference",
+    "Gross Currency",
+  ]
+    .concat(
+      "Gross Debit (GC)",
+      "Gross Credit (GC)",
+      "Net Debit (NC)",
+      "Net Credit (NC)",
+      "Commission (NC)",
+    );
+  const line = (
+    type: string,
+    ...amounts: string[]
+  ) => ["m1", type, "2026-01-05", "p1", "EUR", ...amounts];
+  const lines = read(
+    profile,
+    header,
+    line("Settled", "", "12.50", "", "12.06", "0.44"),
+    line("Refunded", "5.00", "", "5.00", "", ""),
+    // A zero in the other column says nothing, and two zeros say zero.
+    line("Settled", "0.00", "1.00", "0.00", "1.00", "0.00"),
+    line("MerchantPayout", "7.50", "0.00", "7.50", "0.00", ""),
+    line("Settled", "0", "0", "", "", ""),
+    line("Settled", "", "", "", "", ""),
+    line("Refunded", "much", "", "", "", ""),
+  );
+  assert.deepEqual(
+    lines.map((one) =>
+      "problem" in one
+        ? one.problem
+        : [one.kind, one.grossCents, one.feeCents, one.netCents, one.amountCents]
+    ),
+    [
+      ["charge", 1_250, 44, 1_206, 1_250],
+      ["refund", -500, 0, -500, 500],
+      ["charge", 100, 0, 100, 100],
+      ["payout", -750, 0, -750, 750],
+      ["charge", 0, 0, null, 0],
+      "gross must be an amount",
+      "gross must be an amount",
+    ],
+  );
+  assert.deepEqual(lineReader(profile, header.slice(0, 5)), {
+    problem: "lacks Gross Credit (GC) or Gross Debit (GC)",
+  });
 });

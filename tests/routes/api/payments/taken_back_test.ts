@@ -15,6 +15,7 @@ Deno.test("a provider's callback that a refund came back makes it FAILED, once, 
     );
     const tell = (key: string, data: Record<string, unknown> = {}) => {
       const body = JSON.stringify({
+        provider: "simulated",
         type: "refund.failed",
         timestamp: "2026-03-01T10:00:01Z",
         data: {

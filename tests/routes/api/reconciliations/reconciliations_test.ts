@@ -102,7 +102,8 @@ Deno.test("the days of a provider are shown with everything that their net is ma
   const report = new File([
     "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
     "txn_1,charge,2026-02-05 10:00:00,ch_1,,,,1250,44,1206,EUR\n" +
-    "txn_2,fee,2026-02-05 11:00:00,,,,,-123,0,-123,EUR\n",
+    "txn_2,fee,2026-02-05 11:00:00,,,,,-123,0,-123,EUR\n" +
+    "txn_3,payout,2026-02-05 12:00:00,,,,,-500,0,-500,EUR\n",
   ], "native.csv");
   const response = await api.app.request("/reconciliations?provider=simulated", {
     method: "POST",
@@ -115,5 +116,5 @@ Deno.test("the days of a provider are shown with everything that their net is ma
     async () => (await ask(api, "GET", `/reconciliations/${id}`)).body.state === "DONE",
   );
   const { text } = await openPage(api, "/dashboard/reconciliations");
-  assert.match(text, /Other.*2026-02-05.*€12\.50.*-€1\.23.*€0\.44.*€10\.83/s);
+  assert.match(text, /Payouts.*2026-02-05.*€12\.50.*-€5\.00.*€1\.67.*€5\.83/s);
 });

@@ -1,0 +1,269 @@
+/**
+ * Statements by which a report is taken back.
+ *
+ * @module
+ */
+
+import { type Queryable, toInteger } from "../connection/database.ts";
+import { readEverywhere } from "../archive/archived_tables.ts";
+import type { MovementKey } from "./retold_movements.ts";
+
+/** What ended a discrepancy about money that a later report told of. */
+export const toldLater = "a later report tells of it";
+
+/** Notes who wants a report taken back, until somebody else does, too. */
+export async function askForWithdrawal(tx: Queryable, id: number, by: string): Promise<void> {
+  await tx.run(
+    "update reconciliations set withdrawal_by = ?, withdrawal_at = current_timestamp(6) where id = ?",
+    [by, id],
+  );
+}
+
+/** A report counts no more from here on; what it told of goes step by step. */
+export async function beginWithdrawal(
+  tx: Queryable,
+  id: number,
+  { by, span }: { by: string; span: { first: string; last: string } | undefined },
+): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations
+    set state = 'WITHDRAWING', withdrawal_by = ?, withdrawal_at = current_timestamp(6), withdrawn_from = ?,
+      withdrawn_until = ?
+    where id = ?`,
+    [by, span?.first ?? null, span?.last ?? null, id],
+  );
+}
+
+/** Reports that are being taken back, and those whose fees are approved and not booked yet. */
+export async function listUnfinishedReports(
+  db: Queryable,
+): Promise<{ id: number; isWithdrawn: boolean }[]> {
+  const rows = await db.query(
+    `
+    select id, state = 'WITHDRAWING' as is_withdrawn from reconciliations
+    where state = 'WITHDRAWING' or fees_wait = 2 order by id`,
+  );
+  return rows.map(({ id, is_withdrawn }) => ({
+    id: toInteger(id),
+    isWithdrawn: toInteger(is_withdrawn) === 1,
+  }));
+}
+
+/** A report that is being taken back. Times are UTC, as the database has them. */
+export interface Withdrawal {
+  id: number;
+  provider: string;
+  /** What it covers. */
+  from: string;
+  until: string;
+  /** The first and the last moment that it told of; null for nothing. */
+  first: string | null;
+  last: string | null;
+}
+
+/** Of a report that is being taken back, its row, locked; undefined where it is not. */
+export async function lockWithdrawal(tx: Queryable, id: number): Promise<Withdrawal | undefined> {
+  const [row] = await tx.query(
+    `
+    select id, provider, period_from, period_to, withdrawn_from, withdrawn_until
+    from reconciliations where id = ? and state = 'WITHDRAWING' for update`,
+    [id],
+  );
+  return row === undefined ? undefined : {
+    id: toInteger(row.id),
+    provider: String(row.provider),
+    from: String(row.period_from),
+    until: String(row.period_to),
+    first: row.withdrawn_from as string | null,
+    last: row.withdrawn_until as string | null,
+  };
+}
+
+/** It is taken back. The same lines over the same days are another report from then on. */
+export async function endWithdrawal(tx: Queryable, id: number): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations
+    set state = 'WITHDRAWN', fees_wait = 0, digest = unhex(sha2(concat(hex(digest), ' ', id), 256))
+    where id = ? and state = 'WITHDRAWING'`,
+    [id],
+  );
+}
+
+/** Reports that have told otherwise of what is gone: they don't count until they are brought again. */
+export async function wantAgain(
+  tx: Queryable,
+  ids: readonly number[],
+  because: string,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.runText(
+    `
+    update reconciliations set state = 'FAILED', error = ?
+    where id in (?) and state in ('RUNNING', 'DONE', 'FAILED')`,
+    [because, [...ids]],
+  );
+}
+
+/** Reports of a provider that count and cover some of a span. Times are UTC. */
+export async function listCounting(
+  db: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+): Promise<{ id: number; from: string; until: string }[]> {
+  const rows = await db.query(
+    `
+    select id, period_from, period_to from reconciliations
+    where provider = ? and state = 'DONE' and period_from < ? and period_to > ?
+    order by id`,
+    [provider, until, from],
+  );
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    from: String(row.period_from),
+    until: String(row.period_to),
+  }));
+}
+
+/** Discrepancies of a report that are being mended. */
+export async function listBeingMended(db: Queryable, reconciliationId: number): Promise<number[]> {
+  const rows = await db.query(
+    `
+    select id from discrepancies force index (discrepancies_being_mended)
+    where being_mended = 1 and reconciliation_id = ? order by id limit 5`,
+    [reconciliationId],
+  );
+  return rows.map(({ id }) => toInteger(id));
+}
+
+/** Deletes some of what a report has found and nobody has ended; how many. */
+export async function deleteOpenOf(
+  tx: Queryable,
+  reconciliationId: number,
+  limit: number,
+): Promise<number> {
+  const rows = await tx.query(
+    `
+    select id from discrepancies force index (discrepancies_found)
+    where reconciliation_id = ? and unended = 1 order by id limit ? for update`,
+    [reconciliationId, limit],
+  );
+  await deleteDiscrepancies(tx, rows.map(({ id }) => toInteger(id)));
+  return rows.length;
+}
+
+async function deleteDiscrepancies(tx: Queryable, ids: readonly number[]): Promise<void> {
+  if (ids.length > 0) await tx.runText("delete from discrepancies where id in (?)", [[...ids]]);
+}
+
+/** Notes beside some of what a report has found, and what was ended, that the report is gone; how many. */
+export async function noteOnEnded(
+  tx: Queryable,
+  reconciliationId: number,
+  { note, limit }: { note: string; limit: number },
+): Promise<number> {
+  const rows = await tx.query(
+    `
+    select id from discrepancies force index (discrepancies_found)
+    where reconciliation_id = ? and unended is null and coalesce(answer, '') not like concat('%', ?)
+    order by id limit ? for update`,
+    [reconciliationId, note, limit],
+  );
+  if (rows.length === 0) return 0;
+  await tx.runText(
+    `
+    update discrepancies
+    set answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end
+    where id in (?)`,
+    [note, 253 - note.length, note, rows.map(({ id }) => toInteger(id))],
+  );
+  return rows.length;
+}
+
+/** Gives what was found of movements to the report whose they are from now on. */
+export async function giveDiscrepancies(
+  tx: Queryable,
+  from: number,
+  to: number,
+  identities: readonly string[],
+): Promise<void> {
+  await tx.runText(
+    `
+    update discrepancies
+    join json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+      on discrepancies.identity = unhex(line.identity)
+    set discrepancies.reconciliation_id = ?
+    where discrepancies.reconciliation_id = ? and discrepancies.unended = 1`,
+    [JSON.stringify(identities), to, from],
+  );
+}
+
+/** The orders behind movements that are of something of ours. */
+export async function readOrdersBehind(
+  db: Queryable,
+  keys: readonly MovementKey[],
+): Promise<number[]> {
+  const ids = (kinds: readonly string[]) =>
+    keys.filter(({ kind, subjectId }) => subjectId > 0 && kinds.includes(kind))
+      .map(({ subjectId }) => subjectId);
+  const orders = new Set<number>();
+  const add = async (
+    table: string,
+    some: readonly number[],
+    read = (sql: string, values: number[][]) => db.query(sql, values),
+  ) => {
+    if (some.length === 0) return;
+    const rows = await read(`select order_id from ${table} where id in (?)`, [[...some]]);
+    for (const { order_id: id } of rows) if (id !== null) orders.add(toInteger(id));
+  };
+  const everywhere = (sql: string, values: number[][]) => readEverywhere(db, sql, values);
+  await add("payments", ids(["charge", "reversal"]), everywhere);
+  await add("refunds", ids(["refund"]));
+  await add("chargebacks", ids(["chargeback", "won_back"]));
+  return [...orders].sort((a, b) => a - b);
+}
+
+/** Opens again what was missing of orders until a report told of it that is gone. */
+export async function reopenMissing(
+  tx: Queryable,
+  provider: string,
+  orderIds: readonly number[],
+): Promise<void> {
+  if (orderIds.length === 0) return;
+  await tx.runText(
+    `
+    update discrepancies force index (discrepancies_order)
+    set state = 'OPEN', ended_at = null, answer = null
+    where order_id in (?) and provider = ? and kind = 'missing_with_them' and state = 'MENDED' and answer = ?`,
+    [[...orderIds], provider, toldLater],
+  );
+}
+
+/** Deletes what is missing of days that no report covers any more. */
+export async function deleteUncovered(tx: Queryable, provider: string): Promise<void> {
+  await tx.run(
+    `
+    delete from discrepancies
+    where unended = 1 and provider = ? and kind = 'missing_with_them' and approved_at is null
+      and not exists (
+        select 1 from reconciled_days
+        where reconciled_days.provider = discrepancies.provider and reconciled_days.day = discrepancies.day)`,
+    [provider],
+  );
+}
+
+/** Notes that somebody else has approved a report; its fees are to be booked. */
+export async function approveReport(tx: Queryable, id: number, by: string): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations set fees_wait = 2, approved_by = ?, approved_at = current_timestamp(6)
+    where id = ? and fees_wait = 1`,
+    [by, id],
+  );
+}
+
+/** What was approved is booked. */
+export async function noteFeesBooked(db: Queryable, id: number): Promise<void> {
+  await db.run("update reconciliations set fees_wait = 0 where id = ? and fees_wait = 2", [id]);
+}

@@ -1,0 +1,148 @@
+/**
+ * Takes back what a report has told, as if it had never been brought.
+ *
+ * @module
+ */
+
+import type { Database, Queryable } from "../../db/connection/database.ts";
+import { coverDaysAnew, lockDays } from "../../db/reconciliation/reconciled_days.ts";
+import {
+  deleteMovements,
+  giveMovements,
+  lockMovementsOf,
+  type MovementKey,
+  movementName,
+  readRetellings,
+} from "../../db/reconciliation/retold_movements.ts";
+import { noPart } from "../../db/reconciliation/provider_movements.ts";
+import {
+  deleteOpenOf,
+  deleteUncovered,
+  endWithdrawal,
+  giveDiscrepancies,
+  listCounting,
+  lockWithdrawal,
+  noteOnEnded,
+  readOrdersBehind,
+  reopenMissing,
+  wantAgain,
+  type Withdrawal,
+} from "../../db/reconciliation/withdrawals.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
+import { bookDays } from "./book_days.ts";
+import { findMissing } from "./find_missing.ts";
+import { identitiesOf } from "./found_discrepancy.ts";
+import { daysOf } from "./hold_against.ts";
+import { lookAgain } from "./look_again.ts";
+
+/** Rows to a transaction. */
+const together = 500;
+
+/** What is noted beside discrepancies that were ended. */
+const note = "the report that told of it was taken back";
+
+/**
+ * Goes on with a report that is being taken back, to its end. Each step is a small transaction behind the lock of the
+ * report's row, and done again it finds nothing to do: run again after a kill at any moment, it ends as if it had run once.
+ *
+ * What another report has told as well is that one's from then on, with what was found of it; where one told otherwise, that
+ * one has to be brought again and counts no more until it is. What is open of the report goes, what was ended stays with a
+ * note, and what was missing until the report told of it is missing again. Fees that were booked are booked back.
+ *
+ * @param graceDays for which a provider may leave out money that moved
+ */
+export async function withdrawReport(
+  db: Database,
+  id: number,
+  { graceDays }: { graceDays: number },
+): Promise<void> {
+  const step = (work: (tx: Queryable, report: Withdrawal) => Promise<number>): Promise<number> =>
+    db.transaction(async (tx) => {
+      const report = await lockWithdrawal(tx, id);
+      return report === undefined ? 0 : await work(tx, report);
+    });
+  while (await step(takeMovements) > 0);
+  while (await step((tx) => deleteOpenOf(tx, id, together)) > 0);
+  while (await step((tx) => noteOnEnded(tx, id, { note, limit: together })) > 0);
+  const report = await db.transaction(async (tx) => {
+    const one = await lockWithdrawal(tx, id);
+    if (one !== undefined) await uncover(tx, one);
+    return one;
+  });
+  if (report === undefined) return;
+  await bookAnew(db, report);
+  await findAnew(db, report, graceDays);
+  await db.transaction((tx) => endWithdrawal(tx, id));
+}
+
+/** @returns how many movements it was about */
+async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promise<number> {
+  const keys = await lockMovementsOf(tx, id, together);
+  if (keys.length === 0) return 0;
+  const told = await readRetellings(tx, keys);
+  const heirs = new Map<number, MovementKey[]>();
+  const gone: MovementKey[] = [];
+  const again = new Set<number>();
+  for (const key of keys) {
+    const others = told.get(movementName(key)) ?? [];
+    const heir = others.find(({ isSame }) => isSame)?.reconciliationId;
+    if (heir !== undefined) {
+      heirs.set(heir, [...heirs.get(heir) ?? [], key]);
+      continue;
+    }
+    gone.push(key);
+    for (const { reconciliationId } of others) again.add(reconciliationId);
+  }
+  for (const [heir, some] of heirs) {
+    await giveMovements(tx, heir, some);
+    const identities = some.flatMap(({ kind, subjectId, part }) =>
+      identitiesOf(provider, { kind, subjectId, part: part === noPart ? null : part })
+    );
+    await giveDiscrepancies(tx, id, heir, identities);
+  }
+  await reopenMissing(tx, provider, await readOrdersBehind(tx, gone));
+  await deleteMovements(tx, gone);
+  await wantAgain(
+    tx,
+    [...again],
+    `report ${id}, which told first of some of it, was taken back: bring it again`,
+  );
+  return keys.length;
+}
+
+/** Covers the report's days by the others alone. */
+async function uncover(tx: Queryable, { provider, from, until }: Withdrawal): Promise<void> {
+  await lockDays(tx, provider);
+  const first = from.slice(0, 10);
+  const span = {
+    from: `${first} 00:00:00.000`,
+    until: `${dayLater(until.slice(0, 10), 1)} 00:00:00.000`,
+  };
+  const others = await listCounting(tx, provider, span);
+  const days = others.flatMap((other) => daysOf({ from: other.from, to: other.until }))
+    .filter(({ day }) => day >= first && day < span.until.slice(0, 10));
+  await coverDaysAnew(tx, provider, span, days);
+  await deleteUncovered(tx, provider);
+}
+
+/** What is left of the days of which it told. */
+async function bookAnew(db: Database, { provider, first, last }: Withdrawal): Promise<void> {
+  if (first === null || last === null) return;
+  await bookDays(db, provider, {
+    from: `${first.slice(0, 10)} 00:00:00`,
+    until: `${dayLater(last.slice(0, 10), 1)} 00:00:00`,
+  });
+}
+
+/** What is missing in the other reports of the same days, now that this one does not tell of it. */
+async function findAnew(
+  db: Database,
+  { provider, from, until }: Withdrawal,
+  graceDays: number,
+): Promise<void> {
+  for (const other of await listCounting(db, provider, { from, until })) {
+    const { id: reconciliationId } = other;
+    await findMissing({ db, provider, reconciliationId, reported: other, graceDays });
+  }
+  await lookAgain(db, { provider, rules: { lateSeconds: (graceDays + 1) * 86_400 } });
+}

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
+import type { WorkflowError } from "../../domain/errors.ts";
+import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { verify } from "../../streams/verification/verify.ts";
+import { anOperator } from "../operator.ts";
+import {
+  contentsWithoutTimes,
+  countSteps,
+  depsOf,
+  dyingAfter,
+  hold,
+  operator,
+  ownReport,
+  paidOrders,
+  type Reconciled,
+} from "../reconciled.ts";
+import { withWorkflow, type Workflow } from "../workflow.ts";
+
+const another = anOperator("another");
+
+/** What the provider kept, as the ledger has it. */
+async function bookedFees({ rows }: Workflow): Promise<number> {
+  const [sum] = await rows(
+    "select coalesce(sum(amount_cents), 0) as cents from ledger_entries where source = 5 and account = 8",
+  );
+  return Number(sum!.cents);
+}
+
+Deno.test("a report's fees are booked once somebody else has approved what they have seen of it", async () => {
+  await withWorkflow("approve_fees", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 10);
+    const lines = await ownReport(flow);
+    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+    const deps = depsOf(provided, 2);
+    const { id, finishedAt, feesWait, fees: said } = await hold(provided, lines, 2);
+    assert.deepEqual([feesWait, said], [true, { EUR: fees }]);
+    assert.equal(await bookedFees(flow), 0);
+    // They are shown meanwhile, and so they are when the same report comes again.
+    await hold(provided, lines, 2);
+    assert.equal(await bookedFees(flow), 0);
+    assert.equal((await listProviderDays(flow.db, 1))[0]!.feesCents, fees);
+    const seen = { finishedAt: finishedAt! };
+    await assert.rejects(
+      approveFees(deps, id, another, {}),
+      (error: WorkflowError) => error.code === "invalid",
+    );
+    await assert.rejects(approveFees(deps, id, operator, seen), /takes two people/);
+    await assert.rejects(
+      approveFees(deps, id, another, { finishedAt: "2026-01-06T09:00:00.000000Z" }),
+      /finished at another time/,
+    );
+    assert.equal(await bookedFees(flow), 0);
+    const approved = await approveFees(deps, id, another, seen);
+    assert.deepEqual([approved.feesWait, approved.approvedBy], [false, "another"]);
+    assert.equal(await bookedFees(flow), fees);
+    await approveFees(deps, id, another, seen);
+    assert.equal(await bookedFees(flow), fees);
+    const report = await verify(flow, { settleMs: 0 });
+    assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+    await withdraw(deps, id, operator);
+    await withdraw(deps, id, another);
+    assert.equal(await bookedFees(flow), 0);
+  });
+});
+
+Deno.test("one person's report books its fees at once, and needs nobody's approval", async () => {
+  await withWorkflow("approve_nothing", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const { id, feesWait, fees, finishedAt } = await hold(provided, await ownReport(flow));
+    assert.deepEqual([feesWait, fees], [false, null]);
+    assert.ok(await bookedFees(flow) > 0);
+    const seen = { finishedAt: finishedAt! };
+    await assert.rejects(approveFees(depsOf(provided), id, another, seen), /wait for nobody/);
+  });
+});
+
+Deno.test("an approval that is killed between any two statements books the fees once", async () => {
+  await withWorkflow("approve_killed", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+    const deps = depsOf(provided, 2);
+    const read = async () => {
+      await flow.rows("update provider_days set booked_fees_cents = 0, bookings = 0");
+      await flow.rows("delete from ledger_entries where source = 5");
+      await flow.rows(
+        "update reconciliations set fees_wait = 1, approved_by = null, approved_at = null",
+      );
+      const [row] = await flow.rows("select id, finished_at from reconciliations");
+      return { id: Number(row!.id), finishedAt: `${String(row!.finished_at).replace(" ", "T")}Z` };
+    };
+    await hold(provided, lines, 2);
+    const { id, finishedAt } = await read();
+    const steps = await countSteps(
+      flow,
+      () => approveFees(depsOf(provided, 2), id, another, { finishedAt }),
+    );
+    assert.ok(steps > 8);
+    const once = await contentsWithoutTimes(provided);
+    for (let at = 1; at <= steps; at++) {
+      await read();
+      const dying = { ...deps, db: dyingAfter(flow.db, at) };
+      await approveFees(dying, id, another, { finishedAt })
+        .catch((error) => assert.match(String(error), /killed/));
+      await goOnWithReports(deps);
+      await approveFees(deps, id, another, { finishedAt });
+      assert.equal(await bookedFees(flow), fees, `killed at statement ${at}`);
+      assert.deepEqual(await contentsWithoutTimes(provided), once);
+    }
+  });
+});

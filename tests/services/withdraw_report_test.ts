@@ -1,0 +1,266 @@
+import assert from "node:assert/strict";
+import type { ReportLine } from "../../commands/provider_report.ts";
+import { lyingReport } from "../../commands/provider_report.ts";
+import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
+import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
+import { proposeMending } from "../../services/mend_discrepancies.ts";
+import { goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { verify } from "../../streams/verification/verify.ts";
+import { anOperator } from "../operator.ts";
+import { withinOneDay } from "../one_day.ts";
+import { withProvider } from "../provider.ts";
+import {
+  all,
+  contentsWithoutTimes,
+  countSteps,
+  depsOf,
+  dyingAfter,
+  emptied,
+  hold,
+  holdList,
+  operator,
+  ownReport,
+  paidOrders,
+  type Reconciled,
+} from "../reconciled.ts";
+import { withWorkflow, type Workflow } from "../workflow.ts";
+
+/** As one reads who takes units for hundreds of them. */
+function misread(lines: readonly ReportLine[]): ReportLine[] {
+  return lines.map((line) => ({
+    ...line,
+    grossCents: line.grossCents * 100,
+    feeCents: line.feeCents * 100,
+    netCents: line.netCents * 100,
+  }));
+}
+
+/** What the provider kept, as the ledger has it: each booking. */
+async function bookedFees({ rows }: Workflow): Promise<number[]> {
+  const entries = await rows(
+    "select amount_cents from ledger_entries where source = 5 and account = 8 order by source_id, step",
+  );
+  return entries.map(({ amount_cents: cents }) => Number(cents));
+}
+
+async function assertAgrees(flow: Workflow): Promise<void> {
+  const report = await verify(flow, { settleMs: 0 });
+  assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
+}
+
+async function stateOf({ flow }: Reconciled, id: number) {
+  const { state, error } = (await readReconciliation(flow.db, id))!;
+  return error === null ? state : `${state}: ${error}`;
+}
+
+Deno.test("withdraw() leaves nothing of a report but what somebody ended, and its fees are booked back", async () => {
+  await withWorkflow("withdraw_all", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 20);
+    const lines = await ownReport(flow);
+    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+    const wrong = await hold(provided, misread(lines));
+    assert.equal(wrong.found, 24);
+    const [first] = await all(provided, "open");
+    const wish = { id: first!.id, action: "explain", note: "a misreading" } as const;
+    await proposeMending(depsOf(provided), wish, operator);
+    const withdrawn = await withdraw(depsOf(provided), wrong.id, operator);
+    assert.deepEqual([withdrawn.state, withdrawn.withdrawalBy, withdrawn.open], [
+      "WITHDRAWN",
+      "test",
+      0,
+    ]);
+    const left = await all(provided);
+    assert.deepEqual(left.map(({ state, note, answer }) => [state, note, answer]), [
+      ["explained", "a misreading", "the report that told of it was taken back"],
+    ]);
+    assert.deepEqual(await bookedFees(flow), [fees * 100, -fees * 100]);
+    assert.deepEqual(await listProviderDays(flow.db, 10), []);
+    assert.deepEqual(await flow.rows("select day from reconciled_days"), []);
+    assert.deepEqual(await flow.rows("select kind from provider_movements"), []);
+    await assertAgrees(flow);
+    const entries = await flow.rows(
+      "select action, detail from audit_log where action = 'reconciliation.withdraw'",
+    );
+    assert.deepEqual(entries.map(({ detail }) => detail), ["24 lines, 24 discrepancies"]);
+    // Taken back once more it is so already, and the same days are read rightly.
+    assert.equal((await withdraw(depsOf(provided), wrong.id, operator)).state, "WITHDRAWN");
+    assert.equal((await hold(provided, lines)).found, 0);
+    assert.deepEqual(await bookedFees(flow), [fees * 100, -fees * 100, fees]);
+    await assertAgrees(flow);
+  });
+});
+
+Deno.test("the same lines that were read wrongly are another report once they are taken back", async () => {
+  await withWorkflow("withdraw_same", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const first = await hold(provided, lines);
+    await withdraw(depsOf(provided), first.id, operator);
+    const second = await hold(provided, lines);
+    assert.notEqual(second.id, first.id);
+    assert.deepEqual([second.state, second.found, second.agreed], ["DONE", 0, 6]);
+    assert.equal((await listProviderDays(flow.db, 10)).length > 0, true);
+  });
+});
+
+Deno.test("a withdrawal that is killed between any two statements and run again ends as one run", async () => {
+  await withWorkflow("withdraw_killed", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 30);
+    const lines = await ownReport(flow);
+    const { lines: lying } = lyingReport(lines, { seed: 3, lies: 10 });
+    // What overlaps tells some of it as it is, and some of it otherwise.
+    const prepare = async () => {
+      const { id } = await hold(provided, lying);
+      await hold(provided, lines.slice(3, 20));
+      return id;
+    };
+    const id = await prepare();
+    const steps = await countSteps(flow, () => withdraw(depsOf(provided), id, operator));
+    const once = await contentsWithoutTimes(provided);
+    assert.ok(steps > 20);
+    for (let at = 1; at <= steps; at += 3) {
+      await emptied(provided);
+      await flow.rows("delete from ledger_entries where source = 5");
+      const again = await prepare();
+      const dying = { ...provided, flow: { ...flow, db: dyingAfter(flow.db, at) } };
+      await withdraw(depsOf(dying), again, operator)
+        .catch((error) => assert.match(String(error), /killed/));
+      // One that had begun goes on by itself; one that had not is asked for again.
+      await goOnWithReports(depsOf(provided));
+      await withdraw(depsOf(provided), again, operator);
+      assert.deepEqual(await contentsWithoutTimes(provided), once, `killed at statement ${at}`);
+    }
+  });
+});
+
+Deno.test("what another report has told as well is that one's, with what was found of it", async () => {
+  await withWorkflow("withdraw_overlap", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 20);
+    const { lines } = lyingReport(await ownReport(flow), { seed: 2, lies: 10 });
+    const first = await hold(provided, lines);
+    const kinds = async () => (await all(provided, "open")).map(({ kind }) => kind).sort();
+    const found = await kinds();
+    const second = await hold(provided, lines.toReversed());
+    assert.equal(second.found, 0);
+    const days = await listProviderDays(flow.db, 100);
+    const fees = await bookedFees(flow);
+    await withdraw(depsOf(provided), first.id, operator);
+    assert.equal(await stateOf(provided, second.id), "DONE");
+    assert.deepEqual(await kinds(), found);
+    assert.ok((await all(provided)).every((one) => one.reconciliationId === second.id));
+    assert.deepEqual(await listProviderDays(flow.db, 100), days);
+    assert.deepEqual(await bookedFees(flow), fees);
+    await withdraw(depsOf(provided), second.id, operator);
+    assert.deepEqual(await flow.rows("select kind from provider_movements"), []);
+    assert.deepEqual(await flow.rows("select kind from provider_retellings"), []);
+    assert.deepEqual(await all(provided, "open"), []);
+    await assertAgrees(flow);
+  });
+});
+
+Deno.test("a report that told otherwise of what is taken back has to be brought again", async () => {
+  await withWorkflow("withdraw_otherwise", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 10);
+    const lines = await ownReport(flow);
+    const wrong = await hold(provided, misread(lines));
+    const right = await hold(provided, lines);
+    assert.equal(await stateOf(provided, right.id), "DONE");
+    await withdraw(depsOf(provided), wrong.id, operator);
+    assert.equal(
+      await stateOf(provided, right.id),
+      `FAILED: report ${wrong.id}, which told first of some of it, was taken back: bring it again`,
+    );
+    // Until then none of its days counts as reconciled.
+    assert.deepEqual(await flow.rows("select day from reconciled_days"), []);
+    const again = await hold(provided, lines);
+    assert.deepEqual([again.id, again.state], [right.id, "DONE"]);
+    assert.deepEqual(await all(provided, "open"), []);
+    const [sum] = await flow.rows("select sum(net_cents) as net from provider_days");
+    assert.equal(Number(sum!.net), lines.reduce((all, { netCents }) => all + netCents, 0));
+    await assertAgrees(flow);
+  });
+});
+
+Deno.test("what was missing until a report told of it is missing again where another one covers its day", async () => {
+  await withWorkflow("withdraw_missing", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const gone = lines.find(({ kind }) => kind === "charge")!;
+    const rest = await hold(provided, lines.filter((line) => line !== gone));
+    const missing = async () =>
+      (await all(provided, "open")).map((one) => [one.kind, one.chargeRef]);
+    assert.deepEqual(await missing(), [["missing_with_them", gone.chargeId]]);
+    const late = await hold(provided, [gone]);
+    assert.deepEqual(await missing(), []);
+    await withdraw(depsOf(provided), late.id, operator);
+    assert.deepEqual(await missing(), [["missing_with_them", gone.chargeId]]);
+    await withdraw(depsOf(provided), rest.id, operator);
+    assert.deepEqual(await missing(), []);
+    await assertAgrees(flow);
+  });
+});
+
+Deno.test("a list whose movements a report had taken over has to be asked for again", async () => {
+  await withProvider("withdraw_list", {}, async (provided) => {
+    const today = await withinOneDay();
+    await paidOrders(provided, 5);
+    const listed = await holdList(provided, today);
+    const report = await hold(provided, provided.provider.report());
+    assert.equal(report.found, 0);
+    await withdraw(depsOf(provided), report.id, operator);
+    assert.match(await stateOf(provided, listed.id), /^FAILED: .*bring it again/);
+    const again = await holdList(provided, today);
+    assert.deepEqual([again.state, again.found], ["DONE", 0]);
+    assert.deepEqual(await all(provided, "open"), []);
+    await assertAgrees(provided.flow);
+  });
+});
+
+Deno.test("two people have to want a report back where two have to agree, and nobody while it is mended or runs", async () => {
+  await withWorkflow("withdraw_two_eyes", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const { lines } = lyingReport(await ownReport(flow), { seed: 1, lies: 1 });
+    const { id } = await hold(provided, lines, 2);
+    const deps = depsOf(provided, 2);
+    for (let turn = 0; turn < 2; turn++) {
+      const asked = await withdraw(deps, id, operator);
+      assert.deepEqual([asked.state, asked.withdrawalBy, asked.open], ["DONE", "test", 1]);
+    }
+    const another = anOperator("another");
+    await flow.rows(
+      "update discrepancies set action = 'ask', approved_by = 'another', approved_at = current_timestamp(6)",
+    );
+    await assert.rejects(withdraw(deps, id, another), /discrepancies of it are being mended: \d+/);
+    await flow.rows("update discrepancies set approved_by = null, approved_at = null");
+    await flow.rows("update reconciliations set state = 'RUNNING'");
+    await assert.rejects(withdraw(deps, id, another), /it is running/);
+    await flow.rows("update reconciliations set state = 'DONE', is_noted = 0");
+    await assert.rejects(withdraw(deps, id, another), /bring it again first/);
+    await flow.rows("update reconciliations set is_noted = 1");
+    assert.equal((await withdraw(deps, id, another)).state, "WITHDRAWN");
+    await assert.rejects(withdraw(deps, 999, another), /There is no reconciliation 999/);
+  });
+});
+
+Deno.test("a report that was read before it was noted whose lines are whose is taken back once it was brought again", async () => {
+  await withWorkflow("withdraw_unnoted", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 10);
+    const lines = await ownReport(flow);
+    const { id } = await hold(provided, lines);
+    await flow.rows("update provider_movements set reconciliation_id = null");
+    await flow.rows("update reconciliations set is_noted = 0");
+    await assert.rejects(withdraw(depsOf(provided), id, operator), /bring it again first/);
+    await hold(provided, lines);
+    await withdraw(depsOf(provided), id, operator);
+    assert.deepEqual(await flow.rows("select kind from provider_movements"), []);
+    await assertAgrees(flow);
+  });
+});
