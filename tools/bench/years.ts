@@ -17,6 +17,9 @@ import { openYears } from "./years_data.ts";
 /** Orders to one measurement of what one costs. */
 const sampleOrders = 30_000;
 
+/** A thousandth of ten million, which are spread over so many days. */
+const ordersADay = 10_000;
+
 /** The highest id of an order, in {@linkcode verifyFarOrder}. */
 const farId = 100_000_000_000;
 
@@ -35,11 +38,15 @@ export async function benchYears(stage: Stage): Promise<Figure[]> {
     figures.push(...await timeTask(stage, deployment, `${what} ${at}`, { task, args }));
   };
   await note("recovery with nothing to recover", "recover", []);
-  figures.push(...await measureLarge(stage, deployment, small));
-  await note("verify", "verify", ["--json"]);
-  await note("verify --incremental", "verify", ["--incremental", "--json"]);
+  const incremental = ["--incremental", "--json"];
+  stage.log(`${ordersADay} orders of today, as many as other days have`);
+  await measure(stage, deployment, { seed: seedOfNow(), verified: false, orders: ordersADay });
+  await note("verify --incremental", "verify", incremental);
   await loseToday(deployment);
   await note("figures of today alone", "kpis", ["--rebuild", "--recent", "--json"]);
+  figures.push(...await measureLarge(stage, deployment, small));
+  await note("verify", "verify", ["--json"]);
+  await note("verify --incremental after all these orders of today", "verify", incremental);
   await note("rebuild of all figures", "kpis", ["--rebuild", "--json"]);
   for (const task of ["serve", "start"]) {
     stage.log(task);
@@ -52,6 +59,11 @@ export async function benchYears(stage: Stage): Promise<Figure[]> {
   figures.push(await verifyFarOrder(deployment, at));
   await deployment.close();
   return figures;
+}
+
+/** Of other orders than those of runs before on what is kept. */
+function seedOfNow(): number {
+  return Math.floor(Date.now() / 1_000);
 }
 
 /** What orders cost on top of few, on engines of their own where the others are kept. */
@@ -83,9 +95,13 @@ async function measureLarge(
   const large: Sample[] = [];
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`${sampleOrders} orders on top of the others, run ${run} of ${stage.runs}`);
-    // Others than those of runs before on what is kept.
-    const seed = Math.floor(Date.now() / 1_000) + run;
-    large.push(await measure(stage, deployment, { seed, verified: false, orders: sampleOrders }));
+    large.push(
+      await measure(stage, deployment, {
+        seed: seedOfNow(),
+        verified: false,
+        orders: sampleOrders,
+      }),
+    );
   }
   const growth = (of: (sample: Sample) => number) => {
     const before = median(small.map(of));

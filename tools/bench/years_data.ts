@@ -42,6 +42,8 @@ export async function openYears(stage: Stage): Promise<Deployment> {
     await fillYears(stage, deployment);
   } else if (sealed < stage.orders) {
     throw new Error(`What is kept has ${highest} orders, ${sealed} of them sealed: remove it`);
+  } else {
+    await closeAndSeal(stage, deployment);
   }
   return deployment;
 }
@@ -61,13 +63,19 @@ async function fillYears(stage: Stage, deployment: Deployment): Promise<void> {
     await copyOrders(db, found, copy, -Math.floor(copy * daysApart));
   }
   await takeStock(db, copies);
+  await closeAndSeal(stage, deployment);
+  stage.log("dead letters and figures");
+  await storeDeadLetters(deployment);
+  await runTask(deployment, "kpis", ["--rebuild", "--json"]);
+}
+
+/** What a service that runs does beside its work: seals what closed days have, with the orders that an earlier run left there. */
+async function closeAndSeal(stage: Stage, deployment: Deployment): Promise<void> {
   stage.log("seals");
+  const { db, redis, keys } = deployment;
   const deps = { db, redis, keys, baseCurrency: "EUR", kpiDay: kpiDayIn("UTC") };
   while ((await sealNext(deps)).goesOn);
   stage.log("closes the days of the ledger");
   await closeDays(db);
   while (await sealPiece(db));
-  stage.log("dead letters and figures");
-  await storeDeadLetters(deployment);
-  await runTask(deployment, "kpis", ["--rebuild", "--json"]);
 }
