@@ -56,7 +56,7 @@ import { makeSessions, protectSessions, sessionRoutes } from "./middleware/sessi
 import { streamRoutes } from "./api/streams/streams.ts";
 import { traceRequests } from "./middleware/trace_requests.ts";
 import { withDeadline } from "../streams/timing/deadline.ts";
-import { noteOthers } from "../streams/timing/take_turns.ts";
+import { othersAsk } from "../streams/timing/take_turns.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;
@@ -120,7 +120,7 @@ export function makeApp(deps: AppDeps): Hono {
   const plain = plainOrders(deps, { countRate, takeOrder, recordRequest: metrics.record });
   const layered = app.fetch;
   app.fetch = (request, facts, ...rest) => {
-    noteOthers();
+    othersAsk();
     return plain(request, facts ?? {}) ?? layered(request, facts, ...rest);
   };
   return app;

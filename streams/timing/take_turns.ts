@@ -21,10 +21,10 @@ let lastTurn = 0;
 let askedAt = -Infinity;
 
 /**
- * Notes that there is work for this thread which may have to wait: a request, or messages in hand. For a while, long work
- * gives others their turn more often then.
+ * Tells that there is other work for this thread: a request, or messages in hand. For a while, long work gives others their
+ * turn more often then.
  */
-export function noteOthers(now: number = performance.now()): void {
+export function othersAsk(now: number = performance.now()): void {
   askedAt = now;
 }
 

@@ -1,14 +1,9 @@
 import assert from "node:assert/strict";
-import {
-  inLongTurns,
-  noteOthers,
-  takeTurns,
-  turnMsAt,
-} from "../../../streams/timing/take_turns.ts";
+import { inLongTurns, othersAsk, takeTurns, turnMsAt } from "../../../streams/timing/take_turns.ts";
 
 Deno.test("long work gives others their turn more often where somebody has asked lately", async () => {
   const now = performance.now();
-  noteOthers(now);
+  othersAsk(now);
   assert.equal(turnMsAt(now + 1), 10);
   assert.equal(turnMsAt(now + 999), 10);
   assert.equal(turnMsAt(now + 1_000), 25);
@@ -20,7 +15,7 @@ Deno.test("long work gives others their turn more often where somebody has asked
 });
 
 Deno.test("takeTurns() has work wait for others where it has taken long enough, and costs nothing before", async () => {
-  noteOthers();
+  othersAsk();
   const othersTurn = takeTurns();
   const begun = performance.now();
   while (performance.now() - begun < 12);
