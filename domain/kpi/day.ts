@@ -4,6 +4,8 @@
  * @module
  */
 
+import { databaseTime } from "../database_time.ts";
+
 /** First and last day that can be asked for; the day after the last still has four digits of a year. */
 const firstDay = "1970-01-01", lastDay = "9998-12-31";
 
@@ -21,9 +23,14 @@ export function daysBetween(from: string, to: string): number {
   return Math.round((Date.parse(`${to}T00:00:00Z`) - Date.parse(`${from}T00:00:00Z`)) / dayMs) + 1;
 }
 
+/** The day so many days after another, or before it where there are less than none. */
+export function dayLater(day: string, days: number): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + days * dayMs).toISOString().slice(0, 10);
+}
+
 /** The day so many days before another. */
 export function daysBefore(day: string, days: number): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) - days * dayMs).toISOString().slice(0, 10);
+  return dayLater(day, -days);
 }
 
 const quarterMs = 900_000;
@@ -45,6 +52,5 @@ export function periodOf(
   while (!isOf(from) && from < start + 2 * dayMs) from += quarterMs;
   let before = from;
   while (isOf(before)) before += quarterMs;
-  const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
-  return { from: text(from), before: text(before) };
+  return { from: databaseTime(from, 0), before: databaseTime(before, 0) };
 }

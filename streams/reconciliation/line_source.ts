@@ -5,9 +5,10 @@
  */
 
 import { hash } from "node:crypto";
+import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
-import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -148,7 +149,7 @@ export function periodOf(
   if (start === "" || (to === undefined && last === "")) {
     throw new WorkflowError("invalid", nothing);
   }
-  const end = to === undefined ? momentAfter(last) : dayAfter(to);
+  const end = to === undefined ? momentAfter(last) : `${dayLater(to, 1)} 00:00:00.000`;
   const begin = `${start} 00:00:00.000`;
   if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
   refuseBeyond(last.slice(0, 10), maxLineAheadDays);
@@ -171,12 +172,7 @@ function refuseBeyond(day: string, aheadDays: number): void {
 }
 
 function momentAfter(time: string): string {
-  return new Date(Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`) + 1)
-    .toISOString().replace("T", " ").replace("Z", "");
-}
-
-function dayAfter(day: string): string {
-  return `${new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)} 00:00:00.000`;
+  return databaseTime(Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`) + 1);
 }
 
 /** Lines to a batch of a list. */
@@ -206,7 +202,7 @@ export function listedLines(
       "From which day is the provider's list to be asked for (from)",
     );
   }
-  const ended = now.toISOString().replace("T", " ").replace("Z", "");
+  const ended = databaseTime(now);
   const { from, to } = periodOf(period, "", ended);
   const until = to < ended ? to : ended;
   return {
@@ -241,7 +237,7 @@ async function* listed(
 
 /** A movement of a list as a line; undefined for one by which nothing moved. */
 export function lineOf(movement: Movement, place: number): ProviderLine | undefined {
-  const at = movement.at.toISOString().replace("T", " ").replace("Z", "");
+  const at = databaseTime(movement.at);
   if (movement.kind === "charge") {
     const { charge } = movement;
     if (charge.state !== "succeeded") return undefined;
