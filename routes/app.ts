@@ -56,6 +56,7 @@ import { makeSessions, protectSessions, sessionRoutes } from "./middleware/sessi
 import { streamRoutes } from "./api/streams/streams.ts";
 import { traceRequests } from "./middleware/trace_requests.ts";
 import { withDeadline } from "../streams/timing/deadline.ts";
+import { othersAsk } from "../streams/timing/take_turns.ts";
 
 /** Most bytes of a request's body. */
 const bodyBytes = 1_048_576;
@@ -118,8 +119,10 @@ export function makeApp(deps: AppDeps): Hono {
   app.notFound((c) => httpProblem(c, 404, `There is nothing at ${c.req.path}`));
   const plain = plainOrders(deps, { countRate, takeOrder, recordRequest: metrics.record });
   const layered = app.fetch;
-  app.fetch = (request, facts, ...rest) =>
-    plain(request, facts ?? {}) ?? layered(request, facts, ...rest);
+  app.fetch = (request, facts, ...rest) => {
+    othersAsk();
+    return plain(request, facts ?? {}) ?? layered(request, facts, ...rest);
+  };
   return app;
 }
 

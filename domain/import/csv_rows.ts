@@ -128,23 +128,21 @@ export function readRow(
 }
 
 /**
- * The item of a row by the same rules, where none is broken; for who has read its numbers already.
+ * Whether an item keeps the same rules; for who has read its numbers already.
  *
  * @param sumWords see {@linkcode readRow}
- * @returns undefined where {@linkcode readRow} names a fault
+ * @returns false where {@linkcode readRow} names a fault
  */
-export function goodItem(
-  item: IncomingItem,
+export function isGoodItem(
+  { sku, name, unitPriceCents, qty }: IncomingItem,
   sumWords: "refused" | "items" = "refused",
-): IncomingItem | undefined {
-  const { sku, name, unitPriceCents, qty } = item;
-  const isGood = idProblem(sku) === undefined && destroyedIdProblem(sku) === undefined &&
+): boolean {
+  return idProblem(sku) === undefined && destroyedIdProblem(sku) === undefined &&
     textProblem(name) === undefined &&
     (sumWords === "items" ||
       sumRowProblem(sku) === undefined && sumRowProblem(name) === undefined) &&
     unitPriceCents >= priceField.min && unitPriceCents <= priceField.max &&
     qty >= qtyField.min && qty <= qtyField.max;
-  return isGood ? item : undefined;
 }
 
 /** True for a row that says nothing at all, as spreadsheets leave them behind. */

@@ -155,10 +155,13 @@ export function lookByProfile(
   const tracked = noOrders();
   const track = orderTracker(tracked, limits?.orderRows ?? defaultOrderRows);
   const toRow = rowPlanner(profile, plan);
-  const { evidence, note } = gatherEvidence(plan);
+  const { evidence, note } = gatherEvidence(plan, {
+    fillsDown: profile.fillDown === undefined ? undefined : profile.fillDown === "order",
+  });
   const destroyed = noneCounted();
   const continued = profile.fillDown === "order" ? watchContinuations(plan) : undefined;
   let rows = 0;
+  let lastId = "", isDestroyed = false;
   return {
     note(some) {
       for (const row of some) {
@@ -168,12 +171,13 @@ export function lookByProfile(
         const { ownId, orderId, source, fields } = planned;
         note(source, ownId);
         continued?.note(source, ownId);
-        const isDestroyed = destroyedIdProblem(ownId) !== undefined ||
-          hasLostZeros(ownId, profile.idDigits);
+        if (ownId !== lastId) {
+          lastId = ownId;
+          isDestroyed = destroyedIdProblem(ownId) !== undefined ||
+            hasLostZeros(ownId, profile.idDigits);
+        }
         if (isDestroyed) countValue(destroyed, ownId, row.line);
-        let characters = orderId.length;
-        for (let at = 0; at < fields.length; at++) characters += fields[at]!.length;
-        track(orderId, characters, row.line);
+        track(orderId, orderId.length + charactersOf(source, fields), row.line);
       }
     },
     finish(table, storeLimits) {
@@ -192,6 +196,14 @@ export function lookByProfile(
       return profiledFile(found, storeLimits?.store);
     },
   };
+}
+
+/** Of all fields of a record. */
+function charactersOf({ plain }: SourceRow, fields: readonly string[]): number {
+  if (plain !== undefined) return plain.length - fields.length + 1;
+  let characters = 0;
+  for (let at = 0; at < fields.length; at++) characters += fields[at]!.length;
+  return characters;
 }
 
 /** A record with the order that it belongs to. */

@@ -24,6 +24,7 @@ import { releaseOwn } from "./release.ts";
 import { isPause } from "./pause_group.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { pause } from "../timing/pause.ts";
+import { othersAsk } from "../timing/take_turns.ts";
 import type { QueueDeps } from "./queue.ts";
 import { readNew } from "./read_new.ts";
 import { removeConsumers } from "./remove_consumers.ts";
@@ -245,6 +246,7 @@ async function runEntries<T extends QueueTypes>(
   const turn: Turn = { handled: 0, retried: 0, dead: 0, delayed: 0 };
   if (entries.length === 0) return turn;
   const startedAt = performance.now();
+  othersAsk(startedAt);
   const events: T["event"][] = [];
   const { together, alone, ended: results } = sortEntries(options, entries);
   const beat = startHeartbeat(deps, options, entries.map(({ id }) => id));

@@ -6,13 +6,33 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Milliseconds of work after which others have waited long enough, and where there is hardly anybody else. */
-const usualTurnMs = 10, longTurnMs = 100;
+/** Milliseconds of work after which others have waited long enough; where nobody has asked lately; and in a process that serves nobody. */
+const usualTurnMs = 10, quietTurnMs = 25, longTurnMs = 100;
 
-let turnMs = usualTurnMs;
+/** Milliseconds after which somebody who has asked for something is taken to have gone. */
+const goneMs = 1_000;
+
+let isAlone = false;
 
 /** When this thread gave others their turn last, whichever piece of work it was that did. */
 let lastTurn = 0;
+
+/** When somebody has asked this process for anything last. */
+let askedAt = -Infinity;
+
+/**
+ * Tells that there is other work for this thread: a request, or messages in hand. For a while, long work gives others their
+ * turn more often then.
+ */
+export function othersAsk(now: number = performance.now()): void {
+  askedAt = now;
+}
+
+/** Milliseconds that a piece of long work may take now until it is others' turn. */
+export function turnMsAt(now: number): number {
+  if (isAlone) return longTurnMs;
+  return now - askedAt < goneMs ? usualTurnMs : quietTurnMs;
+}
 
 /**
  * Makes a function that is called between two small pieces of work, and waits for others when it is their turn:
@@ -25,7 +45,10 @@ let lastTurn = 0;
  */
 export function takeTurns(): () => Promise<void> | undefined {
   const begun = performance.now();
-  return () => performance.now() - Math.max(begun, lastTurn) < turnMs ? undefined : wait();
+  return () => {
+    const now = performance.now();
+    return now - Math.max(begun, lastTurn) < turnMsAt(now) ? undefined : wait();
+  };
 }
 
 async function wait(): Promise<void> {
@@ -38,10 +61,10 @@ async function wait(): Promise<void> {
  * a millisecond in which nothing is done. A signal is still heard within a tenth of a second.
  */
 export async function inLongTurns<T>(work: () => Promise<T>): Promise<T> {
-  turnMs = longTurnMs;
+  isAlone = true;
   try {
     return await work();
   } finally {
-    turnMs = usualTurnMs;
+    isAlone = false;
   }
 }

@@ -19,11 +19,12 @@ import { benchLatency, benchSteady } from "./latency.ts";
 import { describeMachine } from "./machine.ts";
 import { benchMigrations } from "./migrations.ts";
 import { benchPages } from "./pages.ts";
-import { type BenchForm, benchForms, benchProfiles } from "./profiles.ts";
+import { benchProfiles } from "./profiles.ts";
 import { benchReaders } from "./readers.ts";
 import { benchReconcile } from "./reconcile.ts";
 import { benchRecover } from "./recover.ts";
 import { benchRefunds } from "./refunds.ts";
+import { type BenchForm, benchForms } from "./shop_files.ts";
 import { benchSizes, chartPath } from "./sizes.ts";
 import { benchRestock } from "./restock.ts";
 import { openStage, type Stage } from "./stage.ts";
@@ -132,7 +133,10 @@ Usage: deno task bench [OPTIONS] [SCENARIO...]
   --durable            engines that survive a power cut: doublewrite buffer, append-only file
   --buffer-pool-mb=N   memory of the database (default 512)
   --bun=PATH           the product on this Bun instead of on Deno, after bun install
-  --form=NAME          file of the scenarios profiles and uploads: shopify, amazon or woocommerce (default shopify)
+  --form=NAME          file of the scenarios profiles and uploads, by its profile: ${
+  benchForms.slice(0, 4).join(", ")
+},
+                       ${benchForms.slice(4).join(", ")} (default shopify)
   --largest=N          orders that the scenario sizes drains at once (default 1000000)
   --least-ratio=R      fail if the drain is slower than R times the floor
   --least-import=R     fail if the import is slower than R times the floor

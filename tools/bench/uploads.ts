@@ -10,7 +10,7 @@ import { peakMemoryOf } from "./cpu.ts";
 import { type Figure, figure } from "./figures.ts";
 import { untilAnswered } from "./http_load.ts";
 import type { OrdersFile } from "./import.ts";
-import { type BenchForm, makeShopFile } from "./profiles.ts";
+import { type BenchForm, makeShopFile } from "./shop_files.ts";
 import { type Deployment, openDeployment, runTask, type Stage, startTask } from "./stage.ts";
 
 /** What one upload took. */

@@ -150,7 +150,7 @@ const partLooks = ([".", ","] as const).map((sign) =>
 );
 
 /**
- * What digits say, with one sign and one or two digits behind it or with none: most amounts are so, few of them twice,
+ * What digits say, with one sign and any digits but three behind it or with none: most amounts are so, few of them twice,
  * and to take each apart in all ways is most of what a look at a file takes.
  *
  * @returns undefined for all others, see {@linkcode fullLook}
@@ -172,7 +172,8 @@ export function plainLook(text: string): AmountLook | undefined {
   }
   if (signAt < 0) return length === 0 ? undefined : wholeLooks[Number(isSome)];
   const decimals = length - 1 - signAt;
-  if (decimals !== 1 && decimals !== 2) return undefined;
+  // Three may be thousands.
+  if (decimals === 0 || decimals === 3) return undefined;
   const ofSign = partLooks[text.charCodeAt(signAt) === 46 ? 0 : 1]!;
   return ofSign[Number(isSome)]![Number(hasParts)];
 }

@@ -24,7 +24,8 @@ import { type LineTotalEvidence, noteLineTotals } from "./line_totals.ts";
 import {
   contradicts,
   isOfParcel,
-  outcomeIn,
+  outcomeBetween,
+  type SaidOutcome,
   saysNothing,
   suspicionOf,
 } from "./suspicious_column.ts";
@@ -81,8 +82,15 @@ export function moneyPlaces(
   return [price, order_total, ...adjustments].flatMap((column) => column?.places.flat() ?? []);
 }
 
-/** Begins to gather. Rows with a fault are left out: what stands where in them is not known. */
-export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note: NoteRow } {
+/**
+ * Begins to gather. Rows with a fault are left out: what stands where in them is not known.
+ *
+ * @param options.fillsDown whether rows may say less of their order than its first one; undefined where the rows have to tell
+ */
+export function gatherEvidence(
+  plan: ColumnPlan,
+  { fillsDown }: { fillsDown: boolean | undefined },
+): { evidence: FileEvidence; note: NoteRow } {
   const lineTotals = noteLineTotals(plan);
   const evidence: FileEvidence = {
     money: noMoneyEvidence(),
@@ -104,7 +112,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     noteAmounts(plan, evidence),
     noteTimes(plan, evidence),
     noteWords(plan, evidence),
-    noteHeads(plan, evidence),
+    ...(fillsDown === undefined ? [noteHeads(plan, evidence)] : []),
     lineTotals.note,
     noteSamples(evidence),
   ];
@@ -112,7 +120,7 @@ export function gatherEvidence(plan: ColumnPlan): { evidence: FileEvidence; note
     evidence,
     note(row, ownId) {
       if (row.fault !== undefined) return;
-      for (const note of notes) note(row, ownId);
+      for (let at = 0; at < notes.length; at++) notes[at]!(row, ownId);
     },
   };
 }
@@ -163,7 +171,7 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
     const suspicion = suspicionOf(name);
     const isNamedSo = suspicion === "status" || suspicion === "refund";
     if (!isNamedSo && isOfParcel(name)) return [];
-    const saidIn = isOfPayment(name) ? paymentIn : outcomeIn;
+    const saidIn = isOfPayment(name) ? paymentIn : wholeOutcome;
     return [{ at, name: name.trim(), isNamedSo, saidIn }];
   });
   // Rows of an order say the same, and most orders do.
@@ -179,18 +187,25 @@ function noteWords(plan: ColumnPlan, evidence: FileEvidence): NoteRow {
       const key = cutText(word, maxCharacters);
       countIn(evidence.unknownWords, key, word, line);
     }
-    if (unused.length === 0) return;
-    const settled = status === undefined ? undefined : settledBy(status, fields);
-    if (settled === "skip") return;
-    for (const { at, name, isNamedSo, saidIn } of unused) {
+    for (let index = 0; index < unused.length; index++) {
+      const { at, name, isNamedSo, saidIn } = unused[index]!;
       const field = fields[at] ?? "";
       if (field === "") continue;
-      const value = field.trim();
-      if (isNamedSo ? !saysNothing(value) : contradicts(saidIn(value), settled)) {
-        countIn(evidence.statusColumns, name, value, line);
+      const said = isNamedSo ? undefined : saidIn(field);
+      if (isNamedSo ? saysNothing(field.trim()) : said === undefined) continue;
+      // Few values say anything at all.
+      const settled = status === undefined ? undefined : settledBy(status, fields);
+      if (settled === "skip") return;
+      if (isNamedSo || contradicts(said, settled)) {
+        countIn(evidence.statusColumns, name, field.trim(), line);
       }
     }
   };
+}
+
+/** What a value, with the blanks at its edges, says of its order's money. */
+function wholeOutcome(value: string): SaidOutcome | undefined {
+  return outcomeBetween(value, 0, value.length);
 }
 
 /** What the columns of the status say of a row's order: `skip` as well for what is asked about anyway. */
@@ -258,8 +273,12 @@ function noteSamples({ samples }: FileEvidence): NoteRow {
   let open = samples.map((_, at) => at);
   return ({ fields }) => {
     let isFull = false;
-    for (const at of open) {
-      const text = (fields[at] ?? "").trim();
+    for (let index = 0; index < open.length; index++) {
+      const at = open[index]!;
+      const field = fields[at];
+      // Columns that stay open have the same values in most rows.
+      if (field === undefined || field === "" || samples[at]!.includes(field)) continue;
+      const text = field.trim();
       if (text === "") continue;
       const sample = cutText(text, maxCharacters);
       if (samples[at]!.includes(sample)) continue;

@@ -17,8 +17,8 @@ import {
 import {
   type ColumnPlaces,
   type CsvRow,
-  goodItem,
   importColumns,
+  isGoodItem,
   type OrderRow,
   readRow,
 } from "../csv_rows.ts";
@@ -327,11 +327,11 @@ function readItemRow(
   // Most rows say nothing new of their order, and have no fault.
   if (read.before?.head === head && problem === undefined && price !== undefined) {
     const { sumWords } = mapping.settings;
-    const item = goodItem({ sku, name: productName, unitPriceCents, qty: units }, sumWords);
-    if (item !== undefined) {
+    const item: PricedItem = { sku, name: productName, unitPriceCents, qty: units, cents };
+    if (isGoodItem(item, sumWords)) {
       read.sources.push(source);
       read.good.push({ head: read.before.row.head, item });
-      read.items.push({ sku, name: productName, unitPriceCents, qty: units, cents });
+      read.items.push(item);
       return;
     }
   }

@@ -212,7 +212,12 @@ export function plainMoney(
   const decimals = signAt < 0 ? 0 : length - 1 - signAt;
   if (unit === "minor") return signAt < 0 ? minor : undefined;
   const digits = currencyDigits(currency);
-  if (decimals > digits || (signAt >= 0 && decimals === 0)) return undefined;
+  if (signAt >= 0 && decimals === 0) return undefined;
+  // Databases write 4.9000.
+  for (let more = decimals; more > digits; more--) {
+    if (minor % 10 !== 0) return undefined;
+    minor /= 10;
+  }
   if (decimals === 0 && unit === "by_decimals") return undefined;
   for (let more = decimals; more < digits; more++) minor *= 10;
   return minor > Number.MAX_SAFE_INTEGER ? undefined : minor;

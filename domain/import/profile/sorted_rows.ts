@@ -42,7 +42,9 @@ export function watchContinuations({ columns }: ColumnPlan): Continuations {
       if (fault !== undefined) return;
       if (ownId !== "" && ownId !== lastId) {
         orders++;
-        ids.note(lastId = ownId);
+        lastId = ownId;
+        // Once nothing else is sorted it makes no difference, and to compare numbers in texts is dear.
+        if (open.length > 0) ids.note(ownId);
       }
       const hasItem = () => items.some(({ places }) => textAt(fields, places) !== "");
       if (ownId === "" && (first === undefined || (orders === 0 && above === undefined))) {

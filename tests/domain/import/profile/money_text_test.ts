@@ -182,4 +182,10 @@ Deno.test("plainMoney() and plainLook() say what the full reading of an amount s
     { numRuns: 5_000 },
   );
   assert.ok(plain > 200 && looks > 200, `${plain} amounts and ${looks} looks were plain`);
+  const units: MoneyForm = { in: "units", decimal: "." };
+  assert.equal(plainMoney("4.9000", units, "EUR"), 490, "as databases write amounts");
+  assert.equal(plainMoney("4.9001", units, "EUR"), undefined);
+  assert.equal(plainMoney("490.0000", units, "JPY"), 490);
+  assert.equal(plainLook("4.9000")?.kind, ".");
+  assert.equal(plainLook("4.900"), undefined, "may be thousands");
 });
