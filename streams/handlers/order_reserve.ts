@@ -8,11 +8,11 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { lockOrders, readItems, readOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readRetries } from "../../db/orders/retries.ts";
-import { lockStock, writeStock } from "../../db/catalog/products.ts";
+import { writeStock } from "../../db/catalog/products.ts";
 import { retryKpiEvents } from "../../domain/kpi/kpi.ts";
 import type { Message, ReserveMessage } from "../../domain/messages/messages.ts";
 import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
-import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
+import { type ItemNeed, orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { findOpen, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import { isOutage } from "../queue/complete.ts";
 import { compareEntryIds } from "../queue/entry_ids.ts";
@@ -150,23 +150,25 @@ function reserveOnce(
 ): Promise<Reserved> {
   return deps.db.transaction(async (tx) => {
     const ids = line.map(({ orderId }) => orderId);
-    const { orders, now, held } = skipLocked
-      ? { ...await lockOrders(tx, ids, { skipLocked }), held: new Set<number>() }
-      : await lock(tx, ids);
+    // Asked for at once, and run in this order: what they need is read under their locks.
+    const [{ orders, now, held }, items] = await Promise.all([
+      skipLocked
+        ? lockOrders(tx, ids, { skipLocked }).then((locked) => ({
+          ...locked,
+          held: new Set<number>(),
+        }))
+        : lock(tx, ids),
+      readItems(tx, ids),
+    ]);
     const heldHere = line.filter(({ orderId }) => held.has(orderId));
     const reached = skipLocked
       ? await untilLocked(tx, line, orders)
       : line.filter(({ orderId }) => !held.has(orderId));
     const orderIds = reached.map(({ orderId }) => orderId);
     const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
-    const requests = await readRequests(tx, orderIds, orders);
-    const ahead = triesAhead && heldHere.length === 0
-      ? await reserveAhead(deps, tx, requests, { now, attempts })
-      : new Set<number>();
-    const stock = await lockStock(
-      tx,
-      requests.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
-    );
+    const requests = requestsOf(orderIds, orders, items);
+    const tries = triesAhead && heldHere.length === 0;
+    const { ids: ahead, stock } = await reserveAhead(deps, tx, requests, { now, attempts, tries });
     const open = await findWaiting(tx, {
       line: reached,
       requests,
@@ -232,15 +234,17 @@ async function findWaiting(
   return new Set(all.flatMap(({ orderId }, at) => open[at] && own.has(orderId) ? orderId : []));
 }
 
-async function readRequests(
-  tx: Queryable,
+/** What those need that wait to be reserved. */
+function requestsOf(
   orderIds: readonly number[],
   orders: ReadonlyMap<number, OrderFacts>,
-): Promise<ReserveRequest[]> {
+  items: ReadonlyMap<number, ItemNeed[]>,
+): ReserveRequest[] {
   const found = orderIds.flatMap((id) => orders.get(id) ?? []);
-  const pending = found.filter(({ status }) => status === "PENDING").map(({ id }) => id);
-  const items = await readItems(tx, pending);
-  return found.map((order) => ({ order, needs: sumNeeds(items.get(order.id) ?? []) }));
+  return found.map((order) => ({
+    order,
+    needs: order.status === "PENDING" ? sumNeeds(items.get(order.id) ?? []) : [],
+  }));
 }
 
 interface Round {
@@ -305,7 +309,14 @@ async function decideAndWrite(
     }
   });
 
-  if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
+  if (reserved.length > 0) {
+    // All else is written ahead.
+    const isLast = free.every(({ order: { id, retryId } }) =>
+      ahead.has(id) && retryId === undefined
+    );
+    if (isLast) tx.asksLast?.();
+    await writeStock(tx, takenStock(free, reserved, stock));
+  }
   const arrived = await writeQueues(tx, free, decided, stock);
   await transitionOrders(tx, "reserve", reserved.filter((id) => !ahead.has(id)), now);
   await transitionOrders(tx, "run_short", short, now);
