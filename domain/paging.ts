@@ -39,7 +39,28 @@ export function pageOf<T extends { id: number }>(
 
 /** The cursor of what follows the row `id`. */
 export function encodeCursor(list: string, id: number): string {
-  return btoa(`${list}:${id}`).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return cursorOf(`${list}:${id}`);
+}
+
+/** A text of ASCII as a cursor. */
+export function cursorOf(text: string): string {
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** The text inside a cursor; an empty one of what is none. */
+export function textOfCursor(cursor: string): string {
+  try {
+    return atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    return "";
+  }
+}
+
+/** Whoever asks for a page by a cursor that a list did not give out is told so. */
+export function strangeCursor(): WorkflowError {
+  return new WorkflowError("bad_request", "The cursor is not one that this list gave out", [
+    { at: "cursor", detail: "must be a next_cursor of this list" },
+  ]);
 }
 
 /**
@@ -49,18 +70,10 @@ export function encodeCursor(list: string, id: number): string {
  * list
  */
 export function decodeCursor(list: string, cursor: string): number {
-  let text: string;
-  try {
-    text = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
-  } catch {
-    text = "";
-  }
-  const match = /^([a-z]+):([1-9]\d{0,15})$/.exec(text);
+  const match = /^([a-z]+):([1-9]\d{0,15})$/.exec(textOfCursor(cursor));
   const id = Number(match?.[2]);
   if (match?.[1] !== list || !Number.isSafeInteger(id) || encodeCursor(list, id) !== cursor) {
-    throw new WorkflowError("bad_request", "The cursor is not one that this list gave out", [
-      { at: "cursor", detail: "must be a next_cursor of this list" },
-    ]);
+    throw strangeCursor();
   }
   return id;
 }

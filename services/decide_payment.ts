@@ -8,6 +8,7 @@ import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders, transitionOrders } from "../db/orders/orders.ts";
 import { readContestedPayments } from "../db/payments/chargebacks.ts";
+import { noteReturned } from "../db/payments/returned_money.ts";
 import { adjustTotal, endDisputes, readDisputes } from "../db/payments/payment_disputes.ts";
 import { readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -207,6 +208,7 @@ async function carryOut(
       break;
     case "dismiss":
       await endDisputes(tx, ids, "DISMISSED");
+      for (const payment of concerned) await noteReturned(tx, payment);
   }
   await addOrderEvents(tx, steps, actor);
   await bookOrders(tx, [order.id], now);

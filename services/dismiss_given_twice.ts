@@ -49,8 +49,7 @@ export async function dismissGivenTwice(
       return Promise.reject(new WorkflowError("not_found", message));
     });
   }
-  const { orderId, refundId, amountCents, currency } = known;
-  const said = `${namedAmount(amountCents, currency)}: ${givenTwiceEnds[endedAs]}`;
+  const { orderId, refundId, currency } = known;
   const subject = { kind: "order", id: String(orderId) } as const;
   return await audited(
     deps,
@@ -59,7 +58,9 @@ export async function dismissGivenTwice(
       deps.db.transaction(async (tx) => {
         const { now } = await lockOrders(tx, [orderId]);
         const changed = await endGivenTwice(tx, id, endedAs);
+        const twice = (await readGivenTwice(tx, id))!;
         if (changed) {
+          const said = `${namedAmount(twice.amountCents, currency)}: ${givenTwiceEnds[endedAs]}`;
           await bookOrders(tx, [orderId], now);
           await addOrderEvents(tx, [{
             orderId,
@@ -69,7 +70,7 @@ export async function dismissGivenTwice(
           }], operator.actor);
           await noteDone(tx, said);
         }
-        return { result: { twice: (await readGivenTwice(tx, id))!, changed }, changed };
+        return { result: { twice, changed }, changed };
       }),
   );
 }

@@ -19,6 +19,7 @@ import type { OrderFacts } from "../domain/order/order.ts";
 import { decideByHand, type HandVerdict } from "../domain/refund/by_hand.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
 import { bookOrders } from "../streams/ledger/book_orders.ts";
+import { noteChargedBackTwice } from "../streams/payments/given_twice.ts";
 import { type AuditDeps, audited } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -137,7 +138,7 @@ export function returnPaymentByHand(
 ): Promise<{ changed: boolean }> {
   const subject = { kind: "order", id: String(orderId) } as const;
   return audited(deps, { operator, action: "payment.returned", subject }, async (note) => {
-    const result = await returnInTransaction(deps.db, { orderId, reference }, operator.actor, {
+    const result = await returnInTransaction(deps, { orderId, reference }, operator.actor, {
       inTransaction: async (tx) => {
         await options.inTransaction?.(tx);
         await note(tx);
@@ -148,7 +149,7 @@ export function returnPaymentByHand(
 }
 
 async function returnInTransaction(
-  db: Database,
+  { db, log }: AuditDeps,
   { orderId, reference }: { orderId: number; reference: string | null },
   actor: string,
   options: HandOptions,
@@ -164,6 +165,7 @@ async function returnInTransaction(
       throw notByHand(order, payment?.status);
     }
     await markReversed(tx, payment.id);
+    await noteChargedBackTwice({ log, consumer: actor }, tx, [orderId]);
     await bookOrders(tx, [orderId], now);
     const amount = namedAmount(payment.amountCents, payment.currency ?? order.currency);
     await addOrderEvents(

@@ -38,7 +38,8 @@ const isOver = `
   and not exists (select 1 from money_given_twice where money_given_twice.order_id = orders.id)
   and not exists (
     select 1 from chargebacks
-    where chargebacks.order_id = orders.id and chargebacks.state in (${openChargebacks}))
+    where chargebacks.order_id = orders.id
+      and (chargebacks.state in (${openChargebacks}) or chargebacks.gave_back_cents > 0))
   and not exists (
     select 1 from superseded_charges
     where superseded_charges.order_id = orders.id and superseded_charges.outcome is null)

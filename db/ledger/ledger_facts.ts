@@ -7,6 +7,7 @@
 import type {
   Booked,
   LedgerFacts,
+  MovedChargeback,
   MovedPayment,
   MovedRefund,
   MovedTwice,
@@ -18,6 +19,7 @@ import {
   ledgerSources,
   sourceNamed,
 } from "../../domain/ledger/chart.ts";
+import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { type Scope, within } from "../verification/scope.ts";
@@ -35,22 +37,32 @@ const isRecent = (column: string) =>
  * @param scope some thousand orders at most
  */
 export async function readLedgerFacts(db: Queryable, scope: Scope): Promise<LedgerFacts> {
-  const payments = await readMovedPayments(db, scope);
+  const chargebacks = await readMovedChargebacks(db, scope);
+  const payments = await readMovedPayments(db, scope, chargebacks);
   const sold = payments.filter(({ status }) => status === "SUCCEEDED");
   return {
     payments,
     parts: await readSaleParts(db, [...new Set(sold.map(({ orderId }) => orderId))]),
     refunds: await readMovedRefunds(db, scope),
     twice: await readMovedTwice(db, scope),
+    chargebacks,
     booked: await readBooked(db, scope),
   };
 }
 
-async function readMovedPayments(db: Queryable, scope: Scope): Promise<MovedPayment[]> {
+async function readMovedPayments(
+  db: Queryable,
+  scope: Scope,
+  chargebacks: readonly { paymentId: number; gaveBackCents: number }[],
+): Promise<MovedPayment[]> {
+  const chargedBack = new Map<number, number>();
+  for (const { paymentId, gaveBackCents } of chargebacks) {
+    chargedBack.set(paymentId, (chargedBack.get(paymentId) ?? 0) + gaveBackCents);
+  }
   const rows = await readEverywhere(
     db,
     `
-    select moved.order_id, moved.surplus, moved.status, moved.amount_cents,
+    select moved.id, moved.order_id, moved.surplus, moved.status, moved.amount_cents,
       coalesce(moved.currency, orders.currency) as currency,
       coalesce(moved.paid_at, moved.created_at) as taken_at, orders.settled_at, moved.updated_at,
       ${isRecent("moved.updated_at")}
@@ -64,6 +76,7 @@ async function readMovedPayments(db: Queryable, scope: Scope): Promise<MovedPaym
   return rows.map((row) => ({
     orderId: toInteger(row.order_id),
     surplus: toInteger(row.surplus),
+    chargedBackCents: chargedBack.get(toInteger(row.id)) ?? 0,
     status: String(row.status),
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
@@ -94,19 +107,22 @@ async function readMovedRefunds(db: Queryable, scope: Scope): Promise<MovedRefun
   }));
 }
 
-/** But for what went back by a refund and by a chargeback, each of which moves its money by itself. */
+/** But for what a chargeback took of a sale, as a loss of ours. */
 async function readMovedTwice(db: Queryable, scope: Scope): Promise<MovedTwice[]> {
   const rows = await db.query(`
-    select id, order_id, amount_cents, currency, ended_as, created_at, updated_at, ${
-    isRecent("updated_at")
-  }
-    from money_given_twice
-    where chargeback_id is null and ${within("order_id", scope)}`);
+    select twice.id, twice.order_id, twice.amount_cents, twice.currency, twice.chargeback_id, twice.ended_as,
+      twice.created_at, twice.updated_at, ${isRecent("twice.updated_at")}
+    from money_given_twice twice
+    left join chargebacks on chargebacks.id = twice.chargeback_id
+    where coalesce(chargebacks.lowers_revenue, 'never') = 'never' and ${
+    within("twice.order_id", scope)
+  }`);
   return rows.map((row) => ({
     id: toInteger(row.id),
     orderId: toInteger(row.order_id),
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
+    isOwed: row.chargeback_id !== null,
     endedAs: row.ended_as === null ? null : String(row.ended_as),
     createdAt: String(row.created_at),
     changedAt: String(row.updated_at),
@@ -114,14 +130,45 @@ async function readMovedTwice(db: Queryable, scope: Scope): Promise<MovedTwice[]
   }));
 }
 
-/** Sources whose rows follow from payments and refunds. */
-const followed = [ledgerSources.payment, ledgerSources.refund, ledgerSources.given_twice];
+/** Chargebacks of an order, with what of a payment they gave back; all that ever were of it, most of them withhold nothing. */
+async function readMovedChargebacks(
+  db: Queryable,
+  scope: Scope,
+): Promise<(MovedChargeback & { paymentId: number; gaveBackCents: number })[]> {
+  const rows = await db.query(`
+    select id, order_id, payment_id, ${withheldCents} as amount_cents, currency, lowers_revenue, gave_back_cents
+    from chargebacks
+    where order_id is not null and ${within("order_id", scope)}`);
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    orderId: toInteger(row.order_id),
+    paymentId: toInteger(row.payment_id),
+    amountCents: toInteger(row.amount_cents),
+    currency: String(row.currency),
+    isExpense: row.lowers_revenue !== "never",
+    gaveBackCents: toInteger(row.gave_back_cents),
+  }));
+}
+
+/** What a chargeback withholds or has taken. */
+export const withheldCents = `if(chargebacks.state in (${
+  chargebackStatesWhere(({ money }) => money !== "ours").map((state) => `'${state}'`).join(", ")
+}), chargebacks.amount_cents, 0)`;
+
+/** Sources whose rows follow from payments, refunds and chargebacks. */
+const followed = [
+  ledgerSources.payment,
+  ledgerSources.refund,
+  ledgerSources.given_twice,
+  ledgerSources.chargeback,
+];
 
 async function readBooked(db: Queryable, scope: Scope): Promise<Booked[]> {
   const rows = await db.query(`
     select order_id, source, source_id, account, currency, sum(amount_cents) as cents, max(step) as step
     from ledger_entries
-    where ${within("order_id", scope)} and source in (${followed.join(", ")})
+    where ${within("order_id", scope)} and (source in (${followed.join(", ")})
+      or order_id <> 0 and source in (${ledgerSources.fee}, ${ledgerSources.payout}))
     group by order_id, source, source_id, account, currency`);
   return rows.map(toBooked);
 }

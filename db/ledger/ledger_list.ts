@@ -53,8 +53,8 @@ export interface LedgerPage {
 }
 
 /**
- * Rows by day, account and order, the latest day first; those of one order in the order in which they were booked. An
- * account alone is no index: say a day or an order with it.
+ * Rows by day, account and order, the latest day first; those of one order in the order in which they were booked. Those of an
+ * account alone are read day by day, of the days that have any.
  *
  * @param after where the page before ended
  */
@@ -64,7 +64,7 @@ export async function listLedger(
   { after, limit }: { after: LedgerPlace | null; limit: number },
 ): Promise<LedgerPage> {
   const conditions: string[] = ["true"];
-  const values: (string | number)[] = [];
+  const values: (string | number | string[])[] = [];
   const given: [string, string | number | undefined][] = [
     ["day = ?", day],
     ["account = ?", account && ledgerAccounts[account].id],
@@ -76,6 +76,12 @@ export async function listLedger(
     values.push(value);
   }
   const order = orderId === undefined ? byDay : byOrder;
+  if (account !== undefined && day === undefined && orderId === undefined) {
+    const days = await daysOfAccount(db, ledgerAccounts[account].id, { upTo: after?.[0], limit });
+    if (days.length === 0) return { entries: [], next: null };
+    conditions.push("day in (?)");
+    values.push(days);
+  }
   if (after !== null) {
     const behind = behindPlace(order, after);
     conditions.push(behind.sql);
@@ -94,6 +100,33 @@ export async function listLedger(
     entries: page.map(toEntry),
     next: rows.length > limit ? placeOf(page.at(-1)!) : null,
   };
+}
+
+/**
+ * The latest days on which an account has rows, as many as a page can need, and all days that are not sealed: an account alone is no
+ * index of so long a table, but what sealed days come to is told by account.
+ */
+async function daysOfAccount(
+  db: Queryable,
+  account: number,
+  { upTo = "9999-12-31", limit }: { upTo: string | undefined; limit: number },
+): Promise<string[]> {
+  const sealedDay = (await readLedgerMarks(db)).sealedDay ?? "1000-01-01";
+  const unsealed = await db.query(
+    `
+    select distinct day from ledger_entries force index (ledger_entries_day)
+    where day > ? and day <= ?`,
+    [sealedDay, upTo],
+  );
+  const sealed = await db.query(
+    `
+    select distinct day from ledger_days
+    where account = ? and day <= ? and day <= ?
+    order by day desc
+    limit ?`,
+    [account, sealedDay, upTo, limit + 1],
+  );
+  return [...unsealed, ...sealed].map((row) => String(row.day));
 }
 
 /** An order of rows that an index has. */

@@ -62,3 +62,20 @@ export async function listOrderIds(
   );
   return rows.map((row) => toInteger(row.id));
 }
+
+/** Which orders chargebacks are of that have changed since the last day was closed: their rows are in no closed day. */
+export async function ordersOfOpenChargebacks(db: Queryable): Promise<number[]> {
+  const { closedDay } = await readLedgerMarks(db);
+  const since = closedDay === null
+    ? ""
+    : "and chargebacks.updated_at >= cast(? as datetime) + interval 1 day";
+  const rows = await db.query(
+    `
+    select distinct order_id
+    from chargebacks ${closedDay === null ? "" : "force index (chargebacks_updated)"}
+    where order_id is not null ${since}
+    order by order_id`,
+    closedDay === null ? [] : [closedDay],
+  );
+  return rows.map((row) => toInteger(row.order_id));
+}

@@ -7,6 +7,7 @@
 import { accountNamed, ledgerSources, sourceNamed } from "../../domain/ledger/chart.ts";
 import { placesOf } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import { withheldCents } from "./ledger_facts.ts";
 import { andWithin, type Scope, within } from "../verification/scope.ts";
 
 /** Orders of so many consecutive ids are summed up together. */
@@ -31,7 +32,10 @@ export type SumName =
   | "taxed"
   | "held"
   | "refunded"
-  | "twice";
+  | "twice"
+  | "written_off"
+  | "charged_back"
+  | "withheld";
 
 /** Which sums the rows of a source and account belong to; what none belongs to is on a wrong account. */
 const sumsOf: Readonly<Record<string, Readonly<Record<string, readonly SumName[]>>>> = {
@@ -43,13 +47,20 @@ const sumsOf: Readonly<Record<string, Readonly<Record<string, readonly SumName[]
     tax: ["sold", "taxed"],
   },
   refund: { clearing: ["refunded"], refunds: [], tax: [] },
-  given_twice: { clearing: ["twice"], customer: [], write_offs: [] },
+  given_twice: { clearing: ["twice"], customer: [], write_offs: ["written_off"] },
+  chargeback: { clearing: [], chargebacks: ["charged_back"], customer: ["withheld"] },
 };
 
+/** Sources that are of no order, and compared by `provider_rows.ts`. */
+const ofNoOrder: readonly number[] = [ledgerSources.fee, ledgerSources.payout];
+
 const weight = (orderId: string) => `cast(${orderId} % ${bucketOrders} + 1 as signed)`;
-const refundWeight = (id: string) => `cast(${id} % 4093 + 1 as signed)`;
+/** Of what has an id of its own, as refunds: by that and by its order, so that it can't be another one's. */
+const idWeight = (orderId: string, id: string) =>
+  `cast((${orderId} % 4093 * 17 + ${id} % 4093) % 4093 + 1 as signed)`;
+/** No weight is above 4096, so that the largest order's is still an integer of the database. */
 const movementWeight =
-  "cast((order_id % 65521 * 31 + source_id % 65521 * 7 + source * 3 + step) % 65521 + 1 as signed)";
+  "cast((order_id % 4093 * 31 + source_id % 4093 * 7 + source * 3 + step) % 4093 + 1 as signed)";
 const bucket = (orderId: string) => `${orderId} div ${bucketOrders} as bucket`;
 
 /** Sums by bucket and currency: `12 EUR`. */
@@ -62,9 +73,10 @@ export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums
     bucket("order_id")
   }, currency, source, account, count(*) as n, sum(amount_cents) as total,
       sum(amount_cents * ${movementWeight}) as unbalanced,
-      sum(amount_cents * if(source = ${ledgerSources.refund}, ${refundWeight("source_id")}, ${
-    weight("order_id")
-  })) as weighted
+      sum(order_id <> 0) as of_orders,
+      sum(amount_cents * if(source in (${ledgerSources.refund}, ${ledgerSources.chargeback}), ${
+    idWeight("order_id", "source_id")
+  }, ${weight("order_id")})) as weighted
     from ledger_entries
     where ${within("order_id", scope)}
     group by bucket, currency, source, account`);
@@ -76,8 +88,9 @@ export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums
     const ofSource = sumsOf[sourceNamed(toInteger(row.source))];
     const names = ofSource?.[accountNamed(toInteger(row.account))];
     for (const name of names ?? []) add(name, toBigInteger(row.weighted));
-    // What moves other sources' money tells itself where it belongs.
+    // What a later version's sources move tells itself where it belongs.
     if (ofSource !== undefined && names === undefined) add("misplaced", toBigInteger(row.n));
+    if (ofNoOrder.includes(toInteger(row.source))) add("misplaced", toBigInteger(row.of_orders));
   }
   return sums;
 }
@@ -89,7 +102,7 @@ function adderTo(sums: BucketSums, row: Row): (name: SumName, cents: bigint) => 
   return (name, cents) => known[name] = (known[name] ?? 0n) + cents;
 }
 
-/** What should be booked, by orders, their adjustments, payments that pay none, refunds and what went back twice. */
+/** What should be booked, by orders, their adjustments, payments that pay none, refunds, chargebacks and what went back twice. */
 export async function sumMovedMoney(db: Queryable, scope: Scope): Promise<BucketSums> {
   const sold = await db.query(`
     select ${bucket("id")}, currency, -sum(total_cents * ${weight("id")}) as sold
@@ -107,19 +120,66 @@ export async function sumMovedMoney(db: Queryable, scope: Scope): Promise<Bucket
     group by bucket, 2`);
   const refunded = await db.query(`
     select ${bucket("refunds.order_id")}, orders.currency,
-      -sum(refunds.amount_cents * ${refundWeight("refunds.id")}) as refunded
+      -sum(refunds.amount_cents * ${idWeight("refunds.order_id", "refunds.id")}) as refunded
     from refunds
     straight_join orders on orders.id = refunds.order_id
     where refunds.status = 'PROCESSED'${andWithin("refunds.order_id", scope)}
     group by bucket, orders.currency`);
-  const twice = await db.query(`
-    select ${bucket("order_id")}, currency, -sum(amount_cents * ${weight("order_id")}) as twice
-    from money_given_twice
-    where chargeback_id is null and coalesce(ended_as, 'written_off') = 'written_off'${
-    andWithin("order_id", scope)
+  return bucketSums(
+    sold,
+    parts,
+    held,
+    refunded,
+    await sumReturned(db, scope),
+    await sumTwice(db, scope),
+    await sumChargebacks(db, scope),
+  );
+}
+
+/** What stays held of payments that went back by chargebacks: those orders are not archived. */
+async function sumReturned(db: Queryable, scope: Scope): Promise<Row[]> {
+  return await db.query(`
+    select ${
+    bucket("chargebacks.order_id")
+  }, coalesce(payments.currency, orders.currency) as currency,
+      -sum(chargebacks.gave_back_cents * ${weight("chargebacks.order_id")}) as held
+    from chargebacks
+    straight_join payments on payments.id = chargebacks.payment_id
+    straight_join orders on orders.id = chargebacks.order_id
+    where chargebacks.gave_back_cents > 0 and payments.status in ('REVERSED', 'DISMISSED')${
+    andWithin("chargebacks.order_id", scope)
   }
+    group by bucket, 2`);
+}
+
+/** What went back twice: what a chargeback took as a loss of ours is booked as such alone. */
+async function sumTwice(db: Queryable, scope: Scope): Promise<Row[]> {
+  const cents = `twice.amount_cents * ${weight("twice.order_id")}`;
+  return await db.query(`
+    select ${bucket("twice.order_id")}, twice.currency,
+      sum(case
+        when twice.chargeback_id is null then if(coalesce(twice.ended_as, 'written_off') = 'written_off', -1, 0)
+        else if(coalesce(twice.ended_as, 'written_off') = 'written_off', 0, 1) end * ${cents}) as twice,
+      sum(if(twice.ended_as = 'written_off', ${cents}, 0)) as written_off
+    from money_given_twice twice
+    left join chargebacks on chargebacks.id = twice.chargeback_id
+    where coalesce(chargebacks.lowers_revenue, 'never') = 'never'${
+    andWithin("twice.order_id", scope)
+  }
+    group by bucket, twice.currency`);
+}
+
+/** What chargebacks withhold and have taken, of what was ours and of what was the customer's. */
+async function sumChargebacks(db: Queryable, scope: Scope): Promise<Row[]> {
+  const cents = `${withheldCents} * ${idWeight("order_id", "id")}`;
+  return await db.query(`
+    select ${
+    bucket("order_id")
+  }, currency, sum(if(lowers_revenue <> 'never', ${cents}, 0)) as charged_back,
+      sum(if(lowers_revenue = 'never', ${cents}, 0)) as withheld
+    from chargebacks
+    where order_id is not null${andWithin("order_id", scope)}
     group by bucket, currency`);
-  return bucketSums(sold, parts, held, refunded, twice);
 }
 
 /** What of paid orders is tax, or another adjustment. */
@@ -145,6 +205,9 @@ const sumNames: readonly SumName[] = [
   "held",
   "refunded",
   "twice",
+  "written_off",
+  "charged_back",
+  "withheld",
 ];
 
 function bucketSums(...lists: readonly Row[][]): BucketSums {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { entriesOf, type Movement } from "../../domain/ledger/movement.ts";
+import { chargebackEntries, type Movement } from "../../domain/ledger/movement.ts";
 import { postMovements } from "../ledger/post_movements.ts";
 import type {
   ChargebackMove,
@@ -15,6 +15,7 @@ import type {
 } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { lostCents } from "./returned_money.ts";
 
 /** A chargeback by its provider's names. */
 export interface ChargebackNames {
@@ -77,8 +78,6 @@ export interface ChargedPayment {
   currency: string;
   /** True for the one that the order was settled by, as `PAID`: what it brought is revenue. */
   isRevenue: boolean;
-  /** What went back of it by refunds, or all of it. */
-  givenBackCents: number;
 }
 
 /** The payment that a provider knows by one of some names; undefined where none here is. */
@@ -91,11 +90,7 @@ export async function findChargedPayment(
     `
     select payments.id, payments.order_id, payments.amount_cents,
       coalesce(payments.currency, orders.currency) as currency,
-      payments.surplus = 0 and payments.status = 'SUCCEEDED' and orders.status = 'PAID' as is_revenue,
-      case
-        when payments.status = 'REVERSED' then payments.amount_cents
-        when payments.surplus = 0 then orders.refunded_cents
-        else 0 end as given_back_cents
+      payments.surplus = 0 and payments.status = 'SUCCEEDED' and orders.status = 'PAID' as is_revenue
     from payments
     straight_join orders on orders.id = payments.order_id
     where payments.provider = ? and payments.provider_ref in (?)`,
@@ -109,7 +104,6 @@ export async function findChargedPayment(
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
     isRevenue: toInteger(row.is_revenue) === 1,
-    givenBackCents: toInteger(row.given_back_cents),
   };
 }
 
@@ -239,7 +233,7 @@ const maxCurrencies = 4;
 
 /** What a change takes from what the provider has for us, or brings back: what is only told moves nothing. */
 function bookedMoves(
-  { id, orderId, change }: { id: number; orderId: number; change: number },
+  { id, orderId, change, lowersRevenue }: Parameters<typeof moveChargeback>[1],
   moves: readonly ChargebackMove[],
 ): Movement[] {
   const moved = moves.filter(({ kind }) => kind === "held" || kind === "lost");
@@ -253,7 +247,7 @@ function bookedMoves(
       step: change * maxCurrencies + index,
       currency,
       at: null,
-      entries: entriesOf({ clearing: -cents, chargebacks: cents }),
+      entries: chargebackEntries(cents, lowersRevenue !== "never"),
     };
   });
 }
@@ -288,21 +282,6 @@ export async function readChargedBack(
   }]));
 }
 
-/** What is gone of a payment by chargebacks in its own currency. */
-export async function sumLost(
-  db: Queryable,
-  { orderId, paymentId, currency }: Pick<ChargedPayment, "orderId" | "paymentId" | "currency">,
-): Promise<number> {
-  const [row] = await db.query(
-    `
-    select coalesce(sum(amount_cents), 0) as cents
-    from chargebacks force index (chargebacks_order)
-    where order_id = ? and payment_id = ? and currency = ? and state = 'lost'`,
-    [orderId, paymentId, currency],
-  );
-  return toInteger(row!.cents);
-}
-
 /** Payments of orders that are contested, by payment id: whether that is not decided, and what is gone. */
 export async function readContestedPayments(
   db: Queryable,
@@ -311,10 +290,12 @@ export async function readContestedPayments(
   if (orderIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select payment_id, max(state <> 'lost') as held, sum(if(state = 'lost', amount_cents, 0)) as lost_cents
+    select chargebacks.payment_id, max(chargebacks.state <> 'lost') as held, sum(${lostCents}) as lost_cents
     from chargebacks force index (chargebacks_order)
-    where order_id in (?) and state in ('needs_response', 'under_review', 'lost')
-    group by payment_id`,
+    straight_join payments on payments.id = chargebacks.payment_id
+    straight_join orders on orders.id = payments.order_id
+    where chargebacks.order_id in (?) and chargebacks.state in ('needs_response', 'under_review', 'lost')
+    group by chargebacks.payment_id`,
     [[...orderIds]],
   );
   return new Map(rows.map((row) => [

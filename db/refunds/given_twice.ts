@@ -5,7 +5,7 @@
  */
 
 import { maxCounted } from "../../domain/bounded_count.ts";
-import type { GivenTwiceEnd } from "../../domain/refund/given_twice.ts";
+import type { GivenTwiceEnd, KnownTwice } from "../../domain/refund/given_twice.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 
 /** Money that went back twice, before it is written down: of a refund, or the payment of an order. */
@@ -21,26 +21,66 @@ export interface GivenTwice {
   chargebackId: number | null;
 }
 
+/** What went back of a payment by a chargeback and otherwise as well. */
+export interface TwiceByChargeback extends KnownTwice {
+  orderId: number;
+  paymentId: number;
+  currency: string;
+  chargebackId: number;
+}
+
 /**
- * Writes down that money went back twice; its order must be locked.
+ * Writes down that money went back by hand and by its provider; its order must be locked.
  *
  * @returns false where it is written down already
  */
 export async function insertGivenTwice(
   tx: Queryable,
-  { orderId, refundId, paymentId, amountCents, currency, chargebackId }: GivenTwice,
+  { orderId, refundId, paymentId, amountCents, currency }: GivenTwice & { chargebackId: null },
 ): Promise<boolean> {
   // No "insert ignore": that would pass over an order or a refund that there is not, too.
   const { affectedRows } = await tx.run(
     `
-    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency, chargeback_id)
-    select ?, ?, ?, ?, ?, ?
+    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency)
+    select ?, ?, ?, ?, ?
     from (select 1) one
     where not exists (
-      select 1 from money_given_twice where ${refundId === null ? "payment_id" : "refund_id"} = ?)`,
-    [orderId, refundId, paymentId, amountCents, currency, chargebackId, refundId ?? paymentId],
+      select 1 from money_given_twice
+      where ${refundId === null ? "payment_id" : "refund_id"} = ? and chargeback_id is null)`,
+    [orderId, refundId, paymentId, amountCents, currency, refundId ?? paymentId],
   );
   return affectedRows === 1;
+}
+
+/** What is on record of payments that went back by chargebacks and otherwise, by payment id; their orders must be locked. */
+export async function readTwiceByChargeback(
+  tx: Queryable,
+  paymentIds: readonly number[],
+): Promise<Map<number, KnownTwice>> {
+  if (paymentIds.length === 0) return new Map();
+  const rows = await tx.query(
+    "select payment_id, amount_cents, ended_as from money_given_twice where payment_id in (?) and by_chargeback = 1",
+    [[...paymentIds]],
+  );
+  return new Map(rows.map((row) => [toInteger(row.payment_id), {
+    amountCents: toInteger(row.amount_cents),
+    endedAs: row.ended_as === null ? null : String(row.ended_as) as GivenTwiceEnd,
+  }]));
+}
+
+/** Writes down what it is now, in the place of what it was; its order must be locked. */
+export async function writeTwiceByChargeback(
+  tx: Queryable,
+  { orderId, paymentId, amountCents, currency, endedAs, chargebackId }: TwiceByChargeback,
+): Promise<void> {
+  await tx.run(
+    `
+    insert into money_given_twice (order_id, payment_id, amount_cents, currency, chargeback_id, ended_as)
+    values (?, ?, ?, ?, ?, ?)
+    on duplicate key update amount_cents = values(amount_cents), chargeback_id = values(chargeback_id),
+      ended_as = values(ended_as)`,
+    [orderId, paymentId, amountCents, currency, chargebackId, endedAs],
+  );
 }
 
 /** Money that went back twice, with what it belongs to. */

@@ -7,6 +7,7 @@
 import type { LedgerAccount, LedgerSource } from "./chart.ts";
 import {
   type Balances,
+  chargebackEntries,
   entriesBetween,
   entriesOf,
   type Entry,
@@ -24,6 +25,8 @@ export interface MovedPayment {
   orderId: number;
   /** 0 for the one that settles the order. */
   surplus: number;
+  /** What of it went back by chargebacks, whose rows lead it out: it stays here. In minor units. */
+  chargedBackCents: number;
   /** As in `payments.status`. */
   status: string;
   /** In minor units of `currency`. */
@@ -68,6 +71,8 @@ export interface MovedTwice {
   amountCents: number;
   /** ISO 4217, upper case. */
   currency: string;
+  /** A chargeback took money that paid no order, and was back by then. */
+  isOwed: boolean;
   /** How it came out; null before. */
   endedAs: string | null;
   /** When it was noticed, UTC. */
@@ -76,6 +81,20 @@ export interface MovedTwice {
   changedAt: string;
   /** As of a payment. */
   isRecent: boolean;
+}
+
+/** A chargeback of an order's money. */
+export interface MovedChargeback {
+  /** Database id. */
+  id: number;
+  /** Database id of the order. */
+  orderId: number;
+  /** What is withheld or gone by now, from 0, in minor units of `currency`. */
+  amountCents: number;
+  /** ISO 4217, upper case. */
+  currency: string;
+  /** False where its money paid no order: then it was the customer's. */
+  isExpense: boolean;
 }
 
 /** What is booked of one source on one account. */
@@ -106,6 +125,8 @@ export interface LedgerFacts {
   refunds: readonly MovedRefund[];
   /** What went back twice. */
   twice: readonly MovedTwice[];
+  /** Those that are known to be of these orders. */
+  chargebacks: readonly MovedChargeback[];
   /** What the ledger says. */
   booked: readonly Booked[];
 }
@@ -140,10 +161,12 @@ interface Due {
   sourceId: number;
   currency: string;
   isRecent: boolean;
-  states: { at: string; entries: Entry[] }[];
+  states: { at: string | null; entries: Entry[] }[];
 }
 
-/** What of the ledger does not follow from payments and refunds, or is missing. In the order of the facts. */
+/**
+ * What of the ledger does not follow from payments, refunds and chargebacks, or is missing. In the order of the facts.
+ */
 export function findLedgerGaps(facts: LedgerFacts): LedgerGap[] {
   const booked = Map.groupBy(facts.booked, keyOf);
   const gaps: LedgerGap[] = [];
@@ -165,7 +188,7 @@ export function findLedgerGaps(facts: LedgerFacts): LedgerGap[] {
 const keyOf = ({ orderId, source, sourceId }: Pick<Due, "orderId" | "source" | "sourceId">) =>
   `${orderId} ${source} ${sourceId}`;
 
-function dueOf({ payments, parts, refunds, twice }: LedgerFacts): Due[] {
+function dueOf({ payments, parts, refunds, twice, chargebacks }: LedgerFacts): Due[] {
   return [
     ...payments.map((payment): Due => ({
       orderId: payment.orderId,
@@ -191,11 +214,19 @@ function dueOf({ payments, parts, refunds, twice }: LedgerFacts): Due[] {
       isRecent: one.isRecent,
       states: statesOfTwice(one),
     })),
+    ...chargebacks.map((one): Due => ({
+      orderId: one.orderId,
+      source: "chargeback",
+      sourceId: one.id,
+      currency: one.currency,
+      isRecent: false,
+      states: [{ at: null, entries: chargebackEntries(one.amountCents, one.isExpense) }],
+    })),
   ];
 }
 
 function statesOfPayment(
-  { status, amountCents, takenAt, settledAt, changedAt }: MovedPayment,
+  { status, amountCents, chargedBackCents, takenAt, settledAt, changedAt }: MovedPayment,
   parts: SaleParts | undefined,
 ): Due["states"] {
   const held = { at: takenAt, entries: heldEntries(amountCents) };
@@ -205,27 +236,35 @@ function statesOfPayment(
     case "REVERSING":
     case "DISPUTED":
       return [held];
-    // Given back, or dealt with otherwise: either way it is the customer's no more.
+    // Given back, or dealt with otherwise: either way it is the customer's no more. What a chargeback gave back is led out by
+    // its rows, on the same accounts.
     default:
-      return [held, { at: changedAt, entries: [] }];
+      return [held, { at: changedAt, entries: heldEntries(chargedBackCents) }];
   }
 }
 
-function statesOfTwice({ amountCents, endedAs, createdAt, changedAt }: MovedTwice): Due["states"] {
-  const owed = {
-    at: createdAt,
-    entries: entriesOf({ clearing: -amountCents, customer: amountCents }),
-  };
+/**
+ * Of what went back by hand and by its provider nothing else is booked, but of a chargeback its own rows say that the customer
+ * owes it: then these lead from there to where it ended.
+ */
+function statesOfTwice(
+  { amountCents, isOwed, endedAs, createdAt, changedAt }: MovedTwice,
+): Due["states"] {
+  const owes = isOwed ? [] : entriesOf({ clearing: -amountCents, customer: amountCents });
+  const states = [{ at: createdAt, entries: owes }];
   switch (endedAs) {
     case null:
-      return [owed];
+      return states;
     case "written_off": {
-      const entries = entriesOf({ clearing: -amountCents, write_offs: amountCents });
-      return [owed, { at: changedAt, entries }];
+      const from = isOwed ? "customer" : "clearing";
+      const entries = entriesOf({ [from]: -amountCents, write_offs: amountCents });
+      return [...states, { at: changedAt, entries }];
     }
     // It came back, or went back only once.
-    default:
-      return [owed, { at: changedAt, entries: [] }];
+    default: {
+      const entries = isOwed ? entriesOf({ clearing: amountCents, customer: -amountCents }) : [];
+      return [...states, { at: changedAt, entries }];
+    }
   }
 }
 
@@ -255,10 +294,21 @@ function gapOf(due: Due, booked: readonly Booked[]): LedgerGap | undefined {
   return { orderId, source, sourceId, kind, isRecent, due: last, booked, movements };
 }
 
+/**
+ * The accounts on which a source waits for what becomes of it, which is booked once it has. A chargeback waits for nothing: each
+ * change is booked with it.
+ */
+const waitingOn: Partial<Record<LedgerSource, readonly LedgerAccount[]>> = {
+  payment: ["clearing", "customer"],
+  refund: ["clearing", "customer"],
+  given_twice: ["clearing", "customer", "write_offs"],
+};
+
 /** Whether what is booked is nothing, or money that was held or owed, of which more has become since. */
-function kindOf({ states }: Due, booked: readonly Booked[]): LedgerGap["kind"] {
+function kindOf({ states, source }: Due, booked: readonly Booked[]): LedgerGap["kind"] {
   const moved = booked.filter(({ amountCents }) => amountCents !== 0);
-  const isHeld = moved.every(({ account }) => account === "clearing" || account === "customer") &&
+  const waiting = waitingOn[source] ?? [];
+  const isHeld = moved.every(({ account }) => waiting.includes(account)) &&
     [...Map.groupBy(moved, ({ currency }) => currency).values()].every(isBalanced);
   return states.length > 0 && isHeld ? "missing" : "wrong";
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { WorkflowError } from "../errors.ts";
+import { cursorOf, strangeCursor, textOfCursor } from "../paging.ts";
 
 /** Where a page ends: the key of its last row, with its day. */
 export type LedgerPlace = readonly [
@@ -18,8 +18,7 @@ export type LedgerPlace = readonly [
 
 /** The cursor of what follows a row. */
 export function encodeLedgerCursor(place: LedgerPlace): string {
-  return btoa(`ledger:${place.join(":")}`).replaceAll("+", "-").replaceAll("/", "_")
-    .replaceAll("=", "");
+  return cursorOf(`ledger:${place.join(":")}`);
 }
 
 /**
@@ -28,20 +27,13 @@ export function encodeLedgerCursor(place: LedgerPlace): string {
  * @throws {WorkflowError} `bad_request` for anything that {@linkcode encodeLedgerCursor} did not make
  */
 export function decodeLedgerCursor(cursor: string): LedgerPlace {
-  let text: string;
-  try {
-    text = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
-  } catch {
-    text = "";
-  }
+  const text = textOfCursor(cursor);
   const match = /^ledger:(\d{4}-\d\d-\d\d):(\d{1,3}):(\d{1,15}):(\d{1,3}):(\d{1,15}):(\d{1,5})$/
     .exec(text);
   const [day, ...rest] = match?.slice(1) ?? [];
   const place = [day!, ...rest.map(Number)] as unknown as LedgerPlace;
   if (match === null || encodeLedgerCursor(place) !== cursor) {
-    throw new WorkflowError("bad_request", "The cursor is not one that this list gave out", [
-      { at: "cursor", detail: "must be a next_cursor of this list" },
-    ]);
+    throw strangeCursor();
   }
   return place;
 }

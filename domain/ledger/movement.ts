@@ -67,6 +67,16 @@ export function heldEntries(amountCents: number): Entry[] {
   return entriesOf({ clearing: amountCents, customer: -amountCents });
 }
 
+/**
+ * A chargeback withholds or takes money: a loss where it was ours, and else the customer's, who has it back.
+ */
+export function chargebackEntries(amountCents: number, isExpense: boolean): Entry[] {
+  return entriesOf({
+    clearing: -amountCents,
+    [isExpense ? "chargebacks" : "customer"]: amountCents,
+  });
+}
+
 /** A refund was given back; `taxCents` of it is tax by name. */
 export function refundEntries(amountCents: number, taxCents: number): Entry[] {
   return entriesOf({ clearing: -amountCents, refunds: amountCents - taxCents, tax: taxCents });

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { dayLater } from "../kpi/day.ts";
+
 /** Times are UTC, `YYYY-MM-DD HH:MM:SS` and more. */
 export interface TimeSpan {
   /** Its first moment. */
@@ -42,9 +44,4 @@ function isFollowed(days: ReadonlyMap<string, unknown>, day: string, graceDays: 
     if (!days.has(dayLater(day, later))) return false;
   }
   return true;
-}
-
-/** A day so many days later, `YYYY-MM-DD`. */
-export function dayLater(day: string, days: number): string {
-  return new Date(Date.parse(day) + days * 86_400_000).toISOString().slice(0, 10);
 }

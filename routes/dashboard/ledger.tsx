@@ -113,10 +113,6 @@ function readChosen(query: PageQuery): Chosen {
   const order = query.text("order", 15);
   if (order !== undefined && /^[1-9]\d*$/.test(order)) chosen.order = Number(order);
   else if (order !== undefined) query.faults.push(`“${order}” is no order's number`);
-  if (chosen.account !== undefined && chosen.day === undefined && chosen.order === undefined) {
-    query.faults.push("An account goes with a day or an order");
-    chosen.account = undefined;
-  }
   return chosen;
 }
 
@@ -196,9 +192,7 @@ const Balances: FC<{ of: readonly AccountBalance[]; day: string | undefined }> =
                 {own.map(({ account, debitCents, creditCents, balanceCents, rows }) => (
                   <tr key={account}>
                     <td>
-                      {day === undefined
-                        ? account
-                        : <a href={linkTo(home, { day, account })}>{account}</a>}
+                      <a href={linkTo(home, { day, account })}>{account}</a>
                     </td>
                     <td class="wide muted">
                       {ledgerAccounts[account as LedgerAccount]?.holds ?? ""}

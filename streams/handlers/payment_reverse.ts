@@ -9,6 +9,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readContestedPayments } from "../../db/payments/chargebacks.ts";
+import { noteReturned } from "../../db/payments/returned_money.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import {
   markReversed,
@@ -28,7 +29,7 @@ import {
   type RequestThrough,
   type Stranger,
 } from "../payments/give_back.ts";
-import { noteGivenTwice } from "../payments/given_twice.ts";
+import { noteChargedBackTwice, noteGivenTwice } from "../payments/given_twice.ts";
 import {
   type Delivery,
   done,
@@ -60,57 +61,89 @@ export async function reversePayments(
   }
   const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
+  const left = open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person");
   const lock = orderLocks(deps.db);
-  const held = await deps.db.transaction(async (tx) => {
+  const { held, unsure } = await deps.db.transaction(async (tx) => {
     const { orders, now, held } = await lock(tx, orderIds);
-    const events: OrderEventRow[] = [];
-    for (const payment of givenBack) {
-      const { id, orderId, amountCents } = payment;
-      if (held.has(orderId)) continue;
-      const taken = payment.currency ?? orders.get(orderId)!.currency;
-      if (!await markReversed(tx, id)) {
-        // Another consumer may have booked it as well, which is no fault.
-        if (answerOf.has(id) && await wasReturnedByHand(tx, payment)) {
-          const attempt = attemptOf.get(orderId)!;
-          await noteGivenTwice(deps, tx, [
-            {
-              orderId,
-              refundId: null,
-              paymentId: id,
-              amountCents,
-              currency: taken,
-              chargebackId: null,
-              attempt,
-            },
-          ]);
-        }
-        continue;
-      }
-      // A process without the provider's settings may have left it to a person meanwhile.
-      await endPaymentByHand(tx, id);
-      const amount = namedAmount(amountCents, taken);
-      const detail = contested.has(id) ? `${amount}: by a chargeback that was lost` : amount;
-      events.push({ orderId, event: "payment_reversed", detail });
-    }
-    for (const payment of open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person")) {
-      if (held.has(payment.orderId)) continue;
+    const currencyOf = ({ currency, orderId }: RecordedPayment) =>
+      currency ?? orders.get(orderId)!.currency;
+    const free = givenBack.filter(({ orderId }) => !held.has(orderId));
+    const unsure = await lostNoMore(tx, free.filter(({ id }) => contested.has(id)));
+    const sure = free.filter(({ orderId }) => !unsure.has(orderId));
+    const steps = await endReversed(deps, tx, sure, { currencyOf, contested, answerOf, attemptOf });
+    for (const payment of left.filter(({ orderId }) => !held.has(orderId))) {
       if (!await leavePaymentToPerson(tx, payment.id)) continue;
-      const { orderId, amountCents, currency, provider } = payment;
-      const amount = namedAmount(amountCents, currency ?? orders.get(orderId)!.currency);
+      const { orderId, amountCents, provider } = payment;
+      const amount = namedAmount(amountCents, currencyOf(payment));
       const detail = `${amount}: "${provider}" is not configured`;
-      events.push({ orderId, event: "payment_by_hand", detail });
+      steps.push({ orderId, event: "payment_by_hand", detail });
     }
-    await addOrderEvents(tx, events, deps.consumer);
-    await bookOrders(tx, idsOf(givenBack.filter(({ orderId }) => !held.has(orderId))), now);
-    return held;
+    await addOrderEvents(tx, steps, deps.consumer);
+    await noteChargedBackTwice(deps, tx, idsOf(sure));
+    await bookOrders(tx, idsOf(sure), now);
+    return { held, unsure };
   });
   return deliveries.map(({ message }): Outcome => {
     const { orderId } = message;
     if (!known.has(orderId)) return vanished("payment of order", orderId);
     if (held.has(orderId)) return orderHeld(orderId);
+    if (unsure.has(orderId)) {
+      return { kind: "later", error: `a chargeback of order ${orderId} has changed meanwhile` };
+    }
     const own = open.filter((payment) => payment.orderId === orderId);
     return outcomeOf(message, own.map(({ id }) => answerOf.get(id)));
   });
+}
+
+/** Orders of payments that were lost by chargebacks when that was looked at, and are not by now. */
+async function lostNoMore(
+  tx: Queryable,
+  payments: readonly RecordedPayment[],
+): Promise<Set<number>> {
+  const contested = await readContestedPayments(tx, idsOf(payments));
+  const isLost = (payment: RecordedPayment) => {
+    const chargedBack = contested.get(payment.id);
+    return chargedBack !== undefined &&
+      contestedAnswer(payment, chargedBack).kind === "refunded";
+  };
+  return new Set(idsOf(payments.filter((payment) => !isLost(payment))));
+}
+
+/** Writes down what went back; their orders must be locked. @returns the steps of the timeline */
+async function endReversed(
+  deps: HandlerDeps,
+  tx: Queryable,
+  payments: readonly RecordedPayment[],
+  { currencyOf, contested, answerOf, attemptOf }: {
+    currencyOf: (payment: RecordedPayment) => string;
+    contested: ReadonlyMap<number, unknown>;
+    answerOf: ReadonlyMap<number, unknown>;
+    attemptOf: ReadonlyMap<number, number>;
+  },
+): Promise<OrderEventRow[]> {
+  const steps: OrderEventRow[] = [];
+  for (const payment of payments) {
+    const { id, orderId, amountCents } = payment;
+    const currency = currencyOf(payment);
+    if (!await markReversed(tx, id)) {
+      // Another consumer may have booked it as well, which is no fault.
+      if (answerOf.has(id) && !contested.has(id) && await wasReturnedByHand(tx, payment)) {
+        const money = { amountCents, currency, chargebackId: null };
+        const attempt = attemptOf.get(orderId)!;
+        await noteGivenTwice(deps, tx, [
+          { orderId, refundId: null, paymentId: id, ...money, attempt },
+        ]);
+      }
+      continue;
+    }
+    // A process without the provider's settings may have left it to a person meanwhile.
+    await endPaymentByHand(tx, id);
+    if (contested.has(id)) await noteReturned(tx, payment);
+    const amount = namedAmount(amountCents, currency);
+    const detail = contested.has(id) ? `${amount}: by a chargeback that was lost` : amount;
+    steps.push({ orderId, event: "payment_reversed", detail });
+  }
+  return steps;
 }
 
 /** How long a payment waits that its customer contests at the bank, until it is looked at again, in milliseconds. */

@@ -27,7 +27,7 @@ import {
   type RequestThrough,
   type Stranger,
 } from "../payments/give_back.ts";
-import { noteGivenTwice } from "../payments/given_twice.ts";
+import { noteChargedBackTwice, noteGivenTwice } from "../payments/given_twice.ts";
 import { returnUnits } from "../payments/return_units.ts";
 import {
   type Delivery,
@@ -57,7 +57,7 @@ interface Refunding {
   refunded: Map<number, number>;
   events: OrderEventRow[];
   /** Those that a person gave back while their provider did: they are booked once, and somebody has to get one back. */
-  twice: (GivenTwice & { attempt: number })[];
+  twice: (GivenTwice & { chargebackId: null; attempt: number })[];
 }
 
 /**
@@ -96,7 +96,12 @@ export async function applyRefunds(
     const outcomes = deliveries.map((delivery) => applyOne(deps, refunding, delivery));
     await noteGivenTwice(deps, tx, refunding.twice);
     await bookOrders(tx, [...new Set(refunding.twice.map(({ orderId }) => orderId))], now);
-    return withFollowUps(outcomes, await writeRefunds(tx, refunding, now, deps.consumer));
+    const arrived = await writeRefunds(tx, refunding, now, deps.consumer);
+    // What its provider made before anybody could stop it may have gone back by a chargeback as well.
+    const contested = refunding.processed.map(({ orderId }) => orderId)
+      .filter((id) => refunding.orders.get(id)!.chargedBack !== undefined);
+    await noteChargedBackTwice(deps, tx, [...new Set(contested)]);
+    return withFollowUps(outcomes, arrived);
   });
 }
 
@@ -171,7 +176,7 @@ function noteGivenBackTwice(
 /** The money went back. */
 function bookRefund(
   refunding: Refunding,
-  order: OrderFacts & { chargedBack?: ChargedBack },
+  order: OrderFacts,
   refund: RefundFacts,
   attempt: number,
 ): void {
@@ -187,24 +192,6 @@ function bookRefund(
   refunded.set(orderId, (refunded.get(orderId) ?? 0) + amountCents);
   const detail = namedAmount(amountCents, currency);
   events.push({ orderId, refundId, event: "refund_processed", detail, attempt });
-  noteChargedBack(refunding, order, refund, attempt);
-}
-
-/** What a refund gave back beside a lost chargeback, which its provider made before anybody could stop it. */
-function noteChargedBack(
-  { refunded, twice }: Refunding,
-  { id: orderId, totalCents, refundedCents, currency, chargedBack }: OrderFacts & {
-    chargedBack?: ChargedBack;
-  },
-  { id: refundId, amountCents: ofRefund }: RefundFacts,
-  attempt: number,
-): void {
-  if (chargedBack === undefined || chargedBack.lostCents === 0) return;
-  const backCents = refundedCents + (refunded.get(orderId) ?? 0);
-  const amountCents = Math.min(ofRefund, backCents + chargedBack.lostCents - totalCents);
-  if (amountCents <= 0) return;
-  const { id: chargebackId } = chargedBack;
-  twice.push({ orderId, refundId, paymentId: null, amountCents, currency, chargebackId, attempt });
 }
 
 /** @returns what takes up the orders that wait for the units that came back */

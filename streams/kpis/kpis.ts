@@ -6,6 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
 import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import {
   emptyKpiRow,
@@ -201,7 +202,7 @@ export async function readKpis(
   to: string,
 ): Promise<KpiRow[]> {
   const days: string[] = [];
-  for (let day = from; day <= to; day = nextDay(day)) days.push(day);
+  for (let day = from; day <= to; day = dayLater(day, 1)) days.push(day);
   const fill = async (rows: KpiRow[]): Promise<KpiRow[]> => {
     if (rows.length === 0) return rows;
     const [kept, ...values] = await redis.mget([
@@ -285,8 +286,4 @@ export function otherBasis(keys: Keys, found: string | null, of: string): Workfl
     } for ${of}: ` +
       "they must be the same for all processes, and where they were changed the figures are counted anew at a start",
   );
-}
-
-function nextDay(day: string): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
 }

@@ -6,6 +6,7 @@
 
 import type { Queryable } from "../../db/connection/database.ts";
 import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
+import { listUnevenDays } from "../../db/ledger/provider_rows.ts";
 import { listUnsealedDays } from "../../db/ledger/ledger_seals.ts";
 import { exactAmount } from "../../domain/money.ts";
 import type { Scope } from "../../db/verification/scope.ts";
@@ -29,8 +30,9 @@ export interface LedgerReport {
 
 /**
  * Proves the ledger, in a snapshot: each movement and so each currency comes to nothing; every paid order is booked as sold for
- * its total in its currency, of which the figures of each day are the sums, every processed refund as given back, and money
- * that pays no order as the customer's; and closed days are as they were sealed.
+ * its total in its currency, of which the figures of each day are the sums, every processed refund as given back, money that
+ * pays no order as the customer's, and what each chargeback withholds or has taken; what providers kept and paid out is what
+ * their days say; and closed days are as they were sealed.
  *
  * @param scopes the orders that are looked at
  */
@@ -54,6 +56,7 @@ export async function verifyLedger(
     const what = "trial balance of the ledger";
     addDrift(drifts, { subject: currency, what, expected: 0, found: exactAmount(cents) }, true);
   }
+  await addUnevenDays(tx, drifts);
   const { isComplete, ordersUpTo, closedDay, sealedDay } = await readLedgerMarks(tx);
   for (const broken of await brokenLedgerSeals(tx)) addDrifts(drifts, broken);
   for (const day of sealedDay === null ? [] : await listUnsealedDays(tx, sealedDay)) {
@@ -71,6 +74,26 @@ export async function verifyLedger(
     closed_day: closedDay,
   };
   return { drifts, report };
+}
+
+/** Days whose fees or payouts are told one by one; of more, only that there are. */
+const maxDays = 100;
+
+async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<void> {
+  const uneven = await listUnevenDays(tx, maxDays + 1);
+  for (const one of uneven.slice(0, maxDays)) {
+    const { source, id, provider, day, currency, dueCents, foundCents, isMisplaced } = one;
+    const misplaced = isMisplaced ? ", and on other accounts" : "";
+    addDrift(drifts, {
+      subject: provider === null ? `${source} ${id}` : `${provider} ${day}`,
+      what: `its ${source === "fee" ? "fees" : "payouts"} in ${currency} in the ledger`,
+      expected: dueCents,
+      found: isMisplaced ? `${foundCents}${misplaced}` : foundCents,
+    }, true);
+  }
+  if (uneven.length <= maxDays) return;
+  const what = "further days of providers whose fees or payouts differ";
+  addDrift(drifts, { subject: "ledger", what, expected: null, found: "some" }, true);
 }
 
 function addGap(drifts: Drifts, { orderId, source, sourceId, kind, due, booked }: LedgerGap): void {

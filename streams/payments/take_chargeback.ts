@@ -20,9 +20,9 @@ import {
   lockChargeback,
   moveChargeback,
   noteToldAgain,
-  sumLost,
   updateChargeback,
 } from "../../db/payments/chargebacks.ts";
+import { reopenReturned } from "../../db/payments/returned_money.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import {
@@ -33,7 +33,8 @@ import {
   type LowersRevenue,
   type ToldChargeback,
 } from "../../domain/payment/chargeback.ts";
-import { noteGivenTwice } from "./given_twice.ts";
+import { bookOrders } from "../ledger/book_orders.ts";
+import { noteChargedBackTwice } from "./given_twice.ts";
 
 /** What taking them works with. */
 export interface ChargebackDeps {
@@ -63,8 +64,9 @@ class Overtaken extends Error {}
 
 /**
  * Writes down what is told of a chargeback, in one transaction under the order's lock: the chargeback, what its money moves,
- * the step on the timeline, and, where the same money went back by a refund as well, that it did. Told twice, it is one; told in
- * another sequence, what was so last stands. Stock is left alone.
+ * the step on the timeline, and what of the same money went back otherwise as well. Told twice, it is one; told in another
+ * sequence, what was so last stands. Money that was to be given back, and went back by a chargeback that is lost no more, is to
+ * be given back again. Stock is left alone.
  *
  * A crash leaves all of it or nothing. What is to be counted is found by its rows, see `streams/kpis/count_chargebacks.ts`.
  *
@@ -111,7 +113,7 @@ async function takeOnce(
   news: ChargebackNews,
   actor: string,
 ): Promise<TakenChargeback> {
-  const { known, payment } = await lockAll(tx, news);
+  const { known, payment, now } = await lockAll(tx, news);
   const decision = decideChargeback(known ?? null, news);
   const isFound = known !== undefined && known.orderId === null && payment !== undefined;
   const orderId = known?.orderId ?? payment?.orderId ?? null;
@@ -151,7 +153,11 @@ async function takeOnce(
   );
   const detail = detailOf(after, payment);
   await addOrderEvents(tx, [{ orderId, event: `chargeback_${step}`, detail }], actor);
-  if (payment !== undefined) await noteIfTwice(deps, tx, { id: written.id, after, payment, actor });
+  // Of a sale all is booked by now. What was to be given back, or was, waits for what becomes of the chargeback.
+  const waits = written.lowersRevenue === "never";
+  if (waits) await reopenReturned(tx, { orderId, paymentId: written.paymentId! });
+  await noteChargedBackTwice({ log: deps.log, consumer: actor }, tx, [orderId]);
+  if (waits) await bookOrders(tx, [orderId], now);
   return { id: written.id, orderId, outcome: "taken" };
 }
 
@@ -159,12 +165,14 @@ async function takeOnce(
 async function lockAll(
   tx: Queryable,
   news: ChargebackNews,
-): Promise<{ known: ChargebackRow | undefined; payment: ChargedPayment | undefined }> {
+): Promise<
+  { known: ChargebackRow | undefined; payment: ChargedPayment | undefined; now: string }
+> {
   const seen = await findChargeback(tx, news);
   const names = { ...news, chargeRefs: [...news.chargeRefs, ...seen?.chargeRefs ?? []] };
   const before = await findChargedPayment(tx, names);
   const orderId = seen?.orderId ?? before?.orderId ?? null;
-  if (orderId !== null) await lockOrders(tx, [orderId]);
+  const { now } = await lockOrders(tx, orderId === null ? [] : [orderId]);
   const known = await lockChargeback(tx, news);
   const payment = await findChargedPayment(tx, names);
   const isSame = (known?.orderId ?? null) === (seen?.orderId ?? null) &&
@@ -172,7 +180,7 @@ async function lockAll(
   if (!isSame) throw new Overtaken("a chargeback was written by somebody else meanwhile");
   // Another charge of the same name belongs to no order that this one was given to before.
   const isOwn = known === undefined || known.orderId === null || known.orderId === payment?.orderId;
-  return { known, payment: isOwn ? payment : undefined };
+  return { known, payment: isOwn ? payment : undefined, now };
 }
 
 function namesOf({ provider, providerRef, chargeRefs }: ChargebackNews): ChargebackNames {
@@ -205,34 +213,4 @@ function detailOf(after: KnownChargeback, payment: ChargedPayment | undefined): 
     ? `; more than the ${namedAmount(payment.amountCents, currency)} of the charge`
     : "";
   return `${said}${reason === null ? "" : `: ${reason}`}${odd}`;
-}
-
-/** What is gone by chargebacks and went back by refunds is more than was taken: somebody got money twice. */
-async function noteIfTwice(
-  { log }: ChargebackDeps,
-  tx: Queryable,
-  { id, after, payment, actor }: {
-    id: number;
-    after: KnownChargeback;
-    payment: ChargedPayment;
-    actor: string;
-  },
-): Promise<void> {
-  if (after.state !== "lost" || payment.givenBackCents === 0) return;
-  const lostCents = await sumLost(tx, payment);
-  const twiceCents = Math.min(
-    payment.givenBackCents,
-    lostCents + payment.givenBackCents - payment.amountCents,
-  );
-  if (twiceCents <= 0) return;
-  const { orderId, paymentId, currency } = payment;
-  await noteGivenTwice({ consumer: actor, log }, tx, [{
-    orderId,
-    refundId: null,
-    paymentId,
-    amountCents: twiceCents,
-    currency,
-    chargebackId: id,
-    attempt: 1,
-  }]);
 }

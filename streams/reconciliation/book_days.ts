@@ -14,7 +14,8 @@ import {
   writeDay,
 } from "../../db/reconciliation/reconciled_days.ts";
 import { entriesOf } from "../../domain/ledger/movement.ts";
-import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+import { bookPayouts } from "../ledger/book_payouts.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
 
 /** How often somebody else may write the same day meanwhile. */
 const maxTries = 10;
@@ -49,6 +50,7 @@ async function bookDay(db: Database, provider: string, day: string): Promise<voi
     await lockDays(tx, provider);
     const sums = await sumMovements(tx, provider, span);
     for (const one of sums) await writeAndBook(tx, provider, one);
+    await bookPayouts(tx, provider, { day, ...span });
   });
 }
 

@@ -13,7 +13,7 @@ import {
   noteReconciled,
 } from "../../db/reconciliation/reconciliations.ts";
 import { messageOf } from "../../domain/errors.ts";
-import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { bookDays } from "./book_days.ts";

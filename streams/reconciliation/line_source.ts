@@ -7,7 +7,7 @@
 import { hash } from "node:crypto";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
-import { dayLater } from "../../domain/reconciliation/due_spans.ts";
+import { dayLater } from "../../domain/kpi/day.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -148,7 +148,7 @@ export function periodOf(
   if (start === "" || (to === undefined && last === "")) {
     throw new WorkflowError("invalid", nothing);
   }
-  const end = to === undefined ? momentAfter(last) : dayAfter(to);
+  const end = to === undefined ? momentAfter(last) : `${dayLater(to, 1)} 00:00:00.000`;
   const begin = `${start} 00:00:00.000`;
   if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
   refuseBeyond(last.slice(0, 10), maxLineAheadDays);
@@ -173,10 +173,6 @@ function refuseBeyond(day: string, aheadDays: number): void {
 function momentAfter(time: string): string {
   return new Date(Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`) + 1)
     .toISOString().replace("T", " ").replace("Z", "");
-}
-
-function dayAfter(day: string): string {
-  return `${new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10)} 00:00:00.000`;
 }
 
 /** Lines to a batch of a list. */

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import { ordersOfOpenChargebacks } from "../../db/ledger/ledger_marks.ts";
 import type { Scope, Scopes } from "../../db/verification/scope.ts";
 import {
   listTakenBack,
@@ -23,7 +24,7 @@ export interface Recent {
   marks: SealMarks;
   /** Orders and refunds that are in no seal and none of the sums of seals. */
   unsealed: Scopes;
-  /** Those orders, and those that unsealed refunds are about. */
+  /** Those orders, and those that unsealed refunds are about, or chargebacks that have changed since a day was closed. */
   checkedOrders: readonly Scope[];
   /** Orders that are in a seal still, as the failures that they no longer are. */
   takenBack: readonly TakenBack[];
@@ -41,12 +42,13 @@ export async function readRecent(tx: Queryable): Promise<Recent> {
   const orderIds = [...await readUnsealed(tx, "order"), ...takenBack.map(({ orderId }) => orderId)];
   const refundIds = await readUnsealed(tx, "refund");
   const refunds: Scope[] = [{ after: marks.refund }, ...someIds(refundIds)];
-  const refunded = new Set<number>();
+  const moved = new Set<number>();
   for (const scope of refunds) {
-    for (const id of await ordersOfRefunds(tx, scope)) refunded.add(id);
+    for (const id of await ordersOfRefunds(tx, scope)) moved.add(id);
   }
+  for (const id of await ordersOfOpenChargebacks(tx)) moved.add(id);
   const known = new Set(orderIds);
-  const others = [...refunded].filter((id) => id <= marks.order && !known.has(id));
+  const others = [...moved].filter((id) => id <= marks.order && !known.has(id));
   return {
     marks,
     unsealed: { orders: [{ after: marks.order }, ...someIds(orderIds)], refunds },

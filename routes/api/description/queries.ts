@@ -320,26 +320,17 @@ export const auditListQuery = z.object({
 const ledgerFilters = {
   day: optionalQuery("Booked on this day, UTC", day),
   account: optionalQuery(
-    "Of this account; goes with `day` or `order`",
+    "Of this account",
     z.enum(accountNames, { error: `must be one of ${accountNames.join(", ")}` }),
   ),
   order: optionalQuery("Of this order, by its id", queryInteger(1, 999_999_999_999_999)),
 } as const;
 
-/** An account alone is no index of so long a table. */
-function needsIndex(
-  { account, day, order }: { account?: string; day?: string; order?: number },
-  issues: z.RefinementCtx,
-): void {
-  if (account === undefined || (day ?? order) !== undefined) return;
-  issues.addIssue({ code: "custom", path: ["account"], message: "goes with day or order" });
-}
-
 /** The query parameters of the list of the ledger's rows. */
-export const ledgerListQuery = z.object({ ...ledgerFilters, ...page }).superRefine(needsIndex);
+export const ledgerListQuery = z.object({ ...ledgerFilters, ...page });
 
 /** The query parameters of the file of the ledger's rows. */
-export const ledgerFileQuery = z.object(ledgerFilters).superRefine(needsIndex);
+export const ledgerFileQuery = z.object(ledgerFilters);
 
 /** The query parameters of the trial balance. */
 export const ledgerBalanceQuery = z.object({

@@ -18,11 +18,11 @@ import {
   type LedgerPlace,
 } from "../../../domain/ledger/ledger_cursor.ts";
 import { exactAmount } from "../../../domain/money.ts";
-import { pageLimits } from "../../../domain/paging.ts";
 import { type AppDeps, readsOf } from "../../deps.ts";
 import { checked } from "../../middleware/checked.ts";
 import { described } from "../description/described.ts";
 import { ledgerBalance, ledgerList } from "../description/examples.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { ledgerBalanceQuery, ledgerFileQuery, ledgerListQuery } from "../description/queries.ts";
 import { csvDownload } from "../exports/csv_download.ts";
 import { aboutFiles, fileAnswer } from "../exports/exports.ts";
@@ -57,29 +57,21 @@ export function ledgerRoutes(deps: AppDeps): Hono {
 }
 
 function addList(app: Hono, deps: AppDeps): void {
-  const reads = readsOf(deps);
-  app.get(
-    "/ledger",
-    described({
-      summary: "Lists the rows of the ledger",
-      description: `${about} \`account\` goes with \`day\` or \`order\`.`,
-      tag: "Ledger",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: ledgerListAnswer, example: ledgerList } },
-    }),
-    checked("query", ledgerListQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor, order: orderId, ...rest } = c.req.valid("query");
+  addPagedList(app, deps, "/ledger", {
+    summary: "Lists the rows of the ledger",
+    description: about,
+    tag: "Ledger",
+    page: { schema: ledgerListAnswer, example: ledgerList },
+    query: ledgerListQuery,
+    read: async (db, { order: orderId, ...rest }, { cursor, limit }) => {
       const after = cursor === undefined ? null : decodeLedgerCursor(cursor);
-      const { entries, next } = await reads((db) =>
-        listLedger(db, { ...rest, orderId }, { after, limit })
-      );
-      return c.json({
+      const { entries, next } = await listLedger(db, { ...rest, orderId }, { after, limit });
+      return {
         data: entries.map(entryJson),
-        next_cursor: next === null ? null : encodeLedgerCursor(next),
-      });
+        nextCursor: next === null ? null : encodeLedgerCursor(next),
+      };
     },
-  );
+  });
 }
 
 function addBalance(app: Hono, deps: AppDeps): void {

@@ -8,9 +8,9 @@ import { Hono } from "hono";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { listChargebacks, readChargeback } from "../../../db/payments/chargeback_list.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import { acknowledgeChargeback } from "../../../services/acknowledge_chargeback.ts";
-import { type AppDeps, readsOf } from "../../deps.ts";
+import type { AppDeps } from "../../deps.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import {
   idempotency,
@@ -22,6 +22,7 @@ import { operatorOf } from "../../middleware/operator.ts";
 import { chargebackAnswer, chargebackListAnswer } from "../description/answers.ts";
 import { described } from "../description/described.ts";
 import { chargebackList, heldChargeback, seenChargeback } from "../description/examples.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { chargebackListQuery } from "../description/queries.ts";
 import { chargebackJson } from "./chargeback_json.ts";
 
@@ -35,29 +36,22 @@ export function chargebackRoutes(deps: AppDeps): Hono {
 }
 
 function addList(app: Hono, deps: AppDeps): void {
-  app.get(
-    "/chargebacks",
-    described({
-      summary: "Lists chargebacks, the latest first",
-      description:
-        "Charges that customers contested at their bank, which providers call disputes. With " +
-        "`unknown` only those of charges that no payment here has, or only the others.",
-      tag: "Refunds",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: chargebackListAnswer, example: chargebackList } },
-    }),
-    checked("query", chargebackListQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor, state, unknown } = c.req.valid("query");
+  addPagedList(app, deps, "/chargebacks", {
+    summary: "Lists chargebacks, the latest first",
+    description:
+      "Charges that customers contested at their bank, which providers call disputes. With " +
+      "`unknown` only those of charges that no payment here has, or only the others.",
+    tag: "Refunds",
+    page: { schema: chargebackListAnswer, example: chargebackList },
+    query: chargebackListQuery,
+    read: async (db, { state, unknown }, { cursor, limit }) => {
       const beforeId = cursor === undefined ? undefined : decodeCursor("chargebacks", cursor);
       const filter = { states: state === undefined ? undefined : [state], isUnknown: unknown };
-      const found = await readsOf(deps)((db) =>
-        listChargebacks(db, filter, { beforeId, limit: limit + 1 })
-      );
+      const found = await listChargebacks(db, filter, { beforeId, limit: limit + 1 });
       const { data, nextCursor } = pageOf("chargebacks", found, limit);
-      return c.json({ data: data.map(chargebackJson), next_cursor: nextCursor });
+      return { data: data.map(chargebackJson), nextCursor };
     },
-  );
+  });
 }
 
 function addDetail(app: Hono, { db }: AppDeps): void {

@@ -12,12 +12,14 @@ const nothing: LedgerFacts = {
   parts: new Map(),
   refunds: [],
   twice: [],
+  chargebacks: [],
   booked: [],
 };
 
 const payment = (status: string, more: Partial<MovedPayment> = {}): MovedPayment => ({
   orderId: 1,
   surplus: 0,
+  chargedBackCents: 0,
   status,
   amountCents: 400,
   currency: "EUR",
@@ -76,10 +78,38 @@ Deno.test("findLedgerGaps() books what has no rows, through the states that it w
     createdAt: "a",
     changedAt: "b",
   };
-  const endedAs = "written_off";
-  assert.deepEqual(found({ twice: [{ ...twice, endedAs, isRecent: false }] }), [
+  const written = { ...twice, endedAs: "written_off", isRecent: false };
+  assert.deepEqual(found({ twice: [{ ...written, isOwed: false }] }), [
     "missing: 1 a clearing -5 customer 5 EUR; 2 b customer -5 write_offs 5 EUR",
   ]);
+  assert.deepEqual(found({ twice: [{ ...written, isOwed: true }] }), [
+    "missing: 1 b customer -5 write_offs 5 EUR",
+  ]);
+  assert.deepEqual(found({ twice: [{ ...written, isOwed: true, endedAs: "returned" }] }), [
+    "missing: 1 b clearing 5 customer -5 EUR",
+  ]);
+});
+
+Deno.test("findLedgerGaps() leads out once what a chargeback gave back, and tells whose money it took", () => {
+  const chargeback = { id: 3, orderId: 1, amountCents: 400, currency: "EUR", isExpense: false };
+  const back = payment("REVERSED", { chargedBackCents: 400 });
+  assert.deepEqual(found({ payments: [back], chargebacks: [chargeback], booked: held }), [
+    "missing: 1 null clearing -400 customer 400 EUR",
+  ]);
+  const part = payment("REVERSED", { chargedBackCents: 300 });
+  assert.deepEqual(found({ payments: [part], booked: held }), [
+    "missing: 2 changed clearing -100 customer 100 EUR",
+  ]);
+  const own = { ...chargeback, isExpense: true };
+  assert.deepEqual(found({ chargebacks: [own] }), [
+    "missing: 1 null clearing -400 chargebacks 400 EUR",
+  ]);
+  const of = { source: "chargeback", sourceId: 3 } as const;
+  const all = booked({ clearing: -400, chargebacks: 400 }, of);
+  assert.deepEqual(found({ chargebacks: [own], booked: all }), []);
+  for (const other of [{ ...own, amountCents: 399 }, { ...own, amountCents: 0 }, chargeback]) {
+    assert.match(found({ chargebacks: [other], booked: all })[0]!, /^wrong/);
+  }
 });
 
 Deno.test("findLedgerGaps() goes on from money that was held, also of another amount and currency", () => {

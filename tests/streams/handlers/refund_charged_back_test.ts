@@ -69,11 +69,7 @@ Deno.test("one that its provider has made before is booked, and told where the c
     assert.deepEqual(asked, []);
     assert.deepEqual(await refundOf(flow, message.refundId), ["PROCESSED", null]);
     const [twice] = await listGivenTwice(flow.db, 10);
-    assert.deepEqual([twice!.refundId, twice!.amountCents, twice!.chargebackId], [
-      message.refundId,
-      400,
-      1,
-    ]);
+    assert.deepEqual([twice!.orderId, twice!.amountCents, twice!.chargebackId], [orderId, 400, 1]);
   }));
 
 Deno.test("what a part of a lost chargeback leaves can be refunded, and no cent more", () =>

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
-import type { Database, Queryable } from "../../../db/connection/database.ts";
+import type { Database } from "../../../db/connection/database.ts";
 import { bookNextOrders, bookRecent } from "../../../streams/ledger/book_left.ts";
 import { takeLedgerStep } from "../../../streams/ledger/keep_ledger.ts";
 import { repair } from "../../../streams/recovery/repair.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { age, archiveAll } from "../../archived.ts";
+import { breaking } from "../../breaking_database.ts";
 import { restoreDump, takeDump } from "../../dump.ts";
 import { driftOf, type SettledWorkflow, verifyNow, withSettled } from "../../settled_workflow.ts";
 import { anOrder, type Workflow } from "../../workflow.ts";
@@ -72,31 +73,6 @@ Deno.test("orders of before the ledger get their rows on their own days, and the
     await bookAll(db);
     assert.deepEqual(await dumpLedger(flow), booked);
   }));
-
-/** A database whose transactions break off at their n-th statement. */
-function breaking(db: Database, at: number): { db: Database; broke: () => boolean } {
-  let left = at, broke = false;
-  const count = () => {
-    if (--left === 0) {
-      broke = true;
-      throw new Error("crash");
-    }
-  };
-  const counted = (tx: Queryable): Queryable => ({
-    ...tx,
-    query: (...args) => (count(), tx.query(...args)),
-    execute: (...args) => (count(), tx.execute(...args)),
-    run: (...args) => (count(), tx.run(...args)),
-    runText: (...args) => (count(), tx.runText(...args)),
-  });
-  return {
-    db: {
-      ...db,
-      transaction: (work, options) => db.transaction((tx) => work(counted(tx)), options),
-    },
-    broke: () => broke,
-  };
-}
 
 Deno.test("booking that breaks off at any statement books nothing twice and leaves nothing out", () =>
   withSettled("left_crash", async (flow) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import process from "node:process";
-import type { Database, Queryable } from "../../../db/connection/database.ts";
+import type { Database } from "../../../db/connection/database.ts";
 import { listUnsealed, readSealedSums, readStalestSeals } from "../../../db/verification/seals.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { ensureGroup } from "../../../streams/queue/consumer.ts";
@@ -10,6 +10,7 @@ import { sealLate, sealNext } from "../../../streams/seals/seal.ts";
 import { verify, type VerifyReport } from "../../../streams/verification/verify.ts";
 import { age, archiveAll } from "../../archived.ts";
 import { backdate } from "../../backdated.ts";
+import { breaking } from "../../breaking_database.ts";
 import { anOperator } from "../../operator.ts";
 import { mendFigures } from "../../../streams/verification/mend_figures.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
@@ -343,31 +344,6 @@ function withoutToday(db: Database): Database {
         sql.replace("where id > ? and", "where created_at < current_date and id > ? and"),
         values,
       ),
-  };
-}
-
-/** A database whose transactions break off at their n-th statement. */
-function breaking(db: Database, at: number): { db: Database; broke: () => boolean } {
-  let left = at, broke = false;
-  const count = () => {
-    if (--left === 0) {
-      broke = true;
-      throw new Error("crash");
-    }
-  };
-  const counted = (tx: Queryable): Queryable => ({
-    ...tx,
-    query: (...args) => (count(), tx.query(...args)),
-    execute: (...args) => (count(), tx.execute(...args)),
-    run: (...args) => (count(), tx.run(...args)),
-    runText: (...args) => (count(), tx.runText(...args)),
-  });
-  return {
-    db: {
-      ...db,
-      transaction: (work, options) => db.transaction((tx) => work(counted(tx)), options),
-    },
-    broke: () => broke,
   };
 }
 

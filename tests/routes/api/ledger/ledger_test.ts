@@ -76,8 +76,21 @@ Deno.test("GET /ledger lists each row once, whatever the pages, the latest day f
   assert.deepEqual(await all("day=2026-01-07"), []);
 });
 
-Deno.test("GET /ledger refuses an account alone, one that there is not, and cursors of other lists", async () => {
-  for (const query of ["account=fees", "account=bank_charges", "day=tomorrow", "order=0"]) {
+/** An account alone, whatever the pages, also where its days are sealed. */
+async function expectAccounts(): Promise<void> {
+  const whole = await all("limit=200");
+  for (const account of ["clearing", "sales", "fees", "bank"]) {
+    const own = whole.filter((row) => row.split(" ")[1] === account);
+    for (const limit of [1, 2, 200]) {
+      assert.deepEqual(await all(`account=${account}&limit=${limit}`), own);
+    }
+  }
+}
+
+Deno.test("GET /ledger lists the rows of an account alone, page by page", expectAccounts);
+
+Deno.test("GET /ledger refuses an account that there is not, and cursors of other lists", async () => {
+  for (const query of ["account=bank_charges", "day=tomorrow", "order=0"]) {
     assertProblem(await ask(api, "GET", `/ledger?${query}`), 400);
   }
   const { body } = await ask(api, "GET", "/orders?limit=1");
@@ -116,6 +129,7 @@ Deno.test("GET /ledger/balance comes to nothing in each currency, before and aft
     }
     assert.deepEqual(await balances(), expected);
     assert.deepEqual(await balances("?day=2026-01-05"), ofFirst);
+    await expectAccounts();
   }
 });
 
@@ -127,6 +141,8 @@ Deno.test("GET /ledger.csv has what the list has", async () => {
     "order_id,source,source_id,step,account,amount_cents,currency,day,booked_at",
   );
   assert.equal(lines.length, 7);
+  const fees = await (await api.app.request("/ledger.csv?account=fees")).text();
+  assert.equal(fees.trimEnd().split("\r\n").length, 2);
   assert.equal(
     lines.at(-1),
     `${ids[0]},payment,0,1,clearing,100,EUR,2026-01-05,2026-01-05T10:00:00.000000Z`,
@@ -142,8 +158,10 @@ Deno.test("the dashboard shows the trial balance, a day's rows and those of an o
   );
   const day = await openPage(api, "/dashboard/ledger?day=2026-01-06&account=fees");
   assert.match(day.text, /1 row/);
-  const wrong = await openPage(api, "/dashboard/ledger?account=fees&cursor=x&order=y");
-  assert.match(wrong.text, /An account goes with a day or an order/);
+  const account = await openPage(api, "/dashboard/ledger?account=fees");
+  assert.match(account.text, /1 row/);
+  const wrong = await openPage(api, "/dashboard/ledger?cursor=x&order=y");
+  assert.match(wrong.text, /is no order's number/);
   const order = await openPage(api, `/dashboard/orders/${ids[0]}`);
   assert.match(order.text, /clearing/);
 });
