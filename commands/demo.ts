@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { basename, resolve } from "node:path";
 import { readCustomerNames } from "../db/catalog/customers.ts";
 import { countOrderEnds } from "../db/orders/order_ends.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import type { FailureReason } from "../domain/order/order.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
@@ -215,7 +216,7 @@ async function showFailures({ db, config }: Context): Promise<void> {
 
 /** Figures, leaderboard and proof. @returns the exit code */
 async function showResults(context: Context): Promise<number> {
-  const day = context.kpiDay(new Date().toISOString().replace("T", " "));
+  const day = context.kpiDay(databaseTime(Date.now()));
   say("\nKPIs of today");
   say(indent(formatKpis(await readKpis(context, day, day))));
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { databaseTime } from "../domain/database_time.ts";
 import { isDay } from "../domain/kpi/day.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
@@ -43,8 +44,7 @@ Usage: deno task kpis [--date=YYYY-MM-DD] [--rebuild [--recent]] [--json]
       }
       const rebuild = options.flag("rebuild") ? operatorIn(env) : undefined;
       const kpis = await withOwnKpis(context, { rebuild, recent }, () => {
-        const now = new Date().toISOString().replace("T", " ");
-        const day = date ?? context.kpiDay(now);
+        const day = date ?? context.kpiDay(databaseTime(Date.now()));
         return readKpis(context, day, day);
       });
       print(options.flag("json") ? JSON.stringify({ kpis }) : formatKpis(kpis));

@@ -17,6 +17,7 @@ import {
 } from "./provider_behaviour.ts";
 
 import { feeOf, reportCsv, type ReportLine, reportLine } from "./provider_report.ts";
+import { databaseTime } from "../domain/database_time.ts";
 
 export type { MadeRefund, ProviderCharge, ProviderOptions } from "./provider_behaviour.ts";
 
@@ -263,7 +264,7 @@ function reportOf({ charges, made }: Counter): ReportLine[] {
 function lineOf(charge: ProviderCharge, at: Date, refund: MadeRefund | null): ReportLine {
   return reportLine({
     kind: refund === null ? "charge" : "refund",
-    createdUtc: at.toISOString().replace("T", " ").replace("Z", ""),
+    createdUtc: databaseTime(at),
     chargeId: charge.id,
     refundId: refund?.id ?? "",
     key: refund?.key ?? charge.key,

@@ -6,6 +6,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { databaseTime } from "../domain/database_time.ts";
 import { nativeColumns } from "../domain/reconciliation/shipped/native.ts";
 import type { DiscrepancyKind } from "../domain/reconciliation/discrepancy.ts";
 
@@ -194,7 +195,7 @@ function toldInstead(
 
 function later(time: string): string {
   const ms = Date.parse(`${time.replace(" ", "T")}Z`) + daysLate * 86_400_000;
-  return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
+  return databaseTime(ms);
 }
 
 function digest(text: string): string {

@@ -300,7 +300,7 @@ export const settingsTable = {
     kind: kinds.oneOf("at_once", "later"),
     meaning:
       "when money is taken: as soon as an order is reserved, or `later`: it is only held, until somebody asks for its capture; " +
-      "every provider that charges has to be able to hold money (`stripe` is)",
+      "every provider that charges has to be able to hold money (`stripe` is); an order's `payment.capture` goes before it",
   },
   captureWithinSeconds: {
     name: "CAPTURE_WITHIN_SECONDS",

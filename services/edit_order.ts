@@ -34,6 +34,7 @@ import { type ChargeFacts, lockOrders, readCharges, readItems } from "../db/orde
 import { mayOlderRead, readInstallation } from "../db/payments/installation.ts";
 import { readInstructions } from "../db/payments/payment_instructions.ts";
 import { readDisputes } from "../db/payments/payment_disputes.ts";
+import { readHolds } from "../db/payments/payment_holds.ts";
 import { insertSupersededCharge } from "../db/payments/superseded_charges.ts";
 import { unknownSkuFault } from "../domain/catalog/unknown_sku.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -127,7 +128,7 @@ export function editAndTell(
  *
  * @param order all of it as it is to be
  * @throws {WorkflowError} `not_found`, `not_yours`, `invalid` where it is another order, `precondition_failed`,
- * `order_not_editable` once it is settled or is being charged by somebody else, `stock_insufficient`: nothing has
+ * `order_not_editable` once it is settled, its capture was asked for, or it is being charged by somebody else, `stock_insufficient`: nothing has
  * changed then
  */
 export async function editAndPublish(
@@ -287,10 +288,19 @@ async function judge(
     },
     differs,
     paysOtherwise: await paysOtherwise(tx, orderId, candidate.order),
+    isCaptureAsked: await isCaptureAsked(tx, charge),
   });
   if (decision.kind !== "refused") return { known, charge, decision, now };
   const text = refusalText(decision.because, orderId);
   throw new WorkflowError("order_not_editable", `Cannot edit order ${orderId}: ${text}`);
+}
+
+/** Whether somebody asked for the money to be taken that is held for the order as it is. */
+async function isCaptureAsked(tx: Queryable, charge: ChargeFacts): Promise<boolean> {
+  if (charge.status !== "RESERVED") return false;
+  const key = chargeKeyOf(await readInstallation(tx), charge);
+  const hold = (await readHolds(tx, [key])).get(key);
+  return hold !== undefined && hold.captureRequestedAt !== null;
 }
 
 /** Whether an order is to be paid with something else than was said before. */

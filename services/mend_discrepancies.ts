@@ -17,6 +17,7 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { mendKeyOf } from "../domain/payment/payment_key.ts";
+import { lineRules } from "../domain/reconciliation/decide_line.ts";
 import {
   type ActionDecision,
   decideApproval,
@@ -173,7 +174,7 @@ export async function goOnMending(deps: MendingDeps, operator: Operator): Promis
 }
 
 async function goOn(deps: MendingDeps, id: number, operator: Operator): Promise<void> {
-  const rules = { lateSeconds: (deps.config.reconciliationDays + 1) * 86_400 };
+  const rules = lineRules(deps.config.reconciliationDays);
   const look = () => lookAgain(deps.db, { rules, filter: { id } });
   await look();
   const row = (await readDiscrepancy(deps.db, id))!;

@@ -6,6 +6,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Database } from "../db/connection/database.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import { type Fault, messageOf, WorkflowError } from "../domain/errors.ts";
 import { isDay } from "../domain/kpi/day.ts";
 import { LeftDatabaseError } from "../domain/operation/left_database.ts";
@@ -101,7 +102,7 @@ export async function recordChargeback(
 
 /** A database time to the microsecond, so that two of them compare as texts. */
 function timeOf(date: Date): string {
-  return `${date.toISOString().replace("T", " ").replace("Z", "")}000`;
+  return databaseTime(date, 6);
 }
 
 /** @throws {WorkflowError} `invalid` */

@@ -8,7 +8,7 @@ import { type Database, type Queryable, transactionTries } from "../db/connectio
 import { restoreOrders } from "../db/archive/archive.ts";
 import { isDuplicateKey } from "../db/connection/faults.ts";
 import { addOrderEvents, type OrderEventRow } from "../db/orders/timelines.ts";
-import { lockOrders, readCharges } from "../db/orders/orders.ts";
+import { readCharges } from "../db/orders/orders.ts";
 import { readChargedBack } from "../db/payments/chargebacks.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import {
@@ -22,7 +22,6 @@ import {
   ownKeyStart,
   readRefundsByKeys,
   readTakenProviderKeys,
-  refundFactsOf,
 } from "../db/refunds/refund_rows.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import { namedAmount } from "../domain/money.ts";
@@ -44,6 +43,7 @@ import {
 import { withChargebacks } from "../domain/payment/chargeback.ts";
 import { decideRefundRequests, type KeyedRequest } from "../domain/refund/refund_batch.ts";
 import { takeTurns } from "../streams/timing/take_turns.ts";
+import { refundLocks } from "../streams/workflow/order_locks.ts";
 import { auditedTogether, outcomeOf } from "./audited.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
@@ -89,6 +89,22 @@ export interface RefundOptions {
     tx: Queryable,
     results: readonly (TakenRefund | WorkflowError)[],
   ) => Promise<void>;
+  /**
+   * Wait for no order that another transaction has: its requests come back as {@linkcode OrderHeld}, undecided and in no log,
+   * for another call to come back to. Without it such an order is waited for once, as long as any wait for a lock.
+   */
+  skipsHeld?: boolean;
+}
+
+/** A request about an order, or a refund of it, that another transaction has: nothing was decided about it. */
+export class OrderHeld extends WorkflowError {
+  /** Makes what a request comes to whose order is held. */
+  constructor(orderId: number) {
+    super(
+      "unavailable",
+      `Cannot refund order ${orderId} now: another transaction has it at the moment; ask again later`,
+    );
+  }
 }
 
 /**
@@ -97,7 +113,7 @@ export interface RefundOptions {
  * who asks for each.
  *
  * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
- * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
+ * `order_not_refundable`, `refund_exceeds_left`, `idempotency_key_reused`, or {@linkcode OrderHeld}
  */
 export async function requestAllAndPublish(
   deps: ServiceDeps,
@@ -115,9 +131,13 @@ export async function requestAllAndPublish(
   } as const));
   const results = await auditedTogether(deps, about, () =>
     requestRefunds(deps.db, asked, "api", {
+      ...options,
       inTransaction: async (tx, results) => {
         await options.inTransaction?.(tx, results);
-        await addAuditEntries(tx, results.map((result, at) => entryOf(requests[at]!, result)));
+        const entries = results.flatMap((result, at) =>
+          options.skipsHeld && result instanceof OrderHeld ? [] : entryOf(requests[at]!, result)
+        );
+        await addAuditEntries(tx, entries);
       },
     }));
   await publishAfterCommit(
@@ -166,7 +186,7 @@ function entryOf(
  *
  * @param actor who asks, for the timeline
  * @returns for each request, in the same order, the refund or the reason why not: `invalid`, `not_found`,
- * `order_not_refundable`, `refund_exceeds_left` or `idempotency_key_reused`
+ * `order_not_refundable`, `refund_exceeds_left`, `idempotency_key_reused`, or {@linkcode OrderHeld}
  */
 export async function requestRefunds(
   db: Database,
@@ -195,9 +215,10 @@ export async function requestRefunds(
       fault: faultOf(request.orderId, { ...request, items, reason }),
     };
   });
+  const lock = refundLocks(db, { patient: options.skipsHeld !== true });
   const take = async () => {
     const results = await db.transaction(async (tx) => {
-      const results = await takeInTransaction(tx, asked, actor);
+      const results = await takeFree(tx, asked, { actor, lock });
       await options.inTransaction?.(tx, results);
       return results;
     });
@@ -251,15 +272,28 @@ interface RefundParts {
   adjustments: RefundAdjustment[];
 }
 
-async function takeInTransaction(
+/** Takes the requests whose orders are free. */
+async function takeFree(
   tx: Queryable,
   requests: readonly Asked[],
+  { actor, lock }: { actor: string; lock: ReturnType<typeof refundLocks> },
+): Promise<(TakenRefund | WorkflowError)[]> {
+  const locks = await lock(tx, [...new Set(requests.map(({ orderId }) => orderId))]);
+  const free = requests.filter(({ orderId }) => !locks.held.has(orderId));
+  const results = (await takeLocked(tx, free, locks, actor)).values();
+  return requests.map(({ orderId }) =>
+    locks.held.has(orderId) ? new OrderHeld(orderId) : results.next().value!
+  );
+}
+
+async function takeLocked(
+  tx: Queryable,
+  requests: readonly Asked[],
+  { orders: locked, refundsOf: refunds }: Awaited<ReturnType<ReturnType<typeof refundLocks>>>,
   actor: string,
 ): Promise<(TakenRefund | WorkflowError)[]> {
   const orderIds = [...new Set(requests.map(({ orderId }) => orderId))];
-  const { orders: locked } = await lockOrders(tx, orderIds);
   const orders = withChargebacks(locked, await readChargedBack(tx, orderIds));
-  const refunds = await refundFactsOf(tx, orderIds, { lock: true });
   const known = await readRefundsByKeys(tx, requests.map(({ idempotencyKey }) => idempotencyKey));
   const ofParts = new Set(requests.filter(({ items }) => items !== null).map((one) => one.orderId));
   const contents = await readOrderContents(tx, [...ofParts]);

@@ -7,11 +7,12 @@
 import type { ChargeFacts } from "../db/orders/orders.ts";
 import { readOrderOfChargeKey } from "../db/payments/charge_keys.ts";
 import { insertAttempts } from "../db/payments/payment_attempts.ts";
-import { mayOlderRead } from "../db/payments/installation.ts";
+import { mayOlderRead, readInstallation } from "../db/payments/installation.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Lane } from "../domain/messages/lane.ts";
 import { encodeMessage } from "../domain/messages/messages.ts";
-import { orderOfOldKey } from "../domain/payment/payment_key.ts";
+import { installationTag, orderOfOldKey } from "../domain/payment/payment_key.ts";
+import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import type { ServiceDeps } from "./publish_after_commit.ts";
 
@@ -29,6 +30,8 @@ export interface ProviderCallback {
   idempotencyKey: string;
   /** The shop's id of the order, where the provider repeats it. */
   reference?: string | null;
+  /** Which installation asked for the charge, where the provider repeats it. */
+  installation?: string | null;
   amountCents: number;
   currency: string;
   /** The provider's name of the charge. */
@@ -43,17 +46,24 @@ export interface ProviderCallback {
  * Publishes an answer for the consumers to settle. It is no change of the database, so a crash before the
  * message is in its stream makes the provider send the answer again.
  *
- * @returns `duplicate` for an id that was taken before
+ * A charge that another installation asked for, and no order here has, is certainly none of ours: its key is made of that
+ * one's name, so that no order that comes will have it either.
+ *
+ * @returns `duplicate` for an id that was taken before, `others` for what is about another installation's charge
  * @throws {WorkflowError} `charge_not_known`, or `invalid` where it fits no order
  */
 export async function takeCallback(
   deps: Pick<ServiceDeps, "db" | "redis" | "keys" | "log">,
   callback: ProviderCallback,
-): Promise<"taken" | "duplicate"> {
+): Promise<"taken" | "duplicate" | "others"> {
   const { db, redis, keys } = deps;
   const seenKey = `${keys.callback}${seenName(callback)}`;
   if (await redis.exists(seenKey) === 1) return "duplicate";
   const order = await findOrder(deps, callback);
+  if (order === "others") {
+    await countOthersCallback(deps, callback.provider);
+    return "others";
+  }
   const { id: orderId, superseded } = order;
   // Processes of the version before would read a key as part of the provider's name, and nobody could give that money
   // back. What was edited has to be told apart all the same.
@@ -107,13 +117,17 @@ async function laneOf(
 async function findOrder(
   { db, log }: Pick<ServiceDeps, "db" | "log">,
   callback: ProviderCallback,
-): Promise<ChargeFacts> {
+): Promise<ChargeFacts | "others"> {
   const { provider, idempotencyKey, amountCents, currency, address } = callback;
   const order = await readOrderOfChargeKey(db, provider, idempotencyKey, {
     amountCents,
     currency,
   });
   if (order === undefined) {
+    const { installation = null } = callback;
+    if (installation !== null && installation !== installationTag(await readInstallation(db))) {
+      return "others";
+    }
     // Under a key of before, somebody may still charge who should not.
     const isOld = orderOfOldKey(idempotencyKey) !== undefined;
     log[isOld ? "error" : "warn"]("callback of an unknown charge", {

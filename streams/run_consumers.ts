@@ -156,7 +156,8 @@ async function runGroups(
   };
   log.info("consumers started", { consumer: name, groups: wanted.join(",") });
   const { reservationTtlSeconds } = config;
-  const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds });
+  const holdSeconds = config.captureWithinSeconds;
+  const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds, holdSeconds });
   const finish = options.drain ? signal : undefined;
   const delivering = [
     deliverNotifications(deps, senders, stopped, finish),
@@ -248,7 +249,8 @@ function consumerOf(
     ...gateways,
     consumer: name,
     reservationTtlSeconds: config.reservationTtlSeconds,
-    holdSeconds: config.capture === "later" ? config.captureWithinSeconds : undefined,
+    capturesLater: config.capture === "later",
+    holdSeconds: config.captureWithinSeconds,
     missingRowMs: missingRowBackoffs * config.retryBackoffMs,
     onShortage: config.onShortage,
     notifyChannels: config.notifyChannels,

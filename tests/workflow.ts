@@ -44,7 +44,9 @@ export interface WorkflowOptions {
   baseCurrency?: string;
   kpiTimezone?: string;
   reservationTtlSeconds?: number;
-  /** Money is held first, and an order waits so long for its capture. */
+  /** Money is held first, unless an order says otherwise. */
+  capturesLater?: boolean;
+  /** So long an order waits for its capture. */
   holdSeconds?: number;
   missingRowMs?: number;
   notifyChannels?: NotificationChannel[];
@@ -109,6 +111,7 @@ export async function openWorkflow(name: string, options: WorkflowOptions = {}):
     baseCurrency,
     kpiDay: kpiDayIn(options.kpiTimezone ?? "UTC"),
     reservationTtlSeconds: options.reservationTtlSeconds ?? 900,
+    capturesLater: options.capturesLater,
     holdSeconds: options.holdSeconds,
     // No server here follows another one: what is not there is not there.
     missingRowMs: options.missingRowMs ?? -1_000,

@@ -22,7 +22,7 @@ export { type TransactionOptions, transactionTries } from "./transaction.ts";
 
 /** The database as everybody is given it: each statement takes a connection of the pool for itself. */
 export interface Database extends Queryable {
-  /** The server's own words, e.g. `10.11.19-MariaDB`. */
+  /** The server's own words, e.g. `10.11.19-MariaDB`, as the connection that was opened last has them. */
   version: string;
   /**
    * Runs `work` in one transaction at READ COMMITTED and commits.
@@ -66,6 +66,9 @@ export interface Database extends Queryable {
    */
   close(): Promise<void>;
 }
+
+/** What is read from the pool whenever it is asked for. */
+type ServerWords = "engine" | "version" | "unguarded";
 
 /** How a pool differs from others. */
 export interface DatabaseOptions {
@@ -131,14 +134,13 @@ export async function openDatabase(
   const databaseOn = (
     use: ConnectionPool["use"],
     begin = use,
-  ): Omit<Database, "unguarded"> => ({
-    ...sessions.server,
+  ): Omit<Database, ServerWords> => ({
     query: (sql, values) => reading(use, (one) => one.query(sql, values)),
     execute: (sql, values) => reading(use, (one) => one.execute(sql, values)),
     run: (sql, values) => changing(use, (one) => one.run(sql, values)),
     runText: (sql, values) => changing(use, (one) => one.runText(sql, values)),
     transaction: (work, own = {}) => transactor.run(begin, work, own),
-    withTransactions: (max) => ({ ...databaseOn(use, limitedUse(use, max)), unguarded }),
+    withTransactions: (max) => whole(databaseOn(use, limitedUse(use, max))),
     lastStep: transactor.lastStep,
     connections: pool.counts,
     guard: guarded.guard,
@@ -149,9 +151,15 @@ export async function openDatabase(
     gate: guarded.gate,
     close: pool.close,
   });
-  const unguarded = databaseOn(pool.use) as Database;
-  unguarded.unguarded = unguarded;
-  return { ...databaseOn(guarded.use), unguarded };
+  const whole = (database: ReturnType<typeof databaseOn>): Database =>
+    Object.defineProperties(database, {
+      // As they are when they are asked for.
+      engine: { get: () => sessions.latest().engine, enumerable: true },
+      version: { get: () => sessions.latest().version, enumerable: true },
+      unguarded: { get: () => unguarded, enumerable: true },
+    }) as Database;
+  const unguarded = whole(databaseOn(pool.use));
+  return whole(databaseOn(guarded.use));
 }
 
 function poolWay(url: string, { name, connections = 10 }: DatabaseOptions) {
@@ -205,15 +213,11 @@ export function toShownSum(value: Row[string] | undefined): number {
 
 /**
  * A database time (`YYYY-MM-DD HH:MM:SS.ffffff`, UTC) as ISO 8601, null staying null. The fraction, which
- * the driver leaves out of a prepared statement's rows where it is zero, is always there.
+ * the driver leaves out of a prepared statement's rows where it is zero, is always there. The other way goes
+ * `databaseTime` of `domain/database_time.ts`.
  */
 export function toIsoTime(value: Row[string] | undefined): string | null {
   if (value === null || value === undefined) return null;
   const [date, time = ""] = String(value).split(" ");
   return `${date}T${time.includes(".") ? time : `${time}.000000`}Z`;
-}
-
-/** ISO 8601 in any offset as a database time in UTC, to the millisecond. */
-export function fromIsoTime(iso: string): string {
-  return new Date(iso).toISOString().replace("T", " ").replace("Z", "");
 }

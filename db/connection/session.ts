@@ -93,11 +93,13 @@ function groupWait(values: ReadonlyMap<string, string>): string | null {
   return weaker.includes(own) ? `set session group_replication_consistency = '${wanted}'` : null;
 }
 
-/** DatabaseSessions with one server. */
+/** Sessions with whatever server stands behind an address. */
 export interface DatabaseSessions {
   limits: SessionLimits;
-  /** Which server it is; known once a connection was prepared. */
-  server: KnownServer;
+  /** The server that the connection which was prepared last leads to; another one may have taken its place since. */
+  latest(): KnownServer;
+  /** The server that a connection leads to. */
+  serverOf(connection: mysql.PoolConnection): KnownServer;
   /** Tells a new connection its settings. */
   prepare(connection: mysql.PoolConnection): Promise<void>;
   /** Statements on one connection. */
@@ -110,34 +112,44 @@ export interface DatabaseSessions {
   ): { tx: Queryable } & Omit<TransactionStatements, "send">;
 }
 
-/** Makes what connections are told, and remembers what the server said of itself. */
+/** What is known of the server before any connection was prepared. */
+const unknownServer: KnownServer = {
+  engine: "mysql",
+  version: "",
+  maxPacketBytes: Infinity,
+  isGalera: false,
+  groupWait: null,
+  logsStatements: false,
+};
+
+/**
+ * Makes what connections are told, and remembers of each what its server said of itself: behind the address another one may
+ * stand after a failover, of another version or engine, and with other settings.
+ */
 export function sessionsOf(limits: SessionLimits): DatabaseSessions {
   const { statementMs, idleSeconds } = limits;
-  const server: KnownServer = {
-    engine: "mysql",
-    version: "",
-    maxPacketBytes: Infinity,
-    isGalera: false,
-    groupWait: null,
-    logsStatements: false,
-  };
-  const together = usage();
-  const ways: Ways = {
-    prepared: usage(),
+  const prepared = usage(), together = usage();
+  const waysOf = (server: KnownServer): Ways => ({
+    prepared,
     // A node of Galera that ends a transaction between two statements of a packet tells nobody, and runs the second one
     // by itself.
     together: { ...together, isOff: () => server.isGalera || together.isOff() },
     maxBytes: () => server.maxPacketBytes,
-  };
+  });
+  const known = new WeakMap<object, { server: KnownServer; ways: Ways }>();
+  let latest = { server: unknownServer, ways: waysOf(unknownServer) };
+  // The driver wraps a connection anew each time that it is lent.
+  const knownOf = ({ connection }: mysql.PoolConnection) => known.get(connection) ?? latest;
   return {
     limits,
-    server,
+    latest: () => latest.server,
+    serverOf: (connection) => knownOf(connection).server,
     async prepare(connection) {
       const tell = (sql: string) => connection.query({ sql, timeout: statementMs });
-      if (server.version === "") {
-        const [rows] = await tell(whatServer);
-        Object.assign(server, knownServer(rows as Row[]));
-      }
+      const [rows] = await tell(whatServer);
+      const server = knownServer(rows as Row[]);
+      latest = { server, ways: waysOf(server) };
+      known.set(connection.connection, latest);
       for (const sql of sessionSettings) await tell(sql);
       if (server.isGalera) await tell(waitForOthers);
       if (server.groupWait !== null) await tell(server.groupWait);
@@ -148,9 +160,12 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
         );
       }
     },
-    on: (connection, timeout = statementMs) =>
-      queryable(sendEach(connection, timeout, ways), server.engine),
+    on: (connection, timeout = statementMs) => {
+      const { server, ways } = knownOf(connection);
+      return queryable(sendEach(connection, timeout, ways), server.engine);
+    },
     within: (connection, ends, timeout) => {
+      const { server, ways } = knownOf(connection);
       const { send, ...state } = sendTogether(connection, timeout, ways, ends);
       return { tx: queryable(send, server.engine), ...state };
     },

@@ -81,7 +81,7 @@ export interface Transactor {
 
 /** Makes what runs the transactions of one pool. */
 export function transactorOf(
-  { server, limits, within }: DatabaseSessions,
+  { serverOf, limits, within }: DatabaseSessions,
   { hasOthers }: TransactorOptions,
 ): Transactor {
   let lastStep = 0;
@@ -97,7 +97,8 @@ export function transactorOf(
         usualSeconds: limits.idleSeconds,
         ownSeconds: options.idleTransactionSeconds,
       };
-      const { begin, end } = silenceLimit(connection, server.engine, silence, timeout);
+      const { engine } = serverOf(connection);
+      const { begin, end } = silenceLimit(connection, engine, silence, timeout);
       const own = within(
         connection,
         {

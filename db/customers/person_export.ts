@@ -51,7 +51,8 @@ const parts = {
     from payments force index (payments_order_once)
     where order_id in (?)`,
   payment_instructions: `
-    select 0 as sort_id, order_id, method_type, method, customer, description, metadata
+    select 0 as sort_id, order_id, method_type, method, customer, description, metadata,
+      capture
     from payment_instructions
     where order_id in (?)`,
   payment_attempts: `

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { databaseTime } from "../../domain/database_time.ts";
 import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { erasedText } from "../../domain/customer/erased_customer.ts";
 import { packedPrefix } from "../clients/packed_text.ts";
@@ -383,7 +384,7 @@ export async function readAnsweredTimes(
   );
   if (row === undefined || row.oldest === null) return [];
   const timeOf = (text: unknown) => Date.parse(`${String(text).replace(" ", "T")}Z`);
-  const textOf = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
+  const textOf = (ms: number) => databaseTime(ms, 0);
   const times: { from: string; to: string }[] = [];
   for (let at = timeOf(row.oldest); at <= timeOf(row.now);) {
     const from = textOf(at);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { databaseTime } from "../../domain/database_time.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { type Group, groups } from "../../domain/messages/messages.ts";
 import {
@@ -359,5 +360,5 @@ function toDeadLetter(row: Row): DeadLetterRow {
 
 function timeOf(ms: number): string {
   const bounded = Math.min(Math.max(0, Math.trunc(ms) || 0), lastTimeMs);
-  return new Date(bounded).toISOString().replace("T", " ").replace("Z", "");
+  return databaseTime(bounded);
 }

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { fromIsoTime, type Queryable, toIsoTime } from "../connection/database.ts";
+import { type Queryable, toIsoTime } from "../connection/database.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 
 /** What a customer has to do. Times are ISO 8601 in UTC. */
 export interface PaymentAction {
@@ -33,7 +34,7 @@ export async function writeActions(
   const rows = actions.toSorted((a, b) => a.orderId - b.orderId)
     .map((
       { orderId, url, expiresAt },
-    ) => [orderId, url, expiresAt && fromIsoTime(expiresAt.toISOString())]);
+    ) => [orderId, url, expiresAt && databaseTime(expiresAt)]);
   await db.run(
     `
     insert into payment_actions (order_id, url, expires_at)

@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  fromIsoTime,
-  type Queryable,
-  type Row,
-  toInteger,
-  toIsoTime,
-} from "../connection/database.ts";
+import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { addOrderEvents } from "../orders/timelines.ts";
 
@@ -76,20 +71,66 @@ export async function readHoldOf(db: Queryable, orderId: number): Promise<Paymen
   return row === undefined ? null : holdOf(row);
 }
 
-/** Of orders, those for which money is held whose time is not over: their reservations do not end. */
+/**
+ * Of orders, those for which money is held whose time is not over: their reservations do not end. Where its capture was
+ * asked for, the provider has as long to answer as for any charge.
+ *
+ * @param answerSeconds how long that is
+ */
 export async function readLiveHolds(
   db: Queryable,
   orderIds: readonly number[],
+  answerSeconds: number,
 ): Promise<Set<number>> {
   if (orderIds.length === 0) return new Set();
   const rows = await db.query(
     `
     select order_id
     from payment_holds
-    where order_id in (?) and status = 'HELD' and expires_at > current_timestamp(6)`,
-    [[...orderIds]],
+    where order_id in (?) and status = 'HELD' and (expires_at > current_timestamp(6)
+      or capture_requested_at > current_timestamp(6) - interval ? second)`,
+    [[...orderIds], answerSeconds],
   );
   return new Set(rows.map((row) => toInteger(row.order_id)));
+}
+
+/** An order that is reserved for money whose time is over. */
+export interface OutlivedHold {
+  /** Database id of the order. */
+  id: number;
+  totalCents: number;
+  currency: string;
+}
+
+/**
+ * `RESERVED` orders for which money was held whose time is over, page by page; those whose payment is in dispute wait for a
+ * person, and those that were edited may have money held anew.
+ */
+export async function readOutlivedHolds(
+  db: Queryable,
+  page: { afterId: number; limit: number },
+): Promise<OutlivedHold[]> {
+  const rows = await db.query(
+    `
+    select distinct orders.id, orders.total_cents, orders.currency
+    from payment_holds force index (payment_holds_expiry)
+      straight_join orders force index (primary) on orders.id = payment_holds.order_id
+    where payment_holds.status = 'HELD' and payment_holds.expires_at <= current_timestamp(6)
+      and orders.id > ? and orders.status = 'RESERVED'
+      and not exists (select 1 from payment_disputes where payment_disputes.order_id = orders.id)
+      and not exists (
+        select 1 from payment_holds other
+        where other.order_id = orders.id and other.status = 'HELD'
+          and other.expires_at > current_timestamp(6))
+    order by orders.id
+    limit ?`,
+    [page.afterId, page.limit],
+  );
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    totalCents: toInteger(row.total_cents),
+    currency: String(row.currency),
+  }));
 }
 
 /** What a provider says that it holds. */
@@ -124,7 +165,7 @@ export async function noteHolds(
     hold.providerRef,
     hold.amountCents,
     hold.currency,
-    hold.expiresAt && fromIsoTime(hold.expiresAt.toISOString()),
+    hold.expiresAt && databaseTime(hold.expiresAt),
   ]);
   await db.run(
     `

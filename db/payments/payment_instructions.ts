@@ -4,7 +4,10 @@
  * @module
  */
 
-import type { PaymentInstructions } from "../../domain/payment/payment_instructions.ts";
+import type {
+  CaptureMoment,
+  PaymentInstructions,
+} from "../../domain/payment/payment_instructions.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 
 /** What orders are paid with, by order id; those that say nothing of it are absent. */
@@ -15,7 +18,7 @@ export async function readInstructions(
   if (orderIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select order_id, method_type, method, customer, description, metadata
+    select order_id, method_type, method, customer, description, metadata, capture
     from payment_instructions
     where order_id in (?)`,
     [[...orderIds]],
@@ -46,25 +49,29 @@ export async function writeInstructions(
 ): Promise<void> {
   if (orders.length === 0) return;
   const rows = orders.toSorted((a, b) => a.orderId - b.orderId)
-    .map(({ orderId, instructions: { methodType, method, customer, description, metadata } }) => [
+    .map(({ orderId, instructions }) => [
       orderId,
-      methodType,
-      method,
-      customer,
-      description,
-      metadata && JSON.stringify(metadata),
+      instructions.methodType,
+      instructions.method,
+      instructions.customer,
+      instructions.description,
+      instructions.metadata && JSON.stringify(instructions.metadata),
+      instructions.capture,
     ]);
   await tx.run(
     `
-    insert into payment_instructions (order_id, method_type, method, customer, description, metadata)
-    select said.order_id, said.method_type, said.method, said.customer, said.description, said.metadata
+    insert into payment_instructions
+      (order_id, method_type, method, customer, description, metadata, capture)
+    select said.order_id, said.method_type, said.method, said.customer, said.description, said.metadata,
+      said.capture
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
       method_type varchar(32) character set ascii path '$[1]',
       method varchar(255) character set utf8mb4 path '$[2]',
       customer varchar(255) character set utf8mb4 path '$[3]',
       description varchar(500) character set utf8mb4 path '$[4]',
-      metadata varchar(8000) character set utf8mb4 path '$[5]')) said`,
+      metadata varchar(8000) character set utf8mb4 path '$[5]',
+      capture varchar(8) character set ascii path '$[6]')) said`,
     [JSON.stringify(rows)],
   );
 }
@@ -85,5 +92,6 @@ function toInstructions(row: Row): PaymentInstructions {
     customer: row.customer as string | null,
     description: row.description as string | null,
     metadata: row.metadata === null ? null : JSON.parse(String(row.metadata)),
+    capture: row.capture as CaptureMoment | null,
   };
 }

@@ -68,7 +68,7 @@ async function pushCounters(
   const ids = await listNumberedTables(db);
   await db.transaction(async (tx) => {
     await confirm(tx);
-    for (const name of laxities[db.engine]) await tx.runText(`set session ${name} = 0`);
+    for (const name of laxities[tx.engine]) await tx.runText(`set session ${name} = 0`);
     try {
       for (const [table, floor] of floors) {
         const isEmpty = (await tx.query(`select 1 from ${table} limit 1`)).length === 0;
@@ -83,7 +83,7 @@ async function pushCounters(
         }
       }
     } finally {
-      for (const name of laxities[db.engine]) await tx.runText(`set session ${name} = default`);
+      for (const name of laxities[tx.engine]) await tx.runText(`set session ${name} = default`);
     }
   });
 }

@@ -7,6 +7,7 @@
 
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { readPacked } from "../connection/packed_rows.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import {
   type ChargebackMovement,
   failureBefore,
@@ -512,7 +513,7 @@ function quarterBegin(quarter: number): string {
   let begin = quarterBegins.get(quarter);
   if (begin === undefined) {
     if (quarterBegins.size >= 10_000) quarterBegins.clear();
-    begin = new Date(quarter * 900_000).toISOString().slice(0, 19).replace("T", " ");
+    begin = databaseTime(quarter * 900_000, 0);
     quarterBegins.set(quarter, begin);
   }
   return begin;

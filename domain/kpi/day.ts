@@ -4,6 +4,8 @@
  * @module
  */
 
+import { databaseTime } from "../database_time.ts";
+
 /** First and last day that can be asked for; the day after the last still has four digits of a year. */
 const firstDay = "1970-01-01", lastDay = "9998-12-31";
 
@@ -50,6 +52,5 @@ export function periodOf(
   while (!isOf(from) && from < start + 2 * dayMs) from += quarterMs;
   let before = from;
   while (isOf(before)) before += quarterMs;
-  const text = (ms: number) => new Date(ms).toISOString().slice(0, 19).replace("T", " ");
-  return { from: text(from), before: text(before) };
+  return { from: databaseTime(from, 0), before: databaseTime(before, 0) };
 }

@@ -7,6 +7,7 @@
 import { formatMoney } from "../money.ts";
 import { adjustmentName } from "../order/adjustment.ts";
 import { formatCount } from "../text/format_count.ts";
+import { isolated, plainLine } from "../text/visible_text.ts";
 import type { Notification, NotificationType } from "./content.ts";
 import type { FailureReason } from "../order/order.ts";
 
@@ -109,15 +110,15 @@ function sumOf({ lines, currency, totalCents }: Notification): Line[] {
   return [
     ...lines.items.map(({ name, qty, unitPriceCents, subtotalCents }): Line => {
       const each = qty === 1 ? "" : ` at ${money(unitPriceCents)}`;
-      return [`${formatCount(qty)} × ${oneLine(name)}${each}`, money(subtotalCents)];
+      return [`${formatCount(qty)} × ${isolated(plainLine(name))}${each}`, money(subtotalCents)];
     }),
     ...more(lines.itemCount, lines.items),
     ...(lines.adjustments.length === 0 ? [] : [["Items", money(lines.itemsCents)] as const]),
-    ...added.map((one): Line => [oneLine(adjustmentName(one)), money(one.amountCents)]),
+    ...added.map((one): Line => [isolated(plainLine(adjustmentName(one))), money(one.amountCents)]),
     ...more(lines.adjustmentCount, lines.adjustments),
     ["Total", money(totalCents)],
     ...included.map((one): Line => [
-      `${oneLine(adjustmentName(one))}, included`,
+      `${isolated(plainLine(adjustmentName(one)))}, included`,
       money(one.amountCents),
     ]),
   ];
@@ -130,7 +131,7 @@ function refundedOf({ refund, currency, amountCents }: Notification): Line[] {
   const others = refund.lineCount - refund.lines.length;
   return [
     ...refund.lines.map(({ name, qty, amountCents }): Line => [
-      `${formatCount(qty)} × ${oneLine(name)}`,
+      `${formatCount(qty)} × ${isolated(plainLine(name))}`,
       money(amountCents),
     ]),
     ...(others > 0 ? [[`and ${formatCount(others)} more`, ""] as const] : []),
@@ -145,21 +146,24 @@ function refundedOf({ refund, currency, amountCents }: Notification): Line[] {
 /** Writes the e-mail of a notification, as text and as HTML with the same words. */
 export function notificationEmail(notification: Notification): NotificationEmail {
   const amount = formatMoney(notification.amountCents, notification.currency);
-  const { subject, says } = texts[notification.type](notification, amount);
-  const name = oneLine(notification.customer.name);
-  const sentences = says.map(oneLine);
+  const externalOrderId = isolated(plainLine(notification.externalOrderId));
+  const { subject, says: sentences } = texts[notification.type](
+    { ...notification, externalOrderId },
+    amount,
+  );
+  const name = isolated(plainLine(notification.customer.name));
   const sum = sumOf(notification);
   const refunded = refundedOf(notification);
   const isRefund = notification.refundId !== null;
   const facts: Line[] = [
-    ["Order", oneLine(notification.externalOrderId)],
+    ["Order", externalOrderId],
     ["Reference", String(notification.orderId)],
     ...(isRefund ? [["Refund", amount] as const] : []),
     // Where the sum is written out it ends with the total.
     ...(isRefund || sum.length > 0 ? [] : [["Total", amount] as const]),
   ];
   return {
-    subject: oneLine(subject),
+    subject: plainLine(subject),
     text: [
       `Hello ${name},`,
       ...sentences,
@@ -170,7 +174,7 @@ export function notificationEmail(notification: Notification): NotificationEmail
     html: [
       "<!DOCTYPE html>",
       '<html lang="en">',
-      `<head><meta charset="utf-8"><title>${escapeHtml(oneLine(subject))}</title></head>`,
+      `<head><meta charset="utf-8"><title>${escapeHtml(plainLine(subject))}</title></head>`,
       '<body style="font-family: sans-serif; line-height: 1.5">',
       `<p>Hello ${escapeHtml(name)},</p>`,
       ...sentences.map((sentence) => `<p>${escapeHtml(sentence)}</p>`),
@@ -196,11 +200,6 @@ function tableOf(sum: readonly Line[]): string[] {
       `<${tag} align="right">${escapeHtml(amount)}</${tag}></tr>`;
   });
   return ['<table cellpadding="4">', ...rows, "</table>"];
-}
-
-/** Text that others wrote, without line breaks and other control characters: it may stand in a header. */
-export function oneLine(text: string): string {
-  return text.toWellFormed().replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
 
 const entities: Readonly<Record<string, string>> = {

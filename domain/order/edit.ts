@@ -25,6 +25,8 @@ export interface EditFacts {
   differs: boolean;
   /** It is to be paid with something else than was said before. */
   paysOtherwise?: boolean;
+  /** Somebody asked for the money to be taken that is held for it. */
+  isCaptureAsked?: boolean;
 }
 
 /** Why an order can't be edited. */
@@ -36,6 +38,7 @@ export type EditRefusal =
   | "disputed"
   | "paid_at_source"
   | "charged"
+  | "capture_asked"
   | "older";
 
 /** What becomes of an edit. */
@@ -78,6 +81,8 @@ export function decideEdit(facts: EditFacts): EditDecision {
       if (status === "PENDING") return { kind: "replace" };
       if (!isPaidSame) return { kind: "refused", because: "charged" };
       if (costsSame && !facts.paysOtherwise) return { kind: "keep_charge" };
+      // The request is for what is held now; what would be held instead nobody asked to be taken.
+      if (facts.isCaptureAsked) return { kind: "refused", because: "capture_asked" };
       return facts.isOlders ? { kind: "refused", because: "older" } : { kind: "charge_anew" };
   }
 }
@@ -101,6 +106,9 @@ export function refusalText(because: EditRefusal, orderId: number): string {
       return paidAtSourceText;
     case "charged":
       return "it is being charged, so a payment that was made elsewhere can't take the place of that; cancel it " +
+        "and place a new order";
+    case "capture_asked":
+      return "its money is being taken, as was asked for; refund what is too much once it is PAID, or cancel it " +
         "and place a new order";
     case "older":
       return "a process of the version before may be charging it; cancel it and place a new order";

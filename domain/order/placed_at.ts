@@ -4,6 +4,8 @@
  * @module
  */
 
+import { databaseTime } from "../database_time.ts";
+
 const form =
   /^(\d{4})-(\d{2})-(\d{2})([T ])(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
 
@@ -85,7 +87,7 @@ export const tooFarAhead = "must not be more than a day ahead";
  * @param nowMs since 1970
  */
 export function latestPlacedAt(nowMs: number): string {
-  return new Date(nowMs + maxAheadMs).toISOString().replace("T", " ").replace("Z", "");
+  return databaseTime(nowMs + maxAheadMs);
 }
 
 /** How far a time zone such as `+01:00` is ahead of UTC; undefined for one that can't be. */
@@ -100,6 +102,5 @@ function offsetMs(offset: string): number | undefined {
 
 /** The time `ms` later; of another length beyond the years 0 to 9999. */
 function shifted(local: string, ms: number): string {
-  const iso = new Date(Date.parse(`${local.replace(" ", "T")}Z`) + ms).toISOString();
-  return iso.replace("T", " ").replace("Z", "");
+  return databaseTime(Date.parse(`${local.replace(" ", "T")}Z`) + ms);
 }

@@ -16,7 +16,15 @@ export interface PaymentInstructions {
   description: string | null;
   /** Names and values that are told to the provider. */
   metadata: Readonly<Record<string, string>> | null;
+  /** When its money is taken: with the charge, or by a capture of its own; null for as the setting says. */
+  capture: CaptureMoment | null;
 }
+
+/** When money is taken. */
+export type CaptureMoment = typeof captureMoments[number];
+
+/** All of them: with the charge, or later, by a capture. */
+export const captureMoments = ["now", "later"] as const;
 
 /** Limits on what is said of a payment. Text is counted in characters. */
 export const instructionLimits = {
@@ -33,12 +41,14 @@ export const instructionLimits = {
 
 /** Everything that is said, as a text: the same for the same instructions. */
 export function instructionsText(said: PaymentInstructions): string {
-  const { methodType, method, customer, description, metadata } = said;
+  const { methodType, method, customer, description, metadata, capture } = said;
   return JSON.stringify([
     methodType,
     method,
     customer,
     description,
     metadata && Object.entries(metadata).sort(([a], [b]) => a < b ? -1 : 1),
+    // Orders that came before anybody could say it are still the same.
+    ...(capture === null ? [] : [capture]),
   ]);
 }

@@ -85,6 +85,14 @@ export function furtherKeyOf(
   return reservedAt <= olderSeenAt ? `order-${id}` : undefined;
 }
 
+/**
+ * What a provider is told with a charge, by which its webhooks of another installation on the same account are known: the
+ * name itself, of which keys are made, is nobody else's.
+ */
+export function installationTag({ name }: Pick<Installation, "name">): string {
+  return digest(`installation\n${name}`).slice(0, 16);
+}
+
 /** The order that an old charge key was made of; undefined for any other text. */
 export function orderOfOldKey(key: string): number | undefined {
   const orderId = Number(/^order-([1-9]\d{0,15})$/.exec(key)?.[1]);

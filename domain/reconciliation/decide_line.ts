@@ -72,6 +72,11 @@ export interface LineRules {
   lateSeconds: number;
 }
 
+/** The rules where so many days may lie between a payment and the day that a report has it on, which lasts until its end. */
+export function lineRules(graceDays: number): LineRules {
+  return { lateSeconds: (graceDays + 1) * 86_400 };
+}
+
 /**
  * Decides about one line.
  *

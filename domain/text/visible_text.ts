@@ -1,8 +1,9 @@
 /**
- * Text of others on a terminal and in logs.
+ * Text of others on a terminal, in logs, on pages and in e-mails.
  *
  * A terminal obeys control characters: it may move its cursor, change its title, answer as if somebody had typed, or
- * show a line that says something else than what stands there. So they are shown instead of sent.
+ * show a line that says something else than what stands there. So they are shown instead of sent. A browser and a mail
+ * reader obey those that turn the direction of text: a name may have what follows it, such as an amount, read from its end.
  *
  * @module
  */
@@ -26,4 +27,42 @@ export function visibleText(text: string): string {
 /** The same for text of several lines, whose line feeds stay. JSON stays the same JSON. */
 export function visibleLines(text: string): string {
   return text.split("\n").map(visibleText).join("\n");
+}
+
+/**
+ * The characters that turn the direction of all that follows them: embeddings, overrides and isolates. The marks U+200E,
+ * U+200F and U+061C are not among them: they turn nothing but a sign beside them, and names in Hebrew and Arabic have them.
+ */
+const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text with every character to be seen that would turn the direction of what follows it: U+202E as `\u202e`. */
+export function visibleTurns(text: string): string {
+  return text.replace(turning, escaped);
+}
+
+/**
+ * The same for a page. What stands in its form fields stays as it is: it comes back when the form is sent, and nothing
+ * follows it in its field.
+ */
+export function visiblePage(html: string): string {
+  return html.replace(fieldOrTurn, (part) => part.length === 1 ? escaped(part) : part);
+}
+
+const fieldOrTurn = /\bvalue="[^"]*"|[\u202a-\u202e\u2066-\u2069]/g;
+
+/** Text on one line, without control characters and without those that turn its direction. */
+export function plainLine(text: string): string {
+  return text.toWellFormed().replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, " ").trim();
+}
+
+/** Letters that are written from right to left. */
+const rightToLeft =
+  /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefe\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/**
+ * A {@linkcode plainLine} among other text: where it is written from right to left it is set apart by Unicode's isolates, or
+ * an amount that follows would be read as part of it, and stand before it.
+ */
+export function isolated(line: string): string {
+  return rightToLeft.test(line) ? `\u2068${line}\u2069` : line;
 }

@@ -6,7 +6,6 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
-import { fromIsoTime } from "../../db/connection/database.ts";
 import {
   type DeadLetterFilter,
   type DeadLetterRow,
@@ -16,6 +15,7 @@ import {
   sumDeadLetters,
 } from "../../db/dead_letters/dead_letters.ts";
 import { readOrderDetail } from "../../db/orders/order_queries.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import {
   causeOf,
@@ -400,9 +400,9 @@ function cursorOf(text: string | undefined): { amountCents: number; id: number }
 /** Whether it is a time as {@linkcode hoursAgo} writes them. */
 function isTime(text: string): boolean {
   const ms = Date.parse(`${text}Z`);
-  return !Number.isNaN(ms) && fromIsoTime(new Date(ms).toISOString()) === text;
+  return !Number.isNaN(ms) && databaseTime(ms) === text;
 }
 
 function hoursAgo(hours: number): string {
-  return fromIsoTime(new Date(Date.now() - hours * 3_600_000).toISOString());
+  return databaseTime(Date.now() - hours * 3_600_000);
 }

@@ -13,6 +13,7 @@ import {
   unrealMoney,
 } from "../../domain/payment/unreal_money.ts";
 import { describeCount } from "../../domain/bounded_count.ts";
+import { visiblePage } from "../../domain/text/visible_text.ts";
 import { isAllowed } from "../../domain/operation/api_token.ts";
 import { neededScopes } from "../middleware/access.ts";
 import { assetPath } from "./assets.ts";
@@ -79,19 +80,19 @@ export function tellUnrealMoney(config: ProviderChoice): MiddlewareHandler {
   };
 }
 
-/** Answers with a page. */
-export function page(
+/** Answers with a page. What would turn the direction of its text is shown, whoever wrote it: see {@linkcode visiblePage}. */
+export async function page(
   c: Context,
   options: PageOptions,
   content: Child,
-): Response | Promise<Response> {
-  return c.html(
+): Promise<Response> {
+  const html = await (
     <>
       {doctype}
       <Frame c={c} {...options}>{content}</Frame>
-    </>,
-    options.status ?? 200,
-  );
+    </>
+  ).toString();
+  return c.html(visiblePage(html), options.status ?? 200);
 }
 
 /** JSX has no word for it; being no element, it needs a string that is not escaped. */

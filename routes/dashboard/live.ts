@@ -12,6 +12,7 @@ import { streamSSE } from "hono/streaming";
 import type { AppDeps } from "../deps.ts";
 import { eventStreamHead } from "../middleware/event_stream_head.ts";
 import { sharedPlaces } from "../../domain/operation/shared_places.ts";
+import { visiblePage } from "../../domain/text/visible_text.ts";
 import { awayName, isEngineAway } from "../middleware/problem.ts";
 import type { ChartData } from "./activity_series.ts";
 
@@ -82,7 +83,8 @@ export function liveStream(
           await stream.sleep(intervalMs);
           continue;
         }
-        const regions = changed(sent, "region", state.regions, String);
+        const shown = Object.entries(state.regions).map(([id, html]) => [id, visiblePage(html)]);
+        const regions = changed(sent, "region", Object.fromEntries(shown), String);
         const charts = changed(sent, "chart", state.charts ?? {}, JSON.stringify);
         const write = async (event: string, data: string) => {
           spokeAt = performance.now();

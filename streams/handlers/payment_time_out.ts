@@ -13,7 +13,7 @@ import type { TimeOutMessage } from "../../domain/messages/messages.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideTimeOut } from "../../domain/order/settle.ts";
 import { allGateways, secondAnswerMs } from "../payments/gateway.ts";
-import { anyHolds } from "../payments/held_money.ts";
+import { anyHolds, readOutlived } from "../payments/held_money.ts";
 import { restock } from "../payments/restock.ts";
 import {
   type Delivery,
@@ -31,7 +31,8 @@ import type { Enqueued } from "../workflow/publish.ts";
  * came meanwhile wins, and so does a payment in dispute, which a person decides about; a success that comes later
  * is given back by `payments/settle.ts`. What was paid at the source waits for no provider, so its time is never over. An
  * order that was edited since this message was scheduled has a reservation that is younger, and goes on. So does one whose
- * money is held: it waits for its capture, until the time of that is over.
+ * money is held: it waits for its capture, until the time of that is over, whatever the age of its reservation; and one
+ * whose capture was asked for has the time for its answer that any charge has.
  *
  * Without an answer nobody knows whether money was taken. So where no other message of the order is on its way,
  * which the amount of this one tells, one follows that asks about it until there is an answer, and charges nothing.
@@ -57,10 +58,11 @@ export function timeOutPayments(
       deps.reservationTtlSeconds,
     );
     const live = anyHolds(deps)
-      ? await readLiveHolds(tx, reserved.map(({ id }) => id))
+      ? await readLiveHolds(tx, reserved.map(({ id }) => id), deps.reservationTtlSeconds)
       : new Set<number>();
+    const outlived = anyHolds(deps) ? await readOutlived(tx, [...fresh]) : new Set<number>();
     const expired = reserved.filter(({ id }) =>
-      !disputed.has(id) && !fresh.has(id) && !live.has(id)
+      !disputed.has(id) && (!fresh.has(id) || outlived.has(id)) && !live.has(id)
     );
     const ids = expired.map(({ id }) => id);
     for (const order of expired) {

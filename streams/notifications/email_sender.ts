@@ -11,7 +11,8 @@ import { messageOf } from "../../domain/errors.ts";
 import { isMailAddress, parseSender } from "../../domain/notification/mail_address.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Notification, notificationName } from "../../domain/notification/content.ts";
-import { notificationEmail, oneLine } from "../../domain/notification/email.ts";
+import { notificationEmail } from "../../domain/notification/email.ts";
+import { plainLine } from "../../domain/text/visible_text.ts";
 import { withDeadline } from "../timing/deadline.ts";
 import type { NotificationSender, SendResult } from "./notification_sender.ts";
 
@@ -70,7 +71,7 @@ export function emailSender(options: EmailOptions): NotificationSender {
       const sending = transport().sendMail({
         ...notificationEmail(notification),
         from: sender,
-        to: { name: oneLine(name), address: email },
+        to: { name: plainLine(name), address: email },
         envelope: { from: sender.address, to: [email] },
         messageId: messageIdOf(notification, sender.address),
         headers: { "Auto-Submitted": "auto-generated" },

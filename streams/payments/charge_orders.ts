@@ -16,7 +16,12 @@ import { effectsOfOrder } from "../../domain/order/effects.ts";
 import { messageOf } from "../../domain/errors.ts";
 import type { CallbackMessage, ChargeMessage, Subject } from "../../domain/messages/messages.ts";
 import { noProvider, type OrderFacts } from "../../domain/order/order.ts";
-import { chargeKeyOf, hasOldKey, type Installation } from "../../domain/payment/payment_key.ts";
+import {
+  chargeKeyOf,
+  hasOldKey,
+  type Installation,
+  installationTag,
+} from "../../domain/payment/payment_key.ts";
 import { chooseGateways } from "./choose_gateway.ts";
 import { endSuperseded, withUnended } from "./end_superseded.ts";
 import { findCharges, findOlderCharges } from "./find_charges.ts";
@@ -29,7 +34,14 @@ import {
   type Outcome,
   vanished,
 } from "../workflow/handler.ts";
-import { isResting, noteHeld, readHeld, restingAnswer } from "./held_money.ts";
+import {
+  isResting,
+  mustHold,
+  noteHeld,
+  readHeld,
+  restingAnswer,
+  unholdable,
+} from "./held_money.ts";
 import { withoutMoneyGone } from "./money_gone.ts";
 import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
@@ -116,13 +128,14 @@ async function chargeThrough(
   );
   const wanted = reserved.filter(({ totalCents, paidAtSource }) => totalCents > 0 && !paidAtSource);
   const requestOf = new Map(wanted.map((order) => [order.id, requestFor(order)]));
+  await addInstructions(deps, [...requestOf.values()]);
   const held = await readHeld(deps, [...requestOf.values()]);
+  const unable = wanted.filter(({ id }) => mustHold(deps.gateway, requestOf.get(id)!));
   const resting = wanted.filter(({ id }) =>
     timeOut === undefined && isResting(held, requestOf.get(id)!)
   );
-  const asked = wanted.filter((order) => !resting.includes(order));
+  const asked = wanted.filter((order) => !resting.includes(order) && !unable.includes(order));
   const requests = asked.map(({ id }) => requestOf.get(id)!);
-  await addInstructions(deps, requests);
   await noteKeys(deps, requests);
   const found = await findOlderCharges(
     deps.gateway,
@@ -147,6 +160,7 @@ async function chargeThrough(
   await noteActions(deps, answerOf);
   const live = await noteHeld(deps, held, requestOf, answerOf);
   for (const order of resting) answerOf.set(order.id, restingAnswer(deps.gateway, order));
+  for (const { id } of unable) answerOf.set(id, unholdable(deps.gateway, requestOf.get(id)!));
   await noteProviderAway(deps, [...answerOf.values()]);
   for (const order of reserved) {
     if (order.totalCents === 0) answerOf.set(order.id, freeOf(order, installation));
@@ -168,6 +182,7 @@ function requestMaker(
   installation: Installation,
   askedBefore: (order: ChargeFacts) => boolean,
 ): (order: ChargeFacts) => GatewayRequest {
+  const tag = gateway.provider === undefined ? undefined : installationTag(installation);
   return (order) => {
     const isEdited = order.superseded.length > 0;
     const request: GatewayRequest = {
@@ -177,6 +192,7 @@ function requestMaker(
       currency: order.currency,
       idempotencyKey: gateway.ignoresKeys && !isEdited ? "" : chargeKeyOf(installation, order),
     };
+    if (tag !== undefined) request.installation = tag;
     if (isEdited) request.afterEdit = true;
     if (hasOldKey(installation, order)) request.underOldKey = true;
     if (order.status === "RESERVED" && askedBefore(order)) request.askedBefore = true;

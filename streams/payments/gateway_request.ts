@@ -17,6 +17,8 @@ export interface GatewayRequest {
   idempotencyKey: string;
   /** Of a charge: what it is to be paid with, where the order says it. */
   instructions?: PaymentInstructions;
+  /** Of a charge: which installation asks, see `installationTag` of `domain/payment/payment_key.ts`. */
+  installation?: string;
   /** Of a charge: hold the money, and take it by a request of its own; left out for at once. */
   capture?: "later";
   /** Of a charge: it may have been asked for before, perhaps so long ago that its key is forgotten. */

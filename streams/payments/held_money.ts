@@ -12,8 +12,11 @@ import {
   readLiveHolds,
 } from "../../db/payments/payment_holds.ts";
 import type { Queryable } from "../../db/connection/database.ts";
+import { readCharges } from "../../db/orders/orders.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
+import { chargeKeyOf } from "../../domain/payment/payment_key.ts";
 import type { HandlerDeps } from "../workflow/handler.ts";
 import {
   allGateways,
@@ -37,9 +40,9 @@ export function anyHolds(deps: HandlerDeps): boolean {
 }
 
 /**
- * What is held for the orders of a batch, by charge key. Says in their requests which are to be held, and not taken: those
- * that are new where `CAPTURE` is `later`, and those that are held already, until somebody asks for their capture,
- * whatever the setting has become.
+ * What is held for the orders of a batch, by charge key. Says in their requests, which have what the orders say of their
+ * payment, which are to be held, and not taken: those that are new and of which the order says so or, where it says nothing,
+ * `CAPTURE` does; and those that are held already, until somebody asks for their capture, whatever the setting has become.
  */
 export async function readHeld(
   deps: HandlerDeps,
@@ -49,13 +52,28 @@ export async function readHeld(
   const held = await readHolds(deps.db, requests.map(({ idempotencyKey }) => idempotencyKey));
   for (const request of requests) {
     const hold = held.get(request.idempotencyKey);
+    const usual = deps.capturesLater ? "later" : "now";
     const later = hold === undefined
-      ? deps.holdSeconds !== undefined
+      ? (request.instructions?.capture ?? usual) === "later"
       : hold.captureRequestedAt === null;
     if (later) request.capture = "later";
     if (hold !== undefined) request.askedBefore = true;
   }
   return held;
+}
+
+/** Whether an order says that its money is to be held, to a provider that takes it at once. */
+export function mustHold(gateway: Gateway, { instructions }: GatewayRequest): boolean {
+  return instructions?.capture === "later" && !canHold(gateway);
+}
+
+/**
+ * What stands in the place of a provider's answer about an order whose money must not be taken yet, where the provider can't
+ * hold it: the order was taken while another one was to be asked.
+ */
+export function unholdable({ name }: Gateway, { orderId }: GatewayRequest): ChargeStatus {
+  const error = `the money of order ${orderId} is to be taken later, but "${name}" can't hold it`;
+  return { kind: "failed", error };
 }
 
 /** Whether nobody has to ask about an order now: its money is held, and it was looked at lately. */
@@ -100,7 +118,32 @@ export async function noteHeld(
   if (told.length === 0) return new Set();
   const { holdSeconds = defaultHoldSeconds, consumer: actor } = deps;
   await deps.db.transaction((tx) => noteHolds(tx, told, held, { holdSeconds, actor }));
-  return await readLiveHolds(deps.db, told.map(({ orderId }) => orderId));
+  return await readLiveHolds(
+    deps.db,
+    told.map(({ orderId }) => orderId),
+    deps.reservationTtlSeconds,
+  );
+}
+
+/**
+ * Of orders, those whose own money was held and whose time is over. What was held for them before they were edited is no
+ * reason to end them.
+ */
+export async function readOutlived(
+  tx: Queryable,
+  orderIds: readonly number[],
+): Promise<ReadonlySet<number>> {
+  if (orderIds.length === 0) return new Set();
+  const installation = await readInstallation(tx);
+  const charges = [...(await readCharges(tx, orderIds)).values()];
+  const keys = new Map(charges.map((charge) => [charge.id, chargeKeyOf(installation, charge)]));
+  const holds = await readHolds(tx, [...keys.values()]);
+  return new Set(
+    [...keys].filter(([, key]) => {
+      const hold = holds.get(key);
+      return hold?.status === "HELD" && !hold.isLive;
+    }).map(([id]) => id),
+  );
 }
 
 /** Writes down what became of held money, by answers to its charges; costs nothing where no provider holds any. */

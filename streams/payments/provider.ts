@@ -46,6 +46,8 @@ export interface ProviderCharge {
   key?: string | null;
   /** The shop's own id of the order, where the provider repeats it. */
   reference?: string | null;
+  /** Which installation asked for it, where the provider repeats it; see {@linkcode GatewayRequest.installation}. */
+  installation?: string | null;
   /** The provider's word for why, such as `insufficient_funds`. */
   code?: string | null;
   /** What the customer has to do. */

@@ -14,6 +14,7 @@ import {
 } from "../../db/reconciliation/reconciliations.ts";
 import { messageOf } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
+import { lineRules } from "../../domain/reconciliation/decide_line.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { bookDays } from "./book_days.ts";
@@ -82,8 +83,7 @@ export async function runReconciliation(
   options: HoldOptions,
 ): Promise<void> {
   const { provider, graceDays, signal, onProgress } = options;
-  const lateSeconds = (graceDays + 1) * 86_400;
-  const loading = { db, provider, reconciliationId: id, rules: { lateSeconds } };
+  const loading = { db, provider, reconciliationId: id, rules: lineRules(graceDays) };
   let lines = 0, noted = 0;
   try {
     await lookAgain(db, { provider, rules: loading.rules });

@@ -5,6 +5,7 @@
  */
 
 import { hash } from "node:crypto";
+import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
@@ -171,8 +172,7 @@ function refuseBeyond(day: string, aheadDays: number): void {
 }
 
 function momentAfter(time: string): string {
-  return new Date(Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`) + 1)
-    .toISOString().replace("T", " ").replace("Z", "");
+  return databaseTime(Date.parse(`${time.slice(0, 23).replace(" ", "T")}Z`) + 1);
 }
 
 /** Lines to a batch of a list. */
@@ -202,7 +202,7 @@ export function listedLines(
       "From which day is the provider's list to be asked for (from)",
     );
   }
-  const ended = now.toISOString().replace("T", " ").replace("Z", "");
+  const ended = databaseTime(now);
   const { from, to } = periodOf(period, "", ended);
   const until = to < ended ? to : ended;
   return {
@@ -237,7 +237,7 @@ async function* listed(
 
 /** A movement of a list as a line; undefined for one by which nothing moved. */
 export function lineOf(movement: Movement, place: number): ProviderLine | undefined {
-  const at = movement.at.toISOString().replace("T", " ").replace("Z", "");
+  const at = databaseTime(movement.at);
   if (movement.kind === "charge") {
     const { charge } = movement;
     if (charge.state !== "succeeded") return undefined;

@@ -6,6 +6,7 @@
 
 import type { Database } from "../../db/connection/database.ts";
 import { readExpiredReservations } from "../../db/orders/orders.ts";
+import { readOutlivedHolds } from "../../db/payments/payment_holds.ts";
 import { highestIds } from "../../db/recovery/recovery.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import type { OrderFacts } from "../../domain/order/order.ts";
@@ -16,11 +17,17 @@ import { publish, type PublishDeps } from "../workflow/publish.ts";
 
 const pageSize = 1_000;
 
+type Page = Parameters<typeof readOutlivedHolds>[1];
+
 /** A reservation that was taken up is left alone until its second answer is overdue. */
 const markSeconds = 4 * secondAnswerMs / 1_000;
 
+/** What is needed of an order to ask about it. */
+type Reserved = Pick<OrderFacts, "id" | "totalCents" | "currency">;
+
 /**
- * Has the gateway asked again about `RESERVED` orders without an answer. Their messages queue up behind
+ * Has the gateway asked again about `RESERVED` orders without an answer, and about those whose money was held for its
+ * capture and whose time for that is over, be it shorter or longer. Their messages queue up behind
  * everything that waits already, so an answer that was only not handled yet comes first.
  *
  * All of them are looked at every time, page by page, so that no number of stuck ones keeps others waiting. One that
@@ -40,17 +47,22 @@ export async function expireReservations(
   const { olderThanSeconds, signal } = options;
   let held: HeldWork | undefined;
   let takenUp = 0;
-  for (let afterId = 0;;) {
-    signal?.throwIfAborted();
-    const page = { afterId, limit: pageSize };
-    const expired = await readExpiredReservations(deps.db, olderThanSeconds, page);
-    const fresh = await markFresh(deps, expired);
-    if (fresh.length > 0) {
-      held ??= await findHeldWork({ ...deps, signal }, await highestIds(deps.db));
-      takenUp += await askAbout(deps, fresh, held);
+  const kinds: ((page: Page) => Promise<Reserved[]>)[] = [
+    (page) => readExpiredReservations(deps.db, olderThanSeconds, page),
+    (page) => readOutlivedHolds(deps.db, page),
+  ];
+  for (const read of kinds) {
+    for (let afterId = 0;;) {
+      signal?.throwIfAborted();
+      const expired = await read({ afterId, limit: pageSize });
+      const fresh = await markFresh(deps, expired);
+      if (fresh.length > 0) {
+        held ??= await findHeldWork({ ...deps, signal }, await highestIds(deps.db));
+        takenUp += await askAbout(deps, fresh, held);
+      }
+      if (expired.length < pageSize) break;
+      afterId = expired.at(-1)!.id;
     }
-    if (expired.length < pageSize) break;
-    afterId = expired.at(-1)!.id;
   }
   if (takenUp > 0) deps.log.warn("reservations expired", { orders: takenUp });
   return takenUp;
@@ -59,8 +71,8 @@ export async function expireReservations(
 /** Marks orders as taken up, so that of many processes one does it; those that were marked before are left out. */
 async function markFresh(
   { redis, keys }: PublishDeps,
-  orders: readonly OrderFacts[],
-): Promise<OrderFacts[]> {
+  orders: readonly Reserved[],
+): Promise<Reserved[]> {
   if (orders.length === 0) return [];
   // Nobody gives these leases back: they end when the order may be taken up again.
   const marks = await Promise.all(
@@ -72,7 +84,7 @@ async function markFresh(
 /** @returns how many orders will be asked about */
 async function askAbout(
   deps: PublishDeps,
-  orders: readonly OrderFacts[],
+  orders: readonly Reserved[],
   held: HeldWork,
 ): Promise<number> {
   const forgotten = orders.filter(({ id }) => !held.moves("time_out", id));

@@ -16,6 +16,7 @@ import {
 import { raiseCounters } from "../../db/recovery/table_counters.ts";
 import type { Queryable } from "../../db/connection/database.ts";
 import { renameInstallation } from "../../db/payments/installation.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import {
   type DatabaseJudgement,
   type DatabaseLoss,
@@ -224,7 +225,7 @@ async function lastPublished(
     groups.flatMap((group) => lanes.map((lane) => lastId(redis, keys.stream(group, lane)))),
   );
   const ms = Math.max(...ids.map((id) => Number(id.split("-")[0])));
-  const published = new Date(ms).toISOString().replace("T", " ").replace("Z", "000");
+  const published = databaseTime(ms, 6);
   return tickedAt === null || (ms > 0 && published > tickedAt) ? published : tickedAt;
 }
 

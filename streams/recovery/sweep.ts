@@ -34,15 +34,16 @@ const forgottenConsumerMs = 3_600_000;
  * consumers and marks imports that ended without saying so.
  *
  * Costs one look at the epoch and one at the database every two seconds, with a write of one row where work goes on, one
- * look-up by index for expired reservations and one comparison of counts a minute when all is well.
+ * look-up by index each for expired reservations and holds, and one comparison of counts a minute when all is well.
  */
 export async function sweep(
   deps: RecoverDeps,
   signal: AbortSignal,
-  options: { reservationTtlSeconds: number },
+  options: { reservationTtlSeconds: number; holdSeconds?: number },
 ): Promise<void> {
-  const { reservationTtlSeconds } = options;
-  const expiryCheckMs = Math.min(homesCheckMs, reservationTtlSeconds * 1_000 / 10);
+  const { reservationTtlSeconds, holdSeconds = Infinity } = options;
+  const shortest = Math.min(reservationTtlSeconds, holdSeconds);
+  const expiryCheckMs = Math.min(homesCheckMs, shortest * 1_000 / 10);
   const noteDatabase = databaseNoter(deps);
   let homesAt = performance.now();
   let expiryAt = homesAt;

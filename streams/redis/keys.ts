@@ -114,6 +114,8 @@ export interface Keys {
   databaseTicks: string;
   /** Marks of callbacks of the payment provider that were taken; the callback's id follows. */
   callback: string;
+  /** Hash of counters: callbacks about charges of another installation on the same account, by provider. */
+  othersCallbacks: string;
   /** When the requests of a token that were counted are forgotten; its name follows. */
   rateLimit: string;
   /** Written to see whether anything can be written; expires by itself. */
@@ -216,6 +218,7 @@ export function keysFor(prefix: string, baseCurrency: string, kpiTimezone = "UTC
     databaseOther: `${prefix}books-other`,
     databaseTicks: `${prefix}books-ticks`,
     callback: `${prefix}callback:`,
+    othersCallbacks: `${prefix}callbacks-of-others`,
     rateLimit: `${prefix}rate:`,
     probe: `${prefix}probe`,
     recoveryLease: `${prefix}lock:recover`,

@@ -23,10 +23,9 @@ export interface HandlerDeps extends Gateways, queue.EngineDeps {
   kpiDay: (settledAt: string) => string;
   /** How long a reservation waits for its payment. */
   reservationTtlSeconds: number;
-  /**
-   * Money is held first and taken when somebody asks for its capture, for which an order may wait so long; left out where
-   * it is taken at once.
-   */
+  /** Money is held first and taken when somebody asks for its capture, unless an order says otherwise. */
+  capturesLater?: boolean;
+  /** How long an order may wait for its capture; where nobody says it, a week. */
   holdSeconds?: number;
   /**
    * How long a message waits for the row that it is about, in milliseconds: the row was committed before the message was

@@ -42,14 +42,19 @@ export function orderLocks(
       await lockFree(tx, orderIds);
 }
 
-/** The same with all refunds of the orders, by order id: an order of which another transaction has one is held as well. */
+/**
+ * The same with all refunds of the orders, by order id: an order of which another transaction has one is held as well.
+ *
+ * @param options.patient false for whoever comes back to those that are held by itself: then none is waited for
+ */
 export function refundLocks(
   db: Database,
+  { patient = true }: { patient?: boolean } = {},
 ): (
   tx: Queryable,
   orderIds: readonly number[],
 ) => Promise<BatchLocks & { refundsOf: ReadonlyMap<number, RefundFacts[]> }> {
-  const { wait, lockFree, noteHeld } = patienceFor(db);
+  const { wait, lockFree, noteHeld } = patienceFor(db, patient);
   return async (tx, orderIds) => {
     const all = await wait(orderIds, async () => {
       const locked = await lockOrders(tx, orderIds);
@@ -90,12 +95,17 @@ export function orderHeld(orderId: number): Outcome {
   return { kind: "later", error: `order ${orderId} is locked by another transaction` };
 }
 
-/** The patience of one batch: it waits in vain once. */
-function patienceFor(db: Database) {
+/**
+ * The patience of one batch: it waits in vain once.
+ *
+ * @param patient false where it does not wait at all; then nothing is known of what it finds held
+ */
+function patienceFor(db: Database, patient = true) {
   const known = heldOrders.get(db) ?? new Set();
   heldOrders.set(db, known);
-  let isPatient = true;
+  let isPatient = patient;
   const noteHeld = (orderIds: Iterable<number>) => {
+    if (!patient) return;
     for (const id of orderIds) if (known.size < maxRemembered) known.add(id);
   };
   return {
@@ -116,7 +126,7 @@ function patienceFor(db: Database) {
       const locked = await lockOrders(tx, orderIds, { skipLocked: true });
       const missing = orderIds.filter((id) => !locked.orders.has(id));
       const held = new Set((await readOrders(tx, missing)).keys());
-      for (const id of orderIds) known.delete(id);
+      for (const id of orderIds) if (!held.has(id)) known.delete(id);
       noteHeld(held);
       return { ...locked, held };
     },

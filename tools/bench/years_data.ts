@@ -50,7 +50,7 @@ export async function openYears(stage: Stage): Promise<Deployment> {
 
 /** Orders of nearly three years, sealed and counted, their days closed in the ledger, with dead letters beside them. */
 async function fillYears(stage: Stage, deployment: Deployment): Promise<void> {
-  const { db, redis, keys } = deployment;
+  const { db } = deployment;
   const first = Math.min(originals, stage.orders);
   stage.log(`${first} orders by import, drain and refunds`);
   await bringOriginals(stage, deployment, first);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { databaseTime } from "../../domain/database_time.ts";
 import { importColumns } from "../../domain/import/csv_rows.ts";
 import type { IncomingItem, IncomingOrder } from "../../domain/order/incoming_order.ts";
 import { randomFrom } from "./random.ts";
@@ -93,8 +94,7 @@ export function syntheticOrder(number: number, options: OrdersOptions): Incoming
   const customer = Math.floor(random() * customers);
   return {
     externalOrderId: `B${seed}-${String(number).padStart(8, "0")}`,
-    placedAt: new Date(firstPlacedAtMs + number * 7_000).toISOString()
-      .replace("T", " ").replace("Z", ""),
+    placedAt: databaseTime(firstPlacedAtMs + number * 7_000),
     currency: "EUR",
     customer: {
       externalId: `C${customer}`,

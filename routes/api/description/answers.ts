@@ -11,6 +11,7 @@ import { maxCounted } from "../../../domain/bounded_count.ts";
 import { recordedKinds } from "../../../domain/order/adjustment.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { chargebackStateNames } from "../../../domain/payment/chargeback.ts";
+import { captureMoments } from "../../../domain/payment/payment_instructions.ts";
 import { tryKinds, tryOutcomes } from "../../../domain/payment/payment_try.ts";
 import { refundableKinds } from "../../../domain/refund/shares.ts";
 import { customer, orderSchemas } from "../orders/order_fields.ts";
@@ -185,6 +186,7 @@ export const orderDetailAnswer = z.object({
     customer: z.string().nullable(),
     description: z.string().nullable(),
     metadata: z.record(z.string(), z.string()).nullable(),
+    capture: z.enum(captureMoments).nullable(),
   }).nullable().meta({ description: "What it is to be paid with, as its source says" }),
   payment_action: z.object({ url: z.string().nullable(), expires_at: time.nullable() }).nullable()
     .meta({ description: "What the customer has to do before the money moves" }),

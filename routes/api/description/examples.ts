@@ -488,6 +488,7 @@ export const orderDetail = {
     customer: "cus_9s6",
     description: "Order web-1001",
     metadata: { channel: "web" },
+    capture: null,
   },
   payment_action: null,
   authorization: null,

@@ -25,6 +25,7 @@ import { lanes } from "../../../domain/messages/lane.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { readActivityTotals } from "../../../streams/kpis/activity.ts";
 import { countRaisedAlerts, readAlerts } from "../../../streams/alerts/alerts.ts";
+import { readOthersCallbacks } from "../../../streams/payments/others_callbacks.ts";
 import { readVerification } from "../../../streams/verification/verify_regularly.ts";
 import {
   type GroupStatus,
@@ -65,13 +66,14 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
       return undefined;
     }
   };
-  const [streams, totals, proof, alerts, raised, dead, imports, unsent, database, redis] =
+  const [streams, totals, proof, alerts, raised, others, dead, imports, unsent, database, redis] =
     await Promise.all([
       read("Redis", () => readStreams(deps)),
       read("Redis", () => readActivityTotals(deps)),
       read("Redis", () => readVerification(deps)),
       read("Redis", () => readAlerts(deps)),
       read("Redis", () => countRaisedAlerts(deps)),
+      read("Redis", () => readOthersCallbacks(deps)),
       read("The database", () => countDeadLetters(db)),
       read("The database", () => sumImports(db)),
       read("The database", () => countDeliveries(db)),
@@ -89,6 +91,7 @@ export async function readFamilies(deps: AppDeps): Promise<Family[]> {
     ...known(proof, proofFamilies),
     ...known(alerts, alertFamilies),
     ...known(raised, raisedFamilies),
+    ...known(others, othersFamilies),
     ...known(imports, importFamilies),
     ...known(unsent, notificationFamilies),
     ...connectionFamilies(deps),
@@ -284,6 +287,15 @@ function raisedFamilies(raised: Read<typeof countRaisedAlerts>): Family[] {
     "alerts_raised_total",
     "How often each alert was raised",
     [...raised].map(([alert, value]) => ({ labels: { alert }, value })),
+  )];
+}
+
+function othersFamilies(others: Read<typeof readOthersCallbacks>): Family[] {
+  return [family(
+    "counter",
+    "callbacks_of_others_total",
+    "What providers told of charges of another installation, which is passed over",
+    [...others].map(([provider, value]) => ({ labels: { provider }, value })),
   )];
 }
 

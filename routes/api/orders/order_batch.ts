@@ -13,6 +13,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { readLatestErasure } from "../../../db/customers/erased_keys.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { expectHolding } from "../../../services/expect_holding.ts";
 import {
   type BroughtOrder,
   placeAndPublish,
@@ -252,12 +253,13 @@ async function* answersOf(
   const parent = tracing ? traceparent() : undefined;
   const parts = partsOf(body.lines);
   const left: FaultsLeft = { faults: maxBatchFaults };
-  let reading = readPart(body, parts[0]!, left);
+  const whole = { ...body, expectHeld: expectHolding(deps.config) };
+  let reading = readPart(whole, parts[0]!, left);
   for (let index = 0; index < parts.length; index++) {
     const read = await reading;
     const taking = takePart(deps, read, caller, parent);
     const next = parts[index + 1];
-    if (next !== undefined) reading = readPart(body, next, left);
+    if (next !== undefined) reading = readPart(whole, next, left);
     let answers: Answers;
     try {
       answers = await taking;
@@ -288,7 +290,7 @@ function partsOf(lines: readonly BatchLine[]): BatchLine[][] {
 }
 
 async function readPart(
-  { bytes }: BatchBody,
+  { bytes, expectHeld }: BatchBody & { expectHeld: ReturnType<typeof expectHolding> },
   lines: readonly BatchLine[],
   left: FaultsLeft,
 ): Promise<ReadLine[]> {
@@ -299,7 +301,9 @@ async function readPart(
     try {
       const came = readLine(bytes, line);
       if (left.faults <= 0) refuseByPieces(came);
-      read.push({ line, order: readOrder(came) });
+      const order = readOrder(came);
+      expectHeld(order);
+      read.push({ line, order });
     } catch (error) {
       read.push({ line, problem: problemOfLine(error, left) });
     }

@@ -93,6 +93,7 @@ function chargingJson({ instructions, action, hold, attempts }: OrderDetail) {
       customer: instructions.customer,
       description: instructions.description,
       metadata: instructions.metadata,
+      capture: instructions.capture,
     },
     payment_action: action === null ? null : { url: action.url, expires_at: action.expiresAt },
     authorization: hold === null ? null : {

@@ -10,6 +10,7 @@ import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
 import type { OrderSummary } from "../../../db/orders/order_queries.ts";
+import { expectHolding } from "../../../services/expect_holding.ts";
 import {
   type BroughtOrder,
   placeAndPublish,
@@ -66,8 +67,10 @@ export type TakeOrder = (
 export function orderTaker(deps: AppDeps): TakeOrder {
   const placeOrder = orderPlacer(deps);
   const once = workOnce(deps);
-  return ({ order, caller: { actor, name, scopes }, address, key }) =>
-    once({ owner: actor, key }, ["order", order], async (key) => {
+  const expectHeld = expectHolding(deps.config);
+  return ({ order, caller: { actor, name, scopes }, address, key }) => {
+    expectHeld(order);
+    return once({ owner: actor, key }, ["order", order], async (key) => {
       const from = name === null ? address : actor;
       const placed = await placeOrder({ order, actor, from, scopes, key });
       if (placed.outcome === "conflict" || placed.outcome === "unknown_sku") {
@@ -77,6 +80,7 @@ export function orderTaker(deps: AppDeps): TakeOrder {
       const isNew = placed.outcome === "new";
       return { ...answer, status: isNew ? 202 : 200, stored: isNew };
     });
+  };
 }
 
 /** Makes the function that places an order, together with others that come at the same time. */

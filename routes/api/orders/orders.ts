@@ -57,6 +57,7 @@ import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
 import { cancelAndPublish } from "../../../services/cancel_order.ts";
 import { captureAndPublish } from "../../../services/capture_order.ts";
 import { editAndTell } from "../../../services/edit_order.ts";
+import { expectHolding } from "../../../services/expect_holding.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
 import type { TakeOrder } from "./order_placer.ts";
@@ -221,6 +222,7 @@ function addDetail(app: Hono, { db }: AppDeps): void {
 }
 
 function addEdit(app: Hono, deps: AppDeps): void {
+  const expectHeld = expectHolding(deps.config);
   app.put(
     "/orders/:id",
     described({
@@ -263,13 +265,15 @@ function addEdit(app: Hono, deps: AppDeps): void {
     async (c) => {
       const { id } = c.req.valid("param");
       const caller = c.get("caller");
-      await editAndTell(deps, id, c.req.valid("json"), operatorOf(c, deps.config), {
+      const order = c.req.valid("json");
+      expectHeld(order);
+      await editAndTell(deps, id, order, operatorOf(c, deps.config), {
         only: cancelsOnly(caller),
         isExpected: expectedTags(c.req.header("if-match"), `GET /orders/${id}`),
       });
-      const order = (await readOrderSummaries(deps.db, [id])).get(id)!;
-      c.header("etag", orderTag(order));
-      return c.json(orderReceiptJson(order, caller.scopes));
+      const summary = (await readOrderSummaries(deps.db, [id])).get(id)!;
+      c.header("etag", orderTag(summary));
+      return c.json(orderReceiptJson(summary, caller.scopes));
     },
   );
 }

@@ -6,7 +6,10 @@
 
 import { z } from "zod";
 import type { OrderTerms } from "../../../domain/order/incoming_order.ts";
-import { instructionLimits as limits } from "../../../domain/payment/payment_instructions.ts";
+import {
+  captureMoments,
+  instructionLimits as limits,
+} from "../../../domain/payment/payment_instructions.ts";
 
 /** A text of so many characters. */
 function text(maxLength: number) {
@@ -47,6 +50,12 @@ export const instructionFields = {
   ).meta({ maxProperties: limits.metadataNames }).nullish().meta({
     description: "Names and values that are told to the provider",
   }),
+  capture: z.enum(captureMoments, { error: `must be ${captureMoments.join(" or ")}` }).nullish()
+    .meta({
+      description:
+        "When the money is taken: with the charge, or `later`, by a capture, for which " +
+        "the provider has to be able to hold it; without it as `CAPTURE` says",
+    }),
 };
 
 const names = Object.keys(instructionFields) as (keyof typeof instructionFields)[];
@@ -65,7 +74,7 @@ export function misplacedInstructions(payment: Said): string[][] {
 /** What is to be done with an order's payment; nothing where nothing is said. */
 export function instructionsIn(payment: Said): Pick<OrderTerms, "instructions"> {
   if (payment === undefined) return {};
-  const { method_type, method, customer, description, metadata } = payment;
+  const { method_type, method, customer, description, metadata, capture } = payment;
   const hasMetadata = metadata && Object.keys(metadata).length > 0;
   const instructions = {
     methodType: method_type || null,
@@ -73,6 +82,7 @@ export function instructionsIn(payment: Said): Pick<OrderTerms, "instructions"> 
     customer: customer || null,
     description: description || null,
     metadata: hasMetadata ? metadata : null,
+    capture: capture ?? null,
   };
   return Object.values(instructions).some((said) => said !== null) ? { instructions } : {};
 }

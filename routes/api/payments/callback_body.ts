@@ -8,7 +8,11 @@ import { z } from "zod";
 import { chargebackStateNames } from "../../../domain/payment/chargeback.ts";
 import { chargebackTypes } from "../../../streams/payments/providers/standard_webhook.ts";
 
+/** Whom it is meant for, where the same secrets sign for several providers. */
+const provider = z.literal("http").optional();
+
 const chargeback = z.object({
+  provider,
   type: z.enum(chargebackTypes),
   /** When it was so, whenever it is sent. */
   timestamp: z.iso.datetime(),
@@ -25,6 +29,7 @@ const chargeback = z.object({
 });
 
 const charge = z.object({
+  provider,
   type: z.enum(["charge.succeeded", "charge.declined"]),
   timestamp: z.string(),
   data: z.object({

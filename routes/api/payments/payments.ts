@@ -69,7 +69,8 @@ export function paymentRoutes(deps: AppDeps): Hono {
       summary: "Takes a payment provider's answer to a charge",
       description:
         "Signed as that provider does it; there only where it is configured. An id that was taken " +
-        "before is a duplicate and changes nothing; what nobody waits for is taken and forgotten.",
+        "before is a duplicate and changes nothing; what nobody waits for is taken and forgotten, and so is what is said of a " +
+        "charge that another installation on the same account asked for.",
       tag: "Operation",
       scopes: "signed",
       anyQuery: true,
@@ -121,7 +122,7 @@ async function take(
   return c.json({ duplicate }, 202);
 }
 
-/** @returns whether it was taken before */
+/** @returns whether it was taken before; what is another installation's is new to nobody, and passed over */
 async function takeEvent(
   deps: AppDeps,
   provider: string,
@@ -145,6 +146,7 @@ async function takeEvent(
     outcome,
     idempotencyKey: charge.key,
     reference: charge.reference,
+    installation: charge.installation,
     amountCents: charge.amountCents,
     currency: charge.currency,
     providerRef: charge.ref,

@@ -14,6 +14,8 @@ import { readRefundContents, readRefundDetails } from "../../../db/refunds/refun
 import { readRefunds } from "../../../db/refunds/refund_rows.ts";
 import {
   type AuditedRequest,
+  OrderHeld,
+  type RefundOptions,
   requestAllAndPublish,
   type TakenRefund,
 } from "../../../services/request_refunds.ts";
@@ -68,13 +70,26 @@ export function refundRoutes(deps: AppDeps): Hono {
 /** A refund that somebody requests, and the key under which the answer is to be stored, if any. */
 type RequestedRefund = AuditedRequest & { key: HeldKey | null };
 
-/** Makes the function that requests a refund, together with others that come at the same time. */
+/**
+ * Makes the function that requests a refund, together with others that come at the same time. Of an order that another
+ * transaction has, nobody else's request waits: those come back in batches of their own.
+ */
 function refundRequester(
   deps: AppDeps,
 ): (request: RequestedRefund) => Promise<TakenRefund | WorkflowError> {
+  const free = requestBatcher(deps, { skipsHeld: true });
+  const held = requestBatcher(deps, {});
+  return async (request) => {
+    const result = await free(request);
+    return result instanceof OrderHeld ? await held(request) : result;
+  };
+}
+
+function requestBatcher(deps: AppDeps, options: Pick<RefundOptions, "skipsHeld">) {
   return batcher(
     (requests: readonly RequestedRefund[]) =>
       requestAllAndPublish(deps, requests, {
+        ...options,
         inTransaction: (tx, results) =>
           storeAnswers(
             tx,

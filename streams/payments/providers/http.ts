@@ -38,7 +38,12 @@ import type {
 } from "../provider.ts";
 import { readReply } from "../read_reply.ts";
 import { Busy, Denied, NoAnswer, Refused, Unusable } from "../unanswered.ts";
-import { isOfChargeback, readChargeback, standardSignatures } from "./standard_webhook.ts";
+import {
+  isMeantFor,
+  isOfChargeback,
+  readChargeback,
+  standardSignatures,
+} from "./standard_webhook.ts";
 
 /** Stands in `payments.provider`. */
 export const httpGatewayName = "http";
@@ -285,12 +290,14 @@ function objectOf(text: string): Record<string, unknown> {
 
 /**
  * What the provider sends, after Standard Webhooks: `{type, timestamp, data: {id, idempotency_key, reference?, amount_cents,
- * currency}}`, or what {@linkcode readChargeback} reads.
+ * currency}}`, or what {@linkcode readChargeback} reads; `provider` beside them may say that it is meant for this one.
  *
+ * @returns undefined for what is meant for another provider
  * @throws {WorkflowError} `invalid`
  */
-function readEvent({ header, text }: SignedRequest): ProviderEvent {
+function readEvent({ header, text }: SignedRequest): ProviderEvent | undefined {
   const body = objectOf(text);
+  if (!isMeantFor(httpGatewayName, body, { unnamed: true })) return undefined;
   if (isOfChargeback(body)) return readChargeback(header("webhook-id") ?? "", body);
   const { type, timestamp, data } = body;
   const { id, idempotency_key: key, reference = null, amount_cents: amountCents, currency } =

@@ -7,7 +7,12 @@
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import type { ChargeAnswer, Gateway, GatewayRequest, RefundAnswer } from "../gateway.ts";
 import type { Capabilities, ProviderEvent, SignedRequest } from "../provider.ts";
-import { isOfChargeback, readChargeback, standardSignatures } from "./standard_webhook.ts";
+import {
+  isMeantFor,
+  isOfChargeback,
+  readChargeback,
+  standardSignatures,
+} from "./standard_webhook.ts";
 
 /** Name of the provider that moves no money. */
 const simulatedGatewayName = "simulated";
@@ -27,7 +32,8 @@ const can: Capabilities = {
  * Its answer is a scheduled message, so the delay outlives a crash. Charging an order again schedules
  * the very same message, which is one message: that is its idempotency.
  *
- * Its money is charged back by whoever says so at its callback, in the form of the provider `http`: no bank will.
+ * Its money is charged back by whoever says so at its callback, in the form of the provider `http`: no bank will. The body has
+ * to say that it is meant for this provider, because the secrets are those of `http` as well.
  *
  * @param options.delayMs milliseconds until it answers
  * @param options.secrets any of them signs its callbacks; read at each of them
@@ -65,9 +71,11 @@ export function simulatedGateway(
   };
 }
 
-function readSimulated({ header, text }: SignedRequest): ProviderEvent {
+/** @returns undefined for what the secrets have signed for another provider */
+function readSimulated({ header, text }: SignedRequest): ProviderEvent | undefined {
   const id = header("webhook-id") ?? "";
   const body = objectOf(text);
+  if (!isMeantFor(simulatedGatewayName, body)) return undefined;
   if (isOfChargeback(body)) return readChargeback(id, body);
   return { kind: "other", id, type: String(body.type) };
 }

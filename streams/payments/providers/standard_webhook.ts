@@ -37,6 +37,20 @@ export function standardSignatures(
     });
 }
 
+/**
+ * Whether a signed body is meant for a provider: it says which by `provider`. Two that are signed with the same secrets would
+ * else take each other's words.
+ *
+ * @param options.unnamed whether one that names no provider is meant for it
+ */
+export function isMeantFor(
+  name: string,
+  { provider }: Record<string, unknown>,
+  { unnamed = false }: { unnamed?: boolean } = {},
+): boolean {
+  return provider === undefined ? unnamed : provider === name;
+}
+
 /** The types of what is said of chargebacks; all of them say how it is now, and are read alike. */
 export const chargebackTypes = [
   "chargeback.opened",

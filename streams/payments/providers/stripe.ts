@@ -61,6 +61,9 @@ const can: Capabilities = {
 /** What Stripe is told of each charge and refund, to find them by; its own names may not hold brackets. */
 const keyName = "charge_key", refundKeyName = "refund_key", referenceName = "order_reference";
 
+/** And by which installation a charge was asked for: an account may serve several, and tells each of all. */
+const installationName = "charge_installation";
+
 /** Stripe's search may lag behind by a minute, and by more in an outage: what is younger is looked for in the list. */
 const searchLagSeconds = 900;
 
@@ -163,6 +166,7 @@ function createParams(
   const { amountCents, currency, reference, idempotencyKey, instructions, capture } = request;
   if (!instructions?.method) throw new Refused("the order names no payment method of the customer");
   const { method, customer, description, metadata } = instructions;
+  const { installation } = request;
   return {
     amount: toStripe(amountCents, currency),
     currency: currency.toLowerCase(),
@@ -171,7 +175,12 @@ function createParams(
     payment_method: method,
     ...(customer === null ? {} : { customer }),
     ...(description === null ? {} : { description }),
-    metadata: { ...metadata, [referenceName]: reference, [keyName]: idempotencyKey },
+    metadata: {
+      ...metadata,
+      [referenceName]: reference,
+      [keyName]: idempotencyKey,
+      ...(installation === undefined ? {} : { [installationName]: installation }),
+    },
     capture_method: capture === "later" ? "manual" : "automatic",
     automatic_payment_methods: {
       enabled: true,
@@ -303,6 +312,7 @@ function chargeOf(intent: Stripe.PaymentIntent, asksCustomer: boolean): Provider
     refundedCents: state === "succeeded" ? fromStripe(refunded, currency) : 0,
     key: metadata[keyName] ?? null,
     reference: metadata[referenceName] ?? null,
+    installation: metadata[installationName] ?? null,
     code: error?.decline_code ?? error?.code ?? null,
     ...(state === "requires_action" ? { action: { url, expiresAt: null } } : {}),
     ...(state === "authorized" ? { holdExpiresAt: captureBefore(latest) } : {}),

@@ -209,3 +209,16 @@ Deno.test("notificationEmail() leaves lines out that are of another total than i
   assert.doesNotMatch(text + html, /Mug|Express/);
   assert.match(text, /Reference: 42\nTotal: €23\.50\n$/);
 });
+
+Deno.test("notificationEmail() keeps names from turning what stands beside them", () => {
+  const mug = lines.items[0]!;
+  const { subject, text, html } = notificationEmail(notification({
+    type: "order.paid",
+    externalOrderId: "web\u202e1",
+    customer: { externalId: "c1", email: "a@example.com", name: "Ann\u202e\u2066" },
+    lines: { ...lines, items: [{ ...mug, name: "\u05db\u05d5\u05e1" }] },
+  }));
+  for (const part of [subject, text, html]) assert.doesNotMatch(part, /[\u202a-\u202e\u2066]/);
+  assert.match(text, /^Hello Ann,/);
+  assert.ok(text.includes("1 × \u2068\u05db\u05d5\u05e1\u2069: €12.50"), text);
+});

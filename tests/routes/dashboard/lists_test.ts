@@ -211,3 +211,17 @@ Deno.test("a group's page shows its messages, and pauses and resumes it", async 
   assert.match(live.headers.get("content-type")!, /event-stream/);
   await live.body!.cancel();
 });
+
+Deno.test("a name that would turn what follows it is shown for what it is, on pages and in what they are sent", async () => {
+  const turned = "Ann\u202e00.1 RUE";
+  const body = orderBodyOf();
+  const customer = { external_id: "c-turned", email: "turned@example.com", name: turned };
+  const { body: order } = await ask(api, "POST", "/orders", { ...body, customer });
+  for (const path of [`/dashboard/orders/${order.id}`, "/dashboard/orders"]) {
+    const { html } = await openPage(api, path);
+    assert.ok(html.includes("Ann\\u202e00.1 RUE"), path);
+    assert.doesNotMatch(html, /[\u202a-\u202e\u2066-\u2069]/, path);
+  }
+  const { html } = await openPage(api, `/dashboard/orders?q=${encodeURIComponent(turned)}`);
+  assert.ok(html.includes(`value="${turned}"`), "what somebody typed is asked for again as it was");
+});

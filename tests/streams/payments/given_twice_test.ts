@@ -336,20 +336,20 @@ async function step(
 /** Whether what is on record is what follows from all that happened so far. */
 async function compare(flow: Workflow, beside: Beside, said: string[]): Promise<void> {
   const twice = twiceOf(beside);
-  for (const  of of[0, 1] as const) {
-    if (twice[of] > beside.was[of]) beside.ended[of] = null;
-    if (twice[of] === 0) beside.ended[of] = null;
-    beside.was[of] = twice[of];
+  for (const at of [0, 1] as const) {
+    if (twice[at] > beside.was[at]) beside.ended[at] = null;
+    if (twice[at] === 0) beside.ended[at] = null;
+    beside.was[at] = twice[at];
     const [row] = await flow.rows(
       `select twice.amount_cents, twice.ended_as
       from money_given_twice twice join payments on payments.id = twice.payment_id
       where twice.order_id = ? and payments.surplus = ?`,
-      [beside.orderId, of],
+      [beside.orderId, at],
     );
-    const about = `charge ${of} after ${said.join("; ")}`;
-    assert.equal(Number(row?.amount_cents ?? 0), twice[of], about);
+    const about = `charge ${at} after ${said.join("; ")}`;
+    assert.equal(Number(row?.amount_cents ?? 0), twice[at], about);
     const isOpen = row !== undefined && row.ended_as === null;
-    assert.equal(isOpen, twice[of] > 0 && beside.ended[of] === null, about);
+    assert.equal(isOpen, twice[at] > 0 && beside.ended[at] === null, about);
   }
   assert.deepEqual(
     await accountsOf(flow, beside.orderId),

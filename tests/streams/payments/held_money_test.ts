@@ -12,6 +12,7 @@ import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import { releaseHolds } from "../../../streams/recovery/release_holds.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
+import { publish } from "../../../streams/workflow/publish.ts";
 import { anOperator } from "../../operator.ts";
 import { listen } from "../../provider.ts";
 import { ask } from "../../routes/api.ts";
@@ -35,7 +36,7 @@ const day = 86_400;
 async function withHolding(
   name: string,
   work: (stage: Stage) => Promise<void>,
-  { holdSeconds = 7 * day as number | undefined } = {},
+  { holdSeconds = 7 * day, capturesLater = true, reservationTtlSeconds = 60 } = {},
 ): Promise<void> {
   const api = stripeApi();
   let losing = 0;
@@ -57,14 +58,19 @@ async function withHolding(
     }),
     { firstWaitMs: 1, restMs: 1 },
   );
-  const flow = await openWorkflow(name, { gateway, holdSeconds, reservationTtlSeconds: 60 });
+  const flow = await openWorkflow(name, {
+    gateway,
+    holdSeconds,
+    capturesLater,
+    reservationTtlSeconds,
+  });
   const config = parseConfig({
     DATABASE_URL: flow.test.databaseUrl,
     REDIS_URL: flow.test.redisUrl,
     REDIS_PREFIX: flow.test.redisPrefix,
     ALLOW_ANONYMOUS: "1",
     GATEWAY: "stripe",
-    CAPTURE: "later",
+    CAPTURE: capturesLater ? "later" : "at_once",
     STRIPE_SECRET_KEY: stripeKey,
     STRIPE_WEBHOOK_SECRETS: stripeSecret,
     STRIPE_URL: url,
@@ -79,7 +85,11 @@ async function withHolding(
   }
 }
 
-function paidBy(id: string, unitPriceCents = 1_500): IncomingOrder {
+function paidBy(
+  id: string,
+  unitPriceCents = 1_500,
+  capture: "now" | "later" | null = null,
+): IncomingOrder {
   return anOrder(id, [{ sku: "a", qty: 1, unitPriceCents }], {
     instructions: {
       methodType: "card",
@@ -87,13 +97,14 @@ function paidBy(id: string, unitPriceCents = 1_500): IncomingOrder {
       customer: "cus_1",
       description: null,
       metadata: null,
+      capture,
     },
   });
 }
 
 /** Takes an order and has its money held. */
-async function hold(flow: Workflow, id = "o"): Promise<number> {
-  const [taken] = await flow.add([paidBy(id)], 10_000);
+async function hold(flow: Workflow, id = "o", order = paidBy(id)): Promise<number> {
+  const [taken] = await flow.add([order], 10_000);
   await flow.turn("orders");
   await flow.turn("payments");
   return taken!.orderId!;
@@ -128,6 +139,26 @@ async function ageReservations(flow: Workflow): Promise<void> {
   const marks = await flow.redis.keys(`${flow.keys.expiryMark}*`);
   if (marks.length > 0) await flow.redis.del(...marks);
   await expireReservations(flow, { olderThanSeconds: 60 });
+}
+
+const editDeps = (flow: Workflow) => ({
+  ...flow,
+  config: { initialStock: 50, unknownSku: "create" as const },
+});
+
+/** Loses the messages about payments that are due. */
+async function forgetPayments({ redis, keys: { stream, weights } }: Workflow): Promise<void> {
+  await redis.del(stream("payments"), weights("payments"));
+  await redis.xgroup("CREATE", stream("payments"), "payments", "0", "MKSTREAM");
+}
+
+/** Has the time of an order's hold be over, and its time-out come. */
+async function timeOut(flow: Workflow, orderId: number): Promise<void> {
+  await flow.db.run("update payment_holds set expires_at = current_timestamp(6)");
+  const { totalCents: amountCents, currency } = await flow.order(orderId);
+  const message = { type: "payment.time_out", orderId, amountCents, currency } as const;
+  await publish(flow, [{ message }]);
+  await flow.turn("payments");
 }
 
 Deno.test("money is held for an order, which stays reserved until its capture and is paid by it, once", () =>
@@ -293,6 +324,111 @@ Deno.test("an order that is changed has the new total held instead, and is captu
     await assertConsistent(flow);
   }));
 
+Deno.test("an order whose capture was asked for keeps it, whatever edit comes, and is paid by it", () =>
+  withHolding("hold_edit_asked", async (stage) => {
+    const { flow, api, app } = stage;
+    const deps = editDeps(flow);
+    const id = await hold(flow);
+    await captureAndPublish(flow, id, anOperator());
+    await assert.rejects(
+      editAndPublish(deps, id, paidBy("o", 900), { actor: "test" }),
+      { code: "order_not_editable", message: /its money is being taken, as was asked for; refund/ },
+    );
+    const other = { ...paidBy("o"), customer: { ...paidBy("o").customer, name: "Another" } };
+    assert.equal((await editAndPublish(deps, id, other, { actor: "test" })).changed, true);
+    await comeDue(flow);
+    assert.equal((await flow.order(id)).status, "PAID");
+    assert.equal(kept(api), 1_500);
+    const first = await hold(flow, "p");
+    await editAndPublish(deps, first, paidBy("p", 900), { actor: "test" });
+    const path = `/orders/${first}/capture`;
+    assert.equal((await ask({ app }, "POST", path)).status, 409, "of the new total none is held");
+    await comeDue(flow);
+    assert.equal((await ask({ app }, "POST", path)).status, 202);
+    await comeDue(flow);
+    assert.equal(kept(api), 2_400);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("an order whose capture was asked for in time is not ended by its hold's end, but waits for the answer", () =>
+  withHolding("hold_asked_end", async ({ flow, api }) => {
+    const lost = await hold(flow, "lost");
+    await captureAndPublish(flow, lost, anOperator());
+    await forgetPayments(flow);
+    await timeOut(flow, lost);
+    assert.equal((await flow.order(lost)).status, "RESERVED");
+    await comeDue(flow);
+    assert.equal((await flow.order(lost)).status, "PAID");
+    const vain = await hold(flow, "vain");
+    await captureAndPublish(flow, vain, anOperator());
+    await forgetPayments(flow);
+    await flow.db.run(
+      "update payment_holds set capture_requested_at = capture_requested_at - interval 1 hour",
+    );
+    await timeOut(flow, vain);
+    assert.equal((await flow.order(vain)).failureReason, "payment_timeout");
+    await comeDue(flow);
+    assert.equal(kept(api), 1_500);
+    assert.ok(statesOf(api).every((state) => state !== "requires_capture"));
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a hold ends when it is said to, also where that is sooner than the reservation", () =>
+  withHolding("hold_short", async ({ flow, api }) => {
+    const ttl = { olderThanSeconds: 900 };
+    const [young, edited] = [await hold(flow), await hold(flow, "edited")];
+    await editAndPublish(editDeps(flow), edited, paidBy("edited", 900), { actor: "test" });
+    await comeDue(flow, 1);
+    assert.equal(await expireReservations(flow, ttl), 0, "both have time");
+    await flow.db.run("update payment_holds set expires_at = current_timestamp(6)");
+    assert.equal(await expireReservations(flow, ttl), 2);
+    assert.equal(await expireReservations(flow, ttl), 0, "once");
+    await comeDue(flow, 6);
+    for (const id of [young, edited]) {
+      assert.equal((await flow.order(id)).failureReason, "payment_timeout");
+    }
+    assert.ok(statesOf(api).every((state) => state === "canceled"));
+    assert.equal(kept(api), 0);
+    await flow.drain();
+    await assertConsistent(flow);
+  }, { holdSeconds: 60, reservationTtlSeconds: 900 }));
+
+Deno.test("what an edit has superseded ends no order by its hold's end", () =>
+  withHolding("hold_superseded", async ({ flow }) => {
+    const id = await hold(flow);
+    await editAndPublish(editDeps(flow), id, paidBy("o", 900), { actor: "test" });
+    await forgetPayments(flow);
+    await timeOut(flow, id);
+    assert.equal((await flow.order(id)).status, "RESERVED");
+  }, { reservationTtlSeconds: 900 }));
+
+for (const [moment, capturesLater] of [["now", true], ["later", false]] as const) {
+  Deno.test(`an order may say that its money is taken ${moment}, whatever the setting is`, () =>
+    withHolding(`hold_own_${moment}`, async (stage) => {
+      const { flow, api } = stage;
+      const id = await hold(flow, "o", paidBy("o", 1_500, moment));
+      const { status, authorization, payment_instructions: said } = await shown(stage, id);
+      assert.equal(said.capture, moment);
+      const [held] = await flow.rows(
+        "select timestampdiff(second, created_at, expires_at) as seconds from payment_holds",
+      );
+      if (moment === "now") {
+        assert.deepEqual([status, authorization, held], ["PAID", null, undefined]);
+      } else {
+        assert.deepEqual([status, authorization.status], ["RESERVED", "HELD"]);
+        assert.equal(Number(held!.seconds), 3_600);
+        await captureAndPublish(flow, id, anOperator());
+        await flow.turn("payments");
+        assert.equal((await flow.order(id)).status, "PAID");
+      }
+      assert.equal(kept(api), 1_500);
+      const other = await hold(flow, "other");
+      assert.equal((await flow.order(other)).status, capturesLater ? "RESERVED" : "PAID");
+    }, { capturesLater, holdSeconds: 3_600 }));
+}
+
 Deno.test("a capture whose answer gets lost takes the money once, and what is taken for what is over goes back", () =>
   withHolding("hold_lost", async ({ flow, api, loseCaptures }) => {
     const id = await hold(flow);
@@ -316,7 +452,7 @@ Deno.test("a capture whose answer gets lost takes the money once, and what is ta
 Deno.test("holds outlive a change to taking at once, and are captured by whoever asks", () =>
   withHolding("hold_setting", async ({ flow, api }) => {
     const id = await hold(flow);
-    const now = { ...flow, holdSeconds: undefined };
+    const now = { ...flow, capturesLater: false };
     const consumer = makeConsumer(now, {
       group: "payments",
       batchSize: 500,

@@ -29,14 +29,22 @@ providerContract("simulated", () =>
     gateway: simulatedGateway({ delayMs: 0, secrets: [providerSecret] }),
     paying: (request) => request,
     declining: (request) => ({ ...request, amountCents: request.amountCents + 1 }),
-    chargebackWebhook: standardChargeback,
+    chargebackWebhook: (ref, state, at) => standardChargeback(ref, state, at, "simulated"),
     faults: () => [],
     close: () => Promise.resolve(),
   }));
 
+type Chargeback = NonNullable<TriedProvider["chargebackWebhook"]>;
+
 /** A chargeback of 40.00 EUR in the form of `http`, which the simulated provider has as well. */
-const standardChargeback: TriedProvider["chargebackWebhook"] = (ref, state, at) => {
+const standardChargeback = (
+  ref: string,
+  state: Parameters<Chargeback>[1],
+  at: Date | undefined,
+  provider?: string,
+): ReturnType<Chargeback> => {
   const text = JSON.stringify({
+    provider,
     type: state === "lost" ? "chargeback.closed" : "chargeback.opened",
     timestamp: state === "lost" ? "2026-03-20T12:00:00Z" : "2026-03-01T10:00:01Z",
     data: {
@@ -101,6 +109,7 @@ providerContract("stripe", () => {
       customer: "cus_contract",
       description: `Order ${request.reference}`,
       metadata: { channel: "web" },
+      capture: null,
     },
   });
   return Promise.resolve<TriedProvider>({

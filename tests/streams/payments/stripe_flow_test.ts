@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../config/config.ts";
+import { readInstallation } from "../../../db/payments/installation.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
+import { installationTag } from "../../../domain/payment/payment_key.ts";
 import { makeApp } from "../../../routes/app.ts";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { editAndPublish } from "../../../services/edit_order.ts";
@@ -61,6 +63,7 @@ function paidBy(id: string, method: string, unitPriceCents = 1_500): IncomingOrd
       customer: "cus_1",
       description: `Order ${id}`,
       metadata: { channel: "web" },
+      capture: null,
     },
   });
 }
@@ -91,7 +94,12 @@ Deno.test("orders are charged by what they are paid with, refunded, and told of 
     );
     assert.deepEqual(
       { ...intent!.metadata, charge_key: "" },
-      { channel: "web", order_reference: "good", charge_key: "" },
+      {
+        channel: "web",
+        order_reference: "good",
+        charge_key: "",
+        charge_installation: installationTag(await readInstallation(flow.db)),
+      },
     );
     assert.equal(intent!.description, "Order good");
     const { body } = await ask({ app }, "GET", `/orders/${good}`);
@@ -258,5 +266,35 @@ Deno.test("an order that is to be paid with another card does not wait for the c
     assert.deepEqual(intents, ["canceled", "succeeded"]);
     await makeDue(flow);
     await flow.drain();
+    await assertConsistent(flow);
+  }));
+
+Deno.test("what Stripe tells of another installation's charges is taken and counted, and asked for again where it may be ours", () =>
+  withStripe("stripe_others", async ({ flow, api, app }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_visa"));
+    await flow.drain();
+    const [own] = api.intents.values();
+    const tell = async (id: string, metadata: Record<string, string>) => {
+      api.intents.set(id, { ...own!, id, metadata });
+      const { text, signature } = await api.event("payment_intent.succeeded", id);
+      const headers = { "stripe-signature": signature };
+      return await ask({ app }, "POST", "/payments/callback/stripe", text, headers);
+    };
+    const key = { ...own!.metadata, charge_key: `charge_${"0".repeat(40)}` };
+    const others = await tell("pi_others", { ...key, charge_installation: "0123456789abcdef" });
+    assert.deepEqual([others.status, others.body], [202, { duplicate: false }]);
+    const old: Record<string, string> = { ...key };
+    delete old.charge_installation;
+    for (const [id, metadata] of [["pi_lost", key], ["pi_old", old]] as const) {
+      assert.equal((await tell(id, metadata)).status, 409, "its order may have been lost");
+    }
+    assert.equal((await tell("pi_foreign", { shop: "another" })).status, 202);
+    // Restored under another name, an installation still knows what it asked for before.
+    const renamed = { ...own!.metadata, charge_installation: "0123456789abcdef" };
+    assert.equal((await tell(own!.id, renamed)).status, 202);
+    const metrics = await (await app.request("/metrics")).text();
+    assert.match(metrics, /^orders_callbacks_of_others_total\{provider="stripe"\} 1$/m);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
     await assertConsistent(flow);
   }));

@@ -123,6 +123,7 @@ providerContract("the page's", () => {
       customer: null,
       description: null,
       metadata: null,
+      capture: null,
     },
   });
   const access = { url, key: "k", webhookSecret, timeoutMs: 5_000 };

@@ -5,6 +5,7 @@
  */
 
 import { feeOf, type ReportLine, reportLine } from "../../../commands/provider_report.ts";
+import { databaseTime } from "../../../domain/database_time.ts";
 
 /** A charge as the provider has it. */
 export interface BookedCharge {
@@ -168,7 +169,7 @@ function reportOf({ charges, refunds }: FaultyBooks): ReportLine[] {
 function lineOf(charge: BookedCharge, at: Date, refund: BookedRefund | null): ReportLine {
   return reportLine({
     kind: refund === null ? "charge" : "refund",
-    createdUtc: at.toISOString().replace("T", " ").replace("Z", ""),
+    createdUtc: databaseTime(at),
     chargeId: charge.id,
     refundId: refund?.id ?? "",
     key: refund?.key ?? charge.key,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { orderContentHash } from "../../../../domain/order/content_hash.ts";
 import { contentOf } from "../../../../domain/order/incoming_order.ts";
 import { orderBody } from "../../../../routes/api/orders/order_body.ts";
+import { ask, assertProblem, openApi } from "../../api.ts";
 
 const order = {
   external_order_id: "web-1",
@@ -34,6 +35,7 @@ Deno.test("an order that is due says what it is to be paid with", () => {
     customer: "cus_1",
     description: null,
     metadata: { channel: "web" },
+    capture: null,
   });
   assert.equal(data.payment, undefined);
   assert.equal(read({ status: "due", method: "", metadata: {} }).data?.instructions, undefined);
@@ -47,8 +49,10 @@ Deno.test("what an order is to be paid with is a part of its content, and saying
     hashOf({ status: "due", method: "pm_1" }),
     hashOf({ status: "due", method: "pm_2" }),
     hashOf({ status: "due", method: "pm_1", metadata: { a: "1", b: "2" } }),
+    hashOf({ status: "due", method: "pm_1", capture: "now" }),
+    hashOf({ status: "due", method: "pm_1", capture: "later" }),
   ]);
-  assert.equal(hashes.size, 4);
+  assert.equal(hashes.size, 6);
   assert.equal(
     hashOf({ status: "due", metadata: { a: "1", b: "2" } }),
     hashOf({ status: "due", metadata: { b: "2", a: "1" } }),
@@ -61,6 +65,8 @@ Deno.test("instructions that can't be followed are refused at their place", () =
     [{ status: "due", method: "pm 1" }, "payment.method"],
     [{ status: "due", method: "p".repeat(256) }, "payment.method"],
     [{ status: "due", method_type: "Card" }, "payment.method_type"],
+    [{ status: "due", capture: "soon" }, "payment.capture"],
+    [{ status: "paid", provider: "p", reference: "r", capture: "now" }, "payment.capture"],
     [{ status: "due", description: "x".repeat(501) }, "payment.description"],
     [{ status: "due", metadata: { "a[b]": "c" } }, "payment.metadata.a[b]"],
     [{ status: "due", metadata: { a: 1 } }, "payment.metadata.a"],
@@ -78,4 +84,43 @@ Deno.test("instructions that can't be followed are refused at their place", () =
   assert.equal(read({ status: "due", metadata: many }).success, false);
   const long = Object.fromEntries(Array.from({ length: 30 }, (_, n) => [`n${n}`, "v".repeat(500)]));
   assert.equal(read({ status: "due", metadata: long }).success, false);
+});
+
+Deno.test("an order whose money is to be held is refused where its provider takes it at once, however it comes", async () => {
+  const api = await openApi("unholdable", {
+    GATEWAY: "stripe",
+    STRIPE_SECRET_KEY: "sk_test_1234567890",
+    STRIPE_WEBHOOK_SECRETS: `whsec_${btoa("s".repeat(32))}`,
+    FURTHER_GATEWAYS: "simulated",
+    GATEWAY_ROUTES: "USD=simulated",
+  });
+  try {
+    const held = (id: string, currency: string) => ({
+      ...order,
+      external_order_id: id,
+      currency,
+      payment: { status: "due", method: "pm_1", capture: "later" },
+    });
+    const refused = await ask(api, "POST", "/orders", held("usd", "USD"));
+    assertProblem(refused, 422, "invalid");
+    assert.deepEqual(refused.body.errors, [{
+      pointer: "#/payment/capture",
+      detail: 'must be now: the provider "simulated" can\'t hold money',
+    }]);
+    const taken = await ask(api, "POST", "/orders", held("eur", "EUR"));
+    assert.equal(taken.status, 202);
+    const batch = await ask(api, "POST", "/orders/batch", [
+      held("usd-2", "USD"),
+      held("eur-2", "EUR"),
+    ]);
+    assert.deepEqual(batch.body.map(({ status }: { status: number }) => status), [422, 202]);
+    const path = `/orders/${taken.body.id}`;
+    const { etag } = Object.fromEntries(taken.headers);
+    const edited = await ask(api, "PUT", path, held("eur", "USD"), { "if-match": etag! });
+    assertProblem(edited, 422, "invalid");
+    const { body } = await ask(api, "GET", path);
+    assert.equal(body.payment_instructions.capture, "later");
+  } finally {
+    await api.close();
+  }
 });

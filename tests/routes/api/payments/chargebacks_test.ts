@@ -20,6 +20,7 @@ Deno.test.afterAll(() => api.close());
 /** Tells of a chargeback in the form of the simulated provider. */
 function tell(data: Record<string, unknown>, timestamp: string, secret = providerSecret) {
   const body = JSON.stringify({
+    provider: "simulated",
     type: "chargeback.updated",
     timestamp,
     data: {
@@ -120,4 +121,50 @@ Deno.test("a chargeback that nobody signed, or that says no such thing, is refus
     faulty.body.errors.map((one: { pointer: string }) => one.pointer).sort(),
     ["#/data/amount_cents", "#/data/id", "#/data/state", "#/timestamp"],
   );
+});
+
+Deno.test("what is signed for one provider is no word of another, though the secret is the same", async () => {
+  const data = {
+    id: "dp_other",
+    charge_id: "sim_of_it",
+    state: "lost",
+    amount_cents: 2_500,
+    currency: "EUR",
+    opened_at: "2026-03-01T10:00:00Z",
+  };
+  const body = { type: "chargeback.closed", timestamp: "2026-03-20T10:00:00Z", data };
+  const both = await openApi("two_signed", {
+    GATEWAY: "http",
+    GATEWAY_URL: "http://127.0.0.1:9",
+    GATEWAY_SECRETS: providerSecret,
+    FURTHER_GATEWAYS: "simulated",
+  });
+  try {
+    const send = async (name: string, provider: string | undefined) => {
+      const text = JSON.stringify({ ...body, provider });
+      const { status } = await ask(
+        both,
+        "POST",
+        `/payments/callback${name}`,
+        text,
+        signatureOf(text),
+      );
+      return status;
+    };
+    assert.equal(await send("/simulated", undefined), 401, "it may have been signed for http");
+    assert.equal(await send("/simulated", "http"), 401);
+    for (const name of ["", "/http"]) assert.equal(await send(name, "simulated"), 401);
+    const { body: none } = await ask(both, "GET", "/chargebacks");
+    assert.deepEqual(none.data, []);
+    assert.equal(await send("/simulated", "simulated"), 202);
+    assert.equal(await send("", undefined), 202);
+    assert.equal(await send("/http", "http"), 202);
+    const { body: two } = await ask(both, "GET", "/chargebacks");
+    assert.deepEqual(
+      two.data.map(({ provider }: { provider: string }) => provider).sort(),
+      ["http", "simulated"],
+    );
+  } finally {
+    await both.close();
+  }
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { openDatabase } from "../../../../db/connection/database.ts";
 import { messageOfEntry, type RefundMessage } from "../../../../domain/messages/messages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";
 
@@ -218,4 +219,37 @@ Deno.test("GET /orders/{id}/refunds pages through the refunds, first ones first"
   assert.equal(rest.body.next_cursor, null);
   assertProblem(await ask(api, "GET", "/orders/999999999/refunds"), 404, "not-found");
   assertProblem(await ask(api, "GET", "/refunds/999999999"), 404, "not-found");
+});
+
+Deno.test("POST /orders/{id}/refunds of an order that another transaction has holds up nobody else's, and comes back to it", async () => {
+  const [held, free] = [await paid(), await paid()];
+  const other = await openDatabase(api.test.databaseUrl);
+  const holding = Promise.withResolvers<void>(), released = Promise.withResolvers<void>();
+  const transaction = other.transaction(async (tx) => {
+    await tx.query("select id from orders where id = ? for update", [held]);
+    holding.resolve();
+    await released.promise;
+  });
+  try {
+    await holding.promise;
+    const key = { "idempotency-key": "held-1" };
+    const slow = ask(api, "POST", `/orders/${held}/refunds`, undefined, key);
+    const quick = ask(api, "POST", `/orders/${free}/refunds`);
+    const first = await Promise.race([slow.then(() => "held"), quick.then(() => "free")]);
+    assert.equal(first, "free");
+    assert.equal((await quick).status, 202);
+    assert.equal((await ask(api, "POST", `/orders/${free}/refunds`)).status, 409, "nobody waits");
+    released.resolve();
+    const { status, body } = await slow;
+    assert.equal(status, 202);
+    assert.deepEqual(await publishedRefunds(held), [String(body.id)]);
+    const audited = await ask(api, "GET", `/audit?subject=order:${held}`);
+    assert.deepEqual(audited.body.data.map(({ outcome }: { outcome: string }) => outcome), [
+      "done",
+    ]);
+  } finally {
+    released.resolve();
+    await transaction;
+    await other.close();
+  }
 });

@@ -44,7 +44,14 @@ function paidBy(
   more: Partial<GatewayRequest> = {},
   customer: string | null = "cus_1",
 ): GatewayRequest {
-  const instructions = { methodType: null, method, customer, description: null, metadata: null };
+  const instructions = {
+    methodType: null,
+    method,
+    customer,
+    description: null,
+    metadata: null,
+    capture: null,
+  };
   return requestOf(4, { instructions, ...more });
 }
 
