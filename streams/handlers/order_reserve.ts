@@ -12,7 +12,7 @@ import { writeStock } from "../../db/catalog/products.ts";
 import { retryKpiEvents } from "../../domain/kpi/kpi.ts";
 import type { Message, ReserveMessage } from "../../domain/messages/messages.ts";
 import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
-import { type ItemNeed, orderAfter, type OrderFacts } from "../../domain/order/order.ts";
+import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { findOpen, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import { isOutage } from "../queue/complete.ts";
 import { compareEntryIds } from "../queue/entry_ids.ts";
@@ -150,23 +150,16 @@ function reserveOnce(
 ): Promise<Reserved> {
   return deps.db.transaction(async (tx) => {
     const ids = line.map(({ orderId }) => orderId);
-    // Asked for at once, and run in this order: what they need is read under their locks.
-    const [{ orders, now, held }, items] = await Promise.all([
-      skipLocked
-        ? lockOrders(tx, ids, { skipLocked }).then((locked) => ({
-          ...locked,
-          held: new Set<number>(),
-        }))
-        : lock(tx, ids),
-      readItems(tx, ids),
-    ]);
+    const { orders, now, held } = skipLocked
+      ? { ...await lockOrders(tx, ids, { skipLocked }), held: new Set<number>() }
+      : await lock(tx, ids);
     const heldHere = line.filter(({ orderId }) => held.has(orderId));
     const reached = skipLocked
       ? await untilLocked(tx, line, orders)
       : line.filter(({ orderId }) => !held.has(orderId));
     const orderIds = reached.map(({ orderId }) => orderId);
     const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
-    const requests = requestsOf(orderIds, orders, items);
+    const requests = await readRequests(tx, orderIds, orders);
     const tries = triesAhead && heldHere.length === 0;
     const { ids: ahead, stock } = await reserveAhead(deps, tx, requests, { now, attempts, tries });
     const open = await findWaiting(tx, {
@@ -234,17 +227,15 @@ async function findWaiting(
   return new Set(all.flatMap(({ orderId }, at) => open[at] && own.has(orderId) ? orderId : []));
 }
 
-/** What those need that wait to be reserved. */
-function requestsOf(
+async function readRequests(
+  tx: Queryable,
   orderIds: readonly number[],
   orders: ReadonlyMap<number, OrderFacts>,
-  items: ReadonlyMap<number, ItemNeed[]>,
-): ReserveRequest[] {
+): Promise<ReserveRequest[]> {
   const found = orderIds.flatMap((id) => orders.get(id) ?? []);
-  return found.map((order) => ({
-    order,
-    needs: order.status === "PENDING" ? sumNeeds(items.get(order.id) ?? []) : [],
-  }));
+  const pending = found.filter(({ status }) => status === "PENDING").map(({ id }) => id);
+  const items = await readItems(tx, pending);
+  return found.map((order) => ({ order, needs: sumNeeds(items.get(order.id) ?? []) }));
 }
 
 interface Round {
