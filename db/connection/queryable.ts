@@ -32,6 +32,12 @@ export interface Queryable {
    * Of a transaction: notes the id of a step that it adds to the timelines, or the first of many.
    */
   noteStep?(id: number): void;
+  /**
+   * Of a transaction: says that the next statement is the last, and that nothing is decided by its answer: the commit goes to the
+   * server with it, where it is short. Only for work that may be repeated. Of one alone: had another failed before it was sent,
+   * the commit would go without it.
+   */
+  asksLast?(): void;
   /** Of the pool: the highest step noted by a transaction of this process that was committed, 0 for none. */
   lastStep?(): number;
   /**

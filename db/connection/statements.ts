@@ -87,6 +87,8 @@ export interface TransactionStatements {
   hasBegun(): boolean;
   /** True once it was committed with its statements. */
   hasEnded(): boolean;
+  /** See `asksLast` of `Queryable`. */
+  asksLast(): void;
   /** Refuses whatever waits or is asked for from now on: it would be committed by itself, or belong to another transaction. */
   end(reason: unknown): void;
 }
@@ -95,8 +97,10 @@ export interface TransactionStatements {
 export interface TransactionEnds {
   /** What begins it. */
   begin: readonly string[];
-  /** What commits it with those that it asks for first, where these are all. */
-  commit?: string;
+  /** What commits it with those that it asks for last. */
+  commit: string;
+  /** Those that it asks for first are all. */
+  asksOnce: boolean;
 }
 
 /**
@@ -110,13 +114,13 @@ export function sendTogether(
   connection: mysql.PoolConnection,
   timeout: number,
   ways: Ways,
-  { begin, commit }: TransactionEnds,
+  { begin, commit, asksOnce }: TransactionEnds,
 ): TransactionStatements {
   const sendOne = sendEach(connection, timeout, ways);
   let waiting: Waiting[] = [];
   let isSending = false;
   let before: readonly string[] = begin;
-  let hasBegun = false, hasEnded = false;
+  let hasBegun = false, hasEnded = false, isLast = asksOnce;
   let over: { error: unknown } | undefined;
 
   const refuse = (batch: readonly Waiting[], error: unknown) => {
@@ -135,15 +139,19 @@ export function sendTogether(
         continue;
       }
       try {
-        const texts = ways.together.isOff() || first.length + batch.length === 1
+        const last = isLast && (asksOnce || batch.length === 1) ? [commit] : [];
+        isLast = false;
+        const texts = ways.together.isOff() || first.length + batch.length + last.length === 1
           ? undefined
           : textsWithin(connection, batch);
         if (texts === undefined) await sendSingly(sendOne, first, batch, () => over);
         else {
-          const isAll = commit !== undefined && first.length > 0;
-          const packet = [...first, ...texts, ...(isAll ? [commit] : [])];
+          const packet = [...first, ...texts, ...last];
           const results = await sendPacket(connection, timeout, ways, packet);
-          hasEnded = isAll;
+          hasEnded = last.length > 0;
+          if (hasEnded && !asksOnce) {
+            over ??= { error: new Error("This transaction has asked for its last") };
+          }
           batch.forEach(({ resolve }, index) => resolve(results[first.length + index]));
         }
       } catch (error) {
@@ -156,6 +164,7 @@ export function sendTogether(
   return {
     hasBegun: () => hasBegun,
     hasEnded: () => hasEnded,
+    asksLast: () => isLast = true,
     end: (reason) => {
       over ??= { error: reason };
     },

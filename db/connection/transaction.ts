@@ -103,14 +103,16 @@ export function transactorOf(
         connection,
         {
           begin: [...begin, "start transaction"],
-          ...(options.asksOnce === true ? { commit: "commit" } : {}),
+          commit: "commit",
+          asksOnce: options.asksOnce === true,
         },
         timeout,
       );
+      const asksLast = options.repeatable === false ? undefined : own.asksLast;
       try {
         let step = 0;
         const noteStep = (id: number) => step = Math.max(step, id);
-        const result = await work({ ...own.tx, noteStep });
+        const result = await work({ ...own.tx, noteStep, asksLast });
         if (!own.hasBegun()) return result;
         committing();
         if (!own.hasEnded()) await connection.query({ sql: "commit", timeout });

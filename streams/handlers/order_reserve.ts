@@ -8,7 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { lockOrders, readItems, readOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readRetries } from "../../db/orders/retries.ts";
-import { lockStock, writeStock } from "../../db/catalog/products.ts";
+import { writeStock } from "../../db/catalog/products.ts";
 import { retryKpiEvents } from "../../domain/kpi/kpi.ts";
 import type { Message, ReserveMessage } from "../../domain/messages/messages.ts";
 import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
@@ -160,13 +160,8 @@ function reserveOnce(
     const orderIds = reached.map(({ orderId }) => orderId);
     const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
     const requests = await readRequests(tx, orderIds, orders);
-    const ahead = triesAhead && heldHere.length === 0
-      ? await reserveAhead(deps, tx, requests, { now, attempts })
-      : new Set<number>();
-    const stock = await lockStock(
-      tx,
-      requests.flatMap(({ needs }) => needs.map(({ productId }) => productId)),
-    );
+    const tries = triesAhead && heldHere.length === 0;
+    const { ids: ahead, stock } = await reserveAhead(deps, tx, requests, { now, attempts, tries });
     const open = await findWaiting(tx, {
       line: reached,
       requests,
@@ -305,7 +300,14 @@ async function decideAndWrite(
     }
   });
 
-  if (reserved.length > 0) await writeStock(tx, takenStock(free, reserved, stock));
+  if (reserved.length > 0) {
+    // All else is written ahead.
+    const isLast = free.every(({ order: { id, retryId } }) =>
+      ahead.has(id) && retryId === undefined
+    );
+    if (isLast) tx.asksLast?.();
+    await writeStock(tx, takenStock(free, reserved, stock));
+  }
   const arrived = await writeQueues(tx, free, decided, stock);
   await transitionOrders(tx, "reserve", reserved.filter((id) => !ahead.has(id)), now);
   await transitionOrders(tx, "run_short", short, now);

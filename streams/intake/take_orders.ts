@@ -465,10 +465,12 @@ async function addEvents(
 ): Promise<void> {
   const created = [...ids.values()];
   const { 0: firstId = 0, [created.length - 1]: lastId = 0 } = created;
-  const inOneRange = actorOf === undefined && created.length > 0 &&
-    lastId - firstId === created.length - 1 &&
-    created.every((id, index) => id === firstId + index);
-  if (inOneRange) await addCreatedEvents(tx, { firstId, lastId }, actor);
+  // Most that come together were brought by one.
+  const creator = fresh.length === 0 ? actor : actorOf?.(fresh[0]!.order) ?? actor;
+  const inOneRange = created.length > 0 && lastId - firstId === created.length - 1 &&
+    created.every((id, index) => id === firstId + index) &&
+    (actorOf === undefined || fresh.every(({ order }) => actorOf(order) === creator));
+  if (inOneRange) await addCreatedEvents(tx, { firstId, lastId }, creator);
   await addOrderEvents(tx, [
     ...(inOneRange ? [] : fresh).map(({ order }) => ({
       orderId: ids.get(order.externalOrderId)!,

@@ -8,25 +8,31 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { readLedgerFacts } from "../../db/ledger/ledger_facts.ts";
 import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import { type PlainSale, postMovements, postSales } from "../../db/ledger/post_movements.ts";
-import { readRefundedTax, readSaleParts } from "../../db/ledger/sale_parts.ts";
+import { readRefundedTax } from "../../db/ledger/sale_parts.ts";
 import { findLedgerGaps } from "../../domain/ledger/due_movements.ts";
-import { type Movement, refundEntries, saleEntries } from "../../domain/ledger/movement.ts";
+import {
+  type Movement,
+  refundEntries,
+  saleEntries,
+  type SaleParts,
+} from "../../domain/ledger/movement.ts";
 
 /**
  * Books orders as paid by the payments that this transaction has written for them; the way of every batch.
  *
  * @param sales orders, which must be locked, and had no payment before
+ * @param parts what of them is tax or another adjustment
  * @param now of the settlement, the database's clock, UTC
  */
 export async function bookSales(
   tx: Queryable,
   sales: readonly PlainSale[],
+  parts: ReadonlyMap<number, SaleParts>,
   now: string,
 ): Promise<void> {
   const paid = sales.filter(({ totalCents }) => totalCents > 0);
-  const parts = await readSaleParts(tx, paid.map(({ orderId }) => orderId));
-  await postSales(tx, paid.filter(({ orderId }) => !parts.has(orderId)), now);
   const others = paid.filter(({ orderId }) => parts.has(orderId));
+  await postSales(tx, paid.filter(({ orderId }) => !parts.has(orderId)), now);
   await postMovements(
     tx,
     others.map(({ orderId, totalCents, currency }): Movement => ({

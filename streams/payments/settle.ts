@@ -28,10 +28,12 @@ import {
   readPayments,
   recordLatePayment,
 } from "../../db/payments/payments.ts";
+import { readSaleParts } from "../../db/ledger/sale_parts.ts";
 import { addReopenedPayment } from "../../db/verification/seals.ts";
 import { noteSupersededOutcome } from "../../db/payments/superseded_charges.ts";
 import { effectsOfOrder } from "../../domain/order/effects.ts";
 import type { CallbackMessage, ReversalMessage } from "../../domain/messages/messages.ts";
+import type { SaleParts } from "../../domain/ledger/movement.ts";
 import { namedAmount } from "../../domain/money.ts";
 import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { decideSettle, decideSuperseded, type RecordedMoney } from "../../domain/order/settle.ts";
@@ -167,16 +169,24 @@ function settleBatch(
       return held.has(orderId) ? orderHeld(orderId) : settleOne(deps, settling, delivery, index);
     });
     const { paid, declined, payments, events } = settling;
-    await transitionOrders(tx, "pay", paid, now);
-    await transitionOrders(tx, "decline", declined, now);
-    if (await insertPayments(tx, payments, now) < payments.length) throw new ArchivedPayment();
-    await insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now);
+    const isUsual = settling.unexpected.length + settling.mended.length === 0;
+    // Asked for at once, and run in this order.
+    const [inserted, parts] = await Promise.all([
+      insertPayments(tx, payments, now),
+      readSaleParts(tx, paid),
+      transitionOrders(tx, "pay", paid, now),
+      transitionOrders(tx, "decline", declined, now),
+      insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now),
+      addOrderEvents(tx, isUsual ? events : [], deps.consumer),
+    ]);
+    if (inserted < payments.length) throw new ArchivedPayment();
     await recordUnexpected(deps, tx, settling, outcomes);
-    await book(tx, settling);
+    if (!isUsual) await addOrderEvents(tx, events, deps.consumer);
     for (const { id, outcome } of settling.ended) await noteSupersededOutcome(tx, id, outcome);
     const answers = deliveries.map(({ message }) => message);
     await endHeld(deps, tx, answers.filter((_, index) => outcomes[index]!.kind === "done"));
-    await addOrderEvents(tx, events, deps.consumer);
+    if (isUsual && declined.length === 0 && parts.size === 0) tx.asksLast?.();
+    await book(tx, settling, parts);
     // Last, because other consumers wait for products that are locked here.
     const followed = withFollowUps(outcomes, await restock(tx, declined));
     return { outcomes: followed, takenBack: settling.takenBack };
@@ -184,7 +194,11 @@ function settleBatch(
 }
 
 /** Books what was paid, and whatever money came besides or went another way. */
-async function book(tx: Queryable, settling: Settling): Promise<void> {
+async function book(
+  tx: Queryable,
+  settling: Settling,
+  parts: ReadonlyMap<number, SaleParts>,
+): Promise<void> {
   const { orders, paid, mended, unexpected, now } = settling;
   const others = new Set([...mended, ...unexpected.map(({ message }) => message)]
     .map(({ orderId }) => orderId));
@@ -193,7 +207,7 @@ async function book(tx: Queryable, settling: Settling): Promise<void> {
     const { totalCents, currency } = orders.get(orderId)!;
     return [{ orderId, totalCents, currency }];
   });
-  await bookSales(tx, sales, now);
+  await bookSales(tx, sales, parts, now);
   await bookOrders(tx, [...others], now);
 }
 

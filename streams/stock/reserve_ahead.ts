@@ -9,7 +9,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { readStockOf } from "../../db/catalog/products.ts";
+import { lockStock, readStockOf } from "../../db/catalog/products.ts";
 import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { transitionOrders } from "../../db/orders/orders.ts";
 import { readQueueHeads } from "../../db/orders/shortages.ts";
@@ -22,33 +22,58 @@ import {
 /** Thrown to roll back what was written ahead: by now there are too few units, or somebody waits for them. */
 export class AheadInVain extends Error {}
 
+/** What was written ahead, and what is left of the products that are locked now. */
+export interface Ahead {
+  /** Ids of the orders that are written: all that were `PENDING`, or none. */
+  ids: ReadonlySet<number>;
+  /** Units by product id. */
+  stock: Map<number, number>;
+}
+
 /**
- * Writes that locked orders are reserved, where there are plenty of units for all of them and nobody waits for any. The
- * caller decides under the locks of the products, see {@linkcode holdToAhead}.
+ * Writes that locked orders are reserved, where there are plenty of units for all of them and nobody waits for any, and then
+ * locks their products. The caller decides under these locks, see {@linkcode holdToAhead}.
  *
- * @returns ids of the orders that are written: all that were `PENDING`, or none
+ * @param options.tries false to lock the products alone
  */
 export async function reserveAhead(
   deps: { consumer: string; onShortage?: "fail" | "wait" },
   tx: Queryable,
   requests: readonly ReserveRequest[],
-  { now, attempts }: { now: string; attempts: ReadonlyMap<number, number> },
-): Promise<ReadonlySet<number>> {
-  const pending = requests.filter(({ order }) => order.status === "PENDING");
-  if (pending.length === 0 || pending.some(({ order }) => order.backordered)) return new Set();
-  const products = pending.flatMap(({ needs }) => needs.map(({ productId }) => productId));
-  if (!hasPlenty(pending, await readStockOf(tx, products))) return new Set();
-  if (deps.onShortage === "wait" && (await readQueueHeads(tx, products, [])).size > 0) {
-    return new Set();
+  { now, attempts, tries }: { now: string; attempts: ReadonlyMap<number, number>; tries: boolean },
+): Promise<Ahead> {
+  const products = requests.flatMap(({ needs }) => needs.map(({ productId }) => productId));
+  const pending = tries ? requests.filter(({ order }) => order.status === "PENDING") : [];
+  if (!await isPlenty(deps, tx, pending)) {
+    return { ids: new Set(), stock: await lockStock(tx, products) };
   }
   const ids = pending.map(({ order: { id } }) => id);
-  await transitionOrders(tx, "reserve", ids, now);
-  await addOrderEvents(
-    tx,
-    ids.map((orderId) => ({ orderId, event: "reserved", attempt: attempts.get(orderId) ?? 1 })),
-    deps.consumer,
-  );
-  return new Set(ids);
+  // Asked for at once, and run in this order.
+  const [, , stock] = await Promise.all([
+    transitionOrders(tx, "reserve", ids, now),
+    addOrderEvents(
+      tx,
+      ids.map((orderId) => ({ orderId, event: "reserved", attempt: attempts.get(orderId) ?? 1 })),
+      deps.consumer,
+    ),
+    lockStock(tx, products),
+  ]);
+  return { ids: new Set(ids), stock };
+}
+
+/** Whether there are plenty of units for all of some orders, as far as is known without locks. */
+async function isPlenty(
+  { onShortage }: { onShortage?: "fail" | "wait" },
+  tx: Queryable,
+  pending: readonly ReserveRequest[],
+): Promise<boolean> {
+  if (pending.length === 0 || pending.some(({ order }) => order.backordered)) return false;
+  const products = pending.flatMap(({ needs }) => needs.map(({ productId }) => productId));
+  const [stock, heads] = await Promise.all([
+    readStockOf(tx, products),
+    onShortage === "wait" ? readQueueHeads(tx, products, []) : undefined,
+  ]);
+  return hasPlenty(pending, stock) && (heads === undefined || heads.size === 0);
 }
 
 /**

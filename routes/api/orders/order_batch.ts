@@ -37,6 +37,7 @@ import {
 } from "./batch_body.ts";
 import { amountDetail, orderBody } from "./order_body.ts";
 import { newOrderAnswer, refusalOf } from "./order_placer.ts";
+import { readOrder } from "./read_order.ts";
 
 /** Orders to one transaction, and bytes of them: an order may have a thousand items. */
 const chunk = { lines: 1_000, bytes: 1_048_576 } as const;
@@ -300,7 +301,7 @@ async function readPart(
     try {
       const came = readLine(bytes, line);
       if (left.faults <= 0) refuseByPieces(came);
-      const order = validOf("json", orderBody, came, amountDetail);
+      const order = readOrder(came);
       expectHeld(order);
       read.push({ line, order });
     } catch (error) {

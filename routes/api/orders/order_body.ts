@@ -36,7 +36,7 @@ import { currencyProblem, isCurrency } from "../../../domain/money.ts";
 import { latestPlacedAt, parsePlacedAt, tooFarAhead } from "../../../domain/order/placed_at.ts";
 
 /** Items of one order; larger ones come by import. */
-const maxItems = 1_000;
+export const maxItems = 1_000;
 
 /** The error of a field of another type: of one that is not there, that it is missing. */
 function typeError(expected: string): (issue: { input?: unknown }) => string {
@@ -63,7 +63,7 @@ const boundaryMs = 1_000;
 let latest = { text: "", untilMs: -Infinity };
 
 /** See {@linkcode latestPlacedAt}, less than a second ago. */
-function latestNow(): string {
+export function latestNow(): string {
   const nowMs = Date.now();
   const isOld = nowMs >= latest.untilMs || nowMs < latest.untilMs - boundaryMs;
   if (isOld) latest = { text: latestPlacedAt(nowMs), untilMs: nowMs + boundaryMs };

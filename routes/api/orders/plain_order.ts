@@ -32,8 +32,8 @@ import {
   problemType,
 } from "../../middleware/problem.ts";
 import type { RecordRequest } from "../operation/metrics.ts";
-import { amountDetail, orderBody } from "./order_body.ts";
 import type { TakeOrder } from "./order_placer.ts";
+import { readOrder } from "./read_order.ts";
 
 /** Where orders are posted to. */
 const path = "/orders";
@@ -66,7 +66,7 @@ export function plainOrders(
   const { config } = deps;
   const isMeant = meantHosts(deps);
   const needed = neededScopes("POST", path);
-  let usual: Promise<readonly [string, string][]> | undefined;
+  let usual: Promise<AnswerHeaders> | undefined;
 
   return (request, facts) => {
     if (tracing || request.method !== "POST" || needed === "nothing") return undefined;
@@ -78,7 +78,7 @@ export function plainOrders(
     if (headers.has("origin") || !isLightJson(headers)) return undefined;
     const caller = callerWithoutSession(config, headers.get("authorization"));
     if (caller === undefined || !isAllowed(caller.scopes, needed)) return undefined;
-    usual ??= usualHeaders(config);
+    usual ??= usualHeaders(config).then(Object.fromEntries);
     const asked = { request_id: requestIdOf(headers), method: "POST", path };
     // Only who sends no token is told from others by where it comes from.
     const address = caller.name === null
@@ -100,18 +100,21 @@ function requestIdOf(headers: Headers): string {
   return /^[\w\-=]{1,255}$/.test(brought) ? brought : crypto.randomUUID();
 }
 
+/** By name: a list of pairs takes the runtime half as long again. */
+type AnswerHeaders = Record<string, string>;
+
 /** The parts of an answer that are not always the same. */
 interface Answer {
   status: number;
   text: string;
-  headers: [string, string][];
+  headers: AnswerHeaders;
 }
 
 async function answered(
   deps: AppDeps,
   { countRate, takeOrder, recordRequest }: SharedParts,
   plain: PlainRequest,
-  usual: Promise<readonly [string, string][]>,
+  usual: Promise<AnswerHeaders>,
 ): Promise<Response> {
   const start = performance.now();
   const { caller: { actor, name }, asked } = plain;
@@ -125,12 +128,11 @@ async function answered(
     answer = refused(problemAnswer(error, deps, asked));
   }
   const { status, text, headers } = answer;
-  headers.push(["x-request-id", asked.request_id], ...await usual);
-  if (rate !== undefined) headers.push(...Object.entries(rate.headers));
+  const all = { ...headers, "x-request-id": asked.request_id, ...await usual, ...rate?.headers };
   const ms = performance.now() - start;
   recordRequest({ method: asked.method, route: path, status }, ms);
   logRequest(deps, asked, { actor, status, ms });
-  return new Response(text, { status, headers });
+  return new Response(text, { status, headers: all });
 }
 
 /** Reads the order and takes it, looking at the parts of the request in the order in which the layers do. */
@@ -144,15 +146,15 @@ async function take(
   const { "idempotency-key": key } = sent === null
     ? { "idempotency-key": undefined }
     : validOf("header", idempotencyHeaders, { "idempotency-key": sent });
-  const order = validOf("json", orderBody, readJson(bytes), amountDetail);
+  const order = readOrder(readJson(bytes));
   return await withDeadline(answerMs, "An engine", takeOrder({ order, caller, address, key }));
 }
 
 function taken({ status, location, etag, replayed, body }: OnceAnswer): Answer {
-  const headers: [string, string][] = [["content-type", "application/json"]];
-  if (location !== null) headers.push(["location", location]);
-  if (etag !== undefined) headers.push(["etag", etag]);
-  if (replayed) headers.push(["idempotent-replayed", "true"]);
+  const headers: AnswerHeaders = { "content-type": "application/json" };
+  if (location !== null) headers.location = location;
+  if (etag !== undefined) headers.etag = etag;
+  if (replayed) headers["idempotent-replayed"] = "true";
   return { status, text: JSON.stringify(body), headers };
 }
 
@@ -160,6 +162,6 @@ function refused({ problem, headers }: ProblemAnswer): Answer {
   return {
     status: problem.status,
     text: JSON.stringify(problem),
-    headers: [["content-type", problemType], ...Object.entries(headers)],
+    headers: { "content-type": problemType, ...headers },
   };
 }

@@ -82,6 +82,44 @@ Deno.test("work that asks for all at once is committed with it, or not at all", 
     assert.equal((await notes(db)).length, 2);
   }));
 
+Deno.test("the statement that work asks for last is committed with it, or not at all, and nothing comes after it", () =>
+  withTable("statements_last", async (db, other) => {
+    const insert = (tx: Queryable, id: number, text = "a") =>
+      tx.run("insert into notes values (?, left(?, 1))", [id, text]);
+    const isThere = async (id: number) => (await notes(other)).some(([known]) => known === id);
+    let wasThere = false;
+    const inserting = (id: number, last: (tx: Queryable) => Promise<unknown>) =>
+      db.transaction(async (tx) => {
+        await insert(tx, id);
+        tx.asksLast?.();
+        await last(tx);
+        wasThere = await isThere(id);
+      });
+    await inserting(1, (tx) => insert(tx, 2));
+    assert.ok(wasThere, "it was committed before the work was over");
+    // Where it is too long to go together with it, the commit is a statement of its own.
+    await inserting(11, (tx) => insert(tx, 12, "b".repeat(70_000)));
+    assert.ok(!wasThere && await isThere(12));
+    // Of several the commit waits: one of them may never have been asked for.
+    await inserting(21, (tx) => Promise.all([insert(tx, 22), insert(tx, 23)]));
+    assert.ok(!wasThere && await isThere(23));
+    await assert.rejects(inserting(31, (tx) => insert(tx, 2)), /Duplicate/);
+    assert.ok(!await isThere(31));
+    await assert.rejects(
+      inserting(41, async (tx) => [await insert(tx, 42), await insert(tx, 43)]),
+      {
+        message: "This transaction has asked for its last",
+      },
+    );
+    assert.ok(await isThere(42) && !await isThere(43));
+    const once = await db.transaction(async (tx) => {
+      tx.asksLast?.();
+      await insert(tx, 51);
+      return await isThere(51);
+    }, { repeatable: false });
+    assert.ok(!once && await isThere(51), "a commit has to be known for one whose answer is lost");
+  }));
+
 Deno.test("nothing is sent of a transaction that a deadlock has ended", () =>
   withTable("statements_deadlock", async (db, other) => {
     await db.run("insert into notes values (1, 'a'), (2, 'a')");

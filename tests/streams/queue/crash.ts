@@ -80,6 +80,8 @@ function mortalQueryable(queryable: Queryable, fate: Fate): Queryable {
     execute: around(queryable.execute),
     run: around(queryable.run),
     runText: around(queryable.runText),
+    // A statement that is the last has committed when it has taken effect.
+    asksLast: queryable.asksLast,
   };
 }
 
