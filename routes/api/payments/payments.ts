@@ -10,7 +10,7 @@ import { providerNames } from "../../../config/settings.ts";
 import { recordChargeback } from "../../../services/record_chargeback.ts";
 import { takeCallback } from "../../../services/take_callback.ts";
 import { takeRefundNews } from "../../../services/take_refund_news.ts";
-import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
+import { allGateways, type Gateway, type Gateways } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { ProviderEvent } from "../../../streams/payments/provider.ts";
 import { httpGatewayName } from "../../../streams/payments/providers/http.ts";
@@ -40,7 +40,8 @@ const anyBody = z.record(z.string(), z.unknown());
  */
 export function paymentRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const gateways = new Map(allGateways(gatewaysOf(deps.config)).map((one) => [one.name, one]));
+  const configured = gatewaysOf(deps.config);
+  const gateways = new Map(allGateways(configured).map((one) => [one.name, one]));
   const answers = {
     202: { says: "It will be settled", schema: takenAnswer, example: takenCallback },
   };
@@ -61,7 +62,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       body: { "application/json": { schema: callbackBody, example: callback } },
       problems: [...problems],
     }),
-    (c) => take(c, { ...deps, refused }, gateways.get(httpGatewayName)),
+    (c) => take(c, { ...deps, ...configured, refused }, gateways.get(httpGatewayName)),
   );
 
   app.post(
@@ -80,7 +81,8 @@ export function paymentRoutes(deps: AppDeps): Hono {
       problems: [...problems],
     }),
     checked("param", providerParam),
-    (c) => take(c, { ...deps, refused }, gateways.get(c.req.valid("param").provider)),
+    (c) =>
+      take(c, { ...deps, ...configured, refused }, gateways.get(c.req.valid("param").provider)),
   );
 
   return app;
@@ -107,7 +109,7 @@ function refusalTeller({ log }: AppDeps): TellRefused {
 /** Takes a callback, once it is known whose word it is. */
 async function take(
   c: Context,
-  deps: AppDeps & { refused: TellRefused },
+  deps: AppDeps & Gateways & { refused: TellRefused },
   gateway: Gateway | undefined,
 ): Promise<Response> {
   const reads = gateway?.provider ?? gateway;
@@ -125,7 +127,7 @@ async function take(
 
 /** @returns whether it was taken before; what is another installation's is new to nobody, and passed over */
 async function takeEvent(
-  deps: AppDeps,
+  deps: AppDeps & Gateways,
   provider: string,
   event: ProviderEvent,
   address: string,
