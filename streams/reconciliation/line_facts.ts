@@ -165,6 +165,7 @@ async function readAll(
       ),
     ],
   });
+  const corrected = lines.some(({ kind }) => kind === "correction") ? [...payments.values()] : [];
   const mended = await readMended(db, refundLines.length === 0 ? [] : keys);
   const paymentIds = [...payments.values()].map(({ id }) => id);
   const chargebacks = await readChargebacksNamed(
@@ -190,23 +191,21 @@ async function readAll(
     withMoney: await readOrdersWithMoney(db, orderIds),
     movements: await readMovements(db, {
       paymentIds,
+      correctedIds: corrected.map(({ id }) => id),
       refundIds: refunds.map(({ id }) => id),
       chargebackIds,
       mendIds: [...mended.values()].map(({ id }) => id),
     }),
     unattributed: await readKept(db, provider, lines),
-    unreversed: await readReturnedReversals(
-      db,
-      lines.some(({ kind }) => kind === "correction") ? [...payments.values()] : [],
-    ),
+    unreversed: await readReturnedReversals(db, corrected),
     taken: new Set(),
   };
 }
 
 async function readMovements(
   db: Queryable,
-  { paymentIds, refundIds, chargebackIds, mendIds }: Record<
-    "paymentIds" | "refundIds" | "chargebackIds" | "mendIds",
+  { paymentIds, correctedIds, refundIds, chargebackIds, mendIds }: Record<
+    "paymentIds" | "correctedIds" | "refundIds" | "chargebackIds" | "mendIds",
     readonly number[]
   >,
 ): Promise<Read["movements"]> {
@@ -215,7 +214,7 @@ async function readMovements(
     refund: await readMovementsOf(db, "refund", refundIds),
     returned: await readMovementsOf(db, "returned", refundIds),
     reversal: await readMovementsOf(db, "reversal", paymentIds),
-    unreversed: await readMovementsOf(db, "unreversed", paymentIds),
+    unreversed: await readMovementsOf(db, "unreversed", correctedIds),
     chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
     won_back: await readMovementsOf(db, "won_back", chargebackIds),
     mend: await readMovementsOf(db, "mend", mendIds),
