@@ -7,9 +7,10 @@
 
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
-import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { type DiscrepancyRow, sumMendCents } from "../db/reconciliation/discrepancies.ts";
+import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { namedAmount } from "../domain/money.ts";
-import type { Database } from "../db/connection/database.ts";
+import type { Database, Queryable } from "../db/connection/database.ts";
 import {
   type Gateway,
   gatewayNamed,
@@ -25,10 +26,10 @@ export interface AskingDeps extends Gateways {
 
 /** What a provider says of what a report tells. */
 export type Confirmation =
-  /** It says the same. */
-  | { kind: "confirmed" }
-  /** It can't be asked. */
-  | { kind: "cant_be_asked" }
+  /** It says the same; where only of a sum, of which so much was on record as refunds of the order. */
+  | { kind: "confirmed"; refundedCents?: number }
+  /** It can't be asked; a line without a key is told from other refunds only by what is on record. */
+  | { kind: "cant_be_asked"; refundedCents?: number }
   /** It says otherwise, in these words. */
   | { kind: "denied"; says: string }
   /** It can't be reached, or has not decided. */
@@ -78,16 +79,23 @@ export async function confirmRefund(
     return await confirmByKey(gateway, refundRequest(row, row.movementKey));
   }
   const money = await moneyOf(deps, row);
+  const order = (await readCharges(deps.db, [row.orderId!])).get(row.orderId!);
+  const onRecord = order?.refundedCents ?? 0;
+  if (await hasOpenRefund(deps.db, row.orderId!) && isOfSum(row, money)) {
+    return { kind: "later", says: stillMade };
+  }
   switch (money?.kind) {
     case undefined:
-      return { kind: "cant_be_asked" };
+      return row.movementKey === null
+        ? { kind: "cant_be_asked", refundedCents: onRecord }
+        : { kind: "cant_be_asked" };
     case "unknown":
       return { kind: "denied", says: "the provider knows of no such charge when it is asked" };
     case "found": {
-      const order = (await readCharges(deps.db, [row.orderId!])).get(row.orderId!);
-      const known = order?.refundedCents ?? 0;
+      const known = onRecord + await sumMendCents(deps.db, row);
       const { refundedCents, currency, ref } = money;
-      return refundedCents >= known + row.theirCents! ? { kind: "confirmed" } : {
+      const isSo = refundedCents >= known + row.theirCents!;
+      return isSo ? { kind: "confirmed", refundedCents: onRecord } : {
         kind: "denied",
         says: `the provider says that ${namedAmount(refundedCents, currency)} went back of ${ref}`,
       };
@@ -95,6 +103,20 @@ export async function confirmRefund(
     default:
       return { kind: "later", says: money!.error };
   }
+}
+
+/** What is said of a refund while another one of its order is under way. */
+export const stillMade = "a refund of the order is still being made, which it may be";
+
+/** Whether a refund of an order is under way: its provider may have made it, and it counts for nothing here yet. */
+export async function hasOpenRefund(db: Queryable, orderId: number): Promise<boolean> {
+  const refunds = await readRefundsOf(db, { keys: [], orderIds: [orderId] });
+  return refunds.some(({ status }) => status === "REQUESTED");
+}
+
+/** Whether a refund is known by nothing but how much went back. */
+function isOfSum({ movementKey }: DiscrepancyRow, money: MoneyAnswer | undefined): boolean {
+  return movementKey === null || money?.kind === "found";
 }
 
 async function confirmByKey(gateway: Gateway, request: GatewayRequest): Promise<Confirmation> {

@@ -33,7 +33,14 @@ import {
   type RefundStatusAnswer,
 } from "../streams/payments/gateway.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
-import { chargeRequest, confirmRefund, moneyOf, refundRequest } from "./ask_before_recording.ts";
+import {
+  chargeRequest,
+  confirmRefund,
+  hasOpenRefund,
+  moneyOf,
+  refundRequest,
+  stillMade,
+} from "./ask_before_recording.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
@@ -163,6 +170,8 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
   }
   if (answer?.kind === "away") return { kind: "goes_on", answer: answer.error };
+  const undecided = answer === undefined ? undefined : undecidedBy(answer, row);
+  if (undecided !== undefined) return undecided;
   const otherwise = answer === undefined ? undefined : saidOtherwise(answer, row);
   if (otherwise !== undefined) return { kind: "withdrawn", answer: otherwise };
   const message: CallbackMessage = {
@@ -180,6 +189,20 @@ async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Ste
     kind: "goes_on",
     answer: onItsWord("the order is told of the charge", row, answer !== undefined),
   };
+}
+
+/**
+ * What comes of an answer that names no end of a charge: money that is only held, or that waits for its customer, pays no order
+ * yet, and an answer that can't be about it never does.
+ */
+function undecidedBy(answer: ChargeStatus, { kind }: DiscrepancyRow): Step | undefined {
+  if (kind !== "missing_with_us") return undefined;
+  if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
+  if (answer.kind !== "accepted" || answer.callback?.message.type === "payment.callback") {
+    return undefined;
+  }
+  const has = answer.hold === undefined ? "has not taken it yet" : "holds it, and has not taken it";
+  return { kind: "goes_on", answer: `the provider says that it ${has}` };
 }
 
 /**
@@ -227,7 +250,9 @@ async function recordTheirRefund(
     amountCents: row.theirCents!,
     currency: row.theirCurrency!,
     key,
+    ...("refundedCents" in confirmed ? { refundedCents: confirmed.refundedCents } : {}),
   }, operator.actor);
+  if (message === undefined) return { kind: "goes_on", answer: stillMade };
   await publishAfterCommit(deps, [message]);
   const recorded = `it is recorded as refund ${message.refundId}`;
   return { kind: "goes_on", answer: onItsWord(recorded, row, confirmed.kind === "confirmed") };
@@ -385,6 +410,10 @@ async function leftOf(
     const order = row.kind !== "amount_differs" || row.orderId === null
       ? undefined
       : (await readCharges(deps.db, [row.orderId])).get(row.orderId);
+    // What of a refund that is under way has gone back already nobody can tell.
+    if (order !== undefined && await hasOpenRefund(deps.db, order.id)) {
+      return { kind: "goes_on", answer: stillMade };
+    }
     // What our order has and has given back of the charge is not the surplus that goes back here.
     const ours = order === undefined ? 0 : (row.ourCents ?? 0) - order.refundedCents;
     if (money.tookCents < row.theirCents! || money.currency !== row.theirCurrency) {
@@ -478,6 +507,11 @@ async function askAboutRefund(
   if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
   if (answer.kind === "refused") return await takeRefundBack(deps, row, answer.reason, operator);
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
+  const [ours] = await readRefundsOf(deps.db, { keys: [row.movementKey], orderIds: [] });
+  if (ours?.isReturned) {
+    const says = "the provider knows of none, and has taken it back: its money is owed otherwise";
+    return { kind: "ended", state: "EXPLAINED", answer: says };
+  }
   return await refundAgain(gateway, request);
 }
 

@@ -24,6 +24,11 @@ export interface MadeRefund {
   currency: string;
   /** Its key at the provider, by which it is recorded once. */
   key: string;
+  /**
+   * What had gone back of the order when it was found that this one is none of its refunds, where only sums tell that. Left out
+   * where its key does.
+   */
+  refundedCents?: number;
 }
 
 /** Why it was asked for, as far as anybody knows. */
@@ -35,14 +40,15 @@ const reason = "recorded from the provider's books";
  * it again.
  *
  * @param actor who says so, for the timeline
- * @returns the message to publish once it is committed; the sweep publishes what gets lost
+ * @returns the message to publish once it is committed; the sweep publishes what gets lost. Undefined where another refund of the
+ * order is under way or was made meanwhile: then it has to be looked at again
  * @throws {WorkflowError} `not_found`, `order_not_refundable`, `refund_exceeds_left`, or `invalid` for another currency
  */
 export function recordRefund(
   db: Database,
-  { orderId, amountCents, currency, key }: MadeRefund,
+  { orderId, amountCents, currency, key, refundedCents }: MadeRefund,
   actor: string,
-): Promise<RefundMessage> {
+): Promise<RefundMessage | undefined> {
   return db.transaction(async (tx) => {
     const { orders } = await lockOrders(tx, [orderId]);
     const order = orders.get(orderId);
@@ -63,7 +69,12 @@ export function recordRefund(
       );
     }
     const refunds = await refundFactsOf(tx, [orderId], { lock: true });
-    const decision = decideRefundRequest(order, refunds.get(orderId) ?? [], amountCents);
+    const others = refunds.get(orderId) ?? [];
+    if (refundedCents !== undefined) {
+      const isOpen = others.some(({ status }) => status === "REQUESTED");
+      if (isOpen || order.refundedCents !== refundedCents) return undefined;
+    }
+    const decision = decideRefundRequest(order, others, amountCents);
     if (decision.kind === "refused") throw refusedRefund(order, amountCents, decision);
     await restoreOrders(tx, [orderId]);
     const request = { orderId, amountCents, reason, items: null, owner: "" };

@@ -413,6 +413,22 @@ export async function sumToldBack(
   return toInteger(row!.cents);
 }
 
+/** What mending gave back of a discrepancy's charge directly, or is about to. */
+export async function sumMendCents(
+  db: Queryable,
+  { provider, chargeRef }: Pick<DiscrepancyRow, "provider" | "chargeRef">,
+): Promise<number> {
+  const [row] = await db.query(
+    `
+    select coalesce(sum(discrepancy_mends.amount_cents), 0) as cents
+    from discrepancy_mends
+    straight_join discrepancies on discrepancies.id = discrepancy_mends.discrepancy_id
+    where discrepancies.provider = ? and discrepancies.charge_ref = ?`,
+    [provider, chargeRef],
+  );
+  return toInteger(row!.cents);
+}
+
 /** Notes how far an action is. */
 export async function noteAnswer(tx: Queryable, id: number, answer: string): Promise<void> {
   await tx.run(

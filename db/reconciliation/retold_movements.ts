@@ -233,19 +233,19 @@ export async function deleteMovements(tx: Queryable, keys: readonly MovementKey[
   }
 }
 
-/** Movements that a report told of first, some of them; locked. */
+/** Movements that a report told of first, some of them, with when they happened, UTC; locked. */
 export async function lockMovementsOf(
   tx: Queryable,
   reconciliationId: number,
   limit: number,
-): Promise<MovementKey[]> {
+): Promise<(MovementKey & { at: string })[]> {
   const rows = await tx.query(
     `
-    select kind, subject_id, lower(hex(part)) as part
+    select kind, subject_id, lower(hex(part)) as part, happened_at
     from provider_movements force index (provider_movements_report)
     where reconciliation_id = ?
     order by kind, subject_id, part limit ? for update`,
     [reconciliationId, limit],
   );
-  return rows.map(toKey);
+  return rows.map((row) => ({ ...toKey(row), at: String(row.happened_at) }));
 }

@@ -80,6 +80,24 @@ export async function lockWithdrawal(tx: Queryable, id: number): Promise<Withdra
   };
 }
 
+/**
+ * Notes that a report which is being taken back has told of more than was known when that began: what another one had told first, and
+ * left to it meanwhile.
+ */
+export async function widenWithdrawal(
+  tx: Queryable,
+  id: number,
+  { first, last }: { first: string; last: string },
+): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations
+    set withdrawn_from = least(coalesce(withdrawn_from, ?), ?), withdrawn_until = greatest(coalesce(withdrawn_until, ?), ?)
+    where id = ?`,
+    [first, first, last, last, id],
+  );
+}
+
 /** It is taken back. The same lines over the same days are another report from then on. */
 export async function endWithdrawal(tx: Queryable, id: number): Promise<void> {
   await tx.run(
@@ -91,7 +109,10 @@ export async function endWithdrawal(tx: Queryable, id: number): Promise<void> {
   );
 }
 
-/** Reports that have told otherwise of what is gone: they don't count until they are brought again. */
+/**
+ * Reports that have told otherwise of what is gone: they don't count until they are brought again. What they tell is theirs then, and
+ * its fees are others than somebody may have approved.
+ */
 export async function wantAgain(
   tx: Queryable,
   ids: readonly number[],
@@ -100,7 +121,9 @@ export async function wantAgain(
   if (ids.length === 0) return;
   await tx.runText(
     `
-    update reconciliations set state = 'FAILED', error = ?
+    update reconciliations
+    set state = 'FAILED', error = ?, fees_wait = if(approved_by is null, fees_wait, 1), approved_by = null,
+      approved_at = null
     where id in (?) and state in ('RUNNING', 'DONE', 'FAILED')`,
     [because, [...ids]],
   );
@@ -157,7 +180,11 @@ async function deleteDiscrepancies(tx: Queryable, ids: readonly number[]): Promi
   if (ids.length > 0) await tx.runText("delete from discrepancies where id in (?)", [[...ids]]);
 }
 
-/** Notes beside some of what a report has found, and what was ended, that the report is gone; how many. */
+/**
+ * Notes beside some of what a report has found, and what was ended, that the report is gone; how many. What was explained is
+ * explained of what this report told, so that another one which tells it of the same money is not silenced by it; that money of ours is
+ * missing is the same whatever report lacks it, and so is what mending has moved.
+ */
 export async function noteOnEnded(
   tx: Queryable,
   reconciliationId: number,
@@ -174,7 +201,9 @@ export async function noteOnEnded(
   await tx.runText(
     `
     update discrepancies
-    set answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end
+    set answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end,
+      identity = if(state = 'EXPLAINED' and kind <> 'missing_with_them',
+        unhex(left(sha2(concat(hex(identity), ' ', id), 256), 32)), identity)
     where id in (?)`,
     [note, 253 - note.length, note, rows.map(({ id }) => toInteger(id))],
   );

@@ -26,6 +26,7 @@ import type { RefundAnswer } from "../payments/gateway.ts";
 import {
   giveBackThrough,
   laterOutcome,
+  lookUpGivenBack,
   type RequestThrough,
   type Stranger,
 } from "../payments/give_back.ts";
@@ -55,9 +56,17 @@ export async function reversePayments(
   const contested = await readContestedPayments(deps.db, orderIds);
   const asked = open.filter(({ id, amountCents }) => amountCents > 0 && !contested.has(id));
   const answerOf = await askForReversals(deps, deliveries, asked);
+  const madeBefore = await lookUpReversals(deps, open.filter(({ id }) => contested.has(id)));
   for (const payment of open) {
     const chargedBack = contested.get(payment.id);
-    if (chargedBack !== undefined) answerOf.set(payment.id, contestedAnswer(payment, chargedBack));
+    if (chargedBack === undefined) continue;
+    const made = madeBefore.get(payment.id);
+    // Then it went back by its provider, whatever the bank takes besides.
+    if (made !== undefined && made.kind !== "refused") contested.delete(payment.id);
+    answerOf.set(
+      payment.id,
+      made === undefined || made.kind === "refused" ? contestedAnswer(payment, chargedBack) : made,
+    );
   }
   const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
@@ -201,6 +210,30 @@ async function askForReversals(
   deliveries: readonly Delivery<ReversalMessage>[],
   payments: readonly RecordedPayment[],
 ): Promise<Map<number, ReversalAnswer>> {
+  const { requests, isSourcePayment } = await requestsFor(deps, payments);
+  const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
+  const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
+  const answers = await giveBackThrough(deps, requests, behind);
+  return new Map(payments.map((payment): [number, ReversalAnswer] => {
+    const answer = answers.get(payment.id)!;
+    const isLeft = answer.kind === "stranger" && isSourcePayment(payment);
+    return [payment.id, isLeft ? { kind: "left_to_person" } : answer];
+  }));
+}
+
+/**
+ * What providers say of payments that were perhaps given back before their customers went to the bank: asked for and not booked, or
+ * still under way then. Nothing is asked for.
+ */
+async function lookUpReversals(
+  deps: HandlerDeps,
+  payments: readonly RecordedPayment[],
+): Promise<Map<number, RefundAnswer>> {
+  if (payments.length === 0) return new Map();
+  return await lookUpGivenBack(deps, (await requestsFor(deps, payments)).requests);
+}
+
+async function requestsFor(deps: HandlerDeps, payments: readonly RecordedPayment[]) {
   const [orders, installation] = await Promise.all([
     readCharges(deps.db, payments.map(({ orderId }) => orderId)),
     readInstallation(deps.db),
@@ -227,12 +260,5 @@ async function askForReversals(
       },
     }];
   }));
-  const messages = Map.groupBy(deliveries, ({ message }) => message.orderId);
-  const behind = new Map(payments.map(({ id, orderId }) => [id, messages.get(orderId)!]));
-  const answers = await giveBackThrough(deps, requests, behind);
-  return new Map(payments.map((payment): [number, ReversalAnswer] => {
-    const answer = answers.get(payment.id)!;
-    const isLeft = answer.kind === "stranger" && isSourcePayment(payment);
-    return [payment.id, isLeft ? { kind: "left_to_person" } : answer];
-  }));
+  return { requests, isSourcePayment };
 }

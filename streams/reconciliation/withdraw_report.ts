@@ -26,6 +26,7 @@ import {
   readOrdersBehind,
   reopenMissing,
   wantAgain,
+  widenWithdrawal,
   type Withdrawal,
 } from "../../db/reconciliation/withdrawals.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
@@ -79,6 +80,8 @@ export async function withdrawReport(
 async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promise<number> {
   const keys = await lockMovementsOf(tx, id, together);
   if (keys.length === 0) return 0;
+  const times = keys.map(({ at }) => at).sort();
+  await widenWithdrawal(tx, id, { first: times[0]!, last: times.at(-1)! });
   const told = await readRetellings(tx, keys);
   const heirs = new Map<number, MovementKey[]>();
   const gone: MovementKey[] = [];

@@ -5,14 +5,21 @@ import { goOnMending, proposeMending } from "../../services/mend_discrepancies.t
 import { reconcile } from "../../services/reconcile.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import type { ProviderChargeback } from "../../streams/payments/provider.ts";
-import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
+import type {
+  ChargeStatus,
+  Gateway,
+  MoneyAnswer,
+  RefundStatusAnswer,
+} from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll } from "../archived.ts";
+import { recordRefund } from "../../services/record_refund.ts";
+import { takeRefundNews } from "../../services/take_refund_news.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
 import { anOperator } from "../operator.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
-import { withWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 
 const operator = anOperator();
 
@@ -387,4 +394,167 @@ Deno.test("asking about a refund that no report has takes it back where its prov
     assert.equal((await flow.order(orderId)).refundedCents, 0);
     await flow.drain();
     await assertConsistent(flow);
+  }));
+
+/** An order of 10.00 EUR whose charge nobody has heard of yet. */
+async function anUnpaidOrder(flow: Workflow): Promise<number> {
+  const [taken] = await flow.add([anOrder("1", [{ sku: "a", qty: 1, unitPriceCents: 1_000 }])]);
+  await flow.drain();
+  await flow.rows("delete from payments");
+  await flow.rows("delete from ledger_entries");
+  await flow.rows("update orders set status = 'RESERVED', settled_time = '1000-01-01 00:00:00'");
+  return taken!.orderId!;
+}
+
+Deno.test("a charge that its provider only holds, or has not decided, pays no order by a report's word", () =>
+  withWorkflow("mend_undecided", async (flow) => {
+    const orderId = await anUnpaidOrder(flow);
+    await hold(flow, [aLine("1", { chargeId: "sim_held" })]);
+    const money = { orderId, amountCents: 1_000, currency: "EUR" };
+    const callback = { message: { type: "payment.charge", ...money }, delayMs: 1_000 } as const;
+    const held = { providerRef: "sim_held", amountCents: 1_000, currency: "EUR", expiresAt: null };
+    const answers: [ChargeStatus, string][] = [
+      [
+        { kind: "accepted", callback, hold: held },
+        "the provider says that it holds it, and has not taken it",
+      ],
+      [{ kind: "accepted", callback }, "the provider says that it has not taken it yet"],
+      [{ kind: "failed", error: "it is about another order" }, "it is about another order"],
+    ];
+    for (const [answer, says] of answers) {
+      const asked = { status: () => Promise.resolve([answer]) };
+      assert.deepEqual(await mend(flow, asked), ["open", says]);
+      await flow.drain();
+      assert.equal((await flow.order(orderId)).status, "RESERVED");
+    }
+    const message = {
+      type: "payment.callback",
+      ...money,
+      outcome: "succeeded",
+      provider: "simulated",
+      providerRef: "sim_held",
+    } as const;
+    await mend(flow, {
+      status: () => Promise.resolve([{ kind: "accepted", callback: { message } }]),
+    });
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).status, "PAID");
+  }));
+
+const took = { kind: "found", ref: "sim_of_1", currency: "EUR", tookCents: 1_000 } as const;
+
+Deno.test("a refund that is under way is not recorded as another one, which a line without a key may tell", () =>
+  withWorkflow("mend_under_way", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const message = await askRefund(flow, orderId, 400);
+    await hold(flow, [
+      aLine("1"),
+      aLine("1", { kind: "refund", refundId: "re_1", grossCents: -400 }),
+    ]);
+    const waits = ["open", "a refund of the order is still being made, which it may be"];
+    const made = money({ ...took, refundedCents: 400 });
+    assert.deepEqual(await mend(flow, made), waits);
+    // Nor by the report's word alone.
+    await goOnMending(depsOf(flow), operator);
+    const [counted] = await flow.rows("select count(*) as n from refunds");
+    assert.equal(Number(counted!.n), 1);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    await goOnMending(depsOf(flow, made), operator);
+    assert.deepEqual(await all(flow, "open"), []);
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("of two lines without keys no more is recorded than went back at the provider, mending included", () =>
+  withWorkflow("mend_two_lines", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await hold(flow, [aLine("1", { grossCents: 1_200 })]);
+    let refundedCents = 0;
+    const gateway: Partial<Gateway> = {
+      ...money({ kind: "unknown" }),
+      money: () => Promise.resolve([{ ...took, tookCents: 1_200, refundedCents }]),
+      refund: ([request]) => {
+        refundedCents += request!.amountCents;
+        return Promise.resolve([{ kind: "refunded" }]);
+      },
+    };
+    assert.deepEqual(await mend(flow, gateway), ["mended", "2.00 EUR have gone back"]);
+    // By the provider's own pages.
+    refundedCents += 400;
+    const names = ["re_1", "re_2"];
+    await hold(flow, [
+      aLine("1", { grossCents: 1_200 }),
+      ...names.map((refundId) =>
+        aLine("1", { kind: "refund", entryId: `txn_${refundId}`, refundId, grossCents: -400 })
+      ),
+    ]);
+    const deps = depsOf(flow, gateway);
+    for (const { id } of await all(flow, "open")) {
+      await proposeMending(deps, { id, note: null }, operator);
+    }
+    await flow.drain();
+    await goOnMending(deps, operator);
+    const [left, ...others] = await all(flow, "open");
+    assert.deepEqual(others, []);
+    assert.equal(left!.answer, "the provider says that 6.00 EUR went back of sim_of_1");
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+  }));
+
+Deno.test("two who record refunds by what went back at the same moment record one", () =>
+  withWorkflow("mend_at_once", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const of = { orderId, amountCents: 400, currency: "EUR", refundedCents: 0 };
+    const recorded = await Promise.all(
+      ["refund_a", "refund_b"].map((key) => recordRefund(flow.db, { ...of, key }, "test")),
+    );
+    assert.equal(recorded.filter((message) => message !== undefined).length, 1);
+    const message = recorded.find((message) => message !== undefined)!;
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    // What was found before that does not count any more.
+    assert.equal(await recordRefund(flow.db, { ...of, key: "refund_c" }, "test"), undefined);
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+  }));
+
+Deno.test("what was taken too much waits for a refund that is under way, and goes back whole", () =>
+  withWorkflow("mend_surplus", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const message = await askRefund(flow, orderId, 400);
+    await hold(flow, [aLine("1", { grossCents: 1_200 })]);
+    const asked: number[] = [];
+    const gateway: Partial<Gateway> = {
+      ...money({ ...took, tookCents: 1_200, refundedCents: 400 }),
+      refund: (requests) => {
+        asked.push(...requests.map(({ amountCents }) => amountCents));
+        return Promise.resolve(requests.map(() => ({ kind: "refunded" })));
+      },
+    };
+    const waits = ["open", "a refund of the order is still being made, which it may be"];
+    assert.deepEqual(await mend(flow, gateway), waits);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    await goOnMending(depsOf(flow, gateway), operator);
+    assert.deepEqual(asked, [200]);
+    assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a refund that came back is not asked for again by the action that asks about it", () =>
+  withWorkflow("mend_came_back", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    await hold(flow, [aLine("1")]);
+    const [refund] = await flow.rows("select provider_key from refunds");
+    const key = String(refund!.provider_key);
+    const news = { ref: "re_1", state: "refused", key, amountCents: 400 } as const;
+    await takeRefundNews(flow, { provider: "simulated", refund: news, happenedAt: new Date() });
+    const gateway = {
+      ...told({ kind: "unknown" }),
+      refund: () => assert.fail("its money is owed otherwise"),
+    };
+    assert.deepEqual(await mend(flow, gateway, "ask"), [
+      "explained",
+      "the provider knows of none, and has taken it back: its money is owed otherwise",
+    ]);
   }));

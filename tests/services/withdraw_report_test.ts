@@ -4,7 +4,7 @@ import { lyingReport } from "../../commands/provider_report.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
-import { goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
 import { withinOneDay } from "../one_day.ts";
@@ -261,6 +261,95 @@ Deno.test("a report that was read before it was noted whose lines are whose is t
     await hold(provided, lines);
     await withdraw(depsOf(provided), id, operator);
     assert.deepEqual(await flow.rows("select kind from provider_movements"), []);
+    await assertAgrees(flow);
+  });
+});
+
+Deno.test("what was explained of a report that is taken back silences no other report", async () => {
+  await withWorkflow("withdraw_explained", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const wrong = await hold(provided, misread(lines));
+    for (const { id } of await all(provided, "open")) {
+      const wish = { id, action: "explain", note: "a misreading" } as const;
+      await proposeMending(depsOf(provided), wish, operator);
+    }
+    await withdraw(depsOf(provided), wrong.id, operator);
+    const more = lines.map((line) =>
+      line.kind === "charge"
+        ? { ...line, grossCents: line.grossCents + 200, netCents: line.netCents + 200 }
+        : line
+    );
+    const right = await hold(provided, more);
+    assert.equal(right.found, lines.filter(({ kind }) => kind === "charge").length);
+    assert.deepEqual(
+      [...new Set((await all(provided, "open")).map(({ kind }) => kind))],
+      ["amount_differs"],
+    );
+  });
+});
+
+Deno.test("a report that has to be brought again has to be approved again: what it tells is its own then", async () => {
+  await withWorkflow("withdraw_approved", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const other = lines.map((line) => ({
+      ...line,
+      feeCents: line.feeCents + 700,
+      netCents: line.netCents - 700,
+    }));
+    const deps = depsOf(provided, 2);
+    const another = anOperator("another");
+    const approve = async (told: readonly ReportLine[]) => {
+      const { id, finishedAt } = await hold(provided, told, 2);
+      await approveFees(deps, id, another, { finishedAt: finishedAt! });
+      return id;
+    };
+    const first = await approve(lines);
+    const second = await approve(other);
+    const sum = async () => (await bookedFees(flow)).reduce((cents, one) => cents + one, 0);
+    const fees = (told: readonly ReportLine[]) =>
+      told.reduce((cents, one) => cents + one.feeCents, 0);
+    assert.equal(await sum(), fees(lines));
+    await withdraw(deps, first, operator);
+    await withdraw(deps, first, another);
+    const again = await hold(provided, other, 2);
+    assert.deepEqual([again.id, again.state, again.feesWait, again.fees], [second, "DONE", true, {
+      EUR: fees(other),
+    }]);
+    assert.equal(await sum(), 0);
+    assert.equal(await approve(other), second);
+    assert.equal(await sum(), fees(other));
+  });
+});
+
+Deno.test("of two reports of the same that are taken back at once no fee stays booked", async () => {
+  await withWorkflow("withdraw_both", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const first = await hold(provided, lines);
+    const second = await hold(provided, [...lines, lines[0]!]);
+    // The second one stands still where it has looked what it told first, which is nothing yet.
+    let stoodStill = false;
+    const standing: typeof flow.db = {
+      ...flow.db,
+      query: async (sql, values) => {
+        const rows = await flow.db.query(sql, values);
+        if (!stoodStill && sql.includes("min(happened_at)")) {
+          stoodStill = true;
+          await withdraw(depsOf(provided), first.id, operator);
+        }
+        return rows;
+      },
+    };
+    await withdraw({ ...depsOf(provided), db: standing }, second.id, operator);
+    assert.equal(stoodStill, true);
+    const left = (await bookedFees(flow)).reduce((cents, one) => cents + one, 0);
+    assert.equal(left, 0);
+    assert.deepEqual(await listProviderDays(flow.db, 10), []);
     await assertAgrees(flow);
   });
 });

@@ -18,11 +18,19 @@ import { anOperator } from "../../operator.ts";
 import { askRefund } from "../../settled_workflow.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
 
-/** A provider that gives back whatever it is asked for, and has made every refund before anybody could stop it. */
+/**
+ * A provider that gives back whatever it is asked for, and has made every refund before anybody could stop it, but has given no charge
+ * back as a whole.
+ */
 const gateway: Gateway = {
   ...simulatedGateway({ delayMs: 0 }),
   refund: (requests) => Promise.resolve(requests.map(() => ({ kind: "refunded" }))),
-  refundStatus: (requests) => Promise.resolve(requests.map(() => ({ kind: "refunded" }))),
+  refundStatus: (requests) =>
+    Promise.resolve(
+      requests.map(({ idempotencyKey }) => ({
+        kind: idempotencyKey.startsWith("reversal") ? "unknown" : "refunded",
+      })),
+    ),
 };
 
 async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
@@ -99,6 +107,31 @@ Deno.test("a second charge that a lost chargeback gives back is no loss: nothing
     assert.equal(payment!.status, "REVERSED");
     assert.deepEqual(await accountsOf(flow, orderId), sold);
     assert.deepEqual(await openOf(flow), []);
+    await expectSound(flow);
+  }));
+
+Deno.test("one that its provider was giving back while the bank took it went back twice", () =>
+  withFlow("twice_under_way", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await addSecond(flow, orderId, "second");
+    let made: "pending" | "refunded" = "pending";
+    const say = (requests: readonly unknown[]) =>
+      Promise.resolve(
+        requests.map(() => made === "refunded" ? { kind: made } : { kind: made, delayMs: 1_000 }),
+      );
+    flow.gateway = { ...gateway, refund: say, refundStatus: say };
+    const statusOf = async () =>
+      (await flow.rows("select status from payments where surplus = 1"))[0]!.status;
+    await reverse(flow, orderId);
+    await tell(flow, aChargeback("lost", 60, { chargeRefs: ["second"] }));
+    // It is on its way still, and nobody can tell how it ends.
+    await reverse(flow, orderId);
+    assert.equal(await statusOf(), "REVERSING");
+    made = "refunded";
+    await reverse(flow, orderId);
+    assert.equal(await statusOf(), "REVERSED");
+    assert.deepEqual(await openOf(flow), [1_000]);
+    assert.deepEqual(await accountsOf(flow, orderId), { sales: -1_000, customer: 1_000 });
     await expectSound(flow);
   }));
 
