@@ -5,6 +5,7 @@ import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
 import { withinOneDay } from "../one_day.ts";
@@ -264,3 +265,34 @@ Deno.test("a report that was read before it was noted whose lines are whose is t
     await assertAgrees(flow);
   });
 });
+
+for (const isCharged of [false, true]) {
+  const what = isCharged ? "an order's money once more" : "money of no payment";
+  Deno.test(`${what} that turned out to be of a payment stays open where another report has told of it`, async () => {
+    await withWorkflow("withdraw_attributed", async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const lines = await ownReport(flow);
+      const { chargeId } = lines.find(({ kind }) => kind === "charge")!;
+      const payment = (change: string, ref = chargeId) =>
+        flow.rows(`update payments set ${change} where provider_ref = '${ref}'`);
+      await payment(isCharged ? "provider_ref = 'hidden'" : "status = 'DECLINED'");
+      const first = await hold(provided, lines);
+      const second = await hold(provided, lines.toReversed());
+      await payment(
+        `provider_ref = '${chargeId}', status = 'SUCCEEDED', amount_cents = amount_cents + 100`,
+        isCharged ? "hidden" : chargeId,
+      );
+      const rules = { lateSeconds: 86_400 };
+      await lookAgain(flow.db, { rules });
+      const open = async () =>
+        (await all(provided, "open")).map((row) => [row.kind, row.chargeRef, row.reconciliationId]);
+      const kind = isCharged ? "twice" : "amount_differs";
+      assert.deepEqual(await open(), [[kind, chargeId, first.id]]);
+      await withdraw(depsOf(provided), first.id, operator);
+      assert.deepEqual(await open(), [[kind, chargeId, second.id]]);
+      await hold(provided, lines);
+      assert.deepEqual(await open(), [[kind, chargeId, second.id]]);
+    });
+  });
+}
