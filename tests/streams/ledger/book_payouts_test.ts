@@ -32,7 +32,8 @@ async function told(
   );
 }
 
-const book = ({ db }: Workflow) => bookDays(db, "stripe", span);
+const book = ({ db }: Workflow) =>
+  bookDays(db, "stripe", { first: span.from, last: `${day} 23:59:59.999` });
 
 /** What stands on each account, in short. */
 async function balances({ db }: Workflow): Promise<string[]> {
