@@ -296,3 +296,33 @@ for (const isCharged of [false, true]) {
     });
   });
 }
+
+Deno.test("days are covered by reports of their own provider alone, and what is being mended of them stays", async () => {
+  await withWorkflow("withdraw_other_provider", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const elsewhere = lines.filter(({ chargeId }) => chargeId === lines[0]!.chargeId);
+    await flow.rows("update payments set provider = 'http' where provider_ref = ?", [
+      lines[0]!.chargeId,
+    ]);
+    const others = await hold({ flow, name: "http" }, elsewhere);
+    assert.equal(others.found, 0);
+    const { id } = await hold(
+      provided,
+      lines.filter((line) => !elsewhere.includes(line)).slice(2),
+    );
+    const [first, second] = await all(provided, "open");
+    assert.deepEqual([first!.kind, second!.kind], ["missing_with_them", "missing_with_them"]);
+    // Found by another report whose days of grace it covered, and approved.
+    await flow.rows(
+      `update discrepancies set reconciliation_id = ?, action = 'ask', approved_by = 'another',
+        approved_at = current_timestamp(6) where id = ?`,
+      [others.id, first!.id],
+    );
+    await withdraw(depsOf(provided), id, operator);
+    const days = await flow.rows("select distinct provider from reconciled_days");
+    assert.deepEqual(days.map(({ provider }) => provider), ["http"]);
+    assert.deepEqual((await all(provided, "open")).map(({ id }) => id), [first!.id]);
+  });
+});
