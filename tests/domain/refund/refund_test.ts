@@ -71,7 +71,8 @@ Deno.test("decideRefund() answers for every state of the order × state of the r
         : "refuse";
       assert.equal(kind, expected, `${status} × ${refundStatus}`);
       const moves = kind === "process" || kind === "refuse";
-      assert.equal(moves, Object.keys(refundTransitions[refundStatus]).length > 0);
+      // What its provider takes back later moves by its provider's word.
+      assert.equal(moves, refundTransitions[refundStatus].process !== undefined);
     }
   }
 });
