@@ -16,11 +16,17 @@ import {
   sumToldBack,
   withdrawAction,
 } from "../db/reconciliation/discrepancies.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { canBeAskedAbout, directlyBack } from "../domain/reconciliation/discrepancy.ts";
+import {
+  canBeAskedAbout,
+  directlyBack,
+  isOfBank,
+  toldGrossCents,
+} from "../domain/reconciliation/discrepancy.ts";
 import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import {
@@ -105,7 +111,7 @@ async function nextStep(
           ? await giveBackByOrder(deps, row, operator)
           : await giveBackDirectly(deps, row);
       case "ask":
-        if (row.kind === "missing_with_them" && isOfBank(row)) {
+        if (row.kind === "missing_with_them" && isOfBank(row.movement)) {
           return await askAboutChargeback(deps, row, operator);
         }
         if (!canBeAskedAbout(row.movement)) return cantBeAsked(row.provider);
@@ -152,11 +158,6 @@ function stepOf(row: DiscrepancyRow, corrected: Corrected): Step {
     case "later":
       return { kind: "goes_on", answer: corrected.says };
   }
-}
-
-/** Whether a customer's bank moved it. */
-function isOfBank({ movement }: DiscrepancyRow): boolean {
-  return movement === "chargeback" || movement === "won_back";
 }
 
 /**
@@ -299,7 +300,7 @@ async function recordTheirChargeback(
       answer: `the provider says that it is of another charge: ${other}`,
     };
   }
-  const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
+  const tookMoney = toldGrossCents(row) < 0;
   const told = answer?.chargeback ?? {
     chargeRefs: [row.chargeRef!],
     amountCents: row.theirCents!,
@@ -525,7 +526,7 @@ async function takeRefundBack(
   const answer = `the provider keeps it: ${reason}`;
   if (row.refundId === null) return { kind: "withdrawn", answer };
   const { provider, refundId } = row;
-  const returnedAt = new Date().toISOString().replace("T", " ").replace("Z", "");
+  const returnedAt = databaseTime(Date.now());
   const told = { refundId, provider, reason: reason || null, returnedAt };
   const taken = await takeBack(deps, told, operator.actor);
   return taken?.outcome === "return" || taken?.outcome === "already_returned"

@@ -5,6 +5,7 @@
  */
 
 import type { Database } from "../db/connection/database.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
@@ -79,7 +80,7 @@ export async function takeRefundNews(
     refundId: found.id,
     provider,
     reason: reason || null,
-    returnedAt: timeOf(happenedAt),
+    returnedAt: databaseTime(happenedAt),
   }, `provider:${provider}`);
   if (taken?.outcome === "too_early") throw unknownYet("The refund is still being booked");
   return taken?.outcome ?? "other";
@@ -107,11 +108,6 @@ export async function takeBack(
     deps.log.warn("refunds that were taken back are counted later", { error: messageOf(error) });
   }
   return taken;
-}
-
-/** A database time. */
-function timeOf(date: Date): string {
-  return date.toISOString().replace("T", " ").replace("Z", "");
 }
 
 function unknownYet(what: string): WorkflowError {

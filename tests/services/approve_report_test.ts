@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { reportLine } from "../../commands/provider_report.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import type { WorkflowError } from "../../domain/errors.ts";
 import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
@@ -107,9 +108,40 @@ Deno.test("an approval that is killed between any two statements books the fees 
       await approveFees(dying, id, another, { finishedAt })
         .catch((error) => assert.match(String(error), /killed/));
       await goOnWithReports(deps);
+      // What is approved is booked by itself.
+      const [row] = await flow.rows("select approved_by from reconciliations");
+      assert.equal(await bookedFees(flow), row!.approved_by === null ? 0 : fees);
       await approveFees(deps, id, another, { finishedAt });
       assert.equal(await bookedFees(flow), fees, `killed at statement ${at}`);
       assert.deepEqual(await contentsWithoutTimes(provided), once);
     }
+  });
+});
+
+Deno.test("payouts of a report that waits for a second person are booked with its fees", async () => {
+  await withWorkflow("approve_payouts", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const payout = reportLine({
+      ...lines[0]!,
+      kind: "payout",
+      chargeId: "",
+      refundId: "po_1",
+      key: "",
+      reference: "",
+      grossCents: -1_000,
+      feeCents: 0,
+    });
+    const paidOut = async () => {
+      const [sum] = await flow.rows(
+        "select coalesce(sum(amount_cents), 0) as cents from ledger_entries where account = 10",
+      );
+      return Number(sum!.cents);
+    };
+    const { id, finishedAt } = await hold(provided, [...lines, payout], 2);
+    assert.equal(await paidOut(), 0);
+    await approveFees(depsOf(provided, 2), id, another, { finishedAt: finishedAt! });
+    assert.equal(await paidOut(), 1_000);
   });
 });

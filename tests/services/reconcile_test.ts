@@ -373,3 +373,19 @@ Deno.test("lines of more money than there can be are refused, and many large one
 Deno.test("every kind of discrepancy has words", () => {
   assert.ok(Object.values(discrepancyKinds).every((words) => words.length > 10));
 });
+
+Deno.test("what a person gave back is missing in no report", async () => {
+  await withWorkflow("reconcile_by_hand", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const charges = (await ownReport(flow)).filter(({ kind }) => kind === "charge");
+    await flow.rows("update refunds set by_hand = 1");
+    await hold(provided, charges);
+    assert.deepEqual(await all(provided), []);
+    await flow.rows("update refunds set by_hand = 0");
+    await hold(provided, charges);
+    assert.deepEqual((await all(provided)).map(({ kind, movement }) => [kind, movement]), [
+      ["missing_with_them", "refund"],
+    ]);
+  });
+});
