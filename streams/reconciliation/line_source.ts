@@ -21,8 +21,10 @@ export interface LineSource {
   source: "report" | "api";
   /** Of the file; only shown. */
   name: string;
-  /** SHA-256 of what it says, in hexadecimal. */
+  /** SHA-256 of what it says, and of the profile that says what that means, in hexadecimal. */
   digest: string;
+  /** As it was before profiles were a part of it; left out where it is the same. */
+  formerDigest?: string;
   /** The first moment that it covers, and the first that it does not; UTC, as the database has times. */
   from: string;
   to: string;
@@ -87,7 +89,7 @@ export async function openReport(
     return {
       source: "report",
       name,
-      digest: table.sha256,
+      ...digestsOf(table.sha256, given),
       ...covered,
       batches: (signal) => linesOf(table, read, signal),
       close: () => table.close(),
@@ -96,6 +98,16 @@ export async function openReport(
     table.close();
     throw error;
   }
+}
+
+/** The same file by another profile tells other lines, so it is another report. */
+function digestsOf(
+  sha256: string,
+  given: ReportProfile | undefined,
+): Pick<LineSource, "digest" | "formerDigest"> {
+  if (given === undefined) return { digest: sha256 };
+  const digest = hash("sha256", `${sha256} ${JSON.stringify(given)}`, "hex");
+  return { digest, formerDigest: sha256 };
 }
 
 type Reader = Exclude<ReturnType<typeof lineReader>, { problem: string }>;
