@@ -9,6 +9,8 @@ import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
+import { orderLimits } from "../../domain/order/incoming_order.ts";
+import { mayBeKey } from "../../domain/payment/payment_key.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -259,8 +261,7 @@ export function listedLine(movement: Movement, place: number): ProviderLine | un
       kind: "charge",
       chargeRefs: [ref],
       refundRef: null,
-      key,
-      reference,
+      ...askedUnder({ key, reference }),
     };
   }
   const { refund } = movement;
@@ -271,8 +272,17 @@ export function listedLine(movement: Movement, place: number): ProviderLine | un
     kind: "refund",
     chargeRefs,
     refundRef: ref ?? key,
-    key,
-    reference,
+    ...askedUnder({ key, reference }),
+  };
+}
+
+/** What others on the same account may have written in the place of a key or an order's id is none of ours. */
+function askedUnder(
+  { key, reference }: Pick<ProviderLine, "key" | "reference">,
+): Pick<ProviderLine, "key" | "reference"> {
+  return {
+    key: key !== null && mayBeKey(key) ? key : null,
+    reference: reference !== null && reference.length <= orderLimits.idLength ? reference : null,
   };
 }
 

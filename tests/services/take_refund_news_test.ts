@@ -289,3 +289,11 @@ Deno.test("a process that dies anywhere while a refund is taken back leaves one 
     assert.deepEqual(await listGivenTwice(flow.db, 1), []);
     await assertConsistent(flow);
   }));
+
+Deno.test("a refund under what can be no key of ours is nobody's, and stops nothing", () =>
+  withFlow("returned_odd_key", async (flow) => {
+    const refundId = await aRefund(flow, await aPaidOrder(flow));
+    for (const key of ["R\u00fcckzahlung", "\ud800'", "x".repeat(1_000)]) {
+      assert.equal(await takeRefundNews(flow, await cameBack(flow, refundId, { key })), "other");
+    }
+  }));
