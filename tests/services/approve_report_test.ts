@@ -8,6 +8,7 @@ import { reconcile } from "../../services/reconcile.ts";
 import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
+import { reportLine } from "../../commands/provider_report.ts";
 import {
   contentsWithoutTimes,
   countSteps,
@@ -133,6 +134,36 @@ Deno.test("a report that was begun before profiles were a part of it is taken up
     assert.notEqual((await begin(digest, true, former)).id, id);
     await db.run("update reconciliations set state = 'DONE'");
     assert.notEqual((await begin("3".repeat(64), false, former)).id, id);
+  });
+});
+
+Deno.test("payouts beyond all sense are approved and taken back, and hold up no other report of their day", async () => {
+  await withWorkflow("approve_payouts", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    const deps = depsOf(provided, 2);
+    const payout = (n: number, grossCents: number) => ({
+      ...reportLine({
+        kind: "payout" as never,
+        createdUtc: "2026-03-05 10:00:00",
+        chargeId: "",
+        refundId: "",
+        key: "",
+        reference: "",
+        grossCents,
+        feeCents: 0,
+        currency: "EUR",
+      }),
+      entryId: `txn_${n}`,
+    });
+    const huge = await hold(provided, [1, 2, 3, 4, 5].map((n) => payout(n, -(2 ** 51))), 2);
+    await approveFees(deps, huge.id, another, { finishedAt: huge.finishedAt! });
+    const other = await hold(provided, [payout(6, -100)], 2);
+    assert.equal(other.state, "DONE");
+    await withdraw(deps, huge.id, operator);
+    assert.equal((await withdraw(deps, huge.id, another)).state, "WITHDRAWN");
+    await approveFees(deps, other.id, another, { finishedAt: other.finishedAt! });
+    const [day] = await flow.rows("select booked_payouts_cents from provider_days");
+    assert.equal(Number(day!.booked_payouts_cents), 100);
   });
 });
 
