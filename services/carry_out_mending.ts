@@ -44,6 +44,7 @@ import {
   confirmRefund,
   hasOpenRefund,
   moneyOf,
+  othersMoney,
   refundRequest,
   stillMade,
 } from "./ask_before_recording.ts";
@@ -374,7 +375,7 @@ async function giveBackByOrder(
   switch (payment?.status) {
     case undefined:
     case "DECLINED":
-      return await recordCharge(deps, row);
+      return await refusalByName(deps, row) ?? await recordCharge(deps, row);
     case "DISPUTED":
       await decideAndPublish(deps, row.orderId!, "give_back", operator, { paymentId: payment.id });
       return { kind: "goes_on", answer: "it is being given back" };
@@ -385,6 +386,20 @@ async function giveBackByOrder(
     default:
       return { kind: "withdrawn", answer: `the payment is ${payment?.status}` };
   }
+}
+
+/**
+ * What keeps a charge from being recorded beside an order's payment, in order to be given back: a line that has only the order's
+ * name may be of another installation's order of the same name.
+ */
+async function refusalByName(deps: MendingDeps, row: DiscrepancyRow): Promise<Step | undefined> {
+  if (gatewayNamed(deps, row.provider)?.can?.looksUpByName !== true) return undefined;
+  const money = await moneyOf(deps, row);
+  if (money?.kind === "away" || money?.kind === "failed") {
+    return { kind: "goes_on", answer: money.error };
+  }
+  const others = await othersMoney(deps, money);
+  return others === undefined ? undefined : { kind: "withdrawn", answer: others };
 }
 
 /**
@@ -408,6 +423,8 @@ async function leftOf(
       return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
     }
     if (money.kind !== "found") return { kind: "goes_on", answer: money.error };
+    const others = await othersMoney(deps, money);
+    if (others !== undefined) return { kind: "withdrawn", answer: others };
     const order = row.kind !== "amount_differs" || row.orderId === null
       ? undefined
       : (await readCharges(deps.db, [row.orderId])).get(row.orderId);

@@ -11,6 +11,8 @@ import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
 import { nameOfRefund } from "../domain/reconciliation/provider_line.ts";
+import type { Gateway } from "../streams/payments/gateway.ts";
+import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import { followReturns, type FollowReturnsDeps } from "../streams/payments/follow_returns.ts";
 import {
   findRefundOf,
@@ -20,6 +22,7 @@ import {
 } from "../streams/payments/take_back_refund.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { othersMoney } from "./ask_before_recording.ts";
 
 /** What taking them works with. */
 export interface RefundNewsDeps extends FollowReturnsDeps {
@@ -33,19 +36,22 @@ export interface RefundNews {
   refund: ProviderRefund;
   /** When it was so. */
   happenedAt: Date;
+  /** Who can be asked whose charge it is of; left out for nobody. */
+  gateway?: Gateway;
 }
 
 /**
  * Takes what a provider says of a refund: that it will never reach its customer. Nothing else is news, because the refund's
  * own message asks until it is made. Told twice, or in another sequence, it counts once.
  *
- * @returns `other` where it says nothing that anybody waits for, or is of no refund of ours
+ * @returns `other` where it says nothing that anybody waits for, or is of no refund of ours: nor is one of a charge that the
+ * provider says another installation asked for
  * @throws {WorkflowError} `charge_not_known` where it may be of one that is not on record yet, or is still being booked: the
  * provider sends it again
  */
 export async function takeRefundNews(
   deps: RefundNewsDeps,
-  { provider, refund, happenedAt }: RefundNews,
+  { provider, refund, happenedAt, gateway }: RefundNews,
 ): Promise<TakenBackRefund["outcome"] | "other"> {
   if (refund.state !== "refused") return "other";
   const { key, ref, amountCents, reason } = refund;
@@ -63,6 +69,10 @@ export async function takeRefundNews(
       key,
     });
     if (key?.startsWith("refund_")) {
+      if (await isOfOthers(deps, refund, gateway)) {
+        await countOthersCallback(deps, provider);
+        return "other";
+      }
       throw unknownYet("No refund is known that was asked for under this key");
     }
     return "other";
@@ -84,6 +94,27 @@ export async function takeRefundNews(
   }, `provider:${provider}`);
   if (taken?.outcome === "too_early") throw unknownYet("The refund is still being booked");
   return taken?.outcome ?? "other";
+}
+
+/** Whether the provider says that another installation on the same account asked for the charge: it is told of by itself. */
+async function isOfOthers(
+  { db }: RefundNewsDeps,
+  { chargeRefs = [] }: ProviderRefund,
+  gateway: Gateway | undefined,
+): Promise<boolean> {
+  const [chargeRef] = chargeRefs;
+  if (chargeRef === undefined || gateway?.money === undefined || !gateway.can?.looksUpByName) {
+    return false;
+  }
+  const [money] = await gateway.money([{
+    orderId: 0,
+    reference: "",
+    amountCents: 0,
+    currency: "",
+    idempotencyKey: "",
+    chargeRef,
+  }]);
+  return await othersMoney({ db }, money) !== undefined;
 }
 
 /**

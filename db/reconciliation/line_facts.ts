@@ -5,6 +5,7 @@
  */
 
 import type { ChargebackState } from "../../domain/payment/chargeback.ts";
+import { mayBeKey } from "../../domain/payment/payment_key.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { wasReturned } from "../refunds/returned_refunds.ts";
@@ -98,9 +99,10 @@ export async function readRefundsOf(
   db: Queryable,
   { keys, orderIds }: { keys: readonly string[]; orderIds: readonly number[] },
 ): Promise<NamedRefund[]> {
-  const byKey = keys.length === 0
+  const possible = keys.filter(mayBeKey);
+  const byKey = possible.length === 0
     ? []
-    : await db.query(`${refundSelect} where refunds.provider_key in (?)`, [[...keys]]);
+    : await db.query(`${refundSelect} where refunds.provider_key in (?)`, [possible]);
   const byOrder = orderIds.length === 0
     ? []
     : await db.query(`${refundSelect} where refunds.order_id in (?)`, [[...orderIds]]);

@@ -8,6 +8,7 @@ import { plainName } from "../import/profile/column_plan.ts";
 import { type MoneyForm, parseMoney } from "../import/profile/money_text.ts";
 import { type TimeReader, timeReader } from "../import/profile/time_text.ts";
 import { isCurrency } from "../money.ts";
+import { mayBeKey } from "../payment/payment_key.ts";
 import { isOfNoOrder, type LineKind, type ProviderLine } from "./provider_line.ts";
 import {
   neededColumns,
@@ -19,7 +20,7 @@ import {
 } from "./report_profile.ts";
 
 /** Longest names that are kept: of ours, of charges, and of orders. */
-const maxEntry = 128, maxReference = 64, maxKey = 64;
+const maxEntry = 128, maxReference = 64;
 
 /** Largest amount that is taken: more than an order can be of, and the sums of a line are exact. */
 const maxAmount = 2 ** 51;
@@ -217,7 +218,7 @@ function namesOf(
     entry: entry || null,
     chargeRefs,
     refundRef: refund || null,
-    key: /^[\w-]+$/.test(key) && key.length <= maxKey ? key : null,
+    key: mayBeKey(key) ? key : null,
     reference: reference.length <= maxReference ? reference || null : null,
   };
 }

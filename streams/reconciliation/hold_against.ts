@@ -64,12 +64,13 @@ export async function begin(
     feesWait: boolean;
   },
 ): Promise<number> {
-  const { source: kind, name, digest, from, to } = source;
+  const { source: kind, name, digest, formerDigest, from, to } = source;
   const { id, isBeingWithdrawn } = await beginReconciliation(db, {
     provider,
     source: kind,
     name: cutText(name, 255),
     digest,
+    ...(formerDigest === undefined ? {} : { formerDigest }),
     from,
     to,
     actor,

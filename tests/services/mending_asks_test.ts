@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { reportCsv, type ReportLine } from "../../commands/provider_report.ts";
 import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
+import { readInstallation } from "../../db/payments/installation.ts";
+import { installationTag } from "../../domain/payment/payment_key.ts";
 import { goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
@@ -190,6 +192,38 @@ Deno.test("what went back of an order's charge beside its refunds is none of its
     assert.deepEqual(asked, [60]);
     assert.deepEqual(await after({}, 500), ["explained", "all of 1.00 EUR went back before"]);
     assert.deepEqual(asked, [60]);
+  }));
+
+Deno.test("what another installation on the same account asked for is not given back, whatever the report leaves out", () =>
+  withWorkflow("mend_others", async (flow) => {
+    const never: Partial<Gateway> = { refund: () => assert.fail("it is not asked for") };
+    const found = { kind: "found", tookCents: 1_000, refundedCents: 0, currency: "EUR" } as const;
+    const theirs = { ...found, installation: "0123456789abcdef" };
+    await hold(flow, [aLine("nobody", { reference: "" })]);
+    const others = { ...money({ ...theirs, ref: "sim_of_nobody" }), ...never };
+    assert.deepEqual(await mend(flow, others), [
+      "open",
+      "the provider says that another installation asked for sim_of_nobody",
+    ]);
+    const installation = installationTag(await readInstallation(flow.db));
+    const own = money({ ...found, ref: "sim_of_nobody", installation });
+    assert.deepEqual(await mend(flow, own), ["mended", "10.00 EUR have gone back"]);
+
+    // An order there may be called as one of ours, which is paid.
+    await aPaidOrder(flow);
+    await hold(flow, [aLine("1"), aLine("there", { reference: "1" })]);
+    const [twice] = await all(flow, "open");
+    assert.deepEqual([twice!.kind, twice!.orderId], ["twice", 1]);
+    assert.deepEqual(await mend(flow, money({ ...theirs, ref: "sim_of_there" })), [
+      "open",
+      "the provider says that another installation asked for sim_of_there",
+    ]);
+    assert.deepEqual(
+      await mend(flow, money({ kind: "away", error: "down" })),
+      ["open", "down"],
+    );
+    await flow.drain();
+    assert.equal((await flow.rows("select id from payments")).length, 1);
   }));
 
 Deno.test("where its provider can't be asked, what reports tell that went back of an unknown charge is left out", () =>

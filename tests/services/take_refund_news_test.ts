@@ -325,3 +325,11 @@ Deno.test("a refund that was asked for before another one came back is of someth
     assert.deepEqual(await figures(flow), [500, 1, 500]);
     assert.deepEqual(await sumReturns(flow.db), [{ currency: "EUR", amountCents: 400, count: 1 }]);
   }));
+
+Deno.test("a refund under what can be no key of ours is nobody's, and stops nothing", () =>
+  withFlow("returned_odd_key", async (flow) => {
+    const refundId = await aRefund(flow, await aPaidOrder(flow));
+    for (const key of ["R\u00fcckzahlung", "\ud800'", "x".repeat(1_000)]) {
+      assert.equal(await takeRefundNews(flow, await cameBack(flow, refundId, { key })), "other");
+    }
+  }));

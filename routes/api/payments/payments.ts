@@ -119,17 +119,18 @@ async function take(
     deps.refused({ request_id: c.get("requestId") as string, address });
     return httpProblem(c, 401, "The signature is missing, wrong or too old");
   }
-  const duplicate = await takeEvent(deps, reads.name, event, address);
+  const duplicate = await takeEvent(deps, gateway!, event, address);
   return c.json({ duplicate }, 202);
 }
 
 /** @returns whether it was taken before; what is another installation's is new to nobody, and passed over */
 async function takeEvent(
   deps: AppDeps,
-  provider: string,
+  gateway: Gateway,
   event: ProviderEvent,
   address: string,
 ): Promise<boolean> {
+  const { name: provider } = gateway;
   if (event.kind === "other") return false;
   if (event.kind === "chargeback") {
     const { ref: providerRef, ...said } = event.chargeback;
@@ -139,7 +140,7 @@ async function takeEvent(
   }
   if (event.kind === "refund") {
     const { refund, happenedAt } = event;
-    const outcome = await takeRefundNews(deps, { provider, refund, happenedAt });
+    const outcome = await takeRefundNews(deps, { provider, refund, happenedAt, gateway });
     return outcome === "already_returned";
   }
   const { charge, id } = event;
