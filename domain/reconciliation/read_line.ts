@@ -184,6 +184,15 @@ function readLine(
   const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
   if (gross === undefined) return { problem: "gross must be an amount" };
   const kind = kinds.get(plainName(text("category") || constants.category)) ?? "other";
+  if ((kind === "charge" && gross < 0) || (kind === "refund" && gross > 0)) {
+    return {
+      problem:
+        `is a ${kind} whose gross ${
+          gross < 0 ? "lowers" : "raises"
+        } the balance: amounts have to be ` +
+        "signed, and what is of no customer has to be taken out or called otherwise",
+    };
+  }
   const names = namesOf(kind, text, places.charge.map((place) => textAt(fields, place)));
   if ("problem" in names) return names;
   return {

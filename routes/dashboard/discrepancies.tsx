@@ -235,6 +235,7 @@ function askBefore(
       name: "note",
       label: action === "explain" ? "What explains it" : "A note",
       max: orderLimits.textLength,
+      required: action === "explain",
     },
     fields: { action },
     crumb: [home, title],

@@ -175,14 +175,14 @@ Deno.test("lineReader() reads fees that are signed as they change the balance, a
       version: 1,
       name: "paypal",
       columns,
-      categories: { charge: ["Sale"] },
+      categories: { charge: ["Sale"], refund: ["Refund"] },
       money,
     };
     const lines = read(
       readReportProfile(JSON.stringify(profile)),
       header,
       ["2026-01-05", "Sale", "EUR", "1,268.00", "-18.00", "1,250.00", "A1"],
-      ["2026-01-05", "Sale", "EUR", "-10.00", "0.14", "-9.86", "A2"],
+      ["2026-01-05", "Refund", "EUR", "-10.00", "0.14", "-9.86", "A2"],
       ["2026-01-05", "Sale", "EUR", "10.00", "0.00", "10.00", "A3"],
     );
     return lines.map((line) => "problem" in line ? line : [line.feeCents, addsUp(line)]);
@@ -351,4 +351,26 @@ Deno.test("lineReader() takes a currency and a category that no column says from
   assert.deepEqual(lineReader(readReportProfile(JSON.stringify(without)), header), {
     problem: "lacks category, currency",
   });
+});
+
+Deno.test("lineReader() refuses refunds that raise the balance, and charges that lower it: they are not signed", () => {
+  const header = stripeHeader.slice(0, 10);
+  const line = (category: string, gross: string) => [
+    ...["txn_1", "2026-01-05 10:00:00", category, gross, "0", "", "eur", "ch_1", "pi_1", "re_1"],
+  ];
+  const lines = read(
+    recognisedReport(header)!,
+    header,
+    line("refund", "5.00"),
+    line("charge", "-5.00"),
+    line("refund", "0.00"),
+    line("dispute", "5.00"),
+    line("payout", "5.00"),
+  );
+  assert.deepEqual(
+    lines.map((one) =>
+      "problem" in one ? /^is a (\w+ whose gross \w+)/.exec(one.problem)?.[1] : ""
+    ),
+    ["refund whose gross raises", "charge whose gross lowers", "", "", ""],
+  );
 });
