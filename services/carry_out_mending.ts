@@ -141,7 +141,10 @@ async function recordTheirs(
     case "correction":
       return stepOf(row, await recordCorrection(deps, row, operator));
     default:
-      return await recordTheirRefund(deps, row, operator);
+      // Once more would be another refund: what the line is called was forgotten when it was found to be of this one.
+      return row.refundId === null
+        ? await recordTheirRefund(deps, row, operator)
+        : { kind: "withdrawn", answer: `it is on record as refund ${row.refundId} already` };
   }
 }
 
@@ -167,6 +170,8 @@ function stepOf(row: DiscrepancyRow, corrected: Corrected): Step {
  * of the charge, and while it can't be reached nothing is told.
  */
 async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
+  // Nobody could give such a payment back, and no process starts beside money that nobody can give back.
+  if (gatewayNamed(deps, row.provider) === undefined) return notConfigured(row.provider);
   const answer = await statusOf(deps, row);
   if (answer?.kind === "unknown") {
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
@@ -372,6 +377,10 @@ async function giveBackByOrder(
   const payment = payments.find(({ provider, providerRef }) =>
     provider === row.provider && providerRef === row.chargeRef
   );
+  // It would wait for ever for the only one who can give it back.
+  if (payment?.status !== "REVERSED" && gatewayNamed(deps, row.provider) === undefined) {
+    return notConfigured(row.provider);
+  }
   switch (payment?.status) {
     case undefined:
     case "DECLINED":

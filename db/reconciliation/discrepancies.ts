@@ -486,6 +486,17 @@ export async function noteOurs(
   );
 }
 
+/** Takes the action back by which money came on record that differs still: done again it would be on record twice. */
+export async function forgetRecording(tx: Queryable, id: number): Promise<void> {
+  await tx.run(
+    `
+    update discrepancies
+    set action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null, approved_at = null
+    where id = ? and state = 'OPEN' and action = 'record'`,
+    [id],
+  );
+}
+
 /** Discrepancies by the keys of the refunds that mend them. */
 export async function readMended(
   db: Queryable,

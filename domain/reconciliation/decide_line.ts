@@ -27,7 +27,7 @@ export interface OurMoney {
   amountCents: number;
   /** ISO 4217, upper case. */
   currency: string;
-  /** When it was taken or given back, UTC; null where it was not. */
+  /** When it was taken or given back, UTC; null where it was not, or where nobody knows. */
   at: string | null;
   /** Whether it was taken, or is given back; a charge that was declined was not. */
   moved: boolean;
@@ -100,7 +100,11 @@ export function decideLine(
   rules: LineRules,
 ): LineDecision {
   if (isOfNoOrder(line.kind)) {
-    return facts.unattributed === null ? { kind: "no_order" } : { kind: "known" };
+    if (facts.unattributed === null) return { kind: "no_order" };
+    // Two lines of one name are not one: the second would be lost without a word.
+    return facts.unattributed.grossCents === line.grossCents
+      ? { kind: "known" }
+      : { kind: "changed", because: "amount_differs" };
   }
   const { ours, unattributed } = facts;
   if (ours === null || !ours.moved) {
@@ -138,7 +142,9 @@ function repeated(
   because?: Difference,
 ): LineDecision {
   if (entry === null) {
-    return because === undefined ? { kind: "known" } : { kind: "changed", because };
+    // That it was late is no news, and what was recorded by a report has come to be on record later than it was made.
+    const isSame = because === undefined || because === "late";
+    return isSame ? { kind: "known" } : { kind: "changed", because };
   }
   if (before.entry === null) {
     return because === undefined ? { kind: "adopt" } : { kind: "adopt", because };

@@ -9,6 +9,7 @@ import {
   type DiscrepancyFilter,
   type DiscrepancyRow,
   endDiscrepancy,
+  forgetRecording,
   listDiscrepancies,
   noteOurs,
 } from "../../db/reconciliation/discrepancies.ts";
@@ -84,7 +85,10 @@ async function lookAtLines(
     if (ours.movement !== null && ours.movement.entry !== of.entry) continue;
     const isFirst = { ...of, ours: { ...ours, movement: null } };
     const decision = decideLine(lines[index]!, of.entry, isFirst, rules);
-    const because = decision.kind === "differs" ? decision.because : undefined;
+    // What was on record for nothing has come to be on record later than it moved.
+    const because = decision.kind === "differs" && decision.because !== "late"
+      ? decision.because
+      : undefined;
     const isOver = because === undefined && row.kind !== "twice";
     const kind = row.kind === "twice" ? "twice" : because ?? row.kind;
     const movement = { kind: subject, subjectId: ours.id, part: null };
@@ -103,6 +107,7 @@ async function lookAtLines(
         ourCurrency: ours.currency,
       });
       if (isOver) await endDiscrepancy(tx, row.id, "MENDED", "it is on record");
+      else await forgetRecording(tx, row.id);
     });
     if (isOver) mended++;
   }
