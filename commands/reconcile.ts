@@ -25,6 +25,7 @@ import {
 import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { plural } from "../domain/text/plural.ts";
+import { visibleText } from "../domain/text/visible_text.ts";
 import type { MendingDeps } from "../services/carry_out_mending.ts";
 import { approveMending, proposeMending } from "../services/mend_discrepancies.ts";
 import { reconcile } from "../services/reconcile.ts";
@@ -228,6 +229,7 @@ async function listReports({ db }: Deps, asJson: boolean): Promise<number> {
 }
 
 /** One report on a line. */
+/** On one line: a name with a line break in it would look like another report. */
 function reportInWords(row: ReconciliationRow): string {
   const { id, state, provider, name, from, to, lines, open, feesWait, fees, actor } = row;
   const money = Object.entries(fees ?? {}).map(([currency, cents]) => namedAmount(cents, currency));
@@ -241,11 +243,13 @@ function reportInWords(row: ReconciliationRow): string {
   const wish = row.withdrawalBy === null
     ? ""
     : `; ${state === "WITHDRAWN" ? "taken back" : "to be taken back"} by ${row.withdrawalBy}`;
-  return `${id}  ${state.toLowerCase()}  ${provider}  ${name}  ${from.slice(0, 10)} – ${
-    to.slice(0, 10)
-  }: ` +
-    `${formatCount(lines)} ${plural(lines, "line")}, ${formatCount(open)} open${waits}${wish}` +
-    (row.error === null ? "" : `; ${row.error}`);
+  return visibleText(
+    `${id}  ${state.toLowerCase()}  ${provider}  ${name}  ${from.slice(0, 10)} – ${
+      to.slice(0, 10)
+    }: ` +
+      `${formatCount(lines)} ${plural(lines, "line")}, ${formatCount(open)} open${waits}${wish}` +
+      (row.error === null ? "" : `; ${row.error}`),
+  );
 }
 
 function periodIn(options: Options): { from?: string; to?: string } {
@@ -363,10 +367,12 @@ function inWords(row: DiscrepancyRow): string {
     : `; approved: ${row.action}`;
   const answer = row.answer === null ? "" : `; ${row.answer}`;
   const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
-  return `${id}  ${state}  ${row.day}  ${about}: ${discrepancyKinds[kind]}; they say ` +
-    `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
-      feesInWords(row)
-    }${did}${answer}${may}`;
+  return visibleText(
+    `${id}  ${state}  ${row.day}  ${about}: ${discrepancyKinds[kind]}; they say ` +
+      `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
+        feesInWords(row)
+      }${did}${answer}${may}`,
+  );
 }
 
 /** Of fees that differ, both sides; nothing for what differs otherwise. */

@@ -11,6 +11,7 @@ import { tracing } from "../streams/telemetry/tracing.ts";
 import { controlAccess, identifyCaller, neededScopes } from "./middleware/access.ts";
 import { answerHeaders } from "./middleware/answer_headers.ts";
 import { answerMs, bodyTimes } from "./middleware/body_times.ts";
+import { isJson } from "./middleware/checked.ts";
 import { conditional } from "./middleware/conditional.ts";
 import { cors } from "./middleware/cors.ts";
 import { dashboardRoutes, stockUploadPath, uploadPath } from "./dashboard/dashboard.ts";
@@ -199,8 +200,8 @@ function isForm(c: Context): boolean {
 function isUpload(c: Context): boolean {
   const pages = [uploadPath, reportUploadPath];
   return (bringsFile(c) || (c.req.method === "POST" && pages.includes(c.req.path))) &&
-    // No file comes as this, and it would be read whole to find a session's token.
-    !isPlainForm(c);
+    // No file comes as these, and they are read whole: to find a session's token, or the days that a list is asked for.
+    !isPlainForm(c) && !isJson(c.req.header("content-type"));
 }
 
 /** `GET /kpis` and so on; the pages are for people, who find them by themselves. */

@@ -11,6 +11,8 @@ import { type DiscrepancyRow, sumMendCents } from "../db/reconciliation/discrepa
 import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
+import { readInstallation } from "../db/payments/installation.ts";
+import { installationTag } from "../domain/payment/payment_key.ts";
 import {
   type Gateway,
   gatewayNamed,
@@ -67,6 +69,19 @@ export async function moneyOf(
   if (gateway?.money === undefined || (request.idempotencyKey === "" && !isNamed)) return undefined;
   const [answer] = await gateway.money([request]);
   return answer;
+}
+
+/**
+ * What is to be said where the provider tells that another installation on the same account asked for a charge: its money is that
+ * one's customer's, and a report without the keys of charges does not tell them apart. Undefined for any other.
+ */
+export async function othersMoney(
+  { db }: Pick<AskingDeps, "db">,
+  money: MoneyAnswer | undefined,
+): Promise<string | undefined> {
+  if (money?.kind !== "found" || money.installation == null) return undefined;
+  if (money.installation === installationTag(await readInstallation(db))) return undefined;
+  return `the provider says that another installation asked for ${money.ref}`;
 }
 
 /** Whether the provider has made the refund that a line tells of: by its key, or by what went back of its charge. */

@@ -16,11 +16,17 @@ import {
   sumToldBack,
   withdrawAction,
 } from "../db/reconciliation/discrepancies.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { canBeAskedAbout, directlyBack } from "../domain/reconciliation/discrepancy.ts";
+import {
+  canBeAskedAbout,
+  directlyBack,
+  isOfBank,
+  toldGrossCents,
+} from "../domain/reconciliation/discrepancy.ts";
 import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import {
@@ -38,6 +44,7 @@ import {
   confirmRefund,
   hasOpenRefund,
   moneyOf,
+  othersMoney,
   refundRequest,
   stillMade,
 } from "./ask_before_recording.ts";
@@ -107,7 +114,7 @@ async function nextStep(
           ? await giveBackByOrder(deps, row, operator)
           : await giveBackDirectly(deps, row);
       case "ask":
-        if (row.kind === "missing_with_them" && isOfBank(row)) {
+        if (row.kind === "missing_with_them" && isOfBank(row.movement)) {
           return await askAboutChargeback(deps, row, operator);
         }
         if (!canBeAskedAbout(row.movement)) return cantBeAsked(row.provider);
@@ -136,7 +143,10 @@ async function recordTheirs(
     case "correction":
       return stepOf(row, await recordCorrection(deps, row, operator));
     default:
-      return await recordTheirRefund(deps, row, operator);
+      // Once more would be another refund: what the line is called was forgotten when it was found to be of this one.
+      return row.refundId === null
+        ? await recordTheirRefund(deps, row, operator)
+        : { kind: "withdrawn", answer: `it is on record as refund ${row.refundId} already` };
   }
 }
 
@@ -156,17 +166,14 @@ function stepOf(row: DiscrepancyRow, corrected: Corrected): Step {
   }
 }
 
-/** Whether a customer's bank moved it. */
-function isOfBank({ movement }: DiscrepancyRow): boolean {
-  return movement === "chargeback" || movement === "won_back";
-}
-
 /**
  * Tells the consumers of a charge as its provider would have: they settle the order by it, give it back where the order is
  * over, or hold it for a decision beside the order's other money. Where the provider can be asked it has to say the same
  * of the charge, and while it can't be reached nothing is told.
  */
 async function recordCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
+  // Nobody could give such a payment back, and no process starts beside money that nobody can give back.
+  if (gatewayNamed(deps, row.provider) === undefined) return notConfigured(row.provider);
   const answer = await statusOf(deps, row);
   if (answer?.kind === "unknown") {
     return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
@@ -301,7 +308,7 @@ async function recordTheirChargeback(
       answer: `the provider says that it is of another charge: ${other}`,
     };
   }
-  const tookMoney = row.theirNetCents! + (row.theirFeeCents ?? 0) < 0;
+  const tookMoney = toldGrossCents(row) < 0;
   const told = answer?.chargeback ?? {
     chargeRefs: [row.chargeRef!],
     amountCents: row.theirCents!,
@@ -372,10 +379,14 @@ async function giveBackByOrder(
   const payment = payments.find(({ provider, providerRef }) =>
     provider === row.provider && providerRef === row.chargeRef
   );
+  // It would wait for ever for the only one who can give it back.
+  if (payment?.status !== "REVERSED" && gatewayNamed(deps, row.provider) === undefined) {
+    return notConfigured(row.provider);
+  }
   switch (payment?.status) {
     case undefined:
     case "DECLINED":
-      return await recordCharge(deps, row);
+      return await refusalByName(deps, row) ?? await recordCharge(deps, row);
     case "DISPUTED":
       await decideAndPublish(deps, row.orderId!, "give_back", operator, { paymentId: payment.id });
       return { kind: "goes_on", answer: "it is being given back" };
@@ -386,6 +397,20 @@ async function giveBackByOrder(
     default:
       return { kind: "withdrawn", answer: `the payment is ${payment?.status}` };
   }
+}
+
+/**
+ * What keeps a charge from being recorded beside an order's payment, in order to be given back: a line that has only the order's
+ * name may be of another installation's order of the same name.
+ */
+async function refusalByName(deps: MendingDeps, row: DiscrepancyRow): Promise<Step | undefined> {
+  if (gatewayNamed(deps, row.provider)?.can?.looksUpByName !== true) return undefined;
+  const money = await moneyOf(deps, row);
+  if (money?.kind === "away" || money?.kind === "failed") {
+    return { kind: "goes_on", answer: money.error };
+  }
+  const others = await othersMoney(deps, money);
+  return others === undefined ? undefined : { kind: "withdrawn", answer: others };
 }
 
 /**
@@ -409,6 +434,8 @@ async function leftOf(
       return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
     }
     if (money.kind !== "found") return { kind: "goes_on", answer: money.error };
+    const others = await othersMoney(deps, money);
+    if (others !== undefined) return { kind: "withdrawn", answer: others };
     const order = row.kind !== "amount_differs" || row.orderId === null
       ? undefined
       : (await readCharges(deps.db, [row.orderId])).get(row.orderId);
@@ -542,7 +569,7 @@ async function takeRefundBack(
   }
   if (row.refundId === null) return { kind: "withdrawn", answer };
   const { provider, refundId } = row;
-  const returnedAt = new Date().toISOString().replace("T", " ").replace("Z", "");
+  const returnedAt = databaseTime(Date.now());
   const told = { refundId, provider, reason: reason || null, returnedAt };
   const taken = await takeBack(deps, told, operator.actor);
   return taken?.outcome === "return" || taken?.outcome === "already_returned"

@@ -15,6 +15,7 @@ import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.
 import { gatewayNamed } from "../streams/payments/gateway.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
+import { toldGrossCents } from "../domain/reconciliation/discrepancy.ts";
 import { nameOfRefund } from "../domain/reconciliation/provider_line.ts";
 import { type Confirmation, moneyOf, refundRequest } from "./ask_before_recording.ts";
 import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
@@ -42,8 +43,9 @@ export function recordCorrection(
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Corrected> {
-  const comesBack = (row.theirNetCents ?? 0) + (row.theirFeeCents ?? 0) > 0;
-  return comesBack ? recordReturn(deps, row, operator) : recordBounce(deps, row, operator);
+  return toldGrossCents(row) > 0
+    ? recordReturn(deps, row, operator)
+    : recordBounce(deps, row, operator);
 }
 
 async function recordReturn(

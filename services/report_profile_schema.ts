@@ -8,9 +8,11 @@ import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
 import {
+  type ReportColumn,
   reportColumns,
   type ReportProfile,
   splitColumns,
+  togetherColumns,
 } from "../domain/reconciliation/report_profile.ts";
 
 const named = z.string().trim().min(1).max(255);
@@ -19,6 +21,14 @@ const names = z.array(named).min(1).max(20);
 const signed = z.array(
   z.union([named, z.strictObject({ column: named, sign: z.enum(["+", "-"]) })]),
 ).min(1).max(20);
+/** Several columns may be one together. */
+const together = z.array(z.union([named, z.array(named).min(2).max(10)])).min(1).max(20);
+const columnsOf = (column: ReportColumn) =>
+  splitColumns.some((one) => one === column)
+    ? signed
+    : togetherColumns.some((one) => one === column)
+    ? together
+    : names;
 const words = z.array(z.string().trim().min(1).max(100)).max(200);
 
 const schema = z.strictObject({
@@ -26,12 +36,10 @@ const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/),
   columns: z.strictObject(
     Object.fromEntries(
-      reportColumns.map((column) => [
-        column,
-        (splitColumns.some((one) => one === column) ? signed : names).optional(),
-      ]),
+      reportColumns.map((column) => [column, columnsOf(column).optional()]),
     ),
   ),
+  constants: z.strictObject({ category: named.optional(), currency: named.optional() }).optional(),
   categories: z.strictObject({
     charge: words.optional(),
     refund: words.optional(),

@@ -8,6 +8,7 @@ import type { Database } from "../db/connection/database.ts";
 import { readCharges } from "../db/orders/orders.ts";
 import { readPayments } from "../db/payments/payments.ts";
 import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
@@ -22,9 +23,11 @@ import {
   type TakenBackRefund,
 } from "../streams/payments/take_back_refund.ts";
 import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_reversal.ts";
-import { gatewayNamed, type Gateways } from "../streams/payments/gateway.ts";
+import type { Gateway } from "../streams/payments/gateway.ts";
+import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { othersMoney } from "./ask_before_recording.ts";
 
 /** What taking them works with. */
 export interface RefundNewsDeps extends FollowReturnsDeps {
@@ -38,6 +41,8 @@ export interface RefundNews {
   refund: ProviderRefund;
   /** When it was so. */
   happenedAt: Date;
+  /** Who can be asked about it, and whose charge it is of; left out for nobody. */
+  gateway?: Gateway;
 }
 
 /** What becomes of news. */
@@ -50,12 +55,13 @@ export type NewsOutcome = TakenBackRefund["outcome"] | ReversalReturnDecision["k
  * A word may be late, and of an earlier try: the provider is asked first, where it can be. Where it does not say the same, nothing
  * is written; where it says nothing yet, it has to tell this again, as it does for days.
  *
- * @returns `other` where it says nothing that anybody waits for, or is of no refund of ours
+ * @returns `other` where it says nothing that anybody waits for, or is of no refund of ours: nor is one of a charge that the
+ * provider says another installation asked for
  * @throws {WorkflowError} `charge_not_known` where it may be of one that is not on record yet, is still being booked, or can't be
  * confirmed now: the provider sends it again
  */
 export async function takeRefundNews(
-  deps: RefundNewsDeps & Gateways,
+  deps: RefundNewsDeps,
   news: RefundNews,
 ): Promise<NewsOutcome> {
   const { provider, refund: { state, key, ref, chargeRefs = [] } } = news;
@@ -76,13 +82,37 @@ export async function takeRefundNews(
     key,
   });
   if (key != null && /^re(fund|versal)[_-]/.test(key)) {
+    if (await isOfOthers(deps, news)) {
+      await countOthersCallback(deps, provider);
+      return "other";
+    }
     throw unknownYet("No refund is known that was asked for under this key");
   }
   return "other";
 }
 
+/** Whether the provider says that another installation on the same account asked for the charge: it is told of by itself. */
+async function isOfOthers(
+  { db }: RefundNewsDeps,
+  { refund: { chargeRefs = [] }, gateway }: RefundNews,
+): Promise<boolean> {
+  const [chargeRef] = chargeRefs;
+  if (chargeRef === undefined || gateway?.money === undefined || !gateway.can?.looksUpByName) {
+    return false;
+  }
+  const [money] = await gateway.money([{
+    orderId: 0,
+    reference: "",
+    amountCents: 0,
+    currency: "",
+    idempotencyKey: "",
+    chargeRef,
+  }]);
+  return await othersMoney({ db }, money) !== undefined;
+}
+
 async function takeOfRefund(
-  deps: RefundNewsDeps & Gateways,
+  deps: RefundNewsDeps,
   news: RefundNews,
   found: NamedRefund,
 ): Promise<NewsOutcome> {
@@ -101,14 +131,14 @@ async function takeOfRefund(
     if (said === "denied") return "other";
     why ??= said.reason;
   }
-  const told = { refundId, provider, reason: why, returnedAt: timeOf(happenedAt) };
+  const told = { refundId, provider, reason: why, returnedAt: databaseTime(happenedAt) };
   const taken = await takeBack(deps, told, `provider:${provider}`);
   if (taken?.outcome === "too_early") throw unknownYet("The refund is still being booked");
   return taken?.outcome ?? "other";
 }
 
 async function takeOfReversal(
-  deps: RefundNewsDeps & Gateways,
+  deps: RefundNewsDeps,
   news: RefundNews,
   payment: NamedPayment,
 ): Promise<NewsOutcome> {
@@ -154,8 +184,8 @@ interface Confirmed {
  * @throws {WorkflowError} `charge_not_known` where it says nothing yet
  */
 async function confirm(
-  deps: RefundNewsDeps & Gateways,
-  { provider, refund }: RefundNews,
+  deps: RefundNewsDeps,
+  { provider, refund, gateway }: RefundNews,
   of: {
     orderId: number;
     amountCents: number;
@@ -164,7 +194,6 @@ async function confirm(
     chargeCents: number | undefined;
   },
 ): Promise<Confirmed | "denied"> {
-  const gateway = gatewayNamed(deps, provider);
   if (gateway?.refundStatus === undefined || refund.key == null) return { reason: null };
   const { orderId, amountCents, currency, chargeRef, chargeCents } = of;
   const order = (await readCharges(deps.db, [orderId])).get(orderId);
@@ -212,11 +241,6 @@ export async function takeBack(
     deps.log.warn("refunds that were taken back are counted later", { error: messageOf(error) });
   }
   return taken;
-}
-
-/** A database time. */
-function timeOf(date: Date): string {
-  return date.toISOString().replace("T", " ").replace("Z", "");
 }
 
 function unknownYet(what: string): WorkflowError {

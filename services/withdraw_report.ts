@@ -22,7 +22,6 @@ import {
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { isSamePerson } from "../domain/reconciliation/decide_action.ts";
-import { dayLater } from "../domain/kpi/day.ts";
 import { bookDays } from "../streams/reconciliation/book_days.ts";
 import { withdrawReport } from "../streams/reconciliation/withdraw_report.ts";
 import { type AuditDeps, audited } from "./audited.ts";
@@ -142,12 +141,7 @@ function refusalOf(row: ReconciliationRow, by: string, finishedAt: string): stri
 async function bookApproved({ db }: ReportDeps, id: number): Promise<void> {
   const span = await readToldSpan(db, id);
   const { provider } = (await readReconciliation(db, id))!;
-  if (span !== undefined) {
-    await bookDays(db, provider, {
-      from: `${span.first.slice(0, 10)} 00:00:00`,
-      until: `${dayLater(span.last.slice(0, 10), 1)} 00:00:00`,
-    });
-  }
+  if (span !== undefined) await bookDays(db, provider, span);
   await noteFeesBooked(db, id);
 }
 

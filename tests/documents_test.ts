@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { dirname, join, relative } from "node:path";
 import { eventTypeNames } from "../domain/feed/event_types.ts";
+import { accountNames, ledgerAccounts } from "../domain/ledger/chart.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { alertKinds } from "../domain/operation/alerts.ts";
 import { shippedProfiles } from "../domain/import/profile/shipped_profiles.ts";
@@ -173,6 +174,14 @@ Deno.test("docs/importing.md has every profile, by the columns and words that it
 Deno.test("docs/operating.md has every kind of alert", async () => {
   const text = await read("docs/operating.md");
   assert.deepEqual(alertKinds.filter((kind) => !text.includes(`(\`${kind}\`)`)), []);
+});
+
+Deno.test("docs/operating.md has every account of the ledger, as what it is", async () => {
+  const rows = tableBelow(await read("docs/operating.md"), "account | | holds");
+  assert.deepEqual(
+    rows.map(([name, nature]) => [name!.replaceAll("`", ""), nature!.split(",")[0]]),
+    accountNames.map((name) => [name, ledgerAccounts[name].nature]),
+  );
 });
 
 Deno.test("docs/integrating.md has every type of event and no other", async () => {

@@ -18,6 +18,7 @@ import {
   type LedgerSource,
   ledgerSources,
   sourceNamed,
+  sourcesOfNoOrder,
 } from "../../domain/ledger/chart.ts";
 import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
@@ -158,20 +159,17 @@ export const withheldCents = `if(chargebacks.state in (${
   chargebackStatesWhere(({ money }) => money !== "ours").map((state) => `'${state}'`).join(", ")
 }), chargebacks.amount_cents, 0)`;
 
-/** Sources whose rows follow from payments, refunds and chargebacks. */
-const followed = [
-  ledgerSources.payment,
-  ledgerSources.refund,
-  ledgerSources.given_twice,
-  ledgerSources.chargeback,
-];
+const ofNoOrder = sourcesOfNoOrder.map((name) => ledgerSources[name]).join(", ");
+
+/** Rows that follow from what became of orders; what a later version's sources move follows from nothing here. */
+const followed = Object.values(ledgerSources).join(", ");
 
 async function readBooked(db: Queryable, scope: Scope): Promise<Booked[]> {
   const rows = await db.query(`
     select order_id, source, source_id, account, currency, sum(amount_cents) as cents, max(step) as step
     from ledger_entries
-    where ${within("order_id", scope)} and (source in (${followed.join(", ")})
-      or order_id <> 0 and source in (${ledgerSources.fee}, ${ledgerSources.payout}))
+    where ${within("order_id", scope)} and source in (${followed})
+      and (order_id <> 0 or source not in (${ofNoOrder}))
     group by order_id, source, source_id, account, currency`);
   return rows.map(toBooked);
 }

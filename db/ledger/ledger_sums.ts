@@ -4,7 +4,14 @@
  * @module
  */
 
-import { accountNamed, ledgerSources, sourceNamed } from "../../domain/ledger/chart.ts";
+import {
+  accountNamed,
+  type LedgerAccount,
+  ledgerSources,
+  type OrderSource,
+  sourceNamed,
+  sourcesOfNoOrder,
+} from "../../domain/ledger/chart.ts";
 import { placesOf } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { withheldCents } from "./ledger_facts.ts";
@@ -23,22 +30,28 @@ export type WeightedSums = Partial<Record<SumName, bigint>>;
  * What is summed up. `total` and `unbalanced`, weighted by movements, are of what does not come to nothing, `misplaced` counts
  * rows on accounts that their source does not move: all three are nothing in a ledger that is right.
  */
-export type SumName =
-  | "total"
-  | "unbalanced"
-  | "misplaced"
-  | "sold"
-  | "adjusted"
-  | "taxed"
-  | "held"
-  | "refunded"
-  | "twice"
-  | "written_off"
-  | "charged_back"
-  | "withheld";
+const sumNames = [
+  "total",
+  "unbalanced",
+  "misplaced",
+  "sold",
+  "adjusted",
+  "taxed",
+  "held",
+  "refunded",
+  "twice",
+  "written_off",
+  "charged_back",
+  "withheld",
+] as const;
+
+/** One of {@linkcode sumNames}. */
+export type SumName = typeof sumNames[number];
+
+type SumsByAccount = Readonly<Partial<Record<LedgerAccount, readonly SumName[]>>>;
 
 /** Which sums the rows of a source and account belong to; what none belongs to is on a wrong account. */
-const sumsOf: Readonly<Record<string, Readonly<Record<string, readonly SumName[]>>>> = {
+const sumsOf: Readonly<Record<OrderSource, SumsByAccount>> = {
   payment: {
     clearing: [],
     customer: ["held"],
@@ -52,7 +65,7 @@ const sumsOf: Readonly<Record<string, Readonly<Record<string, readonly SumName[]
 };
 
 /** Sources that are of no order, and compared by `provider_rows.ts`. */
-const ofNoOrder: readonly number[] = [ledgerSources.fee, ledgerSources.payout];
+const ofNoOrder: readonly number[] = sourcesOfNoOrder.map((name) => ledgerSources[name]);
 
 const weight = (orderId: string) => `cast(${orderId} % ${bucketOrders} + 1 as signed)`;
 /** Of what has an id of its own, as refunds: by that and by its order, so that it can't be another one's. */
@@ -85,8 +98,10 @@ export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums
     const add = adderTo(sums, row);
     add("total", toBigInteger(row.total));
     add("unbalanced", toBigInteger(row.unbalanced));
-    const ofSource = sumsOf[sourceNamed(toInteger(row.source))];
-    const names = ofSource?.[accountNamed(toInteger(row.account))];
+    const ofSource = (sumsOf as Partial<Record<string, SumsByAccount>>)[
+      sourceNamed(toInteger(row.source))
+    ];
+    const names = ofSource?.[accountNamed(toInteger(row.account)) as LedgerAccount];
     for (const name of names ?? []) add(name, toBigInteger(row.weighted));
     // What a later version's sources move tells itself where it belongs.
     if (ofSource !== undefined && names === undefined) add("misplaced", toBigInteger(row.n));
@@ -194,21 +209,6 @@ async function sumParts(db: Queryable, scope: Scope): Promise<Row[]> {
     where orders.status = 'PAID' and orders.total_cents > 0${andWithin("part.order_id", scope)}
     group by bucket, orders.currency`);
 }
-
-const sumNames: readonly SumName[] = [
-  "total",
-  "unbalanced",
-  "misplaced",
-  "sold",
-  "adjusted",
-  "taxed",
-  "held",
-  "refunded",
-  "twice",
-  "written_off",
-  "charged_back",
-  "withheld",
-];
 
 function bucketSums(...lists: readonly Row[][]): BucketSums {
   const sums: BucketSums = new Map();

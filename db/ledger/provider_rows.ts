@@ -44,7 +44,8 @@ export async function takeUnbookedPayouts(
   );
   const unbooked: UnbookedPayouts[] = [];
   for (const row of rows) {
-    const paidOutCents = toInteger(row.paid_out_cents);
+    // As fees: amounts that no provider pays must not keep the rest of their day from being booked, or taken back.
+    const paidOutCents = toShownSum(row.paid_out_cents);
     const amountCents = paidOutCents - toInteger(row.booked_payouts_cents);
     if (amountCents === 0) continue;
     const id = toInteger(row.id);

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { chargeKeyOf, furtherKeyOf, orderOfOldKey } from "../../domain/payment/payment_key.ts";
+import {
+  chargeKeyOf,
+  furtherKeyOf,
+  mayBeKey,
+  orderOfOldKey,
+} from "../../domain/payment/payment_key.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readInstallation } from "./installation.ts";
 import { type ChargeFacts, readCharges } from "../orders/orders.ts";
@@ -47,8 +52,7 @@ export async function readOrderOfChargeKey(
   key: string,
   taken: { amountCents: number; currency: string },
 ): Promise<ChargeFacts | undefined> {
-  // Nobody charges under anything else, and a server may refuse to compare it.
-  if (!/^[\w-]{1,64}$/.test(key)) return undefined;
+  if (!mayBeKey(key)) return undefined;
   const rows = await db.query(
     "select order_id from charge_keys where provider = ? and charge_key = ?",
     [provider, key],

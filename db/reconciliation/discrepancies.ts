@@ -458,12 +458,16 @@ export async function endDiscrepancy(
   return affectedRows === 1;
 }
 
-/** Notes what is known by now of a discrepancy that was about nothing of ours. */
+/**
+ * Notes what is known by now of a discrepancy that was about nothing of ours. It is known again as one of ours from then on, where
+ * no other one is.
+ */
 export async function noteOurs(
   tx: Queryable,
   id: number,
-  { kind, orderId, paymentId, refundId, ourCents, ourCurrency }: {
+  { kind, identity, orderId, paymentId, refundId, ourCents, ourCurrency }: {
     kind: DiscrepancyKind;
+    identity: string;
     orderId: number;
     paymentId: number | null;
     refundId: number | null;
@@ -474,9 +478,22 @@ export async function noteOurs(
   await tx.run(
     `
     update discrepancies
-    set kind = ?, order_id = nullif(?, 0), payment_id = ?, refund_id = ?, our_cents = ?, our_currency = ?, part = null
+    set kind = ?, order_id = nullif(?, 0), payment_id = ?, refund_id = ?, our_cents = ?, our_currency = ?, part = null,
+      identity = if(exists (
+        select 1 from (select 1 from discrepancies where identity = unhex(?)) taken), identity, unhex(?))
     where id = ? and state = 'OPEN'`,
-    [kind, orderId, paymentId, refundId, ourCents, ourCurrency, id],
+    [kind, orderId, paymentId, refundId, ourCents, ourCurrency, identity, identity, id],
+  );
+}
+
+/** Takes the action back by which money came on record that differs still: done again it would be on record twice. */
+export async function forgetRecording(tx: Queryable, id: number): Promise<void> {
+  await tx.run(
+    `
+    update discrepancies
+    set action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null, approved_at = null
+    where id = ? and state = 'OPEN' and action = 'record'`,
+    [id],
   );
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { ChargebackState } from "../../domain/payment/chargeback.ts";
+import { mayBeKey } from "../../domain/payment/payment_key.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { wasReturned } from "../refunds/returned_refunds.ts";
@@ -19,13 +20,22 @@ export interface NamedPayment {
   status: string;
   /** UTC; null where no money was taken. */
   paidAt: string | null;
+  /** False where the source did not say when it was paid: `paidAt` is when it was recorded. */
+  isTimeKnown: boolean;
   externalOrderId: string;
 }
+
+/** Whether the source of a payment did not say when it was made. */
+export const isOfUnknownTime = `
+  exists (
+    select 1 from source_payments source
+    where source.order_id = payments.order_id and source.provider = payments.provider
+      and source.reference = payments.provider_ref and source.paid_at is null)`;
 
 const paymentColumns = `
   payments.id, payments.order_id, payments.provider_ref, payments.amount_cents,
   coalesce(payments.currency, orders.currency) as currency, payments.status, payments.paid_at,
-  orders.external_order_id`;
+  orders.external_order_id, ${isOfUnknownTime} as is_of_unknown_time`;
 
 /** Payments by the provider's names for them. */
 export async function readPaymentsNamed(
@@ -69,6 +79,7 @@ function toNamedPayment(row: Row): NamedPayment {
     currency: String(row.currency),
     status: String(row.status),
     paidAt: row.paid_at as string | null,
+    isTimeKnown: toInteger(row.is_of_unknown_time) === 0,
     externalOrderId: String(row.external_order_id),
   };
 }
@@ -83,13 +94,15 @@ export interface NamedRefund {
   status: string;
   /** UTC; null before. */
   processedAt: string | null;
+  /** A person gave it back, or a report told of it: `processedAt` is when somebody said so. */
+  isByHand: boolean;
   /** Its provider has made it, and taken it back later. */
   isReturned: boolean;
 }
 
 const refundSelect = `
   select ${wasReturned} as is_returned, refunds.id, refunds.order_id, refunds.provider_key, refunds.amount_cents, orders.currency, refunds.status,
-    refunds.processed_at
+    refunds.processed_at, refunds.by_hand
   from refunds
   straight_join orders on orders.id = refunds.order_id`;
 
@@ -98,9 +111,10 @@ export async function readRefundsOf(
   db: Queryable,
   { keys, orderIds }: { keys: readonly string[]; orderIds: readonly number[] },
 ): Promise<NamedRefund[]> {
-  const byKey = keys.length === 0
+  const possible = keys.filter(mayBeKey);
+  const byKey = possible.length === 0
     ? []
-    : await db.query(`${refundSelect} where refunds.provider_key in (?)`, [[...keys]]);
+    : await db.query(`${refundSelect} where refunds.provider_key in (?)`, [possible]);
   const byOrder = orderIds.length === 0
     ? []
     : await db.query(`${refundSelect} where refunds.order_id in (?)`, [[...orderIds]]);
@@ -112,6 +126,7 @@ export async function readRefundsOf(
     currency: String(row.currency),
     status: String(row.status),
     processedAt: row.processed_at as string | null,
+    isByHand: toInteger(row.by_hand) !== 0,
     isReturned: toInteger(row.is_returned) === 1,
   }));
   return [...new Map(refunds.map((refund) => [refund.id, refund])).values()]

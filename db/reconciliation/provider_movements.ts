@@ -9,6 +9,7 @@ import type { KnownMovement } from "../../domain/reconciliation/decide_line.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
+import { isOfUnknownTime } from "./line_facts.ts";
 import { keepFirstTeller, moveRetellings } from "./retold_movements.ts";
 
 /** A movement as it is written down. */
@@ -102,7 +103,8 @@ export async function insertAgreeingCharges(
     straight_join orders on orders.id = payments.order_id
     where payments.status <> 'DECLINED' and payments.amount_cents = line.amount_cents
       and coalesce(payments.currency, orders.currency) = line.currency
-      and abs(timestampdiff(microsecond, payments.paid_at, line.happened_at)) <= ? * 1000000`;
+      and (abs(timestampdiff(microsecond, payments.paid_at, line.happened_at)) <= ? * 1000000
+        or ${isOfUnknownTime})`;
   const places = await hasArchived(db) ? [sql, archivedForm(sql)] : [sql];
   let count = 0;
   for (const one of places) {

@@ -21,6 +21,8 @@ export interface ReconciliationToBegin {
   name: string;
   /** SHA-256 of what it says, in hexadecimal. */
   digest: string;
+  /** What it may have been begun under before; left out for nothing else. */
+  formerDigest?: string;
   /** The first moment that it covers, and the first that it does not. */
   from: string;
   to: string;
@@ -62,26 +64,31 @@ export interface ReconciliationRow {
 }
 
 /**
- * Begins a reconciliation, or takes the one up that the same file over the same days had begun.
+ * Begins a reconciliation, or takes the one up that the same file by the same profile over the same days had begun.
  *
  * @returns its id, and whether it is being taken back: then nothing may be told by it
  */
 export async function beginReconciliation(
   db: Queryable,
-  { provider, source, name, digest, from, to, actor, feesWait }: ReconciliationToBegin,
+  { provider, source, name, digest, formerDigest, from, to, actor, feesWait }:
+    ReconciliationToBegin,
 ): Promise<{ id: number; isBeingWithdrawn: boolean }> {
-  const known = async () => {
+  const known = async (digest: string, condition = "") => {
     const [row] = await db.query(
       `
       select id, state from reconciliations
-      where provider = ? and digest = unhex(?) and period_from = ? and period_to = ?`,
+      where provider = ? and digest = unhex(?) and period_from = ? and period_to = ? ${condition}`,
       [provider, digest, from, to],
     );
     return row === undefined
       ? undefined
       : { id: toInteger(row.id), isBeingWithdrawn: row.state === "WITHDRAWING" };
   };
-  const before = await known();
+  // What was begun so and not finished goes on; where two people are needed, only what is the same in every respect.
+  const before = await known(digest) ??
+    (formerDigest === undefined || feesWait
+      ? undefined
+      : await known(formerDigest, "and (state in ('RUNNING', 'FAILED') or is_noted = 0)"));
   if (before !== undefined) return before;
   try {
     const { insertId } = await db.run(
@@ -92,7 +99,7 @@ export async function beginReconciliation(
     );
     return { id: insertId, isBeingWithdrawn: false };
   } catch (error) {
-    const taken = isDuplicateKey(error) ? await known() : undefined;
+    const taken = isDuplicateKey(error) ? await known(digest) : undefined;
     if (taken === undefined) throw error;
     return taken;
   }

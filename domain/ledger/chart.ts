@@ -60,6 +60,12 @@ export const ledgerSources = {
 /** What moved the money of a row. */
 export type LedgerSource = keyof typeof ledgerSources;
 
+/** Those that are of no order, but of a provider's day. */
+export const sourcesOfNoOrder = ["fee", "payout"] as const satisfies readonly LedgerSource[];
+
+/** Those that are of an order. */
+export type OrderSource = Exclude<LedgerSource, typeof sourcesOfNoOrder[number]>;
+
 const sourcesById = new Map<number, LedgerSource>(
   (Object.keys(ledgerSources) as LedgerSource[]).map((name) => [ledgerSources[name], name]),
 );

@@ -93,6 +93,11 @@ export function installationTag({ name }: Pick<Installation, "name">): string {
   return digest(`installation\n${name}`).slice(0, 16);
 }
 
+/** Whether a text can be a key: nobody asks under anything else, and a server may refuse to compare it. */
+export function mayBeKey(text: string): boolean {
+  return /^[\w-]{1,64}$/.test(text);
+}
+
 /** The order that an old charge key was made of; undefined for any other text. */
 export function orderOfOldKey(key: string): number | undefined {
   const orderId = Number(/^order-([1-9]\d{0,15})$/.exec(key)?.[1]);

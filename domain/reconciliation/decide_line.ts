@@ -27,7 +27,7 @@ export interface OurMoney {
   amountCents: number;
   /** ISO 4217, upper case. */
   currency: string;
-  /** When it was taken or given back, UTC; null where it was not. */
+  /** When it was taken or given back, UTC; null where it was not, or where nobody knows. */
   at: string | null;
   /** Whether it was taken, or is given back; a charge that was declined was not. */
   moved: boolean;
@@ -49,6 +49,17 @@ export interface LineFacts {
   unattributed: KnownMovement | null;
 }
 
+/** What a line can differ in from the money of ours that it is of. */
+export const differences = [
+  "currency_differs",
+  "amount_differs",
+  "fee_differs",
+  "late",
+] as const satisfies readonly DiscrepancyKind[];
+
+/** One of {@linkcode differences}. */
+export type Difference = typeof differences[number];
+
 /** What becomes of a line. */
 export type LineDecision =
   /** It says what we have: keep it as the movement of ours. */
@@ -56,11 +67,11 @@ export type LineDecision =
   /** It was told before. */
   | { kind: "known" }
   /** The provider's list told of it before, and now a report does, maybe of other money than ours: take its fee. */
-  | { kind: "adopt"; because?: DiscrepancyKind }
+  | { kind: "adopt"; because?: Difference }
   /** It was told before, and other than now: what was kept of it stays. */
-  | { kind: "changed"; because: DiscrepancyKind }
+  | { kind: "changed"; because: Difference }
   /** It is of ours, and says something else. */
-  | { kind: "differs"; because: DiscrepancyKind }
+  | { kind: "differs"; because: Difference }
   /** It is of nothing that we have. */
   | { kind: "unattributed"; because: DiscrepancyKind }
   /** It is of no order: fees, payouts and the like. */
@@ -89,7 +100,11 @@ export function decideLine(
   rules: LineRules,
 ): LineDecision {
   if (isOfNoOrder(line.kind)) {
-    return facts.unattributed === null ? { kind: "no_order" } : { kind: "known" };
+    if (facts.unattributed === null) return { kind: "no_order" };
+    // Two lines of one name are not one: the second would be lost without a word.
+    return facts.unattributed.grossCents === line.grossCents
+      ? { kind: "known" }
+      : { kind: "changed", because: "amount_differs" };
   }
   const { ours, unattributed } = facts;
   if (ours === null || !ours.moved) {
@@ -124,10 +139,12 @@ function repeated(
   line: ProviderLine,
   entry: string | null,
   before: KnownMovement,
-  because?: DiscrepancyKind,
+  because?: Difference,
 ): LineDecision {
   if (entry === null) {
-    return because === undefined ? { kind: "known" } : { kind: "changed", because };
+    // That it was late is no news, and what was recorded by a report has come to be on record later than it was made.
+    const isSame = because === undefined || because === "late";
+    return isSame ? { kind: "known" } : { kind: "changed", because };
   }
   if (before.entry === null) {
     return because === undefined ? { kind: "adopt" } : { kind: "adopt", because };
@@ -142,7 +159,7 @@ function difference(
   line: ProviderLine,
   ours: OurMoney,
   { lateSeconds }: LineRules,
-): DiscrepancyKind | undefined {
+): Difference | undefined {
   if (line.currency !== ours.currency) return "currency_differs";
   if (line.amountCents !== ours.amountCents) return "amount_differs";
   if (!addsUp(line)) return "fee_differs";

@@ -114,6 +114,26 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
   }
 }
 
+/** Whether a customer's bank moved it. */
+export function isOfBank(movement: MovementKind): boolean {
+  return movement === "chargeback" || movement === "won_back";
+}
+
+/**
+ * How the balance changed by what is told: signed, before fees. Of what was found before that was kept, it is what net and fee
+ * come to, and without these what moved.
+ */
+export function toldGrossCents(
+  { theirGrossCents, theirNetCents, theirFeeCents, theirCents }: {
+    theirGrossCents: number | null;
+    theirNetCents: number | null;
+    theirFeeCents: number | null;
+    theirCents: number | null;
+  },
+): number {
+  return theirGrossCents ?? (theirNetCents ?? theirCents ?? 0) + (theirFeeCents ?? 0);
+}
+
 /** Whether a provider can say what became of money: it is asked for neither what a bank took nor what belongs to no order. */
 export function canBeAskedAbout(movement: MovementKind): boolean {
   return movement === "charge" || movement === "refund" || movement === "reversal" ||

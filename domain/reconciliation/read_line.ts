@@ -8,18 +8,21 @@ import { plainName } from "../import/profile/column_plan.ts";
 import { type MoneyForm, parseMoney } from "../import/profile/money_text.ts";
 import { type TimeReader, timeReader } from "../import/profile/time_text.ts";
 import { isCurrency } from "../money.ts";
+import { mayBeKey } from "../payment/payment_key.ts";
 import { isOfNoOrder, type LineKind, type ProviderLine } from "./provider_line.ts";
 import {
+  constantColumns,
   neededColumns,
   type ReportColumn,
   reportColumns,
   type ReportProfile,
+  type SignedColumn,
   type SplitColumn,
   splitColumns,
 } from "./report_profile.ts";
 
 /** Longest names that are kept: of ours, of charges, and of orders. */
-const maxEntry = 128, maxReference = 64, maxKey = 64;
+const maxEntry = 128, maxReference = 64;
 
 /** Largest amount that is taken: more than an order can be of, and the sums of a line are exact. */
 const maxAmount = 2 ** 51;
@@ -41,7 +44,8 @@ export function lineReader(
   header: readonly string[],
 ): LineReader | { problem: string } {
   const places = placesOf(profile, header);
-  const lacks = neededColumns.filter((column) => places[column].length === 0)
+  const lacks = neededColumns
+    .filter((column) => places[column].length === 0 && constantOf(profile, column) === "")
     .map((column) => namesFor(profile, column) ?? column);
   if (places.entry.length + places.charge.length === 0) lacks.push("an id of the line or charge");
   else if (namingCharges.every((column) => places[column].length === 0)) {
@@ -51,6 +55,10 @@ export function lineReader(
   const reading: Reading = {
     places,
     signs: signsOf(profile, header),
+    constants: {
+      category: constantOf(profile, "category"),
+      currency: constantOf(profile, "currency"),
+    },
     kinds: kindsOf(profile),
     money: { in: profile.money?.in ?? "units", decimal: profile.money?.decimal ?? "." },
     feeSign: profile.money?.fees === "signed" ? -1 : 1,
@@ -63,16 +71,31 @@ export function lineReader(
 const namingCharges = ["charge", "charge_key", "reference"] as const;
 
 function namesFor({ columns }: ReportProfile, column: ReportColumn): string | undefined {
-  return columns[column]?.map(columnName).join(" or ");
+  return columns[column]?.map((named) => columnNames(named).join(" and ")).join(" or ");
 }
 
-function columnName(named: string | { column: string }): string {
-  return typeof named === "string" ? named : named.column;
+type NamedColumn = string | readonly string[] | SignedColumn;
+
+/** Names in the header, of which all have to be there. */
+function columnNames(named: NamedColumn): readonly string[] {
+  return typeof named === "string" ? [named] : "column" in named ? [named.column] : named;
 }
+
+/** What a line has that says nothing else; "" for nothing. */
+function constantOf({ constants }: ReportProfile, column: ReportColumn): string {
+  return constantColumns.some((one) => one === column)
+    ? constants?.[column as typeof constantColumns[number]] ?? ""
+    : "";
+}
+
+/** Where a column stands in a line, or several that are one together. */
+type Place = readonly [number, ...number[]];
 
 /** What a reader goes by. */
 interface Reading {
-  places: Readonly<Record<ReportColumn, readonly number[]>>;
+  places: Readonly<Record<ReportColumn, readonly Place[]>>;
+  /** What lines have that say nothing else; "" for nothing. */
+  constants: Readonly<Record<typeof constantColumns[number], string>>;
   /** What columns of amounts count as that have a sign of their own: 1 or -1, by place in the line. */
   signs: Readonly<Partial<Record<SplitColumn, ReadonlyMap<number, number>>>>;
   kinds: ReadonlyMap<string, LineKind>;
@@ -85,13 +108,14 @@ interface Reading {
 function placesOf(
   { columns }: ReportProfile,
   header: readonly string[],
-): Record<ReportColumn, number[]> {
+): Record<ReportColumn, Place[]> {
   const names = header.map(plainName);
+  const placeOf = (named: NamedColumn) =>
+    columnNames(named).map((name) => names.indexOf(plainName(name)));
   return Object.fromEntries(reportColumns.map((column) => [
     column,
-    (columns[column] ?? []).map((name) => names.indexOf(plainName(columnName(name))))
-      .filter((at) => at >= 0),
-  ])) as Record<ReportColumn, number[]>;
+    (columns[column] ?? []).map(placeOf).filter((place) => place.every((at) => at >= 0)),
+  ])) as unknown as Record<ReportColumn, Place[]>;
 }
 
 /** Nothing for a report without such columns: most have none, and are read by their first amount. */
@@ -103,7 +127,7 @@ function signsOf({ columns }: ReportProfile, header: readonly string[]): Reading
     if (named.every((one) => typeof one === "string")) continue;
     signs[column] = new Map(
       named.map((one) => [
-        names.indexOf(plainName(columnName(one))),
+        names.indexOf(plainName(columnNames(one)[0]!)),
         typeof one !== "string" && one.sign === "-" ? -1 : 1,
       ]),
     );
@@ -124,15 +148,15 @@ function readLine(
   fields: readonly string[],
   line: number,
 ): ProviderLine | { problem: string } {
-  const { places, kinds, money, feeSign, time } = reading;
+  const { places, constants, kinds, money, feeSign, time } = reading;
   const text = (column: ReportColumn): string => {
     for (const place of places[column]) {
-      const said = fields[place]?.trim() ?? "";
+      const said = textAt(fields, place);
       if (said !== "") return said;
     }
     return "";
   };
-  const settledCurrency = text("currency").toUpperCase();
+  const settledCurrency = (text("currency") || constants.currency).toUpperCase();
   if (!isCurrency(settledCurrency)) return { problem: "currency must be one of ISO 4217" };
   const cents = (column: ReportColumn, currency: string) => {
     const said = text(column);
@@ -148,7 +172,7 @@ function readLine(
   const at = written === "" ? { problem: "must be a date and time" } : time(written);
   const amounts = {
     gross: split("gross"),
-    fee: cents("fee", settledCurrency) ?? 0,
+    fee: addedUp(reading, fields, "fee", settledCurrency) ?? 0,
     net: split("net") ?? null,
     amount: cents("amount", currency),
   };
@@ -160,8 +184,17 @@ function readLine(
   }
   const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
   if (gross === undefined) return { problem: "gross must be an amount" };
-  const kind = kinds.get(plainName(text("category"))) ?? "other";
-  const names = namesOf(kind, text, places.charge.map((place) => fields[place]?.trim() ?? ""));
+  const kind = kinds.get(plainName(text("category") || constants.category)) ?? "other";
+  if ((kind === "charge" && gross < 0) || (kind === "refund" && gross > 0)) {
+    return {
+      problem:
+        `is a ${kind} whose gross ${
+          gross < 0 ? "lowers" : "raises"
+        } the balance: amounts have to be ` +
+        "signed, and what is of no customer has to be taken out or called otherwise",
+    };
+  }
+  const names = namesOf(kind, text, places.charge.map((place) => textAt(fields, place)));
   if ("problem" in names) return names;
   return {
     kind,
@@ -177,6 +210,33 @@ function readLine(
   };
 }
 
+/** What stands in columns that are one together, with a blank between them. */
+function textAt(fields: readonly string[], place: Place): string {
+  if (place.length === 1) return fields[place[0]]?.trim() ?? "";
+  return place.map((at) => fields[at]?.trim() ?? "").filter((said) => said !== "").join(" ");
+}
+
+/** The first amount that is said, of columns that are one together their sum. */
+function addedUp(
+  { places, money }: Reading,
+  fields: readonly string[],
+  column: "fee",
+  currency: string,
+): ReturnType<typeof parseMoney> | undefined {
+  for (const place of places[column]) {
+    let sum: number | undefined;
+    for (const at of place) {
+      const said = fields[at]?.trim() ?? "";
+      if (said === "") continue;
+      const amount = parseMoney(said, money, currency);
+      if (typeof amount !== "number") return amount;
+      sum = (sum ?? 0) + amount;
+    }
+    if (sum !== undefined) return sum;
+  }
+  return undefined;
+}
+
 /** What stands in the first of several columns, as its sign has it; zeros give way to what others say. */
 function splitAmount(
   { places, signs, money }: Reading,
@@ -185,7 +245,7 @@ function splitAmount(
   currency: string,
 ): ReturnType<typeof parseMoney> | undefined {
   let nothing: 0 | undefined;
-  for (const place of places[column]) {
+  for (const [place] of places[column]) {
     const said = fields[place]?.trim() ?? "";
     if (said === "") continue;
     const amount = parseMoney(said, money, currency);
@@ -211,13 +271,18 @@ function namesOf(
     if (name.length > maxEntry) return { problem: `an id has more than ${maxEntry} characters` };
   }
   if (entry + refund + chargeRefs.join("") === "") return { problem: "has no id" };
+  if (entry === "" && (kind === "fee" || kind === "payout")) {
+    return {
+      problem: `is a ${kind} without an id of its own (entry): several of a charge would be one`,
+    };
+  }
   const key = text(kind === "charge" ? "charge_key" : "refund_key");
   const reference = text("reference");
   return {
     entry: entry || null,
     chargeRefs,
     refundRef: refund || null,
-    key: /^[\w-]+$/.test(key) && key.length <= maxKey ? key : null,
+    key: mayBeKey(key) ? key : null,
     reference: reference.length <= maxReference ? reference || null : null,
   };
 }

@@ -43,6 +43,20 @@ export const splitColumns = ["gross", "net"] as const satisfies readonly ReportC
 /** One of {@linkcode splitColumns}. */
 export type SplitColumn = typeof splitColumns[number];
 
+/** Our columns that several of theirs may fill together: texts with a blank between them, and fees added up. */
+export const togetherColumns = [
+  "entry",
+  "category",
+  "at",
+  "fee",
+] as const satisfies readonly ReportColumn[];
+
+/** One of {@linkcode togetherColumns}. */
+export type TogetherColumn = typeof togetherColumns[number];
+
+/** Our columns that all lines of a report may have alike. */
+export const constantColumns = ["category", "currency"] as const satisfies readonly ReportColumn[];
+
 /** See `docs/reconciling.md`. */
 export interface ReportProfile {
   /** Of this form of profiles. */
@@ -53,11 +67,17 @@ export interface ReportProfile {
   recognisedBy?: readonly string[];
   /**
    * For each of ours the names of theirs: the first that is not empty counts; of `charge` all of them are names. Where one of
-   * an amount's columns has a sign, a zero counts as empty as long as another one says an amount.
+   * an amount's columns has a sign, a zero counts as empty as long as another one says an amount. A list in the place of a
+   * name is of columns that are one together.
    */
   columns:
-    & { readonly [Column in Exclude<ReportColumn, SplitColumn>]?: readonly string[] }
+    & {
+      readonly [Column in Exclude<ReportColumn, SplitColumn | TogetherColumn>]?: readonly string[];
+    }
+    & { readonly [Column in TogetherColumn]?: readonly (string | readonly string[])[] }
     & { readonly [Column in SplitColumn]?: readonly (string | SignedColumn)[] };
+  /** What counts for a line that says nothing else. */
+  constants?: { readonly [Column in typeof constantColumns[number]]?: string };
   /** The provider's words for each kind of line, in any case; any other word is `other`. */
   categories: { readonly [Kind in Exclude<LineKind, "other">]?: readonly string[] };
   /**

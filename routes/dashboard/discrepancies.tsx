@@ -218,7 +218,12 @@ function askBefore(
   row: DiscrepancyRow,
   action: DiscrepancyAction,
 ): Response | Promise<Response> {
-  const about = row.orderId === null ? `charge ${row.chargeRef}` : `order ${row.reference}`;
+  const { orderId, chargeRef, reference } = row;
+  const about = orderId !== null
+    ? `order ${reference ?? orderId}`
+    : chargeRef !== null
+    ? `charge ${chargeRef}`
+    : `line ${row.entry ?? row.id}`;
   return askFirst(c, {
     title: `${discrepancyActions[action]}: ${about}?`,
     says: consequences[action],
@@ -230,6 +235,7 @@ function askBefore(
       name: "note",
       label: action === "explain" ? "What explains it" : "A note",
       max: orderLimits.textLength,
+      required: action === "explain",
     },
     fields: { action },
     crumb: [home, title],

@@ -25,7 +25,7 @@ export interface Question {
   verb: string;
   danger?: boolean;
   /** What the answer may say besides. */
-  asks?: { name: string; label: string; max: number };
+  asks?: { name: string; label: string; max: number; required?: boolean };
   /** What the answer repeats. */
   fields?: Readonly<Record<string, string | number | null | undefined>>;
   /** Back to where nothing was done: its path, and its name. */
@@ -57,7 +57,13 @@ export function askFirst(c: Context, question: Question): Response | Promise<Res
           {asks && (
             <div class="field">
               <label for={asks.name}>{asks.label}</label>
-              <input id={asks.name} name={asks.name} maxlength={asks.max} autocomplete="off" />
+              <input
+                id={asks.name}
+                name={asks.name}
+                maxlength={asks.max}
+                required={asks.required}
+                autocomplete="off"
+              />
             </div>
           )}
           <div class="actions">

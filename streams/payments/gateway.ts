@@ -93,6 +93,8 @@ export type MoneyAnswer =
     refundedCents: number;
     /** ISO 4217, upper case. */
     currency: string;
+    /** Which installation asked for it, where the provider repeats it; see {@linkcode GatewayRequest.installation}. */
+    installation?: string | null;
   }
   /** It knows of no such charge. */
   | { kind: "unknown" }

@@ -212,7 +212,15 @@ export function readMoney(charge: ProviderCharge | null): MoneyAnswer {
     refundedCents <= amountCents && typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
   if (!isUsable) return failed("the provider does not say what it took, or what went back of it");
   const tookCents = state === "succeeded" ? amountCents : 0;
-  return { kind: "found", ref, tookCents, refundedCents, currency };
+  const { installation = null } = charge;
+  return {
+    kind: "found",
+    ref,
+    tookCents,
+    refundedCents,
+    currency,
+    ...(installation === null ? {} : { installation }),
+  };
 }
 
 /** True of an amount in minor units. */

@@ -8,6 +8,7 @@
 import { readCharges } from "../../db/orders/orders.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import { bouncedName, bouncedReason } from "../../domain/payment/chargeback.ts";
 import { countChargebacks } from "../kpis/count_chargebacks.ts";
@@ -72,7 +73,7 @@ async function writeBounced(
   const payment = (await readPaymentsNamed(db, provider, [providerRef])).get(providerRef);
   // It was moved or lost meanwhile: the message comes again.
   if (payment === undefined) throw new Error(`payment ${providerRef} is not on record any more`);
-  const now = `${new Date().toISOString().replace("T", " ").replace("Z", "")}000`;
+  const now = databaseTime(Date.now(), 6);
   await takeChargeback({ db, log, chargebackRevenue }, {
     provider,
     providerRef: bouncedName(providerRef),

@@ -24,15 +24,21 @@ import { dayLater } from "../../domain/kpi/day.ts";
 const maxTries = 10;
 
 /**
- * Adds up the days of a span anew, and books what of their fees is not in the ledger yet: each day in one transaction with
+ * Adds up the days of a report anew, and books what of their fees is not in the ledger yet: each day in one transaction with
  * its booking, under a key that counts once. Fees are booked on the day on which they are told, because the days before
  * may be closed; a later report that tells of other fees books the difference, and so does one that is taken back.
+ *
+ * @param told a moment of the first day and one of the last, UTC
  */
 export async function bookDays(
   db: Database,
   provider: string,
-  span: { from: string; until: string },
+  told: { first: string; last: string },
 ): Promise<void> {
+  const span = {
+    from: `${told.first.slice(0, 10)} 00:00:00`,
+    until: `${dayLater(told.last.slice(0, 10), 1)} 00:00:00`,
+  };
   const days = new Set([
     ...(await sumMovements(db, provider, span)).map(({ day }) => day),
     ...await readToldDays(db, provider, span),

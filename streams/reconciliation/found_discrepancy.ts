@@ -6,6 +6,7 @@
 
 import type { FoundDiscrepancy } from "../../db/reconciliation/discrepancies.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
+import { differences } from "../../domain/reconciliation/decide_line.ts";
 import type { DiscrepancyKind, MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 
 /** What every discrepancy says. */
@@ -85,12 +86,10 @@ export function missingIdentityOf(
   return textDigest(`${provider}\nmissing ${about}`);
 }
 
-const kindsOfOurs = ["amount_differs", "currency_differs", "fee_differs", "late"] as const;
-
 /** Every discrepancy that a report may have found of a movement. */
 export function identitiesOf(provider: string, movement: MovementName): string[] {
   const kinds: readonly DiscrepancyKind[] = movement.part === null
-    ? kindsOfOurs
+    ? [...differences, "twice"]
     : ["missing_with_us", "amount_differs", "fee_differs"];
   return kinds.map((kind) => identityOf(provider, movement, kind));
 }

@@ -64,12 +64,13 @@ export async function begin(
     feesWait: boolean;
   },
 ): Promise<number> {
-  const { source: kind, name, digest, from, to } = source;
+  const { source: kind, name, digest, formerDigest, from, to } = source;
   const { id, isBeingWithdrawn } = await beginReconciliation(db, {
     provider,
     source: kind,
     name: cutText(name, 255),
     digest,
+    ...(formerDigest === undefined ? {} : { formerDigest }),
     from,
     to,
     actor,
@@ -125,10 +126,7 @@ export async function runReconciliation(
     if (batch.length > 0) await loader.add(batch);
     await loader.end();
     await coverDays(db, provider, daysOf(source));
-    await bookDays(db, provider, {
-      from: `${first.slice(0, 10)} 00:00:00`,
-      until: `${dayLater(last.slice(0, 10), 1)} 00:00:00`,
-    });
+    await bookDays(db, provider, { first, last });
     const reported = { from: source.from, until: source.to };
     await findMissing({ db, provider, reconciliationId: id, reported, graceDays });
     await lookAgain(db, { provider, rules: loading.rules });

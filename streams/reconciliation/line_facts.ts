@@ -399,13 +399,13 @@ function unreversedOf(
 }
 
 function chargeOf({ movements }: Read, payment: NamedPayment): OurMoney {
-  const { id, orderId, amountCents, currency, status, paidAt } = payment;
+  const { id, orderId, amountCents, currency, status, paidAt, isTimeKnown } = payment;
   return {
     id,
     orderId,
     amountCents,
     currency,
-    at: paidAt,
+    at: isTimeKnown ? paidAt : null,
     moved: status !== "DECLINED",
     movement: movements.charge.get(id) ?? null,
   };
@@ -475,13 +475,13 @@ function wasMade({ status, isReturned }: NamedRefund): boolean {
 }
 
 function refundOf({ movements }: Read, refund: NamedRefund): OurMoney {
-  const { id, orderId, amountCents, currency, status, processedAt, isReturned } = refund;
+  const { id, orderId, amountCents, currency, status, processedAt, isByHand, isReturned } = refund;
   return {
     id,
     orderId,
     amountCents,
     currency,
-    at: processedAt,
+    at: isByHand ? null : processedAt,
     moved: status !== "FAILED" || isReturned,
     movement: movements.refund.get(id) ?? null,
   };

@@ -9,6 +9,8 @@ import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { badFile } from "../../domain/import/source/file_kind.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
+import { orderLimits } from "../../domain/order/incoming_order.ts";
+import { mayBeKey } from "../../domain/payment/payment_key.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -21,8 +23,10 @@ export interface LineSource {
   source: "report" | "api";
   /** Of the file; only shown. */
   name: string;
-  /** SHA-256 of what it says, in hexadecimal. */
+  /** SHA-256 of what it says, and of the profile that says what that means, in hexadecimal. */
   digest: string;
+  /** As it was before profiles were a part of it; left out where it is the same. */
+  formerDigest?: string;
   /** The first moment that it covers, and the first that it does not; UTC, as the database has times. */
   from: string;
   to: string;
@@ -87,7 +91,7 @@ export async function openReport(
     return {
       source: "report",
       name,
-      digest: table.sha256,
+      ...digestsOf(table.sha256, given),
       ...covered,
       batches: (signal) => linesOf(table, read, signal),
       close: () => table.close(),
@@ -96,6 +100,16 @@ export async function openReport(
     table.close();
     throw error;
   }
+}
+
+/** The same file by another profile tells other lines, so it is another report. */
+function digestsOf(
+  sha256: string,
+  given: ReportProfile | undefined,
+): Pick<LineSource, "digest" | "formerDigest"> {
+  if (given === undefined) return { digest: sha256 };
+  const digest = hash("sha256", `${sha256} ${JSON.stringify(given)}`, "hex");
+  return { digest, formerDigest: sha256 };
 }
 
 type Reader = Exclude<ReturnType<typeof lineReader>, { problem: string }>;
@@ -247,8 +261,7 @@ export function listedLine(movement: Movement, place: number): ProviderLine | un
       kind: "charge",
       chargeRefs: [ref],
       refundRef: null,
-      key,
-      reference,
+      ...askedUnder({ key, reference }),
     };
   }
   const { refund } = movement;
@@ -259,8 +272,17 @@ export function listedLine(movement: Movement, place: number): ProviderLine | un
     kind: "refund",
     chargeRefs,
     refundRef: ref ?? key,
-    key,
-    reference,
+    ...askedUnder({ key, reference }),
+  };
+}
+
+/** What others on the same account may have written in the place of a key or an order's id is none of ours. */
+function askedUnder(
+  { key, reference }: Pick<ProviderLine, "key" | "reference">,
+): Pick<ProviderLine, "key" | "reference"> {
+  return {
+    key: key !== null && mayBeKey(key) ? key : null,
+    reference: reference !== null && reference.length <= orderLimits.idLength ? reference : null,
   };
 }
 

@@ -145,7 +145,7 @@ interface Decided {
 
 /** The first line of a batch that is of something has it; what else is of it is one too many. */
 function onceEach(decided: readonly Decided[]): Decided[] {
-  const had = new Map<string, string | null>();
+  const had = new Map<string, { entry: string | null; grossCents: number }>();
   return decided.map((one) => {
     const { facts, decision } = one;
     if (decision.kind === "known" || decision.kind === "changed") return one;
@@ -157,10 +157,14 @@ function onceEach(decided: readonly Decided[]): Decided[] {
       : `${one.line.kind} ${facts.part}`;
     const before = had.get(place);
     if (before === undefined) {
-      had.set(place, facts.entry);
+      had.set(place, { entry: facts.entry, grossCents: one.line.grossCents });
       return one;
     }
-    if (before === facts.entry) return { ...one, decision: { kind: "known" } };
+    if (before.entry === facts.entry) {
+      const isOther = decision.kind === "no_order" && before.grossCents !== one.line.grossCents;
+      const because = "amount_differs" as const;
+      return { ...one, decision: isOther ? { kind: "changed", because } : { kind: "known" } };
+    }
     return { ...one, decision: { kind: "unattributed", because: "twice" }, isSecond: true };
   });
 }

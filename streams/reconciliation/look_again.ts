@@ -9,6 +9,7 @@ import {
   type DiscrepancyFilter,
   type DiscrepancyRow,
   endDiscrepancy,
+  forgetRecording,
   listDiscrepancies,
   noteOurs,
 } from "../../db/reconciliation/discrepancies.ts";
@@ -16,7 +17,9 @@ import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation
 import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
+import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
 import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import { identityOf } from "./found_discrepancy.ts";
 import { findFacts } from "./line_facts.ts";
 
 /** Discrepancies that are looked at together. */
@@ -82,15 +85,21 @@ async function lookAtLines(
     if (ours.movement !== null && ours.movement.entry !== of.entry) continue;
     const isFirst = { ...of, ours: { ...ours, movement: null } };
     const decision = decideLine(lines[index]!, of.entry, isFirst, rules);
-    const because = decision.kind === "differs" ? decision.because : undefined;
+    // What was on record for nothing has come to be on record later than it moved.
+    const because = decision.kind === "differs" && decision.because !== "late"
+      ? decision.because
+      : undefined;
     const isOver = because === undefined && row.kind !== "twice";
+    const kind = row.kind === "twice" ? "twice" : because ?? row.kind;
+    const movement = { kind: subject, subjectId: ours.id, part: null };
     await db.transaction(async (tx) => {
       await attributeMovement(tx, { kind: row.movement, part: row.part! }, {
         kind: subject,
         subjectId: ours.id,
       });
       await noteOurs(tx, row.id, {
-        kind: row.kind === "twice" ? "twice" : because ?? row.kind,
+        kind,
+        identity: identityOf(provider, movement, kind),
         orderId: ours.orderId || row.orderId || 0,
         paymentId: subject === "charge" || subject === "reversal" ? ours.id : null,
         refundId: subject === "refund" ? ours.id : null,
@@ -98,6 +107,7 @@ async function lookAtLines(
         ourCurrency: ours.currency,
       });
       if (isOver) await endDiscrepancy(tx, row.id, "MENDED", "it is on record");
+      else await forgetRecording(tx, row.id);
     });
     if (isOver) mended++;
   }
@@ -106,9 +116,6 @@ async function lookAtLines(
 
 /** A discrepancy as the line that it was found by. */
 function toldLine(row: DiscrepancyRow): ProviderLine {
-  const theirCents = row.theirCents ?? 0;
-  const grossCents = row.theirGrossCents ??
-    (row.theirNetCents ?? theirCents) + (row.theirFeeCents ?? 0);
   return {
     kind: row.movement as LineKind,
     line: 0,
@@ -117,9 +124,9 @@ function toldLine(row: DiscrepancyRow): ProviderLine {
     refundRef: row.refundRef,
     key: row.movementKey,
     reference: row.reference,
-    amountCents: theirCents,
+    amountCents: row.theirCents ?? 0,
     currency: row.theirCurrency ?? "",
-    grossCents,
+    grossCents: toldGrossCents(row),
     feeCents: row.theirFeeCents ?? 0,
     netCents: row.theirNetCents,
     settledCurrency: row.settledCurrency ?? row.theirCurrency ?? "",
@@ -152,11 +159,6 @@ async function lookAtMissing(
     }
   }
   return mended;
-}
-
-/** Whether a customer's bank moved it. */
-function isOfBank(movement: DiscrepancyRow["movement"]): boolean {
-  return movement === "chargeback" || movement === "won_back";
 }
 
 /** What came twice is mended once it has gone back. */

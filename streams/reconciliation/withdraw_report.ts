@@ -30,6 +30,7 @@ import {
   type Withdrawal,
 } from "../../db/reconciliation/withdrawals.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
+import { lineRules } from "../../domain/reconciliation/decide_line.ts";
 import { bookDays } from "./book_days.ts";
 import { findMissing } from "./find_missing.ts";
 import { identitiesOf } from "./found_discrepancy.ts";
@@ -131,10 +132,7 @@ async function uncover(tx: Queryable, { provider, from, until }: Withdrawal): Pr
 /** What is left of the days of which it told. */
 async function bookAnew(db: Database, { provider, first, last }: Withdrawal): Promise<void> {
   if (first === null || last === null) return;
-  await bookDays(db, provider, {
-    from: `${first.slice(0, 10)} 00:00:00`,
-    until: `${dayLater(last.slice(0, 10), 1)} 00:00:00`,
-  });
+  await bookDays(db, provider, { first, last });
 }
 
 /** What is missing in the other reports of the same days, now that this one does not tell of it. */
@@ -147,5 +145,5 @@ async function findAnew(
     const { id: reconciliationId } = other;
     await findMissing({ db, provider, reconciliationId, reported: other, graceDays });
   }
-  await lookAgain(db, { provider, rules: { lateSeconds: (graceDays + 1) * 86_400 } });
+  await lookAgain(db, { provider, rules: lineRules(graceDays) });
 }

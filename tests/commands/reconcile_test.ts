@@ -32,6 +32,9 @@ Deno.test("reconcile exits with 1 while anything is open, whichever report has f
     const overlapping = await hold("two.csv", line + payout);
     assert.match(overlapping.out, /0 discrepancies found, 0 open\nOpen from before: .*--list/);
     assert.equal(overlapping.code, 1);
+    await flow.rows("update discrepancies set charge_ref = 'ch_1\\n99  mended'");
+    const list = await run(envOf(flow), "reconcile", "--list");
+    assert.match(list.out, /^\d+ {2}open {2}.* charge ch_1\\u000a99 {2}mended: .*\n1 open$/);
   } finally {
     await rm(folder, { recursive: true });
     await flow.close();
@@ -72,6 +75,11 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     const seen = /--seen=(\S+)/.exec((await run(two, "reconcile", "--list")).out)![1];
     assert.match((await run(two, ...approve, `--seen=${seen}`)).out, /explained/);
 
+    await flow.rows(
+      "update reconciliations set name = 'one.csv\n99  done  stripe  x.csv: fees of 0.01 EUR'",
+    );
+    const shown = await run(two, "reconcile", "--reports");
+    assert.match(shown.out, /^\d+ {2}done {2}simulated {2}one\.csv\\u000a99 {2}done {2}stripe .*$/);
     const asked = await run(two, "reconcile", `--withdraw=${id}`);
     assert.deepEqual(
       [asked.code, /to be taken back by cli:/.test(asked.out)],

@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
+import type { Operator } from "../../domain/operation/audit.ts";
+import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
+import { beginReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import type { WorkflowError } from "../../domain/errors.ts";
+import { reconcile } from "../../services/reconcile.ts";
 import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
+import { reportLine } from "../../commands/provider_report.ts";
 import {
   contentsWithoutTimes,
   countSteps,
@@ -65,6 +70,103 @@ Deno.test("a report's fees are booked once somebody else has approved what they 
   });
 });
 
+Deno.test("the same file by another profile is another report, whose fees nobody has approved yet", async () => {
+  await withWorkflow("approve_profiles", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    const deps = depsOf(provided, 2);
+    const profile = (number: 1 | 2): ReportProfile => ({
+      version: 1,
+      name: "bank",
+      columns: {
+        entry: [`entry ${number}`],
+        category: ["kind"],
+        at: ["time"],
+        charge: [`charge ${number}`],
+        gross: ["gross"],
+        fee: [`fee ${number}`],
+        currency: ["currency"],
+      },
+      categories: { charge: ["sale"] },
+      money: { in: "minor" },
+    });
+    const file = "kind,time,entry 1,entry 2,charge 1,charge 2,gross,fee 1,fee 2,currency\n" +
+      "sale,2026-03-05 10:00:00,a,b,ch_1,ch_2,1000,1,900,EUR\n";
+    const bring = (number: 1 | 2, operator: Operator) =>
+      reconcile(deps, {
+        provider: "simulated",
+        report: { source: new Blob([file]).stream(), name: "x.csv", profile: profile(number) },
+        period: {},
+        operator,
+      });
+    const first = await bring(1, operator);
+    const second = await bring(2, another);
+    assert.notEqual(second.id, first.id);
+    assert.deepEqual([second.actor, second.fees], ["another", { EUR: 900 }]);
+    assert.equal((await bring(1, another)).id, first.id);
+    await approveFees(deps, first.id, another, { finishedAt: first.finishedAt! });
+    assert.equal(await bookedFees(flow), 1);
+    const seen = { finishedAt: second.finishedAt! };
+    await assert.rejects(approveFees(deps, second.id, another, seen), /takes two people/);
+    await approveFees(deps, second.id, operator, seen);
+    assert.equal(await bookedFees(flow), 901);
+    await bring(2, operator);
+    assert.equal(await bookedFees(flow), 901);
+  });
+});
+
+Deno.test("a report that was begun before profiles were a part of it is taken up, unless two people are needed", async () => {
+  await withWorkflow("begun_profiles", async ({ db }) => {
+    const [former, digest] = ["1".repeat(64), "2".repeat(64)];
+    const begin = (digest: string, feesWait: boolean, formerDigest?: string) =>
+      beginReconciliation(db, {
+        provider: "simulated",
+        source: "report",
+        name: "x.csv",
+        digest,
+        ...(formerDigest === undefined ? {} : { formerDigest }),
+        from: "2026-03-05 00:00:00",
+        to: "2026-03-06 00:00:00",
+        actor: "ann",
+        feesWait,
+      });
+    const { id } = await begin(former, false);
+    assert.equal((await begin(digest, false, former)).id, id);
+    assert.notEqual((await begin(digest, true, former)).id, id);
+    await db.run("update reconciliations set state = 'DONE'");
+    assert.notEqual((await begin("3".repeat(64), false, former)).id, id);
+  });
+});
+
+Deno.test("payouts beyond all sense are approved and taken back, and hold up no other report of their day", async () => {
+  await withWorkflow("approve_payouts", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    const deps = depsOf(provided, 2);
+    const payout = (n: number, grossCents: number) => ({
+      ...reportLine({
+        kind: "payout" as never,
+        createdUtc: "2026-03-05 10:00:00",
+        chargeId: "",
+        refundId: "",
+        key: "",
+        reference: "",
+        grossCents,
+        feeCents: 0,
+        currency: "EUR",
+      }),
+      entryId: `txn_${n}`,
+    });
+    const huge = await hold(provided, [1, 2, 3, 4, 5].map((n) => payout(n, -(2 ** 51))), 2);
+    await approveFees(deps, huge.id, another, { finishedAt: huge.finishedAt! });
+    const other = await hold(provided, [payout(6, -100)], 2);
+    assert.equal(other.state, "DONE");
+    await withdraw(deps, huge.id, operator);
+    assert.equal((await withdraw(deps, huge.id, another)).state, "WITHDRAWN");
+    await approveFees(deps, other.id, another, { finishedAt: other.finishedAt! });
+    const [day] = await flow.rows("select booked_payouts_cents from provider_days");
+    assert.equal(Number(day!.booked_payouts_cents), 100);
+  });
+});
+
 Deno.test("one person's report books its fees at once, and needs nobody's approval", async () => {
   await withWorkflow("approve_nothing", async (flow) => {
     const provided: Reconciled = { flow, name: "simulated" };
@@ -107,9 +209,40 @@ Deno.test("an approval that is killed between any two statements books the fees 
       await approveFees(dying, id, another, { finishedAt })
         .catch((error) => assert.match(String(error), /killed/));
       await goOnWithReports(deps);
+      // What is approved is booked by itself.
+      const [row] = await flow.rows("select approved_by from reconciliations");
+      assert.equal(await bookedFees(flow), row!.approved_by === null ? 0 : fees);
       await approveFees(deps, id, another, { finishedAt });
       assert.equal(await bookedFees(flow), fees, `killed at statement ${at}`);
       assert.deepEqual(await contentsWithoutTimes(provided), once);
     }
+  });
+});
+
+Deno.test("payouts of a report that waits for a second person are booked with its fees", async () => {
+  await withWorkflow("approve_payouts", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const payout = reportLine({
+      ...lines[0]!,
+      kind: "payout",
+      chargeId: "",
+      refundId: "po_1",
+      key: "",
+      reference: "",
+      grossCents: -1_000,
+      feeCents: 0,
+    });
+    const paidOut = async () => {
+      const [sum] = await flow.rows(
+        "select coalesce(sum(amount_cents), 0) as cents from ledger_entries where account = 10",
+      );
+      return Number(sum!.cents);
+    };
+    const { id, finishedAt } = await hold(provided, [...lines, payout], 2);
+    assert.equal(await paidOut(), 0);
+    await approveFees(depsOf(provided, 2), id, another, { finishedAt: finishedAt! });
+    assert.equal(await paidOut(), 1_000);
   });
 });

@@ -192,6 +192,7 @@ Deno.test("eraseCustomer() takes what people typed out of the timeline, step by 
       "refund_failed",
       "refund_refused",
       "refund_requested",
+      "refund_returned",
     ]);
   });
 });

@@ -233,6 +233,20 @@ Deno.test("a charge that its provider denies, or can't be asked about, pays for 
       `the provider says that ${row!.chargeRef} declined: ${namedAmount(row!.theirCents!, "EUR")}`,
       "RESERVED",
     ]);
+    for (
+      const otherwise of [
+        { amountCents: row!.theirCents! - 1 },
+        { currency: "USD" },
+        { providerRef: "other" },
+      ]
+    ) {
+      const said: CallbackMessage = { ...message, outcome: "succeeded", ...otherwise };
+      const [approvedBy, , status] = await record({
+        kind: "accepted",
+        callback: { message: said },
+      });
+      assert.deepEqual([approvedBy, status], [null, "RESERVED"], JSON.stringify(otherwise));
+    }
     assert.deepEqual(await record({ kind: "unknown" }), [
       null,
       "the provider knows of no such charge when it is asked",

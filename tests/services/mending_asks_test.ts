@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { reportCsv, type ReportLine } from "../../commands/provider_report.ts";
 import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
-import { reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import { installationTag, reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import { goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
@@ -184,6 +184,67 @@ Deno.test("of an unknown charge nothing goes back twice, and nothing where its p
     ]);
   }));
 
+Deno.test("what went back of an order's charge beside its refunds is none of its own money, and is not given back again", () =>
+  withWorkflow("mend_surplus", async (flow) => {
+    const message = await askRefund(flow, await aPaidOrder(flow), 400);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    await hold(flow, [
+      aLine("1", { grossCents: 1_100 }),
+      aLine("1", { kind: "refund", refundId: "re_1", grossCents: -400 }),
+    ]);
+    const asked: number[] = [];
+    const refund: Partial<Gateway> = {
+      refund: (requests) => {
+        asked.push(...requests.map(({ amountCents }) => amountCents));
+        return Promise.resolve(requests.map(() => ({ kind: "refused", reason: "not now" })));
+      },
+    };
+    const found = { kind: "found", ref: "sim_of_1", currency: "EUR", tookCents: 1_100 } as const;
+    const after = (answer: Partial<typeof found | { currency: string }>, refundedCents: number) =>
+      mend(flow, { ...money({ ...found, ...answer, refundedCents }), ...refund });
+    assert.deepEqual(await after({ currency: "USD" }, 400), [
+      "open",
+      "the provider says that it took 11.00 USD by sim_of_1",
+    ]);
+    assert.deepEqual(await after({}, 440), ["open", "the provider keeps it: not now"]);
+    assert.deepEqual(asked, [60]);
+    assert.deepEqual(await after({}, 500), ["explained", "all of 1.00 EUR went back before"]);
+    assert.deepEqual(asked, [60]);
+  }));
+
+Deno.test("what another installation on the same account asked for is not given back, whatever the report leaves out", () =>
+  withWorkflow("mend_others", async (flow) => {
+    const never: Partial<Gateway> = { refund: () => assert.fail("it is not asked for") };
+    const found = { kind: "found", tookCents: 1_000, refundedCents: 0, currency: "EUR" } as const;
+    const theirs = { ...found, installation: "0123456789abcdef" };
+    await hold(flow, [aLine("nobody", { reference: "" })]);
+    const others = { ...money({ ...theirs, ref: "sim_of_nobody" }), ...never };
+    assert.deepEqual(await mend(flow, others), [
+      "open",
+      "the provider says that another installation asked for sim_of_nobody",
+    ]);
+    const installation = installationTag(await readInstallation(flow.db));
+    const own = money({ ...found, ref: "sim_of_nobody", installation });
+    assert.deepEqual(await mend(flow, own), ["mended", "10.00 EUR have gone back"]);
+
+    // An order there may be called as one of ours, which is paid.
+    await aPaidOrder(flow);
+    await hold(flow, [aLine("1"), aLine("there", { reference: "1" })]);
+    const [twice] = await all(flow, "open");
+    assert.deepEqual([twice!.kind, twice!.orderId], ["twice", 1]);
+    assert.deepEqual(await mend(flow, money({ ...theirs, ref: "sim_of_there" })), [
+      "open",
+      "the provider says that another installation asked for sim_of_there",
+    ]);
+    assert.deepEqual(
+      await mend(flow, money({ kind: "away", error: "down" })),
+      ["open", "down"],
+    );
+    await flow.drain();
+    assert.equal((await flow.rows("select id from payments")).length, 1);
+  }));
+
 Deno.test("where its provider can't be asked, what reports tell that went back of an unknown charge is left out", () =>
   withWorkflow("mend_told", async (flow) => {
     await hold(flow, [
@@ -221,6 +282,25 @@ Deno.test("a refund is recorded where its provider says the same, and by the rep
     assert.deepEqual(await all(flow, "open"), []);
     assert.equal((await flow.order(orderId)).refundedCents, 400);
     await assertConsistent(flow);
+  }));
+
+Deno.test("what went back by refunds on record confirms no further refund without a key", () =>
+  withWorkflow("mend_keyless_known", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const message = await askRefund(flow, orderId, 400);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    const ofOrder = (refundId: string, grossCents: number) =>
+      aLine("1", { entryId: `txn_${refundId}`, kind: "refund", refundId, grossCents });
+    await hold(flow, [aLine("1"), ofOrder("re_1", -400), ofOrder("re_2", -300)]);
+    const found = { kind: "found", ref: "sim_of_1", currency: "EUR", tookCents: 1_000 } as const;
+    assert.deepEqual(await mend(flow, money({ ...found, refundedCents: 699 })), [
+      "open",
+      "the provider says that 6.99 EUR went back of sim_of_1",
+    ]);
+    await mend(flow, money({ ...found, refundedCents: 700 }));
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).refundedCents, 700);
   }));
 
 Deno.test("a refund without a key is held against what its provider says that went back of the charge", () =>
@@ -458,6 +538,17 @@ Deno.test("a charge that only a report says bounced is recorded as lost, where i
     await assertConsistent(flow);
     await hold(flow, [aLine("1"), back]);
     assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a report of a bounce of another amount than the charge is recorded as none", () =>
+  withWorkflow("mend_bounced_part", async (flow) => {
+    await aPaidOrder(flow);
+    await hold(flow, [aLine("1"), aLine("1", { kind: "charge_failure", grossCents: -400 })]);
+    assert.deepEqual(await mend(flow), [
+      "open",
+      "no payment of 4.00 EUR is on record that could have bounced",
+    ]);
+    assert.deepEqual(await flow.rows("select id from chargebacks"), []);
   }));
 
 Deno.test("asking about a refund that no report has takes it back where its provider says that it came to nothing", () =>

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { recordChargeback } from "../../services/record_chargeback.ts";
@@ -83,6 +84,42 @@ Deno.test("what a bank took or gave again is no chargeback that is on record for
     assert.deepEqual(await all(provided, "open"), []);
     await hold(provided, [...lines, ...all3].toReversed());
     assert.deepEqual(await all(provided, "open"), []);
+  });
+});
+
+Deno.test("what a bank gave again is won by its gross, whatever else comes off it", async () => {
+  await withProvider("reconcile_won_less", {}, async (provided) => {
+    await paidOrders(provided, 5);
+    const lines = provided.provider.report();
+    const charge = lines.find(({ kind }) => kind === "charge")!;
+    const taken = disputeOf(charge, {});
+    await recordChargeback(depsOf(provided), {
+      provider: "http",
+      providerRef: taken.refundId,
+      chargeRefs: [charge.chargeId],
+      amountCents: charge.grossCents,
+      currency: "EUR",
+      state: "lost",
+      happenedAt: new Date(Date.now() - 60_000),
+    }, "provider:http");
+    // A report without a column of fees, which are a part of its net.
+    const won = disputeOf(charge, {
+      entryId: "txn_won",
+      createdUtc: databaseTime(Date.now()),
+      kind: "chargeback_reversal" as never,
+      grossCents: charge.grossCents,
+      netCents: charge.grossCents - 100_000,
+    });
+    await hold(provided, [...lines, taken, won]);
+    const [row, ...others] = await all(provided, "open");
+    assert.deepEqual([row!.kind, row!.entry, others], [
+      "chargeback_without_record",
+      "txn_won",
+      [],
+    ]);
+    await proposeMending(depsOf(provided), { id: row!.id, note: null }, operator);
+    const [chargeback] = await provided.flow.rows("select state from chargebacks");
+    assert.equal(chargeback!.state, "won");
   });
 });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { ProviderCharge } from "../../commands/provider_behaviour.ts";
 import type { ReportLine } from "../../commands/provider_report.ts";
 import { lyingReport, reportCsv, reportLies, reportLine } from "../../commands/provider_report.ts";
 import { sumOpenDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
@@ -372,4 +373,37 @@ Deno.test("lines of more money than there can be are refused, and many large one
 
 Deno.test("every kind of discrepancy has words", () => {
   assert.ok(Object.values(discrepancyKinds).every((words) => words.length > 10));
+});
+
+Deno.test("what a person gave back is missing in no report", async () => {
+  await withWorkflow("reconcile_by_hand", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const charges = (await ownReport(flow)).filter(({ kind }) => kind === "charge");
+    await flow.rows("update refunds set by_hand = 1");
+    await hold(provided, charges);
+    assert.deepEqual(await all(provided), []);
+    await flow.rows("update refunds set by_hand = 0");
+    await hold(provided, charges);
+    assert.deepEqual((await all(provided)).map(({ kind, movement }) => [kind, movement]), [
+      ["missing_with_them", "refund"],
+    ]);
+  });
+});
+
+Deno.test("what another shop on the same account calls its charges and orders stops no list", async () => {
+  await withProvider("reconcile_odd_keys", {}, async (provided) => {
+    const today = await withinOneDay();
+    await paidOrders(provided, 3);
+    const charges = provided.provider.charges as Map<string, ProviderCharge>;
+    const [first] = charges.values();
+    const odd = ["Schl\u00fcssel", "it's", "x".repeat(200)];
+    for (const [n, key] of odd.entries()) {
+      charges.set(key, { ...first!, id: `ch_odd_${n}`, key, reference: key, refundedCents: 0 });
+    }
+    const { state, found } = await holdList(provided, today);
+    assert.deepEqual([state, found], ["DONE", 3]);
+    const shown = (await all(provided)).map(({ kind, chargeRef }) => `${kind} ${chargeRef}`).sort();
+    assert.deepEqual(shown, odd.map((_, n) => `missing_with_us ch_odd_${n}`));
+  });
 });

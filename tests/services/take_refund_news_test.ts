@@ -289,3 +289,47 @@ Deno.test("a process that dies anywhere while a refund is taken back leaves one 
     assert.deepEqual(await listGivenTwice(flow.db, 1), []);
     await assertConsistent(flow);
   }));
+
+Deno.test("a refund answers for one that came back of no more than it, each for another one, and for none that comes later", () =>
+  withFlow("taken_back_answered", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const refund = async (...cents: number[]) => {
+      const asked = [];
+      for (const one of cents) asked.push(await askRefund(flow, orderId, one));
+      await publish(flow, asked.map((message) => ({ message })));
+      await flow.drain();
+      return asked.map(({ refundId }) => refundId);
+    };
+    const answers = async () =>
+      (await flow.rows("select refund_id, again_id from returned_refunds order by refund_id"))
+        .map((row) => [row.refund_id, row.again_id].map((id) => id === null ? null : Number(id)));
+    const [large, small] = await refund(400, 300) as [number, number];
+    for (const id of [large, small]) await takeRefundNews(flow, await cameBack(flow, id));
+    const [less] = await refund(300) as [number];
+    assert.deepEqual(await answers(), [[large, null], [small, less]]);
+    assert.deepEqual(await sumReturns(flow.db), [{ currency: "EUR", amountCents: 400, count: 1 }]);
+    await takeRefundNews(flow, await cameBack(flow, less));
+    const [first, second] = await refund(500, 500) as [number, number];
+    assert.deepEqual(await answers(), [[large, first], [small, less], [less, second]]);
+    assert.deepEqual(await sumReturns(flow.db), []);
+  }));
+
+Deno.test("a refund that was asked for before another one came back is of something else, and answers for nothing", () =>
+  withFlow("taken_back_before", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const before = await askRefund(flow, orderId, 500);
+    const refundId = await aRefund(flow, orderId);
+    await takeRefundNews(flow, await cameBack(flow, refundId));
+    await publish(flow, [{ message: before }]);
+    await flow.drain();
+    assert.deepEqual(await figures(flow), [500, 1, 500]);
+    assert.deepEqual(await sumReturns(flow.db), [{ currency: "EUR", amountCents: 400, count: 1 }]);
+  }));
+
+Deno.test("a refund under what can be no key of ours is nobody's, and stops nothing", () =>
+  withFlow("returned_odd_key", async (flow) => {
+    const refundId = await aRefund(flow, await aPaidOrder(flow));
+    for (const key of ["R\u00fcckzahlung", "\ud800'", "x".repeat(1_000)]) {
+      assert.equal(await takeRefundNews(flow, await cameBack(flow, refundId, { key })), "other");
+    }
+  }));

@@ -90,7 +90,7 @@ function told(flow: Workflow, answer: RefundStatusAnswer) {
     asked.push(...requests.map(({ idempotencyKey }) => idempotencyKey));
     return Promise.resolve(requests.map(() => answer));
   };
-  return { deps: { ...flow, gateway: { ...flow.gateway, refundStatus } }, asked };
+  return { gateway: { ...flow.gateway, refundStatus }, asked };
 }
 
 const isAskedLater = (error: unknown) =>
@@ -264,7 +264,7 @@ Deno.test("no word that a refund or a payment came back counts before its provid
     ];
     for (const news of [ofRefund, await cameBack(flow, reversed)]) {
       const lies = told(flow, { kind: "refunded" });
-      assert.equal(await takeRefundNews(lies.deps, news), "other");
+      assert.equal(await takeRefundNews(flow, { ...news, gateway: lies.gateway }), "other");
       assert.deepEqual(lies.asked, [news.refund.key]);
       for (
         const answer of [
@@ -274,14 +274,17 @@ Deno.test("no word that a refund or a payment came back counts before its provid
           { kind: "away", error: "no route" },
         ] as const
       ) {
-        await assert.rejects(takeRefundNews(told(flow, answer).deps, news), isAskedLater);
+        await assert.rejects(
+          takeRefundNews(flow, { ...news, gateway: told(flow, answer).gateway }),
+          isAskedLater,
+        );
       }
     }
     assert.deepEqual(await statuses(), ["REVERSED", "PROCESSED"]);
     for (const news of [ofRefund, await cameBack(flow, reversed)]) {
-      const { deps, asked } = told(flow, { kind: "refused", reason: "account_closed" });
-      assert.equal(await takeRefundNews(deps, news), "return");
-      assert.equal(await takeRefundNews(deps, news), "already_returned");
+      const { gateway, asked } = told(flow, { kind: "refused", reason: "account_closed" });
+      assert.equal(await takeRefundNews(flow, { ...news, gateway }), "return");
+      assert.equal(await takeRefundNews(flow, { ...news, gateway }), "already_returned");
       assert.equal(asked.length, 1);
     }
     assert.deepEqual(await statuses(), ["REVERSING", "FAILED"]);

@@ -5,6 +5,7 @@ import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
 import { withinOneDay } from "../one_day.ts";
@@ -351,5 +352,66 @@ Deno.test("of two reports of the same that are taken back at once no fee stays b
     assert.equal(left, 0);
     assert.deepEqual(await listProviderDays(flow.db, 10), []);
     await assertAgrees(flow);
+  });
+});
+
+for (const isCharged of [false, true]) {
+  const what = isCharged ? "an order's money once more" : "money of no payment";
+  Deno.test(`${what} that turned out to be of a payment stays open where another report has told of it`, async () => {
+    await withWorkflow("withdraw_attributed", async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const lines = await ownReport(flow);
+      const { chargeId } = lines.find(({ kind }) => kind === "charge")!;
+      const payment = (change: string, ref = chargeId) =>
+        flow.rows(`update payments set ${change} where provider_ref = '${ref}'`);
+      await payment(isCharged ? "provider_ref = 'hidden'" : "status = 'DECLINED'");
+      const first = await hold(provided, lines);
+      const second = await hold(provided, lines.toReversed());
+      await payment(
+        `provider_ref = '${chargeId}', status = 'SUCCEEDED', amount_cents = amount_cents + 100`,
+        isCharged ? "hidden" : chargeId,
+      );
+      const rules = { lateSeconds: 86_400 };
+      await lookAgain(flow.db, { rules });
+      const open = async () =>
+        (await all(provided, "open")).map((row) => [row.kind, row.chargeRef, row.reconciliationId]);
+      const kind = isCharged ? "twice" : "amount_differs";
+      assert.deepEqual(await open(), [[kind, chargeId, first.id]]);
+      await withdraw(depsOf(provided), first.id, operator);
+      assert.deepEqual(await open(), [[kind, chargeId, second.id]]);
+      await hold(provided, lines);
+      assert.deepEqual(await open(), [[kind, chargeId, second.id]]);
+    });
+  });
+}
+
+Deno.test("days are covered by reports of their own provider alone, and what is being mended of them stays", async () => {
+  await withWorkflow("withdraw_other_provider", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const elsewhere = lines.filter(({ chargeId }) => chargeId === lines[0]!.chargeId);
+    await flow.rows("update payments set provider = 'http' where provider_ref = ?", [
+      lines[0]!.chargeId,
+    ]);
+    const others = await hold({ flow, name: "http" }, elsewhere);
+    assert.equal(others.found, 0);
+    const { id } = await hold(
+      provided,
+      lines.filter((line) => !elsewhere.includes(line)).slice(2),
+    );
+    const [first, second] = await all(provided, "open");
+    assert.deepEqual([first!.kind, second!.kind], ["missing_with_them", "missing_with_them"]);
+    // Found by another report whose days of grace it covered, and approved.
+    await flow.rows(
+      `update discrepancies set reconciliation_id = ?, action = 'ask', approved_by = 'another',
+        approved_at = current_timestamp(6) where id = ?`,
+      [others.id, first!.id],
+    );
+    await withdraw(depsOf(provided), id, operator);
+    const days = await flow.rows("select distinct provider from reconciled_days");
+    assert.deepEqual(days.map(({ provider }) => provider), ["http"]);
+    assert.deepEqual((await all(provided, "open")).map(({ id }) => id), [first!.id]);
   });
 });

@@ -20,8 +20,8 @@ All other arguments go to "deno test", or on Bun to "bun test": a file or folder
 --fail-fast, --coverage … Exits 0 only if tests ran and all of them passed.
 Servers that DATABASE_URL and REDIS_URL point to are never touched.`;
 
-/** Test files that run at the same time. */
-const JOBS = 2;
+/** Test files that run at the same time: three, as half of their time they wait for processes and engines. */
+const JOBS = 3;
 
 /**
  * Of the database that the suite runs on: a commit is with the kernel at once, and on the disk within a second. Tests kill

@@ -81,8 +81,13 @@ export function instructionsIn(payment: Said): Pick<OrderTerms, "instructions"> 
     method: method || null,
     customer: customer || null,
     description: description || null,
-    metadata: hasMetadata ? metadata : null,
+    // In whichever order they were written, it is the same request.
+    metadata: hasMetadata ? sortedByName(metadata) : null,
     capture: capture ?? null,
   };
   return Object.values(instructions).some((said) => said !== null) ? { instructions } : {};
+}
+
+function sortedByName(metadata: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata).sort(([a], [b]) => a < b ? -1 : 1));
 }

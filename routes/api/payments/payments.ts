@@ -10,7 +10,7 @@ import { providerNames } from "../../../config/settings.ts";
 import { recordChargeback } from "../../../services/record_chargeback.ts";
 import { takeCallback } from "../../../services/take_callback.ts";
 import { takeRefundNews } from "../../../services/take_refund_news.ts";
-import { allGateways, type Gateway, type Gateways } from "../../../streams/payments/gateway.ts";
+import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { ProviderEvent } from "../../../streams/payments/provider.ts";
 import { httpGatewayName } from "../../../streams/payments/providers/http.ts";
@@ -40,8 +40,7 @@ const anyBody = z.record(z.string(), z.unknown());
  */
 export function paymentRoutes(deps: AppDeps): Hono {
   const app = new Hono();
-  const configured = gatewaysOf(deps.config);
-  const gateways = new Map(allGateways(configured).map((one) => [one.name, one]));
+  const gateways = new Map(allGateways(gatewaysOf(deps.config)).map((one) => [one.name, one]));
   const answers = {
     202: { says: "It will be settled", schema: takenAnswer, example: takenCallback },
   };
@@ -62,7 +61,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       body: { "application/json": { schema: callbackBody, example: callback } },
       problems: [...problems],
     }),
-    (c) => take(c, { ...deps, ...configured, refused }, gateways.get(httpGatewayName)),
+    (c) => take(c, { ...deps, refused }, gateways.get(httpGatewayName)),
   );
 
   app.post(
@@ -81,8 +80,7 @@ export function paymentRoutes(deps: AppDeps): Hono {
       problems: [...problems],
     }),
     checked("param", providerParam),
-    (c) =>
-      take(c, { ...deps, ...configured, refused }, gateways.get(c.req.valid("param").provider)),
+    (c) => take(c, { ...deps, refused }, gateways.get(c.req.valid("param").provider)),
   );
 
   return app;
@@ -109,7 +107,7 @@ function refusalTeller({ log }: AppDeps): TellRefused {
 /** Takes a callback, once it is known whose word it is. */
 async function take(
   c: Context,
-  deps: AppDeps & Gateways & { refused: TellRefused },
+  deps: AppDeps & { refused: TellRefused },
   gateway: Gateway | undefined,
 ): Promise<Response> {
   const reads = gateway?.provider ?? gateway;
@@ -121,17 +119,18 @@ async function take(
     deps.refused({ request_id: c.get("requestId") as string, address });
     return httpProblem(c, 401, "The signature is missing, wrong or too old");
   }
-  const duplicate = await takeEvent(deps, reads.name, event, address);
+  const duplicate = await takeEvent(deps, gateway!, event, address);
   return c.json({ duplicate }, 202);
 }
 
 /** @returns whether it was taken before; what is another installation's is new to nobody, and passed over */
 async function takeEvent(
-  deps: AppDeps & Gateways,
-  provider: string,
+  deps: AppDeps,
+  gateway: Gateway,
   event: ProviderEvent,
   address: string,
 ): Promise<boolean> {
+  const { name: provider } = gateway;
   if (event.kind === "other") return false;
   if (event.kind === "chargeback") {
     const { ref: providerRef, ...said } = event.chargeback;
@@ -141,7 +140,7 @@ async function takeEvent(
   }
   if (event.kind === "refund") {
     const { refund, happenedAt } = event;
-    const outcome = await takeRefundNews(deps, { provider, refund, happenedAt });
+    const outcome = await takeRefundNews(deps, { provider, refund, happenedAt, gateway });
     return outcome === "already_returned";
   }
   const { charge, id } = event;

@@ -16,7 +16,7 @@ import { beginReconciling, type ReconcileRequest } from "../../../services/recon
 import { readReportProfile } from "../../../services/report_profile_schema.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { AppDeps } from "../../deps.ts";
-import { checked, idParam } from "../../middleware/checked.ts";
+import { checked, idParam, isJson } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described, type Description } from "../description/described.ts";
 import { pageQuery } from "../description/queries.ts";
@@ -103,7 +103,7 @@ function addStart(app: Hono, deps: AppDeps): void {
     checked("query", reconcileQuery),
     async (c) => {
       const { provider, from, to, name } = c.req.valid("query");
-      const isListed = /^application\/json\b/i.test(c.req.header("content-type") ?? "");
+      const isListed = isJson(c.req.header("content-type"));
       const days = isListed ? await listedDays(c) : {
         ...(from === undefined ? {} : { from }),
         ...(to === undefined ? {} : { to }),

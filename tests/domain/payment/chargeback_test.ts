@@ -54,6 +54,27 @@ Deno.test("decideChargeback() and chargebackMoves() keep the sums of moves equal
   }
 });
 
+Deno.test("one that was won when it is first heard of was opened, and holds nothing", () => {
+  const { known, moves } = play([told("won", 1)]);
+  assert.equal(known.withdrawnAt, "2026-03-01 00:00:00.000000");
+  assert.deepEqual(["opened", "held", "lost"].map((kind) => sumOf(moves, kind as "held")), [
+    sumOf(moves, "opened"),
+    0,
+    0,
+  ]);
+  assert.ok(sumOf(moves, "opened") > 0);
+});
+
+Deno.test("decideChargeback() takes what is different at the very moment that was told, unless its state comes before", () => {
+  const { known } = play([told("under_review", 1, 700)]);
+  const kindOf = (state: ToldChargeback["state"], cents: number) =>
+    decideChargeback(known, told(state, 1, cents)).kind;
+  assert.equal(kindOf("under_review", 800), "change");
+  assert.equal(kindOf("under_review", 700), "unchanged");
+  assert.equal(kindOf("needs_response", 800), "late");
+  assert.equal(kindOf("lost", 700), "change");
+});
+
 Deno.test("decideChargeback() comes to the same in whatever sequence it is told, and twice", () => {
   const all = [told("needs_response", 1), told("under_review", 2), told("lost", 3)];
   const [a, b, c] = all as [ToldChargeback, ToldChargeback, ToldChargeback];

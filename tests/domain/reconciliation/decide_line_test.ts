@@ -102,4 +102,8 @@ Deno.test("decideLine() says what is of nothing of ours by what moved", () => {
   );
   assert.equal(decide({ kind: "other" }, { isOurs: false }), "no_order");
   assert.equal(decide({ kind: "other" }, { unattributed: told }), "known");
+  assert.equal(
+    decide({ kind: "other", grossCents: 2 }, { unattributed: told }),
+    "changed amount_differs",
+  );
 });

@@ -175,14 +175,14 @@ Deno.test("lineReader() reads fees that are signed as they change the balance, a
       version: 1,
       name: "paypal",
       columns,
-      categories: { charge: ["Sale"] },
+      categories: { charge: ["Sale"], refund: ["Refund"] },
       money,
     };
     const lines = read(
       readReportProfile(JSON.stringify(profile)),
       header,
       ["2026-01-05", "Sale", "EUR", "1,268.00", "-18.00", "1,250.00", "A1"],
-      ["2026-01-05", "Sale", "EUR", "-10.00", "0.14", "-9.86", "A2"],
+      ["2026-01-05", "Refund", "EUR", "-10.00", "0.14", "-9.86", "A2"],
       ["2026-01-05", "Sale", "EUR", "10.00", "0.00", "10.00", "A3"],
     );
     return lines.map((line) => "problem" in line ? line : [line.feeCents, addsUp(line)]);
@@ -256,4 +256,121 @@ Deno.test("lineReader() reads amounts in a column for what came and one for what
   assert.deepEqual(lineReader(profile, header.slice(0, 5)), {
     problem: "lacks Gross Credit (GC) or Gross Debit (GC)",
   });
+});
+
+Deno.test("lineReader() puts the texts of columns together that are one: a date with its time, an id of several parts", () => {
+  const profile = readReportProfile(JSON.stringify({
+    version: 1,
+    name: "in-parts",
+    columns: {
+      entry: [["Capture", "Type", "Detail"]],
+      category: [["Type", "Detail"], "Type"],
+      at: [["Date", "Time", "TimeZone"]],
+      charge: ["Order"],
+      gross: ["Amount"],
+      currency: ["Currency"],
+    },
+    categories: { charge: ["SALE"], fee: ["FEE PERCENTAGE", "FEE FIXED"] },
+    time: { order: "mdy" },
+  }));
+  const header = ["Date", "Time", "TimeZone", "Type", "Detail", "Capture", "Order", "Amount"]
+    .concat("Currency");
+  const line = (type: string, detail: string) => [
+    ...["01/05/2026", "23:30:00", "PST", type, detail, "cap1", "o1", "1.00", "EUR"],
+  ];
+  const lines = read(
+    profile,
+    header,
+    line("SALE", ""),
+    line("FEE", "PERCENTAGE"),
+    line("FEE", "FIXED"),
+  );
+  assert.deepEqual(
+    lines.map((one) => "problem" in one ? one.problem : [one.kind, one.entry, one.at]),
+    [
+      ["charge", "cap1 SALE", "2026-01-06 07:30:00.000"],
+      ["fee", "cap1 FEE PERCENTAGE", "2026-01-06 07:30:00.000"],
+      ["fee", "cap1 FEE FIXED", "2026-01-06 07:30:00.000"],
+    ],
+  );
+  const lacking = header.filter((name) => name !== "Time");
+  assert.deepEqual(lineReader(profile, lacking), {
+    problem: "lacks Date and Time and TimeZone",
+  });
+});
+
+Deno.test("lineReader() adds up fees that stand in several columns, and takes the single one where it is", () => {
+  const profile = readReportProfile(JSON.stringify({
+    version: 1,
+    name: "adyen",
+    columns: {
+      entry: ["Id"],
+      category: ["Type"],
+      at: ["Date"],
+      charge: ["Psp"],
+      gross: ["Gross"],
+      fee: ["Commission", ["Markup", "Scheme", "Interchange"]],
+      currency: ["Currency"],
+    },
+    categories: { charge: ["Settled"] },
+  }));
+  const header = ["Id", "Type", "Date", "Psp", "Gross", "Currency", "Commission", "Markup"]
+    .concat("Scheme", "Interchange");
+  const line = (...fees: string[]) => [
+    ...["1", "Settled", "2026-01-05", "p1", "24.00", "EUR", ...fees],
+  ];
+  const lines = read(
+    profile,
+    header,
+    line("0.50", "", "", ""),
+    line("", "0.12", "0.08", "0.18"),
+    line("", "0.12", "", ""),
+    line("", "", "", ""),
+    line("", "0.12", "much", ""),
+  );
+  assert.deepEqual(
+    lines.map((one) => "problem" in one ? one.problem : one.feeCents),
+    [50, 38, 12, 0, "fee must be an amount"],
+  );
+});
+
+Deno.test("lineReader() takes a currency and a category that no column says from the profile", () => {
+  const document = {
+    version: 1,
+    name: "till",
+    columns: { entry: ["Id"], at: ["Date"], charge: ["Id"], gross: ["Total"] },
+    categories: { charge: ["Payment"] },
+    constants: { currency: "usd", category: "Payment" },
+  };
+  const header = ["Id", "Date", "Total"];
+  const row = ["p1", "2026-01-05", "$12.50"];
+  const [line] = read(readReportProfile(JSON.stringify(document)), header, row);
+  assert.ok(line && !("problem" in line));
+  assert.deepEqual([line.kind, line.grossCents, line.settledCurrency], ["charge", 1_250, "USD"]);
+  const { constants: _, ...without } = document;
+  assert.deepEqual(lineReader(readReportProfile(JSON.stringify(without)), header), {
+    problem: "lacks category, currency",
+  });
+});
+
+Deno.test("lineReader() refuses refunds that raise the balance, and charges that lower it: they are not signed", () => {
+  const header = stripeHeader.slice(0, 10);
+  const line = (category: string, gross: string) => [
+    ...["txn_1", "2026-01-05 10:00:00", category, gross, "0", "", "eur", "ch_1", "pi_1", "re_1"],
+  ];
+  const lines = read(
+    recognisedReport(header)!,
+    header,
+    line("refund", "5.00"),
+    line("charge", "-5.00"),
+    line("refund", "0.00"),
+    line("dispute", "5.00"),
+    line("payout", "5.00"),
+  );
+  assert.deepEqual(
+    lines.map((one) =>
+      "problem" in one ? /^is a (\w+ whose gross \w+)/.exec(one.problem)?.[1] : ""
+    ),
+    ["refund whose gross raises", "charge whose gross lowers", "", "", ""],
+  );
 });

@@ -285,7 +285,7 @@ Deno.test("lookOnce() raises what Redis tells while the database is away, and fo
             "notifications",
             "older",
           ],
-          ...["reservations", "webhook"],
+          ...["reservations", "returned", "webhook"],
         ].map((what) => `not looked for alerts: ${what}`),
       ),
     );

@@ -72,6 +72,33 @@ Deno.test("one that its provider has made before is booked, and told where the c
     assert.deepEqual([twice!.orderId, twice!.amountCents, twice!.chargebackId], [orderId, 400, 1]);
   }));
 
+Deno.test("what a bank took of a second charge leaves the first to be refunded", () =>
+  withFlow("refund_second_lost", "unknown", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await flow.rows(
+      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+      values (?, 1, 'simulated', 'second', 1000, 'REVERSING', current_timestamp(6))`,
+      [orderId],
+    );
+    await tell(flow, aChargeback("lost", 0, { chargeRefs: ["second"] }));
+    const message = await askRefund(flow, orderId, 1_000);
+    await applyRefunds(flow, [{ id: "1-0", message, attempt: 1 }]);
+    assert.deepEqual(await refundOf(flow, message.refundId), ["PROCESSED", null]);
+  }));
+
+Deno.test("of a charge that was lost in another currency nothing is left to refund", () =>
+  withFlow("refund_lost_elsewhere", "unknown", async (flow, asked) => {
+    const orderId = await aPaidOrder(flow);
+    const message = await askRefund(flow, orderId, 400);
+    await tell(flow, aChargeback("lost", 0, { currency: "USD", amountCents: 1 }));
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    assert.deepEqual(asked, []);
+    assert.equal((await refundOf(flow, message.refundId))[0], "FAILED");
+    const wish = { orderId, amountCents: 1, reason: null, idempotencyKey: null };
+    await assert.rejects(requestRefund(flow.db, wish, "test"), WorkflowError);
+  }));
+
 Deno.test("what a part of a lost chargeback leaves can be refunded, and no cent more", () =>
   withFlow("refund_left", "unknown", async (flow, asked) => {
     const orderId = await aPaidOrder(flow);

@@ -139,6 +139,24 @@ Deno.test("what is booked for a day that is closed is booked today", () =>
     assert.equal(Number(row!.is_today), 1);
   }));
 
+Deno.test("what happened on the last day that is closed is booked now", () =>
+  withSettled("left_last_closed", async (flow) => {
+    const { dollars } = flow.ids;
+    await flow.rows("delete from ledger_entries where order_id = ?", [dollars]);
+    await flow.rows(`
+      update ledger_marks set sealed_day = date(now() - interval 2 day), closed_day = date(now() - interval 2 day)`);
+    await flow.rows(
+      "update orders set settled_time = now(6) - interval 2 day where id = ?",
+      [dollars],
+    );
+    assert.equal(await bookRecent(flow.db), 1);
+    const [row] = await flow.rows(
+      "select min(day) > date(now() - interval 2 day) as is_open from ledger_entries where order_id = ?",
+      [dollars],
+    );
+    assert.equal(Number(row!.is_open), 1);
+  }));
+
 Deno.test("the duty books, then seals, then looks at what is sealed; on an empty database there is nothing before", () =>
   withSettled("left_duty", async (flow) => {
     const [marks] = await flow.rows("select is_complete from ledger_marks");

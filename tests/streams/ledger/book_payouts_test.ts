@@ -15,14 +15,15 @@ async function told(
   kind: string,
   part: number,
   grossCents: number,
-  { currency = "EUR", feeCents = 0 } = {},
+  { currency = "EUR", feeCents = 0, provider = "stripe" } = {},
 ): Promise<void> {
   await flow.rows(
     `insert into provider_movements (kind, subject_id, part, provider, happened_at, currency, gross_cents, fee_cents, net_cents)
-    values (?, 0, unhex(?), 'stripe', ?, ?, ?, ?, ?)`,
+    values (?, 0, unhex(?), ?, ?, ?, ?, ?, ?)`,
     [
       kind,
       String(part).padStart(32, "0"),
+      provider,
       `${day} 10:00:00`,
       currency,
       grossCents,
@@ -32,7 +33,8 @@ async function told(
   );
 }
 
-const book = ({ db }: Workflow) => bookDays(db, "stripe", span);
+const book = ({ db }: Workflow) =>
+  bookDays(db, "stripe", { first: span.from, last: `${day} 23:59:59.999` });
 
 /** What stands on each account, in short. */
 async function balances({ db }: Workflow): Promise<string[]> {
@@ -75,6 +77,8 @@ Deno.test("what a provider has paid out is booked to the bank, once, and by what
     await told(flow, "charge", 1, 5_000, { feeCents: 150 });
     await told(flow, "payout", 2, -4_000);
     await told(flow, "payout", 3, -70, { currency: "USD" });
+    // Of another provider's day nothing is booked here.
+    await told(flow, "payout", 6, -900, { provider: "http" });
     for (let time = 0; time < 2; time++) {
       await book(flow);
       assert.deepEqual(await balances(flow), [
@@ -114,6 +118,18 @@ Deno.test("both proofs name the day whose fees or payouts in the ledger are miss
       "the fees stand elsewhere": [
         "update ledger_entries set account = 9 where source = 5 and account = 8",
         [`${fees}: 150, 0, and on other accounts`],
+      ],
+      "another pair of rows is told as a fee of the day": [
+        `insert into ledger_entries
+        select order_id, source, source_id, 9, account + 1, amount_cents, currency, day, booked_at
+        from ledger_entries where source = 5`,
+        [`${fees}: 150, 150, and on other accounts`],
+      ],
+      "there is a fee of an order": [
+        `insert into ledger_entries
+        select 1, source, source_id, step, account, amount_cents, currency, day, booked_at
+        from ledger_entries where source = 5`,
+        ["order 1: its fee 1 in the ledger: null, clearing -150 EUR, fees 150 EUR"],
       ],
       "there is a fee of no day": [
         `insert into ledger_entries

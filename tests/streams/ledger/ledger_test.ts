@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { accountNames, ledgerAccounts } from "../../../domain/ledger/chart.ts";
 import { listLedger, readTrialBalance } from "../../../db/ledger/ledger_list.ts";
 import { postMovements, postSales } from "../../../db/ledger/post_movements.ts";
 import { decidePayment } from "../../../services/decide_payment.ts";
@@ -368,3 +369,13 @@ Deno.test("a row that is as it was again is broken no longer, and what was chang
     assert.equal((await proveStalestDays(flow.db, 10)).drifts.count, 0);
     await expectSound(flow);
   }));
+
+Deno.test("ledger_accounts has the accounts of the code", async () => {
+  await withWorkflow("ledger_accounts", async (flow) => {
+    const rows = await flow.rows("select id, name from ledger_accounts order by id");
+    assert.deepEqual(
+      rows.map(({ id, name }) => [Number(id), name]),
+      accountNames.map((name) => [ledgerAccounts[name].id, name]),
+    );
+  });
+});

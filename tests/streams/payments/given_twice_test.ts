@@ -135,6 +135,49 @@ Deno.test("one that its provider was giving back while the bank took it went bac
     await expectSound(flow);
   }));
 
+Deno.test("what is contested, or lost, at the bank is asked of no provider, and of what changes meanwhile nothing is said", () =>
+  withFlow("twice_asked", async (flow) => {
+    const contested = await aPaidOrder(flow);
+    await addSecond(flow, contested, "second");
+    await tell(flow, aChargeback("needs_response", 0, { chargeRefs: ["second"] }));
+    const other = await aPaidOrder(flow, "2");
+    await addSecond(flow, other, "beside");
+    const asked: (string | undefined)[] = [];
+    let meanwhile = () => Promise.resolve<unknown>(undefined);
+    const gateway: Gateway = {
+      ...flow.gateway,
+      refund: async (requests) => {
+        asked.push(...requests.map(({ chargeRef }) => chargeRef));
+        await meanwhile();
+        return requests.map(() => ({ kind: "refunded" }));
+      },
+    };
+    const reverseBoth = () =>
+      reversePayments(
+        { ...flow, gateway },
+        [contested, other].map((orderId) => {
+          const money = { orderId, amountCents: 1_000, currency: "EUR" };
+          return { id: "1-0", message: { type: "payment.reverse", ...money }, attempt: 1 } as const;
+        }),
+      );
+    const statuses = async () =>
+      (await flow.rows("select status from payments where surplus = 1 order by order_id"))
+        .map(({ status }) => status);
+    await reverseBoth();
+    assert.deepEqual(asked, ["beside"]);
+    assert.deepEqual(await statuses(), ["REVERSING", "REVERSED"]);
+
+    // It is lost when that is looked at, and won before it is written down.
+    await tell(flow, aChargeback("lost", 60, { chargeRefs: ["second"] }));
+    await flow.rows("update payments set status = 'REVERSING' where provider_ref = 'beside'");
+    meanwhile = () => tell(flow, aChargeback("won", 120, { chargeRefs: ["second"] }));
+    const [outcome] = await reverseBoth();
+    assert.equal(outcome!.kind, "later");
+    assert.deepEqual(asked, ["beside", "beside"]);
+    assert.deepEqual(await statuses(), ["REVERSING", "REVERSED"]);
+    assert.equal((await accountsOf(flow, contested)).customer, -1_000);
+  }));
+
 Deno.test("one whose appeal is won after all is to be given back again, by its provider", () =>
   withFlow("twice_appeal", async (flow) => {
     const orderId = await aPaidOrder(flow);

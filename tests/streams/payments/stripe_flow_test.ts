@@ -298,3 +298,31 @@ Deno.test("what Stripe tells of another installation's charges is taken and coun
     assert.equal((await flow.order(orderId)).status, "PAID");
     await assertConsistent(flow);
   }));
+
+Deno.test("a refund of another installation's that came back is passed over, and one that may be ours is asked for again", () =>
+  withStripe("stripe_others_refunds", async ({ flow, api, app }) => {
+    const orderId = await addOne(flow, paidBy("o", "pm_card_visa"));
+    await flow.drain();
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    const [own] = api.intents.values();
+    const [refund] = api.refunds;
+    const others = { ...own!.metadata, charge_installation: "0123456789abcdef" };
+    api.intents.set("pi_others", { ...own!, id: "pi_others", metadata: others });
+    const key = { ...refund!.metadata, refund_key: `refund_${"0".repeat(40)}` };
+    const tell = async (payment_intent: string) => {
+      const [id, status] = ["re_back", "failed"];
+      api.refunds.push({ ...refund!, id, status, payment_intent, metadata: key });
+      const { text, signature } = await api.event("refund.failed", id);
+      api.refunds.pop();
+      const headers = { "stripe-signature": signature };
+      return (await ask({ app }, "POST", "/payments/callback/stripe", text, headers)).status;
+    };
+    assert.equal(await tell(own!.id), 409, "its refund's row may have been lost");
+    assert.equal(await tell("pi_gone"), 409);
+    assert.equal(await tell("pi_others"), 202);
+    const metrics = await (await app.request("/metrics")).text();
+    assert.match(metrics, /^orders_callbacks_of_others_total\{provider="stripe"\} 1$/m);
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    await assertConsistent(flow);
+  }));

@@ -92,6 +92,16 @@ Deno.test("a refusal of an earlier try that comes late changes nothing, as its p
     await assertConsistent(flow);
   }));
 
+Deno.test("what its provider says of another charge than the order was paid by is no word about that", () =>
+  withBooks("bounced_other", async (flow, said) => {
+    const orderId = await aPaidOrder(flow);
+    said.status = saying({ ...answer(orderId, "declined"), providerRef: "earlier" });
+    await publish(flow, [{ message: answer(orderId, "declined") }]);
+    await flow.turn("payments");
+    assert.equal(said.asked, 1);
+    assert.deepEqual(await flow.rows("select id from chargebacks"), []);
+  }));
+
 Deno.test("while its provider can't be reached the word that a charge bounced waits, and where it knows nothing a person looks", () =>
   withBooks("bounced_away", async (flow, said) => {
     const orderId = await aPaidOrder(flow);

@@ -16,6 +16,7 @@ import { recordDispute, recordSecondPayment } from "../../../../db/payments/paym
 import { eventTypeNames } from "../../../../domain/feed/event_types.ts";
 import { neededScopes } from "../../../../routes/middleware/access.ts";
 import { newOrder } from "../../../../routes/api/description/examples.ts";
+import { reconciliationExample } from "../../../../routes/api/reconciliations/reconciliation_answers.ts";
 import { operationIds } from "../../../../routes/api/description/operation_ids.ts";
 import { keysFor } from "../../../../streams/redis/keys.ts";
 import { makeApp } from "../../../../routes/app.ts";
@@ -341,6 +342,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         ? await storeEndpoint()
         : path.startsWith("/discrepancies/")
         ? await storeDiscrepancy()
+        : path.startsWith("/reconciliations/")
+        ? await storeReport()
         : edited?.id ?? id;
       const url = path
         .replace("{id}", String(ownId))
@@ -360,7 +363,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         ? 201
         : isEdit || path.startsWith("/products/") || path.endsWith("/returned") ||
             path.startsWith("/streams/") || path === "/orders/batch" ||
-            path.startsWith("/discrepancies/") ||
+            path.startsWith("/discrepancies/") || path === "/reconciliations/{id}/approve" ||
             path.startsWith("/webhook-endpoints/")
         ? 200
         : 202;
@@ -390,6 +393,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/products/stock text/csv",
     "/products/{sku}/stock application/json",
     "/reconciliations text/csv",
+    "/reconciliations/{id}/approve application/json",
     "/refunds/{id}/complete application/json",
     "/refunds/{id}/refuse application/json",
     "/streams/{group}/pause application/json",
@@ -421,6 +425,20 @@ async function storeDiscrepancy(): Promise<number> {
      values (999, 'simulated', 'late', unhex(?), '2026-01-05', 'charge', 'explain', 'so', 'test',
        '2026-01-06 09:00:00')`,
     [crypto.randomUUID().replaceAll("-", "")],
+  );
+  return insertId;
+}
+
+/** A report of another person, finished at the time of the example, whose fees wait. @returns its id */
+async function storeReport(): Promise<number> {
+  const { insertId } = await api.deps.db.run(
+    `insert into reconciliations
+       (provider, source, name, digest, period_from, period_to, state, actor, finished_at, fees_wait, is_noted, fees)
+     values ('simulated', 'report', 'r.csv', unhex(?), '2026-01-05', '2026-01-06', 'DONE', 'another', ?, 1, 1, '{"EUR":5}')`,
+    [
+      (crypto.randomUUID() + crypto.randomUUID()).replaceAll("-", ""),
+      reconciliationExample.finished_at.slice(0, -1).replace("T", " "),
+    ],
   );
   return insertId;
 }
@@ -642,6 +660,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
     const { method, path, operation } = described;
     const discarded = path.endsWith("/discard") ? await newLetter() : 0;
     const differing = path.startsWith("/discrepancies/") ? await storeDiscrepancy() : 0;
+    const reported = path.startsWith("/reconciliations/") ? await storeReport() : 0;
     const held = path.endsWith("/capture") ? await storeHeld(api.deps.db, 2_500) : 0;
     const parameters = fc.record(
       Object.fromEntries(
@@ -658,6 +677,8 @@ Deno.test("every answer to what the document describes, and to what it does not,
               ? endpoints
               : path.startsWith("/discrepancies/") && name === "id"
               ? mostly(fc.constant(differing))
+              : path.startsWith("/reconciliations/") && name === "id"
+              ? mostly(fc.constant(reported))
               : path === "/reconciliations" && name === "provider"
               ? mostly(fc.constant("http"))
               : name === "id"

@@ -124,3 +124,19 @@ Deno.test("an order whose money is to be held is refused where its provider take
     await api.close();
   }
 });
+
+Deno.test("metadata is the same request in whichever order it is written", async () => {
+  const api = await openApi("metadata_order");
+  try {
+    const send = (metadata: Record<string, string>) => {
+      const body = { ...order, payment: { status: "due", method: "pm_1", metadata } };
+      return ask(api, "POST", "/orders", body, { "idempotency-key": "one" });
+    };
+    assert.equal((await send({ b: "2", a: "1" })).status, 202);
+    const again = await send({ a: "1", b: "2" });
+    assert.deepEqual([again.status, again.headers.get("idempotent-replayed")], [202, "true"]);
+    assertProblem(await send({ a: "2", b: "1" }), 422, "idempotency-key-reused");
+  } finally {
+    await api.close();
+  }
+});

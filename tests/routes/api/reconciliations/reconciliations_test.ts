@@ -118,3 +118,20 @@ Deno.test("the days of a provider are shown with everything that their net is ma
   const { text } = await openPage(api, "/dashboard/reconciliations");
   assert.match(text, /Payouts.*2026-02-05.*€12\.50.*-€5\.00.*€1\.67.*€5\.83/s);
 });
+
+Deno.test("what names the days of a list is no file: it is as small as any body", async () => {
+  const large = JSON.stringify({ from: "2026-01-05", note: "x".repeat(1_048_576) });
+  for (
+    const type of ["application/json", "application/json; charset=utf-8", "application/a+json"]
+  ) {
+    for (const path of ["/reconciliations", "/dashboard/reconciliations", "/imports"]) {
+      const sent = await api.app.request(path, {
+        method: "POST",
+        headers: { "content-type": type },
+        body: large,
+      });
+      assert.equal(sent.status, 413, `${path} as ${type}`);
+      await sent.body?.cancel();
+    }
+  }
+});

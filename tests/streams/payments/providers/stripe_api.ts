@@ -156,7 +156,8 @@ export function stripeApi(): StripeApi {
     forgetKeys: () => keys.clear(),
     passingFaults: 0,
     customerActs: (id) => take(api.intents.get(id)!),
-    event: (type, id, at = new Date()) => send(type, api.intents.get(id)!, { at }),
+    event: (type, id, at = new Date()) =>
+      send(type, api.intents.get(id) ?? api.refunds.find((one) => one.id === id)!, { at }),
     disputeEvent: (type, dispute, times) => send(type, disputeOf(api.intents, dispute), times),
   };
   return api;
