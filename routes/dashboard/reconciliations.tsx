@@ -91,7 +91,7 @@ function askBefore(c: Context, row: ReconciliationRow): Response | Promise<Respo
     title: `Take ${row.name} back?`,
     says:
       "As if it had never been brought: what is open of it goes, what was mended or explained stays with a note, and " +
-      "fees that were booked are booked back. What other reports have told as well is theirs; those that told otherwise " +
+      "fees and payouts that were booked are booked back. What other reports have told as well is theirs; those that told otherwise " +
       "have to be brought again.",
     note: `${formatCount(row.lines)} lines of ${row.provider}`,
     nav: home,
@@ -107,7 +107,7 @@ const doneWords: Readonly<Record<string, string>> = {
   begun: "The report is being held against our books",
   withdrawn: "The report is being taken back",
   asked: "Somebody else has to take it back, too",
-  approved: "Its fees are booked",
+  approved: "Its fees and payouts are booked",
 };
 
 /** @throws {WorkflowError} `invalid` */
@@ -230,10 +230,7 @@ const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
       {of.feesWait && of.state === "DONE" && (
         <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
           <p class="small">
-            Fees:{" "}
-            {Object.entries(of.fees ?? {}).map(([currency, cents]) => (
-              <Money key={currency} cents={cents} currency={currency} />
-            ))}, brought by {of.actor}
+            Fees: <Sums of={of.fees} />; payouts: <Sums of={of.payouts} />; brought by {of.actor}
           </p>
           <HiddenFields fields={{ finished_at: of.finishedAt }} />
           <button type="submit">Approve</button>
@@ -243,6 +240,22 @@ const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
         {of.withdrawalBy !== null && <p class="small">{of.withdrawalBy} wants it taken back</p>}
         <button type="submit">Take it back…</button>
       </PostForm>
+    </>
+  );
+};
+
+/** Amounts by currency. */
+const Sums: FC<{ of: Readonly<Record<string, number>> | null }> = ({ of }) => {
+  const sums = Object.entries(of ?? {});
+  if (sums.length === 0) return <>none</>;
+  return (
+    <>
+      {sums.map(([currency, cents], place) => (
+        <span key={currency}>
+          {place > 0 && ", "}
+          <Money cents={cents} currency={currency} />
+        </span>
+      ))}
     </>
   );
 };

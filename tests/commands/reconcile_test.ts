@@ -49,7 +49,8 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     await writeFile(
       file,
       "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
-        "txn_1,charge,2026-01-05 10:00:00,ch_unknown,,,,1250,44,1206,EUR\n",
+        "txn_1,charge,2026-01-05 10:00:00,ch_unknown,,,,1250,44,1206,EUR\n" +
+        "txn_2,payout,2026-01-05 11:00:00,,,,,-1000,0,-1000,EUR\n",
     );
     const two = { ...envOf(flow), RECONCILIATION_APPROVALS: "2" };
     const { out } = await run(two, "reconcile", file, "--provider=simulated", "--json");
@@ -58,7 +59,7 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match(
       reports.out,
       new RegExp(
-        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR, .* wait for approval: --seen=${finishedAt}$`,
+        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR and payouts of 10\\.00 EUR, .* wait for approval: --seen=${finishedAt}$`,
       ),
     );
     const unseen = await run(two, "reconcile", `--approve-report=${id}`);

@@ -31,10 +31,15 @@ export const reconciliationAnswer = z.object({
   open: count.meta({ description: "Those of them that are open now" }),
   actor: z.string(),
   fees_wait: z.boolean().meta({
-    description: "Whether its fees are booked only when somebody else has approved it",
+    description: "Whether its fees and payouts are booked only when somebody else has approved it",
   }),
   fees: z.record(z.string(), z.int()).nullable().meta({
     description: "What it keeps, by currency in minor units, where somebody else has to approve it",
+  }),
+  payouts: z.record(z.string(), z.int()).nullable().meta({
+    description:
+      "What it says went to the bank, less what came back from there, by currency in minor units, where somebody else has " +
+      "to approve it",
   }),
   approved_by: z.string().nullable(),
   approved_at: time.nullable(),
@@ -140,6 +145,7 @@ export function reconciliationJson(row: ReconciliationRow): z.output<typeof reco
     actor: row.actor,
     fees_wait: row.feesWait,
     fees: row.fees,
+    payouts: row.payouts,
     approved_by: row.approvedBy,
     approved_at: row.approvedAt,
     withdrawal_by: row.withdrawalBy,
@@ -239,6 +245,7 @@ export const reconciliationExample = {
   actor: "api:finance",
   fees_wait: false,
   fees: null,
+  payouts: null,
   approved_by: null,
   approved_at: null,
   withdrawal_by: null,
