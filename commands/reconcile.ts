@@ -80,7 +80,8 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --approve-report=ID  book the fees and payouts of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
-Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open.`,
+Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open,
+and where an action came to nothing.`,
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["list", "reports", "json"],
@@ -287,13 +288,16 @@ async function eachOf(
 ): Promise<number> {
   if (which !== "all") {
     const id = integerArgument(option, which, 1, Number.MAX_SAFE_INTEGER);
-    print(inWords((await work(id)).discrepancy));
-    return 0;
+    const { discrepancy } = await work(id);
+    print(inWords(discrepancy));
+    return cameToNothing(discrepancy) ? 1 : 0;
   }
   let failed = 0;
   for await (const row of openOnes(deps)) {
     try {
-      print(inWords((await work(row.id, row)).discrepancy));
+      const { discrepancy } = await work(row.id, row);
+      if (cameToNothing(discrepancy)) failed++;
+      print(inWords(discrepancy));
     } catch (error) {
       failed++;
       print(`${row.id}: ${messageOf(error)}`);
@@ -301,6 +305,11 @@ async function eachOf(
   }
   if (isatty(1) || failed > 0) print(`${failed} could not be done`);
   return failed > 0 ? 1 : 0;
+}
+
+/** Whether what was to be done about it was withdrawn, with why. */
+function cameToNothing({ state, action }: DiscrepancyRow): boolean {
+  return state === "open" && action === null;
 }
 
 async function* openOnes({ db }: Deps): AsyncGenerator<DiscrepancyRow> {

@@ -6,6 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
+import { listProviders } from "../../db/payments/payments.ts";
 import { listProviderDays, type ProviderDay } from "../../db/reconciliation/reconciled_days.ts";
 import {
   listReconciliations,
@@ -119,10 +120,12 @@ function dayOf(name: "from" | "to", text = ""): { from?: string; to?: string } {
 
 async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
   const { db, config } = deps;
-  const [days, rows] = await Promise.all([
+  const [days, rows, paid] = await Promise.all([
     need(listProviderDays(db, shown)),
     need(listReconciliations(db, { beforeId: null, limit: shown })),
+    need(listProviders(db)),
   ]);
+  const providers = [...new Set([...configuredProviders(config), ...paid])];
   const done = doneWords[said(c, "done") ?? ""];
   return page(
     c,
@@ -137,7 +140,7 @@ async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
         {done !== undefined && <Notice tone="good" title={done} />}
         <section class="card" aria-labelledby="bring-heading">
           <h2 id="bring-heading">Bring a provider's report</h2>
-          <ReportForm c={c} providers={configuredProviders(config)} />
+          <ReportForm c={c} providers={providers} />
         </section>
         <h2 class="heading">Reports</h2>
         {rows.length === 0
@@ -158,7 +161,17 @@ const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, provi
       <CsrfField c={c} />
       <div class="field">
         <label for="provider">Provider</label>
-        <input id="provider" name="provider" required maxlength={32} value={providers[0]} />
+        <input
+          id="provider"
+          name="provider"
+          required
+          maxlength={32}
+          value={providers[0]}
+          list="known-providers"
+        />
+        <datalist id="known-providers">
+          {providers.map((name) => <option key={name} value={name} />)}
+        </datalist>
       </div>
       <div class="field">
         <label for="from">From, where the report has all of that day</label>

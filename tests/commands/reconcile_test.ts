@@ -77,6 +77,19 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match((await run(two, ...approve, `--seen=${seen}`)).out, /explained/);
 
     await flow.rows(
+      `insert into discrepancies
+         (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency, our_cents, our_currency)
+       values (999, 'elsewhere', 'amount_differs', unhex(repeat('7', 32)), '2026-02-03', 'refund', 100, 'EUR', 200, 'EUR')`,
+    );
+    const [other] = await flow.rows("select id from discrepancies where provider = 'elsewhere'");
+    for (const which of [String(other!.id), "all"]) {
+      const tried = await run(envOf(flow), "reconcile", `--mend=${which}`, "--action=ask");
+      assert.equal(tried.code, 1, "it came to nothing");
+      assert.match(tried.out, /open {2}2026-02-03/);
+      assert.doesNotMatch(tried.out, /proposed|approved/);
+    }
+
+    await flow.rows(
       "update reconciliations set name = 'one.csv\n99  done  stripe  x.csv: fees of 0.01 EUR'",
     );
     const shown = await run(two, "reconcile", "--reports");
