@@ -57,7 +57,7 @@ export interface ReconciliationRow {
   approvedAt: string | null;
   /** Whether it is known which lines are its own. */
   isNoted: boolean;
-  /** Who wants it taken back, or has it. */
+  /** Who has it taken back, or wants it: null a day after that was wished for, and once it is brought again. */
   withdrawalBy: string | null;
   withdrawalAt: string | null;
   error: string | null;
@@ -107,8 +107,17 @@ export async function beginReconciliation(
   }
 }
 
-/** Notes that one which was not finished is run again; one that was stays so. */
+/**
+ * Notes that one which was not finished is run again; one that was stays so. Whoever wanted it taken back has to want so anew: it was
+ * brought again since.
+ */
 export async function runAgain(db: Queryable, id: number): Promise<void> {
+  await db.run(
+    `
+    update reconciliations set withdrawal_by = null, withdrawal_at = null
+    where id = ? and withdrawal_by is not null and state in ('RUNNING', 'DONE', 'FAILED')`,
+    [id],
+  );
   await db.run(
     "update reconciliations set state = 'RUNNING', error = null where id = ? and state in ('RUNNING', 'FAILED')",
     [id],
@@ -169,9 +178,14 @@ export async function failReconciliation(db: Queryable, id: number, error: strin
   );
 }
 
+/** A wish that nobody has joined for a day is none any more; who has taken a report back stays known. */
+const isWishOver =
+  "state in ('RUNNING', 'DONE', 'FAILED') and withdrawal_at < current_timestamp(6) - interval 1 day";
+
 const columns = `
   id, provider, source, name, period_from, period_to, state, lines_read, lines_agreed, found, actor, error,
-  is_noted, fees_wait, fees, approved_by, approved_at, withdrawal_by, withdrawal_at, created_at, finished_at,
+  is_noted, fees_wait, fees, approved_by, approved_at, created_at, finished_at,
+  if(${isWishOver}, null, withdrawal_by) as withdrawal_by, if(${isWishOver}, null, withdrawal_at) as withdrawal_at,
   (select count(*) from discrepancies
    where discrepancies.reconciliation_id = reconciliations.id and discrepancies.unended = 1) as open`;
 

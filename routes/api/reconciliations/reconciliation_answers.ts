@@ -43,7 +43,10 @@ export const reconciliationAnswer = z.object({
   }),
   approved_by: z.string().nullable(),
   approved_at: time.nullable(),
-  withdrawal_by: z.string().nullable().meta({ description: "Who has it taken back, or wants it" }),
+  withdrawal_by: z.string().nullable().meta({
+    description:
+      "Who has it taken back, or wants it: nobody any more a day after that was wished for, and once it is brought again",
+  }),
   withdrawal_at: time.nullable(),
   error: z.string().nullable(),
   started_at: time,
