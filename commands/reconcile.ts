@@ -74,13 +74,14 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2: the --action that you
                     have seen, and as --seen the time that --list has beside it; with "all" everything that was
                     proposed so, no later than that
-  --reports         the latest reports, with the fees that wait for somebody else's approval
+  --reports         the latest reports, with the fees and payouts that wait for somebody else's approval
   --withdraw=ID     take a report back that was read by mistake, such as with a wrong profile; again after a
                     crash. Where RECONCILIATION_APPROVALS is 2 somebody else has to do so, too
-  --approve-report=ID  book the fees of a report that somebody else has brought; --seen as --reports has it
+  --approve-report=ID  book the fees and payouts of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
-Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open.`,
+Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open,
+and where an action came to nothing.`,
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["list", "reports", "json"],
@@ -231,11 +232,12 @@ async function listReports({ db }: Deps, asJson: boolean): Promise<number> {
 /** One report on a line. */
 /** On one line: a name with a line break in it would look like another report. */
 function reportInWords(row: ReconciliationRow): string {
-  const { id, state, provider, name, from, to, lines, open, feesWait, fees, actor } = row;
-  const money = Object.entries(fees ?? {}).map(([currency, cents]) => namedAmount(cents, currency));
+  const { id, state, provider, name, from, to, lines, open, feesWait, fees, payouts, actor } = row;
+  const money = (sums: Record<string, number> | null) =>
+    Object.entries(sums ?? {}).map(([currency, cents]) => namedAmount(cents, currency)).join(", ");
   const waits = feesWait && row.finishedAt !== null
-    ? `; fees of ${
-      money.join(", ") || "nothing"
+    ? `; fees of ${money(fees) || "nothing"} and payouts of ${
+      money(payouts) || "nothing"
     }, brought by ${actor}, wait for approval: --seen=${row.finishedAt}`
     : row.approvedBy === null
     ? ""
@@ -286,13 +288,16 @@ async function eachOf(
 ): Promise<number> {
   if (which !== "all") {
     const id = integerArgument(option, which, 1, Number.MAX_SAFE_INTEGER);
-    print(inWords((await work(id)).discrepancy));
-    return 0;
+    const { discrepancy } = await work(id);
+    print(inWords(discrepancy));
+    return cameToNothing(discrepancy) ? 1 : 0;
   }
   let failed = 0;
   for await (const row of openOnes(deps)) {
     try {
-      print(inWords((await work(row.id, row)).discrepancy));
+      const { discrepancy } = await work(row.id, row);
+      if (cameToNothing(discrepancy)) failed++;
+      print(inWords(discrepancy));
     } catch (error) {
       failed++;
       print(`${row.id}: ${messageOf(error)}`);
@@ -300,6 +305,11 @@ async function eachOf(
   }
   if (isatty(1) || failed > 0) print(`${failed} could not be done`);
   return failed > 0 ? 1 : 0;
+}
+
+/** Whether what was to be done about it was withdrawn, with why. */
+function cameToNothing({ state, action }: DiscrepancyRow): boolean {
+  return state === "open" && action === null;
 }
 
 async function* openOnes({ db }: Deps): AsyncGenerator<DiscrepancyRow> {

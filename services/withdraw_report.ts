@@ -93,7 +93,7 @@ export interface SeenReport {
 }
 
 /**
- * Approves a report whose fees wait for a second person, and books them.
+ * Approves a report whose fees and payouts wait for a second person, and books them.
  *
  * @throws {WorkflowError} `not_found`, `invalid` where it is not said what was seen, or `reconciliation_conflict`
  */

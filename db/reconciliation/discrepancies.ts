@@ -371,12 +371,13 @@ export async function approveAction(
   return affectedRows === 1;
 }
 
-/** Withdraws an action that came to nothing, with why: another one can be proposed. */
+/** Withdraws an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
 export async function withdrawAction(tx: Queryable, id: number, answer: string): Promise<void> {
   await tx.run(
     `
     update discrepancies
-    set answer = ?, approved_by = null, approved_at = null, mend_key = null
+    set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
+      approved_at = null, mend_key = null
     where id = ? and state = 'OPEN'`,
     [answer, id],
   );

@@ -160,21 +160,23 @@ async function readWaiting(db: Queryable, provider: string): Promise<number[]> {
   return rows.map(({ id }) => toInteger(id));
 }
 
-/** What a report keeps, by currency. */
-export async function sumFees(
+/** What a report keeps, and what it says went to the bank less what came back from there, by currency: what it books. */
+export async function sumToBook(
   db: Queryable,
   reconciliationId: number,
-): Promise<{ currency: string; amountCents: number }[]> {
+): Promise<{ currency: string; feesCents: number; payoutsCents: number | null }[]> {
   const rows = await db.query(
     `
-    select currency, sum(${feeCents}) as cents
+    select currency, sum(${feeCents}) as fees_cents,
+      sum(case when kind = 'payout' then -gross_cents end) as payouts_cents
     from provider_movements force index (provider_movements_report)
     where reconciliation_id = ? group by currency order by currency`,
     [reconciliationId],
   );
   return rows.map((row) => ({
     currency: String(row.currency),
-    amountCents: toShownSum(row.cents),
+    feesCents: toShownSum(row.fees_cents),
+    payoutsCents: row.payouts_cents === null ? null : toShownSum(row.payouts_cents),
   }));
 }
 

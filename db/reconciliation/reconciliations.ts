@@ -51,11 +51,13 @@ export interface ReconciliationRow {
   feesWait: boolean;
   /** What it keeps, by currency in minor units; null where nobody has to approve it, or before it is finished. */
   fees: Record<string, number> | null;
+  /** What went to the bank by it, below zero what came back, in the currencies in which it tells of payouts; as `fees`. */
+  payouts: Record<string, number> | null;
   approvedBy: string | null;
   approvedAt: string | null;
   /** Whether it is known which lines are its own. */
   isNoted: boolean;
-  /** Who wants it taken back, or has it. */
+  /** Who has it taken back, or wants it: null a day after that was wished for, and once it is brought again. */
   withdrawalBy: string | null;
   withdrawalAt: string | null;
   error: string | null;
@@ -105,8 +107,17 @@ export async function beginReconciliation(
   }
 }
 
-/** Notes that one which was not finished is run again; one that was stays so. */
+/**
+ * Notes that one which was not finished is run again; one that was stays so. Whoever wanted it taken back has to want so anew: it was
+ * brought again since.
+ */
 export async function runAgain(db: Queryable, id: number): Promise<void> {
+  await db.run(
+    `
+    update reconciliations set withdrawal_by = null, withdrawal_at = null
+    where id = ? and withdrawal_by is not null and state in ('RUNNING', 'DONE', 'FAILED')`,
+    [id],
+  );
   await db.run(
     "update reconciliations set state = 'RUNNING', error = null where id = ? and state in ('RUNNING', 'FAILED')",
     [id],
@@ -121,11 +132,18 @@ export async function noteReconciled(db: Queryable, id: number, lines: number): 
   );
 }
 
+/** What a report books once somebody else has approved it, by currency in minor units. */
+export interface ReportToBook {
+  fees: Record<string, number>;
+  /** Of the currencies alone in which something was paid out, or came back. */
+  payouts: Record<string, number>;
+}
+
 /** Finishes a reconciliation that runs with its counts; one that was finished before stays as it is. */
 export async function finishReconciliation(
   tx: Queryable,
   id: number,
-  { lines, fees }: { lines: number; fees: Record<string, number> | null },
+  { lines, toBook }: { lines: number; toBook: ReportToBook | null },
 ): Promise<void> {
   await tx.run(
     `
@@ -136,9 +154,20 @@ export async function finishReconciliation(
         select count(*) from discrepancies
         where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them')
     where id = ? and state = 'RUNNING'`,
-    [lines, fees === null ? null : JSON.stringify(fees), id],
+    [lines, toBook === null ? null : textOf(toBook), id],
   );
   await tx.run("update reconciliations set is_noted = 1 where id = ? and is_noted = 0", [id]);
+}
+
+/** As the column has it, which had fees alone before. */
+function textOf({ fees, payouts }: ReportToBook): string {
+  return JSON.stringify(Object.keys(payouts).length === 0 ? fees : { ...fees, payouts });
+}
+
+function toBookOf(text: string | null): ReportToBook | { fees: null; payouts: null } {
+  if (text === null) return { fees: null, payouts: null };
+  const { payouts = {}, ...fees } = JSON.parse(text);
+  return { fees, payouts };
 }
 
 /** Notes why a reconciliation was given up; it may be begun again. */
@@ -149,9 +178,14 @@ export async function failReconciliation(db: Queryable, id: number, error: strin
   );
 }
 
+/** A wish that nobody has joined for a day is none any more; who has taken a report back stays known. */
+const isWishOver =
+  "state in ('RUNNING', 'DONE', 'FAILED') and withdrawal_at < current_timestamp(6) - interval 1 day";
+
 const columns = `
   id, provider, source, name, period_from, period_to, state, lines_read, lines_agreed, found, actor, error,
-  is_noted, fees_wait, fees, approved_by, approved_at, withdrawal_by, withdrawal_at, created_at, finished_at,
+  is_noted, fees_wait, fees, approved_by, approved_at, created_at, finished_at,
+  if(${isWishOver}, null, withdrawal_by) as withdrawal_by, if(${isWishOver}, null, withdrawal_at) as withdrawal_at,
   (select count(*) from discrepancies
    where discrepancies.reconciliation_id = reconciliations.id and discrepancies.unended = 1) as open`;
 
@@ -195,7 +229,7 @@ function toReconciliation(row: Row): ReconciliationRow {
     open: toInteger(row.open),
     actor: String(row.actor),
     feesWait: toInteger(row.fees_wait) === 1,
-    fees: row.fees === null ? null : JSON.parse(String(row.fees)),
+    ...toBookOf(row.fees as string | null),
     approvedBy: row.approved_by as string | null,
     approvedAt: toIsoTime(row.approved_at),
     isNoted: toInteger(row.is_noted) === 1,

@@ -11,7 +11,7 @@ import type { MovementKey } from "./retold_movements.ts";
 /** What ended a discrepancy about money that a later report told of. */
 export const toldLater = "a later report tells of it";
 
-/** Notes who wants a report taken back, until somebody else does, too. */
+/** Notes who wants a report taken back, until somebody else does, too, or it is over by itself. */
 export async function askForWithdrawal(tx: Queryable, id: number, by: string): Promise<void> {
   await tx.run(
     "update reconciliations set withdrawal_by = ?, withdrawal_at = current_timestamp(6) where id = ?",

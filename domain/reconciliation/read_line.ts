@@ -37,21 +37,15 @@ export type LineReader = (
  * Makes a reader of a report's lines.
  *
  * @param header the names of the report's columns
- * @returns what is wrong with the header, where it lacks what a report is nothing without
+ * @returns what is wrong with the header, where it lacks a column that the profile names, or has it twice
  */
 export function lineReader(
   profile: ReportProfile,
   header: readonly string[],
 ): LineReader | { problem: string } {
   const places = placesOf(profile, header);
-  const lacks = neededColumns
-    .filter((column) => places[column].length === 0 && constantOf(profile, column) === "")
-    .map((column) => namesFor(profile, column) ?? column);
-  if (places.entry.length + places.charge.length === 0) lacks.push("an id of the line or charge");
-  else if (namingCharges.every((column) => places[column].length === 0)) {
-    lacks.push(namesFor(profile, "charge") ?? "an id of the charge");
-  }
-  if (lacks.length > 0) return { problem: `lacks ${lacks.join(", ")}` };
+  const problem = headerProblem(profile, header, places);
+  if (problem !== undefined) return { problem };
   const reading: Reading = {
     places,
     signs: signsOf(profile, header),
@@ -65,6 +59,46 @@ export function lineReader(
     time: timeReader({ zone: "UTC", ...profile.time }),
   };
   return (fields, line) => readLine(reading, fields, line);
+}
+
+/**
+ * Why a header is none of this profile. A name of which the header has nothing is a typing error, and reading on would say
+ * that there are no fees, no net or no orders.
+ */
+function headerProblem(
+  profile: ReportProfile,
+  header: readonly string[],
+  places: Reading["places"],
+): string | undefined {
+  const needed = neededColumns.filter((column) =>
+    places[column].length === 0 && constantOf(profile, column) === ""
+  );
+  const lacks = needed.map((column) => namesFor(profile, column) ?? column);
+  const told: ReportColumn[] = [...needed];
+  if (places.entry.length + places.charge.length === 0) {
+    lacks.push("an id of the line or charge");
+    told.push("entry", "charge");
+  } else if (namingCharges.every((column) => places[column].length === 0)) {
+    lacks.push(namesFor(profile, "charge") ?? "an id of the charge");
+    told.push(...namingCharges);
+  }
+  const names = header.map(plainName);
+  const wanted = new Set(
+    reportColumns.filter((column) => !told.includes(column)).flatMap((column) =>
+      (profile.columns[column] ?? []).flatMap(columnNames)
+    ),
+  );
+  const optional = new Set((profile.optional ?? []).map(plainName));
+  lacks.push(
+    ...[...wanted].filter((name) =>
+      !optional.has(plainName(name)) && !names.includes(plainName(name))
+    ),
+  );
+  if (lacks.length > 0) return `lacks ${lacks.join(", ")}`;
+  const twice = [...wanted].find((name) =>
+    names.indexOf(plainName(name)) !== names.lastIndexOf(plainName(name))
+  );
+  return twice === undefined ? undefined : `has ${twice} twice: rename one of them`;
 }
 
 /** By which charges are found: without any of them all money of a report would be of no order. */

@@ -76,6 +76,8 @@ export interface ReportProfile {
     }
     & { readonly [Column in TogetherColumn]?: readonly (string | readonly string[])[] }
     & { readonly [Column in SplitColumn]?: readonly (string | SignedColumn)[] };
+  /** Names of `columns` without which a report is one of the form all the same; one without any other is refused. */
+  optional?: readonly string[];
   /** What counts for a line that says nothing else. */
   constants?: { readonly [Column in typeof constantColumns[number]]?: string };
   /** The provider's words for each kind of line, in any case; any other word is `other`. */

@@ -11,7 +11,10 @@ import {
   listDiscrepancies,
   readDiscrepancy,
 } from "../../db/reconciliation/discrepancies.ts";
+import type { Queryable } from "../../db/connection/database.ts";
+import { readOrderSummaries } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { encodeCursor } from "../../domain/paging.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
 import {
   actionsFor,
@@ -19,16 +22,18 @@ import {
   discrepancyActionNames,
   discrepancyActions,
   discrepancyKinds,
+  discrepancyStates,
 } from "../../domain/reconciliation/discrepancy.ts";
 import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { gatewaysOf } from "../../streams/payments/gateways.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
+import { ChoiceField, Filters } from "./filters.tsx";
 import { HiddenFields, PostForm } from "./form.tsx";
 import { page, PageHead } from "./layout.tsx";
-import { Columns, Empty, Money, Notice, Pager, Table, Time } from "./parts.tsx";
-import { idOf, pageSize, said } from "./queries.ts";
+import { Columns, Empty, Faults, linkTo, Money, Notice, Pager, Table, Time } from "./parts.tsx";
+import { idOf, pageSize, readPageQuery, said } from "./queries.ts";
 import { askFirst, isConfirmed } from "./question.tsx";
 import { need } from "./reading.ts";
 
@@ -41,7 +46,7 @@ export function discrepancyPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   const { db, config } = deps;
 
-  app.get("/discrepancies", (c) => showOpen(c, deps));
+  app.get("/discrepancies", (c) => showList(c, deps));
 
   app.post("/discrepancies/:id{[0-9]{1,15}}/mend", async (c) => {
     const form = await readForm(c);
@@ -74,16 +79,20 @@ export function discrepancyPageRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function doneOf({ state, approvedBy }: DiscrepancyRow): string {
-  return state !== "open" ? state : approvedBy === null ? "proposed" : "begun";
+function doneOf({ state, action, approvedBy }: DiscrepancyRow): string {
+  if (state !== "open") return state;
+  return action === null ? "nothing" : approvedBy === null ? "proposed" : "begun";
 }
 
 const doneWords: Readonly<Record<string, string>> = {
   explained: "Explained",
   mended: "Mended",
-  proposed: "Proposed: somebody else has to approve it, or it came to nothing",
+  proposed: "Proposed: somebody else has to approve it",
   begun: "It goes on by itself",
 };
+
+/** What is said where an action was withdrawn; why stands beside what it was about. */
+const nothing = "It came to nothing, and something else has to be done";
 
 /** @throws {WorkflowError} `invalid` */
 function actionOf(text: string | undefined): DiscrepancyAction {
@@ -95,18 +104,22 @@ function actionOf(text: string | undefined): DiscrepancyAction {
   );
 }
 
-async function showOpen(c: Context, { db }: AppDeps) {
+async function showList(c: Context, { db }: AppDeps) {
+  const query = readPageQuery(c);
   const asked = Number(said(c, "reconciliation"));
+  const reconciliationId = Number.isSafeInteger(asked) && asked > 0 ? asked : undefined;
+  const state = query.oneOf("state", discrepancyStates) ?? "open";
+  const afterId = query.cursor("discrepancies") ?? 0;
   const found = await need(listDiscrepancies(db, {
-    filter: {
-      state: "open",
-      ...(Number.isSafeInteger(asked) && asked > 0 ? { reconciliationId: asked } : {}),
-    },
-    afterId: 0,
+    filter: { state, ...(reconciliationId === undefined ? {} : { reconciliationId }) },
+    afterId,
     limit: pageSize + 1,
   }));
   const shown = found.slice(0, pageSize);
-  const done = doneWords[said(c, "done") ?? ""];
+  const numbers = await need(readNumbers(db, shown));
+  const result = said(c, "done") ?? "";
+  const done = doneWords[result];
+  const address = { state: state === "open" ? undefined : state, reconciliation: reconciliationId };
   return page(
     c,
     { title, nav },
@@ -118,32 +131,79 @@ async function showOpen(c: Context, { db }: AppDeps) {
           note="Between a payment provider's books and ours; the oldest first"
         />
         {done !== undefined && <Notice tone="good" title={done} />}
-        {shown.length === 0 ? <Empty title="Nothing is open" /> : (
-          <Table label={title} stacks={2}>
-            <Columns
-              names={["Order", "What", { right: "They say" }, { right: "We have" }, {
-                wide: "Found",
-              }, ""]}
-            />
-            <tbody>{shown.map((row) => <Row key={row.id} c={c} of={row} />)}</tbody>
-          </Table>
-        )}
+        {result === "nothing" && <Notice tone="warn" title={nothing} />}
+        <Faults of={query.faults} />
+        <Filters action={home} label={title} verb="Filter">
+          <ChoiceField
+            name="state"
+            label="State"
+            any="Open"
+            choices={[["explained", "Explained"], ["mended", "Mended"]]}
+            value={address.state}
+          />
+          {reconciliationId !== undefined && (
+            <HiddenFields fields={{ reconciliation: String(reconciliationId) }} />
+          )}
+        </Filters>
+        {shown.length === 0
+          ? <Empty title={`Nothing is ${state}`} />
+          : (
+            <Table label={title} stacks={2}>
+              <Columns
+                names={[
+                  "Order",
+                  "What",
+                  { right: "They say" },
+                  { right: "We have" },
+                  "Day",
+                  { wide: state === "open" ? "Found" : "Ended" },
+                  "",
+                ]}
+              />
+              <tbody>
+                {shown.map((row) => (
+                  <Row key={row.id} c={c} of={row} number={numbers.get(row.orderId ?? 0)} />
+                ))}
+              </tbody>
+            </Table>
+          )}
         <Pager
-          shown={found.length > pageSize
-            ? `The oldest ${pageSize}; the next ones follow when these are over`
-            : ""}
+          shown={found.length > pageSize ? `${pageSize} of them, the oldest first` : ""}
+          next={found.length > pageSize
+            ? linkTo(home, { ...address, cursor: encodeCursor("discrepancies", shown.at(-1)!.id) })
+            : undefined}
+          nextName="Newer"
         />
       </>
     ),
   );
 }
 
-const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
+/** The shop's numbers of orders that no reference names, by their ids. */
+async function readNumbers(
+  db: Queryable,
+  rows: readonly DiscrepancyRow[],
+): Promise<ReadonlyMap<number, string>> {
+  const ids = rows.flatMap(({ orderId, reference }) =>
+    orderId === null || reference !== null ? [] : [orderId]
+  );
+  const orders = await readOrderSummaries(db, [...new Set(ids)]);
+  return new Map([...orders].map(([id, { externalOrderId }]) => [id, externalOrderId]));
+}
+
+/** @param number of its order, where no reference names it */
+const Row: FC<{ c: Context; of: DiscrepancyRow; number: string | undefined }> = (
+  { c, of, number },
+) => (
   <tr>
     <th scope="row">
       {of.orderId === null
         ? of.reference ?? "none known"
-        : <a href={`/dashboard/orders/${of.orderId}`}>{of.reference ?? of.orderId}</a>}
+        : (
+          <a href={`/dashboard/orders/${of.orderId}`}>
+            {of.reference ?? number ?? `the order with our id ${of.orderId}`}
+          </a>
+        )}
       <div class="before">
         {of.provider} <code>{of.chargeRef}</code>
       </div>
@@ -159,16 +219,28 @@ const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
     <td class="right" data-label="We have">
       <Said cents={of.ourCents} currency={of.ourCurrency} />
     </td>
-    <td class="wide" data-label="Found">
-      <Time at={of.foundAt} />
+    <td data-label="Day">{of.day}</td>
+    <td class="wide" data-label={of.endedAt === null ? "Found" : "Ended"}>
+      <Time at={of.endedAt ?? of.foundAt} />
     </td>
     <td class="whole">
-      {of.approvedBy === null
+      {of.state === "open" && of.approvedBy === null
         ? <MendForm c={c} of={of} />
-        : <p class="muted small">{discrepancyActions[of.action!]}: approved by {of.approvedBy}</p>}
+        : <Approved of={of} />}
     </td>
   </tr>
 );
+
+/** What was done about it, and by whom; nothing for what was mended by itself. */
+const Approved: FC<{ of: DiscrepancyRow }> = ({ of }) => {
+  if (of.action === null || of.approvedBy === null) return null;
+  return (
+    <p class="muted small">
+      {discrepancyActions[of.action]}: approved by {of.approvedBy}
+      {of.note && <>, “{of.note}”</>}
+    </p>
+  );
+};
 
 /** Of fees that differ, both sides; nothing for what differs otherwise. */
 const Fees: FC<{ of: DiscrepancyRow }> = ({ of }) => {

@@ -6,6 +6,7 @@
 
 import { type Context, Hono } from "hono";
 import type { FC } from "hono/jsx";
+import { listProviders } from "../../db/payments/payments.ts";
 import { listProviderDays, type ProviderDay } from "../../db/reconciliation/reconciled_days.ts";
 import {
   listReconciliations,
@@ -91,7 +92,7 @@ function askBefore(c: Context, row: ReconciliationRow): Response | Promise<Respo
     title: `Take ${row.name} back?`,
     says:
       "As if it had never been brought: what is open of it goes, what was mended or explained stays with a note, and " +
-      "fees that were booked are booked back. What other reports have told as well is theirs; those that told otherwise " +
+      "fees and payouts that were booked are booked back. What other reports have told as well is theirs; those that told otherwise " +
       "have to be brought again.",
     note: `${formatCount(row.lines)} lines of ${row.provider}`,
     nav: home,
@@ -107,7 +108,7 @@ const doneWords: Readonly<Record<string, string>> = {
   begun: "The report is being held against our books",
   withdrawn: "The report is being taken back",
   asked: "Somebody else has to take it back, too",
-  approved: "Its fees are booked",
+  approved: "Its fees and payouts are booked",
 };
 
 /** @throws {WorkflowError} `invalid` */
@@ -119,10 +120,12 @@ function dayOf(name: "from" | "to", text = ""): { from?: string; to?: string } {
 
 async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
   const { db, config } = deps;
-  const [days, rows] = await Promise.all([
+  const [days, rows, paid] = await Promise.all([
     need(listProviderDays(db, shown)),
     need(listReconciliations(db, { beforeId: null, limit: shown })),
+    need(listProviders(db)),
   ]);
+  const providers = [...new Set([...configuredProviders(config), ...paid])];
   const done = doneWords[said(c, "done") ?? ""];
   return page(
     c,
@@ -137,7 +140,7 @@ async function showAll(c: Context, deps: AppDeps, fault?: WorkflowError) {
         {done !== undefined && <Notice tone="good" title={done} />}
         <section class="card" aria-labelledby="bring-heading">
           <h2 id="bring-heading">Bring a provider's report</h2>
-          <ReportForm c={c} providers={configuredProviders(config)} />
+          <ReportForm c={c} providers={providers} />
         </section>
         <h2 class="heading">Reports</h2>
         {rows.length === 0
@@ -158,7 +161,17 @@ const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, provi
       <CsrfField c={c} />
       <div class="field">
         <label for="provider">Provider</label>
-        <input id="provider" name="provider" required maxlength={32} value={providers[0]} />
+        <input
+          id="provider"
+          name="provider"
+          required
+          maxlength={32}
+          value={providers[0]}
+          list="known-providers"
+        />
+        <datalist id="known-providers">
+          {providers.map((name) => <option key={name} value={name} />)}
+        </datalist>
       </div>
       <div class="field">
         <label for="from">From, where the report has all of that day</label>
@@ -230,10 +243,7 @@ const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
       {of.feesWait && of.state === "DONE" && (
         <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
           <p class="small">
-            Fees:{" "}
-            {Object.entries(of.fees ?? {}).map(([currency, cents]) => (
-              <Money key={currency} cents={cents} currency={currency} />
-            ))}, brought by {of.actor}
+            Fees: <Sums of={of.fees} />; payouts: <Sums of={of.payouts} />; brought by {of.actor}
           </p>
           <HiddenFields fields={{ finished_at: of.finishedAt }} />
           <button type="submit">Approve</button>
@@ -243,6 +253,22 @@ const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
         {of.withdrawalBy !== null && <p class="small">{of.withdrawalBy} wants it taken back</p>}
         <button type="submit">Take it back…</button>
       </PostForm>
+    </>
+  );
+};
+
+/** Amounts by currency. */
+const Sums: FC<{ of: Readonly<Record<string, number>> | null }> = ({ of }) => {
+  const sums = Object.entries(of ?? {});
+  if (sums.length === 0) return <>none</>;
+  return (
+    <>
+      {sums.map(([currency, cents], place) => (
+        <span key={currency}>
+          {place > 0 && ", "}
+          <Money cents={cents} currency={currency} />
+        </span>
+      ))}
     </>
   );
 };

@@ -14,7 +14,7 @@ import {
   readReconciliation,
   runAgain,
 } from "../../db/reconciliation/reconciliations.ts";
-import { sumFees } from "../../db/reconciliation/reconciled_days.ts";
+import { sumToBook } from "../../db/reconciliation/reconciled_days.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
 import { lineRules } from "../../domain/reconciliation/decide_line.ts";
@@ -139,10 +139,17 @@ export async function runReconciliation(
 
 async function finish(db: Database, id: number, lines: number): Promise<void> {
   const isAsked = (await readReconciliation(db, id))?.feesWait === true;
-  const sums = isAsked ? await sumFees(db, id) : [];
-  const fees = Object.fromEntries(sums.map(({ currency, amountCents }) => [currency, amountCents]));
+  const sums = isAsked ? await sumToBook(db, id) : [];
+  const toBook = {
+    fees: Object.fromEntries(sums.map(({ currency, feesCents }) => [currency, feesCents])),
+    payouts: Object.fromEntries(
+      sums.flatMap(({ currency, payoutsCents }) =>
+        payoutsCents === null ? [] : [[currency, payoutsCents]]
+      ),
+    ),
+  };
   await db.transaction((tx) =>
-    finishReconciliation(tx, id, { lines, fees: isAsked ? fees : null })
+    finishReconciliation(tx, id, { lines, toBook: isAsked ? toBook : null })
   );
   const { state, error } = (await readReconciliation(db, id))!;
   if (state === "DONE") return;

@@ -15,6 +15,7 @@ import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts"
 import { lineReader } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
 import { recognisedReport } from "../../domain/reconciliation/shipped_reports.ts";
+import { visibleText } from "../../domain/text/visible_text.ts";
 import { openSourceTable, type SourceTable } from "../imports/source_table.ts";
 import type { Movement, Provider } from "../payments/provider.ts";
 
@@ -41,6 +42,9 @@ export interface CoveredPeriod {
   from?: string;
   to?: string;
 }
+
+/** Names of a header that are told. */
+const maxNames = 40;
 
 /** Faults that are told of a report. */
 const maxFaults = 20;
@@ -78,13 +82,19 @@ export async function openReport(
     const profile = given ?? recognisedReport(table.header);
     if (profile === undefined) {
       throw badFile(
-        `has the columns of no report that is known (${table.header.slice(0, 12).join(", ")}): ` +
+        `has the columns of no report that is known (${
+          visibleText(table.header.slice(0, maxNames).join(", "))
+        }): ` +
           "say what they mean by a profile",
       );
     }
     const read = lineReader(profile, table.header);
     if ("problem" in read) {
-      throw badFile(`is no report of the form ${profile.name}: it ${read.problem}`);
+      throw badFile(
+        `is no report of the form ${profile.name}: it ${read.problem}. Its columns are ${
+          visibleText(table.header.slice(0, maxNames).join(", "))
+        }`,
+      );
     }
     const { first, last } = await checkLines(table, read, signal);
     const covered = periodOf(period, first, last);

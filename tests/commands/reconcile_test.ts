@@ -49,7 +49,8 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     await writeFile(
       file,
       "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
-        "txn_1,charge,2026-01-05 10:00:00,ch_unknown,,,,1250,44,1206,EUR\n",
+        "txn_1,charge,2026-01-05 10:00:00,ch_unknown,,,,1250,44,1206,EUR\n" +
+        "txn_2,payout,2026-01-05 11:00:00,,,,,-1000,0,-1000,EUR\n",
     );
     const two = { ...envOf(flow), RECONCILIATION_APPROVALS: "2" };
     const { out } = await run(two, "reconcile", file, "--provider=simulated", "--json");
@@ -58,7 +59,7 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match(
       reports.out,
       new RegExp(
-        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR, .* wait for approval: --seen=${finishedAt}$`,
+        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR and payouts of 10\\.00 EUR, .* wait for approval: --seen=${finishedAt}$`,
       ),
     );
     const unseen = await run(two, "reconcile", `--approve-report=${id}`);
@@ -74,6 +75,19 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match((await run(two, ...approve)).err, /say which action you approve, and when/);
     const seen = /--seen=(\S+)/.exec((await run(two, "reconcile", "--list")).out)![1];
     assert.match((await run(two, ...approve, `--seen=${seen}`)).out, /explained/);
+
+    await flow.rows(
+      `insert into discrepancies
+         (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency, our_cents, our_currency)
+       values (999, 'elsewhere', 'amount_differs', unhex(repeat('7', 32)), '2026-02-03', 'refund', 100, 'EUR', 200, 'EUR')`,
+    );
+    const [other] = await flow.rows("select id from discrepancies where provider = 'elsewhere'");
+    for (const which of [String(other!.id), "all"]) {
+      const tried = await run(envOf(flow), "reconcile", `--mend=${which}`, "--action=ask");
+      assert.equal(tried.code, 1, "it came to nothing");
+      assert.match(tried.out, /open {2}2026-02-03/);
+      assert.doesNotMatch(tried.out, /proposed|approved/);
+    }
 
     await flow.rows(
       "update reconciliations set name = 'one.csv\n99  done  stripe  x.csv: fees of 0.01 EUR'",

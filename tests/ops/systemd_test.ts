@@ -62,6 +62,27 @@ Deno.test("units name settings that there are, and secrets by their files", asyn
   }
 });
 
+Deno.test("the steps that are listed make every file that the units read, before a unit is started", async () => {
+  const guide = await Deno.readTextFile(new URL("../../docs/deploying.md", import.meta.url));
+  const [, steps = ""] = /\n## systemd\n\n```sh\n(.*?)\n```/s.exec(guide) ?? [];
+  const made = [...steps.split("systemctl start")[0]!.matchAll(/\bsecret ([a-z.-]+)/g)];
+  const names = new Set(made.map(([, name]) => name));
+  for (const unit of [common, ...units]) {
+    for (const key of ["Environment", "EnvironmentFile"]) {
+      for (
+        const [, name] of (await valuesOf(unit, key)).join(" ").matchAll(/\/etc\/orders\/(\S+)/g)
+      ) {
+        assert.ok(names.has(name), name);
+      }
+    }
+  }
+  const settingsFile = /secret settings\.env <<'END'\n(.*?)\nEND/s.exec(steps)![1]!;
+  for (const line of settingsFile.split("\n")) {
+    const name = line.split("=")[0]!;
+    assert.ok(settings.some((setting) => setting.name === name), name);
+  }
+});
+
 Deno.test({
   name: "systemd finds nothing wrong with the units, and them well closed off",
   ignore: !await hasAnalyzer(),

@@ -171,8 +171,8 @@ Deno.test("one person's report books its fees at once, and needs nobody's approv
   await withWorkflow("approve_nothing", async (flow) => {
     const provided: Reconciled = { flow, name: "simulated" };
     await paidOrders(provided, 3);
-    const { id, feesWait, fees, finishedAt } = await hold(provided, await ownReport(flow));
-    assert.deepEqual([feesWait, fees], [false, null]);
+    const { id, feesWait, fees, payouts, finishedAt } = await hold(provided, await ownReport(flow));
+    assert.deepEqual([feesWait, fees, payouts], [false, null, null]);
     assert.ok(await bookedFees(flow) > 0);
     const seen = { finishedAt: finishedAt! };
     await assert.rejects(approveFees(depsOf(provided), id, another, seen), /wait for nobody/);
@@ -240,7 +240,8 @@ Deno.test("payouts of a report that waits for a second person are booked with it
       );
       return Number(sum!.cents);
     };
-    const { id, finishedAt } = await hold(provided, [...lines, payout], 2);
+    const { id, finishedAt, payouts } = await hold(provided, [...lines, payout], 2);
+    assert.deepEqual(payouts, { EUR: 1_000 });
     assert.equal(await paidOut(), 0);
     await approveFees(depsOf(provided, 2), id, another, { finishedAt: finishedAt! });
     assert.equal(await paidOut(), 1_000);

@@ -54,6 +54,37 @@ async function stateOf({ flow }: Reconciled, id: number) {
   return error === null ? state : `${state}: ${error}`;
 }
 
+Deno.test("the wish of one person to take a report back ends after a day, and when it is brought again", async () => {
+  await withWorkflow("withdraw_wish", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 2);
+    const lines = await ownReport(flow);
+    const deps = depsOf(provided, 2);
+    const another = anOperator("another");
+    const { id } = await hold(provided, lines, 2);
+    const wish = async () => (await readReconciliation(flow.db, id))!.withdrawalBy;
+    await withdraw(deps, id, operator);
+    assert.equal(await wish(), operator.actor);
+    await hold(provided, lines, 2);
+    assert.equal(await wish(), null, "it was brought again");
+    assert.equal((await withdraw(deps, id, another)).state, "DONE");
+    assert.equal(await wish(), "another");
+    await flow.rows(
+      "update reconciliations set withdrawal_at = withdrawal_at - interval 86401 second",
+    );
+    assert.equal(await wish(), null, "it is a day old");
+    assert.equal((await withdraw(deps, id, operator)).state, "DONE");
+    assert.equal(await wish(), operator.actor);
+    await flow.rows(
+      "update reconciliations set withdrawal_at = withdrawal_at - interval 86000 second",
+    );
+    const { state, withdrawalBy } = await withdraw(deps, id, another);
+    assert.deepEqual([state, withdrawalBy], ["WITHDRAWN", "another"]);
+    await flow.rows("update reconciliations set withdrawal_at = withdrawal_at - interval 9 day");
+    assert.equal(await wish(), "another", "what is done stays");
+  });
+});
+
 Deno.test("withdraw() leaves nothing of a report but what somebody ended, and its fees are booked back", async () => {
   await withWorkflow("withdraw_all", async (flow) => {
     const provided: Reconciled = { flow, name: "simulated" };

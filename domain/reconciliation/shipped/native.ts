@@ -40,6 +40,7 @@ export const native: ReportProfile = {
     net: ["net_cents"],
     currency: ["currency"],
   },
+  optional: ["refund_id", "key", "reference", "fee_cents", "net_cents"],
   categories: {
     charge: ["charge"],
     refund: ["refund"],

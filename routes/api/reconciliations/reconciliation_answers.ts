@@ -31,14 +31,22 @@ export const reconciliationAnswer = z.object({
   open: count.meta({ description: "Those of them that are open now" }),
   actor: z.string(),
   fees_wait: z.boolean().meta({
-    description: "Whether its fees are booked only when somebody else has approved it",
+    description: "Whether its fees and payouts are booked only when somebody else has approved it",
   }),
   fees: z.record(z.string(), z.int()).nullable().meta({
     description: "What it keeps, by currency in minor units, where somebody else has to approve it",
   }),
+  payouts: z.record(z.string(), z.int()).nullable().meta({
+    description:
+      "What it says went to the bank, less what came back from there, by currency in minor units, where somebody else has " +
+      "to approve it",
+  }),
   approved_by: z.string().nullable(),
   approved_at: time.nullable(),
-  withdrawal_by: z.string().nullable().meta({ description: "Who has it taken back, or wants it" }),
+  withdrawal_by: z.string().nullable().meta({
+    description:
+      "Who has it taken back, or wants it: nobody any more a day after that was wished for, and once it is brought again",
+  }),
   withdrawal_at: time.nullable(),
   error: z.string().nullable(),
   started_at: time,
@@ -140,6 +148,7 @@ export function reconciliationJson(row: ReconciliationRow): z.output<typeof reco
     actor: row.actor,
     fees_wait: row.feesWait,
     fees: row.fees,
+    payouts: row.payouts,
     approved_by: row.approvedBy,
     approved_at: row.approvedAt,
     withdrawal_by: row.withdrawalBy,
@@ -239,6 +248,7 @@ export const reconciliationExample = {
   actor: "api:finance",
   fees_wait: false,
   fees: null,
+  payouts: null,
   approved_by: null,
   approved_at: null,
   withdrawal_by: null,

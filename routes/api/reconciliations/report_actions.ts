@@ -74,9 +74,9 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/reconciliations/:id/approve",
     described({
-      summary: "Approves a report that somebody else has brought, and books its fees",
+      summary: "Approves a report that somebody else has brought, and books its fees and payouts",
       description:
-        "Where RECONCILIATION_APPROVALS is 2, `fees` wait for it. `finished_at` says what was looked at.",
+        "Where RECONCILIATION_APPROVALS is 2, `fees` and `payouts` wait for it. `finished_at` says what was looked at.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {
@@ -86,6 +86,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           example: {
             ...reconciliationExample,
             fees: { EUR: 1750 },
+            payouts: { EUR: 30000 },
             approved_by: "api:owner",
             approved_at: "2026-02-01T09:00:00.000000Z",
           },

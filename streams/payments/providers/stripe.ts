@@ -16,6 +16,7 @@
  */
 
 import type { Stripe } from "stripe";
+import { type Fault, messageOf, WorkflowError } from "../../../domain/errors.ts";
 import type { GatewayRequest } from "../gateway.ts";
 import type {
   Capabilities,
@@ -29,6 +30,7 @@ import type {
 import { NoAnswer, Refused, Unusable } from "../unanswered.ts";
 import { fromStripe, toStripe } from "./stripe_amounts.ts";
 import { chargebackOf } from "./stripe_disputes.ts";
+import { eventFaults } from "./stripe_event_faults.ts";
 import { intentOf, isPassing, saidOf } from "./stripe_errors.ts";
 
 /** Stands in `payments.provider`. */
@@ -441,12 +443,30 @@ async function readWebhook(
     try {
       const event = await webhooks
         .constructEventAsync(text, signature, secret, toleranceSeconds, crypto);
-      return eventOf(event, read);
+      return understood(event, read);
     } catch (error) {
-      if (!(error instanceof Stripe.errors.StripeSignatureVerificationError)) throw error;
+      if (error instanceof Stripe.errors.StripeSignatureVerificationError) continue;
+      // Signatures are looked at first, so what can't be parsed is signed.
+      const isUnread = error instanceof SyntaxError || error instanceof TypeError ||
+        error instanceof Unusable;
+      throw isUnread ? misunderstood([{ at: "#/", detail: messageOf(error) }]) : error;
     }
   }
   return undefined;
+}
+
+/** @throws {WorkflowError} `invalid` for one that is not as Stripe writes them */
+function understood(
+  event: Stripe.Event,
+  read: (intent: Stripe.PaymentIntent) => ProviderCharge,
+): ProviderEvent {
+  const faults = eventFaults(event);
+  if (faults.length > 0) throw misunderstood(faults);
+  return eventOf(event, read);
+}
+
+function misunderstood(faults: Fault[]): WorkflowError {
+  return new WorkflowError("invalid", "The event can't be understood", faults);
 }
 
 function eventOf(

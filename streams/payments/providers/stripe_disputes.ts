@@ -22,7 +22,7 @@ export function chargebackOf(dispute: Stripe.Dispute, createdSeconds: number): P
     ref: id,
     // Our charges are called by their intents, and those that shops made elsewhere may be by the charges.
     chargeRefs: [dispute.payment_intent, dispute.charge].flatMap((one) => {
-      return one === null ? [] : typeof one === "string" ? one : one.id;
+      return typeof one === "string" ? one : one?.id ?? [];
     }),
     state: stateOf(dispute),
     amountCents: fromStripe(amount, currency),

@@ -158,6 +158,40 @@ Deno.test("lineReader() refuses a report by which no charge can be found", () =>
   assert.equal(typeof lineReader(recognisedReport(byKey)!, byKey), "function");
 });
 
+Deno.test("lineReader() refuses a report without a column that its profile names, and one that has it twice", () => {
+  const columns = {
+    entry: ["Id"],
+    category: ["Type"],
+    at: ["Date"],
+    charge: ["Id"],
+    gross: ["Gross", { column: "Debit", sign: "-" }],
+    fee: ["Fee", ["Markup", "Scheme"]],
+    net: ["Net"],
+    currency: ["Currency"],
+    reference: ["Order"],
+  };
+  const profile = readReportProfile(JSON.stringify({
+    version: 1,
+    name: "till",
+    columns,
+    categories: { charge: ["Sale"] },
+  }));
+  const header = ["Id", "Type", "Date", "Gross", "Debit", "Fee", "Markup", "Scheme", "Net"]
+    .concat("Currency", "Order", "Note", "note", "", "");
+  assert.equal(typeof lineReader(profile, header), "function");
+  for (const name of ["Debit", "Fee", "Scheme", "Net", "Order"]) {
+    const lacking = header.map((one) => one === name ? `${name}s` : one);
+    assert.deepEqual(lineReader(profile, lacking), { problem: `lacks ${name}` });
+  }
+  assert.deepEqual(lineReader(profile, [...header, "FEE "]), {
+    problem: "has Fee twice: rename one of them",
+  });
+  const twice = [...stripeHeader, "fee"];
+  assert.deepEqual(lineReader(recognisedReport(twice)!, twice), {
+    problem: "has fee twice: rename one of them",
+  });
+});
+
 Deno.test("lineReader() reads fees that are signed as they change the balance, as PayPal writes them", () => {
   const columns = {
     entry: ["Transaction ID"],
@@ -254,7 +288,8 @@ Deno.test("lineReader() reads amounts in a column for what came and one for what
     ],
   );
   assert.deepEqual(lineReader(profile, header.slice(0, 5)), {
-    problem: "lacks Gross Credit (GC) or Gross Debit (GC)",
+    problem:
+      "lacks Gross Credit (GC) or Gross Debit (GC), Commission (NC), Net Debit (NC), Net Credit (NC)",
   });
 });
 

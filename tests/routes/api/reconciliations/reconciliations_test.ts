@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { until } from "../../../provider.ts";
-import { type Api, ask, assertProblem, openApi } from "../../api.ts";
+import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";
 import { fieldOf, openPage, sendForm } from "../../dashboard/pages.ts";
 
 let api: Api;
@@ -45,6 +45,8 @@ Deno.test("a report with columns of its own is held against the books by the pro
 
   const page = await openPage(api, "/dashboard/reconciliations");
   assert.ok(page.html.indexOf('name="profile"') < page.html.indexOf('name="file"'));
+  assert.match(page.html, /list="known-providers"/);
+  assert.match(page.html, /<datalist id="known-providers"><option value="simulated">/);
   const sent = await api.app.request("/dashboard/reconciliations", {
     method: "POST",
     headers: { origin: "http://localhost", "sec-fetch-site": "same-origin" },
@@ -95,6 +97,46 @@ Deno.test("nobody approves what was put in the place of what they have seen", as
   assert.equal(
     (await ask(api, "POST", `${path}/approve`, { action: "explain", proposed_at })).status,
     200,
+  );
+});
+
+Deno.test("an action that comes to nothing leaves nothing to approve, and ended ones are shown by their state", async () => {
+  const { db } = api.deps;
+  const orderId = await storeOrder(db);
+  await db.run("update orders set external_order_id = 'SHOP-77' where id = ?", [orderId]);
+  const { insertId: id } = await db.run(
+    `insert into discrepancies
+       (reconciliation_id, provider, kind, identity, day, movement, order_id, their_cents, their_currency, our_cents,
+        our_currency)
+     values (999, 'elsewhere', 'amount_differs', unhex(?), '2026-02-03', 'refund', ?, 100, 'EUR', 200, 'EUR')`,
+    [crypto.randomUUID().replaceAll("-", ""), orderId],
+  );
+  const sent = await sendForm(api, `/dashboard/discrepancies/${id}/mend`, {
+    action: "ask",
+    confirmed: "yes",
+  });
+  assert.equal(sent.headers.get("location"), "/dashboard/discrepancies?done=nothing");
+  const { body } = await ask(api, "GET", `/discrepancies/${id}`);
+  assert.deepEqual([body.state, body.action, body.proposed_by, body.approved_by], [
+    "open",
+    null,
+    null,
+    null,
+  ]);
+  assert.ok(body.answer, "why it came to nothing");
+  const page = await openPage(api, "/dashboard/discrepancies?done=nothing");
+  assert.match(page.text, /It came to nothing/);
+  assert.ok(page.text.includes(body.answer));
+  assert.doesNotMatch(page.html, new RegExp(`discrepancies/${id}/approve`));
+  assert.match(page.text, /SHOP-77/);
+  assert.match(page.text, /2026-02-03/);
+  assert.doesNotMatch(page.text, /seen at the bank/);
+  const explained = await openPage(api, "/dashboard/discrepancies?state=explained");
+  assert.match(explained.text, /Explain it: approved by .*, “seen at the bank”/);
+  assert.doesNotMatch(explained.html, /\/mend"/);
+  assert.match(
+    (await openPage(api, "/dashboard/discrepancies?state=mended")).text,
+    /Nothing is mended/,
   );
 });
 

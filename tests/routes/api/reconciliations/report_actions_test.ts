@@ -13,7 +13,8 @@ Deno.test.afterAll(() => api.close());
 async function bring(day: string): Promise<number> {
   const report = new File([
     "entry_id,kind,created_utc,charge_id,refund_id,key,reference,gross_cents,fee_cents,net_cents,currency\n" +
-    `txn_${day},charge,${day} 10:00:00,ch_${day},,,,1250,44,1206,EUR\n`,
+    `txn_${day},charge,${day} 10:00:00,ch_${day},,,,1250,44,1206,EUR\n` +
+    `po_${day},payout,${day} 11:00:00,,,,,-1000,0,-1000,EUR\n`,
   ], "native.csv");
   const body = new FormData();
   body.append("file", report);
@@ -39,6 +40,7 @@ Deno.test("a report's fees wait, are approved by what was seen, and the report i
   const path = `/reconciliations/${id}`;
   const { body: row } = await ask(api, "GET", path);
   assert.deepEqual([row.fees_wait, row.fees, row.approved_by], [true, { EUR: 44 }, null]);
+  assert.deepEqual(row.payouts, { EUR: 1000 });
   assertProblem(await ask(api, "POST", `${path}/approve`, {}), 422);
   const other = { finished_at: "2026-01-06T09:00:00.000000Z" };
   assertProblem(await ask(api, "POST", `${path}/approve`, other), 409, "reconciliation-conflict");
@@ -47,7 +49,7 @@ Deno.test("a report's fees wait, are approved by what was seen, and the report i
   assertProblem(await ask(api, "POST", `${path}/approve`, seen), 409, "reconciliation-conflict");
   await api.deps.db.run("update reconciliations set actor = 'ann' where id = ?", [id]);
   const page = await openPage(api, "/dashboard/reconciliations");
-  assert.match(page.text, /Fees: €0\.44 ?, brought by ann/);
+  assert.match(page.text, /Fees: €0\.44 ?; payouts: €10\.00 ?; brought by ann/);
   const sent = await sendForm(api, `/dashboard${path}/approve`, seen);
   assert.equal(sent.status, 303);
   const approved = await ask(api, "POST", `${path}/approve`, seen);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import Stripe from "stripe";
+import { WorkflowError } from "../../../../domain/errors.ts";
 import { currencyDigits } from "../../../../domain/money.ts";
 import { carefulGateway } from "../../../../streams/payments/careful_gateway.ts";
 import type { Gateway, GatewayRequest } from "../../../../streams/payments/gateway.ts";
@@ -74,6 +76,67 @@ Deno.test("a bank that wants to see the customer gives a link, and the customer'
     assert.equal(found?.state, "succeeded");
     assert.equal(api.intents.size, 1);
   }));
+
+Deno.test("a signed event that can't be understood is refused as such, whatever is wrong with it", () =>
+  withStripe({}, async ({ api, provider, gateway }) => {
+    await gateway.charge([paidBy("pm_card_visa")]);
+    const [id] = api.intents.keys();
+    const read = async (text: string) => {
+      const signature = await signed(text);
+      return await provider.readWebhook!({ header: () => signature, text });
+    };
+    const refuse = (text: string, at: string) =>
+      assert.rejects(read(text), (error) => {
+        assert.ok(error instanceof WorkflowError, String(error));
+        assert.deepEqual([error.code, error.faults?.[0]?.at], ["invalid", at]);
+        return true;
+      });
+    for (const text of ["null", "{", "[]", "5", '"text"', "{}"]) {
+      await assert.rejects(read(text), { code: "invalid" }, text);
+    }
+    await refuse(JSON.stringify({ id: "evt_1", type: 5 }), "#/type");
+    const { text: intent } = await api.event("payment_intent.succeeded", id!);
+    const { text: dispute } = await api.disputeEvent("charge.dispute.created", {
+      payment_intent: id!,
+    });
+    const without = (text: string, changes: object) => {
+      const event = JSON.parse(text);
+      return JSON.stringify({ ...event, data: { object: { ...event.data.object, ...changes } } });
+    };
+    assert.equal((await read(intent))?.kind, "charge");
+    assert.equal((await read(dispute))?.kind, "chargeback");
+    const place = (name: string) => `#/data/object/${name}`;
+    await refuse(without(intent, { metadata: null }), place("metadata"));
+    await refuse(without(intent, { currency: undefined }), place("currency"));
+    await refuse(without(intent, { amount_received: "12" }), place("amount_received"));
+    await refuse(JSON.stringify({ ...JSON.parse(intent), data: null }), place("id"));
+    await refuse(without(dispute, { evidence_details: null }), place("evidence_details/due_by"));
+    await refuse(without(dispute, { balance_transactions: null }), place("balance_transactions"));
+    await assert.rejects(read(without(intent, { amount_received: 1_001, currency: "isk" })), {
+      code: "invalid",
+    });
+    const refund = (changes: object) =>
+      JSON.stringify({
+        id: "evt_2",
+        type: "refund.failed",
+        created: 1_773_014_399,
+        data: {
+          object: { id: "re_1", amount: 100, currency: "eur", status: "failed", ...changes },
+        },
+      });
+    assert.equal((await read(refund({ metadata: null })))?.kind, "refund");
+    await refuse(refund({ amount: null }), place("amount"));
+    assert.equal((await read('{"id":"evt_3","type":"customer.created"}'))?.kind, "other");
+  }));
+
+/** The header that Stripe would sign a body with. */
+function signed(payload: string): Promise<string> {
+  return new Stripe(stripeKey).webhooks.generateTestHeaderStringAsync({
+    payload,
+    secret: stripeSecret,
+    cryptoProvider: Stripe.createSubtleCryptoProvider(),
+  });
+}
 
 Deno.test("without a place for customers to come back to, such a charge is declined", () =>
   withStripe({}, async ({ provider }) => {
