@@ -53,6 +53,8 @@ import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts"
 import { recordChargeback, type RecordChargebackDeps } from "./record_chargeback.ts";
 import { type Corrected, recordCorrection } from "./record_correction.ts";
 import { recordRefund } from "./record_refund.ts";
+import { readReturnedReversals } from "../db/payments/returned_reversals.ts";
+import { takeBackReversal } from "../streams/payments/take_back_reversal.ts";
 import { takeBack } from "./take_refund_news.ts";
 
 /** What mending works with. */
@@ -535,11 +537,18 @@ async function askAboutRefund(
   if (answer.kind === "refused") return await takeRefundBack(deps, row, answer.reason, operator);
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
   const [ours] = await readRefundsOf(deps.db, { keys: [row.movementKey], orderIds: [] });
-  if (ours?.isReturned) {
+  if (ours?.isReturned || await isReversalBack(deps, row)) {
     const says = "the provider knows of none, and has taken it back: its money is owed otherwise";
     return { kind: "ended", state: "EXPLAINED", answer: says };
   }
   return await refundAgain(gateway, request);
+}
+
+/** Whether it is a payment that went back whole, and that its provider took back. */
+async function isReversalBack({ db }: MendingDeps, row: DiscrepancyRow): Promise<boolean> {
+  const { movement, paymentId: id, orderId, chargeRef: ref } = row;
+  if (movement !== "reversal" || id === null || orderId === null || ref === null) return false;
+  return (await readReturnedReversals(db, [{ id, orderId, ref }])).size > 0;
 }
 
 /** The provider says of a refund that is booked as made that it came to nothing: its money is owed again. */
@@ -550,6 +559,14 @@ async function takeRefundBack(
   operator: Operator,
 ): Promise<Step> {
   const answer = `the provider keeps it: ${reason}`;
+  if (row.movement === "reversal" && row.paymentId !== null && row.orderId !== null) {
+    const { paymentId, orderId } = row;
+    const told = { paymentId, orderId, reason: reason || null };
+    const outcome = await takeBackReversal(deps, told, operator.actor);
+    return outcome === "return" || outcome === "already_returned" || outcome === "charged_back"
+      ? { kind: "ended", state: "MENDED", answer: `${answer}; its money is owed again` }
+      : { kind: "withdrawn", answer };
+  }
   if (row.refundId === null) return { kind: "withdrawn", answer };
   const { provider, refundId } = row;
   const returnedAt = databaseTime(Date.now());

@@ -10,7 +10,8 @@ import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { bouncedName, bouncedReason } from "../domain/payment/chargeback.ts";
 import { findRefundOf } from "../streams/payments/take_back_refund.ts";
-import type { NamedRefund } from "../db/reconciliation/line_facts.ts";
+import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_reversal.ts";
+import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
 import { gatewayNamed } from "../streams/payments/gateway.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
@@ -52,6 +53,8 @@ async function recordReturn(
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Corrected> {
+  const payment = await reversedBehind(deps, row);
+  if (payment !== undefined) return await recordReversalReturn(deps, row, payment, operator);
   const refund = await refundBehind(deps, row);
   if (refund === undefined) {
     const amount = namedAmount(row.theirCents!, row.theirCurrency!);
@@ -60,29 +63,9 @@ async function recordReturn(
       says: `no refund of ${amount} is on record that could have come back`,
     };
   }
-  const gateway = gatewayNamed(deps, row.provider);
-  let reason: string | null = null;
-  const asked = gateway?.refundStatus !== undefined && refund.key !== null;
-  if (asked) {
-    const [answer] = await gateway.refundStatus!([
-      refundRequest({ ...row, ourCents: refund.amountCents }, refund.key!),
-    ]);
-    switch (answer!.kind) {
-      case "refused":
-        reason = answer!.reason || null;
-        break;
-      case "refunded":
-        return { kind: "denied", says: "the provider says that it was given back" };
-      case "unknown":
-        return { kind: "denied", says: "the provider knows of no such refund when it is asked" };
-      case "failed":
-        return { kind: "denied", says: answer!.error };
-      case "pending":
-        return { kind: "later", says: "the provider has not decided yet (pending)" };
-      case "away":
-        return { kind: "later", says: answer!.error };
-    }
-  }
+  const answer = await askWhetherBack(deps, row, refund);
+  if ("kind" in answer) return answer;
+  const { reason, asked } = answer;
   const taken = await takeBack(deps, {
     refundId: refund.id,
     provider: row.provider,
@@ -103,6 +86,70 @@ async function recordReturn(
     says: `refund ${refund.id} came back, and its money is owed again`,
     asked,
   };
+}
+
+/** What its provider says of money that came back: its word for why, or why it can't be recorded. */
+async function askWhetherBack(
+  deps: CorrectionDeps,
+  row: DiscrepancyRow,
+  { key, amountCents }: { key: string | null; amountCents: number },
+): Promise<{ reason: string | null; asked: boolean } | Exclude<Corrected, { kind: "recorded" }>> {
+  const gateway = gatewayNamed(deps, row.provider);
+  if (gateway?.refundStatus === undefined || key === null) return { reason: null, asked: false };
+  const [answer] = await gateway.refundStatus([
+    refundRequest({ ...row, ourCents: amountCents }, key),
+  ]);
+  switch (answer!.kind) {
+    case "refused":
+      return { reason: answer!.reason || null, asked: true };
+    case "refunded":
+      return { kind: "denied", says: "the provider says that it was given back" };
+    case "unknown":
+      return { kind: "denied", says: "the provider knows of no such refund when it is asked" };
+    case "failed":
+      return { kind: "denied", says: answer!.error };
+    case "pending":
+      return { kind: "later", says: "the provider has not decided yet (pending)" };
+    case "away":
+      return { kind: "later", says: answer!.error };
+  }
+}
+
+async function recordReversalReturn(
+  deps: CorrectionDeps,
+  row: DiscrepancyRow,
+  payment: NamedPayment,
+  operator: Operator,
+): Promise<Corrected> {
+  const { id: paymentId, orderId, ref, amountCents } = payment;
+  const answer = await askWhetherBack(deps, row, { key: row.movementKey, amountCents });
+  if ("kind" in answer) return answer;
+  const { reason, asked } = answer;
+  switch (await takeBackReversal(deps, { paymentId, orderId, reason }, operator.actor)) {
+    case "return":
+    case "already_returned":
+      return { kind: "recorded", says: `${ref} came back, and its money is owed again`, asked };
+    case "charged_back":
+      return { kind: "recorded", says: `${ref} came back, and went back by a chargeback`, asked };
+    case "too_early":
+      return { kind: "later", says: `${ref} is still being given back` };
+    case "given_by_hand":
+      return { kind: "denied", says: `${ref} was given back by hand: the customer has it` };
+    default:
+      return { kind: "denied", says: `${ref} was not given back by its provider` };
+  }
+}
+
+/** The payment that went back whole and came back, by its charge and its key. */
+async function reversedBehind(
+  { db }: CorrectionDeps,
+  { provider, movementKey: key, chargeRef, theirCents, theirCurrency }: DiscrepancyRow,
+): Promise<NamedPayment | undefined> {
+  if (chargeRef === null) return undefined;
+  const payment = await findReversalOf(db, provider, { key, chargeRefs: [chargeRef] });
+  const isSame = payment?.amountCents === theirCents && payment?.currency === theirCurrency;
+  const wentBack = payment?.status === "REVERSED" || payment?.status === "REVERSING";
+  return isSame && wentBack ? payment : undefined;
 }
 
 /** The refund that came back: by its key, or else the only one of its order that is of this amount. */

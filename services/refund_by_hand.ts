@@ -6,10 +6,14 @@
  */
 
 import type { Database, Queryable } from "../db/connection/database.ts";
-import { addOrderEvents } from "../db/orders/timelines.ts";
+import { addOrderEvents, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { markReversed, readPaymentsOf } from "../db/payments/payments.ts";
-import { endPaymentByHand, endRefundByHand } from "../db/refunds/refunds_by_hand.ts";
+import {
+  endPaymentByHand,
+  endRefundByHand,
+  readPaymentByHand,
+} from "../db/refunds/refunds_by_hand.ts";
 import { readRefunds, refundFactsOf } from "../db/refunds/refund_rows.ts";
 import { readReturns } from "../db/refunds/returned_refunds.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -132,8 +136,8 @@ export async function decideRefundByHand(
 }
 
 /**
- * Writes down that a person gave back what was paid at the source of an order that came to nothing, in one transaction
- * under the order's lock. The same said again changes nothing.
+ * Writes down that a person gave back a payment that waits for it, in one transaction under the order's lock: what was paid at the
+ * source of an order that came to nothing, or what a provider gave back and took back later; of several, the one that waits longest. The same said again changes nothing.
  *
  * @param reference by which the money went back, at most 255 characters
  * @param operator who says so, for the timeline and the audit log
@@ -170,8 +174,11 @@ async function returnInTransaction(
     const { orders, now } = await lockOrders(tx, [orderId]);
     const order = orders.get(orderId);
     if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
-    const payment = (await readPaymentsOf(tx, orderId)).find(({ surplus }) => surplus === 0);
-    if (order.paidAtSource && payment?.status === "REVERSED") return { changed: false };
+    const payments = await readPaymentsOf(tx, orderId);
+    const waiting = await readPaymentByHand(tx, orderId);
+    const payment = payments.find(({ id }) => id === waiting) ??
+      payments.find(({ surplus }) => surplus === 0);
+    if (waiting === undefined && await wasReturned(tx, order, payment)) return { changed: false };
     if (payment?.status !== "REVERSING" || !await endPaymentByHand(tx, payment.id)) {
       throw notByHand(order, payment?.status);
     }
@@ -187,6 +194,16 @@ async function returnInTransaction(
     await options.inTransaction?.(tx);
     return { changed: true };
   });
+}
+
+/** Whether the same was said before, and nothing has come back since. */
+async function wasReturned(
+  tx: Queryable,
+  { id, paidAtSource }: OrderFacts,
+  payment: { status: string } | undefined,
+): Promise<boolean> {
+  return (paidAtSource === true && payment?.status === "REVERSED") ||
+    (await readEventsAmong(tx, id, ["payment_returned"])).length > 0;
 }
 
 function notByHand({ id, status }: OrderFacts, payment: string | undefined): WorkflowError {

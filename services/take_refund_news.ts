@@ -5,14 +5,16 @@
  */
 
 import type { Database } from "../db/connection/database.ts";
+import { readCharges } from "../db/orders/orders.ts";
+import { readPayments } from "../db/payments/payments.ts";
+import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
 import { nameOfRefund } from "../domain/reconciliation/provider_line.ts";
-import type { Gateway } from "../streams/payments/gateway.ts";
-import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
+import type { ReversalReturnDecision } from "../domain/refund/returned.ts";
 import { followReturns, type FollowReturnsDeps } from "../streams/payments/follow_returns.ts";
 import {
   findRefundOf,
@@ -20,6 +22,9 @@ import {
   type TakenBack,
   type TakenBackRefund,
 } from "../streams/payments/take_back_refund.ts";
+import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_reversal.ts";
+import type { Gateway } from "../streams/payments/gateway.ts";
+import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
 import { othersMoney } from "./ask_before_recording.ts";
@@ -36,25 +41,31 @@ export interface RefundNews {
   refund: ProviderRefund;
   /** When it was so. */
   happenedAt: Date;
-  /** Who can be asked whose charge it is of; left out for nobody. */
+  /** Who can be asked about it, and whose charge it is of; left out for nobody. */
   gateway?: Gateway;
 }
 
+/** What becomes of news. */
+export type NewsOutcome = TakenBackRefund["outcome"] | ReversalReturnDecision["kind"] | "other";
+
 /**
- * Takes what a provider says of a refund: that it will never reach its customer. Nothing else is news, because the refund's
- * own message asks until it is made. Told twice, or in another sequence, it counts once.
+ * Takes what a provider says of a refund, or of a payment that went back whole: that it will never reach its customer. Nothing else
+ * is news, because the refund's own message asks until it is made. Told twice, or in another sequence, it counts once.
+ *
+ * A word may be late, and of an earlier try: the provider is asked first, where it can be. Where it does not say the same, nothing
+ * is written; where it says nothing yet, it has to tell this again, as it does for days.
  *
  * @returns `other` where it says nothing that anybody waits for, or is of no refund of ours: nor is one of a charge that the
  * provider says another installation asked for
- * @throws {WorkflowError} `charge_not_known` where it may be of one that is not on record yet, or is still being booked: the
- * provider sends it again
+ * @throws {WorkflowError} `charge_not_known` where it may be of one that is not on record yet, is still being booked, or can't be
+ * confirmed now: the provider sends it again
  */
 export async function takeRefundNews(
   deps: RefundNewsDeps,
-  { provider, refund, happenedAt, gateway }: RefundNews,
-): Promise<TakenBackRefund["outcome"] | "other"> {
-  if (refund.state !== "refused") return "other";
-  const { key, ref, amountCents, reason } = refund;
+  news: RefundNews,
+): Promise<NewsOutcome> {
+  const { provider, refund: { state, key, ref, chargeRefs = [] } } = news;
+  if (state !== "refused") return "other";
   const keys = [
     ...(key == null ? [] : [key]),
     ...(ref === null
@@ -62,45 +73,28 @@ export async function takeRefundNews(
       : [recordedKeyOf(provider, textDigest(`${provider}\n${nameOfRefund(ref)}`))]),
   ];
   const found = await findRefundOf(deps.db, keys);
-  if (found === undefined) {
-    deps.log.warn("a provider took back a refund that nobody here knows", {
-      provider,
-      refund: ref,
-      key,
-    });
-    if (key?.startsWith("refund_")) {
-      if (await isOfOthers(deps, refund, gateway)) {
-        await countOthersCallback(deps, provider);
-        return "other";
-      }
-      throw unknownYet("No refund is known that was asked for under this key");
-    }
-    return "other";
-  }
-  const isSame = amountCents == null || amountCents === found.amountCents;
-  if (!isSame) {
-    deps.log.error("a provider took back another amount than a refund is of", {
-      provider,
-      refund_id: found.id,
-      amount_cents: amountCents,
-    });
-    return "other";
-  }
-  const taken = await takeBack(deps, {
-    refundId: found.id,
+  if (found !== undefined) return await takeOfRefund(deps, news, found);
+  const payment = await findReversalOf(deps.db, provider, { key: key ?? null, chargeRefs });
+  if (payment !== undefined) return await takeOfReversal(deps, news, payment);
+  deps.log.warn("a provider took back a refund that nobody here knows", {
     provider,
-    reason: reason || null,
-    returnedAt: databaseTime(happenedAt),
-  }, `provider:${provider}`);
-  if (taken?.outcome === "too_early") throw unknownYet("The refund is still being booked");
-  return taken?.outcome ?? "other";
+    refund: ref,
+    key,
+  });
+  if (key != null && /^re(fund|versal)[_-]/.test(key)) {
+    if (await isOfOthers(deps, news)) {
+      await countOthersCallback(deps, provider);
+      return "other";
+    }
+    throw unknownYet("No refund is known that was asked for under this key");
+  }
+  return "other";
 }
 
 /** Whether the provider says that another installation on the same account asked for the charge: it is told of by itself. */
 async function isOfOthers(
   { db }: RefundNewsDeps,
-  { chargeRefs = [] }: ProviderRefund,
-  gateway: Gateway | undefined,
+  { refund: { chargeRefs = [] }, gateway }: RefundNews,
 ): Promise<boolean> {
   const [chargeRef] = chargeRefs;
   if (chargeRef === undefined || gateway?.money === undefined || !gateway.can?.looksUpByName) {
@@ -115,6 +109,114 @@ async function isOfOthers(
     chargeRef,
   }]);
   return await othersMoney({ db }, money) !== undefined;
+}
+
+async function takeOfRefund(
+  deps: RefundNewsDeps,
+  news: RefundNews,
+  found: NamedRefund,
+): Promise<NewsOutcome> {
+  const { provider, refund: { reason }, happenedAt } = news;
+  if (!isOfAmount(deps, news, { refund_id: found.id }, found.amountCents)) return "other";
+  const { id: refundId, status, isReturned } = found;
+  let why = reason || null;
+  // Nothing is written of any other, so that nothing has to be confirmed.
+  if (status === "PROCESSED" && !isReturned) {
+    const payment = (await readPayments(deps.db, [found.orderId])).get(found.orderId);
+    const said = await confirm(deps, news, {
+      ...found,
+      chargeRef: payment?.providerRef,
+      chargeCents: payment?.amountCents,
+    });
+    if (said === "denied") return "other";
+    why ??= said.reason;
+  }
+  const told = { refundId, provider, reason: why, returnedAt: databaseTime(happenedAt) };
+  const taken = await takeBack(deps, told, `provider:${provider}`);
+  if (taken?.outcome === "too_early") throw unknownYet("The refund is still being booked");
+  return taken?.outcome ?? "other";
+}
+
+async function takeOfReversal(
+  deps: RefundNewsDeps,
+  news: RefundNews,
+  payment: NamedPayment,
+): Promise<NewsOutcome> {
+  const { provider, refund: { reason } } = news;
+  const { id: paymentId, orderId, amountCents, ref: chargeRef, status } = payment;
+  if (!isOfAmount(deps, news, { payment_id: paymentId }, amountCents)) return "other";
+  let why = reason || null;
+  if (status === "REVERSED") {
+    const said = await confirm(deps, news, { ...payment, chargeRef, chargeCents: amountCents });
+    if (said === "denied") return "other";
+    why ??= said.reason;
+  }
+  const told = { paymentId, orderId, reason: why };
+  const outcome = await takeBackReversal(deps, told, `provider:${provider}`);
+  if (outcome === "too_early") throw unknownYet("The payment is still being given back");
+  return outcome ?? "other";
+}
+
+function isOfAmount(
+  { log }: RefundNewsDeps,
+  { provider, refund: { amountCents } }: RefundNews,
+  of: Record<string, number>,
+  ours: number,
+): boolean {
+  if (amountCents == null || amountCents === ours) return true;
+  log.error("a provider took back another amount than a refund is of", {
+    provider,
+    ...of,
+    amount_cents: amountCents,
+  });
+  return false;
+}
+
+/** The provider's word for why, where it was asked and has one. */
+interface Confirmed {
+  reason: string | null;
+}
+
+/**
+ * Asks the provider whether it is so. Of one that can't be asked, or not by a key that it repeats, its signed word is all there is.
+ *
+ * @returns `denied` where it says otherwise
+ * @throws {WorkflowError} `charge_not_known` where it says nothing yet
+ */
+async function confirm(
+  deps: RefundNewsDeps,
+  { provider, refund, gateway }: RefundNews,
+  of: {
+    orderId: number;
+    amountCents: number;
+    currency: string;
+    chargeRef: string | undefined;
+    chargeCents: number | undefined;
+  },
+): Promise<Confirmed | "denied"> {
+  if (gateway?.refundStatus === undefined || refund.key == null) return { reason: null };
+  const { orderId, amountCents, currency, chargeRef, chargeCents } = of;
+  const order = (await readCharges(deps.db, [orderId])).get(orderId);
+  const [answer] = await gateway.refundStatus([{
+    orderId,
+    reference: order?.externalOrderId ?? refund.reference ?? "",
+    amountCents,
+    currency,
+    idempotencyKey: refund.key,
+    ...(chargeRef === undefined ? {} : { chargeRef }),
+    ...(chargeCents === undefined ? {} : { chargeCents }),
+  }]);
+  if (answer!.kind === "refused") return { reason: answer!.reason || null };
+  const { ref, key } = refund;
+  deps.log.warn("a provider does not confirm that it took a refund back", {
+    provider,
+    refund: ref,
+    key,
+    says: answer!.kind,
+    ...("error" in answer! ? { error: answer!.error } : {}),
+  });
+  if (answer!.kind === "refunded") return "denied";
+  throw unknownYet(`The provider does not confirm it yet (${answer!.kind})`);
 }
 
 /**

@@ -114,7 +114,8 @@ async function correctReversal(tx: Queryable, money: TakenMoney): Promise<void> 
     `
     update payments
     set amount_cents = ?, currency = ?
-    where provider = ? and provider_ref = ? and order_id = ? and surplus > 0 and status = 'REVERSING'`,
+    where provider = ? and provider_ref = ? and order_id = ? and surplus > 0 and status = 'REVERSING'
+      and not exists (select 1 from refunds_by_hand where refunds_by_hand.payment_id = payments.id)`,
     [money.amountCents, money.currency, money.provider, money.providerRef, money.orderId],
   );
 }

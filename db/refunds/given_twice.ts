@@ -173,6 +173,21 @@ export async function endTwiceOf(
   return affectedRows > 0;
 }
 
+/** The same of a payment that went back by hand, and by its provider. */
+export async function endTwiceOfPayment(
+  tx: Queryable,
+  paymentId: number,
+  endedAs: GivenTwiceEnd,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update money_given_twice set ended_as = ?
+    where payment_id = ? and chargeback_id is null and ended_as is null`,
+    [endedAs, paymentId],
+  );
+  return affectedRows > 0;
+}
+
 /** What it comes to that nobody has decided about, by currency; of so many as are counted. */
 export async function sumGivenTwice(
   db: Queryable,

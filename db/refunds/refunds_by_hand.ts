@@ -114,13 +114,30 @@ export async function endPaymentByHand(tx: Queryable, paymentId: number): Promis
   return affectedRows === 1;
 }
 
+/** The payment of an order that waits longest for a person to give it back; undefined where none does. */
+export async function readPaymentByHand(
+  tx: Queryable,
+  orderId: number,
+): Promise<number | undefined> {
+  const [row] = await tx.query(
+    `
+    select payment_id
+    from refunds_by_hand force index (refunds_by_hand_order)
+    where order_id = ? and payment_id is not null
+    order by id
+    limit 1`,
+    [orderId],
+  );
+  return row === undefined ? undefined : toInteger(row.payment_id);
+}
+
 /** Money that waits for a person. */
 export interface MoneyByHand {
   id: number;
   orderId: number;
   externalOrderId: string;
   recipientName: string;
-  /** Null where it is the payment of an order that came to nothing. */
+  /** Null where it is a payment. */
   refundId: number | null;
   /** Who has the money. */
   provider: string;
@@ -150,11 +167,13 @@ export async function listMoneyByHand(
     `
     select refunds_by_hand.id, refunds_by_hand.order_id, refunds_by_hand.refund_id,
       refunds_by_hand.provider, refunds_by_hand.amount_cents, refunds_by_hand.currency,
-      refunds_by_hand.created_at, orders.external_order_id, payments.provider_ref,
+      refunds_by_hand.created_at, orders.external_order_id,
+      coalesce(listed.provider_ref, payments.provider_ref) as provider_ref,
       coalesce(orders.recipient_name, customers.first_name) as recipient_name
     from refunds_by_hand
     straight_join orders on orders.id = refunds_by_hand.order_id
     straight_join customers on customers.id = orders.customer_id
+    left join payments listed on listed.id = refunds_by_hand.payment_id
     left join payments on payments.order_id = refunds_by_hand.order_id and payments.surplus = 0
     where true ${given.map(([sql]) => `and ${sql}`).join(" ")}
     order by refunds_by_hand.id

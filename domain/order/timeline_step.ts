@@ -26,6 +26,7 @@ export type TimelineStep =
   | "payment_given_back"
   | "payment_dismissed"
   | "payment_reversed"
+  | "payment_reversal_returned"
   | "payment_by_hand"
   | "payment_returned"
   | "payment_given_twice"

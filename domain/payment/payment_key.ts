@@ -146,6 +146,19 @@ export function reversalKeyOf(
   return `reversal_${digest(`reversal\n${JSON.stringify(said)}`)}`;
 }
 
+/** Every key under which a payment may have been given back: which one it was depends on what settled the order. */
+export function reversalKeysOf(
+  installation: Installation,
+  payment: Parameters<typeof reversalKeyOf>[1],
+): string[] {
+  return [
+    ...new Set([
+      reversalKeyOf(installation, payment),
+      reversalKeyOf({ ...installation, oldKeysUntil: "" }, payment),
+    ]),
+  ];
+}
+
 /** The key under which money is given back that is on record for no order, or that a provider took besides. */
 export function mendKeyOf(
   { name }: Installation,

@@ -54,10 +54,10 @@ export const discrepancyActionNames = Object.keys(discrepancyActions) as [
 ];
 
 /**
- * What moved: as in reports, and what our books tell apart besides; a chargeback that was won is `won_back`, and a refund that
- * came back `returned`.
+ * What moved: as in reports, and what our books tell apart besides; a chargeback that was won is `won_back`, a refund that
+ * came back `returned`, and a payment that went back whole and came back `unreversed`.
  */
-export type MovementKind = LineKind | "reversal" | "mend" | "won_back" | "returned";
+export type MovementKind = LineKind | "reversal" | "mend" | "won_back" | "returned" | "unreversed";
 
 /** Of a discrepancy what tells which actions mend it. */
 export interface DiscrepancyFacts {

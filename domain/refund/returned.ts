@@ -41,3 +41,36 @@ export function decideReturn(facts: ReturnFacts): ReturnDecision {
   if (byHand === "given_back" && !isRecorded) return { kind: "given_by_hand" };
   return { kind: "return" };
 }
+
+/** A payment that was to go back whole, as its locked row says. */
+export interface ReversalFacts {
+  /** As in `payments.status`. */
+  status: string;
+  /** In minor units of its currency. */
+  amountCents: number;
+  /** Its provider took back before that it went back. */
+  isReturned: boolean;
+  /** A person gave it back. */
+  isByHand: boolean;
+  /** What chargebacks that were lost have taken of it. */
+  lostCents: number;
+  /** What of its giving back was one of these. */
+  gaveBackCents: number;
+}
+
+/** What becomes of the word that a provider took back what it had given back of a whole payment. */
+export type ReversalReturnDecision =
+  | ReturnDecision
+  /** The customer's bank has taken it besides: it went back once, by that. */
+  | { kind: "charged_back" };
+
+/** Decides what becomes of a provider's word that it took back what it had given back of a whole payment. */
+export function decideReversalReturn(facts: ReversalFacts): ReversalReturnDecision {
+  const { status, amountCents, isReturned, isByHand, lostCents, gaveBackCents } = facts;
+  if (isReturned) return { kind: "already_returned" };
+  if (status === "REVERSING") return { kind: "too_early" };
+  // What a chargeback gave back its provider never has.
+  if (status !== "REVERSED" || gaveBackCents > 0) return { kind: "never_made" };
+  if (isByHand) return { kind: "given_by_hand" };
+  return { kind: lostCents >= amountCents ? "charged_back" : "return" };
+}

@@ -115,6 +115,7 @@ const steps: Readonly<Record<TimelineStep | HouseStep, [name: string, look: stri
   payment_given_back: ["Payment to be given back", "accent"],
   payment_dismissed: ["Payment dismissed", "accent"],
   payment_reversed: ["Payment given back", "accent"],
+  payment_reversal_returned: ["Payment given back, and taken back by the provider", "bad"],
   payment_by_hand: ["Payment waits to be given back by hand", "bad"],
   payment_returned: ["Payment given back by hand", "accent"],
   payment_given_twice: ["Payment given back twice", "bad"],

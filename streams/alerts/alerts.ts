@@ -335,7 +335,7 @@ async function checkByHand({ db }: AlertDeps): Promise<AlertCheck[]> {
       : `${amounts.join(" and ")} in ${
         describeCount(count)
       }: it was paid at the source, through a ` +
-        "provider that is not configured",
+        "provider that is not configured, or its provider took back what it had given back",
     level: count > 0 ? "bad" : "good",
   }];
 }

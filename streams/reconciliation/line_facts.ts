@@ -8,6 +8,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { readReturnedReversals } from "../../db/payments/returned_reversals.ts";
 import { readMended } from "../../db/reconciliation/discrepancies.ts";
 import {
   type NamedPayment,
@@ -21,7 +22,11 @@ import {
 } from "../../db/reconciliation/line_facts.ts";
 import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
-import { chargeKeyOf, type Installation, reversalKeyOf } from "../../domain/payment/payment_key.ts";
+import {
+  chargeKeyOf,
+  type Installation,
+  reversalKeysOf,
+} from "../../domain/payment/payment_key.ts";
 import { bouncedName, chargebackStates } from "../../domain/payment/chargeback.ts";
 import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
@@ -85,11 +90,20 @@ interface Read {
   chargebacks: Awaited<ReturnType<typeof readChargebacksNamed>>;
   movements: Readonly<
     Record<
-      "charge" | "refund" | "reversal" | "mend" | "chargeback" | "won_back" | "returned",
+      | "charge"
+      | "refund"
+      | "reversal"
+      | "mend"
+      | "chargeback"
+      | "won_back"
+      | "returned"
+      | "unreversed",
       Movements
     >
   >;
   unattributed: ReadonlyMap<string, OurMoney["movement"]>;
+  /** Payments, by id, that went back whole and came back. */
+  unreversed: ReadonlySet<number>;
   /** Refunds that a line of this batch was found to be of. */
   taken: Set<string>;
 }
@@ -151,6 +165,7 @@ async function readAll(
       ),
     ],
   });
+  const corrected = lines.some(({ kind }) => kind === "correction") ? [...payments.values()] : [];
   const mended = await readMended(db, refundLines.length === 0 ? [] : keys);
   const paymentIds = [...payments.values()].map(({ id }) => id);
   const chargebacks = await readChargebacksNamed(
@@ -174,17 +189,35 @@ async function readAll(
     orderOfReference,
     keysOf: await readKeys(db, orderIds),
     withMoney: await readOrdersWithMoney(db, orderIds),
-    movements: {
-      charge: await readMovementsOf(db, "charge", paymentIds),
-      refund: await readMovementsOf(db, "refund", refunds.map(({ id }) => id)),
-      returned: await readMovementsOf(db, "returned", refunds.map(({ id }) => id)),
-      reversal: await readMovementsOf(db, "reversal", paymentIds),
-      chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
-      won_back: await readMovementsOf(db, "won_back", chargebackIds),
-      mend: await readMovementsOf(db, "mend", [...mended.values()].map(({ id }) => id)),
-    },
+    movements: await readMovements(db, {
+      paymentIds,
+      correctedIds: corrected.map(({ id }) => id),
+      refundIds: refunds.map(({ id }) => id),
+      chargebackIds,
+      mendIds: [...mended.values()].map(({ id }) => id),
+    }),
     unattributed: await readKept(db, provider, lines),
+    unreversed: await readReturnedReversals(db, corrected),
     taken: new Set(),
+  };
+}
+
+async function readMovements(
+  db: Queryable,
+  { paymentIds, correctedIds, refundIds, chargebackIds, mendIds }: Record<
+    "paymentIds" | "correctedIds" | "refundIds" | "chargebackIds" | "mendIds",
+    readonly number[]
+  >,
+): Promise<Read["movements"]> {
+  return {
+    charge: await readMovementsOf(db, "charge", paymentIds),
+    refund: await readMovementsOf(db, "refund", refundIds),
+    returned: await readMovementsOf(db, "returned", refundIds),
+    reversal: await readMovementsOf(db, "reversal", paymentIds),
+    unreversed: await readMovementsOf(db, "unreversed", correctedIds),
+    chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
+    won_back: await readMovementsOf(db, "won_back", chargebackIds),
+    mend: await readMovementsOf(db, "mend", mendIds),
   };
 }
 
@@ -314,7 +347,12 @@ function findCorrected(
     };
   }
   const refund = returnedOf(read, line, payment);
-  if (refund === undefined) return { subject: "returned", ours: null };
+  if (refund === undefined) {
+    const ours = unreversedOf(read, line, payment);
+    return ours === undefined
+      ? { subject: "returned", ours: null }
+      : { subject: "unreversed", ours };
+  }
   const { id, orderId, amountCents, currency } = refund;
   const movement = movements.returned.get(id) ?? null;
   read.taken.add(`returned ${id}`);
@@ -340,6 +378,24 @@ function returnedOf(
     const ours = { id, orderId, amountCents, currency, at: null, moved: true, movement };
     return fits(read, line, "returned", ours);
   });
+}
+
+/** The payment that went back whole and came back, by its charge and its key or amount. */
+function unreversedOf(
+  read: Read,
+  line: ProviderLine,
+  payment: NamedPayment | undefined,
+): OurMoney | undefined {
+  if (payment === undefined || !read.unreversed.has(payment.id)) return undefined;
+  const { id, orderId, amountCents, currency } = payment;
+  const movement = read.movements.unreversed.get(id) ?? null;
+  const ours = { id, orderId, amountCents, currency, at: null, moved: true, movement };
+  const isOf = line.key === null
+    ? fits(read, line, "unreversed", ours)
+    : hasReversalKey(read, payment, line.key);
+  if (!isOf) return undefined;
+  read.taken.add(`unreversed ${id}`);
+  return ours;
 }
 
 function chargeOf({ movements }: Read, payment: NamedPayment): OurMoney {
@@ -375,7 +431,7 @@ function findRefund(
   }
   if (payment === undefined) return undefined;
   const reversal = reversalOf(read, payment);
-  if (reversal !== undefined && (key === null || key === reversalKey(read, payment))) {
+  if (reversal !== undefined && (key === null || hasReversalKey(read, payment, key))) {
     if (key !== null || fits(read, line, "reversal", reversal)) {
       return { subject: "reversal", ours: reversal };
     }
@@ -445,14 +501,10 @@ function reversalOf({ movements }: Read, payment: NamedPayment): OurMoney | unde
   };
 }
 
-function reversalKey({ installation, provider }: Read, payment: NamedPayment): string {
-  const { orderId, externalOrderId, ref, amountCents, paidAt } = payment;
-  return reversalKeyOf(installation, {
-    orderId,
-    externalOrderId,
-    provider,
-    providerRef: ref,
-    amountCents,
-    paidAt,
-  });
+function hasReversalKey(
+  { installation, provider }: Read,
+  { ref: providerRef, ...payment }: NamedPayment,
+  key: string,
+): boolean {
+  return reversalKeysOf(installation, { ...payment, provider, providerRef }).includes(key);
 }

@@ -186,6 +186,7 @@ Deno.test("eraseCustomer() takes what people typed out of the timeline, step by 
     assert.equal(details.get("refund_processed"), "1.00 EUR");
     assert.deepEqual([...typedSteps].sort(), [
       "given_twice_dismissed",
+      "payment_by_hand",
       "payment_returned",
       "refund_by_hand",
       "refund_completed",

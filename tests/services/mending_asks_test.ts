@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { reportCsv, type ReportLine } from "../../commands/provider_report.ts";
 import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
-import { installationTag } from "../../domain/payment/payment_key.ts";
+import { installationTag, reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import { goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
@@ -106,6 +106,25 @@ const money = (answer: MoneyAnswer): Partial<Gateway> => ({
 const told = (answer: RefundStatusAnswer): Partial<Gateway> => ({
   refundStatus: () => Promise.resolve([answer]),
 });
+
+/** The keys of what a provider has given back of payments beside the first. */
+async function reversalKeys(flow: Workflow) {
+  const installation = await readInstallation(flow.db);
+  const rows = await flow.rows(
+    `select payments.order_id, external_order_id, provider_ref, amount_cents, paid_at
+    from payments join orders on orders.id = payments.order_id where surplus > 0`,
+  );
+  return rows.map((row) => ({
+    key: reversalKeyOf(installation, {
+      orderId: Number(row.order_id),
+      externalOrderId: String(row.external_order_id),
+      provider: "simulated",
+      providerRef: String(row.provider_ref),
+      amountCents: Number(row.amount_cents),
+      paidAt: String(row.paid_at),
+    }),
+  }));
+}
 
 Deno.test("what goes back of an unknown charge is at most what its provider still has of it", () =>
   withWorkflow("mend_left", async (flow) => {
@@ -435,6 +454,64 @@ Deno.test("a refund that only a report says came back is taken back by record, o
     // Both lines agree with the books from then on, in a report that comes later as well.
     await hold(flow, [aLine("1"), refund, back]);
     assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a payment that only a report says came back after it had gone back is taken back by record, once its provider says so", () =>
+  withWorkflow("mend_reversed", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await flow.rows(
+      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+      values (?, 1, 'simulated', 'second', 1000, 'REVERSING', current_timestamp(6))`,
+      [orderId],
+    );
+    const money = { orderId, amountCents: 1_000, currency: "EUR" } as const;
+    await publish(flow, [{ message: { type: "payment.reverse", ...money } }]);
+    await flow.drain();
+    const [{ key } = { key: "" }] = await reversalKeys(flow);
+    const second = aLine("2", { chargeId: "second", reference: "1" });
+    const of = { chargeId: "second", reference: "1", key } as const;
+    const refund = aLine("3", { ...of, kind: "refund", refundId: "re_1", grossCents: -1_000 });
+    const back = aLine("4", { ...of, kind: "refund_failure", refundId: "re_1", grossCents: 1_000 });
+    const lines = [aLine("1"), second, refund, back];
+    await hold(flow, lines);
+    const [open] = await all(flow, "open");
+    assert.deepEqual([open!.kind, open!.orderId], ["corrected", orderId]);
+    assert.deepEqual(await mend(flow, told({ kind: "refunded" })), [
+      "open",
+      "the provider says that it was given back",
+    ]);
+    const [state] = await mend(flow, told({ kind: "refused", reason: "account_closed" }));
+    assert.equal(state, "mended");
+    const [payment] = await flow.rows("select status from payments where surplus = 1");
+    assert.equal(payment!.status, "REVERSING");
+    await flow.drain();
+    await assertConsistent(flow);
+    await hold(flow, lines);
+    assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a payment that its provider says never went back is taken back by ask, and not asked for again", () =>
+  withWorkflow("mend_reversed_asked", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await flow.rows(
+      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+      values (?, 1, 'simulated', 'second', 1000, 'REVERSED', current_timestamp(6))`,
+      [orderId],
+    );
+    await hold(flow, [aLine("1"), aLine("2", { chargeId: "second", reference: "1" })]);
+    const [open] = await all(flow, "open");
+    assert.deepEqual([open!.kind, open!.movement], ["missing_with_them", "reversal"]);
+    await flow.rows("update discrepancies set movement_key = 'reversal_1' where id = ?", [
+      open!.id,
+    ]);
+    const refused = told({ kind: "refused", reason: "account_closed" });
+    const gateway = { ...refused, refund: () => assert.fail("its money is owed otherwise") };
+    assert.deepEqual(await mend(flow, gateway, "ask"), [
+      "mended",
+      "the provider keeps it: account_closed; its money is owed again",
+    ]);
+    const [payment] = await flow.rows("select status from payments where surplus = 1");
+    assert.equal(payment!.status, "REVERSING");
   }));
 
 Deno.test("a charge that only a report says bounced is recorded as lost, where its provider has it no more", () =>

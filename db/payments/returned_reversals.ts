@@ -1,0 +1,109 @@
+/**
+ * Statements on payments that went back whole, and whose providers took that back later.
+ *
+ * @module
+ */
+
+import { readEverywhere } from "../archive/archived_tables.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
+import { leavePaymentToPerson } from "../refunds/refunds_by_hand.ts";
+import { addUnsealed } from "../verification/seals.ts";
+import { type RecordedPayment, toPayment } from "./payments.ts";
+import { lostCents } from "./returned_money.ts";
+
+/** A payment as far as it matters whether its money is back with its provider. */
+export interface ReversalState extends RecordedPayment {
+  /** ISO 4217. */
+  currency: string;
+  /** What chargebacks that were lost have taken of it, in minor units. */
+  lostCents: number;
+  /** What of its giving back was one of these. */
+  gaveBackCents: number;
+}
+
+/** A payment whose order is locked; undefined where there is none. */
+export async function readReversalState(
+  tx: Queryable,
+  paymentId: number,
+): Promise<ReversalState | undefined> {
+  const [row] = await tx.query(
+    `
+    select payments.id, payments.order_id, payments.provider, payments.provider_ref, payments.amount_cents,
+      coalesce(payments.currency, orders.currency) as currency, payments.status, payments.surplus, payments.paid_at
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.id = ?`,
+    [paymentId],
+  );
+  if (row === undefined) return undefined;
+  const [gone] = await tx.query(
+    `
+    select coalesce(sum(${lostCents}), 0) as lost_cents,
+      coalesce(sum(chargebacks.gave_back_cents), 0) as gave_back_cents
+    from chargebacks force index (chargebacks_order)
+    straight_join payments on payments.id = chargebacks.payment_id
+    straight_join orders on orders.id = payments.order_id
+    where chargebacks.order_id = ? and payments.id = ?`,
+    [toInteger(row.order_id), paymentId],
+  );
+  return {
+    ...toPayment(row),
+    currency: String(row.currency),
+    lostCents: toInteger(gone!.lost_cents),
+    gaveBackCents: toInteger(gone!.gave_back_cents),
+  };
+}
+
+/**
+ * `REVERSED` → `REVERSING`, of a payment whose order must be locked, for a person to give back: its provider would say of the
+ * same key what it said before.
+ *
+ * @throws {Error} where it is not `REVERSED` any more: nothing may be committed then
+ */
+export async function reopenReversal(tx: Queryable, paymentId: number): Promise<void> {
+  const { affectedRows } = await tx.run(
+    "update payments set status = 'REVERSING' where id = ? and status = 'REVERSED'",
+    [paymentId],
+  );
+  if (affectedRows !== 1) throw new Error(`payment ${paymentId} is not REVERSED any more`);
+  await addUnsealed(tx, "payment", [paymentId]);
+  await leavePaymentToPerson(tx, paymentId);
+}
+
+/**
+ * What the timeline says of one that was taken back, which is the once-key: it is told once of each charge. It holds nothing that
+ * is erased with a person.
+ */
+export function reversalReturnedDetail(
+  amount: string,
+  { provider, providerRef }: Pick<RecordedPayment, "provider" | "providerRef">,
+): string {
+  return `${amount}${nameIn(providerRef)}taken back by ${provider}`;
+}
+
+const nameIn = (providerRef: string) => ` by ${providerRef}: `;
+
+/** Those of some payments, by id, whose providers took back that they went back; of archived orders, too. */
+export async function readReturnedReversals(
+  db: Queryable,
+  payments: readonly { id: number; orderId: number; ref: string }[],
+): Promise<Set<number>> {
+  if (payments.length === 0) return new Set();
+  const rows = await readEverywhere(
+    db,
+    `
+    select order_id, detail
+    from order_events force index (order_events_order)
+    where order_id in (?) and event = 'payment_reversal_returned'`,
+    [[...new Set(payments.map(({ orderId }) => orderId))]],
+  );
+  const told = rows.map((row) => ({
+    orderId: toInteger(row.order_id),
+    detail: String(row.detail ?? ""),
+  }));
+  return new Set(
+    payments.filter(({ orderId, ref }) =>
+      told.some((one) => one.orderId === orderId && one.detail.includes(nameIn(ref)))
+    ).map(({ id }) => id),
+  );
+}
