@@ -147,26 +147,7 @@ async function showList(c: Context, { db }: AppDeps) {
         </Filters>
         {shown.length === 0
           ? <Empty title={`Nothing is ${state}`} />
-          : (
-            <Table label={title} stacks={2}>
-              <Columns
-                names={[
-                  "Order",
-                  "What",
-                  { right: "They say" },
-                  { right: "We have" },
-                  "Day",
-                  { wide: state === "open" ? "Found" : "Ended" },
-                  "",
-                ]}
-              />
-              <tbody>
-                {shown.map((row) => (
-                  <Row key={row.id} c={c} of={row} number={numbers.get(row.orderId ?? 0)} />
-                ))}
-              </tbody>
-            </Table>
-          )}
+          : <Found c={c} of={shown} state={state} numbers={numbers} />}
         <Pager
           shown={found.length > pageSize ? `${pageSize} of them, the oldest first` : ""}
           next={found.length > pageSize
@@ -178,6 +159,31 @@ async function showList(c: Context, { db }: AppDeps) {
     ),
   );
 }
+
+/** Discrepancies of one state, as a table. */
+const Found: FC<{
+  c: Context;
+  of: readonly DiscrepancyRow[];
+  state: DiscrepancyRow["state"];
+  numbers: ReadonlyMap<number, string>;
+}> = ({ c, of, state, numbers }) => (
+  <Table label={title} stacks={2}>
+    <Columns
+      names={[
+        "Order",
+        "What",
+        { right: "They say" },
+        { right: "We have" },
+        "Day",
+        { wide: state === "open" ? "Found" : "Ended" },
+        "",
+      ]}
+    />
+    <tbody>
+      {of.map((row) => <Row key={row.id} c={c} of={row} number={numbers.get(row.orderId ?? 0)} />)}
+    </tbody>
+  </Table>
+);
 
 /** The shop's numbers of orders that no reference names, by their ids. */
 async function readNumbers(

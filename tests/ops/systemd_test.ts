@@ -72,7 +72,7 @@ Deno.test("the steps that are listed make every file that the units read, before
       for (
         const [, name] of (await valuesOf(unit, key)).join(" ").matchAll(/\/etc\/orders\/(\S+)/g)
       ) {
-        assert.ok(names.has(name), `${name}`);
+        assert.ok(names.has(name), `nothing makes ${name}`);
       }
     }
   }
