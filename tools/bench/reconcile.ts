@@ -164,8 +164,12 @@ async function ends(db: Database): Promise<[string, string]> {
 
 /** Takes everything away that a reconciliation has written. */
 async function forget(db: Database): Promise<void> {
-  const tables = ["reconciliations", "provider_movements", "provider_days", "reconciled_days"];
-  for (const table of [...tables, "discrepancies"]) await db.query(`truncate table ${table}`);
+  const tables = ["reconciliations", "provider_movements", "provider_retellings", "provider_days"];
+  for (const table of [...tables, "reconciled_days"]) await db.query(`truncate table ${table}`);
+  // Others refer to these, so they can't be truncated.
+  for (const table of ["discrepancy_mends", "discrepancies"]) {
+    await db.query(`delete from ${table}`);
+  }
   // Days are numbered anew, and what was booked of them has their numbers.
   await db.query("delete from ledger_entries where order_id = 0");
 }
