@@ -26,7 +26,7 @@ import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { plural } from "../domain/text/plural.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
-import type { MendingDeps } from "../services/carry_out_mending.ts";
+import type { MendingDeps } from "../services/mending_step.ts";
 import { approveMending, proposeMending } from "../services/mend_discrepancies.ts";
 import { reconcile } from "../services/reconcile.ts";
 import { approveFees, withdraw } from "../services/withdraw_report.ts";

@@ -14,6 +14,8 @@ import type { Database, Queryable } from "../db/connection/database.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { installationTag } from "../domain/payment/payment_key.ts";
 import {
+  type ChargebackAnswer,
+  type ChargeStatus,
   type Gateway,
   gatewayNamed,
   type GatewayRequest,
@@ -56,6 +58,27 @@ export async function chargeRequest(
     idempotencyKey: key ?? "",
     ...(row.chargeRef === null ? {} : { chargeRef: row.chargeRef }),
   };
+}
+
+/** What the provider says of a row's charge when it is asked; undefined where it can't be. */
+export async function statusOf(
+  deps: AskingDeps,
+  row: DiscrepancyRow,
+): Promise<ChargeStatus | undefined> {
+  const gateway = gatewayNamed(deps, row.provider);
+  const { chargeRef: _, ...request } = await chargeRequest(deps, row);
+  const isKnown = request.idempotencyKey !== "" && request.reference !== "";
+  if (gateway?.status === undefined || !isKnown) return undefined;
+  const [answer] = await gateway.status([request]);
+  return answer;
+}
+
+/** What the provider says of a row's chargeback; undefined where it can't be asked. */
+export async function chargebackOf(
+  deps: AskingDeps,
+  { provider, refundRef }: DiscrepancyRow,
+): Promise<ChargebackAnswer | undefined> {
+  return await gatewayNamed(deps, provider)?.chargeback?.(refundRef!);
 }
 
 /** What a row's charge took and what went back of it; undefined where its provider can't be asked about it. */

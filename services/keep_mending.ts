@@ -8,7 +8,7 @@ import { messageOf } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { takeLease } from "../streams/redis/lease.ts";
 import { pause } from "../streams/timing/pause.ts";
-import type { MendingDeps } from "./carry_out_mending.ts";
+import type { MendingDeps } from "./mending_step.ts";
 import { goOnMending } from "./mend_discrepancies.ts";
 import { goOnWithReports } from "./withdraw_report.ts";
 

@@ -33,7 +33,8 @@ import {
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
 import { lookAgain } from "../streams/reconciliation/look_again.ts";
 import { audited } from "./audited.ts";
-import { carryOut, type MendingDeps } from "./carry_out_mending.ts";
+import { carryOut } from "./carry_out_mending.ts";
+import type { MendingDeps } from "./mending_step.ts";
 
 /** What somebody wants to be done. */
 export interface MendingWish {

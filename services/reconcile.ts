@@ -19,7 +19,7 @@ import { allGateways, gatewayNamed } from "../streams/payments/gateway.ts";
 import { begin, runReconciliation } from "../streams/reconciliation/hold_against.ts";
 import type { CoveredPeriod, LineSource } from "../streams/reconciliation/line_source.ts";
 import { auditedBeyond } from "./audited.ts";
-import type { MendingDeps } from "./carry_out_mending.ts";
+import type { MendingDeps } from "./mending_step.ts";
 import { goOnMending } from "./mend_discrepancies.ts";
 
 /** What is to be held against our books. */

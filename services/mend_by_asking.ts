@@ -1,0 +1,150 @@
+/**
+ * Mends a discrepancy by asking the provider again what became of money of ours.
+ *
+ * @module
+ */
+
+import { readReturnedReversals } from "../db/payments/returned_reversals.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { databaseTime } from "../domain/database_time.ts";
+import { namedAmount } from "../domain/money.ts";
+import type { Operator } from "../domain/operation/audit.ts";
+import {
+  type Gateway,
+  gatewayNamed,
+  type GatewayRequest,
+  type RefundStatusAnswer,
+} from "../streams/payments/gateway.ts";
+import { takeBackReversal } from "../streams/payments/take_back_reversal.ts";
+import { chargebackOf, refundRequest, statusOf } from "./ask_before_recording.ts";
+import { cantBeAsked, type MendingDeps, saidBy, type Step } from "./mending_step.ts";
+import { recordChargeback } from "./record_chargeback.ts";
+import { takeBack } from "./take_refund_news.ts";
+
+/** Asks what the provider has of a charge: what it confirms is explained. */
+export async function askAboutCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
+  const answer = await statusOf(deps, row);
+  if (answer === undefined) return cantBeAsked(row.provider);
+  if (answer.kind === "unknown") {
+    return { kind: "withdrawn", answer: "the provider knows of no such charge" };
+  }
+  const message = answer.kind === "accepted" ? answer.callback?.message : undefined;
+  if (message?.type !== "payment.callback") {
+    return { kind: "withdrawn", answer: saidBy(answer) };
+  }
+  const { outcome, amountCents, currency, providerRef } = message;
+  const said = `the provider says that ${providerRef} ${outcome}: ${
+    namedAmount(amountCents, currency)
+  }`;
+  const confirms = outcome === "succeeded" && providerRef === row.chargeRef &&
+    amountCents === row.ourCents && currency === row.ourCurrency;
+  return confirms
+    ? { kind: "ended", state: "EXPLAINED", answer: said }
+    : { kind: "withdrawn", answer: said };
+}
+
+/** Asks what became of a refund of ours; one that the provider does not know is asked for again, under its own key. */
+export async function askAboutRefund(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
+  const gateway = gatewayNamed(deps, row.provider);
+  if (gateway?.refundStatus === undefined || row.movementKey === null) {
+    return cantBeAsked(row.provider);
+  }
+  const request = refundRequest(row, row.movementKey);
+  const [answer] = await gateway.refundStatus([request]) as [RefundStatusAnswer];
+  if (answer.kind === "refunded") {
+    return {
+      kind: "ended",
+      state: "EXPLAINED",
+      answer: "the provider says that it was given back",
+    };
+  }
+  // It answers about something else, and would again: a person has to look.
+  if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
+  if (answer.kind === "refused") return await takeRefundBack(deps, row, answer.reason, operator);
+  if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
+  const [ours] = await readRefundsOf(deps.db, { keys: [row.movementKey], orderIds: [] });
+  if (ours?.isReturned || await isReversalBack(deps, row)) {
+    const says = "the provider knows of none, and has taken it back: its money is owed otherwise";
+    return { kind: "ended", state: "EXPLAINED", answer: says };
+  }
+  return await refundAgain(gateway, request);
+}
+
+/** Whether it is a payment that went back whole, and that its provider took back. */
+async function isReversalBack({ db }: MendingDeps, row: DiscrepancyRow): Promise<boolean> {
+  const { movement, paymentId: id, orderId, chargeRef: ref } = row;
+  if (movement !== "reversal" || id === null || orderId === null || ref === null) return false;
+  return (await readReturnedReversals(db, [{ id, orderId, ref }])).size > 0;
+}
+
+/** The provider says of a refund that is booked as made that it came to nothing: its money is owed again. */
+async function takeRefundBack(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  reason: string,
+  operator: Operator,
+): Promise<Step> {
+  const answer = `the provider keeps it: ${reason}`;
+  if (row.movement === "reversal" && row.paymentId !== null && row.orderId !== null) {
+    const { paymentId, orderId } = row;
+    const told = { paymentId, orderId, reason: reason || null };
+    const outcome = await takeBackReversal(deps, told, operator.actor);
+    return outcome === "return" || outcome === "already_returned" || outcome === "charged_back"
+      ? { kind: "ended", state: "MENDED", answer: `${answer}; its money is owed again` }
+      : { kind: "withdrawn", answer };
+  }
+  if (row.refundId === null) return { kind: "withdrawn", answer };
+  const { provider, refundId } = row;
+  const returnedAt = databaseTime(Date.now());
+  const told = { refundId, provider, reason: reason || null, returnedAt };
+  const taken = await takeBack(deps, told, operator.actor);
+  return taken?.outcome === "return" || taken?.outcome === "already_returned"
+    ? { kind: "ended", state: "MENDED", answer: `${answer}; its money is owed again` }
+    : { kind: "withdrawn", answer };
+}
+
+async function refundAgain(gateway: Gateway, request: GatewayRequest): Promise<Step> {
+  const [again] = await gateway.refund([request]);
+  return again!.kind === "refunded"
+    ? {
+      kind: "ended",
+      state: "MENDED",
+      answer: "the provider knew of none, and has given it back now",
+    }
+    : again!.kind === "refused"
+    ? { kind: "withdrawn", answer: `the provider keeps it: ${again!.reason}` }
+    : { kind: "goes_on", answer: saidBy(again!) };
+}
+
+/** Asks how a chargeback is that no report tells of: what the provider confirms is explained, and else it is recorded. */
+export async function askAboutChargeback(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
+  const { provider, refundRef: providerRef } = row;
+  const answer = providerRef === null ? undefined : await chargebackOf(deps, row);
+  switch (answer?.kind) {
+    case undefined:
+      return cantBeAsked(provider);
+    case "unknown":
+      return { kind: "withdrawn", answer: "the provider knows of no such chargeback" };
+    case "found": {
+      const { chargeback } = answer;
+      const report = { ...chargeback, provider, providerRef: providerRef! };
+      const { outcome } = await recordChargeback(deps, report, operator.actor);
+      const amount = namedAmount(chargeback.amountCents, chargeback.currency);
+      const said = `the provider says that it is ${chargeback.state}: ${amount}`;
+      return outcome === "taken"
+        ? { kind: "ended", state: "MENDED", answer: `${said}, as is recorded now` }
+        : { kind: "ended", state: "EXPLAINED", answer: said };
+    }
+    default:
+      return { kind: "goes_on", answer: answer!.error };
+  }
+}
