@@ -26,10 +26,11 @@ import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { plural } from "../domain/text/plural.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
-import type { MendingDeps } from "../services/mending_step.ts";
+import { approveReport } from "../services/approve_report.ts";
 import { approveMending, proposeMending } from "../services/mend_discrepancies.ts";
+import type { MendingDeps } from "../services/mending_step.ts";
 import { reconcile } from "../services/reconcile.ts";
-import { approveFees, withdraw } from "../services/withdraw_report.ts";
+import { withdraw } from "../services/withdraw_report.ts";
 import { readReportProfile } from "../services/report_profile_schema.ts";
 import { gatewaysOf } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
@@ -217,7 +218,7 @@ function reportWork(
   const finishedAt = options.text("seen");
   return async (deps) => {
     const seen = finishedAt === undefined ? {} : { finishedAt };
-    print(reportInWords(await approveFees(deps, approved, operator, seen)));
+    print(reportInWords(await approveReport(deps, approved, operator, seen)));
     return 0;
   };
 }
@@ -229,8 +230,7 @@ async function listReports({ db }: Deps, asJson: boolean): Promise<number> {
   return 0;
 }
 
-/** One report on a line. */
-/** On one line: a name with a line break in it would look like another report. */
+/** One report on one line: a name with a line break in it would look like another report. */
 function reportInWords(row: ReconciliationRow): string {
   const { id, state, provider, name, from, to, lines, open, feesWait, fees, payouts, actor } = row;
   const money = (sums: Record<string, number> | null) =>

@@ -8,9 +8,9 @@ import { messageOf } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { takeLease } from "../streams/redis/lease.ts";
 import { pause } from "../streams/timing/pause.ts";
-import type { MendingDeps } from "./mending_step.ts";
+import { goOnWithReports } from "./go_on_with_reports.ts";
 import { goOnMending } from "./mend_discrepancies.ts";
-import { goOnWithReports } from "./withdraw_report.ts";
+import type { MendingDeps } from "./mending_step.ts";
 
 /** How often somebody looks, in milliseconds. */
 const lookMs = 15_000;

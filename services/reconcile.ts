@@ -19,8 +19,8 @@ import { allGateways, gatewayNamed } from "../streams/payments/gateway.ts";
 import { begin, runReconciliation } from "../streams/reconciliation/hold_against.ts";
 import type { CoveredPeriod, LineSource } from "../streams/reconciliation/line_source.ts";
 import { auditedBeyond } from "./audited.ts";
-import type { MendingDeps } from "./mending_step.ts";
 import { goOnMending } from "./mend_discrepancies.ts";
+import type { MendingDeps } from "./mending_step.ts";
 
 /** What is to be held against our books. */
 export interface ReconcileRequest {

@@ -189,6 +189,21 @@ const columns = `
   (select count(*) from discrepancies
    where discrepancies.reconciliation_id = reconciliations.id and discrepancies.unended = 1) as open`;
 
+/** Reports that are being taken back, and those whose fees are approved and not booked yet. */
+export async function listUnfinishedReports(
+  db: Queryable,
+): Promise<{ id: number; isWithdrawn: boolean }[]> {
+  const rows = await db.query(
+    `
+    select id, state = 'WITHDRAWING' as is_withdrawn from reconciliations
+    where state = 'WITHDRAWING' or fees_wait = 2 order by id`,
+  );
+  return rows.map(({ id, is_withdrawn }) => ({
+    id: toInteger(id),
+    isWithdrawn: toInteger(is_withdrawn) === 1,
+  }));
+}
+
 /** One of them; undefined where there is none. */
 export async function readReconciliation(
   db: Queryable,

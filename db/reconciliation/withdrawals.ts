@@ -35,21 +35,6 @@ export async function beginWithdrawal(
   );
 }
 
-/** Reports that are being taken back, and those whose fees are approved and not booked yet. */
-export async function listUnfinishedReports(
-  db: Queryable,
-): Promise<{ id: number; isWithdrawn: boolean }[]> {
-  const rows = await db.query(
-    `
-    select id, state = 'WITHDRAWING' as is_withdrawn from reconciliations
-    where state = 'WITHDRAWING' or fees_wait = 2 order by id`,
-  );
-  return rows.map(({ id, is_withdrawn }) => ({
-    id: toInteger(id),
-    isWithdrawn: toInteger(is_withdrawn) === 1,
-  }));
-}
-
 /** A report that is being taken back. Times are UTC, as the database has them. */
 export interface Withdrawal {
   id: number;
@@ -280,19 +265,4 @@ export async function deleteUncovered(tx: Queryable, provider: string): Promise<
         where reconciled_days.provider = discrepancies.provider and reconciled_days.day = discrepancies.day)`,
     [provider],
   );
-}
-
-/** Notes that somebody else has approved a report; its fees are to be booked. */
-export async function approveReport(tx: Queryable, id: number, by: string): Promise<void> {
-  await tx.run(
-    `
-    update reconciliations set fees_wait = 2, approved_by = ?, approved_at = current_timestamp(6)
-    where id = ? and fees_wait = 1`,
-    [by, id],
-  );
-}
-
-/** What was approved is booked. */
-export async function noteFeesBooked(db: Queryable, id: number): Promise<void> {
-  await db.run("update reconciliations set fees_wait = 0 where id = ? and fees_wait = 2", [id]);
 }

@@ -16,8 +16,9 @@ import {
 import { WorkflowError } from "../../domain/errors.ts";
 import { isDay } from "../../domain/kpi/day.ts";
 import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
+import { approveReport } from "../../services/approve_report.ts";
 import { beginReconciling } from "../../services/reconcile.ts";
-import { approveFees, beginWithdrawing, goOnWithdrawing } from "../../services/withdraw_report.ts";
+import { beginWithdrawing, goOnWithdrawing } from "../../services/withdraw_report.ts";
 import { openUpload } from "../api/imports/upload.ts";
 import { keepRunning } from "../api/reconciliations/keep_running.ts";
 import { reportOf } from "../api/reconciliations/reconciliations.ts";
@@ -79,7 +80,7 @@ export function reconciliationPageRoutes(deps: AppDeps): Hono {
   });
   app.post("/reconciliations/:id{[0-9]{1,15}}/approve", async (c) => {
     const { finished_at: finishedAt } = await readForm(c);
-    await approveFees(deps, idOf(c), operatorOf(c, deps.config), {
+    await approveReport(deps, idOf(c), operatorOf(c, deps.config), {
       ...(finishedAt === undefined ? {} : { finishedAt }),
     });
     return c.redirect(`${home}?done=approved`, 303);

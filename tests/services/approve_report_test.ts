@@ -5,7 +5,9 @@ import { beginReconciliation } from "../../db/reconciliation/reconciliations.ts"
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import type { WorkflowError } from "../../domain/errors.ts";
 import { reconcile } from "../../services/reconcile.ts";
-import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { approveReport } from "../../services/approve_report.ts";
+import { goOnWithReports } from "../../services/go_on_with_reports.ts";
+import { withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
 import { reportLine } from "../../commands/provider_report.ts";
@@ -48,19 +50,19 @@ Deno.test("a report's fees are booked once somebody else has approved what they 
     assert.equal((await listProviderDays(flow.db, 1))[0]!.feesCents, fees);
     const seen = { finishedAt: finishedAt! };
     await assert.rejects(
-      approveFees(deps, id, another, {}),
+      approveReport(deps, id, another, {}),
       (error: WorkflowError) => error.code === "invalid",
     );
-    await assert.rejects(approveFees(deps, id, operator, seen), /takes two people/);
+    await assert.rejects(approveReport(deps, id, operator, seen), /takes two people/);
     await assert.rejects(
-      approveFees(deps, id, another, { finishedAt: "2026-01-06T09:00:00.000000Z" }),
+      approveReport(deps, id, another, { finishedAt: "2026-01-06T09:00:00.000000Z" }),
       /finished at another time/,
     );
     assert.equal(await bookedFees(flow), 0);
-    const approved = await approveFees(deps, id, another, seen);
+    const approved = await approveReport(deps, id, another, seen);
     assert.deepEqual([approved.feesWait, approved.approvedBy], [false, "another"]);
     assert.equal(await bookedFees(flow), fees);
-    await approveFees(deps, id, another, seen);
+    await approveReport(deps, id, another, seen);
     assert.equal(await bookedFees(flow), fees);
     const report = await verify(flow, { settleMs: 0 });
     assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
@@ -103,11 +105,11 @@ Deno.test("the same file by another profile is another report, whose fees nobody
     assert.notEqual(second.id, first.id);
     assert.deepEqual([second.actor, second.fees], ["another", { EUR: 900 }]);
     assert.equal((await bring(1, another)).id, first.id);
-    await approveFees(deps, first.id, another, { finishedAt: first.finishedAt! });
+    await approveReport(deps, first.id, another, { finishedAt: first.finishedAt! });
     assert.equal(await bookedFees(flow), 1);
     const seen = { finishedAt: second.finishedAt! };
-    await assert.rejects(approveFees(deps, second.id, another, seen), /takes two people/);
-    await approveFees(deps, second.id, operator, seen);
+    await assert.rejects(approveReport(deps, second.id, another, seen), /takes two people/);
+    await approveReport(deps, second.id, operator, seen);
     assert.equal(await bookedFees(flow), 901);
     await bring(2, operator);
     assert.equal(await bookedFees(flow), 901);
@@ -156,12 +158,12 @@ Deno.test("payouts beyond all sense are approved and taken back, and hold up no 
       entryId: `txn_${n}`,
     });
     const huge = await hold(provided, [1, 2, 3, 4, 5].map((n) => payout(n, -(2 ** 51))), 2);
-    await approveFees(deps, huge.id, another, { finishedAt: huge.finishedAt! });
+    await approveReport(deps, huge.id, another, { finishedAt: huge.finishedAt! });
     const other = await hold(provided, [payout(6, -100)], 2);
     assert.equal(other.state, "DONE");
     await withdraw(deps, huge.id, operator);
     assert.equal((await withdraw(deps, huge.id, another)).state, "WITHDRAWN");
-    await approveFees(deps, other.id, another, { finishedAt: other.finishedAt! });
+    await approveReport(deps, other.id, another, { finishedAt: other.finishedAt! });
     const [day] = await flow.rows("select booked_payouts_cents from provider_days");
     assert.equal(Number(day!.booked_payouts_cents), 100);
   });
@@ -175,7 +177,7 @@ Deno.test("one person's report books its fees at once, and needs nobody's approv
     assert.deepEqual([feesWait, fees, payouts], [false, null, null]);
     assert.ok(await bookedFees(flow) > 0);
     const seen = { finishedAt: finishedAt! };
-    await assert.rejects(approveFees(depsOf(provided), id, another, seen), /wait for nobody/);
+    await assert.rejects(approveReport(depsOf(provided), id, another, seen), /wait for nobody/);
   });
 });
 
@@ -199,20 +201,20 @@ Deno.test("an approval that is killed between any two statements books the fees 
     const { id, finishedAt } = await read();
     const steps = await countSteps(
       flow,
-      () => approveFees(depsOf(provided, 2), id, another, { finishedAt }),
+      () => approveReport(depsOf(provided, 2), id, another, { finishedAt }),
     );
     assert.ok(steps > 8);
     const once = await contentsWithoutTimes(provided);
     for (let at = 1; at <= steps; at++) {
       await read();
       const dying = { ...deps, db: dyingAfter(flow.db, at) };
-      await approveFees(dying, id, another, { finishedAt })
+      await approveReport(dying, id, another, { finishedAt })
         .catch((error) => assert.match(String(error), /killed/));
       await goOnWithReports(deps);
       // What is approved is booked by itself.
       const [row] = await flow.rows("select approved_by from reconciliations");
       assert.equal(await bookedFees(flow), row!.approved_by === null ? 0 : fees);
-      await approveFees(deps, id, another, { finishedAt });
+      await approveReport(deps, id, another, { finishedAt });
       assert.equal(await bookedFees(flow), fees, `killed at statement ${at}`);
       assert.deepEqual(await contentsWithoutTimes(provided), once);
     }
@@ -243,7 +245,7 @@ Deno.test("payouts of a report that waits for a second person are booked with it
     const { id, finishedAt, payouts } = await hold(provided, [...lines, payout], 2);
     assert.deepEqual(payouts, { EUR: 1_000 });
     assert.equal(await paidOut(), 0);
-    await approveFees(depsOf(provided, 2), id, another, { finishedAt: finishedAt! });
+    await approveReport(depsOf(provided, 2), id, another, { finishedAt: finishedAt! });
     assert.equal(await paidOut(), 1_000);
   });
 });

@@ -4,7 +4,9 @@ import { lyingReport } from "../../commands/provider_report.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
-import { approveFees, goOnWithReports, withdraw } from "../../services/withdraw_report.ts";
+import { approveReport } from "../../services/approve_report.ts";
+import { goOnWithReports } from "../../services/go_on_with_reports.ts";
+import { withdraw } from "../../services/withdraw_report.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
@@ -336,7 +338,7 @@ Deno.test("a report that has to be brought again has to be approved again: what 
     const another = anOperator("another");
     const approve = async (told: readonly ReportLine[]) => {
       const { id, finishedAt } = await hold(provided, told, 2);
-      await approveFees(deps, id, another, { finishedAt: finishedAt! });
+      await approveReport(deps, id, another, { finishedAt: finishedAt! });
       return id;
     };
     const first = await approve(lines);

@@ -1,15 +1,12 @@
 /**
- * What is done about a report that was read, over HTTP: taking it back, and approving its fees.
+ * What is done about a report that was read, over HTTP: taking it back, and approving it.
  *
  * @module
  */
 
 import type { Hono } from "hono";
-import {
-  approveFees,
-  beginWithdrawing,
-  goOnWithdrawing,
-} from "../../../services/withdraw_report.ts";
+import { approveReport } from "../../../services/approve_report.ts";
+import { beginWithdrawing, goOnWithdrawing } from "../../../services/withdraw_report.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { type AnswerOnce, idempotency, idempotencyHeaders } from "../../middleware/idempotency.ts";
@@ -104,7 +101,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       const { id } = c.req.valid("param");
       const { finished_at: finishedAt } = c.req.valid("json");
       return answerOnce(c, ["approve report", id, finishedAt], async () => {
-        const row = await approveFees(deps, id, operatorOf(c, deps.config), { finishedAt });
+        const row = await approveReport(deps, id, operatorOf(c, deps.config), { finishedAt });
         return { status: 200, location: null, body: reconciliationJson(row), stored: false };
       });
     },
