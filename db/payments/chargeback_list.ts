@@ -18,6 +18,7 @@ import {
   toIsoTime,
   toShownSum,
 } from "../connection/database.ts";
+import { type MoneySum, toMoneySum } from "./money_sums.ts";
 
 /** A chargeback with what it belongs to. Times are ISO 8601 UTC. */
 export interface ListedChargeback {
@@ -119,10 +120,7 @@ export async function listChargebacks(
 }
 
 /** What chargebacks come to, by currency. */
-export interface ChargebackSum {
-  currency: string;
-  amountCents: number;
-  count: number;
+export interface ChargebackSum extends MoneySum {
   /** The earliest time until which one of them has to be answered, ISO 8601; null where nobody says. */
   dueBy: string | null;
 }
@@ -190,12 +188,7 @@ function quoted(texts: readonly string[]): string {
 }
 
 function toSum(row: Row): ChargebackSum {
-  return {
-    currency: String(row.currency),
-    amountCents: toShownSum(row.cents),
-    count: toInteger(row.n),
-    dueBy: toIsoTime(row.due_by),
-  };
+  return { ...toMoneySum(row), dueBy: toIsoTime(row.due_by) };
 }
 
 function toListed(row: Row): ListedChargeback {

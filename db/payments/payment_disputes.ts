@@ -7,6 +7,7 @@
 import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
+import { type MoneySum, toMoneySum } from "./money_sums.ts";
 import { type RecordedPayment, type TakenMoney, toPayment } from "./payments.ts";
 
 /**
@@ -264,7 +265,7 @@ export async function listDisputes(db: Queryable, limit: number): Promise<Listed
 /** What the payments come to that wait for a decision, by currency, of the oldest {@linkcode maxCounted}. */
 export async function sumDisputes(
   db: Queryable,
-): Promise<{ currency: string; amountCents: number; count: number }[]> {
+): Promise<MoneySum[]> {
   const rows = await db.query(
     `
     select coalesce(p.currency, orders.currency) as currency, sum(p.amount_cents) as cents, count(*) as n
@@ -275,9 +276,5 @@ export async function sumDisputes(
     order by 1`,
     [maxCounted],
   );
-  return rows.map((row) => ({
-    currency: String(row.currency),
-    amountCents: toInteger(row.cents),
-    count: toInteger(row.n),
-  }));
+  return rows.map(toMoneySum);
 }

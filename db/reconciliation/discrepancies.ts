@@ -15,10 +15,10 @@ import {
   type Row,
   toInteger,
   toIsoTime,
-  toShownSum,
   type Value,
 } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
+import { type MoneySum, toMoneySum } from "../payments/money_sums.ts";
 
 /** A discrepancy that was found. Times are UTC, as the database has them. */
 export interface FoundDiscrepancy {
@@ -525,7 +525,7 @@ export async function readMended(
 export async function sumOpenDiscrepancies(
   db: Queryable,
   options: { olderThanHours: number },
-): Promise<{ currency: string; amountCents: number; count: number }[]> {
+): Promise<MoneySum[]> {
   const rows = await db.query(
     `
     select coalesce(their_currency, our_currency) as currency, sum(coalesce(their_cents, our_cents)) as cents,
@@ -535,11 +535,7 @@ export async function sumOpenDiscrepancies(
     group by 1 order by 1`,
     [options.olderThanHours],
   );
-  return rows.map((row) => ({
-    currency: String(row.currency),
-    amountCents: toShownSum(row.cents),
-    count: toInteger(row.n),
-  }));
+  return rows.map(toMoneySum);
 }
 
 /** How many discrepancies are open. */

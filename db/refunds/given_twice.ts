@@ -7,6 +7,7 @@
 import { maxCounted } from "../../domain/bounded_count.ts";
 import type { GivenTwiceEnd, KnownTwice } from "../../domain/refund/given_twice.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { type MoneySum, toMoneySum } from "../payments/money_sums.ts";
 
 /** Money that went back twice, before it is written down: of a refund, or the payment of an order. */
 export interface GivenTwice {
@@ -191,7 +192,7 @@ export async function endTwiceOfPayment(
 /** What it comes to that nobody has decided about, by currency; of so many as are counted. */
 export async function sumGivenTwice(
   db: Queryable,
-): Promise<{ currency: string; amountCents: number; count: number }[]> {
+): Promise<MoneySum[]> {
   const rows = await db.query(
     `
     select currency, count(*) as n, sum(amount_cents) as cents
@@ -205,11 +206,7 @@ export async function sumGivenTwice(
     order by currency`,
     [maxCounted],
   );
-  return rows.map((row) => ({
-    currency: String(row.currency),
-    amountCents: toInteger(row.cents),
-    count: toInteger(row.n),
-  }));
+  return rows.map(toMoneySum);
 }
 
 function toListed(row: Row): ListedGivenTwice {

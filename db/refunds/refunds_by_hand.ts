@@ -7,6 +7,7 @@
 import { maxCounted } from "../../domain/bounded_count.ts";
 import { handStates, type HandVerdict } from "../../domain/refund/by_hand.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
+import { type MoneySum, toMoneySum } from "../payments/money_sums.ts";
 
 const stateNumber = (state: typeof handStates[number]) => handStates.indexOf(state) + 1;
 
@@ -198,29 +199,17 @@ function toMoneyByHand(row: Row): MoneyByHand {
   };
 }
 
-/** How much waits for a person in one currency. */
-export interface SumByHand {
-  currency: string;
-  /** Refunds and payments. */
-  count: number;
-  amountCents: number;
-}
-
-/** How much waits for a person, by currency; of so many as are counted. */
-export async function sumMoneyByHand(db: Queryable): Promise<SumByHand[]> {
+/** How much waits for a person, refunds and payments, by currency; of so many as are counted. */
+export async function sumMoneyByHand(db: Queryable): Promise<MoneySum[]> {
   const rows = await db.query(
     `
-    select currency, count(*) as refunds, sum(amount_cents) as cents
+    select currency, count(*) as n, sum(amount_cents) as cents
     from (select currency, amount_cents from refunds_by_hand order by id limit ?) waiting
     group by currency
     order by currency`,
     [maxCounted],
   );
-  return rows.map((row) => ({
-    currency: String(row.currency),
-    count: toInteger(row.refunds),
-    amountCents: toInteger(row.cents),
-  }));
+  return rows.map(toMoneySum);
 }
 
 /**

@@ -6,6 +6,7 @@
 
 import { maxCounted } from "../../domain/bounded_count.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { type MoneySum, toMoneySum } from "../payments/money_sums.ts";
 import { endRefunds } from "./refund_rows.ts";
 
 /** Condition on `refunds`: what its provider took back. Its row stays, so that what it was for is known. */
@@ -135,7 +136,7 @@ export async function answerByRefunds(
 /** What is still owed of those that were taken back, by currency; of so many as are counted. */
 export async function sumReturns(
   db: Queryable,
-): Promise<{ currency: string; amountCents: number; count: number }[]> {
+): Promise<MoneySum[]> {
   const rows = await db.query(
     `
     select currency, count(*) as n, sum(amount_cents) as cents
@@ -149,9 +150,5 @@ export async function sumReturns(
     order by currency`,
     [maxCounted],
   );
-  return rows.map((row) => ({
-    currency: String(row.currency),
-    amountCents: toInteger(row.cents),
-    count: toInteger(row.n),
-  }));
+  return rows.map(toMoneySum);
 }

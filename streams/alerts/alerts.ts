@@ -15,6 +15,7 @@ import { countGivenUp } from "../../db/notifications/notification_queries.ts";
 import type { Database } from "../../db/connection/database.ts";
 import { countOverdueReservations } from "../../db/orders/overdue_reservations.ts";
 import { type ChargebackSum, sumChargebacks } from "../../db/payments/chargeback_list.ts";
+import type { MoneySum } from "../../db/payments/money_sums.ts";
 import { sumDisputes } from "../../db/payments/payment_disputes.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { sumOpenDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
@@ -244,6 +245,10 @@ async function checkDeadLetters({ db }: AlertDeps): Promise<AlertCheck[]> {
   }));
 }
 
+function countOf(sums: readonly MoneySum[]): number {
+  return sums.reduce((sum, { count }) => sum + count, 0);
+}
+
 /** Amounts in a row, such as `12.50 EUR and 3.00 USD`. */
 function listed(money: readonly { currency: string; amountCents: number }[]): string {
   return money.map(({ amountCents, currency }) => namedAmount(amountCents, currency)).join(" and ");
@@ -310,7 +315,7 @@ async function checkReservations({ db, config }: AlertDeps): Promise<AlertCheck[
 
 async function checkDisputes({ db }: AlertDeps): Promise<AlertCheck[]> {
   const sums = await sumDisputes(db);
-  const disputes = sums.reduce((sum, { count }) => sum + count, 0);
+  const disputes = countOf(sums);
   return [{
     name: "disputed_payments",
     severity: "critical",
@@ -324,7 +329,7 @@ async function checkDisputes({ db }: AlertDeps): Promise<AlertCheck[]> {
 
 async function checkByHand({ db }: AlertDeps): Promise<AlertCheck[]> {
   const sums = await sumMoneyByHand(db);
-  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  const count = countOf(sums);
   const amounts = sums.map(({ amountCents, currency }) => namedAmount(amountCents, currency));
   return [{
     name: "refunds_by_hand",
@@ -342,7 +347,7 @@ async function checkByHand({ db }: AlertDeps): Promise<AlertCheck[]> {
 
 async function checkGivenTwice({ db }: AlertDeps): Promise<AlertCheck[]> {
   const sums = await sumGivenTwice(db);
-  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  const count = countOf(sums);
   return [{
     name: "given_twice",
     severity: "critical",
@@ -358,7 +363,7 @@ async function checkGivenTwice({ db }: AlertDeps): Promise<AlertCheck[]> {
 
 async function checkReturned({ db }: AlertDeps): Promise<AlertCheck[]> {
   const sums = await sumReturns(db);
-  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  const count = countOf(sums);
   return [{
     name: "refunds_returned",
     severity: "critical",
@@ -385,7 +390,7 @@ async function checkChargebacks({ db }: AlertDeps): Promise<AlertCheck[]> {
     title: string,
     { sums, words }: { sums: readonly ChargebackSum[]; words: string },
   ): AlertCheck => {
-    const count = sums.reduce((sum, { count }) => sum + count, 0);
+    const count = countOf(sums);
     const detail = count === 0 ? "none is" : `${listed(sums)} in ${describeCount(count)}${words}`;
     return { name, severity, title, detail, level: count > 0 ? "bad" : "good" };
   };
@@ -410,7 +415,7 @@ async function checkChargebacks({ db }: AlertDeps): Promise<AlertCheck[]> {
 async function checkDiscrepancies({ db, config }: AlertDeps): Promise<AlertCheck[]> {
   const { reconciliationAlertHours: hours } = config;
   const sums = await sumOpenDiscrepancies(db, { olderThanHours: hours });
-  const count = sums.reduce((sum, { count }) => sum + count, 0);
+  const count = countOf(sums);
   return [{
     name: "discrepancies",
     severity: "critical",
