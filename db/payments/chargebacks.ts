@@ -15,7 +15,7 @@ import type {
 } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
-import { lostCents } from "./returned_money.ts";
+import { lostCents, lostOf } from "./returned_money.ts";
 
 /** A chargeback by its provider's names. */
 export interface ChargebackNames {
@@ -252,6 +252,9 @@ function bookedMoves(
   });
 }
 
+/** By the order, which was settled by a payment of its total: that payment may be archived, and orders stay. */
+const lostOfOrder = lostOf({ cents: "orders.total_cents", currency: "orders.currency" });
+
 /**
  * What chargebacks take from the payments that settle orders, by order id; those without any are absent. Costs a look where there
  * are no chargebacks.
@@ -265,10 +268,7 @@ export async function readChargedBack(
     `
     select chargebacks.order_id, max(chargebacks.id) as id,
       max(chargebacks.state in ('needs_response', 'under_review')) as held,
-      sum(case
-        when chargebacks.state <> 'lost' then 0
-        when chargebacks.currency = orders.currency then chargebacks.amount_cents
-        else orders.total_cents end) as lost_cents
+      sum(${lostOfOrder}) as lost_cents
     from chargebacks force index (chargebacks_order)
     straight_join orders on orders.id = chargebacks.order_id
     where chargebacks.order_id in (?) and chargebacks.lowers_revenue <> 'never'

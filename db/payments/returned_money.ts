@@ -9,14 +9,23 @@ import { type Queryable, toInteger } from "../connection/database.ts";
 import { addUnsealed } from "../verification/seals.ts";
 
 /**
- * What of a payment in minor units of its own currency a chargeback has taken: as much as was paid at most, and all of it where it
+ * What a chargeback has taken of what was paid, in minor units of its currency: as much as was paid at most, and all of it where it
  * is told in another currency.
+ *
+ * @param paid columns that say how much was paid, and in which currency
  */
-export const lostCents = `case
+export function lostOf(paid: { cents: string; currency: string }): string {
+  return `case
     when chargebacks.state <> 'lost' then 0
-    when chargebacks.currency = coalesce(payments.currency, orders.currency)
-      then least(chargebacks.amount_cents, payments.amount_cents)
-    else payments.amount_cents end`;
+    when chargebacks.currency = ${paid.currency} then least(chargebacks.amount_cents, ${paid.cents})
+    else ${paid.cents} end`;
+}
+
+/** The same of a payment, beside `payments` and `orders`. */
+export const lostCents = lostOf({
+  cents: "payments.amount_cents",
+  currency: "coalesce(payments.currency, orders.currency)",
+});
 
 /** A payment that chargebacks are of, and what of it went back. */
 export interface ReturnedPayment extends WentBack {

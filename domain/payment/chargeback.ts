@@ -89,7 +89,7 @@ export interface ChargedBack {
   id: number;
   /** One of them is not decided: its money is withheld. */
   isHeld: boolean;
-  /** What is gone; all that there is where it is in another currency than the order's. */
+  /** What is gone, by none of them more than was paid; all of it where it is in another currency than the order's. */
   lostCents: number;
 }
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readChargedBack, readContestedPayments } from "../../../db/payments/chargebacks.ts";
+import { readReturned } from "../../../db/payments/returned_money.ts";
 import { listGivenTwice } from "../../../db/refunds/given_twice.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
@@ -97,6 +99,30 @@ Deno.test("of a charge that was lost in another currency nothing is left to refu
     assert.equal((await refundOf(flow, message.refundId))[0], "FAILED");
     const wish = { orderId, amountCents: 1, reason: null, idempotencyKey: null };
     await assert.rejects(requestRefund(flow.db, wish, "test"), WorkflowError);
+  }));
+
+Deno.test("what is lost of an order is what is lost of its payment, by whichever is looked at", () =>
+  withFlow("refund_lost_alike", "unknown", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const lost = async () => {
+      const [payment] = await readReturned(flow.db, [orderId]);
+      const contested = (await readContestedPayments(flow.db, [orderId])).get(payment!.paymentId);
+      const order = (await readChargedBack(flow.db, [orderId])).get(orderId);
+      return [order?.lostCents, contested?.lostCents ?? 0, payment!.lostCents];
+    };
+    let second = 0;
+    const told = (news: Parameters<typeof aChargeback>[2]) =>
+      tell(flow, aChargeback("lost", second++, news));
+    await told({ amountCents: 300 });
+    assert.deepEqual(await lost(), [300, 300, 300]);
+    await told({ amountCents: 1_500 });
+    assert.deepEqual(await lost(), [1_000, 1_000, 1_000]);
+    await told({ amountCents: 1, currency: "USD" });
+    assert.deepEqual(await lost(), [1_000, 1_000, 1_000]);
+    await told({ amountCents: 200, providerRef: "dp_2" });
+    assert.deepEqual(await lost(), [1_200, 1_200, 1_200]);
+    await tell(flow, aChargeback("won", second++, {}));
+    assert.deepEqual(await lost(), [200, 200, 200]);
   }));
 
 Deno.test("what a part of a lost chargeback leaves can be refunded, and no cent more", () =>
