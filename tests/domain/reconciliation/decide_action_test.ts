@@ -1,24 +1,68 @@
 import assert from "node:assert/strict";
-import { decideApproval, type DecidedFacts } from "../../../domain/reconciliation/decide_action.ts";
+import {
+  decideApproval,
+  type DecidedFacts,
+  decideProposal,
+} from "../../../domain/reconciliation/decide_action.ts";
+
+/** What nobody has proposed anything about, and what an order is behind. */
+const decided: DecidedFacts = {
+  kind: "missing_with_us",
+  movement: "charge",
+  orderId: 7,
+  paymentId: null,
+  refundId: null,
+  chargeRef: "ch_1",
+  theirCents: 1_000,
+  ourCents: null,
+  state: "open",
+  action: null,
+  proposedBy: null,
+  proposedAt: null,
+  approvedBy: null,
+};
 
 function proposed(proposedBy: string, facts: Partial<DecidedFacts> = {}): DecidedFacts {
   return {
-    kind: "missing_with_us",
-    movement: "charge",
+    ...decided,
     orderId: null,
-    paymentId: null,
-    refundId: null,
-    chargeRef: "ch_1",
-    theirCents: 1_000,
-    ourCents: null,
-    state: "open",
     action: "give_back",
     proposedBy,
     proposedAt: "2026-01-06T09:00:00.000000Z",
-    approvedBy: null,
     ...facts,
   };
 }
+
+Deno.test("decideProposal() takes what is offered, with a note where it explains", () => {
+  const propose = (
+    change: Partial<DecidedFacts>,
+    action: Parameters<typeof decideProposal>[1]["action"],
+    note: string | null = null,
+  ) => decideProposal({ ...decided, ...change }, { action, note }).kind;
+  assert.equal(propose({}, "record"), "propose");
+  assert.equal(propose({}, "give_back"), "refused");
+  assert.equal(propose({}, "explain"), "refused");
+  assert.equal(propose({}, "explain", "so"), "propose");
+  assert.equal(propose({ state: "mended" }, "record"), "refused");
+  assert.equal(propose({ state: "explained" }, "explain", "so"), "refused");
+  const approved = { action: "record", proposedBy: "a", approvedBy: "b" } as const;
+  assert.equal(propose(approved, "record"), "already_done");
+  assert.equal(propose(approved, "explain", "so"), "refused");
+});
+
+Deno.test("decideApproval() takes two people where two are asked for", () => {
+  const proposedAt = "2026-01-06T09:00:00.000000Z";
+  const proposed = { ...decided, action: "record", proposedBy: "a", proposedAt } as const;
+  const approve = (change: Partial<DecidedFacts>, by: string, approvals: number) =>
+    decideApproval({ ...proposed, ...change }, by, approvals, { action: "record", proposedAt })
+      .kind;
+  assert.equal(approve({}, "a", 1), "approve");
+  assert.equal(approve({}, "a", 2), "refused");
+  assert.equal(approve({}, "b", 2), "approve");
+  assert.equal(approve({ action: null }, "b", 2), "refused");
+  assert.equal(approve({ approvedBy: "c" }, "b", 2), "already_done");
+  assert.equal(approve({ state: "mended", approvedBy: "c" }, "b", 2), "refused");
+});
 
 Deno.test("decideApproval() takes two people, and nobody who is not asked who they are for a second one", () => {
   const kindOf = (proposedBy: string, by: string, approvals = 2) => {

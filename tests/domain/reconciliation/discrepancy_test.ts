@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  decideApproval,
-  type DecidedFacts,
-  decideProposal,
-} from "../../../domain/reconciliation/decide_action.ts";
-import {
   actionsFor,
   directlyBack,
   type DiscrepancyFacts,
@@ -57,44 +52,4 @@ Deno.test("directlyBack() is what was taken too much, all of what has no order, 
   assert.equal(back({ kind: "twice", orderId: null }), 1_000);
   assert.equal(back({ kind: "twice" }), null);
   assert.equal(back({ theirCents: null, orderId: null }), null);
-});
-
-const decided: DecidedFacts = {
-  ...facts,
-  state: "open",
-  action: null,
-  proposedBy: null,
-  proposedAt: null,
-  approvedBy: null,
-};
-
-Deno.test("decideProposal() takes what is offered, with a note where it explains", () => {
-  const propose = (
-    change: Partial<DecidedFacts>,
-    action: Parameters<typeof decideProposal>[1]["action"],
-    note: string | null = null,
-  ) => decideProposal({ ...decided, ...change }, { action, note }).kind;
-  assert.equal(propose({}, "record"), "propose");
-  assert.equal(propose({}, "give_back"), "refused");
-  assert.equal(propose({}, "explain"), "refused");
-  assert.equal(propose({}, "explain", "so"), "propose");
-  assert.equal(propose({ state: "mended" }, "record"), "refused");
-  assert.equal(propose({ state: "explained" }, "explain", "so"), "refused");
-  const approved = { action: "record", proposedBy: "a", approvedBy: "b" } as const;
-  assert.equal(propose(approved, "record"), "already_done");
-  assert.equal(propose(approved, "explain", "so"), "refused");
-});
-
-Deno.test("decideApproval() takes two people where two are asked for", () => {
-  const proposedAt = "2026-01-06T09:00:00.000000Z";
-  const proposed = { ...decided, action: "record", proposedBy: "a", proposedAt } as const;
-  const approve = (change: Partial<DecidedFacts>, by: string, approvals: number) =>
-    decideApproval({ ...proposed, ...change }, by, approvals, { action: "record", proposedAt })
-      .kind;
-  assert.equal(approve({}, "a", 1), "approve");
-  assert.equal(approve({}, "a", 2), "refused");
-  assert.equal(approve({}, "b", 2), "approve");
-  assert.equal(approve({ action: null }, "b", 2), "refused");
-  assert.equal(approve({ approvedBy: "c" }, "b", 2), "already_done");
-  assert.equal(approve({ state: "mended", approvedBy: "c" }, "b", 2), "refused");
 });
