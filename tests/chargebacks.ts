@@ -18,6 +18,19 @@ export async function aPaidOrder(flow: Workflow, name = "1", cents = 1_000): Pro
   return taken!.orderId!;
 }
 
+/** Adds a payment of 10.00 EUR beside an order's own, called `second`: one that is to go back, or that has gone. */
+export async function aSecondPayment(
+  flow: Workflow,
+  orderId: number,
+  status: "REVERSING" | "REVERSED",
+): Promise<void> {
+  await flow.rows(
+    `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+    values (?, 1, 'simulated', 'second', 1000, ?, current_timestamp(6))`,
+    [orderId, status],
+  );
+}
+
 /** What is told of the chargeback `dp_1` of the order `1`, of all of it, so many seconds after it was opened. */
 export function aChargeback(
   state: ChargebackReport["state"],

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { reportCsv, type ReportLine } from "../../commands/provider_report.ts";
-import { type DiscrepancyRow, listDiscrepancies } from "../../db/reconciliation/discrepancies.ts";
+import type { ReportLine } from "../../commands/provider_report.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import { installationTag, reversalKeyOf } from "../../domain/payment/payment_key.ts";
 import { goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
-import { reconcile } from "../../services/reconcile.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import type { ProviderChargeback } from "../../streams/payments/provider.ts";
 import type {
@@ -17,45 +16,22 @@ import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll } from "../archived.ts";
 import { recordRefund } from "../../services/record_refund.ts";
 import { takeRefundNews } from "../../services/take_refund_news.ts";
-import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
-import { anOperator } from "../operator.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
+import * as reconciled from "../reconciled.ts";
+import { operator } from "../reconciled.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 
-const operator = anOperator();
-
 function depsOf(flow: Workflow, gateway: Partial<Gateway> = {}) {
-  return {
-    ...flow,
-    gateway: { ...flow.gateway, ...gateway },
-    config: {
-      reconciliationApprovals: 1,
-      reconciliationDays: 0,
-      chargebackRevenue: "opened",
-    } as const,
-  };
+  return { ...reconciled.depsOf({ flow }), gateway: { ...flow.gateway, ...gateway } };
 }
 
 /** Holds lines against the books of `simulated`, of yesterday to tomorrow. */
-function hold(flow: Workflow, lines: Iterable<ReportLine>) {
-  const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
-  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-  return reconcile(depsOf(flow), {
-    provider: "simulated",
-    report: { source: new Blob([bytes]).stream(), name: "report.csv" },
-    period: { from: day(-1), to: day(1) },
-    operator,
-  });
-}
+const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
+  reconciled.hold({ flow, name: "simulated" }, lines);
 
-function all({ db }: Workflow, state?: "open"): Promise<DiscrepancyRow[]> {
-  return listDiscrepancies(db, {
-    filter: state === undefined ? {} : { state },
-    afterId: 0,
-    limit: 100,
-  });
-}
+const all = (flow: Workflow, state?: "open") => reconciled.all({ flow }, state);
 
 /** A line of the charge of an order of 10.00 EUR. */
 function aLine(name: string, change: Partial<Omit<ReportLine, "kind">> & { kind?: string } = {}) {
@@ -63,7 +39,7 @@ function aLine(name: string, change: Partial<Omit<ReportLine, "kind">> & { kind?
   const line = {
     entryId: `txn_${name}_${change.kind ?? "charge"}`,
     kind: "charge",
-    createdUtc: new Date().toISOString().slice(0, 23).replace("T", " ").replace("Z", ""),
+    createdUtc: databaseTime(Date.now()),
     chargeId: `sim_of_${name}`,
     refundId: "",
     key: "",
@@ -408,11 +384,7 @@ Deno.test("lookAgain() tells how many a later report has mended, of each kind of
 Deno.test("money that went back of orders that are archived is missing in reports as well", () =>
   withWorkflow("mend_archived", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSED', current_timestamp(6))`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSED");
     await age(flow);
     // It went back today, and no row is older than what is looked through for that.
     await flow.rows("update payments set created_at = current_timestamp(6) - interval 50 day");
@@ -459,11 +431,7 @@ Deno.test("a refund that only a report says came back is taken back by record, o
 Deno.test("a payment that only a report says came back after it had gone back is taken back by record, once its provider says so", () =>
   withWorkflow("mend_reversed", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSING', current_timestamp(6))`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSING");
     const money = { orderId, amountCents: 1_000, currency: "EUR" } as const;
     await publish(flow, [{ message: { type: "payment.reverse", ...money } }]);
     await flow.drain();
@@ -493,11 +461,7 @@ Deno.test("a payment that only a report says came back after it had gone back is
 Deno.test("a payment that its provider says never went back is taken back by ask, and not asked for again", () =>
   withWorkflow("mend_reversed_asked", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSED', current_timestamp(6))`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSED");
     await hold(flow, [aLine("1"), aLine("2", { chargeId: "second", reference: "1" })]);
     const [open] = await all(flow, "open");
     assert.deepEqual([open!.kind, open!.movement], ["missing_with_them", "reversal"]);

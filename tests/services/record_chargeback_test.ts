@@ -10,7 +10,7 @@ import { matchChargebacks } from "../../streams/payments/take_chargeback.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll, archivedIds } from "../archived.ts";
-import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
@@ -171,11 +171,7 @@ Deno.test("a part, more than the charge, another currency: each to the cent as t
 Deno.test("money that was paid twice, and so no revenue, lowers none", () =>
   withFlow("chargeback_reversed", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSED')`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSED");
     await tell(flow, aChargeback("lost", 0, { chargeRefs: ["second"] }));
     assert.deepEqual(await figuresOn(flow), [0, 1, 1_000]);
     // It went back, and is gone as well.

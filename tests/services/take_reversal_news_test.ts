@@ -10,7 +10,7 @@ import { type RefundNews, takeRefundNews } from "../../services/take_refund_news
 import type { Gateway, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll, archivedIds } from "../archived.ts";
-import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
 import { anOperator } from "../operator.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
@@ -145,11 +145,7 @@ Deno.test("a payment that its provider takes back after it went back is owed aga
 Deno.test("money beside an order's payment that comes back waits for a person as well", () =>
   withWorkflow("reversal_back_second", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSING', current_timestamp(6))`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSING");
     const message = {
       type: "payment.reverse",
       orderId,

@@ -9,7 +9,7 @@ import { applyRefunds } from "../../../streams/handlers/refund_process.ts";
 import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { aChargeback, aPaidOrder, tell } from "../../chargebacks.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../../chargebacks.ts";
 import { askRefund } from "../../settled_workflow.ts";
 import { openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent } from "../consistent.ts";
@@ -77,11 +77,7 @@ Deno.test("one that its provider has made before is booked, and told where the c
 Deno.test("what a bank took of a second charge leaves the first to be refunded", () =>
   withFlow("refund_second_lost", "unknown", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSING', current_timestamp(6))`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSING");
     await tell(flow, aChargeback("lost", 0, { chargeRefs: ["second"] }));
     const message = await askRefund(flow, orderId, 1_000);
     await applyRefunds(flow, [{ id: "1-0", message, attempt: 1 }]);
@@ -170,11 +166,7 @@ Deno.test("an inquiry, and a chargeback that was won, hold up no refund", () =>
 Deno.test("money that is to go back anyway waits while it is contested, and is over where it is lost", () =>
   withFlow("reversal_contested", "unknown", async (flow, asked) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSING')`,
-      [orderId],
-    );
+    await aSecondPayment(flow, orderId, "REVERSING");
     const message = {
       type: "payment.reverse",
       orderId,
