@@ -86,9 +86,9 @@ export async function recordChargeback(
     currency,
     state,
     reason: reason == null || reason === "" ? null : cutText(reason, maxReason),
-    dueBy: dueBy == null ? null : timeOf(dueBy),
-    openedAt: timeOf(opened),
-    happenedAt: timeOf(happenedAt),
+    dueBy: dueBy == null ? null : databaseTime(dueBy, 6),
+    openedAt: databaseTime(opened, 6),
+    happenedAt: databaseTime(happenedAt, 6),
   }, actor);
   try {
     await countChargebacks(deps);
@@ -98,11 +98,6 @@ export async function recordChargeback(
     log.warn("chargebacks are counted later", { error: messageOf(error) });
   }
   return taken;
-}
-
-/** A database time to the microsecond, so that two of them compare as texts. */
-function timeOf(date: Date): string {
-  return databaseTime(date, 6);
 }
 
 /** @throws {WorkflowError} `invalid` */

@@ -64,7 +64,7 @@ export async function listOrderIds(
 }
 
 /** Which orders chargebacks are of that have changed since the last day was closed: their rows are in no closed day. */
-export async function ordersOfOpenChargebacks(db: Queryable): Promise<number[]> {
+export async function ordersOfChangedChargebacks(db: Queryable): Promise<number[]> {
   const { closedDay } = await readLedgerMarks(db);
   const since = closedDay === null
     ? ""

@@ -101,8 +101,8 @@ export interface NamedRefund {
 }
 
 const refundSelect = `
-  select ${wasReturned} as is_returned, refunds.id, refunds.order_id, refunds.provider_key, refunds.amount_cents, orders.currency, refunds.status,
-    refunds.processed_at, refunds.by_hand
+  select refunds.id, refunds.order_id, refunds.provider_key, refunds.amount_cents, orders.currency, refunds.status,
+    refunds.processed_at, refunds.by_hand, ${wasReturned} as is_returned
   from refunds
   straight_join orders on orders.id = refunds.order_id`;
 

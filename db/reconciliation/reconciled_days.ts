@@ -112,7 +112,7 @@ export async function readToldCurrencies(
   return rows.map(({ currency }) => String(currency));
 }
 
-/** What is kept in reports whose fees wait for somebody's approval is no fee of ours yet. */
+/** What a provider keeps: beside its other lines, or by lines of their own, which lower the balance by their gross. */
 const feeCents = "fee_cents - case when kind = 'fee' then gross_cents else 0 end";
 
 /** Adds up the days of a span from all that reports have told of them. */
@@ -152,6 +152,7 @@ export async function sumMovements(
   }));
 }
 
+/** Reports whose fees wait for somebody's approval: what these keep is no fee of ours yet. */
 async function readWaiting(db: Queryable, provider: string): Promise<number[]> {
   const rows = await db.query(
     "select id from reconciliations where provider = ? and fees_wait = 1",

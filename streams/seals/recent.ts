@@ -5,7 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { ordersOfOpenChargebacks } from "../../db/ledger/ledger_marks.ts";
+import { ordersOfChangedChargebacks } from "../../db/ledger/ledger_marks.ts";
 import type { Scope, Scopes } from "../../db/verification/scope.ts";
 import {
   listTakenBack,
@@ -46,7 +46,7 @@ export async function readRecent(tx: Queryable): Promise<Recent> {
   for (const scope of refunds) {
     for (const id of await ordersOfRefunds(tx, scope)) moved.add(id);
   }
-  for (const id of await ordersOfOpenChargebacks(tx)) moved.add(id);
+  for (const id of await ordersOfChangedChargebacks(tx)) moved.add(id);
   const known = new Set(orderIds);
   const others = [...moved].filter((id) => id <= marks.order && !known.has(id));
   return {

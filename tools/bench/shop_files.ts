@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { databaseTime } from "../../domain/database_time.ts";
 import type { OrdersFile } from "./import.ts";
 import type { Stage } from "./stage.ts";
 
@@ -86,8 +87,7 @@ function orderLines(place: number, { row, delimiter }: FileForm, asOne: boolean)
     return { sku: item % 1_000, qty: 1 + item % 3, cents: 100 + item * 37 % 9_900 };
   });
   const itemsCents = items.reduce((all, { qty, cents }) => all + qty * cents, 0);
-  const time = new Date(Date.UTC(2026, 0, 1) + number % 500_000 * 60_000).toISOString()
-    .slice(0, 19).replace("T", " ");
+  const time = databaseTime(Date.UTC(2026, 0, 1) + number % 500_000 * 60_000, 0);
   const order = { number, time, itemsCents };
   return items.map((item, at) =>
     `${row(order, item, at === 0 && !(asOne && place > 0)).join(delimiter)}\n`

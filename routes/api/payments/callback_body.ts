@@ -46,6 +46,7 @@ const charge = z.object({
 });
 
 const takenBack = z.object({
+  provider,
   type: z.literal(takenBackType),
   /** When it was so, whenever it is sent. */
   timestamp: z.iso.datetime(),

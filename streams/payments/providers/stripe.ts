@@ -298,7 +298,7 @@ async function refund(stripe: Stripe, request: GatewayRequest): Promise<Stripe.R
   }, { idempotencyKey });
 }
 
-/** The intent of a name, which may be that of its charge; undefined for a charge without one. */
+/** The intent of a name, which may be that of its charge; null for a charge without one. */
 async function intentNamed(stripe: Stripe, ref: string): Promise<Stripe.PaymentIntent | null> {
   if (ref.startsWith("pi_")) return await stripe.paymentIntents.retrieve(ref, { expand });
   const intent = idOf((await stripe.charges.retrieve(ref)).payment_intent);
