@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ordersClient } from "../../routes/client.ts";
-import { newOrder } from "../../routes/api/description/examples.ts";
+import { newOrder } from "../../routes/api/orders/order_examples.ts";
 import { csvOf } from "../csv_orders.ts";
 import { type Api, openApi, storeOrder } from "./api.ts";
 import { operationsOf } from "./api/description/schema_values.ts";

@@ -15,7 +15,7 @@ import { checked } from "../../middleware/checked.ts";
 import { piecedBody, takeFilePlace } from "../../middleware/read_answer.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
-import { erasedPerson, exportedPerson } from "../description/examples.ts";
+import { erasedPerson, exportedPerson } from "./person_examples.ts";
 import { erasedAnswer, exportAnswer } from "./customer_answers.ts";
 
 /** Characters of an id or of an address. */

@@ -9,7 +9,7 @@ import { describeRoute, resolver } from "hono-openapi";
 import type { z } from "zod";
 import type { Scope } from "../../../domain/operation/api_token.ts";
 import { problemAnswer } from "./answers.ts";
-import { problemExample, type ProblemName } from "./examples.ts";
+import { problemExample, type ProblemName } from "./problem_examples.ts";
 import { withQueryNames } from "../../middleware/known_query.ts";
 
 /** A body of a request or an answer. */

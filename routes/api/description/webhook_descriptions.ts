@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { eventTypeNames, eventTypes } from "../../../domain/feed/event_types.ts";
 import { orderEventAnswer, stockEventAnswer } from "../events/event_answers.ts";
-import { events } from "./examples.ts";
+import { events } from "../events/event_examples.ts";
 import { time } from "./schema_parts.ts";
 
 /** A test of an endpoint. */

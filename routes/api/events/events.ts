@@ -20,7 +20,8 @@ import { type FeedSearch, findEvents, readEvents } from "../../../streams/feed/r
 import type { AppDeps } from "../../deps.ts";
 import { checked } from "../../middleware/checked.ts";
 import { described } from "../description/described.ts";
-import { eventList, files } from "../description/examples.ts";
+import { files } from "../description/file_examples.ts";
+import { eventList } from "./event_examples.ts";
 import { feedQuery } from "../description/queries.ts";
 import { eventListAnswer } from "./event_answers.ts";
 import { streamEvents } from "./stream_events.ts";

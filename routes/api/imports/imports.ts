@@ -26,13 +26,8 @@ import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
 import { eventStreamHead } from "../../middleware/event_stream_head.ts";
-import {
-  doneImport,
-  endingImport,
-  files,
-  importList,
-  runningImport,
-} from "../description/examples.ts";
+import { files } from "../description/file_examples.ts";
+import { doneImport, endingImport, importList, runningImport } from "./import_examples.ts";
 import {
   type AnswerOnce,
   idempotency,

@@ -12,7 +12,7 @@ import { leaderboardAnswer } from "../description/answers.ts";
 import { checked } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { leaderboard } from "../description/examples.ts";
+import { leaderboard } from "./kpi_examples.ts";
 import { daysQuery, leaderboardQuery, places } from "../description/queries.ts";
 import { coalesce } from "../../middleware/coalesce.ts";
 import { kpis, kpisAnswer } from "./kpi_answers.ts";

@@ -21,7 +21,7 @@ import { exactAmount } from "../../../domain/money.ts";
 import { type AppDeps, readsOf } from "../../deps.ts";
 import { checked } from "../../middleware/checked.ts";
 import { described } from "../description/described.ts";
-import { ledgerBalance, ledgerList } from "../description/examples.ts";
+import { ledgerBalance, ledgerList } from "./ledger_examples.ts";
 import { addPagedList } from "../description/paged_list.ts";
 import { ledgerBalanceQuery, ledgerFileQuery, ledgerListQuery } from "../description/queries.ts";
 import { csvDownload } from "../exports/csv_download.ts";

@@ -26,7 +26,7 @@ import {
   notificationDetail,
   notificationList,
   replayedNotification,
-} from "../description/examples.ts";
+} from "./notification_examples.ts";
 import {
   type AnswerOnce,
   idempotency,

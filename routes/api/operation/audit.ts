@@ -10,7 +10,7 @@ import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.t
 import type { AppDeps } from "../../deps.ts";
 import { checked } from "../../middleware/checked.ts";
 import { described } from "../description/described.ts";
-import { auditList } from "../description/examples.ts";
+import { auditList } from "./operation_examples.ts";
 import { auditListQuery } from "../description/queries.ts";
 import { auditListAnswer } from "./operation_answers.ts";
 

@@ -17,7 +17,7 @@ import { isReplica } from "../../../streams/redis/redis_away.ts";
 import { aliveAnswer, readyAnswer } from "../description/answers.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { alive, notReady, ready } from "../description/examples.ts";
+import { alive, notReady, ready } from "./operation_examples.ts";
 import { describeNobody, readStreams } from "../../../streams/workflow/queue_status.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
 

@@ -9,7 +9,7 @@ import { prometheus } from "@hono/prometheus";
 import { type Counter, type Histogram, type Metric, Registry } from "prom-client";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { files } from "../description/examples.ts";
+import { files } from "../description/file_examples.ts";
 import { readFamilies } from "./metric_families.ts";
 
 /** Methods that are told apart: anybody may ask by names of their own, and each would be kept for ever. */

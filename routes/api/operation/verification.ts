@@ -20,7 +20,7 @@ import {
 } from "../../middleware/idempotency.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
-import { repairAnswerExample, verificationExample } from "../description/examples.ts";
+import { repairAnswerExample, verificationExample } from "./operation_examples.ts";
 import { verificationQuery } from "../description/queries.ts";
 import { verificationAnswer, verifiedAnswer } from "./operation_answers.ts";
 

@@ -34,7 +34,7 @@ import {
   orderList,
   takenBatch,
   takenOrder,
-} from "../description/examples.ts";
+} from "./order_examples.ts";
 import { addressOf } from "../../middleware/client_address.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { findChangedOrders, orderFinder } from "./find_orders.ts";

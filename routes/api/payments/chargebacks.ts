@@ -21,7 +21,7 @@ import {
 import { operatorOf } from "../../middleware/operator.ts";
 import { chargebackAnswer, chargebackListAnswer } from "../description/answers.ts";
 import { described } from "../description/described.ts";
-import { chargebackList, heldChargeback, seenChargeback } from "../description/examples.ts";
+import { chargebackList, heldChargeback, seenChargeback } from "./payment_examples.ts";
 import { addPagedList } from "../description/paged_list.ts";
 import { chargebackListQuery } from "../description/queries.ts";
 import { chargebackJson } from "./chargeback_json.ts";

@@ -12,7 +12,7 @@ import { orderReceiptAnswer } from "../description/answers.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { acceptedOrder, knownOrder, returnedOrder } from "../description/examples.ts";
+import { acceptedOrder, knownOrder, returnedOrder } from "../orders/order_examples.ts";
 import {
   idempotency,
   idempotencyHeaders,

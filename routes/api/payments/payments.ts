@@ -20,7 +20,7 @@ import { addressOf } from "../../middleware/client_address.ts";
 import { checked } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { callback, takenCallback } from "../description/examples.ts";
+import { callback, takenCallback } from "./payment_examples.ts";
 import { httpProblem } from "../../middleware/problem.ts";
 
 const providerParam = z.object({

@@ -18,16 +18,16 @@ import { readStockFile, type StockFileLimits } from "../../../streams/imports/st
 import { checked, jsonBody } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
+import { files } from "../description/file_examples.ts";
 import {
   appliedStockFile,
   changedProduct,
-  files,
   movementList,
   newProduct,
   product,
   productList,
   stockChange,
-} from "../description/examples.ts";
+} from "./product_examples.ts";
 import { pageQuery, productListQuery, stockFileQuery } from "../description/queries.ts";
 import {
   type AnswerOnce,

@@ -14,13 +14,13 @@ import type { HandVerdict } from "../../../domain/refund/by_hand.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
 import { orderReceiptAnswer, refundAnswer } from "../description/answers.ts";
 import { described } from "../description/described.ts";
+import { shortOrder } from "../orders/order_examples.ts";
 import {
   givenBackByHand,
   refusedByHand,
   returnedByHand,
-  shortOrder,
   waitingRefund,
-} from "../description/examples.ts";
+} from "./refund_examples.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { Operator } from "../../../domain/operation/audit.ts";
 import type { AppDeps } from "../../deps.ts";

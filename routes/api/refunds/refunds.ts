@@ -25,12 +25,7 @@ import { operatorOf } from "../../middleware/operator.ts";
 import { type AppDeps, readsOf } from "../../deps.ts";
 import { described } from "../description/described.ts";
 import { refundFilterOf } from "./refund_filter.ts";
-import {
-  newRefund,
-  processedRefund,
-  refundList,
-  requestedRefund,
-} from "../description/examples.ts";
+import { newRefund, processedRefund, refundList, requestedRefund } from "./refund_examples.ts";
 import { batcher } from "../../middleware/batcher.ts";
 import {
   type AnswerOnce,

@@ -21,7 +21,7 @@ import {
 } from "../../middleware/idempotency.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
-import { deadLetterExample, deadLetterList, retriedLetter } from "../description/examples.ts";
+import { deadLetterExample, deadLetterList, retriedLetter } from "./dead_letter_examples.ts";
 import { deadLetterListQuery } from "../description/queries.ts";
 import {
   deadLetterAnswer,

@@ -27,7 +27,7 @@ import { pausedAnswer, streamsAnswer } from "../description/answers.ts";
 import { groupParam, pauseBody } from "./pause_body.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
-import { pausedGroup, pauseReason, streams } from "../description/examples.ts";
+import { pausedGroup, pauseReason, streams } from "./stream_examples.ts";
 
 /** `GET /streams`, `POST /streams/{group}/pause` and `POST /streams/{group}/resume`. */
 export function streamRoutes(deps: AppDeps): Hono {

@@ -40,7 +40,7 @@ import {
   rotatedEndpoint,
   sentTest,
   webhookEndpoint,
-} from "../description/examples.ts";
+} from "./endpoint_examples.ts";
 import { deliveryListQuery, pageQuery } from "../description/queries.ts";
 import {
   deliveryJson,

@@ -15,7 +15,7 @@ import {
 import { recordDispute, recordSecondPayment } from "../../../../db/payments/payment_disputes.ts";
 import { eventTypeNames } from "../../../../domain/feed/event_types.ts";
 import { neededScopes } from "../../../../routes/middleware/access.ts";
-import { newOrder } from "../../../../routes/api/description/examples.ts";
+import { newOrder } from "../../../../routes/api/orders/order_examples.ts";
 import { reconciliationExample } from "../../../../routes/api/reconciliations/reconciliation_answers.ts";
 import { operationIds } from "../../../../routes/api/description/operation_ids.ts";
 import { keysFor } from "../../../../streams/redis/keys.ts";
