@@ -106,7 +106,7 @@ const causes: Cause[] = [
       db.run(`
         insert into discrepancies (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency,
           created_at)
-        values (1, 'http', 'missing_with_us', unhex(md5(uuid())), '2026-01-05', 'charge', 2500, 'EUR',
+        values (1, 'http', 'missing_with_us', unhex(replace(uuid(), '-', '')), '2026-01-05', 'charge', 2500, 'EUR',
           current_timestamp(6) - interval 10 day)`),
     end: ({ db }) =>
       db.run("update discrepancies set state = 'EXPLAINED', ended_at = current_timestamp(6)"),
