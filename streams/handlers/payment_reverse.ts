@@ -11,6 +11,7 @@ import { readCharges } from "../../db/orders/orders.ts";
 import { readContestedPayments } from "../../db/payments/chargebacks.ts";
 import { noteReturned } from "../../db/payments/returned_money.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { readReturnedReversals } from "../../db/payments/returned_reversals.ts";
 import {
   markReversed,
   readPaidOrders,
@@ -131,9 +132,12 @@ async function endReversed(
   },
 ): Promise<OrderEventRow[]> {
   const steps: OrderEventRow[] = [];
+  const returned = await readReturnedReversals(tx, payments.map(named));
   for (const payment of payments) {
     const { id, orderId, amountCents } = payment;
     const currency = currencyOf(payment);
+    // Its provider took that back since it said so: a person gives it back, and whoever stood still meanwhile ends nothing.
+    if (returned.has(id) && !contested.has(id)) continue;
     if (!await markReversed(tx, id)) {
       // Another consumer may have booked it as well, which is no fault.
       if (answerOf.has(id) && !contested.has(id) && await wasReturnedByHand(tx, payment)) {
@@ -171,6 +175,8 @@ function contestedAnswer(
 const idsOf = (
   payments: readonly RecordedPayment[],
 ) => [...new Set(payments.map(({ orderId }) => orderId))];
+
+const named = ({ id, orderId, providerRef: ref }: RecordedPayment) => ({ id, orderId, ref });
 
 /** Whether a person gave a payment back; only what was paid at the source is ever left to one. */
 async function wasReturnedByHand(

@@ -8,6 +8,7 @@ import { cancelOrder } from "../../services/cancel_order.ts";
 import { returnPaymentByHand } from "../../services/refund_by_hand.ts";
 import { type RefundNews, takeRefundNews } from "../../services/take_refund_news.ts";
 import type { Gateway, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
+import { reversePayments } from "../../streams/handlers/payment_reverse.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll, archivedIds } from "../archived.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
@@ -17,8 +18,8 @@ import { assertConsistent } from "../streams/consistent.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 
-/** A cancelled order whose money of 1.00 EUR came too late and has gone back. @returns its id */
-async function aReversal(flow: Workflow, name = "1"): Promise<number> {
+/** A cancelled order whose money of 1.00 EUR came too late and is to go back. @returns its id */
+async function aLatePayment(flow: Workflow, name = "1"): Promise<number> {
   const [order] = await flow.add([anOrder(name, [{ sku: "a", qty: 1 }])]);
   await flow.turn("orders");
   const orderId = order!.orderId!;
@@ -33,6 +34,12 @@ async function aReversal(flow: Workflow, name = "1"): Promise<number> {
     providerRef: `sim_of_${name}`,
   } as const;
   await publish(flow, [{ message }]);
+  return orderId;
+}
+
+/** The same, where it has gone back. @returns its id */
+async function aReversal(flow: Workflow, name = "1"): Promise<number> {
+  const orderId = await aLatePayment(flow, name);
   await flow.drain();
   assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
   return orderId;
@@ -204,6 +211,33 @@ Deno.test("a payment that comes back and is lost at the bank went back once", ()
     assert.equal(await customerOwed(flow, orderId), 0);
     await assertConsistent(flow);
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "already_returned");
+  }));
+
+Deno.test("a process that stood still since its provider gave a payment back does not end what came back meanwhile", () =>
+  withWorkflow("reversal_back_zombie", async (flow) => {
+    const orderId = await aLatePayment(flow);
+    await flow.turn("payments");
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
+    const refund: Gateway["refund"] = async (requests, options) => {
+      const answers = await flow.gateway.refund(requests, options);
+      await flow.drain();
+      assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
+      assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
+      return answers;
+    };
+    const zombie = { ...flow, gateway: { ...flow.gateway, refund }, consumer: "zombie" };
+    const message = {
+      type: "payment.reverse",
+      orderId,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    const outcomes = await reversePayments(zombie, [{ id: "1-1", message, attempt: 1 }]);
+    assert.deepEqual(outcomes.map(({ kind }) => kind), ["done"]);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    assert.equal((await listMoneyByHand(flow.db, { limit: 10 })).length, 1);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a payment of an archived order that comes back brings its order back", () =>
