@@ -45,7 +45,7 @@ import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
  * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
  * payment's own key, then the database. A crash between the two is repaired by asking again with the same key. A payment
  * of nothing is over without the gateway, and one that was made at the source, through a provider that is not
- * configured, waits for a person.
+ * configured, waits for a person. So does one that its provider gave back and took back.
  */
 export async function reversePayments(
   deps: HandlerDeps,
@@ -55,9 +55,18 @@ export async function reversePayments(
   const known = await readPaidOrders(deps.db, orderIds);
   const open = await readReversing(deps.db, orderIds);
   const contested = await readContestedPayments(deps.db, orderIds);
-  const asked = open.filter(({ id, amountCents }) => amountCents > 0 && !contested.has(id));
+  const returned = await readReturnedReversals(deps.db, open.map(named));
+  const uncontested = open.filter(({ id }) => !contested.has(id));
+  const asked = uncontested.filter(({ id, amountCents }) => amountCents > 0 && !returned.has(id));
   const answerOf = await askForReversals(deps, deliveries, asked);
-  const madeBefore = await lookUpReversals(deps, open.filter(({ id }) => contested.has(id)));
+  // Its provider took it back before: under the same key it would say what it said then.
+  for (const { id } of uncontested) {
+    if (returned.has(id)) answerOf.set(id, { kind: "left_to_person", because: "took it back" });
+  }
+  const madeBefore = await lookUpReversals(
+    deps,
+    open.filter(({ id }) => contested.has(id) && !returned.has(id)),
+  );
   for (const payment of open) {
     const chargedBack = contested.get(payment.id);
     if (chargedBack === undefined) continue;
@@ -71,7 +80,6 @@ export async function reversePayments(
   }
   const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
-  const left = open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person");
   const lock = orderLocks(deps.db);
   const { held, unsure } = await deps.db.transaction(async (tx) => {
     const { orders, now, held } = await lock(tx, orderIds);
@@ -81,11 +89,13 @@ export async function reversePayments(
     const unsure = await lostNoMore(tx, free.filter(({ id }) => contested.has(id)));
     const sure = free.filter(({ orderId }) => !unsure.has(orderId));
     const steps = await endReversed(deps, tx, sure, { currencyOf, contested, answerOf, attemptOf });
-    for (const payment of left.filter(({ orderId }) => !held.has(orderId))) {
+    for (const payment of open.filter(({ orderId }) => !held.has(orderId))) {
+      const answer = answerOf.get(payment.id);
+      if (answer?.kind !== "left_to_person") continue;
       if (!await leavePaymentToPerson(tx, payment.id)) continue;
       const { orderId, amountCents, provider } = payment;
       const amount = namedAmount(amountCents, currencyOf(payment));
-      const detail = `${amount}: "${provider}" is not configured`;
+      const detail = `${amount}: "${provider}" ${answer.because}`;
       steps.push({ orderId, event: "payment_by_hand", detail });
     }
     await addOrderEvents(tx, steps, deps.consumer);
@@ -188,7 +198,13 @@ async function wasReturnedByHand(
 }
 
 /** What was said of a payment that is to be given back. */
-type ReversalAnswer = RefundAnswer | Stranger | { kind: "left_to_person" };
+type ReversalAnswer = RefundAnswer | Stranger | LeftToPerson;
+
+interface LeftToPerson {
+  kind: "left_to_person";
+  /** What its provider is or did. */
+  because: string;
+}
 
 /** @param answers about all payments of an order; undefined for one of nothing */
 function outcomeOf(
@@ -223,7 +239,7 @@ async function askForReversals(
   return new Map(payments.map((payment): [number, ReversalAnswer] => {
     const answer = answers.get(payment.id)!;
     const isLeft = answer.kind === "stranger" && isSourcePayment(payment);
-    return [payment.id, isLeft ? { kind: "left_to_person" } : answer];
+    return [payment.id, isLeft ? { kind: "left_to_person", because: "is not configured" } : answer];
   }));
 }
 

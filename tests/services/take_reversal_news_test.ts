@@ -213,6 +213,32 @@ Deno.test("a payment that comes back and is lost at the bank went back once", ()
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "already_returned");
   }));
 
+Deno.test("a payment that came back and is not lost at the bank after all waits for a person, and its provider is not asked", () =>
+  withWorkflow("reversal_back_appealed", async (flow) => {
+    const orderId = await aReversal(flow);
+    await tell(flow, aChargeback("lost", 60, { amountCents: 100 }));
+    assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "charged_back");
+    await tell(flow, aChargeback("won", 120, { amountCents: 100 }));
+    assert.equal(await customerOwed(flow, orderId), 100);
+    const message = {
+      type: "payment.reverse",
+      orderId,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    await publish(flow, [{ message }, { message }]);
+    await flow.drain();
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    const [waiting, ...others] = await listMoneyByHand(flow.db, { limit: 10 });
+    assert.deepEqual([waiting!.providerRef, waiting!.amountCents, others], ["sim_of_1", 100, []]);
+    await assertConsistent(flow);
+    await returnPaymentByHand(flow, orderId, null, anOperator());
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a process that stood still since its provider gave a payment back does not end what came back meanwhile", () =>
   withWorkflow("reversal_back_zombie", async (flow) => {
     const orderId = await aLatePayment(flow);
