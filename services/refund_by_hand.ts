@@ -9,6 +9,7 @@ import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { markReversed, readPaymentsOf } from "../db/payments/payments.ts";
+import { returnedByHandDetail } from "../db/payments/returned_reversals.ts";
 import {
   endPaymentByHand,
   endRefundByHand,
@@ -188,7 +189,11 @@ async function returnInTransaction(
     const amount = namedAmount(payment.amountCents, payment.currency ?? order.currency);
     await addOrderEvents(
       tx,
-      [{ orderId, event: "payment_returned", detail: withNote(amount, note) }],
+      [{
+        orderId,
+        event: "payment_returned",
+        detail: returnedByHandDetail(amount, payment, note),
+      }],
       actor,
     );
     await options.inTransaction?.(tx);

@@ -6,12 +6,12 @@
 
 import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readContestedPayments } from "../../db/payments/chargebacks.ts";
 import { noteReturned } from "../../db/payments/returned_money.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
-import { readReturnedReversals } from "../../db/payments/returned_reversals.ts";
+import { readReturnedReversals, wasReturnedByHand } from "../../db/payments/returned_reversals.ts";
 import {
   markReversed,
   readPaidOrders,
@@ -187,15 +187,6 @@ const idsOf = (
 ) => [...new Set(payments.map(({ orderId }) => orderId))];
 
 const named = ({ id, orderId, providerRef: ref }: RecordedPayment) => ({ id, orderId, ref });
-
-/** Whether a person gave a payment back; only what was paid at the source is ever left to one. */
-async function wasReturnedByHand(
-  tx: Queryable,
-  { orderId, surplus }: RecordedPayment,
-): Promise<boolean> {
-  if (surplus !== 0) return false;
-  return (await readEventsAmong(tx, orderId, ["payment_returned"])).length > 0;
-}
 
 /** What was said of a payment that is to be given back. */
 type ReversalAnswer = RefundAnswer | Stranger | LeftToPerson;

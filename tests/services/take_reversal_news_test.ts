@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { listLedger } from "../../db/ledger/ledger_list.ts";
+import { eraseFreeTexts } from "../../db/customers/personal_texts.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { listMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -43,6 +44,18 @@ async function aReversal(flow: Workflow, name = "1"): Promise<number> {
   await flow.drain();
   assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
   return orderId;
+}
+
+/** Money beside the order's payment that has gone back. */
+async function addSecond(flow: Workflow, orderId: number, amountCents: number): Promise<void> {
+  await flow.rows(
+    `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+    values (?, 1, 'simulated', 'second', ?, 'REVERSING', current_timestamp(6))`,
+    [orderId, amountCents],
+  );
+  const message = { type: "payment.reverse", orderId, amountCents, currency: "EUR" } as const;
+  await publish(flow, [{ message }]);
+  await flow.drain();
 }
 
 async function statesOf(flow: Workflow, orderId: number) {
@@ -152,19 +165,7 @@ Deno.test("a payment that its provider takes back after it went back is owed aga
 Deno.test("money beside an order's payment that comes back waits for a person as well", () =>
   withWorkflow("reversal_back_second", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await flow.rows(
-      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-      values (?, 1, 'simulated', 'second', 1000, 'REVERSING', current_timestamp(6))`,
-      [orderId],
-    );
-    const message = {
-      type: "payment.reverse",
-      orderId,
-      amountCents: 1_000,
-      currency: "EUR",
-    } as const;
-    await publish(flow, [{ message }]);
-    await flow.drain();
+    await addSecond(flow, orderId, 1_000);
     assert.deepEqual(await statesOf(flow, orderId), ["SUCCEEDED", "REVERSED"]);
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
     assert.equal(await customerOwed(flow, orderId), 1_000);
@@ -175,6 +176,30 @@ Deno.test("money beside an order's payment that comes back waits for a person as
     assert.equal(await customerOwed(flow, orderId), 0);
     await flow.drain();
     await assertConsistent(flow);
+  }));
+
+Deno.test("what a person gave back of one payment says nothing of another one of the same order", () =>
+  withWorkflow("reversal_back_two", async (flow) => {
+    const orderId = await aReversal(flow);
+    const first = await cameBack(flow, orderId);
+    await addSecond(flow, orderId, 100);
+    assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
+    await returnPaymentByHand(flow, orderId, "paid: by hand", anOperator());
+    const said = async () =>
+      (await flow.rows("select detail from order_events where event = 'payment_returned'"))[0]!
+        .detail;
+    const before = await said();
+    await eraseFreeTexts(flow.db, [orderId]);
+    assert.equal(await takeRefundNews(flow, first), "return");
+    assert.deepEqual([before, await said()], [
+      "1.00 EUR by second: paid: by hand",
+      "1.00 EUR by second",
+    ]);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING", "REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    await returnPaymentByHand(flow, orderId, "by hand", anOperator());
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSED", "REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 0);
   }));
 
 Deno.test("a payment that comes back is another's, not known yet, of another amount, or still under way", () =>
