@@ -9,7 +9,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readContestedPayments } from "../../db/payments/chargebacks.ts";
-import { noteReturned } from "../../db/payments/returned_money.ts";
+import { lostByChargeback, noteReturned } from "../../db/payments/returned_money.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { readReturnedReversals, wasReturnedByHand } from "../../db/payments/returned_reversals.ts";
 import {
@@ -163,7 +163,7 @@ async function endReversed(
     await endPaymentByHand(tx, id);
     if (contested.has(id)) await noteReturned(tx, payment);
     const amount = namedAmount(amountCents, currency);
-    const detail = contested.has(id) ? `${amount}: by a chargeback that was lost` : amount;
+    const detail = contested.has(id) ? lostByChargeback(amount) : amount;
     steps.push({ orderId, event: "payment_reversed", detail });
   }
   return steps;

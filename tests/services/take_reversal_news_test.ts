@@ -238,6 +238,36 @@ Deno.test("a payment that comes back and is lost at the bank went back once", ()
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "already_returned");
   }));
 
+Deno.test("a payment that waits for a person and is lost at the bank waits no more, unless an appeal is won", () =>
+  withWorkflow("reversal_back_lost", async (flow) => {
+    const orderId = await aReversal(flow);
+    assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
+    const waiting = async () => (await listMoneyByHand(flow.db, { limit: 10 })).length;
+    await tell(flow, aChargeback("needs_response", 10, { amountCents: 100 }));
+    assert.equal(await waiting(), 1);
+    const lost = aChargeback("lost", 60, { amountCents: 100 });
+    await Promise.all([tell(flow, lost), tell(flow, lost)]);
+    assert.equal(await waiting(), 0);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assert.rejects(returnPaymentByHand(flow, orderId, null, anOperator()), /no money of it/);
+    assert.deepEqual(await flow.rows("select id from money_given_twice"), []);
+    await assertConsistent(flow);
+    await tell(flow, aChargeback("won", 120, { amountCents: 100 }));
+    const message = {
+      type: "payment.reverse",
+      orderId,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    assert.equal(await waiting(), 1);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    await returnPaymentByHand(flow, orderId, null, anOperator());
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a payment that came back and is not lost at the bank after all waits for a person, and its provider is not asked", () =>
   withWorkflow("reversal_back_appealed", async (flow) => {
     const orderId = await aReversal(flow);
