@@ -202,6 +202,30 @@ Deno.test("what a person gave back of one payment says nothing of another one of
     assert.equal(await customerOwed(flow, orderId), 0);
   }));
 
+Deno.test("of two payments that wait for a person the named one is given back, however often that is said", () =>
+  withWorkflow("reversal_back_named", async (flow) => {
+    const orderId = await aReversal(flow);
+    await takeRefundNews(flow, await cameBack(flow, orderId));
+    await addSecond(flow, orderId, 100);
+    await takeRefundNews(flow, await cameBack(flow, orderId));
+    const [first, second] = (await listMoneyByHand(flow.db, { limit: 10 }))
+      .map(({ paymentId }) => paymentId!) as [number, number];
+    const say = (paymentId?: number) =>
+      returnPaymentByHand(flow, orderId, null, anOperator(), { paymentId });
+    await assert.rejects(say(), new RegExp(`Payments ${first}, ${second} of order .* which one`));
+    await assert.rejects(say(999), /has no payment 999/);
+    const changed = (await Promise.all([say(second), say(second)])).map((one) => one.changed);
+    assert.deepEqual(changed.sort(), [false, true]);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING", "REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    assert.deepEqual([await say(first), await say(first), await say(second)], [
+      { changed: true },
+      { changed: false },
+      { changed: false },
+    ]);
+    assert.equal(await customerOwed(flow, orderId), 0);
+  }));
+
 Deno.test("a payment that comes back is another's, not known yet, of another amount, or still under way", () =>
   withWorkflow("reversal_back_other", async (flow) => {
     const orderId = await aReversal(flow);

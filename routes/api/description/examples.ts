@@ -67,7 +67,7 @@ import { orderExample } from "../orders/order_fields.ts";
 import type { orderBody } from "../orders/order_body.ts";
 import { httpProblemOf, type Problem, problemOf } from "../../middleware/problem.ts";
 import type { refundBody } from "../refunds/refund_body.ts";
-import type { completedBody, refusedBody } from "../refunds/by_hand_body.ts";
+import type { completedBody, refusedBody, returnedBody } from "../refunds/by_hand_body.ts";
 
 /** An order as somebody may send it. */
 export const newOrder = {
@@ -334,7 +334,7 @@ export const refusedByHand = { reason: "was given back at the counter" } satisfi
 
 /** What a person says who gave back what was paid at the source. */
 export const returnedByHand = { reference: "transfer 4712" } satisfies z.input<
-  typeof completedBody
+  typeof returnedBody
 >;
 
 /** A chargeback whose money is withheld. */
