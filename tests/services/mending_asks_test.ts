@@ -38,11 +38,11 @@ function depsOf(flow: Workflow, gateway: Partial<Gateway> = {}) {
 }
 
 /** Holds lines against the books of `simulated`, of yesterday to tomorrow. */
-function hold(flow: Workflow, lines: Iterable<ReportLine>) {
+function hold(flow: Workflow, lines: Iterable<ReportLine>, provider = "simulated") {
   const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
   const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
   return reconcile(depsOf(flow), {
-    provider: "simulated",
+    provider,
     report: { source: new Blob([bytes]).stream(), name: "report.csv" },
     period: { from: day(-1), to: day(1) },
     operator,
@@ -454,6 +454,40 @@ Deno.test("a refund that only a report says came back is taken back by record, o
     // Both lines agree with the books from then on, in a report that comes later as well.
     await hold(flow, [aLine("1"), refund, back]);
     assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a report of another provider takes back no refund of the same order and amount", () =>
+  withWorkflow("mend_returned_other", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    const other = await aPaidOrder(flow, "2");
+    await flow.rows("update payments set provider = 'http' where order_id = ?", [other]);
+    const [refund] = await flow.rows("select provider_key from refunds");
+    for (const key of ["", String(refund!.provider_key)]) {
+      const line = {
+        entryId: `txn_${key}`,
+        kind: "refund_failure",
+        chargeId: "ch_other",
+        refundId: `re_other_${key}`,
+        grossCents: 400,
+        key,
+      };
+      await hold(flow, [aLine("1", line), aLine("2")], "http");
+      const open = (await all(flow, "open")).filter((one) => one.entry === line.entryId);
+      assert.equal(open.length, 1);
+      const { discrepancy } = await proposeMending(
+        depsOf(flow),
+        { id: open[0]!.id, note: null, action: "record" },
+        operator,
+      );
+      assert.equal(
+        discrepancy.answer,
+        "no refund of 4.00 EUR is on record that could have come back",
+      );
+      const [row] = await flow.rows("select status from refunds");
+      assert.equal(row!.status, "PROCESSED");
+    }
   }));
 
 Deno.test("a payment that only a report says came back after it had gone back is taken back by record, once its provider says so", () =>
