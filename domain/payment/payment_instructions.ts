@@ -16,8 +16,11 @@ export interface PaymentInstructions {
   description: string | null;
   /** Names and values that are told to the provider. */
   metadata: Readonly<Record<string, string>> | null;
-  /** When its money is taken: with the charge, or by a capture of its own; null for as the setting says. */
-  capture: CaptureMoment | null;
+  /**
+   * When its money is taken: with the charge, or by a capture of its own; null for as the setting says. A request that does not
+   * say it has no such field, so that one of before it has the hash under which its idempotency key is kept.
+   */
+  capture?: CaptureMoment | null;
 }
 
 /** When money is taken. */
@@ -41,7 +44,7 @@ export const instructionLimits = {
 
 /** Everything that is said, as a text: the same for the same instructions. */
 export function instructionsText(said: PaymentInstructions): string {
-  const { methodType, method, customer, description, metadata, capture } = said;
+  const { methodType, method, customer, description, metadata, capture = null } = said;
   return JSON.stringify([
     methodType,
     method,

@@ -93,7 +93,7 @@ function chargingJson({ instructions, action, hold, attempts }: OrderDetail) {
       customer: instructions.customer,
       description: instructions.description,
       metadata: instructions.metadata,
-      capture: instructions.capture,
+      capture: instructions.capture ?? null,
     },
     payment_action: action === null ? null : { url: action.url, expires_at: action.expiresAt },
     authorization: hold === null ? null : {

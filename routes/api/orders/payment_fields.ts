@@ -83,7 +83,7 @@ export function instructionsIn(payment: Said): Pick<OrderTerms, "instructions"> 
     description: description || null,
     // In whichever order they were written, it is the same request.
     metadata: hasMetadata ? sortedByName(metadata) : null,
-    capture: capture ?? null,
+    ...(capture ? { capture } : {}),
   };
   return Object.values(instructions).some((said) => said !== null) ? { instructions } : {};
 }

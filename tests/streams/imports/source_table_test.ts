@@ -11,6 +11,7 @@ import {
 } from "../../../streams/imports/source_table.ts";
 import { findEncoding } from "../../../streams/imports/source_text.ts";
 import { openSpool } from "../../../streams/imports/spool.ts";
+import { othersAsk } from "../../../streams/timing/take_turns.ts";
 import { textCell, textSheet, workbookOf, zipOf } from "../../zip_archive.ts";
 
 interface Read extends Omit<SourceTable, "rows" | "close" | "sha256" | "storedCells"> {
@@ -382,7 +383,11 @@ Deno.test("openSourceTable() takes no row whose last character was cut off, in a
 
 async function turnsDuring(work: Promise<unknown>): Promise<number> {
   let turns = 0;
-  const turn = setInterval(() => turns++, 1);
+  const turn = setInterval(() => {
+    othersAsk();
+    turns++;
+  }, 1);
+  othersAsk();
   await work.finally(() => clearInterval(turn));
   return turns;
 }

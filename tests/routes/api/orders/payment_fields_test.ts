@@ -35,10 +35,17 @@ Deno.test("an order that is due says what it is to be paid with", () => {
     customer: "cus_1",
     description: null,
     metadata: { channel: "web" },
-    capture: null,
   });
   assert.equal(data.payment, undefined);
   assert.equal(read({ status: "due", method: "", metadata: {} }).data?.instructions, undefined);
+});
+
+Deno.test("a request that says nothing of the capture is kept as it was before there was one to say", () => {
+  const { data } = read({ status: "due", method: "pm_1", metadata: { a: "1" } });
+  assert.equal(
+    JSON.stringify(data!.instructions),
+    '{"methodType":null,"method":"pm_1","customer":null,"description":null,"metadata":{"a":"1"}}',
+  );
 });
 
 Deno.test("what an order is to be paid with is a part of its content, and saying nothing is not", () => {
