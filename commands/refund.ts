@@ -36,7 +36,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--line=SKU:QTY]… [--restock] 
          [--fee=CENTS] [--gift-wrap=CENTS] [--other=CENTS] [--reason=TEXT] [--key=KEY]
        deno task refund --done=REFUND_ID [--reference=TEXT]
        deno task refund --refused=REFUND_ID [--reason=TEXT]
-       deno task refund --returned=ORDER_ID [--reference=TEXT]
+       deno task refund --returned=ORDER_ID [--payment=ID] [--reference=TEXT]
 
   AMOUNT_CENTS      how much goes back; without it what the lines and the rest come to, or all that is left
   --line=SKU:QTY    units of an item, with their share of discounts and taxes; any number of times
@@ -50,11 +50,19 @@ Money that no configured provider can give back, because it was paid at the sour
   --done=REFUND_ID      says that you gave this refund back
   --refused=REFUND_ID   says that this refund is not given back
   --returned=ORDER_ID   says that you gave back what was paid for this order, which failed or was cancelled
+  --payment=ID          which payment of the order, where several wait
   --reference=TEXT      by which it went back, at most 255 characters`,
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["restock"],
-      string: ["reason", "key", "reference", ...byHand, ...refundableKinds.map(optionOf)],
+      string: [
+        "reason",
+        "key",
+        "reference",
+        "payment",
+        ...byHand,
+        ...refundableKinds.map(optionOf),
+      ],
       collect: ["line"],
       positionals: [0, 2],
     });
@@ -64,6 +72,7 @@ Money that no configured provider can give back, because it was paid at the sour
     if (options.text("reference") !== undefined) {
       throw usage("--reference needs --done or --returned");
     }
+    if (options.text("payment") !== undefined) throw usage("--payment needs --returned");
     const [order, amount] = options.positionals;
     const orderId = integerArgument("ORDER_ID", order!, 1, Number.MAX_SAFE_INTEGER);
     const amountCents = amount === undefined ? null : amountArgument("AMOUNT_CENTS", amount);
@@ -110,12 +119,17 @@ async function sayByHand(
     if (options.text(name) !== undefined) throw usage(`--${name} does not go with --${what}`);
   }
   if (itemsOf(options) !== undefined) throw usage(`Parts of an order do not go with --${what}`);
+  if (what !== "returned" && options.text("payment") !== undefined) {
+    throw usage(`--payment does not go with --${what}`);
+  }
+  const paymentId = options.integer("payment", 1, Number.MAX_SAFE_INTEGER);
   const id = options.integer(what!, 1, Number.MAX_SAFE_INTEGER)!;
   return await withContext(env, async (context) => {
     await guardDatabase(context);
     await refuseBesideOlder(context);
     const operator = operatorIn(env);
-    print(await written(context, what!, { id, note: options.text(note) ?? null, operator }));
+    const said = { id, paymentId, note: options.text(note) ?? null, operator };
+    print(await written(context, what!, said));
     return 0;
   });
 }
@@ -124,11 +138,16 @@ async function sayByHand(
 async function written(
   context: Context,
   what: (typeof byHand)[number],
-  { id, note, operator }: { id: number; note: string | null; operator: Operator },
+  { id, paymentId, note, operator }: {
+    id: number;
+    paymentId: number | undefined;
+    note: string | null;
+    operator: Operator;
+  },
 ): Promise<string> {
   const before = (changed: boolean) => changed ? "" : " (said before)";
   if (what === "returned") {
-    const { changed } = await returnPaymentByHand(context, id, note, operator);
+    const { changed } = await returnPaymentByHand(context, id, note, operator, { paymentId });
     return `Payment of order ${id}: given back by hand${before(changed)}`;
   }
   const verdict = what === "done" ? "given_back" : "refused";

@@ -101,7 +101,7 @@ import type {
 } from "./api/products/product_answers.ts";
 import type { productBody, stockBody } from "./api/products/product_body.ts";
 import type { captureBody } from "./api/orders/capture_body.ts";
-import type { completedBody, refusedBody } from "./api/refunds/by_hand_body.ts";
+import type { completedBody, refusedBody, returnedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
 export type {
@@ -184,7 +184,7 @@ export type ApiSchema = {
   "/orders/:id/payment/dismiss": { $post: Route<ById & Keyed, typeof orderReceiptAnswer, 200> };
   "/orders/:id/payment/returned": {
     $post: Route<
-      ById & Keyed & { json?: z.input<typeof completedBody> },
+      ById & Keyed & { json?: z.input<typeof returnedBody> },
       typeof orderReceiptAnswer,
       200
     >;

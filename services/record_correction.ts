@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readPayments } from "../db/payments/payments.ts";
 import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import { namedAmount } from "../domain/money.ts";
@@ -152,22 +153,38 @@ async function reversedBehind(
   return isSame && wentBack ? payment : undefined;
 }
 
-/** The refund that came back: by its key, or else the only one of its order that is of this amount. */
+/** The refund that came back: by its key, or else the only one of its order that is of this amount and the same provider made. */
 async function refundBehind(
-  { db }: CorrectionDeps,
+  deps: CorrectionDeps,
   row: DiscrepancyRow,
 ): Promise<NamedRefund | undefined> {
   const { provider, movementKey, refundRef, orderId, theirCents, theirCurrency } = row;
   const recorded = refundRef === null
     ? []
     : [recordedKeyOf(provider, textDigest(`${provider}\n${nameOfRefund(refundRef)}`))];
-  const found = await findRefundOf(db, [...movementKey === null ? [] : [movementKey], ...recorded]);
-  if (found !== undefined || movementKey !== null) return found;
-  const ofOrder = await readRefundsOf(db, { keys: [], orderIds: [orderId!] });
+  const keys = [...movementKey === null ? [] : [movementKey], ...recorded];
+  const found = await findRefundOf(deps.db, keys);
+  // What was recorded says in its key whose it is.
+  if (found?.key != null && recorded.includes(found.key)) return found;
+  if (found !== undefined) return await isOfProvider(deps, row, found) ? found : undefined;
+  if (movementKey !== null) return undefined;
+  const ofOrder = await readRefundsOf(deps.db, { keys: [], orderIds: [orderId!] });
   const fitting = ofOrder.filter(({ amountCents, currency, status }) =>
     status === "PROCESSED" && amountCents === theirCents && currency === theirCurrency
   );
-  return fitting.length === 1 ? fitting[0] : undefined;
+  const [only, ...others] = fitting;
+  if (only === undefined || others.length > 0) return undefined;
+  return await isOfProvider(deps, row, only) ? only : undefined;
+}
+
+/** Whether a refund is of money that the provider of a line has taken. */
+async function isOfProvider(
+  { db }: CorrectionDeps,
+  { provider }: DiscrepancyRow,
+  { orderId }: NamedRefund,
+): Promise<boolean> {
+  const payment = (await readPayments(db, [orderId])).get(orderId);
+  return payment === undefined || payment.provider === provider;
 }
 
 async function recordBounce(

@@ -8,11 +8,12 @@
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
-import { markReversed, readPaymentsOf } from "../db/payments/payments.ts";
+import { markReversed, readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";
+import { returnedByHandDetail, wasReturnedByHand } from "../db/payments/returned_reversals.ts";
 import {
   endPaymentByHand,
   endRefundByHand,
-  readPaymentByHand,
+  readPaymentsByHand,
 } from "../db/refunds/refunds_by_hand.ts";
 import { readRefunds, refundFactsOf } from "../db/refunds/refund_rows.ts";
 import { readReturns } from "../db/refunds/returned_refunds.ts";
@@ -50,6 +51,12 @@ export interface DecidedRefund {
 export interface HandOptions {
   /** Is called where something changed, in the same transaction. */
   inTransaction?: (tx: Queryable) => Promise<void>;
+}
+
+/** What belongs to saying so of a payment. */
+export interface ReturnOptions extends HandOptions {
+  /** Database id of the payment that is meant; left out where only one waits. */
+  paymentId?: number;
 }
 
 /**
@@ -137,7 +144,8 @@ export async function decideRefundByHand(
 
 /**
  * Writes down that a person gave back a payment that waits for it, in one transaction under the order's lock: what was paid at the
- * source of an order that came to nothing, or what a provider gave back and took back later; of several, the one that waits longest. The same said again changes nothing.
+ * source of an order that came to nothing, or what a provider gave back and took back later. Of several it has to be named,
+ * so that the same said again is never of another one. It changes nothing.
  *
  * @param reference by which the money went back, at most 255 characters
  * @param operator who says so, for the timeline and the audit log
@@ -149,11 +157,12 @@ export function returnPaymentByHand(
   orderId: number,
   reference: string | null,
   operator: Operator,
-  options: HandOptions = {},
+  { paymentId, ...options }: ReturnOptions = {},
 ): Promise<{ changed: boolean }> {
   const subject = { kind: "order", id: String(orderId) } as const;
   return audited(deps, { operator, action: "payment.returned", subject }, async (note) => {
-    const result = await returnInTransaction(deps, { orderId, reference }, operator.actor, {
+    const said = { orderId, paymentId, reference };
+    const result = await returnInTransaction(deps, said, operator.actor, {
       inTransaction: async (tx) => {
         await options.inTransaction?.(tx);
         await note(tx);
@@ -165,7 +174,11 @@ export function returnPaymentByHand(
 
 async function returnInTransaction(
   { db, log }: AuditDeps,
-  { orderId, reference }: { orderId: number; reference: string | null },
+  { orderId, paymentId, reference }: {
+    orderId: number;
+    paymentId: number | undefined;
+    reference: string | null;
+  },
   actor: string,
   options: HandOptions,
 ): Promise<{ changed: boolean }> {
@@ -175,10 +188,10 @@ async function returnInTransaction(
     const order = orders.get(orderId);
     if (order === undefined) throw new WorkflowError("not_found", `There is no order ${orderId}`);
     const payments = await readPaymentsOf(tx, orderId);
-    const waiting = await readPaymentByHand(tx, orderId);
-    const payment = payments.find(({ id }) => id === waiting) ??
-      payments.find(({ surplus }) => surplus === 0);
-    if (waiting === undefined && await wasReturned(tx, order, payment)) return { changed: false };
+    const waiting = await readPaymentsByHand(tx, orderId);
+    const payment = meantOf(orderId, { payments, waiting, paymentId });
+    const waits = waiting.some((id) => id === payment?.id);
+    if (!waits && await wasReturned(tx, order, payment, paymentId)) return { changed: false };
     if (payment?.status !== "REVERSING" || !await endPaymentByHand(tx, payment.id)) {
       throw notByHand(order, payment?.status);
     }
@@ -188,7 +201,11 @@ async function returnInTransaction(
     const amount = namedAmount(payment.amountCents, payment.currency ?? order.currency);
     await addOrderEvents(
       tx,
-      [{ orderId, event: "payment_returned", detail: withNote(amount, note) }],
+      [{
+        orderId,
+        event: "payment_returned",
+        detail: returnedByHandDetail(amount, payment, note),
+      }],
       actor,
     );
     await options.inTransaction?.(tx);
@@ -196,14 +213,48 @@ async function returnInTransaction(
   });
 }
 
+/**
+ * The payment that is meant: the named one, or else the only one that waits, or that the order is settled by where none does.
+ *
+ * @throws {WorkflowError} `not_found`, or `refund_not_by_hand` where it could be one or the other
+ */
+function meantOf(
+  orderId: number,
+  { payments, waiting, paymentId }: {
+    payments: readonly RecordedPayment[];
+    waiting: readonly number[];
+    paymentId: number | undefined;
+  },
+): RecordedPayment | undefined {
+  if (paymentId !== undefined) {
+    const named = payments.find(({ id }) => id === paymentId);
+    if (named !== undefined) return named;
+    throw new WorkflowError("not_found", `Order ${orderId} has no payment ${paymentId}`);
+  }
+  if (waiting.length > 1) {
+    throw new WorkflowError(
+      "refund_not_by_hand",
+      `Payments ${
+        waiting.join(", ")
+      } of order ${orderId} wait to be given back by hand: say which one was`,
+    );
+  }
+  const [only] = waiting;
+  return payments.find(({ id, surplus }) => only === undefined ? surplus === 0 : id === only);
+}
+
 /** Whether the same was said before, and nothing has come back since. */
 async function wasReturned(
   tx: Queryable,
   { id, paidAtSource }: OrderFacts,
-  payment: { status: string } | undefined,
+  payment: RecordedPayment | undefined,
+  paymentId: number | undefined,
 ): Promise<boolean> {
-  return (paidAtSource === true && payment?.status === "REVERSED") ||
-    (await readEventsAmong(tx, id, ["payment_returned"])).length > 0;
+  if (paymentId !== undefined && payment?.status !== "REVERSED") return false;
+  if (paidAtSource === true && payment?.surplus === 0 && payment.status === "REVERSED") return true;
+  return payment !== undefined && paymentId !== undefined
+    ? await wasReturnedByHand(tx, payment)
+    : (await readEventsAmong(tx, id, ["payment_returned"])).length > 0;
 }
 
 function notByHand({ id, status }: OrderFacts, payment: string | undefined): WorkflowError {

@@ -117,12 +117,21 @@ async function takeOfRefund(
   found: NamedRefund,
 ): Promise<NewsOutcome> {
   const { provider, refund: { reason }, happenedAt } = news;
-  if (!isOfAmount(deps, news, { refund_id: found.id }, found.amountCents)) return "other";
+  if (!isOfMoney(deps, news, { refund_id: found.id }, found)) return "other";
   const { id: refundId, status, isReturned } = found;
   let why = reason || null;
   // Nothing is written of any other, so that nothing has to be confirmed.
   if (status === "PROCESSED" && !isReturned) {
     const payment = (await readPayments(deps.db, [found.orderId])).get(found.orderId);
+    // What was asked for under a key is with whoever has the payment; what was recorded says in its own whose it is.
+    if (found.key === news.refund.key && payment !== undefined && payment.provider !== provider) {
+      deps.log.error("a provider took back a refund that another one made", {
+        provider,
+        refund_id: refundId,
+        made_by: payment.provider,
+      });
+      return "other";
+    }
     const said = await confirm(deps, news, {
       ...found,
       chargeRef: payment?.providerRef,
@@ -144,7 +153,7 @@ async function takeOfReversal(
 ): Promise<NewsOutcome> {
   const { provider, refund: { reason } } = news;
   const { id: paymentId, orderId, amountCents, ref: chargeRef, status } = payment;
-  if (!isOfAmount(deps, news, { payment_id: paymentId }, amountCents)) return "other";
+  if (!isOfMoney(deps, news, { payment_id: paymentId }, payment)) return "other";
   let why = reason || null;
   if (status === "REVERSED") {
     const said = await confirm(deps, news, { ...payment, chargeRef, chargeCents: amountCents });
@@ -157,17 +166,20 @@ async function takeOfReversal(
   return outcome ?? "other";
 }
 
-function isOfAmount(
+function isOfMoney(
   { log }: RefundNewsDeps,
-  { provider, refund: { amountCents } }: RefundNews,
+  { provider, refund: { amountCents, currency } }: RefundNews,
   of: Record<string, number>,
-  ours: number,
+  ours: { amountCents: number; currency: string },
 ): boolean {
-  if (amountCents == null || amountCents === ours) return true;
+  const isSame = (amountCents ?? ours.amountCents) === ours.amountCents &&
+    (currency ?? ours.currency) === ours.currency;
+  if (isSame) return true;
   log.error("a provider took back another amount than a refund is of", {
     provider,
     ...of,
     amount_cents: amountCents,
+    currency,
   });
   return false;
 }

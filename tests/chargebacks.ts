@@ -18,16 +18,17 @@ export async function aPaidOrder(flow: Workflow, name = "1", cents = 1_000): Pro
   return taken!.orderId!;
 }
 
-/** Adds a payment of 10.00 EUR beside an order's own, called `second`: one that is to go back, or that has gone. */
+/** Adds a payment of 10.00 EUR, or of so much, beside an order's own, called `second`: one that is to go back, or that has gone. */
 export async function aSecondPayment(
   flow: Workflow,
   orderId: number,
   status: "REVERSING" | "REVERSED",
+  amountCents = 1_000,
 ): Promise<void> {
   await flow.rows(
     `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
-    values (?, 1, 'simulated', 'second', 1000, ?, current_timestamp(6))`,
-    [orderId, status],
+    values (?, 1, 'simulated', 'second', ?, ?, current_timestamp(6))`,
+    [orderId, amountCents, status],
   );
 }
 

@@ -10,6 +10,7 @@ import { erasedText } from "../../domain/customer/erased_customer.ts";
 import { packedPrefix } from "../clients/packed_text.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { returnedByHandErased } from "../payments/returned_reversals.ts";
 
 /** An order, and the hash of what it says, in hexadecimal. */
 export interface HashedOrder {
@@ -114,7 +115,7 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
   await tx.runText(
     `
     update order_events force index (order_events_order)
-    set detail = null
+    set detail = if(event = 'payment_returned', ${returnedByHandErased}, null)
     where order_id in (?) and detail is not null and event in (?)`,
     [[...orderIds], [...typedSteps]],
   );

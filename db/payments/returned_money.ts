@@ -76,6 +76,11 @@ export async function readReturned(
   });
 }
 
+/** What the timeline says of a payment that went back by a chargeback, which reconciling goes by. */
+export function lostByChargeback(amount: string): string {
+  return `${amount}: by a chargeback that was lost`;
+}
+
 /**
  * Notes that money which was to be given back, or was dealt with otherwise, went back by the chargebacks that were lost: so much
  * of it as these took. The order must be locked, and the payment is over in the same transaction.

@@ -83,6 +83,62 @@ export function reversalReturnedDetail(
 
 const nameIn = (providerRef: string) => ` by ${providerRef}: `;
 
+/**
+ * What the timeline says of a payment that a person gave back: which one it was, where it is not the one that its order is
+ * settled by, and what somebody typed behind it, which goes where the person is erased.
+ */
+export function returnedByHandDetail(
+  amount: string,
+  { surplus, providerRef }: Pick<RecordedPayment, "surplus" | "providerRef">,
+  note: string | null,
+): string {
+  const money = surplus === 0 ? amount : `${amount}${byName}${providerRef}`;
+  return note === null ? money : `${money}${beforeNote}${note}`;
+}
+
+const byName = " by ";
+const beforeNote = ": ";
+
+/** {@linkcode returnedByHandDetail} without what somebody typed, as SQL; null where it names no payment. */
+export const returnedByHandErased =
+  `if(detail regexp '^[0-9.]+ [A-Z]{3}${byName}', substring_index(detail, '${beforeNote}', 1), null)`;
+
+/** Whether a step says that a person gave back the payment of such a name. */
+function isOfName(detail: string, providerRef: string): boolean {
+  const at = detail.indexOf(byName);
+  const notAt = detail.indexOf(beforeNote);
+  if (at < 0 || (notAt >= 0 && notAt < at)) return false;
+  const named = detail.slice(at + byName.length);
+  return named === providerRef || named.startsWith(`${providerRef}${beforeNote}`);
+}
+
+/**
+ * Whether a person gave a payment back, by the timeline of its order, which must be locked. A step that names no other payment is of
+ * the one that the order is settled by, as all are that a version before wrote.
+ */
+export async function wasReturnedByHand(
+  tx: Queryable,
+  { orderId, surplus, providerRef }: Pick<RecordedPayment, "orderId" | "surplus" | "providerRef">,
+): Promise<boolean> {
+  const steps = await tx.query(
+    `
+    select detail
+    from order_events force index (order_events_order)
+    where order_id = ? and event = 'payment_returned'`,
+    [orderId],
+  );
+  const details = steps.map(({ detail }) => String(detail ?? ""));
+  if (details.length === 0) return false;
+  if (surplus !== 0) return details.some((detail) => isOfName(detail, providerRef));
+  const others = await tx.query(
+    "select provider_ref from payments where order_id = ? and surplus > 0",
+    [orderId],
+  );
+  return details.some((detail) =>
+    !others.some((other) => isOfName(detail, String(other.provider_ref)))
+  );
+}
+
 /** Those of some payments, by id, whose providers took back that they went back; of archived orders, too. */
 export async function readReturnedReversals(
   db: Queryable,

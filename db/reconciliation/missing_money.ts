@@ -76,7 +76,11 @@ const ofPayments = `payments.id as payment_id, payments.provider_ref, payments.a
 const wentBackThere = `
       not exists (
         select 1 from order_events
-        where order_events.order_id = payments.order_id and order_events.event = 'payment_returned')
+        where order_events.order_id = payments.order_id and order_events.event = 'payment_returned'
+          and (payments.surplus > 0 or not exists (
+            select 1 from payments other force index (payments_order_once)
+            where other.order_id = payments.order_id and other.surplus > 0
+              and locate(concat(' by ', other.provider_ref), order_events.detail) > 0)))
       and not (payments.amount_cents <= (
           select coalesce(sum(chargebacks.amount_cents), 0)
           from chargebacks force index (chargebacks_order)

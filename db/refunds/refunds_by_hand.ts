@@ -115,21 +115,21 @@ export async function endPaymentByHand(tx: Queryable, paymentId: number): Promis
   return affectedRows === 1;
 }
 
-/** The payment of an order that waits longest for a person to give it back; undefined where none does. */
-export async function readPaymentByHand(
-  tx: Queryable,
-  orderId: number,
-): Promise<number | undefined> {
-  const [row] = await tx.query(
+/** More payments of one order than ever wait for a person. */
+const maxPayments = 100;
+
+/** The payments of an order that wait for a person to give them back, the longest first. */
+export async function readPaymentsByHand(tx: Queryable, orderId: number): Promise<number[]> {
+  const rows = await tx.query(
     `
     select payment_id
     from refunds_by_hand force index (refunds_by_hand_order)
     where order_id = ? and payment_id is not null
     order by id
-    limit 1`,
-    [orderId],
+    limit ?`,
+    [orderId, maxPayments],
   );
-  return row === undefined ? undefined : toInteger(row.payment_id);
+  return rows.map((row) => toInteger(row.payment_id));
 }
 
 /** Money that waits for a person. */
@@ -140,6 +140,8 @@ export interface MoneyByHand {
   recipientName: string;
   /** Null where it is a payment. */
   refundId: number | null;
+  /** Null where it is a refund. */
+  paymentId: number | null;
   /** Who has the money. */
   provider: string;
   /** The provider's own name for the payment. */
@@ -166,7 +168,7 @@ export async function listMoneyByHand(
   ] satisfies [string, number | undefined][]).filter(([, value]) => value !== undefined);
   const rows = await db.query(
     `
-    select refunds_by_hand.id, refunds_by_hand.order_id, refunds_by_hand.refund_id,
+    select refunds_by_hand.id, refunds_by_hand.order_id, refunds_by_hand.refund_id, refunds_by_hand.payment_id,
       refunds_by_hand.provider, refunds_by_hand.amount_cents, refunds_by_hand.currency,
       refunds_by_hand.created_at, orders.external_order_id,
       coalesce(listed.provider_ref, payments.provider_ref) as provider_ref,
@@ -191,6 +193,7 @@ function toMoneyByHand(row: Row): MoneyByHand {
     externalOrderId: String(row.external_order_id),
     recipientName: String(row.recipient_name),
     refundId: row.refund_id === null ? null : toInteger(row.refund_id),
+    paymentId: row.payment_id === null ? null : toInteger(row.payment_id),
     provider: String(row.provider),
     providerRef: String(row.provider_ref),
     amountCents: toInteger(row.amount_cents),

@@ -13,7 +13,7 @@ import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refu
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
-import { PostForm } from "./form.tsx";
+import { HiddenFields, PostForm } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 import { MoneyBackTable } from "./money_back.tsx";
 import { askFirst, isConfirmed } from "./question.tsx";
@@ -59,17 +59,30 @@ export function byHandRoutes(deps: AppDeps): Hono {
   app.post("/orders/:id{[0-9]{1,15}}/payment/returned", async (c) => {
     const form = await readForm(c);
     const orderId = idOf(c);
+    const paymentId = paymentIdOf(form[paymentField]);
     if (!isConfirmed(form)) {
-      const waiting = (await readByHand(deps, orderId)).find(({ refundId }) => refundId === null);
+      const waiting = (await readByHand(deps, orderId)).find((one) =>
+        one.paymentId !== null && one.paymentId === (paymentId ?? one.paymentId)
+      );
       if (waiting !== undefined) return await askBefore(c, waiting, "complete", form.reference);
     }
     await need(
-      returnPaymentByHand(deps, orderId, form.reference ?? null, operatorOf(c, deps.config)),
+      returnPaymentByHand(deps, orderId, form.reference ?? null, operatorOf(c, deps.config), {
+        paymentId,
+      }),
     );
     return c.redirect(`/dashboard/orders/${orderId}?done=by_hand`, 303);
   });
 
   return app;
+}
+
+/** Which payment of an order a form is about. */
+const paymentField = "payment_id";
+
+/** Undefined where a form names none. */
+function paymentIdOf(text: string | undefined): number | undefined {
+  return /^[0-9]{1,15}$/.test(text ?? "") ? Number(text) : undefined;
 }
 
 /** Undefined where it does not wait: the decision itself says why then. */
@@ -85,7 +98,7 @@ function askBefore(
   text: string | undefined,
 ): Response | Promise<Response> {
   const { orderId, externalOrderId, recipientName, amountCents, currency } = waiting;
-  const { provider, providerRef } = waiting;
+  const { provider, providerRef, paymentId } = waiting;
   const money = formatMoney(amountCents, currency);
   const note = trimmedReason(text ?? null);
   const isDone = verb === "complete";
@@ -104,7 +117,7 @@ function askBefore(
     action: actionOf(waiting, verb),
     verb: isDone ? `Yes, ${money} went back` : `Refuse ${money}`,
     danger: !isDone,
-    fields: { reference: note },
+    fields: { reference: note, [paymentField]: paymentId },
     crumb: [`/dashboard/orders/${orderId}`, externalOrderId],
     keep: "Decide later",
   });
@@ -130,7 +143,7 @@ export const ByHandForms: FC<{ c: Context; waiting: readonly MoneyByHand[] }> = 
     );
 
 const ByHandForm: FC<{ c: Context; of: MoneyByHand }> = ({ c, of: one }) => {
-  const { id, refundId, provider, providerRef, amountCents, currency } = one;
+  const { id, refundId, paymentId, provider, providerRef, amountCents, currency } = one;
   const money = formatMoney(amountCents, currency);
   return (
     <>
@@ -140,6 +153,7 @@ const ByHandForm: FC<{ c: Context; of: MoneyByHand }> = ({ c, of: one }) => {
         <code>{providerRef}</code>, which is not configured here: give it back there, then say so.
       </p>
       <PostForm c={c} action={actionOf(one, "complete")} class="stack-form">
+        <HiddenFields fields={{ [paymentField]: paymentId }} />
         <div class="field">
           <label for={`reference-${id}`}>Its reference, for the books</label>
           <input id={`reference-${id}`} name="reference" maxlength={orderLimits.textLength} />
@@ -171,6 +185,7 @@ export const ByHandList: FC<{ c: Context; waiting: readonly MoneyByHand[] }> = (
         at="#by-hand"
         form={(one) => (
           <PostForm c={c} action={actionOf(one, "complete")}>
+            <HiddenFields fields={{ [paymentField]: one.paymentId }} />
             <button type="submit">Went back…</button>
           </PostForm>
         )}

@@ -6,11 +6,12 @@
 
 import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import type { Queryable } from "../../db/connection/database.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import { readContestedPayments } from "../../db/payments/chargebacks.ts";
-import { noteReturned } from "../../db/payments/returned_money.ts";
+import { lostByChargeback, noteReturned } from "../../db/payments/returned_money.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
+import { readReturnedReversals, wasReturnedByHand } from "../../db/payments/returned_reversals.ts";
 import {
   markReversed,
   readPaidOrders,
@@ -44,7 +45,7 @@ import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
  * Gives back payments that came too late, or that a person gave up: the gateway that took them first, under the
  * payment's own key, then the database. A crash between the two is repaired by asking again with the same key. A payment
  * of nothing is over without the gateway, and one that was made at the source, through a provider that is not
- * configured, waits for a person.
+ * configured, waits for a person. So does one that its provider gave back and took back.
  */
 export async function reversePayments(
   deps: HandlerDeps,
@@ -54,9 +55,18 @@ export async function reversePayments(
   const known = await readPaidOrders(deps.db, orderIds);
   const open = await readReversing(deps.db, orderIds);
   const contested = await readContestedPayments(deps.db, orderIds);
-  const asked = open.filter(({ id, amountCents }) => amountCents > 0 && !contested.has(id));
+  const returned = await readReturnedReversals(deps.db, open.map(named));
+  const uncontested = open.filter(({ id }) => !contested.has(id));
+  const asked = uncontested.filter(({ id, amountCents }) => amountCents > 0 && !returned.has(id));
   const answerOf = await askForReversals(deps, deliveries, asked);
-  const madeBefore = await lookUpReversals(deps, open.filter(({ id }) => contested.has(id)));
+  // Its provider took it back before: under the same key it would say what it said then.
+  for (const { id } of uncontested) {
+    if (returned.has(id)) answerOf.set(id, { kind: "left_to_person", because: "took it back" });
+  }
+  const madeBefore = await lookUpReversals(
+    deps,
+    open.filter(({ id }) => contested.has(id) && !returned.has(id)),
+  );
   for (const payment of open) {
     const chargedBack = contested.get(payment.id);
     if (chargedBack === undefined) continue;
@@ -70,7 +80,6 @@ export async function reversePayments(
   }
   const attemptOf = new Map(deliveries.map(({ message, attempt }) => [message.orderId, attempt]));
   const givenBack = open.filter(({ id }) => (answerOf.get(id)?.kind ?? "refunded") === "refunded");
-  const left = open.filter(({ id }) => answerOf.get(id)?.kind === "left_to_person");
   const lock = orderLocks(deps.db);
   const { held, unsure } = await deps.db.transaction(async (tx) => {
     const { orders, now, held } = await lock(tx, orderIds);
@@ -80,11 +89,13 @@ export async function reversePayments(
     const unsure = await lostNoMore(tx, free.filter(({ id }) => contested.has(id)));
     const sure = free.filter(({ orderId }) => !unsure.has(orderId));
     const steps = await endReversed(deps, tx, sure, { currencyOf, contested, answerOf, attemptOf });
-    for (const payment of left.filter(({ orderId }) => !held.has(orderId))) {
+    for (const payment of open.filter(({ orderId }) => !held.has(orderId))) {
+      const answer = answerOf.get(payment.id);
+      if (answer?.kind !== "left_to_person") continue;
       if (!await leavePaymentToPerson(tx, payment.id)) continue;
       const { orderId, amountCents, provider } = payment;
       const amount = namedAmount(amountCents, currencyOf(payment));
-      const detail = `${amount}: "${provider}" is not configured`;
+      const detail = `${amount}: "${provider}" ${answer.because}`;
       steps.push({ orderId, event: "payment_by_hand", detail });
     }
     await addOrderEvents(tx, steps, deps.consumer);
@@ -131,9 +142,12 @@ async function endReversed(
   },
 ): Promise<OrderEventRow[]> {
   const steps: OrderEventRow[] = [];
+  const returned = await readReturnedReversals(tx, payments.map(named));
   for (const payment of payments) {
     const { id, orderId, amountCents } = payment;
     const currency = currencyOf(payment);
+    // Its provider took that back since it said so: a person gives it back, and whoever stood still meanwhile ends nothing.
+    if (returned.has(id) && !contested.has(id)) continue;
     if (!await markReversed(tx, id)) {
       // Another consumer may have booked it as well, which is no fault.
       if (answerOf.has(id) && !contested.has(id) && await wasReturnedByHand(tx, payment)) {
@@ -149,7 +163,7 @@ async function endReversed(
     await endPaymentByHand(tx, id);
     if (contested.has(id)) await noteReturned(tx, payment);
     const amount = namedAmount(amountCents, currency);
-    const detail = contested.has(id) ? `${amount}: by a chargeback that was lost` : amount;
+    const detail = contested.has(id) ? lostByChargeback(amount) : amount;
     steps.push({ orderId, event: "payment_reversed", detail });
   }
   return steps;
@@ -172,17 +186,16 @@ const idsOf = (
   payments: readonly RecordedPayment[],
 ) => [...new Set(payments.map(({ orderId }) => orderId))];
 
-/** Whether a person gave a payment back; only what was paid at the source is ever left to one. */
-async function wasReturnedByHand(
-  tx: Queryable,
-  { orderId, surplus }: RecordedPayment,
-): Promise<boolean> {
-  if (surplus !== 0) return false;
-  return (await readEventsAmong(tx, orderId, ["payment_returned"])).length > 0;
-}
+const named = ({ id, orderId, providerRef: ref }: RecordedPayment) => ({ id, orderId, ref });
 
 /** What was said of a payment that is to be given back. */
-type ReversalAnswer = RefundAnswer | Stranger | { kind: "left_to_person" };
+type ReversalAnswer = RefundAnswer | Stranger | LeftToPerson;
+
+interface LeftToPerson {
+  kind: "left_to_person";
+  /** What its provider is or did. */
+  because: string;
+}
 
 /** @param answers about all payments of an order; undefined for one of nothing */
 function outcomeOf(
@@ -217,7 +230,7 @@ async function askForReversals(
   return new Map(payments.map((payment): [number, ReversalAnswer] => {
     const answer = answers.get(payment.id)!;
     const isLeft = answer.kind === "stranger" && isSourcePayment(payment);
-    return [payment.id, isLeft ? { kind: "left_to_person" } : answer];
+    return [payment.id, isLeft ? { kind: "left_to_person", because: "is not configured" } : answer];
   }));
 }
 

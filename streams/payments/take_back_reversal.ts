@@ -7,7 +7,7 @@
 import { restoreOrders } from "../../db/archive/archive.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { lockOrders } from "../../db/orders/orders.ts";
-import { addOrderEvents, type OrderEventRow, readEventsAmong } from "../../db/orders/timelines.ts";
+import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { noteReturned } from "../../db/payments/returned_money.ts";
 import {
@@ -16,6 +16,7 @@ import {
   reopenReversal,
   reversalReturnedDetail,
   type ReversalState,
+  wasReturnedByHand,
 } from "../../db/payments/returned_reversals.ts";
 import { type NamedPayment, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
 import { endTwiceOfPayment } from "../../db/refunds/given_twice.ts";
@@ -82,8 +83,7 @@ export async function takeBackReversal(
     const { kind } = decideReversalReturn({
       ...payment,
       isReturned: (await readReturnedReversals(tx, named)).has(paymentId),
-      isByHand: payment.surplus === 0 &&
-        (await readEventsAmong(tx, orderId, ["payment_returned"])).length > 0,
+      isByHand: await wasReturnedByHand(tx, payment),
     });
     if (kind === "already_returned" || kind === "too_early" || kind === "never_made") return kind;
     const steps = stepsOf(payment, kind, reason);

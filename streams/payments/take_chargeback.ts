@@ -22,7 +22,14 @@ import {
   noteToldAgain,
   updateChargeback,
 } from "../../db/payments/chargebacks.ts";
-import { reopenReturned } from "../../db/payments/returned_money.ts";
+import { markReversed } from "../../db/payments/payments.ts";
+import {
+  lostByChargeback,
+  noteReturned,
+  reopenReturned,
+} from "../../db/payments/returned_money.ts";
+import { readReversalState } from "../../db/payments/returned_reversals.ts";
+import { endPaymentByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import {
@@ -155,10 +162,28 @@ async function takeOnce(
   await addOrderEvents(tx, [{ orderId, event: `chargeback_${step}`, detail }], actor);
   // Of a sale all is booked by now. What was to be given back, or was, waits for what becomes of the chargeback.
   const waits = written.lowersRevenue === "never";
-  if (waits) await reopenReturned(tx, { orderId, paymentId: written.paymentId! });
+  if (waits) {
+    await reopenReturned(tx, { orderId, paymentId: written.paymentId! });
+    await endLostByHand(tx, written.paymentId!, actor);
+  }
   await noteChargedBackTwice({ log: deps.log, consumer: actor }, tx, [orderId]);
   if (waits) await bookOrders(tx, [orderId], now);
   return { id: written.id, orderId, outcome: "taken" };
+}
+
+/** What waits for a person is over where the customer's bank has taken all of it: nobody is to give it back besides. */
+async function endLostByHand(tx: Queryable, paymentId: number, actor: string): Promise<void> {
+  const payment = await readReversalState(tx, paymentId);
+  if (payment?.status !== "REVERSING" || payment.lostCents < payment.amountCents) return;
+  // Else its own message ends it.
+  if (!await endPaymentByHand(tx, paymentId)) return;
+  if (!await markReversed(tx, paymentId)) {
+    throw new Overtaken("a payment is not REVERSING any more");
+  }
+  await noteReturned(tx, payment);
+  const { orderId, amountCents, currency } = payment;
+  const detail = lostByChargeback(namedAmount(amountCents, currency));
+  await addOrderEvents(tx, [{ orderId, event: "payment_reversed", detail }], actor);
 }
 
 /** Locks the order first, as everybody does, then the chargeback; and looks whether it is still the order's. */

@@ -28,8 +28,8 @@ function depsOf(flow: Workflow, gateway: Partial<Gateway> = {}) {
 }
 
 /** Holds lines against the books of `simulated`, of yesterday to tomorrow. */
-const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
-  reconciled.hold({ flow, name: "simulated" }, lines);
+const hold = (flow: Workflow, lines: Iterable<ReportLine>, name = "simulated") =>
+  reconciled.hold({ flow, name }, lines);
 
 const all = (flow: Workflow, state?: "open") => reconciled.all({ flow }, state);
 
@@ -426,6 +426,40 @@ Deno.test("a refund that only a report says came back is taken back by record, o
     // Both lines agree with the books from then on, in a report that comes later as well.
     await hold(flow, [aLine("1"), refund, back]);
     assert.deepEqual(await all(flow, "open"), []);
+  }));
+
+Deno.test("a report of another provider takes back no refund of the same order and amount", () =>
+  withWorkflow("mend_returned_other", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    const other = await aPaidOrder(flow, "2");
+    await flow.rows("update payments set provider = 'http' where order_id = ?", [other]);
+    const [refund] = await flow.rows("select provider_key from refunds");
+    for (const key of ["", String(refund!.provider_key)]) {
+      const line = {
+        entryId: `txn_${key}`,
+        kind: "refund_failure",
+        chargeId: "ch_other",
+        refundId: `re_other_${key}`,
+        grossCents: 400,
+        key,
+      };
+      await hold(flow, [aLine("1", line), aLine("2")], "http");
+      const open = (await all(flow, "open")).filter((one) => one.entry === line.entryId);
+      assert.equal(open.length, 1);
+      const { discrepancy } = await proposeMending(
+        depsOf(flow),
+        { id: open[0]!.id, note: null, action: "record" },
+        operator,
+      );
+      assert.equal(
+        discrepancy.answer,
+        "no refund of 4.00 EUR is on record that could have come back",
+      );
+      const [row] = await flow.rows("select status from refunds");
+      assert.equal(row!.status, "PROCESSED");
+    }
   }));
 
 Deno.test("a payment that only a report says came back after it had gone back is taken back by record, once its provider says so", () =>

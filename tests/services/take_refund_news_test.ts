@@ -326,6 +326,17 @@ Deno.test("a refund that was asked for before another one came back is of someth
     assert.deepEqual(await sumReturns(flow.db), [{ currency: "EUR", amountCents: 400, count: 1 }]);
   }));
 
+Deno.test("no provider takes back what another one made, nor in another currency", () =>
+  withFlow("taken_back_by_another", async (flow) => {
+    const refundId = await aRefund(flow, await aPaidOrder(flow));
+    const news = await cameBack(flow, refundId);
+    assert.equal(await takeRefundNews(flow, { ...news, provider: "http" }), "other");
+    const dollars = await cameBack(flow, refundId, { currency: "USD" });
+    assert.equal(await takeRefundNews(flow, dollars), "other");
+    assert.deepEqual(await figures(flow), [600, 1, 400]);
+    assert.equal(await takeRefundNews(flow, news), "return");
+  }));
+
 Deno.test("a refund under what can be no key of ours is nobody's, and stops nothing", () =>
   withFlow("returned_odd_key", async (flow) => {
     const refundId = await aRefund(flow, await aPaidOrder(flow));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { listLedger } from "../../db/ledger/ledger_list.ts";
+import { eraseFreeTexts } from "../../db/customers/personal_texts.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { listMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { WorkflowError } from "../../domain/errors.ts";
@@ -8,6 +9,7 @@ import { cancelOrder } from "../../services/cancel_order.ts";
 import { returnPaymentByHand } from "../../services/refund_by_hand.ts";
 import { type RefundNews, takeRefundNews } from "../../services/take_refund_news.ts";
 import type { Gateway, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
+import { reversePayments } from "../../streams/handlers/payment_reverse.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll, archivedIds } from "../archived.ts";
 import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
@@ -17,8 +19,8 @@ import { assertConsistent } from "../streams/consistent.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 
-/** A cancelled order whose money of 1.00 EUR came too late and has gone back. @returns its id */
-async function aReversal(flow: Workflow, name = "1"): Promise<number> {
+/** A cancelled order whose money of 1.00 EUR came too late and is to go back. @returns its id */
+async function aLatePayment(flow: Workflow, name = "1"): Promise<number> {
   const [order] = await flow.add([anOrder(name, [{ sku: "a", qty: 1 }])]);
   await flow.turn("orders");
   const orderId = order!.orderId!;
@@ -33,9 +35,23 @@ async function aReversal(flow: Workflow, name = "1"): Promise<number> {
     providerRef: `sim_of_${name}`,
   } as const;
   await publish(flow, [{ message }]);
+  return orderId;
+}
+
+/** The same, where it has gone back. @returns its id */
+async function aReversal(flow: Workflow, name = "1"): Promise<number> {
+  const orderId = await aLatePayment(flow, name);
   await flow.drain();
   assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
   return orderId;
+}
+
+/** Money beside the order's payment that has gone back. */
+async function addSecond(flow: Workflow, orderId: number, amountCents: number): Promise<void> {
+  await aSecondPayment(flow, orderId, "REVERSING", amountCents);
+  const message = { type: "payment.reverse", orderId, amountCents, currency: "EUR" } as const;
+  await publish(flow, [{ message }]);
+  await flow.drain();
 }
 
 async function statesOf(flow: Workflow, orderId: number) {
@@ -145,15 +161,7 @@ Deno.test("a payment that its provider takes back after it went back is owed aga
 Deno.test("money beside an order's payment that comes back waits for a person as well", () =>
   withWorkflow("reversal_back_second", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await aSecondPayment(flow, orderId, "REVERSING");
-    const message = {
-      type: "payment.reverse",
-      orderId,
-      amountCents: 1_000,
-      currency: "EUR",
-    } as const;
-    await publish(flow, [{ message }]);
-    await flow.drain();
+    await addSecond(flow, orderId, 1_000);
     assert.deepEqual(await statesOf(flow, orderId), ["SUCCEEDED", "REVERSED"]);
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
     assert.equal(await customerOwed(flow, orderId), 1_000);
@@ -164,6 +172,54 @@ Deno.test("money beside an order's payment that comes back waits for a person as
     assert.equal(await customerOwed(flow, orderId), 0);
     await flow.drain();
     await assertConsistent(flow);
+  }));
+
+Deno.test("what a person gave back of one payment says nothing of another one of the same order", () =>
+  withWorkflow("reversal_back_two", async (flow) => {
+    const orderId = await aReversal(flow);
+    const first = await cameBack(flow, orderId);
+    await addSecond(flow, orderId, 100);
+    assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
+    await returnPaymentByHand(flow, orderId, "paid: by hand", anOperator());
+    const said = async () =>
+      (await flow.rows("select detail from order_events where event = 'payment_returned'"))[0]!
+        .detail;
+    const before = await said();
+    await eraseFreeTexts(flow.db, [orderId]);
+    assert.equal(await takeRefundNews(flow, first), "return");
+    assert.deepEqual([before, await said()], [
+      "1.00 EUR by second: paid: by hand",
+      "1.00 EUR by second",
+    ]);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING", "REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    await returnPaymentByHand(flow, orderId, "by hand", anOperator());
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSED", "REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 0);
+  }));
+
+Deno.test("of two payments that wait for a person the named one is given back, however often that is said", () =>
+  withWorkflow("reversal_back_named", async (flow) => {
+    const orderId = await aReversal(flow);
+    await takeRefundNews(flow, await cameBack(flow, orderId));
+    await addSecond(flow, orderId, 100);
+    await takeRefundNews(flow, await cameBack(flow, orderId));
+    const [first, second] = (await listMoneyByHand(flow.db, { limit: 10 }))
+      .map(({ paymentId }) => paymentId!) as [number, number];
+    const say = (paymentId?: number) =>
+      returnPaymentByHand(flow, orderId, null, anOperator(), { paymentId });
+    await assert.rejects(say(), new RegExp(`Payments ${first}, ${second} of order .* which one`));
+    await assert.rejects(say(999), /has no payment 999/);
+    const changed = (await Promise.all([say(second), say(second)])).map((one) => one.changed);
+    assert.deepEqual(changed.sort(), [false, true]);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING", "REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    assert.deepEqual([await say(first), await say(first), await say(second)], [
+      { changed: true },
+      { changed: false },
+      { changed: false },
+    ]);
+    assert.equal(await customerOwed(flow, orderId), 0);
   }));
 
 Deno.test("a payment that comes back is another's, not known yet, of another amount, or still under way", () =>
@@ -200,6 +256,89 @@ Deno.test("a payment that comes back and is lost at the bank went back once", ()
     assert.equal(await customerOwed(flow, orderId), 0);
     await assertConsistent(flow);
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "already_returned");
+  }));
+
+Deno.test("a payment that waits for a person and is lost at the bank waits no more, unless an appeal is won", () =>
+  withWorkflow("reversal_back_lost", async (flow) => {
+    const orderId = await aReversal(flow);
+    assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
+    const waiting = async () => (await listMoneyByHand(flow.db, { limit: 10 })).length;
+    await tell(flow, aChargeback("needs_response", 10, { amountCents: 100 }));
+    assert.equal(await waiting(), 1);
+    const lost = aChargeback("lost", 60, { amountCents: 100 });
+    await Promise.all([tell(flow, lost), tell(flow, lost)]);
+    assert.equal(await waiting(), 0);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assert.rejects(returnPaymentByHand(flow, orderId, null, anOperator()), /no money of it/);
+    assert.deepEqual(await flow.rows("select id from money_given_twice"), []);
+    await assertConsistent(flow);
+    await tell(flow, aChargeback("won", 120, { amountCents: 100 }));
+    const message = {
+      type: "payment.reverse",
+      orderId,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    assert.equal(await waiting(), 1);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    await returnPaymentByHand(flow, orderId, null, anOperator());
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a payment that came back and is not lost at the bank after all waits for a person, and its provider is not asked", () =>
+  withWorkflow("reversal_back_appealed", async (flow) => {
+    const orderId = await aReversal(flow);
+    await tell(flow, aChargeback("lost", 60, { amountCents: 100 }));
+    assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "charged_back");
+    await tell(flow, aChargeback("won", 120, { amountCents: 100 }));
+    assert.equal(await customerOwed(flow, orderId), 100);
+    const message = {
+      type: "payment.reverse",
+      orderId,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    await publish(flow, [{ message }, { message }]);
+    await flow.drain();
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    const [waiting, ...others] = await listMoneyByHand(flow.db, { limit: 10 });
+    assert.deepEqual([waiting!.providerRef, waiting!.amountCents, others], ["sim_of_1", 100, []]);
+    await assertConsistent(flow);
+    await returnPaymentByHand(flow, orderId, null, anOperator());
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a process that stood still since its provider gave a payment back does not end what came back meanwhile", () =>
+  withWorkflow("reversal_back_zombie", async (flow) => {
+    const orderId = await aLatePayment(flow);
+    await flow.turn("payments");
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
+    const refund: Gateway["refund"] = async (requests, options) => {
+      const answers = await flow.gateway.refund(requests, options);
+      await flow.drain();
+      assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
+      assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
+      return answers;
+    };
+    const zombie = { ...flow, gateway: { ...flow.gateway, refund }, consumer: "zombie" };
+    const message = {
+      type: "payment.reverse",
+      orderId,
+      amountCents: 100,
+      currency: "EUR",
+    } as const;
+    const outcomes = await reversePayments(zombie, [{ id: "1-1", message, attempt: 1 }]);
+    assert.deepEqual(outcomes.map(({ kind }) => kind), ["done"]);
+    assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
+    assert.equal(await customerOwed(flow, orderId), 100);
+    assert.equal((await listMoneyByHand(flow.db, { limit: 10 })).length, 1);
+    await assertConsistent(flow);
   }));
 
 Deno.test("a payment of an archived order that comes back brings its order back", () =>

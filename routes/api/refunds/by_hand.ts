@@ -34,7 +34,7 @@ import {
   storeAnswers,
 } from "../../middleware/idempotency.ts";
 import { orderReceiptJson, refundJson } from "../orders/order_json.ts";
-import { completedBody, refusedBody } from "./by_hand_body.ts";
+import { completedBody, refusedBody, returnedBody } from "./by_hand_body.ts";
 
 /** `POST /refunds/{id}/complete`, `POST /refunds/{id}/refuse` and `POST /orders/{id}/payment/returned`. */
 export function refundByHandRoutes(deps: AppDeps): Hono {
@@ -156,8 +156,9 @@ function addReturned(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     described({
       summary: "Says that a person gave back what was paid for an order that came to nothing",
       description:
-        "Only for payments that were made at the source, through a provider that is not " +
-        "configured: those of `FAILED` and `CANCELLED` orders that wait for a person.",
+        "Only for payments that wait for a person: of `FAILED` and `CANCELLED` orders, made at the source through a provider " +
+        "that is not configured, or given back by their provider and taken back. Where several of the order wait, " +
+        "`payment_id` says which one; 409 without it.",
       tag: "Orders",
       scopes: ["refunds"],
       answers: {
@@ -171,18 +172,22 @@ function addReturned(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     checked("param", idParam),
     checked("header", idempotencyHeaders),
     jsonBody({ optional: true }),
-    checked("json", completedBody),
+    checked("json", returnedBody),
     (c) => {
       const { id } = c.req.valid("param");
-      const { reference = null } = c.req.valid("json");
+      const { reference = null, payment_id: named } = c.req.valid("json");
+      const paymentId = named ?? undefined;
+      // As it was before payments were named: the key of a request that began before means the same.
+      const said = ["returned", id, reference, ...(paymentId === undefined ? [] : [paymentId])];
       const { scopes } = c.get("caller");
       const operator = operatorOf(c, deps.config);
-      return answerOnce(c, ["returned", id, reference], async (key) => {
+      return answerOnce(c, said, async (key) => {
         const answer = async (source: Queryable): Promise<KeyedAnswer> => {
           const order = (await readOrderSummaries(source, [id])).get(id)!;
           return { status: 200, location: null, body: orderReceiptJson(order, scopes) };
         };
         const { changed } = await returnPaymentByHand(deps, id, reference, operator, {
+          paymentId,
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

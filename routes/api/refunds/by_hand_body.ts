@@ -23,5 +23,11 @@ const mustBeObject = {
 /** It was given back: by what, such as the transfer's reference. */
 export const completedBody = z.strictObject({ reference: note }, mustBeObject);
 
+/** The same of a payment: which one, where several of its order wait. */
+export const returnedBody = z.strictObject({
+  reference: note,
+  payment_id: z.int({ error: "must be the id of a payment" }).min(1).nullish(),
+}, mustBeObject);
+
 /** It is not given back: why. */
 export const refusedBody = z.strictObject({ reason: note }, mustBeObject);

@@ -6,7 +6,7 @@
 
 import type { z } from "zod";
 import type { refundAnswer, refundListAnswer } from "../description/answers.ts";
-import type { completedBody, refusedBody } from "./by_hand_body.ts";
+import type { completedBody, refusedBody, returnedBody } from "./by_hand_body.ts";
 import type { refundBody } from "./refund_body.ts";
 
 /** A refund of a part of an order as somebody may ask for it. */
@@ -65,7 +65,7 @@ export const refusedByHand = { reason: "was given back at the counter" } satisfi
 
 /** What a person says who gave back what was paid at the source. */
 export const returnedByHand = { reference: "transfer 4712" } satisfies z.input<
-  typeof completedBody
+  typeof returnedBody
 >;
 
 /** A page of refunds, which is the last. */

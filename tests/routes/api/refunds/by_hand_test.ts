@@ -104,6 +104,41 @@ Deno.test("POST /orders/{id}/payment/returned says that a payment of the source 
   assert.equal(body.timeline.at(-1).detail, "10.00 EUR: transfer 1");
 });
 
+Deno.test("POST /orders/{id}/payment/returned names the payment where several wait, and so does the dashboard", async () => {
+  const orderId = await waitingPayment();
+  const { db } = api.deps;
+  const add = async (surplus: number) => {
+    const { insertId } = await db.run(
+      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+       values (?, ?, 'shop_pay', ?, 500, 'REVERSING', current_timestamp(6))`,
+      [orderId, surplus, `further_${orderId}_${surplus}`],
+    );
+    assert.ok(await db.transaction((tx) => leavePaymentToPerson(tx, insertId)));
+    return insertId;
+  };
+  const further = [await add(1), await add(2)] as const;
+  const path = `/orders/${orderId}/payment/returned`;
+  assertProblem(await ask(api, "POST", path), 409, "refund-not-by-hand");
+  assertProblem(await ask(api, "POST", path, { payment_id: "x" }), 422, "invalid");
+  assertProblem(await ask(api, "POST", path, { payment_id: 999_999 }), 404, "not-found");
+  for (const _ of [1, 2]) {
+    assert.equal((await ask(api, "POST", path, { payment_id: further[0] })).status, 200);
+  }
+  const form = { payment_id: String(further[1]) };
+  const question = await sendForm(api, `/dashboard${path}`, form);
+  assert.match(question.text, /Was €5\.00 given back to/);
+  assert.match(question.text, new RegExp(`further_${orderId}_2`));
+  for (const _ of [1, 2]) {
+    const sent = await sendForm(api, `/dashboard${path}`, { ...form, confirmed: "yes" });
+    assert.equal(sent.status, 303);
+  }
+  const { body } = await ask(api, "GET", `/orders/${orderId}`);
+  assert.deepEqual(
+    [body.payment, ...body.further_payments].map(({ status }) => status),
+    ["REVERSING", "REVERSED", "REVERSED"],
+  );
+});
+
 Deno.test("GET /streams tells the money that waits for a person beside that of the messages", async () => {
   const before = (await ask(api, "GET", "/streams")).body.by_hand;
   await waitingRefund(350);
