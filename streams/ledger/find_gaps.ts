@@ -7,7 +7,9 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { readLedgerFacts } from "../../db/ledger/ledger_facts.ts";
 import {
+  type BrokenMovement,
   bucketScope,
+  findBrokenMovements,
   sumLedger,
   sumMovedMoney,
   unevenBuckets,
@@ -19,9 +21,14 @@ import { findLedgerGaps, type LedgerGap } from "../../domain/ledger/due_movement
 /** Buckets that are read row by row, of some thousand orders each: what they lack is held in memory. */
 const maxBuckets = 10;
 
+/** Movements of a bucket that are told one by one. */
+const maxBroken = 1_000;
+
 /** What was found. */
 export interface LedgerGaps {
   gaps: LedgerGap[];
+  /** Movements that are none, of what has no gap: nothing but a change of rows that stood there makes them. */
+  broken: BrokenMovement[];
   /** Further places with gaps that were not looked into. */
   more: number;
   /** What the ledger comes to, by currency: nothing. */
@@ -34,7 +41,7 @@ export interface LedgerGaps {
  */
 export async function findGaps(tx: Queryable, scopes: readonly Scope[]): Promise<LedgerGaps> {
   const { isComplete, ordersUpTo } = await readLedgerMarks(tx);
-  const found: LedgerGaps = { gaps: [], more: 0, totals: new Map() };
+  const found: LedgerGaps = { gaps: [], broken: [], more: 0, totals: new Map() };
   let left = maxBuckets;
   for (const asked of scopes) {
     const scope = isComplete ? asked : upTo(asked, ordersUpTo);
@@ -46,13 +53,22 @@ export async function findGaps(tx: Queryable, scopes: readonly Scope[]): Promise
     }
     const buckets = unevenBuckets(booked, await sumMovedMoney(tx, scope));
     for (const bucket of buckets.slice(0, left)) {
-      found.gaps.push(...findLedgerGaps(await readLedgerFacts(tx, both(scope, bucket))));
+      const part = both(scope, bucket);
+      const gaps = findLedgerGaps(await readLedgerFacts(tx, part));
+      const known = new Set(gaps.map(nameOf));
+      const broken = await findBrokenMovements(tx, part, maxBroken);
+      found.gaps.push(...gaps);
+      found.broken.push(...broken.filter((movement) => !known.has(nameOf(movement))));
     }
     found.more += Math.max(0, buckets.length - left);
     left = Math.max(0, left - buckets.length);
   }
   return found;
 }
+
+const nameOf = (
+  { orderId, source, sourceId }: Pick<LedgerGap, "orderId" | "sourceId"> & { source: string },
+) => `${orderId} ${source} ${sourceId}`;
 
 /** A scope's orders up to an id. */
 function upTo(scope: Scope, last: number): Scope {
