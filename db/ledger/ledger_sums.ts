@@ -20,6 +20,7 @@ import {
   toInteger,
   type Value,
 } from "../connection/database.ts";
+import { addDays, type DaySums, dayWeight } from "./day_sums.ts";
 import { withheldCents } from "./ledger_facts.ts";
 import { andWithin, type Scope, within } from "../verification/scope.ts";
 
@@ -83,8 +84,8 @@ const waysToAdd = ["quick", "exact"] as const;
 
 type WayToAdd = typeof waysToAdd[number];
 
-/** Sums of amounts from here on are not exact once they are weighted. */
-const largestQuick = 2 ** 53 / bucketOrders;
+/** Sums of amounts from here on are not exact once they are weighted: a day's weight is the largest, until 2043. */
+const largestQuick = 2 ** 53 / 2 ** 14;
 
 const weight = (orderId: string) => `((${orderId} & ${bucketOrders - 1}) + 1)`;
 /** Of what has an id of its own, as refunds: by that and by its order, so that it can't be another one's. */
@@ -113,31 +114,21 @@ function toSum(value: Value): bigint {
 /** Sums by bucket and currency: `12 EUR`. */
 export type BucketSums = Map<string, WeightedSums>;
 
-/** What is booked. Few sums of many groups, because adding up is what takes the time. */
-export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums> {
-  const rows = await sumUp((way) =>
-    db.query(`
-    select ${bucket("order_id")}, currency, source, account, count(*) as n,
-      sum(${way === "quick" ? "amount_cents + 0e0" : "amount_cents"}) as total,
-      sum(abs(amount_cents) + 0e0) as moved,
-      sum(${weighted("amount_cents", movementWeight, way)}) as unbalanced,
-      max(day <> date(booked_at)) as misdated,
-      sum(${
-      weighted(
-        "amount_cents",
-        `if(source in (${ledgerSources.refund}, ${ledgerSources.chargeback}), ${
-          idWeight("order_id", "source_id")
-        }, ${weight("order_id")})`,
-        way,
-      )
-    }) as weighted
-    from ledger_entries
-    where ${within("order_id", scope)}
-    group by bucket, currency, source, account
-    order by null`)
-  );
+/**
+ * What is booked. Few sums of many groups, because adding up is what takes the time.
+ *
+ * @param sealedDay the rows of days up to this one are added up by their days as well; null for none
+ */
+export async function sumLedger(
+  db: Queryable,
+  scope: Scope,
+  sealedDay: string | null = null,
+): Promise<{ sums: BucketSums; days: DaySums }> {
+  const rows = await sumUp((way) => db.query(bookedSums(scope, sealedDay, way)));
   const sums: BucketSums = new Map();
+  const days: DaySums = new Map();
   for (const row of rows) {
+    addDays(days, row, { rows: toSum(row.day_rows!), cents: toSum(row.day_cents!) });
     const add = adderTo(sums, row);
     add("total", toSum(row.total!));
     add("unbalanced", toSum(row.unbalanced!));
@@ -153,7 +144,28 @@ export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums
       add("misplaced", await countOfOrders(db, scope, row));
     }
   }
-  return sums;
+  return { sums, days };
+}
+
+function bookedSums(scope: Scope, sealedDay: string | null, way: WayToAdd): string {
+  const ofDay = (summand: string) =>
+    sealedDay === null ? "0" : `sum(if(day <= '${sealedDay}', ${summand}, 0))`;
+  const ofSource = `if(source in (${ledgerSources.refund}, ${ledgerSources.chargeback}), ${
+    idWeight("order_id", "source_id")
+  }, ${weight("order_id")})`;
+  return `
+    select ${bucket("order_id")}, currency, source, account, count(*) as n,
+      sum(${way === "quick" ? "amount_cents + 0e0" : "amount_cents"}) as total,
+      sum(abs(amount_cents) + 0e0) as moved,
+      sum(${weighted("amount_cents", movementWeight, way)}) as unbalanced,
+      sum(${weighted("amount_cents", ofSource, way)}) as weighted,
+      max(day <> date(booked_at)) as misdated,
+      ${ofDay(dayWeight)} as day_rows,
+      ${ofDay(weighted("amount_cents", dayWeight, way))} as day_cents
+    from ledger_entries
+    where ${within("order_id", scope)}
+    group by bucket, currency, source, account
+    order by null`;
 }
 
 /** How many rows of a source that is of no order say that they are of one. */

@@ -5,6 +5,7 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import type { UnevenDay } from "../../db/ledger/day_sums.ts";
 import type { BrokenMovement } from "../../db/ledger/ledger_sums.ts";
 import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import { listUnevenDays } from "../../db/ledger/provider_rows.ts";
@@ -43,7 +44,7 @@ export async function verifyLedger(
   scopes: readonly Scope[],
 ): Promise<{ drifts: Drifts; report: LedgerReport }> {
   const drifts = noDrifts();
-  const { gaps, broken, more, totals } = await findGaps(tx, scopes);
+  const { gaps, broken, more, totals, unevenDays } = await findGaps(tx, scopes);
   let waiting = 0;
   for (const gap of gaps) {
     if (gap.kind === "missing" && gap.isRecent) waiting++;
@@ -58,12 +59,13 @@ export async function verifyLedger(
     const what = "trial balance of the ledger";
     addDrift(drifts, { subject: currency, what, expected: 0, found: exactAmount(cents) }, true);
   }
-  const unevenDays = await addUnevenDays(tx, drifts);
+  const providerDays = await addUnevenDays(tx, drifts);
   for (const movement of broken) {
     // Of providers their days tell, by what is theirs.
-    const isTold = unevenDays > 0 && sourcesOfNoOrder.some((name) => name === movement.source);
+    const isTold = providerDays > 0 && sourcesOfNoOrder.some((name) => name === movement.source);
     if (!isTold) addBroken(drifts, movement);
   }
+  for (const day of unevenDays) addUnevenDay(drifts, day);
   const { isComplete, ordersUpTo, closedDay, sealedDay } = await readLedgerMarks(tx);
   for (const broken of await brokenLedgerSeals(tx)) addDrifts(drifts, broken);
   for (const day of sealedDay === null ? [] : await listUnsealedDays(tx, sealedDay)) {
@@ -104,6 +106,17 @@ async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<number> {
     addDrift(drifts, { subject: "ledger", what, expected: null, found: "some" }, true);
   }
   return uneven.length;
+}
+
+function addUnevenDay(drifts: Drifts, { day, account, currency, sealed, found }: UnevenDay): void {
+  const text = ({ rows, debitCents, creditCents }: UnevenDay["found"]) =>
+    `${rows} rows, debit ${debitCents}, credit ${creditCents}`;
+  addDrift(drifts, {
+    subject: `ledger of ${day}`,
+    what: `rows of account ${account} in ${currency} of a closed day`,
+    expected: text(sealed),
+    found: text(found),
+  }, true);
 }
 
 function addBroken(drifts: Drifts, movement: BrokenMovement): void {
