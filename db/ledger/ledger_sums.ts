@@ -91,14 +91,13 @@ const weight = (orderId: string) => `((${orderId} & ${bucketOrders - 1}) + 1)`;
 /** Of what has an id of its own, as refunds: by that and by its order, so that it can't be another one's. */
 const idWeight = (orderId: string, id: string) =>
   `((${orderId} % 4093 * 17 + ${id} % 4093) % 4093 + 1)`;
-/** No weight is above 4096, so that the largest order's is still an integer of the database. */
 const movementWeight =
   "((order_id % 4093 * 31 + source_id % 4093 * 7 + source * 3 + step) % 4093 + 1)";
 const bucket = (orderId: string) => `${orderId} div ${bucketOrders} as bucket`;
 
-/** An amount by its weight. */
+/** An amount by its weight; no product of integers, which the largest amounts are too large for. */
 const weighted = (cents: string, by: string, way: WayToAdd = "exact") =>
-  way === "quick" ? `(${cents} + 0e0) * ${by}` : `${cents} * cast(${by} as signed)`;
+  way === "quick" ? `(${cents} + 0e0) * ${by}` : `cast(${cents} as decimal(20, 0)) * ${by}`;
 
 /** Rows of sums, quickly added up where these are exact. `moved` is what all amounts of a row come to, whatever their signs. */
 async function sumUp(sum: (way: WayToAdd) => Promise<Row[]>): Promise<Row[]> {

@@ -17,8 +17,8 @@ type Parts = Readonly<Record<string, (tx: Queryable) => Promise<unknown>>>;
 type Read<T extends Parts> = { readonly [Name in keyof T]: ReturnType<T[Name]> };
 
 /**
- * Begins to read all parts, in their order, each in one of the snapshots: what takes longest comes first, or one connection
- * ends long after the other. None is read twice, but for the one that a lost connection was at.
+ * Begins to read all parts, in their order, each in one of the snapshots: where what takes long comes last, one connection ends
+ * long after the other. None is read twice, but for the one that a lost connection was at.
  *
  * @returns what each is read as; where one can't be read, whatever is not read by then fails as well
  */

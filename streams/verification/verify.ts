@@ -178,7 +178,7 @@ export async function verify(
   };
 }
 
-/** What is read of the database, all of it or what is not sealed; the longest first. */
+/** What is read of the database, all of it or what is not sealed; what takes longest is not last. */
 function partsOf(deps: VerifyKpisDeps, books: Books, recent: Recent | null) {
   // What is not sealed, as of the snapshot that is read: sums of what is sealed belong to it.
   const scopesOf = async (tx: Queryable) => {
@@ -187,6 +187,7 @@ function partsOf(deps: VerifyKpisDeps, books: Books, recent: Recent | null) {
     return { checked: { orders: checkedOrders, refunds: unsealed.refunds }, unsealed };
   };
   return {
+    figures: (tx: Queryable) => findKpiMismatches(tx, deps, books),
     money: async (tx: Queryable) => {
       const money = await verifyMoney(tx, (await scopesOf(tx)).checked);
       for (const drifts of await brokenSeals(tx)) addDrifts(money, drifts);
@@ -195,7 +196,6 @@ function partsOf(deps: VerifyKpisDeps, books: Books, recent: Recent | null) {
     ledger: async (tx: Queryable) => await verifyLedger(tx, (await scopesOf(tx)).checked.orders),
     notices: (tx: Queryable) => verifyNotifications(tx, recent?.checkedOrders ?? null),
     stock: async (tx: Queryable) => await verifyStock(tx, (await scopesOf(tx)).unsealed),
-    figures: (tx: Queryable) => findKpiMismatches(tx, deps, books),
     counts: async (tx: Queryable) => await countRows(tx, (await scopesOf(tx)).unsealed),
     provider: verifyProvider,
     seals: readSealFacts,
