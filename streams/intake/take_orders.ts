@@ -398,7 +398,7 @@ async function writeOrders(
     // Asked for at once, and run in this order.
     const [erasures] = await Promise.all([
       lockProductsShared(tx, productsOf(contents, catalog)),
-      writeContents(tx, contents, updatedIds, catalog),
+      writeContents(tx, contents, { replacedIds: updatedIds, keptProducts: true }, catalog),
       addEvents(tx, { fresh, ids, updates, updatedIds }, options),
       options.inTransaction?.(
         tx,
