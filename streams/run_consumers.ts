@@ -137,7 +137,6 @@ async function runGroups(
   if (signal.aborted) return;
   const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
-  const gate: PaymentsGate = { isShut: false };
   const live = watchLive();
   const running: Running = {
     deps,
@@ -151,7 +150,7 @@ async function runGroups(
     gateways,
     consumers: [],
     live,
-    gate,
+    gate: { isShut: false },
     stop,
     stopped,
   };
