@@ -279,7 +279,7 @@ async function run(running: Running, group: Group, consumer: Consumer): Promise<
 
 /**
  * Ends all consumers of a process once nothing is left to do. One looks for all of them, and they wait for messages as if
- * there were no end: eight of each process that looked by themselves were a third of what a drain by four processes cost.
+ * there were no end: where each looked by itself, those of four processes did so 6,000 times in half a minute.
  */
 async function stopWhenDrained({ deps, groups, stop, stopped }: Running): Promise<void> {
   while (!stopped.aborted) {
