@@ -31,7 +31,7 @@ import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { store } from "../workflow/store.ts";
 import { readReversing } from "../../db/payments/payments.ts";
 import { owePaidAtSource } from "../payments/source_money.ts";
-import { awaitTurn, type Decide, passTurn, type Undecided } from "./reserve_turns.ts";
+import { awaitTurn, type Decide, giveSigns, passTurn, type Undecided } from "./reserve_turns.ts";
 
 /**
  * Reserves stock for the orders of a batch: first come, first served, by the order of the lane's stream and whoever has the
@@ -59,20 +59,25 @@ export async function reserveOrders(
   const line = [...firstOf.values()];
   // Between two that come again others may stand, so what comes twice says nothing of those before its second time.
   const lastId = deliveries.some(({ again }) => again) ? undefined : deliveries.at(-1)!.id;
-  for (let from = 0; from < line.length;) {
-    const rest = line.slice(from);
-    const { count, passedOver } = await awaitTurn(deps, rest, decideAhead);
-    const own = rest.slice(0, count);
-    from += count;
-    const isLast = from === line.length;
-    const round = await reserveOwn(
-      deps,
-      own,
-      passedOver,
-      isLast ? lastId : undefined,
-    );
-    arrived.push(...round.arrived);
-    for (const [orderId, outcome] of round.outcomes) outcomes.set(orderId, outcome);
+  const stopSigns = giveSigns(deps, deliveries.at(-1)!.id);
+  try {
+    for (let from = 0; from < line.length;) {
+      const rest = line.slice(from);
+      const { count, passedOver } = await awaitTurn(deps, rest, decideAhead);
+      const own = rest.slice(0, count);
+      from += count;
+      const isLast = from === line.length;
+      const round = await reserveOwn(
+        deps,
+        own,
+        passedOver,
+        isLast ? lastId : undefined,
+      );
+      arrived.push(...round.arrived);
+      for (const [orderId, outcome] of round.outcomes) outcomes.set(orderId, outcome);
+    }
+  } finally {
+    stopSigns();
   }
   withFollowUps([...outcomes.values()], arrived);
   return deliveries.map(({ message }) => outcomes.get(message.orderId)!);
