@@ -5,7 +5,7 @@
  */
 
 import type { Adjustment } from "../../order/adjustment.ts";
-import { type IncomingItem, orderLimits, orderTotalOf } from "../../order/incoming_order.ts";
+import { type IncomingItem, orderLimits } from "../../order/incoming_order.ts";
 import type { ReadAdjustment } from "./order_amounts.ts";
 import type { ImportProfile } from "./profile.ts";
 
@@ -47,34 +47,78 @@ export function readingByTotal(
       adjustments: adjustments.map((one) => ({ ...one, included: one.included[0]! })),
     };
   }
-  const isSingle = items.every(({ qty }) => qty === 1);
-  const ways = pricePer !== "by_total" ? [pricePer] : isSingle ? ["unit"] : ["unit", "line"];
+  const ways = waysToRead(items, pricePer);
   const included = combinations(adjustments.map((one) => one.included));
-  const readings = ways.flatMap((way) =>
-    included.map((some): Reading => ({
-      items: itemsOfAll(items, way === "line"),
-      adjustments: adjustments.map((one, at) => ({ ...one, included: some[at]! })),
-    }))
-  );
-  if (readings.length === 1) return readings[0]!;
+  const reading = (way: Way, some: readonly boolean[]): Reading => ({
+    items: itemsOfAll(items, way === "line"),
+    adjustments: adjustments.map((one, at) => ({ ...one, included: some[at]! })),
+  });
+  if (ways.length === 1 && included.length === 1) return reading(ways[0]!, included[0]!);
   if (named === undefined) {
     return {
       problem: "is missing, and without it the order's amounts can be read in several ways",
     };
   }
-  const off = readings.map((reading) => {
-    const isPossible = reading.items.every(({ unitPriceCents }) =>
-      unitPriceCents <= orderLimits.unitPriceCents
-    );
-    return isPossible ? Math.abs(orderTotalOf(reading) - named) : Infinity;
-  });
-  const nearest = Math.min(...off);
-  if (nearest > tolerance) return readings[off.indexOf(nearest)] ?? readings[0]!;
-  const fitting = readings.filter((_, at) => off[at] === nearest);
-  const totals = new Set(fitting.map((reading) => orderTotalOf(reading)));
-  return totals.size === 1
-    ? fitting[0]!
+  // Of each way its total alone: the items of those that are not taken need not be made.
+  let nearest: { way: Way; some: readonly boolean[]; off: number; total: number } | undefined;
+  let isOneTotal = true;
+  for (const way of ways) {
+    const itemsCents = isPossible(items, way) ? centsOf(items, way) : Infinity;
+    for (const some of included) {
+      const total = itemsCents + centsBeside(adjustments, some);
+      const off = Math.abs(total - named);
+      if (nearest === undefined || off < nearest.off) {
+        nearest = { way, some, off, total };
+        isOneTotal = true;
+      } else if (off === nearest.off && total !== nearest.total) isOneTotal = false;
+    }
+  }
+  return isOneTotal || nearest!.off > tolerance
+    ? reading(nearest!.way, nearest!.some)
     : { problem: "is as near to one way of reading the order's amounts as to another" };
+}
+
+type Way = "unit" | "line";
+
+/** What the price of a row may be of; of a single unit it is the same. */
+function waysToRead(items: readonly PricedItem[], pricePer: Way | "by_total"): readonly Way[] {
+  if (pricePer !== "by_total") return [pricePer];
+  for (let at = 0; at < items.length; at++) if (items[at]!.qty !== 1) return bothWays;
+  return [bothWays[0]];
+}
+
+const bothWays = ["unit", "line"] as const;
+
+/** Whether no unit costs more than one may. */
+function isPossible(items: readonly PricedItem[], way: Way): boolean {
+  for (let at = 0; at < items.length; at++) {
+    const { cents, qty } = items[at]!;
+    const most = way === "line" ? Math.ceil(cents / qty) : cents;
+    if (most > orderLimits.unitPriceCents) return false;
+  }
+  return true;
+}
+
+/** What items come to. */
+function centsOf(items: readonly PricedItem[], way: Way): number {
+  let sum = 0;
+  for (let at = 0; at < items.length; at++) {
+    const { cents, qty } = items[at]!;
+    sum += way === "line" ? cents : cents * qty;
+  }
+  return sum;
+}
+
+/** What adjustments come to that are not in the prices. */
+function centsBeside(
+  adjustments: readonly ReadAdjustment[],
+  included: readonly boolean[],
+): number {
+  let sum = 0;
+  for (let at = 0; at < adjustments.length; at++) {
+    if (!included[at]) sum += adjustments[at]!.amountCents;
+  }
+  return sum;
 }
 
 /** All ways to choose one of each, the first ones first. */
