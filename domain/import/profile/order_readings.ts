@@ -39,21 +39,11 @@ export function readingByTotal(
   named: number | undefined,
   { pricePer = "unit", tolerance = 0 }: NonNullable<ImportProfile["money"]> = {},
 ): Reading | { problem: string } {
-  if (pricePer !== "by_total" && adjustments.every(({ included }) => included.length === 1)) {
-    return {
-      items: pricePer === "line"
-        ? itemsOfAll(items, true)
-        : items.map(({ sku, name, cents, qty }) => ({ sku, name, unitPriceCents: cents, qty })),
-      adjustments: adjustments.map((one) => ({ ...one, included: one.included[0]! })),
-    };
-  }
   const ways = waysToRead(items, pricePer);
-  const included = combinations(adjustments.map((one) => one.included));
-  const reading = (way: Way, some: readonly boolean[]): Reading => ({
-    items: itemsOfAll(items, way === "line"),
-    adjustments: adjustments.map((one, at) => ({ ...one, included: some[at]! })),
-  });
-  if (ways.length === 1 && included.length === 1) return reading(ways[0]!, included[0]!);
+  const included = waysToInclude(adjustments);
+  if (ways.length === 1 && included.length === 1) {
+    return readBy(items, adjustments, ways[0]!, included[0]!);
+  }
   if (named === undefined) {
     return {
       problem: "is missing, and without it the order's amounts can be read in several ways",
@@ -74,7 +64,7 @@ export function readingByTotal(
     }
   }
   return isOneTotal || nearest!.off > tolerance
-    ? reading(nearest!.way, nearest!.some)
+    ? readBy(items, adjustments, nearest!.way, nearest!.some)
     : { problem: "is as near to one way of reading the order's amounts as to another" };
 }
 
@@ -121,6 +111,35 @@ function centsBeside(
   return sum;
 }
 
+/** An order as it is meant by one way to read its prices, and by what these contain. */
+function readBy(
+  items: readonly PricedItem[],
+  adjustments: readonly ReadAdjustment[],
+  way: Way,
+  included: readonly boolean[],
+): Reading {
+  return {
+    items: itemsOfAll(items, way === "line"),
+    adjustments: adjustments.map(({ kind, label, amountCents }, at) => ({
+      kind,
+      label,
+      amountCents,
+      included: included[at]!,
+    })),
+  };
+}
+
+/** What prices may contain, mostly in one way alone. */
+function waysToInclude(adjustments: readonly ReadAdjustment[]): readonly (readonly boolean[])[] {
+  const first: boolean[] = [];
+  for (let at = 0; at < adjustments.length; at++) {
+    const { included } = adjustments[at]!;
+    if (included.length > 1) return combinations(adjustments.map((one) => one.included));
+    first.push(included[0]!);
+  }
+  return [first];
+}
+
 /** All ways to choose one of each, the first ones first. */
 function combinations(choices: readonly (readonly boolean[])[]): boolean[][] {
   let all: boolean[][] = [[]];
@@ -136,8 +155,12 @@ function itemsOfAll(priced: readonly PricedItem[], isLine: boolean): IncomingIte
   const items: IncomingItem[] = [];
   for (let at = 0; at < priced.length; at++) {
     const { sku, name, cents, qty } = priced[at]!;
-    const least = isLine ? Math.floor(cents / qty) : cents;
-    const more = isLine ? cents - least * qty : 0;
+    if (!isLine) {
+      items.push({ sku, name, unitPriceCents: cents, qty });
+      continue;
+    }
+    const least = Math.floor(cents / qty);
+    const more = cents - least * qty;
     items.push({ sku, name, unitPriceCents: least, qty: qty - more });
     if (more > 0) items.push({ sku, name, unitPriceCents: least + 1, qty: more });
   }
