@@ -52,7 +52,7 @@ export class PlannedRow implements CsvRow {
   readonly orderId: string;
   /** Why it can't be read; "" for a sound record. */
   readonly fault: string;
-  readonly #source: CsvRow;
+  readonly #source: SourceRow;
   readonly #width: number;
   #held: readonly string[] | undefined;
 
@@ -79,6 +79,7 @@ export class PlannedRow implements CsvRow {
   /** Its order was decided on. */
   release(): void {
     this.#held = undefined;
+    this.#source.release?.();
   }
 }
 
