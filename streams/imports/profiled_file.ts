@@ -228,9 +228,10 @@ function rowPlanner(
   const idPlaces = columns.external_order_id!.places;
   const fillsDown = profile.fillDown === "order";
   const { orderIdPrefix = "" } = profile;
-  const itemPlaces = (["product_sku", "product_name", "qty"] as const).flatMap((column) =>
-    columns[column] === undefined ? [] : [columns[column].places]
-  );
+  // Where rows may have no item, a quantity alone is none: with "Sum" in front of it, its amounts are of the whole file.
+  const { product_sku: sku, product_name: name, qty } = columns;
+  const ofItems = profile.rowsWithoutItem === "allowed" ? [sku, name] : [sku, name, qty];
+  const itemPlaces = ofItems.flatMap((column) => column === undefined ? [] : [column.places]);
   let above = "";
   return (read) => {
     const { line, fields: raw } = read;

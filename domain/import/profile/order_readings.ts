@@ -50,22 +50,27 @@ export function readingByTotal(
     };
   }
   // Of each way its total alone: the items of those that are not taken need not be made.
-  let nearest: { way: Way; some: readonly boolean[]; off: number; total: number } | undefined;
+  let best = 0, nearest = Infinity, bestTotal = NaN;
   let isOneTotal = true;
-  for (const way of ways) {
+  for (let at = 0, place = 0; at < ways.length; at++) {
+    const way = ways[at]!;
     const itemsCents = isPossible(items, way) ? centsOf(items, way) : Infinity;
-    for (const some of included) {
-      const total = itemsCents + centsBeside(adjustments, some);
+    for (let some = 0; some < included.length; some++, place++) {
+      const total = itemsCents + centsBeside(adjustments, included[some]!);
       const off = Math.abs(total - named);
-      if (nearest === undefined || off < nearest.off) {
-        nearest = { way, some, off, total };
+      if (off < nearest) {
+        best = place;
+        nearest = off;
+        bestTotal = total;
         isOneTotal = true;
-      } else if (off === nearest.off && total !== nearest.total) isOneTotal = false;
+      } else if (off === nearest && total !== bestTotal) isOneTotal = false;
     }
   }
-  return isOneTotal || nearest!.off > tolerance
-    ? readBy(items, adjustments, nearest!.way, nearest!.some)
-    : { problem: "is as near to one way of reading the order's amounts as to another" };
+  if (!isOneTotal && nearest <= tolerance) {
+    return { problem: "is as near to one way of reading the order's amounts as to another" };
+  }
+  const way = ways[Math.floor(best / included.length)]!;
+  return readBy(items, adjustments, way, included[best % included.length]!);
 }
 
 type Way = "unit" | "line";
