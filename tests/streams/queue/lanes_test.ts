@@ -13,6 +13,7 @@ import { findHeldWork } from "../../../streams/recovery/held_work.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
 import { isDrained, runConsumers } from "../../../streams/run_consumers.ts";
 import { verify } from "../../../streams/verification/verify.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { shareOut } from "./share_out.ts";
 import { anOperator } from "../../operator.ts";
@@ -343,4 +344,40 @@ Deno.test("removeConsumers() forgets those of one lane, and none that holds mess
     assert.equal(await removeConsumers(flow, "orders", "bulk", { minIdleMs: 0 }), 1);
     assert.deepEqual(await consumersOf("bulk"), ["busy"]);
     assert.deepEqual(await consumersOf("live"), ["idle"]);
+  }));
+
+Deno.test("a consumer of the live lane that goes on reads new messages alone, and looks for what is due again soon", () =>
+  withWorkflow("lane_goes_on", async (flow) => {
+    const ask = { looks: 0 };
+    const redis = new Proxy(flow.redis, {
+      get(target, name) {
+        if (name === "script_claim_due") ask.looks++;
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const looksOf = async (lane: Lane, goesOn: boolean) => {
+      const { deps, options } = flow.consumerOf("orders", {}, `reads ${lane}`, lane);
+      const consumer = makeConsumer({ ...deps, redis }, options);
+      ask.looks = 0;
+      for (let turn = 0; turn < 4; turn++) {
+        await flow.add(some(2, `${lane} ${goesOn} ${turn}`), 50, lane);
+        assert.equal((await consumeOnce(consumer, 0, goesOn)).handled, 2);
+      }
+      return { consumer, looks: ask.looks };
+    };
+    const { consumer, looks } = await looksOf("live", true);
+    assert.equal(looks, 1, "once in half a second");
+    assert.equal(
+      (await looksOf("live", false)).looks,
+      4,
+      "who takes a turn by itself looks each time",
+    );
+    assert.equal((await looksOf("bulk", true)).looks, 4, "nobody waits for bulk work");
+    consumer.claimedAt -= 500;
+    assert.equal((await consumeOnce(consumer, 0, true)).handled, 0);
+    assert.equal(ask.looks, 5);
+    consumer.dueAt = performance.now();
+    await consumeOnce(consumer, 0, true);
+    assert.equal(ask.looks, 6, "something is due");
   }));
