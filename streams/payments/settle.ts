@@ -251,7 +251,9 @@ async function writePaid(
       bookSales(tx, sales, new Map(), now),
     ]);
   } catch (error) {
-    if (isRefused(error)) throw new ArchivedPayment();
+    if (isRefused(error)) {
+      throw new ArchivedPayment("Not each order has its payment", { cause: error });
+    }
     throw error;
   }
 }
