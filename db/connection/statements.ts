@@ -120,10 +120,9 @@ export function sendTogether(
   let waiting: Waiting[] = [];
   let isSending = false;
   let before: readonly string[] = begin;
-  let asksFirst = asksOnce;
   let hasBegun = false, hasEnded = false;
-  /** How many statements are the last; 0 while that is not known. */
-  let lastCount = 0;
+  // How many statements are the last; 0 while that is not known.
+  let lastCount = asksOnce ? Infinity : 0;
   let over: { error: unknown } | undefined;
 
   const refuse = (batch: readonly Waiting[], error: unknown) => {
@@ -142,9 +141,8 @@ export function sendTogether(
         continue;
       }
       try {
-        const last = asksFirst || batch.length === lastCount ? [commit] : [];
+        const last = lastCount === Infinity || batch.length === lastCount ? [commit] : [];
         lastCount = 0;
-        asksFirst = false;
         const texts = ways.together.isOff() || first.length + batch.length + last.length === 1
           ? undefined
           : textsWithin(connection, batch);
