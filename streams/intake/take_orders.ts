@@ -209,10 +209,12 @@ async function takeOnce(
 ): Promise<TakenOrder[]> {
   // What most orders need is looked up beside them; a longer run knows it.
   const asksAhead = options.catalog === undefined && !options.dryRun;
-  const [seen, absent] = await Promise.all([
-    compareOrders(db, candidates, catalog, options),
-    asksAhead ? lookUpCatalog(db, catalog, candidates.map(({ order }) => order)) : undefined,
-  ]);
+  const look = (one: Queryable) =>
+    Promise.all([
+      compareOrders(one, candidates, catalog, options),
+      asksAhead ? lookUpCatalog(one, catalog, candidates.map(({ order }) => order)) : undefined,
+    ]);
+  const [seen, absent] = await (asksAhead ? db.together(look) : look(db));
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
   const sorted = sortCandidates(candidates, seen);
