@@ -7,7 +7,7 @@
 
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
-import { type DiscrepancyRow, sumMendCents } from "../db/reconciliation/discrepancies.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
@@ -22,6 +22,7 @@ import {
   type Gateways,
   type MoneyAnswer,
 } from "../streams/payments/gateway.ts";
+import { sumMendCents } from "../streams/reconciliation/returned_mends.ts";
 
 /** What asking works with. */
 export interface AskingDeps extends Gateways {

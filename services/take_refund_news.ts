@@ -7,6 +7,7 @@
 import type { Database } from "../db/connection/database.ts";
 import { readCharges } from "../db/orders/orders.ts";
 import { readPayments } from "../db/payments/payments.ts";
+import { type DirectRefund, readMended } from "../db/reconciliation/discrepancies.ts";
 import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -27,6 +28,7 @@ import type { Gateway } from "../streams/payments/gateway.ts";
 import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
 import { othersMoney } from "./ask_before_recording.ts";
 
 /** What taking them works with. */
@@ -76,6 +78,8 @@ export async function takeRefundNews(
   if (found !== undefined) return await takeOfRefund(deps, news, found);
   const payment = await findReversalOf(deps.db, provider, { key: key ?? null, chargeRefs });
   if (payment !== undefined) return await takeOfReversal(deps, news, payment);
+  const mend = key == null ? undefined : (await readMended(deps.db, provider, [key])).get(key);
+  if (mend !== undefined) return await takeOfMend(deps, news, mend);
   deps.log.warn("a provider took back a refund that nobody here knows", {
     provider,
     refund: ref,
@@ -163,6 +167,29 @@ async function takeOfReversal(
   const told = { paymentId, orderId, reason: why };
   const outcome = await takeBackReversal(deps, told, `provider:${provider}`);
   if (outcome === "too_early") throw unknownYet("The payment is still being given back");
+  return outcome ?? "other";
+}
+
+/** Of what was given back directly to mend a discrepancy. */
+async function takeOfMend(
+  deps: RefundNewsDeps,
+  news: RefundNews,
+  { id, orderId, chargeRef, cents: amountCents, currency, state }: DirectRefund,
+): Promise<NewsOutcome> {
+  const { provider, refund: { reason }, happenedAt } = news;
+  const ours = { amountCents, currency };
+  if (!isOfMoney(deps, news, { discrepancy: id }, ours)) return "other";
+  let why = reason || null;
+  const isReturned = (await readReturnedMends(deps.db, provider, [id])).size > 0;
+  if (state === "mended" && !isReturned) {
+    const asked = { ...ours, orderId: orderId ?? 0, chargeRef, chargeCents: undefined };
+    const said = await confirm(deps, news, asked);
+    if (said === "denied") return "other";
+    why ??= said.reason;
+  }
+  const told = { id, reason: why, returnedAt: databaseTime(happenedAt) };
+  const outcome = await takeBackMend(deps, told);
+  if (outcome === "too_early") throw unknownYet("The discrepancy is still being mended");
   return outcome ?? "other";
 }
 
