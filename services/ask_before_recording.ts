@@ -8,11 +8,11 @@
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
 import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
-import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { readInstallation } from "../db/payments/installation.ts";
-import { installationTag } from "../domain/payment/payment_key.ts";
+import { installationTag, reversalKeysOf } from "../domain/payment/payment_key.ts";
 import {
   type ChargebackAnswer,
   type ChargeStatus,
@@ -177,6 +177,23 @@ async function confirmByKey(gateway: Gateway, request: GatewayRequest): Promise<
     case "away":
       return { kind: "later", says: answer!.error };
   }
+}
+
+/**
+ * The key that a row's refund was asked for under, or its payment given back; null where nobody knows which one that is. What
+ * versions before asked for has one of two.
+ */
+export async function refundKeyBehind(
+  { db }: Pick<AskingDeps, "db">,
+  { provider, movement, movementKey, paymentId, chargeRef }: DiscrepancyRow,
+): Promise<string | null> {
+  const isWhole = movement === "reversal" || movement === "unreversed";
+  if (movementKey !== null || !isWhole || chargeRef === null) return movementKey;
+  const payment = (await readPaymentsNamed(db, provider, [chargeRef])).get(chargeRef);
+  if (payment === undefined || payment.id !== paymentId) return null;
+  const named = { ...payment, provider, providerRef: chargeRef };
+  const [key, ...others] = reversalKeysOf(await readInstallation(db), named);
+  return others.length === 0 ? key! : null;
 }
 
 /** A row's refund as it was asked for. */

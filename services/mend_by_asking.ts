@@ -18,7 +18,7 @@ import {
 } from "../streams/payments/gateway.ts";
 import { takeBackReversal } from "../streams/payments/take_back_reversal.ts";
 import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
-import { chargebackOf, refundRequest, statusOf } from "./ask_before_recording.ts";
+import { chargebackOf, refundKeyBehind, refundRequest, statusOf } from "./ask_before_recording.ts";
 import { cantBeAsked, type MendingDeps, saidBy, type Step } from "./mending_step.ts";
 import { recordChargeback } from "./record_chargeback.ts";
 import { takeBack } from "./take_refund_news.ts";
@@ -52,10 +52,9 @@ export async function askAboutRefund(
   operator: Operator,
 ): Promise<Step> {
   const gateway = gatewayNamed(deps, row.provider);
-  if (gateway?.refundStatus === undefined || row.movementKey === null) {
-    return cantBeAsked(row.provider);
-  }
-  const request = refundRequest(row, row.movementKey);
+  const key = await refundKeyBehind(deps, row);
+  if (gateway?.refundStatus === undefined || key === null) return cantBeAsked(row.provider);
+  const request = refundRequest(row, key);
   const [answer] = await gateway.refundStatus([request]) as [RefundStatusAnswer];
   if (answer.kind === "refunded") {
     return {
@@ -68,7 +67,7 @@ export async function askAboutRefund(
   if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
   if (answer.kind === "refused") return await takeRefundBack(deps, row, answer.reason, operator);
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
-  const [ours] = await readRefundsOf(deps.db, { keys: [row.movementKey], orderIds: [] });
+  const [ours] = await readRefundsOf(deps.db, { keys: [key], orderIds: [] });
   if (ours?.isReturned || await isReversalBack(deps, row) || await isMendBack(deps, row)) {
     const says = "the provider knows of none, and has taken it back: its money is owed otherwise";
     return { kind: "ended", state: "EXPLAINED", answer: says };

@@ -27,7 +27,7 @@ import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_
 import type { Gateway } from "../streams/payments/gateway.ts";
 import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
-import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { recordedKeyOf, standingKeyOf } from "../streams/reconciliation/line_facts.ts";
 import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
 import { othersMoney } from "./ask_before_recording.ts";
 
@@ -75,7 +75,9 @@ export async function takeRefundNews(
       : [recordedKeyOf(provider, textDigest(`${provider}\n${nameOfRefund(ref)}`))]),
   ];
   const found = await findRefundOf(deps.db, keys);
-  if (found !== undefined) return await takeOfRefund(deps, news, found);
+  if (found !== undefined) {
+    return await takeOfRefund(deps, news, await standingFor(deps, found, provider));
+  }
   const payment = await findReversalOf(deps.db, provider, { key: key ?? null, chargeRefs });
   if (payment !== undefined) return await takeOfReversal(deps, news, payment);
   const mend = key == null ? undefined : (await readMended(deps.db, provider, [key])).get(key);
@@ -113,6 +115,16 @@ async function isOfOthers(
     chargeRef,
   }]);
   return await othersMoney({ db }, money) !== undefined;
+}
+
+/** A refund, or by what it is on record again where it came back before and its provider had it as given back all the same. */
+async function standingFor(
+  { db }: RefundNewsDeps,
+  found: NamedRefund,
+  provider: string,
+): Promise<NamedRefund> {
+  if (!found.isReturned) return found;
+  return await findRefundOf(db, [standingKeyOf(provider, found.id)]) ?? found;
 }
 
 async function takeOfRefund(

@@ -110,6 +110,17 @@ export async function noteReturned(
   }
 }
 
+/** Notes that money went back otherwise than by chargebacks, whatever these took besides; its order must be locked. */
+export async function forgetReturned(
+  tx: Queryable,
+  { id, orderId }: { id: number; orderId: number },
+): Promise<void> {
+  await tx.run(
+    "update chargebacks set gave_back_cents = 0 where order_id = ? and payment_id = ?",
+    [orderId, id],
+  );
+}
+
 /**
  * Has a payment given back after all that went back by chargebacks, where these have not taken it any more: an appeal was won,
  * or the provider corrects an amount. The order must be locked. The sweep publishes its message.
@@ -133,8 +144,5 @@ export async function reopenReturned(
     paymentId,
   ]);
   await addUnsealed(tx, "payment", [paymentId]);
-  await tx.run(
-    "update chargebacks set gave_back_cents = 0 where order_id = ? and payment_id = ?",
-    [orderId, paymentId],
-  );
+  await forgetReturned(tx, { id: paymentId, orderId });
 }

@@ -235,8 +235,8 @@ export async function readOrdersBehind(
     for (const { order_id: id } of rows) if (id !== null) orders.add(toInteger(id));
   };
   const everywhere = (sql: string, values: number[][]) => readEverywhere(db, sql, values);
-  await add("payments", ids(["charge", "reversal"]), everywhere);
-  await add("refunds", ids(["refund"]));
+  await add("payments", ids(["charge", "reversal", "unreversed"]), everywhere);
+  await add("refunds", ids(["refund", "returned"]));
   await add("chargebacks", ids(["chargeback", "won_back"]));
   return [...orders].sort((a, b) => a - b);
 }

@@ -75,6 +75,11 @@ export function recordedKeyOf(provider: string, part: string | null): string {
   return `refund_${textDigest(`${provider}\n${part}`)}`;
 }
 
+/** The key under which a refund is recorded again that came back by our books, and that its provider says to have given back. */
+export function standingKeyOf(provider: string, refundId: number): string {
+  return recordedKeyOf(provider, textDigest(`stands\n${refundId}`));
+}
+
 /** What was read for a batch. */
 interface Read {
   provider: string;
