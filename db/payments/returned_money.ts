@@ -27,6 +27,13 @@ export const lostCents = lostOf({
   currency: "coalesce(payments.currency, orders.currency)",
 });
 
+/** Condition on `payments`: a part of it went back by chargebacks, and a person gave back the rest. */
+export const gaveBackInPart = `(payments.status = 'REVERSED' and payments.amount_cents > (
+        select coalesce(sum(chargebacks.gave_back_cents), payments.amount_cents)
+        from chargebacks
+        where chargebacks.order_id = payments.order_id and chargebacks.payment_id = payments.id
+          and chargebacks.gave_back_cents > 0))`;
+
 /** A payment that chargebacks are of, and what of it went back. */
 export interface ReturnedPayment extends WentBack {
   orderId: number;
@@ -124,11 +131,13 @@ export async function forgetReturned(
 /**
  * Has a payment given back after all that went back by chargebacks, where these have not taken it any more: an appeal was won,
  * or the provider corrects an amount. The order must be locked. The sweep publishes its message.
+ *
+ * @returns true where a person gave back the rest of it: then only what the chargebacks took is owed, which is for a person as well
  */
 export async function reopenReturned(
   tx: Queryable,
   { orderId, paymentId }: { orderId: number; paymentId: number },
-): Promise<void> {
+): Promise<boolean> {
   const [row] = await tx.query(
     `
     select payments.amount_cents, sum(${lostCents}) as lost_cents, sum(chargebacks.gave_back_cents) as gave_back_cents
@@ -139,10 +148,14 @@ export async function reopenReturned(
     group by payments.amount_cents`,
     [orderId, paymentId],
   );
-  if (row === undefined || toInteger(row.lost_cents) >= toInteger(row.gave_back_cents)) return;
+  if (row === undefined || toInteger(row.lost_cents) >= toInteger(row.gave_back_cents)) {
+    return false;
+  }
+  if (toInteger(row.gave_back_cents) < toInteger(row.amount_cents)) return true;
   await tx.run("update payments set status = 'REVERSING' where id = ? and status = 'REVERSED'", [
     paymentId,
   ]);
   await addUnsealed(tx, "payment", [paymentId]);
   await forgetReturned(tx, { id: paymentId, orderId });
+  return false;
 }

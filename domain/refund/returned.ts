@@ -90,3 +90,16 @@ export function decideMendReturn({ state, isReturned }: MendFacts): ReturnDecisi
   if (state === "open") return { kind: "too_early" };
   return { kind: state === "mended" ? "return" : "never_made" };
 }
+
+/**
+ * What of a payment that waits for a person is to be given back, in minor units: not what the customer's bank has taken; and of one
+ * that is over, what chargebacks gave back and are lost no more.
+ */
+export function owedCents(
+  { status, amountCents, lostCents, gaveBackCents }: Pick<
+    ReversalFacts,
+    "status" | "amountCents" | "lostCents" | "gaveBackCents"
+  >,
+): number {
+  return (status === "REVERSED" ? gaveBackCents : amountCents) - lostCents;
+}
