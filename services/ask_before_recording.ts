@@ -11,7 +11,9 @@ import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
+import { readContest } from "../db/payments/chargebacks.ts";
 import { readInstallation } from "../db/payments/installation.ts";
+import type { ChargedBack } from "../domain/payment/chargeback.ts";
 import { installationTag, reversalKeysOf } from "../domain/payment/payment_key.ts";
 import {
   type ChargebackAnswer,
@@ -143,6 +145,20 @@ export async function confirmRefund(
       return { kind: "later", says: money!.error };
   }
 }
+
+/** What its customer's bank withholds or has taken of a row's charge; undefined for nothing. */
+export async function contestOf(
+  { db }: Pick<AskingDeps, "db">,
+  { provider, chargeRef, theirCurrency, ourCurrency }: DiscrepancyRow,
+): Promise<Pick<ChargedBack, "isHeld" | "lostCents"> | undefined> {
+  if (chargeRef === null) return undefined;
+  const currency = theirCurrency ?? ourCurrency!;
+  return await readContest(db, { provider, chargeRef, currency });
+}
+
+/** What is said of money that would go back twice if the bank took it. */
+export const stillContested =
+  "its customer contests it at the bank: it waits until that is decided";
 
 /** What is said of a refund while another one of its order is under way. */
 export const stillMade = "a refund of the order is still being made, which it may be";

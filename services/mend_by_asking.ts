@@ -18,7 +18,14 @@ import {
 } from "../streams/payments/gateway.ts";
 import { takeBackReversal } from "../streams/payments/take_back_reversal.ts";
 import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
-import { chargebackOf, refundKeyBehind, refundRequest, statusOf } from "./ask_before_recording.ts";
+import {
+  chargebackOf,
+  contestOf,
+  refundKeyBehind,
+  refundRequest,
+  statusOf,
+  stillContested,
+} from "./ask_before_recording.ts";
 import { cantBeAsked, type MendingDeps, saidBy, type Step } from "./mending_step.ts";
 import { recordChargeback } from "./record_chargeback.ts";
 import { takeBack } from "./take_refund_news.ts";
@@ -71,6 +78,15 @@ export async function askAboutRefund(
   if (ours?.isReturned || await isReversalBack(deps, row) || await isMendBack(deps, row)) {
     const says = "the provider knows of none, and has taken it back: its money is owed otherwise";
     return { kind: "ended", state: "EXPLAINED", answer: says };
+  }
+  const contest = await contestOf(deps, row);
+  if (contest?.isHeld) return { kind: "goes_on", answer: stillContested };
+  if (contest !== undefined) {
+    const lost = namedAmount(row.ourCents!, row.ourCurrency!);
+    return {
+      kind: "withdrawn",
+      answer: `its customer's bank has taken of it: ${lost} may be back`,
+    };
   }
   return await refundAgain(gateway, request);
 }

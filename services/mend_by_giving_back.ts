@@ -15,8 +15,16 @@ import {
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { directlyBack } from "../domain/reconciliation/discrepancy.ts";
-import { gatewayNamed, type GatewayRequest } from "../streams/payments/gateway.ts";
-import { hasOpenRefund, moneyOf, othersMoney, stillMade } from "./ask_before_recording.ts";
+import { type Gateway, gatewayNamed, type GatewayRequest } from "../streams/payments/gateway.ts";
+import {
+  contestOf,
+  hasOpenRefund,
+  moneyOf,
+  othersMoney,
+  refundRequest,
+  stillContested,
+  stillMade,
+} from "./ask_before_recording.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { recordCharge } from "./mend_by_recording.ts";
 import { type MendingDeps, notConfigured, saidBy, type Step } from "./mending_step.ts";
@@ -73,7 +81,11 @@ export async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): 
   if (first === undefined) {
     return { kind: "withdrawn", answer: "what it was to mend first is on record no more" };
   }
-  const left = await leftOf(deps, row, first);
+  const contest = await contestOf(deps, row);
+  if (contest?.isHeld) return { kind: "goes_on", answer: stillContested };
+  const lostCents = contest?.lostCents ?? 0;
+  if (lostCents > 0 && row.mendCents !== null) return await askWhetherMade(row, gateway);
+  const left = await leftOf(deps, { row, first, lostCents });
   if (typeof left !== "number") return left;
   const amountCents = left;
   const request: GatewayRequest = {
@@ -98,6 +110,26 @@ export async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): 
   }
 }
 
+/** What becomes of what was asked for before the customer's bank took of it: whatever it made of that, nothing is asked for. */
+async function askWhetherMade(
+  row: DiscrepancyRow,
+  gateway: Gateway,
+): Promise<Step> {
+  const said = await gateway.refundStatus?.([refundRequest(row, row.mendKey!)]);
+  const [answer] = said ?? [];
+  switch (answer?.kind) {
+    case "refunded": {
+      const amount = namedAmount(row.mendCents!, row.theirCurrency!);
+      return { kind: "ended", state: "MENDED", answer: `${amount} have gone back` };
+    }
+    case "pending":
+    case "away":
+      return { kind: "goes_on", answer: saidBy(answer) };
+    default:
+      return { kind: "withdrawn", answer: "its customer's bank has taken of it meanwhile" };
+  }
+}
+
 /** How often money may come back that is given back again. */
 const maxReturns = 100;
 
@@ -118,12 +150,12 @@ async function firstOf(
  * have gone back by its own pages. The amount is noted before it is asked for, so that a step that is repeated asks for the same
  * under the same key.
  *
- * @param first what it was about before anything went back and came back
+ * @param of.first what it was about before anything went back and came back
+ * @param of.lostCents what the customer's bank has taken of it
  */
 async function leftOf(
   deps: MendingDeps,
-  row: DiscrepancyRow,
-  first: DiscrepancyRow,
+  { row, first, lostCents }: { row: DiscrepancyRow; first: DiscrepancyRow; lostCents: number },
 ): Promise<number | Step> {
   const wanted = directlyBack(row);
   const all = directlyBack(first);
@@ -133,7 +165,8 @@ async function leftOf(
   if (row.mendCents !== null) return row.mendCents;
   const has = await stillHas(deps, first);
   if (has !== undefined && typeof has !== "number") return has;
-  const left = Math.min(wanted, has ?? all - await sumToldBack(deps.db, first));
+  const had = has ?? all - await sumToldBack(deps.db, first);
+  const left = Math.min(wanted, had - lostCents);
   const amount = namedAmount(wanted, row.theirCurrency!);
   if (left <= 0) {
     return { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };

@@ -7,7 +7,7 @@ import { goOnMending, proposeMending } from "../../services/mend_discrepancies.t
 import { type RefundNews, takeRefundNews } from "../../services/take_refund_news.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
-import { aPaidOrder } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
 import { withWorkflow, type Workflow } from "../workflow.ts";
@@ -296,3 +296,60 @@ Deno.test("what was taken too much of an order goes back again where it came bac
     const { discrepancy } = await proposeMending(deps, { id: owed!.id, note: null }, operator);
     assert.deepEqual([discrepancy.state, discrepancy.mendCents], ["mended", 300]);
   }));
+
+/** A chargeback of an unknown charge. */
+const aContest = (state: "needs_response" | "won" | "lost", second: number, amountCents = 1_000) =>
+  aChargeback(state, second, { chargeRefs: ["ch_nobody"], amountCents });
+
+Deno.test("nothing is given back directly of what its customer contests at the bank, nor of what the bank has taken", () =>
+  withWorkflow("mend_contested", async (flow) => {
+    const { deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    await tell(flow, aContest("needs_response", 60));
+    const wish = { id: found!.id, note: null };
+    const waits = await proposeMending(deps, wish, operator);
+    assert.deepEqual([waits.discrepancy.state, waits.discrepancy.answer], [
+      "open",
+      "its customer contests it at the bank: it waits until that is decided",
+    ]);
+    assert.deepEqual(asked, []);
+    await tell(flow, aContest("lost", 120, 300));
+    await goOnMending(deps, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.mendCents], ["mended", 700]);
+    assert.deepEqual(asked.map(({ cents }) => cents), [700]);
+  }));
+
+for (
+  const [said, state] of [["refunded", "mended"], ["unknown", "open"]] as const
+) {
+  Deno.test(`what was asked for before the bank took it is asked for no more, where its provider says that it is ${said}`, () =>
+    withWorkflow(`mend_contested_${said}`, async (flow) => {
+      const { deps, gateway } = aGateway(flow);
+      await hold(flow, [aLine("charge")]);
+      const [found] = await open(flow);
+      const slow: Gateway = {
+        ...gateway,
+        refund: () => Promise.resolve([{ kind: "failed", error: "no answer" }]),
+      };
+      const wish = { id: found!.id, note: null };
+      await proposeMending({ ...deps, gateway: slow }, wish, operator);
+      await tell(flow, aContest("lost", 60));
+      const status: Gateway = {
+        ...gateway,
+        refund: () => assert.fail("the bank has taken it"),
+        refundStatus: () => Promise.resolve([{ kind: said }]),
+      };
+      await goOnMending({ ...deps, gateway: status }, operator);
+      const [row] = await reconciled.all({ flow });
+      assert.equal(row!.state, state);
+      // It is over by the bank.
+      if (state === "mended") return;
+      const over = await proposeMending({ ...deps, gateway: status }, wish, operator);
+      assert.deepEqual([over.discrepancy.state, over.discrepancy.answer], [
+        "explained",
+        "all of 10.00 EUR went back before",
+      ]);
+    }));
+}
