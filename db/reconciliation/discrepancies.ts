@@ -375,7 +375,7 @@ export async function approveAction(
 
 /** Withdraws an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
 export async function withdrawAction(tx: Queryable, id: number, answer: string): Promise<void> {
-  await tx.run(
+  const { affectedRows } = await tx.run(
     `
     update discrepancies
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
@@ -383,6 +383,8 @@ export async function withdrawAction(tx: Queryable, id: number, answer: string):
     where id = ? and state = 'OPEN'`,
     [answer, id],
   );
+  // What was mended meanwhile keeps what it was mended by.
+  if (affectedRows === 0) return;
   await tx.run("delete from discrepancy_mends where discrepancy_id = ?", [id]);
 }
 
