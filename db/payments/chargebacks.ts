@@ -15,7 +15,7 @@ import type {
 } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
-import { lostCents, lostOf } from "./returned_money.ts";
+import { lostCents, lostOf } from "./lost_cents.ts";
 
 /** A chargeback by its provider's names. */
 export interface ChargebackNames {

@@ -8,7 +8,7 @@ import { maxCounted } from "../../domain/bounded_count.ts";
 import { handStates, type HandVerdict } from "../../domain/refund/by_hand.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 import { type MoneySum, toMoneySum } from "../payments/money_sums.ts";
-import { gaveBackInPart, lostOf } from "../payments/returned_money.ts";
+import { gaveBackInPart, lostOf } from "../payments/lost_cents.ts";
 
 const stateNumber = (state: typeof handStates[number]) => handStates.indexOf(state) + 1;
 

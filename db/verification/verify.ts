@@ -10,7 +10,7 @@ import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
-import { gaveBackInPart } from "../payments/returned_money.ts";
+import { gaveBackInPart } from "../payments/lost_cents.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { isClaimed, wasReturned } from "../refunds/returned_refunds.ts";
 import { andWithin, type Scope, type Scopes, within } from "./scope.ts";

@@ -297,6 +297,37 @@ Deno.test("what was taken too much of an order goes back again where it came bac
     assert.deepEqual([discrepancy.state, discrepancy.mendCents], ["mended", 300]);
   }));
 
+Deno.test("what came back of mending is none of what went back of a charge when its refunds are recorded", () =>
+  withWorkflow("mend_back_recorded", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const { gateway, asked } = aGateway(flow);
+    let backCents = 0;
+    const own: Gateway = {
+      ...gateway,
+      money: () => {
+        const took = { ref: "sim_of_1", currency: "EUR", tookCents: 1_500 };
+        return Promise.resolve([{ kind: "found", ...took, refundedCents: backCents }]);
+      },
+      refundStatus: () => Promise.resolve([{ kind: "refused", reason: "account_closed" }]),
+    };
+    const deps = { ...reconciled.depsOf({ flow }), gateway: own };
+    const charge = aLine("charge", { chargeId: "sim_of_1", reference: "1", grossCents: 1_500 });
+    await hold(flow, [charge]);
+    const [more] = await open(flow);
+    await proposeMending(deps, { id: more!.id, note: null }, operator);
+    assert.equal(await takeRefundNews(deps, news(asked[0]!.key, own, 500)), "return");
+    // Somebody gave 4.00 EUR back by the provider's own pages.
+    backCents = 400;
+    const of = { chargeId: "sim_of_1", reference: "1", refundId: "re_9", grossCents: -400 };
+    await hold(flow, [charge, aLine("refund", of)]);
+    const told = (await open(flow)).find(({ movement }) => movement === "refund");
+    const wish = { id: told!.id, note: null, action: "record" } as const;
+    const { discrepancy } = await proposeMending(deps, wish, operator);
+    assert.match(String(discrepancy.answer), /^it is recorded as refund/);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+  }));
+
 /** A chargeback of an unknown charge. */
 const aContest = (state: "needs_response" | "won" | "lost", second: number, amountCents = 1_000) =>
   aChargeback(state, second, { chargeRefs: ["ch_nobody"], amountCents });
