@@ -213,6 +213,16 @@ Deno.test("what was dealt with otherwise went back twice where the bank takes it
     assert.deepEqual(await openOf(flow), [1_000]);
     assert.deepEqual(await accountsOf(flow, other), { clearing: 1_000, sales: -1_000 });
     await expectSound(flow);
+    // What an appeal brings back is the customer's, of money that is over as well.
+    for (const [state, second] of [["lost", 120], ["won", 180]] as const) {
+      await tell(flow, aChargeback(state, second, { ...its, amountCents: 400, reason: state }));
+      await expectSound(flow);
+    }
+    assert.deepEqual(await accountsOf(flow, other), {
+      clearing: 1_400,
+      customer: -400,
+      sales: -1_000,
+    });
   }));
 
 Deno.test("a chargeback of a second charge keeps nobody from refunding what the order was paid by", () =>
