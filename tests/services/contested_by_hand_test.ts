@@ -164,6 +164,19 @@ Deno.test("of a payment of which the bank has taken a part a person gives back t
     await assertConsistent(flow);
   }));
 
+Deno.test("a part that a chargeback gave back, and that is lost no more, is over once a person gave it back", () =>
+  withWorkflow("contested_payment_won", async (flow) => {
+    const { orderId, of } = await aPaymentByHand(flow);
+    const part = { ...of, amountCents: 300 };
+    await tell(flow, aChargeback("lost", 60, part));
+    await returnPaymentByHand(flow, orderId, null, desk);
+    await tell(flow, aChargeback("won", 120, part));
+    await returnPaymentByHand(flow, orderId, null, desk);
+    assert.deepEqual(await waiting(flow), []);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a payment beside an order's own is not dismissed while it is contested, and given back it waits for the bank", () =>
   withWorkflow("contested_dispute", async (flow) => {
     const orderId = await aPaidOrder(flow);
