@@ -10,6 +10,7 @@ import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
+import { gaveBackInPart } from "../payments/lost_cents.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { isClaimed, wasReturned } from "../refunds/returned_refunds.ts";
 import { findRowRange, type RowRange } from "./row_range.ts";
@@ -294,7 +295,7 @@ export async function findHandFaults(tx: Queryable, scope: Scope): Promise<Fault
       select refunds_by_hand.order_id, refunds_by_hand.refund_id, refunds_by_hand.payment_id,
         coalesce(refunds.status, payments.status),
         case
-          when refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+          when refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or (payments.status <> 'REVERSING' and not ${gaveBackInPart})
             then 'over'
           else 'other'
         end
@@ -302,7 +303,8 @@ export async function findHandFaults(tx: Queryable, scope: Scope): Promise<Fault
       straight_join orders on orders.id = refunds_by_hand.order_id
       left join refunds on refunds.id = refunds_by_hand.refund_id
       left join payments on payments.id = refunds_by_hand.payment_id
-      where refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+      where refunds.status <> 'REQUESTED' or refunds.by_hand <> 1
+        or (payments.status <> 'REVERSING' and not ${gaveBackInPart})
         or coalesce(refunds.order_id, payments.order_id) <> refunds_by_hand.order_id
         or coalesce(refunds.amount_cents, payments.amount_cents) <> refunds_by_hand.amount_cents
         or coalesce(payments.currency, orders.currency) <> refunds_by_hand.currency
