@@ -75,10 +75,10 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2: the --action that you
                     have seen, and as --seen the time that --list has beside it; with "all" everything that was
                     proposed so, no later than that
-  --reports         the latest reports, with the fees and payouts that wait for somebody else's approval
+  --reports         the latest reports, with the fees, payouts and the like that wait for somebody else's approval
   --withdraw=ID     take a report back that was read by mistake, such as with a wrong profile; again after a
                     crash. Where RECONCILIATION_APPROVALS is 2 somebody else has to do so, too
-  --approve-report=ID  book the fees and payouts of a report that somebody else has brought; --seen as --reports has it
+  --approve-report=ID  book the fees, payouts and the like of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
 Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open,
@@ -232,12 +232,14 @@ async function listReports({ db }: Deps, asJson: boolean): Promise<number> {
 
 /** One report on one line: a name with a line break in it would look like another report. */
 function reportInWords(row: ReconciliationRow): string {
-  const { id, state, provider, name, from, to, lines, open, feesWait, fees, payouts, actor } = row;
+  const { id, state, provider, name, from, to, lines, open, feesWait, actor } = row;
   const money = (sums: Record<string, number> | null) =>
     Object.entries(sums ?? {}).map(([currency, cents]) => namedAmount(cents, currency)).join(", ");
   const waits = feesWait && row.finishedAt !== null
-    ? `; fees of ${money(fees) || "nothing"} and payouts of ${
-      money(payouts) || "nothing"
+    ? `; fees of ${money(row.fees) || "nothing"}, payouts of ${
+      money(row.payouts) || "nothing"
+    }, reserves of ${money(row.reserves) || "nothing"} and adjustments of ${
+      money(row.adjustments) || "nothing"
     }, brought by ${actor}, wait for approval: --seen=${row.finishedAt}`
     : row.approvedBy === null
     ? ""

@@ -122,6 +122,49 @@ export async function insertDiscrepancies(
   return count;
 }
 
+/** What ended a discrepancy that reports have come to agree about. */
+export const agreedLater = "reports agree about it by now";
+
+/**
+ * Has discrepancies of which reports had come to agree be known by other names, where a later report than the one that they are of
+ * tells otherwise once more: that is found anew.
+ */
+export async function setAsideAgreed(
+  tx: Queryable,
+  reconciliationId: number,
+  found: readonly FoundDiscrepancy[],
+): Promise<void> {
+  if (found.length === 0) return;
+  await tx.run(
+    `
+    update discrepancies
+    join json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+      on discrepancies.identity = unhex(line.identity)
+    set discrepancies.identity = ${anotherIdentity}
+    where discrepancies.state = 'MENDED' and discrepancies.answer = ? and discrepancies.reconciliation_id < ?`,
+    [JSON.stringify(found.map(({ identity }) => identity)), agreedLater, reconciliationId],
+  );
+}
+
+/** Writes down once more what was found, as another report's and open. */
+export async function openAnew(
+  tx: Queryable,
+  id: number,
+  { reconciliationId, identity }: { reconciliationId: number; identity: string },
+): Promise<void> {
+  const same = columns.filter((column) => column !== "reconciliation_id" && column !== "identity");
+  await tx.run(
+    `
+    insert into discrepancies (reconciliation_id, identity, ${same.join(", ")})
+    select ?, unhex(?), ${same.join(", ")} from discrepancies where id = ?`,
+    [reconciliationId, identity, id],
+  );
+}
+
+/** By what a discrepancy is known that may be found anew. */
+export const anotherIdentity =
+  "unhex(left(sha2(concat(hex(discrepancies.identity), ' ', discrepancies.id), 256), 32))";
+
 const ascii = "character set ascii";
 const text = "character set utf8mb4";
 const foundTable = `json_table(?, '$[*]' columns (

@@ -28,10 +28,16 @@ import {
   reversalKeysOf,
 } from "../../domain/payment/payment_key.ts";
 import { bouncedName, chargebackStates } from "../../domain/payment/chargeback.ts";
-import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
+import type {
+  LineFacts,
+  OurMoney,
+  UnattributedMovement,
+} from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import {
   chargebackNameOf,
+  isOfNoOrder,
+  kindsOfNoOrder,
   nameOf,
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
@@ -101,7 +107,7 @@ interface Read {
       Movements
     >
   >;
-  unattributed: ReadonlyMap<string, OurMoney["movement"]>;
+  unattributed: ReadonlyMap<string, UnattributedMovement>;
   /** Payments, by id, that went back whole and came back. */
   unreversed: ReadonlySet<number>;
   /** Refunds that a line of this batch was found to be of. */
@@ -128,7 +134,7 @@ export async function findFacts(
       orderId,
       isOurs: ours !== null || payment !== undefined || isOurs(read, line, orderId),
       isPaidOtherwise: orderId !== null && read.withMoney.has(orderId),
-      unattributed: read.unattributed.get(`${line.kind} ${part}`) ?? null,
+      unattributed: keptBefore(read, line, part),
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
       isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
@@ -226,14 +232,34 @@ async function readKept(
   provider: string,
   lines: readonly ProviderLine[],
 ): Promise<Read["unattributed"]> {
-  const kept = new Map<string, OurMoney["movement"]>();
-  for (const [kind, some] of Map.groupBy(lines, ({ kind }) => kind)) {
+  const kept = new Map<string, UnattributedMovement>();
+  // What is of no order may have been told as something else, under the same name.
+  const asked = Map.groupBy(lines, ({ kind }) => isOfNoOrder(kind) ? "no order" : kind);
+  for (const [kind, some] of asked) {
     const parts = some.flatMap((line) => [partOf(provider, line), againOf(provider, line)]);
-    for (const [part, movement] of await readUnattributed(db, kind, parts)) {
-      kept.set(`${kind} ${part}`, movement);
+    for (const one of kind === "no order" ? kindsOfNoOrder : [kind]) {
+      for (const [part, movement] of await readUnattributed(db, one, parts)) {
+        kept.set(`${one} ${part}`, movement);
+      }
     }
   }
   return kept;
+}
+
+/**
+ * What was kept of a line that is of nothing of ours. Of no order it may be another kind's; what nobody knew the meaning of before
+ * gives way to what is known.
+ */
+function keptBefore(
+  { unattributed }: Read,
+  { kind }: ProviderLine,
+  part: string,
+): UnattributedMovement | null {
+  const same = unattributed.get(`${kind} ${part}`);
+  if (same !== undefined || !isOfNoOrder(kind)) return same ?? null;
+  return kindsOfNoOrder.filter((one) => one !== "other")
+    .map((one) => unattributed.get(`${one} ${part}`))
+    .find((one) => one !== undefined) ?? null;
 }
 
 function textsOf(texts: readonly (string | null)[]): string[] {

@@ -31,7 +31,7 @@ export const reconciliationAnswer = z.object({
   open: count.meta({ description: "Those of them that are open now" }),
   actor: z.string(),
   fees_wait: z.boolean().meta({
-    description: "Whether its fees and payouts are booked only when somebody else has approved it",
+    description: "Whether what it tells is booked only when somebody else has approved it",
   }),
   fees: z.record(z.string(), z.int()).nullable().meta({
     description: "What it keeps, by currency in minor units, where somebody else has to approve it",
@@ -40,6 +40,12 @@ export const reconciliationAnswer = z.object({
     description:
       "What it says went to the bank, less what came back from there, by currency in minor units, where somebody else has " +
       "to approve it",
+  }),
+  reserves: z.record(z.string(), z.int()).nullable().meta({
+    description: "What it says is held back, less what was given free, likewise",
+  }),
+  adjustments: z.record(z.string(), z.int()).nullable().meta({
+    description: "What it says was taken off for other reasons, less what was added, likewise",
   }),
   approved_by: z.string().nullable(),
   approved_at: time.nullable(),
@@ -124,6 +130,8 @@ export const providerDaysAnswer = z.object({
     chargebacks_cents: z.int(),
     other_cents: z.int(),
     payouts_cents: z.int().meta({ description: "What went to the bank, below zero" }),
+    reserves_cents: z.int().meta({ description: "What is held back, below zero" }),
+    adjustments_cents: z.int().meta({ description: "What was taken off otherwise, below zero" }),
     fees_cents: z.int(),
     net_cents: z.int(),
     covered_until: time.nullable(),
@@ -149,6 +157,8 @@ export function reconciliationJson(row: ReconciliationRow): z.output<typeof reco
     fees_wait: row.feesWait,
     fees: row.fees,
     payouts: row.payouts,
+    reserves: row.reserves,
+    adjustments: row.adjustments,
     approved_by: row.approvedBy,
     approved_at: row.approvedAt,
     withdrawal_by: row.withdrawalBy,
@@ -225,6 +235,8 @@ export function providerDayJson(row: ProviderDay) {
     chargebacks_cents: row.chargebacksCents,
     other_cents: row.otherCents,
     payouts_cents: row.payoutsCents,
+    reserves_cents: row.reservesCents,
+    adjustments_cents: row.adjustmentsCents,
     fees_cents: row.feesCents,
     net_cents: row.netCents,
     covered_until: row.coveredUntil,
@@ -249,6 +261,8 @@ export const reconciliationExample = {
   fees_wait: false,
   fees: null,
   payouts: null,
+  reserves: null,
+  adjustments: null,
   approved_by: null,
   approved_at: null,
   withdrawal_by: null,
@@ -300,6 +314,8 @@ export const providerDaysExample = {
     chargebacks_cents: 0,
     other_cents: 0,
     payouts_cents: -30000,
+    reserves_cents: 0,
+    adjustments_cents: 0,
     fees_cents: 1750,
     net_cents: 17000,
     covered_until: "2026-01-06T00:00:00.000000Z",
