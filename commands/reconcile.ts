@@ -367,11 +367,9 @@ async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Prom
 
 /** One discrepancy on a line. */
 function inWords(row: DiscrepancyRow): string {
-  const { id, kind, state, orderId, chargeRef, theirCents, theirCurrency, ourCents, ourCurrency } =
-    row;
+  const { id, kind, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
   const money = (cents: number | null, currency: string | null) =>
     cents === null || currency === null ? "nothing" : namedAmount(cents, currency);
-  const about = orderId === null ? `charge ${chargeRef ?? "?"}` : `order ${orderId}`;
   const did = row.action === null
     ? ""
     : row.approvedBy === null
@@ -380,11 +378,22 @@ function inWords(row: DiscrepancyRow): string {
   const answer = row.answer === null ? "" : `; ${row.answer}`;
   const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
   return visibleText(
-    `${id}  ${state}  ${row.day}  ${about}: ${discrepancyKinds[kind]}; they say ` +
+    `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyKinds[kind]}; they say ` +
       `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
         feesInWords(row)
       }${did}${answer}${may}`,
   );
+}
+
+/** The order as the shop calls it and by our id, or else the charge with what the provider says of its order. */
+function aboutWhat({ orderId, externalOrderId, chargeRef, reference, entry }: DiscrepancyRow) {
+  if (orderId !== null) {
+    return externalOrderId === null
+      ? `order with our id ${orderId}`
+      : `order ${externalOrderId} (our id ${orderId})`;
+  }
+  const money = chargeRef === null ? `line ${entry ?? "?"}` : `charge ${chargeRef}`;
+  return reference === null ? money : `${money} of order ${reference}`;
 }
 
 /** Of fees that differ, both sides; nothing for what differs otherwise. */

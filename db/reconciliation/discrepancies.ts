@@ -232,6 +232,8 @@ function valuesOf(found: FoundDiscrepancy): Value[] {
 /** A discrepancy as it stands. Times are ISO 8601 in UTC. */
 export interface DiscrepancyRow extends Omit<FoundDiscrepancy, "identity"> {
   id: number;
+  /** The shop's own id of the order behind it, whatever `reference` says; null where no order is known. */
+  externalOrderId: string | null;
   state: DiscrepancyState;
   /** What was proposed; null where nothing was. */
   action: DiscrepancyAction | null;
@@ -256,7 +258,8 @@ const shown = `
   their_cents, their_currency, their_fee_cents, their_net_cents, their_time, our_cents, our_currency, our_time,
   their_gross_cents, settled_currency, our_fee_cents, our_net_cents, action, note, proposed_by, proposed_at,
   approved_by, approved_at, answer, mend_key, ended_at, created_at,
-  (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents`;
+  (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents,
+  (select external_order_id from orders where orders.id = discrepancies.order_id) as external_order_id`;
 
 /** Which discrepancies are wanted. */
 export interface DiscrepancyFilter {
@@ -341,6 +344,7 @@ function toDiscrepancy(row: Row): DiscrepancyRow {
     movement: row.movement as MovementKind,
     part: said(row.part),
     orderId: integer(row.order_id),
+    externalOrderId: said(row.external_order_id),
     paymentId: integer(row.payment_id),
     refundId: integer(row.refund_id),
     reference: said(row.reference),
