@@ -17,25 +17,37 @@ export const kindsOfTelling = [
 
 /** Such a discrepancy. */
 export interface DifferentTelling {
+  /** Others than {@linkcode kindsOfTelling} come to agree by nothing. */
   kind: DiscrepancyKind;
   /** The report that told otherwise; later ones have higher numbers. */
   reconciliationId: number;
   /** Null where it is about something of ours. */
   part: string | null;
+  /** What it told, in minor units of `settledCurrency`; null for nothing. */
   theirGrossCents: number | null;
+  /** See above. */
   theirFeeCents: number | null;
+  /** See above. */
   theirNetCents: number | null;
+  /** Of the customer's money, in minor units. */
   theirCents: number | null;
+  /** ISO 4217; null for nothing. */
   settledCurrency: string | null;
+  /** What we have, in minor units; null for nothing. */
   ourCents: number | null;
+  /** ISO 4217; null for nothing. */
   ourCurrency: string | null;
 }
 
 /** The movement that is kept by now. */
 export interface KeptMovement {
+  /** What moved. */
   kind: string;
+  /** How the balance changed by it, in minor units. */
   grossCents: number;
+  /** What the provider kept of it, in minor units. */
   feeCents: number;
+  /** What came out, in minor units. */
   netCents: number;
   /** The latest report that has told the very same, or that it is of. */
   lastTold: number;
