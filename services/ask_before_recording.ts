@@ -8,7 +8,7 @@
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
 import { type DiscrepancyRow, sumMendCents } from "../db/reconciliation/discrepancies.ts";
-import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readRefundsOf } from "../db/reconciliation/named_money.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { readInstallation } from "../db/payments/installation.ts";

@@ -13,7 +13,7 @@ import type { LineKind } from "../../domain/reconciliation/provider_line.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
-import { isOfUnknownTime } from "./line_facts.ts";
+import { isOfUnknownTime } from "./named_money.ts";
 import { keepFirstTeller, moveRetellings } from "./retold_movements.ts";
 
 /** A movement as it is written down. */

@@ -45,7 +45,7 @@ import {
 } from "../../domain/reconciliation/provider_line.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { foundDiscrepancy, identityOf } from "./found_discrepancy.ts";
-import { againOf, entryOf, findFacts, type FoundFacts } from "./line_facts.ts";
+import { againOf, entryOf, findFacts, type FoundFacts } from "./find_facts.ts";
 
 /** What lines are held against. */
 export interface Loading {

@@ -14,7 +14,7 @@ import {
   listDiscrepancies,
   noteOurs,
 } from "../../db/reconciliation/discrepancies.ts";
-import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
+import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
 import {
   attributeMovement,
   noPart,
@@ -36,7 +36,7 @@ import {
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
 import { identityOf } from "./found_discrepancy.ts";
-import { findFacts } from "./line_facts.ts";
+import { findFacts } from "./find_facts.ts";
 
 /** Discrepancies that are looked at together. */
 const together = 500;

@@ -19,7 +19,7 @@ import {
   readOrdersWithMoney,
   readPaymentsNamed,
   readRefundsOf,
-} from "../../db/reconciliation/line_facts.ts";
+} from "../../db/reconciliation/named_money.ts";
 import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
 import {
