@@ -41,10 +41,11 @@ export async function benchReconcile(stage: Stage): Promise<Figure[]> {
   const lines = await reportOf(deployment.db);
   const path = join(stage.dir, "report.csv");
   await Deno.writeTextFile(path, ReadableStream.from(reportCsv(lines)));
-  const scenario = `reconcile ${lines.length} lines`;
+  stage.log(`${lines.length} lines`);
   const figures = [
-    ...await timed(stage, deployment, scenario, path),
-    ...await timed(stage, deployment, `${scenario} again`, path),
+    figure("reconcile", "lines", [lines.length]),
+    ...await timed(stage, deployment, "reconcile", path),
+    ...await timed(stage, deployment, "reconcile again", path),
   ];
   await forget(deployment.db);
   const lying = lyingReport(lines, { seed: 1, lies });
@@ -57,8 +58,9 @@ export async function benchReconcile(stage: Stage): Promise<Figure[]> {
   const found = rows.map((row) => `${row.kind} ${row.charge_ref}`).sort();
   const missed = told.filter((one) => !found.includes(one)).length;
   figures.push(
-    figure(`${told.length} lies`, "missed", [missed]),
-    figure(`${told.length} lies`, "invented", [found.length - told.length + missed]),
+    figure("reconcile lies", "told", [told.length]),
+    figure("reconcile lies", "missed", [missed]),
+    figure("reconcile lies", "invented", [found.length - told.length + missed]),
   );
   await deployment.close();
   return figures;
