@@ -56,6 +56,26 @@ export async function readPaymentsNamed(
   return new Map(rows.map((row) => [String(row.provider_ref), toNamedPayment(row)]));
 }
 
+/** What a provider has taken of orders, by order: what settles the order first. */
+export async function readPaymentsOfOrders(
+  db: Queryable,
+  provider: string,
+  orderIds: readonly number[],
+): Promise<Map<number, NamedPayment[]>> {
+  if (orderIds.length === 0) return new Map();
+  const rows = await readEverywhere(
+    db,
+    `
+    select ${paymentColumns}, payments.surplus
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.order_id in (?) and payments.provider = ? and payments.status <> 'DECLINED'`,
+    [[...orderIds], provider],
+    "order by surplus, id",
+  );
+  return Map.groupBy(rows.map(toNamedPayment), ({ orderId }) => orderId);
+}
+
 /** Orders that have money on record that was taken. */
 export async function readOrdersWithMoney(
   db: Queryable,

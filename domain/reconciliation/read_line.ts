@@ -101,7 +101,8 @@ function headerProblem(
   places: Reading["places"],
 ): string | undefined {
   const needed = neededColumns.filter((column) =>
-    places[column].length === 0 && constantOf(profile, column) === ""
+    places[column].length === 0 && constantOf(profile, column) === "" &&
+    !(column === "gross" && places.net.length > 0)
   );
   const lacks = needed.map((column) => namesFor(profile, column) ?? column);
   const told: ReportColumn[] = [...needed];
@@ -251,7 +252,10 @@ function readLine(
       return { problem: `${name} is too large` };
     }
   }
-  const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
+  const { fee: toldFee, net, amount, ...rest } = amounts as Record<string, number | undefined>;
+  const fee = toldFee === 0 ? 0 : toldFee! * feeSign;
+  // Some reports tell what comes out and what was kept, and no gross in the currency of both.
+  const gross = rest.gross ?? (net == null ? undefined : net + fee);
   if (gross === undefined) return { problem: "gross must be an amount" };
   if (amount !== undefined && !isCurrency(currency)) {
     return { problem: "amount_currency must be one of ISO 4217" };
@@ -275,7 +279,7 @@ function readLine(
     amountCents: Math.abs(amount ?? gross),
     currency: amount === undefined ? settledCurrency : currency,
     grossCents: gross,
-    feeCents: fee! === 0 ? 0 : fee! * feeSign,
+    feeCents: fee,
     netCents: net ?? null,
     settledCurrency,
     at: at as string,
@@ -296,10 +300,10 @@ function amountsOf(
     const said = text(column);
     return said === "" ? undefined : parseMoney(said, reading.money, of);
   };
-  const split = (column: SplitColumn) =>
+  const split = (column: SplitColumn, of = settledCurrency) =>
     reading.signs[column] === undefined
-      ? cents(column)
-      : splitAmount(reading, fields, column, settledCurrency);
+      ? cents(column, of)
+      : splitAmount(reading, fields, column, of);
   const directed = (column: DirectedColumn, amount: ReturnType<typeof cents>, down: 1 | -1) => {
     const direction = reading.directions[column];
     // Minus zero is none.
@@ -311,7 +315,7 @@ function amountsOf(
     gross: directed("gross", split("gross"), -1),
     fee: directed("fee", addedUp(reading, fields, "fee", settledCurrency), 1) ?? 0,
     net: split("net") ?? null,
-    amount: cents("amount", currency),
+    amount: split("amount", currency),
   };
 }
 

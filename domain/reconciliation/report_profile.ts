@@ -38,7 +38,7 @@ export interface SignedColumn {
 }
 
 /** Our columns whose amounts may stand in several of theirs, as debits and credits do. */
-export const splitColumns = ["gross", "net"] as const satisfies readonly ReportColumn[];
+export const splitColumns = ["gross", "net", "amount"] as const satisfies readonly ReportColumn[];
 
 /** One of {@linkcode splitColumns}. */
 export type SplitColumn = typeof splitColumns[number];
@@ -117,5 +117,5 @@ export interface ReportProfile {
   time?: TimeForm;
 }
 
-/** Columns that a report is nothing without. */
+/** Columns that a report is nothing without; of gross and net one is enough, as fees lead from one to the other. */
 export const neededColumns = ["category", "at", "gross", "currency"] as const;

@@ -135,8 +135,12 @@ async function checkLines(
   let first = "", last = "";
   for await (const rows of table.rows(signal)) {
     for (const { line, fields, fault } of rows) {
-      const said = fault === undefined ? read(fields, line) : { problem: fault };
+      const said = read(fields, line);
       if (said === undefined) continue;
+      if (fault !== undefined) {
+        faults.push({ at: `line ${line}`, detail: fault });
+        continue;
+      }
       if ("problem" in said) faults.push({ at: `line ${line}`, detail: said.problem });
       else {
         if (first === "" || said.at < first) first = said.at;
