@@ -125,6 +125,9 @@ export async function insertDiscrepancies(
 /** What ended a discrepancy that reports have come to agree about. */
 export const agreedLater = "reports agree about it by now";
 
+/** What ended discrepancies of one charge that has several lines. */
+export const comesTogether = "the lines of this charge come to what we have together";
+
 /**
  * Has discrepancies of which reports had come to agree be known by other names, where a later report than the one that they are of
  * tells otherwise once more: that is found anew.
@@ -314,6 +317,24 @@ function indexFor(filter: DiscrepancyFilter): string {
     return state === undefined ? "discrepancies_provider" : "discrepancies_provider_state";
   }
   return state === undefined ? "primary" : "discrepancies_state";
+}
+
+/** Further lines of some charges that are open, and of which nothing was approved: what came once more, or was taken back. */
+export async function listOpenParts(
+  db: Queryable,
+  provider: string,
+  chargeRefs: readonly string[],
+): Promise<DiscrepancyRow[]> {
+  if (chargeRefs.length === 0) return [];
+  const rows = await db.query(
+    `
+    select ${shown} from discrepancies
+    where unended = 1 and provider = ? and charge_ref in (?) and kind in ('twice', 'corrected') and part is not null
+      and approved_at is null
+    order by id`,
+    [provider, [...chargeRefs]],
+  );
+  return rows.map(toDiscrepancy);
 }
 
 /** One of them; undefined where there is none. */

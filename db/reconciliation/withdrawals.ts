@@ -6,7 +6,7 @@
 
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
-import { anotherIdentity, openAnew } from "./discrepancies.ts";
+import { agreedLater, anotherIdentity, comesTogether, openAnew } from "./discrepancies.ts";
 import type { MovementKey } from "./retold_movements.ts";
 
 /** What ended a discrepancy about money that a later report told of. */
@@ -191,10 +191,11 @@ async function noteOn(tx: Queryable, ids: readonly number[], note: string): Prom
   await tx.runText(
     `
     update discrepancies
-    set answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end,
-      identity = if(state = 'EXPLAINED' and kind <> 'missing_with_them', ${anotherIdentity}, identity)
+    set identity = if((state = 'EXPLAINED' and kind <> 'missing_with_them') or answer in (?), ${anotherIdentity}, identity),
+      answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end
     where id in (?)`,
-    [note, 253 - note.length, note, [...ids]],
+    // What ended by what reports tell holds of these reports alone.
+    [[agreedLater, comesTogether], note, 253 - note.length, note, [...ids]],
   );
 }
 

@@ -37,6 +37,7 @@ import {
 } from "../../domain/reconciliation/provider_line.ts";
 import { identityOf } from "./found_discrepancy.ts";
 import { findFacts } from "./find_facts.ts";
+import { lookAtParts } from "./look_at_parts.ts";
 
 /** Discrepancies that are looked at together. */
 const together = 500;
@@ -79,7 +80,8 @@ async function lookAt(
   const lines = rows.filter(({ part }) => part !== null);
   const rest = rows.filter(({ part }) => part === null);
   return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, provider, rest) +
-    await lookAtTwice(db, provider, rest) + await lookAtTellings(db, provider, rows);
+    await lookAtTwice(db, provider, rest) + await lookAtTellings(db, provider, rows) +
+    await lookAtParts(db, provider, rest);
 }
 
 /** What one report told otherwise than another one, or by itself did not add up, may be agreed about by now. */

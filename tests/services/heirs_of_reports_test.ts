@@ -291,3 +291,18 @@ Deno.test("what a report added to a list is no other list's when it is taken bac
     }
   });
 });
+
+Deno.test("what ended because reports agreed is found anew when one of them is taken back and another one tells it", async () => {
+  await withWorkflow("fees_found_anew", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    await hold(provided, lines);
+    const wrong = await hold(provided, withFee(lines, 5));
+    await hold(provided, lines.toReversed());
+    assert.deepEqual(await open(provided), []);
+    await withdraw(depsOf(provided), wrong.id, operator);
+    await hold(provided, withFee(lines, 5).toReversed());
+    assert.deepEqual(await open(provided), [`fee_differs ${lines[0]!.feeCents + 5}`]);
+  });
+});

@@ -69,7 +69,9 @@ async function assertRead(flow: Workflow, report: Report): Promise<void> {
     });
     const rows = await listDiscrepancies(flow.db, { filter: {}, afterId: 0, limit: 100 });
     assert.deepEqual(
-      rows.map(({ kind, theirCents }) => `${kind} ${theirCents}`).sort(),
+      rows.map(({ kind, theirCents, state }) =>
+        `${kind} ${theirCents}${state === "open" ? "" : ` ${state}`}`
+      ).sort(),
       [...found].sort(),
     );
     const told = await listProviderDays(flow.db, 100);
@@ -150,6 +152,7 @@ const stripe: Report = {
     payments: {
       "S-1": { ref: "pi_1", cents: 2_400, refunds: [500] },
       "S-2": { ref: "pi_2", cents: 3_000 },
+      "S-3": { ref: "pi_3", cents: 6_000 },
     },
   },
   csv: csvOf(
@@ -186,6 +189,17 @@ const stripe: Report = {
       charge_id: "ch_2",
       source_id: "dp_1",
     }),
+    // Authorised for more than was captured.
+    stripeLine("txn_14", "charge", "100.00", "0.00", {
+      payment_intent_id: "pi_3",
+      charge_id: "ch_3",
+      source_id: "ch_3",
+    }),
+    stripeLine("txn_15", "partial_capture_reversal", "-40.00", "0.00", {
+      payment_intent_id: "pi_3",
+      charge_id: "ch_3",
+      source_id: "re_3",
+    }),
     stripeLine("txn_6", "fee", "-2.00", "0.00"),
     stripeLine("txn_7", "tax", "-0.38", "0.00"),
     stripeLine("txn_8", "risk_reserved_funds", "-3.00", "0.00"),
@@ -195,9 +209,15 @@ const stripe: Report = {
     stripeLine("txn_12", "payout", "-60.00", "0.10"),
     stripeLine("txn_13", "something_new", "-0.01", "0.00"),
   ),
-  found: ["chargeback_without_record 3000", "chargeback_without_record 3000", "category_unknown 1"],
-  days: { "2026-01-05 EUR": [5_400, -500, 0, -1, -1_000, -300, -93, 1_904, 1_602] },
-  booked: { clearing: -3_298 + 0, fees: 1_904, bank: 1_000, reserves: 300, suspense: 94 },
+  found: [
+    "amount_differs 10000 mended",
+    "category_unknown 1",
+    "chargeback_without_record 3000",
+    "chargeback_without_record 3000",
+    "corrected 4000 mended",
+  ],
+  days: { "2026-01-05 EUR": [15_400, -500, 0, -4_001, -1_000, -300, -93, 1_904, 7_602] },
+  booked: { clearing: -3_298, fees: 1_904, bank: 1_000, reserves: 300, suspense: 94 },
 };
 
 const paypalColumns = [
@@ -375,6 +395,7 @@ const adyen: Report = {
     payments: {
       "A-1": { ref: "psp1", cents: 2_400, refunds: [400] },
       "A-2": { ref: "psp2", cents: 1_000 },
+      "A-3": { ref: "psp3", cents: 2_000 },
     },
   },
   csv: csvOf(
@@ -391,6 +412,14 @@ const adyen: Report = {
       "Net Credit (NC)": "9.70",
       "Commission (NC)": "0.30",
     }),
+    // Captured by and by.
+    ...[["mod4", "12.00", "11.90"], ["mod5", "8.00", "7.90"]].map(([modification, gross, net]) =>
+      adyenLine("Settled", "psp3", modification!, {
+        "Gross Credit (GC)": gross!,
+        "Net Credit (NC)": net!,
+        "Commission (NC)": "0.10",
+      })
+    ),
     adyenLine("Refunded", "psp1", "mod3", {
       "Gross Debit (GC)": "4.00",
       "Net Debit (NC)": "4.10",
@@ -413,9 +442,9 @@ const adyen: Report = {
       "Net Debit (NC)": "23.39",
     }),
   ),
-  found: [],
-  days: { "2026-01-05 EUR": [3_400, -400, 0, 0, -2_339, -500, 40, 38 + 30 + 10 + 123, 0] },
-  booked: { clearing: -3_000, fees: 201, bank: 2_339, reserves: 500, suspense: -40 },
+  found: ["amount_differs 1200 mended", "twice 800 mended"],
+  days: { "2026-01-05 EUR": [5_400, -400, 0, 0, -2_339, -500, 40, 38 + 30 + 20 + 10 + 123, 1_980] },
+  booked: { clearing: -3_020, fees: 221, bank: 2_339, reserves: 500, suspense: -40 },
 };
 
 const klarnaColumns = [
