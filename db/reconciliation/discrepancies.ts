@@ -439,8 +439,8 @@ export async function approveAction(
   return affectedRows === 1;
 }
 
-/** Withdraws an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
-export async function withdrawAction(tx: Queryable, id: number, answer: string): Promise<void> {
+/** Drops an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
+export async function dropAction(tx: Queryable, id: number, answer: string): Promise<void> {
   await tx.run(
     `
     update discrepancies

@@ -193,7 +193,7 @@ export interface NamedChargeback {
   currency: string;
   state: ChargebackState;
   /** Whether the bank has taken money by it, whatever became of that. */
-  isWithdrawn: boolean;
+  wasTaken: boolean;
 }
 
 /** Chargebacks by the provider's names for them. */
@@ -205,7 +205,7 @@ export async function readChargebacksNamed(
   if (refs.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as is_withdrawn
+    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as was_taken
     from chargebacks where provider = ? and provider_ref in (?)`,
     [provider, [...refs]],
   );
@@ -215,6 +215,6 @@ export async function readChargebacksNamed(
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
     state: row.state as ChargebackState,
-    isWithdrawn: toInteger(row.is_withdrawn) === 1,
+    wasTaken: toInteger(row.was_taken) === 1,
   }]));
 }

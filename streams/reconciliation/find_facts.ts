@@ -385,9 +385,9 @@ function findChargedBack(
   const name = chargebackNameOf(line);
   const known = name === null ? undefined : chargebacks.get(name);
   if (known === undefined) return { subject, ours: null };
-  const { id, orderId, amountCents, currency, state, isWithdrawn } = known;
+  const { id, orderId, amountCents, currency, state, wasTaken } = known;
   const movement = movements[subject].get(id) ?? null;
-  const isSo = isWithdrawn &&
+  const isSo = wasTaken &&
     (subject === "chargeback" || chargebackStates[state].money === "ours");
   if (!isSo && movement === null) return { subject, ours: null };
   return {
