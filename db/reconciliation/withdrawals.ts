@@ -215,7 +215,7 @@ export async function reopenExplained(
     from json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
     straight_join discrepancies on discrepancies.identity = unhex(line.identity)
     where discrepancies.reconciliation_id = ? and discrepancies.state = 'EXPLAINED'
-    order by discrepancies.id for update`,
+    order by discrepancies.id`,
     [JSON.stringify(identities), from],
   );
   for (const row of rows) {
