@@ -75,10 +75,10 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2: the --action that you
                     have seen, and as --seen the time that --list has beside it; with "all" everything that was
                     proposed so, no later than that
-  --reports         the latest reports, with the fees and payouts that wait for somebody else's approval
+  --reports         the latest reports, with the fees, payouts and the like that wait for somebody else's approval
   --withdraw=ID     take a report back that was read by mistake, such as with a wrong profile; again after a
                     crash. Where RECONCILIATION_APPROVALS is 2 somebody else has to do so, too
-  --approve-report=ID  book the fees and payouts of a report that somebody else has brought; --seen as --reports has it
+  --approve-report=ID  book the fees, payouts and the like of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
 Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open,
@@ -232,12 +232,14 @@ async function listReports({ db }: Deps, asJson: boolean): Promise<number> {
 
 /** One report on one line: a name with a line break in it would look like another report. */
 function reportInWords(row: ReconciliationRow): string {
-  const { id, state, provider, name, from, to, lines, open, feesWait, fees, payouts, actor } = row;
+  const { id, state, provider, name, from, to, lines, open, feesWait, actor } = row;
   const money = (sums: Record<string, number> | null) =>
     Object.entries(sums ?? {}).map(([currency, cents]) => namedAmount(cents, currency)).join(", ");
   const waits = feesWait && row.finishedAt !== null
-    ? `; fees of ${money(fees) || "nothing"} and payouts of ${
-      money(payouts) || "nothing"
+    ? `; fees of ${money(row.fees) || "nothing"}, payouts of ${
+      money(row.payouts) || "nothing"
+    }, reserves of ${money(row.reserves) || "nothing"} and adjustments of ${
+      money(row.adjustments) || "nothing"
     }, brought by ${actor}, wait for approval: --seen=${row.finishedAt}`
     : row.approvedBy === null
     ? ""
@@ -365,11 +367,9 @@ async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Prom
 
 /** One discrepancy on a line. */
 function inWords(row: DiscrepancyRow): string {
-  const { id, kind, state, orderId, chargeRef, theirCents, theirCurrency, ourCents, ourCurrency } =
-    row;
+  const { id, kind, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
   const money = (cents: number | null, currency: string | null) =>
     cents === null || currency === null ? "nothing" : namedAmount(cents, currency);
-  const about = orderId === null ? `charge ${chargeRef ?? "?"}` : `order ${orderId}`;
   const did = row.action === null
     ? ""
     : row.approvedBy === null
@@ -378,11 +378,22 @@ function inWords(row: DiscrepancyRow): string {
   const answer = row.answer === null ? "" : `; ${row.answer}`;
   const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
   return visibleText(
-    `${id}  ${state}  ${row.day}  ${about}: ${discrepancyKinds[kind]}; they say ` +
+    `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyKinds[kind]}; they say ` +
       `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
         feesInWords(row)
       }${did}${answer}${may}`,
   );
+}
+
+/** The order as the shop calls it and by our id, or else the charge with what the provider says of its order. */
+function aboutWhat({ orderId, externalOrderId, chargeRef, reference, entry }: DiscrepancyRow) {
+  if (orderId !== null) {
+    return externalOrderId === null
+      ? `order with our id ${orderId}`
+      : `order ${externalOrderId} (our id ${orderId})`;
+  }
+  const money = chargeRef === null ? `line ${entry ?? "?"}` : `charge ${chargeRef}`;
+  return reference === null ? money : `${money} of order ${reference}`;
 }
 
 /** Of fees that differ, both sides; nothing for what differs otherwise. */

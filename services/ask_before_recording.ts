@@ -8,7 +8,7 @@
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
 import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
-import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/named_money.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
 import { readContest } from "../db/payments/chargebacks.ts";

@@ -102,7 +102,7 @@ export function cancelOrder(
           `Cannot cancel order ${orderId}: it is ${order.status} already`,
         );
       case "cancel": {
-        const arrived = decision.returnsStock
+        const arrived = decision.restocks
           ? await restock(tx, [orderId])
           : order.backordered
           ? await leaveQueues(tx, orderId)

@@ -6,9 +6,9 @@
 
 import {
   type DiscrepancyRow,
+  dropAction,
   endDiscrepancy,
   noteAnswer,
-  withdrawAction,
 } from "../db/reconciliation/discrepancies.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
@@ -42,7 +42,7 @@ export async function carryOut(
       await noteAnswer(deps.db, row.id, answer);
       break;
     case "withdrawn":
-      await withdrawAction(deps.db, row.id, answer);
+      await dropAction(deps.db, row.id, answer);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { readReturnedReversals } from "../db/payments/returned_reversals.ts";
 import { type DiscrepancyRow, readMended } from "../db/reconciliation/discrepancies.ts";
-import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readRefundsOf } from "../db/reconciliation/named_money.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";

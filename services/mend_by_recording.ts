@@ -4,7 +4,7 @@
  * @module
  */
 
-import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readRefundsOf } from "../db/reconciliation/named_money.ts";
 import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
@@ -12,7 +12,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { toldGrossCents } from "../domain/reconciliation/discrepancy.ts";
 import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { type ChargeStatus, gatewayNamed } from "../streams/payments/gateway.ts";
-import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { recordedKeyOf } from "../streams/reconciliation/find_facts.ts";
 import { chargebackOf, confirmRefund, statusOf, stillMade } from "./ask_before_recording.ts";
 import { type MendingDeps, notConfigured, onItsWord, type Step } from "./mending_step.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";

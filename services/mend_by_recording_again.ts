@@ -18,7 +18,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { bookOrders } from "../streams/ledger/book_orders.ts";
 import { gatewayNamed } from "../streams/payments/gateway.ts";
 import { noteChargedBackTwice, noteGivenTwice } from "../streams/payments/given_twice.ts";
-import { standingKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { standingKeyOf } from "../streams/reconciliation/find_facts.ts";
 import { refundKeyBehind, refundRequest, stillMade } from "./ask_before_recording.ts";
 import { cantBeAsked, type MendingDeps, saidBy, type Step } from "./mending_step.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";

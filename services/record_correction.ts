@@ -5,7 +5,7 @@
  */
 
 import { readPayments } from "../db/payments/payments.ts";
-import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/named_money.ts";
 import {
   type DirectRefund,
   type DiscrepancyRow,
@@ -16,9 +16,9 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { bouncedName, bouncedReason } from "../domain/payment/chargeback.ts";
 import { findRefundOf } from "../streams/payments/take_back_refund.ts";
 import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_reversal.ts";
-import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
+import type { NamedPayment, NamedRefund } from "../db/reconciliation/named_money.ts";
 import { gatewayNamed } from "../streams/payments/gateway.ts";
-import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { recordedKeyOf } from "../streams/reconciliation/find_facts.ts";
 import { takeBackMend } from "../streams/reconciliation/returned_mends.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
 import { toldGrossCents } from "../domain/reconciliation/discrepancy.ts";

@@ -8,7 +8,7 @@ import { restoreOrders } from "../db/archive/archive.ts";
 import type { Database } from "../db/connection/database.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { addOrderEvents } from "../db/orders/timelines.ts";
-import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import { readRefundsOf } from "../db/reconciliation/named_money.ts";
 import { insertRefunds, ownKeyStart, refundFactsOf } from "../db/refunds/refund_rows.ts";
 import { markGivenBack } from "../db/refunds/refunds_by_hand.ts";
 import { WorkflowError } from "../domain/errors.ts";

@@ -8,6 +8,7 @@ import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
 import {
+  directedColumns,
   type ReportColumn,
   reportColumns,
   type ReportProfile,
@@ -31,6 +32,8 @@ const columnsOf = (column: ReportColumn) =>
     : names;
 const words = z.array(z.string().trim().min(1).max(100)).max(200);
 
+const direction = z.strictObject({ column: named, down: words.min(1) });
+
 const schema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/),
@@ -47,7 +50,13 @@ const schema = z.strictObject({
     correction: words.optional(),
     fee: words.optional(),
     payout: words.optional(),
+    reserve: words.optional(),
+    adjustment: words.optional(),
   }),
+  skip: z.array(z.strictObject({ column: named, words })).max(20).optional(),
+  directions: z.strictObject(
+    Object.fromEntries(directedColumns.map((column) => [column, direction.optional()])),
+  ).optional(),
   money: z.strictObject({
     in: z.enum(["units", "minor"]).optional(),
     decimal: z.enum([".", ","]).optional(),

@@ -8,7 +8,7 @@ import type { Database } from "../db/connection/database.ts";
 import { readCharges } from "../db/orders/orders.ts";
 import { readPayments } from "../db/payments/payments.ts";
 import { type DirectRefund, readMended } from "../db/reconciliation/discrepancies.ts";
-import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
+import type { NamedPayment, NamedRefund } from "../db/reconciliation/named_money.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import { LeftDatabaseError } from "../domain/operation/left_database.ts";
@@ -27,7 +27,7 @@ import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_
 import type { Gateway } from "../streams/payments/gateway.ts";
 import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
-import { recordedKeyOf, standingKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { recordedKeyOf, standingKeyOf } from "../streams/reconciliation/find_facts.ts";
 import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
 import { othersMoney } from "./ask_before_recording.ts";
 

@@ -7,7 +7,7 @@
 import type { Queryable } from "../connection/database.ts";
 
 /** Units that came back by a refund. */
-export interface ReturnedUnits {
+export interface RestockedUnits {
   productId: number;
   /** How many came back. */
   qty: number;
@@ -18,9 +18,9 @@ export interface ReturnedUnits {
 }
 
 /** Writes that units came back, in the transaction that puts them into stock. */
-export async function addReturnedUnits(
+export async function addRestockedUnits(
   tx: Queryable,
-  movements: readonly ReturnedUnits[],
+  movements: readonly RestockedUnits[],
   actor: string,
 ): Promise<void> {
   if (movements.length === 0) return;

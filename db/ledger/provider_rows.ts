@@ -1,67 +1,98 @@
 /**
- * What of providers' fees and payouts stands in the ledger: rows of no order, by provider, day and currency.
+ * What of providers' fees, payouts, reserves and adjustments stands in the ledger: rows of no order, by provider, day and currency.
  *
  * @module
  */
 
-import { ledgerAccounts, type LedgerSource, ledgerSources } from "../../domain/ledger/chart.ts";
+import {
+  ledgerAccounts,
+  ledgerSources,
+  providerAccounts,
+  sourceNamed,
+  type SourceOfNoOrder,
+  sourcesOfNoOrder,
+} from "../../domain/ledger/chart.ts";
+import type { LineKind } from "../../domain/reconciliation/provider_line.ts";
 import { type Queryable, toInteger, toShownSum } from "../connection/database.ts";
 
-/** Payouts of a provider's day that do not stand in the ledger as they are told. */
-export interface UnbookedPayouts {
+/** What is moved by lines of its own that name no order; fees are booked with the sums of their day. */
+export type BookedLines = Exclude<SourceOfNoOrder, "fee">;
+
+/** Of each which lines tell of it, and the columns that say what of it is booked, and by how many bookings. */
+const lines: Readonly<
+  Record<BookedLines, { kinds: readonly LineKind[]; booked: string; bookings: string }>
+> = {
+  payout: { kinds: ["payout"], booked: "booked_payouts_cents", bookings: "payout_bookings" },
+  reserve: { kinds: ["reserve"], booked: "booked_reserves_cents", bookings: "reserve_bookings" },
+  // What nobody has said the meaning of has moved, too: the balance is what it is.
+  adjustment: {
+    kinds: ["adjustment", "other"],
+    booked: "booked_adjustments_cents",
+    bookings: "adjustment_bookings",
+  },
+};
+
+/** All of them. */
+export const bookedLines = Object.keys(lines) as BookedLines[];
+
+/** What of lines of a provider's day does not stand in the ledger as it is told. */
+export interface UnbookedLines {
   /** Of the day of this provider and currency. */
   id: number;
   currency: string;
-  /** To be booked as paid out; below zero where less was paid out than is booked, or money came back. */
+  /** To be booked as gone from the balance; below zero where less went than is booked, or money came back. */
   amountCents: number;
   /** Counts the bookings of the day from 1. */
   booking: number;
 }
 
 /**
- * Finds what of a day's payouts is to be booked, and notes it as booked, in the transaction that does so. The provider's days
- * must be locked, and what was told of this one written down. What a report tells that waits for a second person is not booked yet.
+ * Finds what of a day's payouts, reserves or adjustments is to be booked, and notes it as booked, in the transaction that does so.
+ * The provider's days must be locked, and what was told of this one written down. What a report tells that waits for a second
+ * person is not booked yet.
  */
-export async function takeUnbookedPayouts(
+export async function takeUnbookedLines(
   tx: Queryable,
   provider: string,
+  source: BookedLines,
   { day, from, until }: { day: string; from: string; until: string },
-): Promise<UnbookedPayouts[]> {
+): Promise<UnbookedLines[]> {
+  const { kinds, booked, bookings } = lines[source];
   const rows = await tx.query(
     `
-    select days.id, days.currency, days.booked_payouts_cents, days.payout_bookings,
+    select days.id, days.currency, days.${booked} as booked_cents, days.${bookings} as bookings,
       (select coalesce(sum(-moved.gross_cents), 0)
        from provider_movements moved force index (provider_movements_time)
        where moved.provider = days.provider and moved.happened_at >= ? and moved.happened_at < ?
-         and moved.kind = 'payout' and moved.currency = days.currency
+         and moved.kind in (?) and moved.currency = days.currency
          and not exists (
            select 1 from reconciliations
-           where reconciliations.id = moved.reconciliation_id and reconciliations.fees_wait = 1)) as paid_out_cents
+           where reconciliations.id = moved.reconciliation_id and reconciliations.fees_wait = 1)) as gone_cents
     from provider_days days
     where days.provider = ? and days.day = ?
     for update`,
-    [from, until, provider, day],
+    [from, until, [...kinds], provider, day],
   );
-  const unbooked: UnbookedPayouts[] = [];
+  const unbooked: UnbookedLines[] = [];
   for (const row of rows) {
     // As fees: amounts that no provider pays must not keep the rest of their day from being booked, or taken back.
-    const paidOutCents = toShownSum(row.paid_out_cents);
-    const amountCents = paidOutCents - toInteger(row.booked_payouts_cents);
+    const goneCents = toShownSum(row.gone_cents);
+    const amountCents = goneCents - toInteger(row.booked_cents);
     if (amountCents === 0) continue;
     const id = toInteger(row.id);
-    const booking = toInteger(row.payout_bookings) + 1;
+    const booking = toInteger(row.bookings) + 1;
     await tx.run(
-      "update provider_days set booked_payouts_cents = ?, payout_bookings = ? where id = ?",
-      [paidOutCents, booking, id],
+      `update provider_days set ${booked} = ?, ${bookings} = ? where id = ?`,
+      [goneCents, booking, id],
     );
     unbooked.push({ id, currency: String(row.currency), amountCents, booking });
   }
   return unbooked;
 }
 
-/** Fees or payouts of a day that stand otherwise in the ledger than they were booked. */
+/** Fees, payouts and the like of a day that stand otherwise in the ledger than they were booked. */
 export interface UnevenDay {
-  source: Extract<LedgerSource, "fee" | "payout">;
+  source: SourceOfNoOrder;
   /** Of the day; there is none of it where provider and day are null. */
   id: number;
   provider: string | null;
@@ -75,11 +106,19 @@ export interface UnevenDay {
   isMisplaced: boolean;
 }
 
-/** The first days whose fees or payouts stand otherwise in the ledger than they were booked. */
+/** The first days whose fees, payouts and the like stand otherwise in the ledger than they were booked. */
 export async function listUnevenDays(db: Queryable, limit: number): Promise<UnevenDay[]> {
-  const { fee, payout } = ledgerSources;
-  const { fees, bank, clearing } = ledgerAccounts;
-  const own = `if(source = ${fee}, ${fees.id}, ${bank.id})`;
+  const { clearing } = ledgerAccounts;
+  const own = `case source ${
+    sourcesOfNoOrder.map((source) =>
+      `when ${ledgerSources[source]} then ${ledgerAccounts[providerAccounts[source].account].id}`
+    ).join(" ")
+  } end`;
+  const due = sourcesOfNoOrder.map((source) => `
+        select ${ledgerSources[source]} as source, id as source_id, currency, ${
+    source === "fee" ? "booked_fees_cents" : lines[source].booked
+  } as due, 0 as found, 0 as cleared, 0 as misplaced
+        from provider_days`);
   const rows = await db.query(
     `
     select uneven.*, days.provider, date_format(days.day, '%Y-%m-%d') as day
@@ -87,16 +126,14 @@ export async function listUnevenDays(db: Queryable, limit: number): Promise<Unev
       select source, source_id, currency, sum(due) as due, sum(found) as found,
         sum(misplaced) > 0 or sum(found) + sum(cleared) <> 0 as is_misplaced
       from (
-        select ${fee} as source, id as source_id, currency, booked_fees_cents as due, 0 as found, 0 as cleared,
-          0 as misplaced
-        from provider_days
-        union all
-        select ${payout}, id, currency, booked_payouts_cents, 0, 0, 0 from provider_days
+        ${due.join(" union all ")}
         union all
         select source, source_id, currency, 0, if(account = ${own}, amount_cents, 0),
           if(account = ${clearing.id}, amount_cents, 0), account not in (${clearing.id}, ${own})
         from ledger_entries force index (primary)
-        where order_id = 0 and source in (${fee}, ${payout})
+        where order_id = 0 and source in (${
+      sourcesOfNoOrder.map((source) => ledgerSources[source]).join(", ")
+    })
       ) rows_and_days
       group by source, source_id, currency
       having due <> found or is_misplaced
@@ -108,7 +145,7 @@ export async function listUnevenDays(db: Queryable, limit: number): Promise<Unev
     [limit],
   );
   return rows.map((row) => ({
-    source: toInteger(row.source) === fee ? "fee" : "payout",
+    source: sourceNamed(toInteger(row.source)) as SourceOfNoOrder,
     id: toInteger(row.source_id),
     provider: row.provider === null ? null : String(row.provider),
     day: row.day === null ? null : String(row.day),

@@ -113,6 +113,23 @@ function isOfName(detail: string, providerRef: string): boolean {
 }
 
 /**
+ * {@linkcode isOfName} as SQL, to the byte: of `x_10` nothing is said of `x_1`, and what somebody typed names no payment.
+ *
+ * @param detail the column that has the step's detail
+ * @param ref the one that has the provider's name of the payment
+ */
+export function namesPayment(detail: string, ref: string): string {
+  const at = `locate('${byName}', ${detail})`;
+  const notAt = `locate('${beforeNote}', ${detail})`;
+  const named = `substring(${detail}, ${at} + ${byName.length})`;
+  const isSame = (one: string, other: string) =>
+    `cast(${one} as binary) = cast(${other} as binary)`;
+  const begins = `left(${named}, char_length(${ref}) + ${beforeNote.length})`;
+  return `(${at} > 0 and (${notAt} = 0 or ${notAt} > ${at})
+    and (${isSame(named, ref)} or ${isSame(begins, `concat(${ref}, '${beforeNote}')`)}))`;
+}
+
+/**
  * Whether a person gave a payment back, by the timeline of its order, which must be locked. A step that names no other payment is of
  * the one that the order is settled by, as all are that a version before wrote.
  */
@@ -159,7 +176,7 @@ export async function readReturnedReversals(
   }));
   return new Set(
     payments.filter(({ orderId, ref }) =>
-      told.some((one) => one.orderId === orderId && one.detail.includes(nameIn(ref)))
+      told.some((one) => one.orderId === orderId && isOfName(one.detail, ref))
     ).map(({ id }) => id),
   );
 }

@@ -124,6 +124,52 @@ export async function insertDiscrepancies(
   return count;
 }
 
+/** What ended a discrepancy that reports have come to agree about. */
+export const agreedLater = "reports agree about it by now";
+
+/** What ended discrepancies of one charge that has several lines. */
+export const comesTogether = "the lines of this charge come to what we have together";
+
+/**
+ * Has discrepancies of which reports had come to agree be known by other names, where a later report than the one that they are of
+ * tells otherwise once more: that is found anew.
+ */
+export async function setAsideAgreed(
+  tx: Queryable,
+  reconciliationId: number,
+  found: readonly FoundDiscrepancy[],
+): Promise<void> {
+  if (found.length === 0) return;
+  await tx.run(
+    `
+    update discrepancies
+    join json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+      on discrepancies.identity = unhex(line.identity)
+    set discrepancies.identity = ${anotherIdentity}
+    where discrepancies.state = 'MENDED' and discrepancies.answer = ? and discrepancies.reconciliation_id < ?`,
+    [JSON.stringify(found.map(({ identity }) => identity)), agreedLater, reconciliationId],
+  );
+}
+
+/** Writes down once more what was found, as another report's and open. */
+export async function openAnew(
+  tx: Queryable,
+  id: number,
+  { reconciliationId, identity }: { reconciliationId: number; identity: string },
+): Promise<void> {
+  const same = columns.filter((column) => column !== "reconciliation_id" && column !== "identity");
+  await tx.run(
+    `
+    insert into discrepancies (reconciliation_id, identity, ${same.join(", ")})
+    select ?, unhex(?), ${same.join(", ")} from discrepancies where id = ?`,
+    [reconciliationId, identity, id],
+  );
+}
+
+/** By what a discrepancy is known that may be found anew. */
+export const anotherIdentity =
+  "unhex(left(sha2(concat(hex(discrepancies.identity), ' ', discrepancies.id), 256), 32))";
+
 const ascii = "character set ascii";
 const text = "character set utf8mb4";
 const foundTable = `json_table(?, '$[*]' columns (
@@ -191,6 +237,8 @@ function valuesOf(found: FoundDiscrepancy): Value[] {
 /** A discrepancy as it stands. Times are ISO 8601 in UTC. */
 export interface DiscrepancyRow extends Omit<FoundDiscrepancy, "identity"> {
   id: number;
+  /** The shop's own id of the order behind it, whatever `reference` says; null where no order is known. */
+  externalOrderId: string | null;
   state: DiscrepancyState;
   /** What was proposed; null where nothing was. */
   action: DiscrepancyAction | null;
@@ -215,7 +263,8 @@ const shown = `
   their_cents, their_currency, their_fee_cents, their_net_cents, their_time, our_cents, our_currency, our_time,
   their_gross_cents, settled_currency, our_fee_cents, our_net_cents, action, note, proposed_by, proposed_at,
   approved_by, approved_at, answer, mend_key, ended_at, created_at,
-  (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents`;
+  (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents,
+  (select external_order_id from orders where orders.id = discrepancies.order_id) as external_order_id`;
 
 /** Which discrepancies are wanted. */
 export interface DiscrepancyFilter {
@@ -272,6 +321,24 @@ function indexFor(filter: DiscrepancyFilter): string {
   return state === undefined ? "primary" : "discrepancies_state";
 }
 
+/** Further lines of some charges that are open, and of which nothing was approved: what came once more, or was taken back. */
+export async function listOpenParts(
+  db: Queryable,
+  provider: string,
+  chargeRefs: readonly string[],
+): Promise<DiscrepancyRow[]> {
+  if (chargeRefs.length === 0) return [];
+  const rows = await db.query(
+    `
+    select ${shown} from discrepancies
+    where unended = 1 and provider = ? and charge_ref in (?) and kind in ('twice', 'corrected') and part is not null
+      and approved_at is null
+    order by id`,
+    [provider, [...chargeRefs]],
+  );
+  return rows.map(toDiscrepancy);
+}
+
 /** One of them; undefined where there is none. */
 export async function readDiscrepancy(
   db: Queryable,
@@ -300,6 +367,7 @@ function toDiscrepancy(row: Row): DiscrepancyRow {
     movement: row.movement as MovementKind,
     part: said(row.part),
     orderId: integer(row.order_id),
+    externalOrderId: said(row.external_order_id),
     paymentId: integer(row.payment_id),
     refundId: integer(row.refund_id),
     reference: said(row.reference),
@@ -373,8 +441,8 @@ export async function approveAction(
   return affectedRows === 1;
 }
 
-/** Withdraws an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
-export async function withdrawAction(tx: Queryable, id: number, answer: string): Promise<void> {
+/** Drops an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
+export async function dropAction(tx: Queryable, id: number, answer: string): Promise<void> {
   const { affectedRows } = await tx.run(
     `
     update discrepancies

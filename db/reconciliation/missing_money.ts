@@ -8,6 +8,7 @@ import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { namesPayment } from "../payments/returned_reversals.ts";
 import { noPart } from "./provider_movements.ts";
 
 /** What of ours reports have to tell of. */
@@ -79,10 +80,12 @@ const wentBackThere = `
       not exists (
         select 1 from order_events
         where order_events.order_id = payments.order_id and order_events.event = 'payment_returned'
-          and (payments.surplus > 0 or not exists (
+          and if(payments.surplus > 0, ${
+  namesPayment("order_events.detail", "payments.provider_ref")
+}, not exists (
             select 1 from payments other force index (payments_order_once)
             where other.order_id = payments.order_id and other.surplus > 0
-              and locate(concat(' by ', other.provider_ref), order_events.detail) > 0)))
+              and ${namesPayment("order_events.detail", "other.provider_ref")})))
       and not (payments.amount_cents <= (
           select coalesce(sum(chargebacks.amount_cents), 0)
           from chargebacks force index (chargebacks_order)

@@ -5,11 +5,15 @@
  */
 
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
-import type { KnownMovement } from "../../domain/reconciliation/decide_line.ts";
+import type {
+  KnownMovement,
+  UnattributedMovement,
+} from "../../domain/reconciliation/decide_line.ts";
+import type { LineKind } from "../../domain/reconciliation/provider_line.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
-import { isOfUnknownTime } from "./line_facts.ts";
+import { isOfUnknownTime } from "./named_money.ts";
 import { keepFirstTeller, moveRetellings } from "./retold_movements.ts";
 
 /** A movement as it is written down. */
@@ -133,7 +137,8 @@ const toldCharges = (table: string) => `
 const sameCharge = `
       payments.provider = ? and payments.provider_ref = line.ref
         and movement.entry = unhex(line.entry) and movement.gross_cents = line.gross_cents
-        and movement.fee_cents = line.fee_cents`;
+        and movement.fee_cents = line.fee_cents
+        and movement.net_cents = movement.gross_cents - movement.fee_cents`;
 
 /**
  * Places of those charges of which no movement is on record that says the same, and of which it is noted that this report
@@ -246,7 +251,7 @@ export async function readMovementsOf(
   if (subjectIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select subject_id, hex(entry) as entry, gross_cents, fee_cents, happened_at
+    select subject_id, hex(entry) as entry, gross_cents, fee_cents, net_cents, happened_at
     from provider_movements
     where kind = ? and subject_id in (?) and part = unhex('${noPart}')`,
     [kind, [...subjectIds]],
@@ -260,19 +265,20 @@ export async function readMovementsOf(
 /** What was told of that is of nothing of ours, by digest. */
 export async function readUnattributed(
   db: Queryable,
-  kind: MovementKind,
+  kind: LineKind,
   parts: readonly string[],
-): Promise<Map<string, KnownMovement>> {
+): Promise<Map<string, UnattributedMovement>> {
   if (parts.length === 0) return new Map();
   const rows = await db.query(
     `
-    select lower(hex(movement.part)) as part, hex(movement.entry) as entry, movement.gross_cents, movement.fee_cents
+    select lower(hex(movement.part)) as part, hex(movement.entry) as entry, movement.gross_cents, movement.fee_cents,
+      movement.net_cents
     from json_table(?, '$[*]' columns (part char(32) character set ascii path '$')) line
     straight_join provider_movements movement
       on movement.kind = ? and movement.subject_id = 0 and movement.part = unhex(line.part)`,
     [JSON.stringify(parts), kind],
   );
-  return new Map(rows.map((row) => [String(row.part), toKnown(row)]));
+  return new Map(rows.map((row) => [String(row.part), { kind, ...toKnown(row) }]));
 }
 
 function toKnown(row: Row): KnownMovement {
@@ -280,6 +286,7 @@ function toKnown(row: Row): KnownMovement {
     entry: row.entry === null ? null : String(row.entry).toLowerCase(),
     grossCents: toInteger(row.gross_cents),
     feeCents: toInteger(row.fee_cents),
+    netCents: toInteger(row.net_cents),
   };
 }
 
@@ -312,6 +319,29 @@ export async function adoptMovement(
       subjectId,
       part ?? noPart,
     ],
+  );
+  return affectedRows === 1;
+}
+
+/**
+ * Takes the net of a report that gross and fee come to, in the place of one that they do not come to. The movement is the report's
+ * from then on; whoever told of it before told otherwise.
+ *
+ * @returns false where it is gone, or others have told otherwise
+ */
+export async function correctNet(
+  tx: Queryable,
+  { reconciliationId }: Telling,
+  { kind, subjectId, part, grossCents, feeCents }: MovementRow,
+): Promise<boolean> {
+  await keepFirstTeller(tx, reconciliationId, { kind, subjectId, part: part ?? noPart });
+  const { affectedRows } = await tx.run(
+    `
+    update provider_movements
+    set reconciliation_id = ?, net_cents = gross_cents - fee_cents
+    where kind = ? and subject_id = ? and part = unhex(?) and gross_cents = ? and fee_cents = ?
+      and net_cents <> gross_cents - fee_cents`,
+    [reconciliationId, kind, subjectId, part ?? noPart, grossCents, feeCents],
   );
   return affectedRows === 1;
 }

@@ -135,6 +135,8 @@ export async function sumMovements(
       ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
       ${sum("'correction', 'other'", "gross_cents")} as other_cents,
       ${sum("'payout'", "gross_cents")} as payouts_cents,
+      ${sum("'reserve'", "gross_cents")} as reserves_cents,
+      ${sum("'adjustment'", "gross_cents")} as adjustments_cents,
       sum(${feeCents}) as fees_cents, sum(net_cents) as net_cents,
       ${
       waiting.length === 0
@@ -164,23 +166,36 @@ async function readWaiting(db: Queryable, provider: string): Promise<number[]> {
   return rows.map(({ id }) => toInteger(id));
 }
 
-/** What a report keeps, and what it says went to the bank less what came back from there, by currency: what it books. */
-export async function sumToBook(
-  db: Queryable,
-  reconciliationId: number,
-): Promise<{ currency: string; feesCents: number; payoutsCents: number | null }[]> {
+/** What a report books in a currency; null where it tells of no such lines. */
+export interface SumToBook {
+  currency: string;
+  feesCents: number;
+  /** What went to the bank, less what came from there. */
+  payoutsCents: number | null;
+  /** What is held back, less what was given free. */
+  reservesCents: number | null;
+  /** What was taken off for other reasons, known or not, less what was added. */
+  adjustmentsCents: number | null;
+}
+
+/** What a report books, by currency. */
+export async function sumToBook(db: Queryable, reconciliationId: number): Promise<SumToBook[]> {
+  const gone = (kinds: string) => `sum(case when kind in (${kinds}) then -gross_cents end)`;
   const rows = await db.query(
     `
-    select currency, sum(${feeCents}) as fees_cents,
-      sum(case when kind = 'payout' then -gross_cents end) as payouts_cents
+    select currency, sum(${feeCents}) as fees_cents, ${gone("'payout'")} as payouts_cents,
+      ${gone("'reserve'")} as reserves_cents, ${gone("'adjustment', 'other'")} as adjustments_cents
     from provider_movements force index (provider_movements_report)
     where reconciliation_id = ? group by currency order by currency`,
     [reconciliationId],
   );
+  const said = (sum: Row[string] | undefined) => sum == null ? null : toShownSum(sum);
   return rows.map((row) => ({
     currency: String(row.currency),
     feesCents: toShownSum(row.fees_cents),
-    payoutsCents: row.payouts_cents === null ? null : toShownSum(row.payouts_cents),
+    payoutsCents: said(row.payouts_cents),
+    reservesCents: said(row.reserves_cents),
+    adjustmentsCents: said(row.adjustments_cents),
   }));
 }
 
@@ -208,8 +223,12 @@ export interface DaySums {
   refundsCents: number;
   chargebacksCents: number;
   otherCents: number;
-  /** What went to the bank, below zero, and what came back from there. */
+  /** What went to the bank, below zero, and what came from there. */
   payoutsCents: number;
+  /** What is held back, below zero, and what was given free. */
+  reservesCents: number;
+  /** What was taken off for other reasons that are known, below zero, and what was added. */
+  adjustmentsCents: number;
   feesCents: number;
   netCents: number;
   /** Fees of reports that nobody has approved yet. */
@@ -227,6 +246,8 @@ export function emptyDay(day: string, currency: string): DaySums {
     chargebacksCents: 0,
     otherCents: 0,
     payoutsCents: 0,
+    reservesCents: 0,
+    adjustmentsCents: 0,
     feesCents: 0,
     netCents: 0,
     waitingFeesCents: 0,
@@ -241,6 +262,8 @@ function toSums(row: Row) {
     chargebacksCents: toShownSum(row.chargebacks_cents),
     otherCents: toShownSum(row.other_cents),
     payoutsCents: toShownSum(row.payouts_cents),
+    reservesCents: toShownSum(row.reserves_cents),
+    adjustmentsCents: toShownSum(row.adjustments_cents),
     feesCents: toShownSum(row.fees_cents),
     netCents: toShownSum(row.net_cents),
   };
@@ -275,6 +298,8 @@ export async function writeDay(
     sums.chargebacksCents,
     sums.otherCents,
     sums.payoutsCents,
+    sums.reservesCents,
+    sums.adjustmentsCents,
     sums.feesCents,
     sums.netCents,
   ];
@@ -290,8 +315,8 @@ export async function writeDay(
     await tx.run(
       `
       insert into provider_days (movements, charges_cents, refunds_cents, chargebacks_cents, other_cents,
-        payouts_cents, fees_cents, net_cents, provider, day, currency)
-      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        payouts_cents, reserves_cents, adjustments_cents, fees_cents, net_cents, provider, day, currency)
+      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [...values, provider, day, currency],
     );
     [row] = await read();
@@ -304,7 +329,7 @@ export async function writeDay(
     `
     update provider_days
     set movements = ?, charges_cents = ?, refunds_cents = ?, chargebacks_cents = ?, other_cents = ?, payouts_cents = ?,
-      fees_cents = ?, net_cents = ?, booked_fees_cents = ?, bookings = ?
+      reserves_cents = ?, adjustments_cents = ?, fees_cents = ?, net_cents = ?, booked_fees_cents = ?, bookings = ?
     where id = ?`,
     [...values, approvedCents, booking, id],
   );
@@ -325,8 +350,8 @@ export async function listProviderDays(db: Queryable, limit: number): Promise<Pr
   const rows = await db.query(
     `
     select told.provider, date_format(told.day, '%Y-%m-%d') as day, told.currency, told.movements, told.charges_cents,
-      told.refunds_cents, told.chargebacks_cents, told.other_cents, told.payouts_cents, told.fees_cents,
-      told.net_cents,
+      told.refunds_cents, told.chargebacks_cents, told.other_cents, told.payouts_cents, told.reserves_cents,
+      told.adjustments_cents, told.fees_cents, told.net_cents,
       reconciled_days.covered_until,
       (select count(*) from discrepancies
        where discrepancies.unended = 1 and discrepancies.provider = told.provider and discrepancies.day = told.day) as open

@@ -51,8 +51,12 @@ export interface ReconciliationRow {
   feesWait: boolean;
   /** What it keeps, by currency in minor units; null where nobody has to approve it, or before it is finished. */
   fees: Record<string, number> | null;
-  /** What went to the bank by it, below zero what came back, in the currencies in which it tells of payouts; as `fees`. */
+  /** What went to the bank by it, below zero what came from there, in the currencies in which it tells of payouts; as `fees`. */
   payouts: Record<string, number> | null;
+  /** What is held back, below zero what was given free; as `payouts`. */
+  reserves: Record<string, number> | null;
+  /** What was taken off for other reasons, below zero what was added; as `payouts`. */
+  adjustments: Record<string, number> | null;
   approvedBy: string | null;
   approvedAt: string | null;
   /** Whether it is known which lines are its own. */
@@ -135,8 +139,12 @@ export async function noteReconciled(db: Queryable, id: number, lines: number): 
 /** What a report books once somebody else has approved it, by currency in minor units. */
 export interface ReportToBook {
   fees: Record<string, number>;
-  /** Of the currencies alone in which something was paid out, or came back. */
+  /** Of the currencies alone in which something was paid out, or came from the bank. */
   payouts: Record<string, number>;
+  /** Of the currencies alone in which something is held back, or was given free. */
+  reserves: Record<string, number>;
+  /** Of the currencies alone in which something was taken off or added for another reason. */
+  adjustments: Record<string, number>;
 }
 
 /** Finishes a reconciliation that runs with its counts; one that was finished before stays as it is. */
@@ -155,20 +163,23 @@ export async function finishReconciliation(
         where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them'
           and discrepancies.movement <> 'unmended')
     where id = ? and state = 'RUNNING'`,
-    [lines, toBook === null ? null : textOf(toBook), id],
+    [lines, toBook === null ? null : toBookText(toBook), id],
   );
   await tx.run("update reconciliations set is_noted = 1 where id = ? and is_noted = 0", [id]);
 }
 
-/** As the column has it, which had fees alone before. */
-function textOf({ fees, payouts }: ReportToBook): string {
-  return JSON.stringify(Object.keys(payouts).length === 0 ? fees : { ...fees, payouts });
+/** As the column `fees` has it, which had fees alone before. */
+export function toBookText({ fees, ...others }: ReportToBook): string {
+  const some = Object.entries(others).filter(([, sums]) => Object.keys(sums).length > 0);
+  return JSON.stringify({ ...fees, ...Object.fromEntries(some) });
 }
 
-function toBookOf(text: string | null): ReportToBook | { fees: null; payouts: null } {
-  if (text === null) return { fees: null, payouts: null };
-  const { payouts = {}, ...fees } = JSON.parse(text);
-  return { fees, payouts };
+function toBookOf(
+  text: string | null,
+): ReportToBook | Record<keyof ReportToBook, null> {
+  if (text === null) return { fees: null, payouts: null, reserves: null, adjustments: null };
+  const { payouts = {}, reserves = {}, adjustments = {}, ...fees } = JSON.parse(text);
+  return { fees, payouts, reserves, adjustments };
 }
 
 /** Notes why a reconciliation was given up; it may be begun again. */

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Queryable } from "../connection/database.ts";
+import { type Queryable, toInteger } from "../connection/database.ts";
 
-/** Notes that somebody else has approved a report; its fees and payouts are to be booked. */
+/** Notes that somebody else has approved a report; what it tells is to be booked. */
 export async function noteReportApproved(tx: Queryable, id: number, by: string): Promise<void> {
   await tx.run(
     `
@@ -19,4 +19,58 @@ export async function noteReportApproved(tx: Queryable, id: number, by: string):
 /** What was approved is booked. */
 export async function noteReportBooked(db: Queryable, id: number): Promise<void> {
   await db.run("update reconciliations set fees_wait = 0 where id = ? and fees_wait = 2", [id]);
+}
+
+/** A finished report that waits for somebody else's approval. */
+export interface WaitingReport {
+  id: number;
+  /** What of it is to be booked, as its column has it; null where nobody has added it up. */
+  toBook: string | null;
+  /** False while lines of another report are becoming its own. */
+  isFinished: boolean;
+}
+
+/** Those of a provider, or one of them, locked. */
+export async function listWaitingReports(
+  db: Queryable,
+  provider: string,
+  { id }: { id?: number } = {},
+): Promise<WaitingReport[]> {
+  const rows = await db.query(
+    `
+    select id, fees, finished_at is not null as is_finished from reconciliations
+    where provider = ? and state = 'DONE' and fees_wait = 1 ${
+      id === undefined ? "order by id" : "and id = ? for update"
+    }`,
+    id === undefined ? [provider] : [provider, id],
+  );
+  return rows.map((row) => ({
+    id: toInteger(row.id),
+    toBook: row.fees === null ? null : String(row.fees),
+    isFinished: toInteger(row.is_finished) === 1,
+  }));
+}
+
+/** Writes down what of a report is to be booked, as of now. */
+export async function noteToBook(tx: Queryable, id: number, toBook: string): Promise<void> {
+  await tx.run(
+    "update reconciliations set fees = ?, finished_at = current_timestamp(6) where id = ?",
+    [toBook, id],
+  );
+}
+
+/**
+ * Notes that lines of a report that is taken back become another's, whose sums are others then: it is approved no more by what
+ * somebody has seen of it, and where nobody had approved those lines, it waits for approval again.
+ */
+export async function inheritWaiting(tx: Queryable, from: number, heir: number): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations heir
+    join reconciliations gone on gone.id = ?
+    set heir.finished_at = if(heir.state = 'DONE', null, heir.finished_at), heir.fees_wait = 1, heir.approved_by = null,
+      heir.approved_at = null
+    where heir.id = ? and (gone.fees_wait = 1 or heir.fees_wait = 1)`,
+    [from, heir],
+  );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { KeptMovement } from "../../domain/reconciliation/comes_to_agree.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 
@@ -57,7 +58,12 @@ export async function noteRetellings(
   retellings: readonly Retelling[],
 ): Promise<boolean> {
   if (retellings.length === 0) return true;
-  const wanted = new Map(retellings.map((one) => [movementName(one), one]));
+  const wanted = new Map<string, Retelling>();
+  for (const one of retellings) {
+    const name = movementName(one);
+    // One report may tell of it twice, and then does not tell the very same of it.
+    wanted.set(name, { ...one, isSame: one.isSame && (wanted.get(name)?.isSame ?? true) });
+  }
   const found = await readOwners(tx, [...wanted.values()]);
   if (found.length < wanted.size) return false;
   const unowned = found.filter(({ owner }) => owner === null);
@@ -126,12 +132,21 @@ async function insertRetellings(
   );
 }
 
-/** Notes that the report which told first of a movement is not the one whose it will be, and told otherwise of it. */
+/**
+ * Notes that the report which told first of a movement is not the one whose it will be, and that this one and whoever told the same
+ * have told otherwise of it.
+ */
 export async function keepFirstTeller(
   tx: Queryable,
   reconciliationId: number,
   { kind, subjectId, part }: MovementKey,
 ): Promise<void> {
+  await tx.run(
+    `
+    update provider_retellings set is_same = 0
+    where kind = ? and subject_id = ? and part = unhex(?) and reconciliation_id <> ?`,
+    [kind, subjectId, part, reconciliationId],
+  );
   await tx.run(
     `
     insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
@@ -142,6 +157,32 @@ export async function keepFirstTeller(
     on duplicate key update is_same = 0`,
     [kind, subjectId, part, reconciliationId],
   );
+}
+
+/**
+ * Makes room for movements of no order that are told as what they are, where they were told before as something of which nobody
+ * knew what it is: these go, and whoever told of them so has told otherwise. Behind {@linkcode holdReports}.
+ *
+ * @param keys as what they are told now
+ */
+export async function takeOverUnknown(
+  tx: Queryable,
+  reconciliationId: number,
+  keys: readonly MovementKey[],
+): Promise<void> {
+  if (keys.length === 0) return;
+  const unknown = (table: string) => `
+    insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
+    select line.kind, line.subject_id, unhex(line.part), told.reconciliation_id, 0
+    from ${keyTable}
+    straight_join ${table} told
+      on told.kind = 'other' and told.subject_id = line.subject_id and told.part = unhex(line.part)
+    where told.reconciliation_id is not null and told.reconciliation_id <> ?
+    on duplicate key update is_same = 0`;
+  for (const table of ["provider_movements", "provider_retellings"]) {
+    await tx.run(unknown(table), [keyRows(keys), reconciliationId]);
+  }
+  await deleteMovements(tx, keys.map((key) => ({ ...key, kind: "other" })));
 }
 
 /** Has what was told of a movement follow it to another key. */
@@ -191,6 +232,36 @@ export async function readRetellings(
     read.set(name, [...read.get(name) ?? [], told]);
   }
   return read;
+}
+
+/** What is kept of movements, and which counting report has told the very same last: by movement. */
+export async function readKeptMovements(
+  db: Queryable,
+  keys: readonly MovementKey[],
+): Promise<Map<string, KeptMovement>> {
+  if (keys.length === 0) return new Map();
+  const rows = await db.query(
+    `
+    select movement.kind, movement.subject_id, lower(hex(movement.part)) as part, movement.gross_cents,
+      movement.fee_cents, movement.net_cents,
+      greatest(coalesce(movement.reconciliation_id, 0), coalesce((
+        select max(told.reconciliation_id)
+        from provider_retellings told
+        straight_join reconciliations on reconciliations.id = told.reconciliation_id
+        where told.kind = movement.kind and told.subject_id = movement.subject_id and told.part = movement.part
+          and told.is_same = 1 and reconciliations.state not in ('WITHDRAWING', 'WITHDRAWN')), 0)) as last_told
+    from ${keyTable}
+    straight_join provider_movements movement
+      on movement.kind = line.kind and movement.subject_id = line.subject_id and movement.part = unhex(line.part)`,
+    [keyRows(keys)],
+  );
+  return new Map(rows.map((row) => [movementName(toKey(row)), {
+    kind: String(row.kind),
+    grossCents: toInteger(row.gross_cents),
+    feeCents: toInteger(row.fee_cents),
+    netCents: toInteger(row.net_cents),
+    lastTold: toInteger(row.last_told),
+  }]));
 }
 
 /** Gives movements to the reports that told the very same, in the place of the one that told first. */

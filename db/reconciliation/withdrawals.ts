@@ -6,6 +6,7 @@
 
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
+import { agreedLater, anotherIdentity, comesTogether, openAnew } from "./discrepancies.ts";
 import type { MovementKey } from "./retold_movements.ts";
 
 /** What ended a discrepancy about money that a later report told of. */
@@ -185,17 +186,46 @@ export async function noteOnEnded(
     order by id limit ? for update`,
     [reconciliationId, note, limit],
   );
-  if (rows.length === 0) return 0;
+  if (rows.length > 0) await noteOn(tx, rows.map(({ id }) => toInteger(id)), note);
+  return rows.length;
+}
+
+async function noteOn(tx: Queryable, ids: readonly number[], note: string): Promise<void> {
   await tx.runText(
     `
     update discrepancies
-    set answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end,
-      identity = if(state = 'EXPLAINED' and kind <> 'missing_with_them',
-        unhex(left(sha2(concat(hex(identity), ' ', id), 256), 32)), identity)
+    set identity = if((state = 'EXPLAINED' and kind <> 'missing_with_them') or answer in (?), ${anotherIdentity}, identity),
+      answer = case when answer is null then ? else concat(left(answer, ?), '; ', ?) end
     where id in (?)`,
-    [note, 253 - note.length, note, rows.map(({ id }) => toInteger(id))],
+    // What ended by what reports tell holds of these reports alone.
+    [[agreedLater, comesTogether], note, 253 - note.length, note, [...ids]],
   );
-  return rows.length;
+}
+
+/**
+ * Opens again what was explained of movements that another report has told as well, as that one's: it was explained of what the first
+ * one told alone. What was said of that stays beside, with a note.
+ */
+export async function reopenExplained(
+  tx: Queryable,
+  from: number,
+  to: number,
+  { identities, note }: { identities: readonly string[]; note: string },
+): Promise<void> {
+  const rows = await tx.query(
+    `
+    select discrepancies.id, lower(hex(discrepancies.identity)) as identity
+    from json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+    straight_join discrepancies on discrepancies.identity = unhex(line.identity)
+    where discrepancies.reconciliation_id = ? and discrepancies.state = 'EXPLAINED'
+    order by discrepancies.id`,
+    [JSON.stringify(identities), from],
+  );
+  for (const row of rows) {
+    const id = toInteger(row.id);
+    await noteOn(tx, [id], note);
+    await openAnew(tx, id, { reconciliationId: to, identity: String(row.identity) });
+  }
 }
 
 /** Gives what was found of movements to the report whose they are from now on. */

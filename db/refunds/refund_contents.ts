@@ -338,7 +338,7 @@ async function readGivenBack(
 }
 
 /** Units of a refund that are to go back into stock, and are not there yet. */
-export interface UnitsToReturn {
+export interface UnitsToRestock {
   /** Of the row of `refund_lines`. */
   id: number;
   refundId: number;
@@ -348,10 +348,10 @@ export interface UnitsToReturn {
 }
 
 /** The units of refunds, which must be locked, that are to go back into stock. */
-export async function readUnitsToReturn(
+export async function readUnitsToRestock(
   tx: Queryable,
   refundIds: readonly number[],
-): Promise<UnitsToReturn[]> {
+): Promise<UnitsToRestock[]> {
   if (refundIds.length === 0) return [];
   const rows = await tx.query(
     `

@@ -30,6 +30,13 @@ export const ledgerAccounts = {
   fees: { id: 8, nature: "expense", holds: "what providers keep for their service" },
   write_offs: { id: 9, nature: "expense", holds: "what went back twice and stays lost" },
   bank: { id: 10, nature: "asset", holds: "what providers have paid out" },
+  reserves: { id: 11, nature: "asset", holds: "what providers hold back for a while" },
+  suspense: {
+    id: 12,
+    nature: "asset",
+    holds:
+      "what providers took off for reasons of their own, less what they added: to be posted elsewhere",
+  },
 } as const satisfies Record<string, { id: number; nature: AccountNature; holds: string }>;
 
 /** The name of an account. */
@@ -55,16 +62,36 @@ export const ledgerSources = {
   chargeback: 4,
   fee: 5,
   payout: 6,
+  reserve: 7,
+  adjustment: 8,
 } as const;
 
 /** What moved the money of a row. */
 export type LedgerSource = keyof typeof ledgerSources;
 
 /** Those that are of no order, but of a provider's day. */
-export const sourcesOfNoOrder = ["fee", "payout"] as const satisfies readonly LedgerSource[];
+export const sourcesOfNoOrder = [
+  "fee",
+  "payout",
+  "reserve",
+  "adjustment",
+] as const satisfies readonly LedgerSource[];
+
+/** One of {@linkcode sourcesOfNoOrder}. */
+export type SourceOfNoOrder = typeof sourcesOfNoOrder[number];
+
+/** What each of these is called in the plural, and on which account it stands, against `clearing`. */
+export const providerAccounts: Readonly<
+  Record<SourceOfNoOrder, { called: string; account: LedgerAccount }>
+> = {
+  fee: { called: "fees", account: "fees" },
+  payout: { called: "payouts", account: "bank" },
+  reserve: { called: "reserves", account: "reserves" },
+  adjustment: { called: "adjustments", account: "suspense" },
+};
 
 /** Those that are of an order. */
-export type OrderSource = Exclude<LedgerSource, typeof sourcesOfNoOrder[number]>;
+export type OrderSource = Exclude<LedgerSource, SourceOfNoOrder>;
 
 const sourcesById = new Map<number, LedgerSource>(
   (Object.keys(ledgerSources) as LedgerSource[]).map((name) => [ledgerSources[name], name]),

@@ -9,7 +9,7 @@ import { type OrderStatus, orderTransitions } from "./order.ts";
 /** What a cancellation does. */
 export type CancelDecision =
   /** Become `CANCELLED`; give the units back if there are any. */
-  | { kind: "cancel"; returnsStock: boolean }
+  | { kind: "cancel"; restocks: boolean }
   /** Was cancelled before. */
   | { kind: "already_cancelled" }
   /** Too late. */
@@ -23,5 +23,5 @@ export type CancelDecision =
 export function decideCancel(status: OrderStatus): CancelDecision {
   if (status === "CANCELLED") return { kind: "already_cancelled" };
   if (orderTransitions[status].cancel === undefined) return { kind: "refused", because: "settled" };
-  return { kind: "cancel", returnsStock: status === "RESERVED" };
+  return { kind: "cancel", restocks: status === "RESERVED" };
 }

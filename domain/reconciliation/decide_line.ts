@@ -5,7 +5,7 @@
  */
 
 import type { DiscrepancyKind } from "./discrepancy.ts";
-import { isOfNoOrder, type ProviderLine } from "./provider_line.ts";
+import { isOfNoOrder, type LineKind, type ProviderLine } from "./provider_line.ts";
 
 /** A movement that is on record already. */
 export interface KnownMovement {
@@ -15,6 +15,14 @@ export interface KnownMovement {
   grossCents: number;
   /** What the provider kept of it, in minor units. */
   feeCents: number;
+  /** What the provider says came out of both. */
+  netCents: number;
+}
+
+/** A movement that is on record of nothing of ours. */
+export interface UnattributedMovement extends KnownMovement {
+  /** As what it was told. */
+  kind: LineKind;
 }
 
 /** Money of ours that a line may be of. */
@@ -46,7 +54,7 @@ export interface LineFacts {
   /** The order has other money on record that paid for it. */
   isPaidOtherwise: boolean;
   /** What was kept of it before, when nothing was known that it is of; null for nothing. */
-  unattributed: KnownMovement | null;
+  unattributed: UnattributedMovement | null;
 }
 
 /** What a line can differ in from the money of ours that it is of. */
@@ -68,13 +76,15 @@ export type LineDecision =
   | { kind: "known" }
   /** The provider's list told of it before, and now a report does, maybe of other money than ours: take its fee. */
   | { kind: "adopt"; because?: Difference }
+  /** It was told before with a net that its gross and fee do not come to, and now with one that they do: take that. */
+  | { kind: "corrects" }
   /** It was told before, and other than now: what was kept of it stays. */
-  | { kind: "changed"; because: Difference }
+  | { kind: "changed"; because: Difference | "category_differs" }
   /** It is of ours, and says something else. */
   | { kind: "differs"; because: Difference }
   /** It is of nothing that we have. */
   | { kind: "unattributed"; because: DiscrepancyKind }
-  /** It is of no order: fees, payouts and the like. */
+  /** It is of no order, and known what it is: fees, payouts and the like. */
   | { kind: "no_order" };
 
 /** Seconds that the two days may be apart. */
@@ -99,13 +109,7 @@ export function decideLine(
   facts: LineFacts,
   rules: LineRules,
 ): LineDecision {
-  if (isOfNoOrder(line.kind)) {
-    if (facts.unattributed === null) return { kind: "no_order" };
-    // Two lines of one name are not one: the second would be lost without a word.
-    return facts.unattributed.grossCents === line.grossCents
-      ? { kind: "known" }
-      : { kind: "changed", because: "amount_differs" };
-  }
+  if (isOfNoOrder(line.kind)) return decideOfNoOrder(line, facts.unattributed);
   const { ours, unattributed } = facts;
   if (ours === null || !ours.moved) {
     if (unattributed !== null) return repeated(line, entry, unattributed);
@@ -114,6 +118,28 @@ export function decideLine(
   const because = difference(line, ours, rules);
   if (ours.movement !== null) return repeated(line, entry, ours.movement, because);
   return because === undefined ? { kind: "agrees" } : { kind: "differs", because };
+}
+
+/**
+ * Decides about a line of no order. Two lines of one name are not one, and nor is one that is told as something else: it would be
+ * lost without a word.
+ *
+ * @param before what was kept under its name; null for nothing
+ */
+export function decideOfNoOrder(
+  line: ProviderLine,
+  before: UnattributedMovement | null,
+): LineDecision {
+  if (before === null) {
+    return line.kind === "other" && (line.grossCents !== 0 || line.feeCents !== 0)
+      ? { kind: "unattributed", because: "category_unknown" }
+      : { kind: "no_order" };
+  }
+  if (before.kind !== line.kind) return { kind: "changed", because: "category_differs" };
+  if (before.grossCents !== line.grossCents) return { kind: "changed", because: "amount_differs" };
+  return before.feeCents === line.feeCents
+    ? { kind: "known" }
+    : { kind: "changed", because: "fee_differs" };
 }
 
 function unattributedBecause({ kind }: ProviderLine, facts: LineFacts): DiscrepancyKind {
@@ -152,7 +178,8 @@ function repeated(
   if (before.entry !== entry) return { kind: "unattributed", because: "twice" };
   if (before.grossCents !== line.grossCents) return { kind: "changed", because: "amount_differs" };
   if (before.feeCents !== line.feeCents) return { kind: "changed", because: "fee_differs" };
-  return { kind: "known" };
+  if (before.netCents === netOf(line)) return { kind: "known" };
+  return addsUp(line) ? { kind: "corrects" } : { kind: "changed", because: "fee_differs" };
 }
 
 function difference(
@@ -165,6 +192,13 @@ function difference(
   if (!addsUp(line)) return "fee_differs";
   if (ours.at !== null && secondsBetween(line.at, ours.at) > lateSeconds) return "late";
   return undefined;
+}
+
+/** What the provider says came out, or what gross and fee come to where it says nothing. */
+export function netOf(
+  { grossCents, feeCents, netCents }: Pick<ProviderLine, "grossCents" | "feeCents" | "netCents">,
+): number {
+  return netCents ?? grossCents - feeCents;
 }
 
 /** Whether what came out is the gross less the fee. */

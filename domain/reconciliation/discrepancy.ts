@@ -20,6 +20,9 @@ export const discrepancyKinds = {
   corrected: "The provider says that a charge or a refund came to nothing after all",
   other_installation: "It is of an order of another installation on the same account",
   late: "The provider's day and ours are too far apart",
+  category_unknown:
+    "Money moved for a reason that is none of those known: it stands in suspense until somebody says what it is",
+  category_differs: "The provider's line was told before as something else",
 } as const;
 
 /** One of {@linkcode discrepancyKinds}. */
@@ -124,6 +127,8 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
     case "fee_differs":
     case "other_installation":
     case "late":
+    case "category_unknown":
+    case "category_differs":
       return ["explain"];
   }
 }

@@ -16,9 +16,13 @@ export type LineKind =
   | "correction"
   /** What the provider keeps by a line of its own. */
   | "fee"
-  /** Money that went to the bank, or came back from there. */
+  /** Money that went to the bank, or came from there. */
   | "payout"
-  /** Whatever else is of no order. */
+  /** Money that the provider holds back for a while, or gives free again. */
+  | "reserve"
+  /** What the provider takes off or adds for a reason of its own. */
+  | "adjustment"
+  /** Whatever nobody has said the meaning of. */
   | "other";
 
 /** All kinds of lines. */
@@ -29,12 +33,26 @@ export const lineKinds = [
   "correction",
   "fee",
   "payout",
+  "reserve",
+  "adjustment",
   "other",
 ] as const satisfies readonly LineKind[];
 
+/** Kinds of lines that are of no order, whatever they say. */
+export const kindsOfNoOrder = [
+  "fee",
+  "payout",
+  "reserve",
+  "adjustment",
+  "other",
+] as const satisfies readonly LineKind[];
+
+/** One of {@linkcode kindsOfNoOrder}. */
+export type KindOfNoOrder = typeof kindsOfNoOrder[number];
+
 /** Whether a line is of no order, whatever it says. */
-export function isOfNoOrder(kind: LineKind): boolean {
-  return kind === "fee" || kind === "payout" || kind === "other";
+export function isOfNoOrder(kind: string): kind is KindOfNoOrder {
+  return kindsOfNoOrder.some((one) => one === kind);
 }
 
 /** One movement of money, as the provider tells it. */

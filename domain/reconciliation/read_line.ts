@@ -12,6 +12,8 @@ import { mayBeKey } from "../payment/payment_key.ts";
 import { isOfNoOrder, type LineKind, type ProviderLine } from "./provider_line.ts";
 import {
   constantColumns,
+  type DirectedColumn,
+  directedColumns,
   neededColumns,
   type ReportColumn,
   reportColumns,
@@ -27,11 +29,11 @@ const maxEntry = 128, maxReference = 64;
 /** Largest amount that is taken: more than an order can be of, and the sums of a line are exact. */
 const maxAmount = 2 ** 51;
 
-/** Reads one line. */
+/** Reads one line; undefined for a row that its profile passes over. */
 export type LineReader = (
   fields: readonly string[],
   line: number,
-) => ProviderLine | { problem: string };
+) => ProviderLine | { problem: string } | undefined;
 
 /**
  * Makes a reader of a report's lines.
@@ -55,10 +57,38 @@ export function lineReader(
     },
     kinds: kindsOf(profile),
     money: { in: profile.money?.in ?? "units", decimal: profile.money?.decimal ?? "." },
-    feeSign: profile.money?.fees === "signed" ? -1 : 1,
+    feeSign: profile.money?.fees === "signed" && profile.directions?.fee === undefined ? -1 : 1,
     time: timeReader({ zone: "UTC", ...profile.time }),
+    skips: wordsAt(header, profile.skip ?? [], ({ words }) => words),
+    directions: Object.fromEntries(directedColumns.flatMap((column) => {
+      const direction = profile.directions?.[column];
+      if (direction === undefined) return [];
+      return [[column, wordsAt(header, [direction], ({ down }) => down)[0]]];
+    })),
   };
-  return (fields, line) => readLine(reading, fields, line);
+  return (fields, line) =>
+    reading.skips.some((skip) => saysOne(skip, fields))
+      ? undefined
+      : readLine(reading, fields, line);
+}
+
+/** Where a column stands in a line, and some words of it. */
+type WordsAt = readonly [place: number, words: ReadonlySet<string>];
+
+function wordsAt<Named extends { column: string }>(
+  header: readonly string[],
+  all: readonly Named[],
+  wordsOf: (named: Named) => readonly string[],
+): WordsAt[] {
+  const names = header.map(plainName);
+  return all.map((named) => [
+    names.indexOf(plainName(named.column)),
+    new Set(wordsOf(named).map(plainName)),
+  ]);
+}
+
+function saysOne([place, words]: WordsAt, fields: readonly string[]): boolean {
+  return words.has(plainName(fields[place]?.trim() ?? ""));
 }
 
 /**
@@ -71,14 +101,17 @@ function headerProblem(
   places: Reading["places"],
 ): string | undefined {
   const needed = neededColumns.filter((column) =>
-    places[column].length === 0 && constantOf(profile, column) === ""
+    places[column].length === 0 && constantOf(profile, column) === "" &&
+    !(column === "gross" && places.net.length > 0)
   );
   const lacks = needed.map((column) => namesFor(profile, column) ?? column);
   const told: ReportColumn[] = [...needed];
   if (places.entry.length + places.charge.length === 0) {
     lacks.push("an id of the line or charge");
     told.push("entry", "charge");
-  } else if (namingCharges.every((column) => places[column].length === 0)) {
+  } else if (
+    tellsOfOrders(profile) && namingCharges.every((column) => places[column].length === 0)
+  ) {
     lacks.push(namesFor(profile, "charge") ?? "an id of the charge");
     told.push(...namingCharges);
   }
@@ -88,6 +121,11 @@ function headerProblem(
       (profile.columns[column] ?? []).flatMap(columnNames)
     ),
   );
+  for (const { column } of profile.skip ?? []) wanted.add(column);
+  for (const column of directedColumns) {
+    const direction = profile.directions?.[column];
+    if (direction !== undefined) wanted.add(direction.column);
+  }
   const optional = new Set((profile.optional ?? []).map(plainName));
   lacks.push(
     ...[...wanted].filter((name) =>
@@ -99,6 +137,13 @@ function headerProblem(
     names.indexOf(plainName(name)) !== names.lastIndexOf(plainName(name))
   );
   return twice === undefined ? undefined : `has ${twice} twice: rename one of them`;
+}
+
+/** Whether a report has lines of orders; one of payouts alone has none, and says nothing of what is missing in it. */
+export function tellsOfOrders({ categories }: ReportProfile): boolean {
+  return Object.entries(categories).some(([kind, words = []]) =>
+    !isOfNoOrder(kind) && words.length > 0
+  );
 }
 
 /** By which charges are found: without any of them all money of a report would be of no order. */
@@ -137,6 +182,10 @@ interface Reading {
   /** What makes a fee of the report what the provider keeps. */
   feeSign: 1 | -1;
   time: TimeReader;
+  /** Rows that are passed over. */
+  skips: readonly WordsAt[];
+  /** What says of an amount that it lowers the balance. */
+  directions: Readonly<Partial<Record<DirectedColumn, WordsAt>>>;
 }
 
 function placesOf(
@@ -182,7 +231,7 @@ function readLine(
   fields: readonly string[],
   line: number,
 ): ProviderLine | { problem: string } {
-  const { places, constants, kinds, money, feeSign, time } = reading;
+  const { places, constants, kinds, feeSign, time } = reading;
   const text = (column: ReportColumn): string => {
     for (const place of places[column]) {
       const said = textAt(fields, place);
@@ -192,32 +241,25 @@ function readLine(
   };
   const settledCurrency = (text("currency") || constants.currency).toUpperCase();
   if (!isCurrency(settledCurrency)) return { problem: "currency must be one of ISO 4217" };
-  const cents = (column: ReportColumn, currency: string) => {
-    const said = text(column);
-    return said === "" ? undefined : parseMoney(said, money, currency);
-  };
-  const split = (column: SplitColumn) =>
-    reading.signs[column] === undefined
-      ? cents(column, settledCurrency)
-      : splitAmount(reading, fields, column, settledCurrency);
   const currency = text("amount_currency").toUpperCase() || settledCurrency;
   const written = text("at");
   // A reader of times knows of none that are empty.
   const at = written === "" ? { problem: "must be a date and time" } : time(written);
-  const amounts = {
-    gross: split("gross"),
-    fee: addedUp(reading, fields, "fee", settledCurrency) ?? 0,
-    net: split("net") ?? null,
-    amount: cents("amount", currency),
-  };
+  const amounts = amountsOf(reading, fields, { text, settledCurrency, currency });
   for (const [name, value] of Object.entries({ at, ...amounts })) {
     if (typeof value === "object" && value !== null) return { problem: `${name} ${value.problem}` };
     if (typeof value === "number" && Math.abs(value) > maxAmount) {
       return { problem: `${name} is too large` };
     }
   }
-  const { gross, fee, net, amount } = amounts as Record<string, number | undefined>;
+  const { fee: toldFee, net, amount, ...rest } = amounts as Record<string, number | undefined>;
+  const fee = toldFee === 0 ? 0 : toldFee! * feeSign;
+  // Some reports tell what comes out and what was kept, and no gross in the currency of both.
+  const gross = rest.gross ?? (net == null ? undefined : net + fee);
   if (gross === undefined) return { problem: "gross must be an amount" };
+  if (amount !== undefined && !isCurrency(currency)) {
+    return { problem: "amount_currency must be one of ISO 4217" };
+  }
   const kind = kinds.get(plainName(text("category") || constants.category)) ?? "other";
   if ((kind === "charge" && gross < 0) || (kind === "refund" && gross > 0)) {
     return {
@@ -237,10 +279,43 @@ function readLine(
     amountCents: Math.abs(amount ?? gross),
     currency: amount === undefined ? settledCurrency : currency,
     grossCents: gross,
-    feeCents: fee! === 0 ? 0 : fee! * feeSign,
+    feeCents: fee,
     netCents: net ?? null,
     settledCurrency,
     at: at as string,
+  };
+}
+
+/** What a line says of money, before anything is refused. */
+function amountsOf(
+  reading: Reading,
+  fields: readonly string[],
+  { text, settledCurrency, currency }: {
+    text: (column: ReportColumn) => string;
+    settledCurrency: string;
+    currency: string;
+  },
+) {
+  const cents = (column: ReportColumn, of = settledCurrency) => {
+    const said = text(column);
+    return said === "" ? undefined : parseMoney(said, reading.money, of);
+  };
+  const split = (column: SplitColumn, of = settledCurrency) =>
+    reading.signs[column] === undefined
+      ? cents(column, of)
+      : splitAmount(reading, fields, column, of);
+  const directed = (column: DirectedColumn, amount: ReturnType<typeof cents>, down: 1 | -1) => {
+    const direction = reading.directions[column];
+    // Minus zero is none.
+    return direction === undefined || typeof amount !== "number" || amount === 0
+      ? amount
+      : amount * (saysOne(direction, fields) ? down : -down);
+  };
+  return {
+    gross: directed("gross", split("gross"), -1),
+    fee: directed("fee", addedUp(reading, fields, "fee", settledCurrency), 1) ?? 0,
+    net: split("net") ?? null,
+    amount: split("amount", currency),
   };
 }
 
@@ -305,7 +380,7 @@ function namesOf(
     if (name.length > maxEntry) return { problem: `an id has more than ${maxEntry} characters` };
   }
   if (entry + refund + chargeRefs.join("") === "") return { problem: "has no id" };
-  if (entry === "" && (kind === "fee" || kind === "payout")) {
+  if (entry === "" && isOfNoOrder(kind) && kind !== "other") {
     return {
       problem: `is a ${kind} without an id of its own (entry): several of a charge would be one`,
     };

@@ -38,7 +38,7 @@ export interface SignedColumn {
 }
 
 /** Our columns whose amounts may stand in several of theirs, as debits and credits do. */
-export const splitColumns = ["gross", "net"] as const satisfies readonly ReportColumn[];
+export const splitColumns = ["gross", "net", "amount"] as const satisfies readonly ReportColumn[];
 
 /** One of {@linkcode splitColumns}. */
 export type SplitColumn = typeof splitColumns[number];
@@ -56,6 +56,28 @@ export type TogetherColumn = typeof togetherColumns[number];
 
 /** Our columns that all lines of a report may have alike. */
 export const constantColumns = ["category", "currency"] as const satisfies readonly ReportColumn[];
+
+/** Rows that are no lines of the provider's books: they move no money, or only add up what others tell. */
+export interface SkippedRows {
+  /** Its name in the header. */
+  column: string;
+  /** What it says of such rows, in any case. */
+  words: readonly string[];
+}
+
+/** A column that says which way an amount without a sign of its own goes. */
+export interface Direction {
+  /** Its name in the header. */
+  column: string;
+  /** What it says where the amount lowers the balance, in any case; any other word raises it. */
+  down: readonly string[];
+}
+
+/** Our columns that may have a {@linkcode Direction}. */
+export const directedColumns = ["gross", "fee"] as const satisfies readonly ReportColumn[];
+
+/** One of {@linkcode directedColumns}. */
+export type DirectedColumn = typeof directedColumns[number];
 
 /** See `docs/reconciling.md`. */
 export interface ReportProfile {
@@ -80,6 +102,10 @@ export interface ReportProfile {
   optional?: readonly string[];
   /** What counts for a line that says nothing else. */
   constants?: { readonly [Column in typeof constantColumns[number]]?: string };
+  /** Rows that are passed over, as those of payments that failed, and of totals. */
+  skip?: readonly SkippedRows[];
+  /** Which way amounts go that have no sign of their own; of fees, `down` is what is kept. */
+  directions?: { readonly [Column in DirectedColumn]?: Direction };
   /** The provider's words for each kind of line, in any case; any other word is `other`. */
   categories: { readonly [Kind in Exclude<LineKind, "other">]?: readonly string[] };
   /**
@@ -91,5 +117,5 @@ export interface ReportProfile {
   time?: TimeForm;
 }
 
-/** Columns that a report is nothing without. */
+/** Columns that a report is nothing without; of gross and net one is enough, as fees lead from one to the other. */
 export const neededColumns = ["category", "at", "gross", "currency"] as const;

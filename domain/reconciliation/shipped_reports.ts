@@ -7,10 +7,10 @@
 import { plainName } from "../import/profile/column_plan.ts";
 import type { ReportProfile } from "./report_profile.ts";
 import { native } from "./shipped/native.ts";
-import { stripe } from "./shipped/stripe.ts";
+import { stripe, stripePayouts } from "./shipped/stripe.ts";
 
 /** In the order in which a file is recognised. */
-export const shippedReports: readonly ReportProfile[] = [native, stripe];
+export const shippedReports: readonly ReportProfile[] = [native, stripePayouts, stripe];
 
 /** The form whose columns a header has; undefined where none has. */
 export function recognisedReport(header: readonly string[]): ReportProfile | undefined {

@@ -11,8 +11,6 @@ import {
   listDiscrepancies,
   readDiscrepancy,
 } from "../../db/reconciliation/discrepancies.ts";
-import type { Queryable } from "../../db/connection/database.ts";
-import { readOrderSummaries } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
@@ -116,7 +114,6 @@ async function showList(c: Context, { db }: AppDeps) {
     limit: pageSize + 1,
   }));
   const shown = found.slice(0, pageSize);
-  const numbers = await need(readNumbers(db, shown));
   const result = said(c, "done") ?? "";
   const done = doneWords[result];
   const address = { state: state === "open" ? undefined : state, reconciliation: reconciliationId };
@@ -147,7 +144,7 @@ async function showList(c: Context, { db }: AppDeps) {
         </Filters>
         {shown.length === 0
           ? <Empty title={`Nothing is ${state}`} />
-          : <Found c={c} of={shown} state={state} numbers={numbers} />}
+          : <Found c={c} of={shown} state={state} />}
         <Pager
           shown={found.length > pageSize ? `${pageSize} of them, the oldest first` : ""}
           next={found.length > pageSize
@@ -165,8 +162,7 @@ const Found: FC<{
   c: Context;
   of: readonly DiscrepancyRow[];
   state: DiscrepancyRow["state"];
-  numbers: ReadonlyMap<number, string>;
-}> = ({ c, of, state, numbers }) => (
+}> = ({ c, of, state }) => (
   <Table label={title} stacks={2}>
     <Columns
       names={[
@@ -180,34 +176,19 @@ const Found: FC<{
       ]}
     />
     <tbody>
-      {of.map((row) => <Row key={row.id} c={c} of={row} number={numbers.get(row.orderId ?? 0)} />)}
+      {of.map((row) => <Row key={row.id} c={c} of={row} />)}
     </tbody>
   </Table>
 );
 
-/** The shop's numbers of orders that no reference names, by their ids. */
-async function readNumbers(
-  db: Queryable,
-  rows: readonly DiscrepancyRow[],
-): Promise<ReadonlyMap<number, string>> {
-  const ids = rows.flatMap(({ orderId, reference }) =>
-    orderId === null || reference !== null ? [] : [orderId]
-  );
-  const orders = await readOrderSummaries(db, [...new Set(ids)]);
-  return new Map([...orders].map(([id, { externalOrderId }]) => [id, externalOrderId]));
-}
-
-/** @param number of its order, where no reference names it */
-const Row: FC<{ c: Context; of: DiscrepancyRow; number: string | undefined }> = (
-  { c, of, number },
-) => (
+const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
   <tr>
     <th scope="row">
       {of.orderId === null
         ? of.reference ?? "none known"
         : (
           <a href={`/dashboard/orders/${of.orderId}`}>
-            {of.reference ?? number ?? `the order with our id ${of.orderId}`}
+            {of.externalOrderId ?? `the order with our id ${of.orderId}`}
           </a>
         )}
       <div class="before">
@@ -296,9 +277,9 @@ function askBefore(
   row: DiscrepancyRow,
   action: DiscrepancyAction,
 ): Response | Promise<Response> {
-  const { orderId, chargeRef, reference } = row;
+  const { orderId, externalOrderId, chargeRef } = row;
   const about = orderId !== null
-    ? `order ${reference ?? orderId}`
+    ? `order ${externalOrderId ?? `with our id ${orderId}`}`
     : chargeRef !== null
     ? `charge ${chargeRef}`
     : `line ${row.entry ?? row.id}`;

@@ -16,6 +16,8 @@ const sourceNames: Readonly<Record<string, string>> = {
   chargeback: "Chargeback",
   fee: "Fee",
   payout: "Payout",
+  reserve: "Reserve",
+  adjustment: "Adjustment",
 };
 
 /** Rows as a table, debits and credits apart. */

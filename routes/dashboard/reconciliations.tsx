@@ -93,7 +93,7 @@ function askBefore(c: Context, row: ReconciliationRow): Response | Promise<Respo
     title: `Take ${row.name} back?`,
     says:
       "As if it had never been brought: what is open of it goes, what was mended or explained stays with a note, and " +
-      "fees and payouts that were booked are booked back. What other reports have told as well is theirs; those that told otherwise " +
+      "what was booked of it is booked back. What other reports have told as well is theirs; those that told otherwise " +
       "have to be brought again.",
     note: `${formatCount(row.lines)} lines of ${row.provider}`,
     nav: home,
@@ -109,7 +109,7 @@ const doneWords: Readonly<Record<string, string>> = {
   begun: "The report is being held against our books",
   withdrawn: "The report is being taken back",
   asked: "Somebody else has to take it back, too",
-  approved: "Its fees and payouts are booked",
+  approved: "What it tells is booked",
 };
 
 /** @throws {WorkflowError} `invalid` */
@@ -244,7 +244,9 @@ const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
       {of.feesWait && of.state === "DONE" && (
         <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
           <p class="small">
-            Fees: <Sums of={of.fees} />; payouts: <Sums of={of.payouts} />; brought by {of.actor}
+            Fees: <Sums of={of.fees} />; payouts: <Sums of={of.payouts} />; reserves:{" "}
+            <Sums of={of.reserves} />; adjustments: <Sums of={of.adjustments} />; brought by{" "}
+            {of.actor}
           </p>
           <HiddenFields fields={{ finished_at: of.finishedAt }} />
           <button type="submit">Approve</button>
@@ -284,6 +286,8 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
         { wide: "Chargebacks", right: true },
         { wide: "Other", right: true },
         { wide: "Payouts", right: true },
+        { wide: "Reserves", right: true },
+        { wide: "Adjustments", right: true },
         { right: "Fees" },
         { right: "Net" },
         { right: "Open" },
@@ -310,6 +314,12 @@ const Days: FC<{ of: readonly ProviderDay[] }> = ({ of }) => (
           </td>
           <td class="wide right" data-label="Payouts">
             <Money cents={row.payoutsCents} currency={row.currency} />
+          </td>
+          <td class="wide right" data-label="Reserves">
+            <Money cents={row.reservesCents} currency={row.currency} />
+          </td>
+          <td class="wide right" data-label="Adjustments">
+            <Money cents={row.adjustmentsCents} currency={row.currency} />
           </td>
           <td class="right" data-label="Fees">
             <Money cents={row.feesCents} currency={row.currency} />

@@ -29,7 +29,7 @@ import {
   type Stranger,
 } from "../payments/give_back.ts";
 import { noteChargedBackTwice, noteGivenTwice } from "../payments/given_twice.ts";
-import { returnUnits } from "../payments/return_units.ts";
+import { restockUnits } from "../payments/restock_units.ts";
 import {
   type Delivery,
   done,
@@ -215,7 +215,7 @@ async function writeRefunds(
   await endRefunds(tx, "refuse", failed, now);
   await leaveRefundsToPerson(tx, byHand);
   await addOrderEvents(tx, events, consumer);
-  return await returnUnits(tx, processed, consumer);
+  return await restockUnits(tx, processed, consumer);
 }
 
 /** Asks for the refunds of a batch that are neither finished nor refused by the sums. */

@@ -11,6 +11,7 @@ import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import { listUnevenDays } from "../../db/ledger/provider_rows.ts";
 import { listUnsealedDays } from "../../db/ledger/ledger_seals.ts";
 import { sourcesOfNoOrder } from "../../domain/ledger/chart.ts";
+import { providerAccounts } from "../../domain/ledger/chart.ts";
 import { exactAmount } from "../../domain/money.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import type { LedgerGap } from "../../domain/ledger/due_movements.ts";
@@ -34,8 +35,8 @@ export interface LedgerReport {
 /**
  * Proves the ledger, in a snapshot: each movement and so each currency comes to nothing; every paid order is booked as sold for
  * its total in its currency, of which the figures of each day are the sums, every processed refund as given back, money that
- * pays no order as the customer's, and what each chargeback withholds or has taken; what providers kept and paid out is what
- * their days say; and closed days are as they were sealed.
+ * pays no order as the customer's, and what each chargeback withholds or has taken; what providers kept, paid out, held back and took
+ * off otherwise is what their days say; and closed days are as they were sealed.
  *
  * @param scopes the orders that are looked at
  */
@@ -85,7 +86,7 @@ export async function verifyLedger(
   return { drifts, report };
 }
 
-/** Days whose fees or payouts are told one by one; of more, only that there are. */
+/** Days whose fees, payouts and the like are told one by one; of more, only that there are. */
 const maxDays = 100;
 
 /** @returns how many there are */
@@ -96,13 +97,13 @@ async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<number> {
     const misplaced = isMisplaced ? ", and on other accounts" : "";
     addDrift(drifts, {
       subject: provider === null ? `${source} ${id}` : `${provider} ${day}`,
-      what: `its ${source === "fee" ? "fees" : "payouts"} in ${currency} in the ledger`,
+      what: `its ${providerAccounts[source].called} in ${currency} in the ledger`,
       expected: dueCents,
       found: isMisplaced ? `${foundCents}${misplaced}` : foundCents,
     }, true);
   }
   if (uneven.length > maxDays) {
-    const what = "further days of providers whose fees or payouts differ";
+    const what = "further days of providers whose fees, payouts, reserves or adjustments differ";
     addDrift(drifts, { subject: "ledger", what, expected: null, found: "some" }, true);
   }
   return uneven.length;

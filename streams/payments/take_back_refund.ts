@@ -8,7 +8,7 @@ import { restoreOrders } from "../../db/archive/archive.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { addRefunded, lockOrders } from "../../db/orders/orders.ts";
 import { addOrderEvents } from "../../db/orders/timelines.ts";
-import { type NamedRefund, readRefundsOf } from "../../db/reconciliation/line_facts.ts";
+import { type NamedRefund, readRefundsOf } from "../../db/reconciliation/named_money.ts";
 import { endTwiceReturned, insertGivenTwice } from "../../db/refunds/given_twice.ts";
 import { readRefunds, refundFactsOf, wasRecorded } from "../../db/refunds/refund_rows.ts";
 import { readReturns, returnRefund } from "../../db/refunds/returned_refunds.ts";

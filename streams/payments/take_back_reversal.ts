@@ -18,7 +18,7 @@ import {
   type ReversalState,
   wasReturnedByHand,
 } from "../../db/payments/returned_reversals.ts";
-import { type NamedPayment, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
+import { type NamedPayment, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
 import { endTwiceReturned } from "../../db/refunds/given_twice.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";

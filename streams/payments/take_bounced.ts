@@ -7,7 +7,7 @@
 
 import { readCharges } from "../../db/orders/orders.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
-import { readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
+import { readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
 import { databaseTime } from "../../domain/database_time.ts";
 import type { CallbackMessage } from "../../domain/messages/messages.ts";
 import { bouncedName, bouncedReason } from "../../domain/payment/chargeback.ts";

@@ -17,7 +17,7 @@ import {
   writeDay,
 } from "../../db/reconciliation/reconciled_days.ts";
 import { entriesOf } from "../../domain/ledger/movement.ts";
-import { bookPayouts } from "../ledger/book_payouts.ts";
+import { bookProviderLines } from "../ledger/book_provider_lines.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
 
 /** How often somebody else may write the same day meanwhile. */
@@ -66,7 +66,7 @@ async function bookDay(db: Database, provider: string, day: string): Promise<voi
     for (const one of [...sums, ...gone.map((currency) => emptyDay(day, currency))]) {
       await writeAndBook(tx, provider, one);
     }
-    await bookPayouts(tx, provider, { day, ...span });
+    await bookProviderLines(tx, provider, { day, ...span });
   });
 }
 

@@ -65,7 +65,8 @@ export function identityOf(
   const otherwise = isToldOtherwise(kind) ? ` ${kind}` : "";
   const about = part === null
     ? `${movement} ${subjectId} ${kind}`
-    : `${movement} ${part}${otherwise}`;
+    // What a line of no order is may be told otherwise each time.
+    : `${kind === "category_differs" ? "other" : movement} ${part}${otherwise}`;
   return textDigest(`${provider}\n${about}`);
 }
 
@@ -90,10 +91,10 @@ export function missingIdentityOf(
 export function identitiesOf(provider: string, movement: MovementName): string[] {
   const kinds: readonly DiscrepancyKind[] = movement.part === null
     ? [...differences, "twice"]
-    : ["missing_with_us", "amount_differs", "fee_differs"];
+    : ["missing_with_us", "amount_differs", "fee_differs", "category_differs"];
   return kinds.map((kind) => identityOf(provider, movement, kind));
 }
 
 function isToldOtherwise(kind: DiscrepancyKind): boolean {
-  return kind === "amount_differs" || kind === "fee_differs";
+  return kind === "amount_differs" || kind === "fee_differs" || kind === "category_differs";
 }

@@ -14,7 +14,6 @@ import {
   readReconciliation,
   runAgain,
 } from "../../db/reconciliation/reconciliations.ts";
-import { sumToBook } from "../../db/reconciliation/reconciled_days.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
 import { lineRules } from "../../domain/reconciliation/decide_line.ts";
@@ -25,6 +24,7 @@ import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
 import { openLoader } from "./line_loader.ts";
 import { lookAgain } from "./look_again.ts";
+import { addUpWaiting, reportToBook } from "./report_to_book.ts";
 
 /** Lines to a batch: some 300 KB of a statement, which every server takes. */
 const linesTogether = 2_000;
@@ -131,6 +131,7 @@ export async function runReconciliation(
     await findMissing({ db, provider, reconciliationId: id, reported, graceDays });
     await lookAgain(db, { provider, rules: loading.rules });
     await finish(db, id, lines);
+    await addUpWaiting(db, provider);
   } catch (error) {
     await failReconciliation(db, id, cutText(messageOf(error), maxError));
     throw error;
@@ -139,18 +140,8 @@ export async function runReconciliation(
 
 async function finish(db: Database, id: number, lines: number): Promise<void> {
   const isAsked = (await readReconciliation(db, id))?.feesWait === true;
-  const sums = isAsked ? await sumToBook(db, id) : [];
-  const toBook = {
-    fees: Object.fromEntries(sums.map(({ currency, feesCents }) => [currency, feesCents])),
-    payouts: Object.fromEntries(
-      sums.flatMap(({ currency, payoutsCents }) =>
-        payoutsCents === null ? [] : [[currency, payoutsCents]]
-      ),
-    ),
-  };
-  await db.transaction((tx) =>
-    finishReconciliation(tx, id, { lines, toBook: isAsked ? toBook : null })
-  );
+  const toBook = isAsked ? await reportToBook(db, id) : null;
+  await db.transaction((tx) => finishReconciliation(tx, id, { lines, toBook }));
   const { state, error } = (await readReconciliation(db, id))!;
   if (state === "DONE") return;
   throw new WorkflowError(

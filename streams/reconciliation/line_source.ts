@@ -12,7 +12,7 @@ import { dayLater } from "../../domain/kpi/day.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
 import { mayBeKey } from "../../domain/payment/payment_key.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
-import { lineReader } from "../../domain/reconciliation/read_line.ts";
+import { lineReader, tellsOfOrders } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
 import { recognisedReport } from "../../domain/reconciliation/shipped_reports.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
@@ -97,7 +97,9 @@ export async function openReport(
       );
     }
     const { first, last } = await checkLines(table, read, signal);
-    const covered = periodOf(period, first, last);
+    const covered = tellsOfOrders(profile)
+      ? periodOf(period, first, last)
+      : coversNothing(period, first, last);
     return {
       source: "report",
       name,
@@ -133,7 +135,12 @@ async function checkLines(
   let first = "", last = "";
   for await (const rows of table.rows(signal)) {
     for (const { line, fields, fault } of rows) {
-      const said = fault === undefined ? read(fields, line) : { problem: fault };
+      const said = read(fields, line);
+      if (said === undefined) continue;
+      if (fault !== undefined) {
+        faults.push({ at: `line ${line}`, detail: fault });
+        continue;
+      }
       if ("problem" in said) faults.push({ at: `line ${line}`, detail: said.problem });
       else {
         if (first === "" || said.at < first) first = said.at;
@@ -154,7 +161,7 @@ async function* linesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ProviderLine[]> {
   for await (const rows of table.rows(signal)) {
-    yield rows.map(({ fields, line }) => read(fields, line) as ProviderLine);
+    yield rows.flatMap(({ fields, line }) => read(fields, line) as ProviderLine | undefined ?? []);
   }
 }
 
@@ -178,6 +185,12 @@ export function periodOf(
   if (begin >= end) throw new WorkflowError("invalid", "The days end before they begin");
   refuseBeyond(last.slice(0, 10), maxLineAheadDays);
   return { from: begin, to: end };
+}
+
+/** A report without lines of orders covers no moment: it does not say of a charge that it is missing. */
+function coversNothing(period: CoveredPeriod, first: string, last: string) {
+  const { from } = periodOf(period, first, last);
+  return { from, to: from };
 }
 
 /**

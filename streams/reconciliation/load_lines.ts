@@ -8,10 +8,12 @@ import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
   type FoundDiscrepancy,
   insertDiscrepancies,
+  setAsideAgreed,
 } from "../../db/reconciliation/discrepancies.ts";
 import {
   adoptMovement,
   type ChargeLine,
+  correctNet,
   insertAgreeingCharges,
   insertMovements,
   type MovementRow,
@@ -20,22 +22,30 @@ import {
   readUntoldCharges,
 } from "../../db/reconciliation/provider_movements.ts";
 import {
-  deleteMovements,
   holdReports,
+  type MovementKey,
   noteRetellings,
   type Retelling,
+  takeOverUnknown,
 } from "../../db/reconciliation/retold_movements.ts";
 import {
   addsUp,
   decideLine,
+  decideOfNoOrder,
   type LineDecision,
   type LineRules,
+  netOf,
+  type UnattributedMovement,
 } from "../../domain/reconciliation/decide_line.ts";
 import type { DiscrepancyKind } from "../../domain/reconciliation/discrepancy.ts";
-import { dayOf, type ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import {
+  dayOf,
+  isOfNoOrder,
+  type ProviderLine,
+} from "../../domain/reconciliation/provider_line.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { foundDiscrepancy, identityOf } from "./found_discrepancy.ts";
-import { againOf, entryOf, findFacts, type FoundFacts } from "./line_facts.ts";
+import { againOf, entryOf, findFacts, type FoundFacts } from "./find_facts.ts";
 
 /** What lines are held against. */
 export interface Loading {
@@ -145,7 +155,7 @@ interface Decided {
 
 /** The first line of a batch that is of something has it; what else is of it is one too many. */
 function onceEach(decided: readonly Decided[]): Decided[] {
-  const had = new Map<string, { entry: string | null; grossCents: number }>();
+  const had = new Map<string, { entry: string | null; told: UnattributedMovement }>();
   return decided.map((one) => {
     const { facts, decision } = one;
     if (decision.kind === "known" || decision.kind === "changed") return one;
@@ -154,19 +164,28 @@ function onceEach(decided: readonly Decided[]): Decided[] {
       : decision.kind !== "unattributed" && decision.kind !== "no_order";
     const place = isOfOurs
       ? `${facts.subject} ${facts.ours!.id}`
-      : `${one.line.kind} ${facts.part}`;
+      : `${isOfNoOrder(one.line.kind) ? "no order" : one.line.kind} ${facts.part}`;
     const before = had.get(place);
     if (before === undefined) {
-      had.set(place, { entry: facts.entry, grossCents: one.line.grossCents });
+      had.set(place, { entry: facts.entry, told: toldBy(one) });
       return one;
     }
     if (before.entry === facts.entry) {
-      const isOther = decision.kind === "no_order" && before.grossCents !== one.line.grossCents;
-      const because = "amount_differs" as const;
-      return { ...one, decision: isOther ? { kind: "changed", because } : { kind: "known" } };
+      return {
+        ...one,
+        decision: isOfNoOrder(one.line.kind)
+          ? decideOfNoOrder(one.line, before.told)
+          : { kind: "known" },
+      };
     }
     return { ...one, decision: { kind: "unattributed", because: "twice" }, isSecond: true };
   });
+}
+
+/** A line as what is kept of it. */
+function toldBy({ line, facts }: Decided): UnattributedMovement {
+  const { kind, grossCents, feeCents } = line;
+  return { kind, entry: facts.entry, grossCents, feeCents, netCents: netOf(line) };
 }
 
 /** Somebody took a report back, or told otherwise, by which it was decided. */
@@ -175,7 +194,9 @@ const gone = new Error("What was told before is not so any more");
 /** @throws what {@linkcode gone} is, before it is committed */
 async function write(tx: Queryable, loading: Loading, decided: readonly Decided[]): Promise<void> {
   const retold = decided.flatMap((one) => retoldBy(loading.provider, one));
-  if (retold.length > 0 || decided.some(({ decision }) => decision.kind === "adopt")) {
+  const known = decided.flatMap(knownOfNoOrder);
+  const takesOver = ({ decision: { kind } }: Decided) => kind === "adopt" || kind === "corrects";
+  if (retold.length > 0 || known.length > 0 || decided.some(takesOver)) {
     await holdReports(tx, loading.provider);
     if (!await noteRetellings(tx, loading.reconciliationId, retold)) throw gone;
   }
@@ -191,6 +212,11 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
         }
         if (decision.because !== undefined) {
           discrepancies.push(discrepancyOf(loading, line, facts, decision.because));
+        }
+        break;
+      case "corrects":
+        if (!await correctNet(tx, loading, movementOf(line, facts, partOfNothing(facts)))) {
+          throw gone;
         }
         break;
       case "changed":
@@ -218,8 +244,9 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       }
     }
   }
-  await deleteMovements(tx, toldAsOthers(movements));
+  await takeOverUnknown(tx, loading.reconciliationId, known);
   await insertMovements(tx, loading, movements);
+  await setAsideAgreed(tx, loading.reconciliationId, discrepancies);
   await insertDiscrepancies(tx, discrepancies);
 }
 
@@ -236,16 +263,16 @@ function retoldBy(provider: string, { line, facts, decision }: Decided): Retelli
   if (facts.ours?.moved === true && facts.ours.movement !== null) {
     return [{ kind: facts.subject, subjectId: facts.ours.id, part: noPart, isSame }];
   }
-  return facts.unattributed === null ? [] : [{ kind, subjectId: 0, part: facts.part, isSame }];
+  return facts.unattributed === null
+    ? []
+    : [{ kind: facts.unattributed.kind, subjectId: 0, part: facts.part, isSame }];
 }
 
-/** As what fees and payouts were kept before they were told apart from all else that is of no order. */
-function toldAsOthers(movements: readonly MovementRow[]) {
-  return movements.flatMap(({ kind, subjectId, part }) =>
-    (kind === "fee" || kind === "payout") && part !== null
-      ? [{ kind: "other" as const, subjectId, part }]
-      : []
-  );
+/** As what a line is kept that is of no order and known what it is; it may have been told before as nobody knew what. */
+function knownOfNoOrder({ line, facts, decision }: Decided): MovementKey[] {
+  return decision.kind === "no_order" && line.kind !== "other"
+    ? [{ kind: line.kind, subjectId: 0, part: facts.part }]
+    : [];
 }
 
 /** As what a movement was kept that was told before: null where it is of something of ours. */
@@ -260,7 +287,7 @@ function isTold({ ours, unattributed }: FoundFacts): boolean {
 
 /** @param part of what is of nothing of ours; null for what is */
 function movementOf(line: ProviderLine, facts: FoundFacts, part: string | null): MovementRow {
-  const { grossCents, feeCents, netCents, settledCurrency, at } = line;
+  const { grossCents, feeCents, settledCurrency, at } = line;
   return {
     kind: part === null ? facts.subject : line.kind,
     subjectId: part === null ? facts.ours!.id : 0,
@@ -270,7 +297,7 @@ function movementOf(line: ProviderLine, facts: FoundFacts, part: string | null):
     currency: settledCurrency,
     grossCents,
     feeCents,
-    netCents: netCents ?? grossCents - feeCents,
+    netCents: netOf(line),
   };
 }
 
@@ -283,7 +310,7 @@ function discrepancyOf(
 ): FoundDiscrepancy {
   const { ours, subject } = facts;
   const isOfOurs = part === null && ours !== null;
-  const movement = part === null ? subject : line.kind;
+  const movement = part === null ? subject : facts.unattributed?.kind ?? line.kind;
   const subjectId = part === null ? ours!.id : 0;
   return foundDiscrepancy({
     reconciliationId,
@@ -304,7 +331,7 @@ function discrepancyOf(
     theirCents: line.amountCents,
     theirCurrency: line.currency,
     theirFeeCents: line.feeCents,
-    theirNetCents: line.netCents ?? line.grossCents - line.feeCents,
+    theirNetCents: netOf(line),
     theirTime: line.at,
     ourCents: ours?.amountCents ?? null,
     ourCurrency: ours?.currency ?? null,

@@ -6,6 +6,7 @@
 
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
+  agreedLater,
   type DiscrepancyFilter,
   type DiscrepancyRow,
   endDiscrepancy,
@@ -13,14 +14,30 @@ import {
   listDiscrepancies,
   noteOurs,
 } from "../../db/reconciliation/discrepancies.ts";
-import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
-import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
+import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
+import {
+  attributeMovement,
+  noPart,
+  readMovementsOf,
+} from "../../db/reconciliation/provider_movements.ts";
+import {
+  type MovementKey,
+  movementName,
+  readKeptMovements,
+} from "../../db/reconciliation/retold_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
+import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_to_agree.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
-import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import {
+  isOfNoOrder,
+  kindsOfNoOrder,
+  type LineKind,
+  type ProviderLine,
+} from "../../domain/reconciliation/provider_line.ts";
 import { identityOf } from "./found_discrepancy.ts";
-import { findFacts } from "./line_facts.ts";
+import { findFacts } from "./find_facts.ts";
+import { lookAtParts } from "./look_at_parts.ts";
 
 /** Discrepancies that are looked at together. */
 const together = 500;
@@ -63,7 +80,50 @@ async function lookAt(
   const lines = rows.filter(({ part }) => part !== null);
   const rest = rows.filter(({ part }) => part === null);
   return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, provider, rest) +
-    await lookAtTwice(db, provider, rest);
+    await lookAtTwice(db, provider, rest) + await lookAtTellings(db, provider, rows) +
+    await lookAtParts(db, provider, rest);
+}
+
+/** What one report told otherwise than another one, or by itself did not add up, may be agreed about by now. */
+async function lookAtTellings(
+  db: Queryable,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+): Promise<number> {
+  const some = rows.filter(({ kind }) => kindsOfTelling.some((one) => one === kind));
+  if (some.length === 0) return 0;
+  const chargebacks = await readChargebacksNamed(
+    db,
+    provider,
+    some.filter(({ movement }) => isOfBank(movement)).flatMap(({ refundRef }) => refundRef ?? []),
+  );
+  const keysOf = (row: DiscrepancyRow): MovementKey[] => {
+    const { movement, part } = row;
+    if (part !== null) {
+      const kinds = isOfNoOrder(movement) ? kindsOfNoOrder : [movement];
+      // That of its own kind first.
+      return [...new Set([movement, ...kinds])].map((kind) => ({ kind, subjectId: 0, part }));
+    }
+    const subjectId = subjectOf(row, chargebacks);
+    return subjectId === null ? [] : [{ kind: movement, subjectId, part: noPart }];
+  };
+  const kept = await readKeptMovements(db, some.flatMap(keysOf));
+  let mended = 0;
+  for (const row of some) {
+    const found = keysOf(row).flatMap((key) => kept.get(movementName(key)) ?? []);
+    if (!comesToAgree(row, found)) continue;
+    if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) mended++;
+  }
+  return mended;
+}
+
+/** What of ours a discrepancy is about, as far as its row says; null where it does not. */
+function subjectOf(
+  row: DiscrepancyRow,
+  chargebacks: ReadonlyMap<string, { id: number }>,
+): number | null {
+  if (isOfBank(row.movement)) return chargebacks.get(row.refundRef ?? "")?.id ?? null;
+  return row.movement === "refund" ? row.refundId : row.paymentId;
 }
 
 /** What was of nothing of ours may be of something by now. */

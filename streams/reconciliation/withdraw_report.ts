@@ -15,6 +15,7 @@ import {
   readRetellings,
 } from "../../db/reconciliation/retold_movements.ts";
 import { noPart } from "../../db/reconciliation/provider_movements.ts";
+import { inheritWaiting } from "../../db/reconciliation/report_approvals.ts";
 import {
   deleteOpenOf,
   deleteUncovered,
@@ -24,6 +25,7 @@ import {
   lockWithdrawal,
   noteOnEnded,
   readOrdersBehind,
+  reopenExplained,
   reopenMissing,
   wantAgain,
   widenWithdrawal,
@@ -36,6 +38,7 @@ import { findMissing } from "./find_missing.ts";
 import { identitiesOf } from "./found_discrepancy.ts";
 import { daysOf } from "./hold_against.ts";
 import { lookAgain } from "./look_again.ts";
+import { addUpWaiting } from "./report_to_book.ts";
 
 /** Rows to a transaction. */
 const together = 500;
@@ -47,7 +50,8 @@ const note = "the report that told of it was taken back";
  * Goes on with a report that is being taken back, to its end. Each step is a small transaction behind the lock of the
  * report's row, and done again it finds nothing to do: run again after a kill at any moment, it ends as if it had run once.
  *
- * What another report has told as well is that one's from then on, with what was found of it; where one told otherwise, that
+ * What another report has told as well is that one's from then on, with what was found of it, and waits for approval with it where
+ * one of them does; what was explained of it is open again. Where one told otherwise, that
  * one has to be brought again and counts no more until it is. What is open of the report goes, what was ended stays with a
  * note, and what was missing until the report told of it is missing again. Fees that were booked are booked back.
  *
@@ -74,6 +78,7 @@ export async function withdrawReport(
   if (report === undefined) return;
   await bookAnew(db, report);
   await findAnew(db, report, graceDays);
+  await addUpWaiting(db, report.provider);
   await db.transaction((tx) => endWithdrawal(tx, id));
 }
 
@@ -99,10 +104,12 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
   }
   for (const [heir, some] of heirs) {
     await giveMovements(tx, heir, some);
+    await inheritWaiting(tx, id, heir);
     const identities = some.flatMap(({ kind, subjectId, part }) =>
       identitiesOf(provider, { kind, subjectId, part: part === noPart ? null : part })
     );
     await giveDiscrepancies(tx, id, heir, identities);
+    await reopenExplained(tx, id, heir, { identities, note });
   }
   await reopenMissing(tx, provider, await readOrdersBehind(tx, gone));
   await deleteMovements(tx, gone);

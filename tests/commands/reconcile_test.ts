@@ -35,6 +35,16 @@ Deno.test("reconcile exits with 1 while anything is open, whichever report has f
     await flow.rows("update discrepancies set charge_ref = 'ch_1\\n99  mended'");
     const list = await run(envOf(flow), "reconcile", "--list");
     assert.match(list.out, /^\d+ {2}open {2}.* charge ch_1\\u000a99 {2}mended: .*\n1 open$/);
+    // Whatever the provider says of its order, it is found in the shop by what the shop calls it.
+    await flow.rows("update discrepancies set reference = 'invoice 7'");
+    const unknown = await run(envOf(flow), "reconcile", "--list");
+    assert.match(unknown.out, / charge ch_1\\u000a99 {2}mended of order invoice 7: /);
+    await flow.rows("update discrepancies set order_id = (select min(id) from orders)");
+    const [order] = await flow.rows(
+      "select id, external_order_id as name from orders order by id limit 1",
+    );
+    const known = await run(envOf(flow), "reconcile", "--list");
+    assert.ok(known.out.includes(` order ${order!.name} (our id ${order!.id}): `), known.out);
   } finally {
     await rm(folder, { recursive: true });
     await flow.close();
@@ -59,7 +69,7 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match(
       reports.out,
       new RegExp(
-        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR and payouts of 10\\.00 EUR, .* wait for approval: --seen=${finishedAt}$`,
+        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR, payouts of 10\\.00 EUR, reserves of nothing and adjustments of nothing, .* wait for approval: --seen=${finishedAt}$`,
       ),
     );
     const unseen = await run(two, "reconcile", `--approve-report=${id}`);

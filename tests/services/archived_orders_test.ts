@@ -12,7 +12,7 @@ import { age, agedDays, archiveAll, archivedIds, bothPlaces, thisMonth } from ".
 import { aDeadLetter } from "../dead_letter.ts";
 import { anOperator } from "../operator.ts";
 import { mara, namesOfMara, placesNaming, spread } from "../person.ts";
-import { askParts, partsOf, payMixedOrder, unitsOf } from "../returned_units.ts";
+import { askParts, partsOf, payMixedOrder, unitsOf } from "../restocked_units.ts";
 import { openSettled, verifyNow } from "../settled_workflow.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 

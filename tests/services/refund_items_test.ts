@@ -6,7 +6,7 @@ import {
   requestRefunds,
 } from "../../services/request_refunds.ts";
 import { assertConsistent } from "../streams/consistent.ts";
-import { askParts, partsOf, payMixedOrder, unitsOf } from "../returned_units.ts";
+import { askParts, partsOf, payMixedOrder, unitsOf } from "../restocked_units.ts";
 import { openWorkflow, type Workflow } from "../workflow.ts";
 
 async function setUp(name: string) {

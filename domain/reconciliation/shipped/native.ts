@@ -48,6 +48,8 @@ export const native: ReportProfile = {
     correction: ["charge_failure", "refund_failure"],
     fee: ["fee"],
     payout: ["payout"],
+    reserve: ["reserve"],
+    adjustment: ["adjustment"],
   },
   money: { in: "minor" },
   time: { zone: "UTC" },

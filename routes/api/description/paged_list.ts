@@ -9,6 +9,7 @@ import type { z } from "zod";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { pageLimits } from "../../../domain/paging.ts";
 import { type AppDeps, readsOf } from "../../deps.ts";
+import type { Caller } from "../../middleware/caller.ts";
 import { checked } from "../../middleware/checked.ts";
 import { type Content, described, type Description } from "./described.ts";
 
@@ -30,35 +31,55 @@ export interface AnsweredPage {
   nextCursor: string | null;
 }
 
-/**
- * Adds `GET path`, which lists what `read` finds, from a replica for reading where there is one.
- *
- * @param list.page schema and example of an answer
- * @param list.query limit, cursor and the filters
- */
-export function addPagedList<Query extends z.ZodType<PageQuery>>(
+/** What a list says of itself, and how it is read. */
+export interface PagedList<Query extends z.ZodType<PageQuery>, Path extends z.ZodType>
+  extends Pick<Description, "summary" | "description" | "tag" | "problems"> {
+  /** `read` where nothing is said. */
+  scopes?: NonNullable<Exclude<Description["scopes"], "signed">>;
+  /** Schema and example of an answer. */
+  page: Content;
+  /** Limit, cursor and the filters. */
+  query: Query;
+  /** What the path names, where it does. */
+  path?: Path;
+  /**
+   * Whether it may lag behind, and be read from a replica where there is one. What people decide by is read where it was written.
+   */
+  mayLag?: boolean;
+  read: (
+    db: Queryable,
+    filters: Omit<z.output<Query>, keyof PageQuery>,
+    wanted: WantedPage,
+    asked: { path: z.output<Path>; caller: Caller },
+  ) => Promise<AnsweredPage>;
+}
+
+/** Adds `GET path`, which lists what `read` finds. */
+export function addPagedList<
+  Query extends z.ZodType<PageQuery>,
+  Path extends z.ZodType = z.ZodUndefined,
+>(
   app: Hono,
   deps: AppDeps,
   path: string,
-  { page, query, read, ...says }: Pick<Description, "summary" | "description" | "tag"> & {
-    page: Content;
-    query: Query;
-    read: (
-      db: Queryable,
-      filters: Omit<z.output<Query>, keyof PageQuery>,
-      wanted: WantedPage,
-    ) => Promise<AnsweredPage>;
-  },
+  { page, query, path: named, scopes = ["read"], mayLag = false, read, ...says }: PagedList<
+    Query,
+    Path
+  >,
 ): void {
+  const reads = mayLag ? readsOf(deps) : readsOf({ db: deps.db });
+  if (named !== undefined) app.get(path, checked("param", named));
   app.get(
     path,
-    described({ ...says, scopes: ["read"], answers: { 200: { says: "A page", ...page } } }),
+    described({ ...says, scopes, answers: { 200: { says: "A page", ...page } } }),
     checked("query", query),
     async (c) => {
       const { limit = pageLimits.fallback, cursor, ...filters } = c.req.valid("query");
-      const { data, nextCursor } = await readsOf(deps)((db) =>
-        read(db, filters, { limit, cursor })
-      );
+      const asked = {
+        path: c.req.valid("param" as never) as z.output<Path>,
+        caller: c.get("caller"),
+      };
+      const { data, nextCursor } = await reads((db) => read(db, filters, { limit, cursor }, asked));
       return c.json({ data, next_cursor: nextCursor });
     },
   );

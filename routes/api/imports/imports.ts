@@ -7,7 +7,7 @@
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import {
   type ImportRow,
   listImports,
@@ -25,6 +25,7 @@ import { slowAnswer } from "../../middleware/slow_answer.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { eventStreamHead } from "../../middleware/event_stream_head.ts";
 import { files } from "../description/file_examples.ts";
 import { doneImport, endingImport, importList, runningImport } from "./import_examples.ts";
@@ -250,27 +251,23 @@ async function settingsSaid(said: readonly string[] | undefined) {
   return await namedSettings(said);
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/imports",
-    described({
-      summary: "Lists imports, the latest first",
-      description:
-        "Without `read` only those that a token of the same name has brought; likewise below.",
-      tag: "Imports",
-      scopes: ["read", "orders"],
-      answers: { 200: { says: "A page", schema: importListAnswer, example: importList } },
-    }),
-    checked("query", pageQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+function addList(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/imports", {
+    summary: "Lists imports, the latest first",
+    description:
+      "Without `read` only those that a token of the same name has brought; likewise below.",
+    tag: "Imports",
+    scopes: ["read", "orders"],
+    page: { schema: importListAnswer, example: importList },
+    query: pageQuery,
+    read: async (db, _filters, { cursor, limit }, { caller }) => {
       const beforeId = cursor === undefined ? undefined : decodeCursor("imports", cursor);
-      const actor = looksOnlyAt(c.get("caller"));
+      const actor = looksOnlyAt(caller);
       const rows = await listImports(db, { beforeId, limit: limit + 1, actor });
       const { data, nextCursor } = pageOf("imports", rows, limit);
-      return c.json({ data: data.map(importJson), next_cursor: nextCursor });
+      return { data: data.map(importJson), nextCursor };
     },
-  );
+  });
 }
 
 function addDetail(app: Hono, deps: AppDeps): void {

@@ -63,6 +63,7 @@ function addList(app: Hono, deps: AppDeps): void {
     tag: "Ledger",
     page: { schema: ledgerListAnswer, example: ledgerList },
     query: ledgerListQuery,
+    mayLag: true,
     read: async (db, { order: orderId, ...rest }, { cursor, limit }) => {
       const after = cursor === undefined ? null : decodeLedgerCursor(cursor);
       const { entries, next } = await listLedger(db, { ...rest, orderId }, { after, limit });

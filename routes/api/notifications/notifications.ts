@@ -13,13 +13,14 @@ import {
   readNotification,
 } from "../../../db/notifications/notification_queries.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import { decodeCursor, encodeCursor } from "../../../domain/paging.ts";
 import { enableWebhook } from "../../../services/enable_webhook.ts";
 import { replayNotification } from "../../../services/replay_notification.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
-import { type AppDeps, readsOf } from "../../deps.ts";
+import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import {
   channel as channelExample,
   channels as channelsExample,
@@ -67,36 +68,28 @@ export function notificationRoutes(deps: AppDeps): Hono {
 }
 
 function addList(app: Hono, deps: AppDeps): void {
-  app.get(
-    "/notifications",
-    described({
-      summary: "Lists notifications, the latest first",
-      description:
-        "One for each order, event and channel; `success=false` finds what was not sent. Where few fit, a " +
-        "page may have less than `limit` of them, or none: there are more until `next_cursor` is null.",
-      tag: "Notifications",
-      scopes: ["read"],
-      answers: {
-        200: { says: "A page", schema: notificationListAnswer, example: notificationList },
-      },
-    }),
-    checked("query", notificationListQuery),
-    async (c) => {
-      const { order: orderId, channel, success, limit = pageLimits.fallback, cursor } = c.req.valid(
-        "query",
-      );
+  addPagedList(app, deps, "/notifications", {
+    summary: "Lists notifications, the latest first",
+    description:
+      "One for each order, event and channel; `success=false` finds what was not sent. Where few fit, a " +
+      "page may have less than `limit` of them, or none: there are more until `next_cursor` is null.",
+    tag: "Notifications",
+    page: { schema: notificationListAnswer, example: notificationList },
+    query: notificationListQuery,
+    mayLag: true,
+    read: async (db, { order: orderId, channel, success }, { cursor, limit }) => {
       const beforeId = cursor === undefined ? undefined : decodeCursor("notifications", cursor);
-      const { notifications, nextBeforeId } = await readsOf(deps)((db) =>
-        listNotifications(db, { orderId, channel, success }, { beforeId, limit })
+      const { notifications, nextBeforeId } = await listNotifications(
+        db,
+        { orderId, channel, success },
+        { beforeId, limit },
       );
-      return c.json({
+      return {
         data: notifications.map(notificationJson),
-        next_cursor: nextBeforeId === undefined
-          ? null
-          : encodeCursor("notifications", nextBeforeId),
-      });
+        nextCursor: nextBeforeId === undefined ? null : encodeCursor("notifications", nextBeforeId),
+      };
     },
-  );
+  });
 }
 
 function addChannels(app: Hono, { db, config }: AppDeps): void {

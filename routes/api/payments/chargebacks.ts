@@ -44,6 +44,7 @@ function addList(app: Hono, deps: AppDeps): void {
     tag: "Refunds",
     page: { schema: chargebackListAnswer, example: chargebackList },
     query: chargebackListQuery,
+    mayLag: true,
     read: async (db, { state, unknown }, { cursor, limit }) => {
       const beforeId = cursor === undefined ? undefined : decodeCursor("chargebacks", cursor);
       const filter = { states: state === undefined ? undefined : [state], isUnknown: unknown };

@@ -10,7 +10,7 @@ import { searchProducts } from "../../../db/catalog/product_list.ts";
 import { latestMovements, listMovements } from "../../../db/catalog/product_movements.ts";
 import { type ProductStock, readStock } from "../../../db/catalog/stock.ts";
 import { unknownProduct } from "../../../domain/catalog/stock.ts";
-import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import { decodeCursor, encodeCursor } from "../../../domain/paging.ts";
 import { type AddedProduct, addProduct } from "../../../services/add_product.ts";
 import { type AppliedStockFile, applyStockFile } from "../../../services/apply_stock_file.ts";
 import { changeStock } from "../../../services/change_stock.ts";
@@ -18,6 +18,7 @@ import { readStockFile, type StockFileLimits } from "../../../streams/imports/st
 import { checked, jsonBody } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";
 import { described, type Description } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { files } from "../description/file_examples.ts";
 import {
   appliedStockFile,
@@ -86,21 +87,16 @@ export function productRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/products",
-    described({
-      summary: "Lists products, the first first",
-      description:
-        "Where few products fit, a page may have less than `limit` of them, or none: there are more " +
-        "until `next_cursor` is null.",
-      tag: "Products",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: productListAnswer, example: productList } },
-    }),
-    checked("query", productListQuery),
-    async (c) => {
-      const { q, below, short, limit = pageLimits.fallback, cursor } = c.req.valid("query");
+function addList(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/products", {
+    summary: "Lists products, the first first",
+    description:
+      "Where few products fit, a page may have less than `limit` of them, or none: there are more " +
+      "until `next_cursor` is null.",
+    tag: "Products",
+    page: { schema: productListAnswer, example: productList },
+    query: productListQuery,
+    read: async (db, { q, below, short }, { cursor, limit }) => {
       const afterId = cursor === undefined ? 0 : decodeCursor("products", cursor);
       const search = {
         text: q,
@@ -108,12 +104,12 @@ function addList(app: Hono, { db }: AppDeps): void {
         isShort: short,
       };
       const { products, nextAfterId } = await searchProducts(db, search, { afterId, limit });
-      return c.json({
+      return {
         data: products.map((one) => ({ ...productJson(one), short: one.isShort })),
-        next_cursor: nextAfterId === undefined ? null : encodeCursor("products", nextAfterId),
-      });
+        nextCursor: nextAfterId === undefined ? null : encodeCursor("products", nextAfterId),
+      };
     },
-  );
+  });
 }
 
 function addNew(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
@@ -257,33 +253,28 @@ function addDetail(app: Hono, deps: AppDeps): void {
 }
 
 function addMovements(app: Hono, deps: AppDeps): void {
-  app.get(
-    "/products/:sku/movements",
-    described({
-      summary: "Lists what became of a product's units, the latest first",
-      description:
-        "What was changed by hand and what refunds brought back, and what orders reserved and released, with " +
-        "the units that they have now. The steps of an order stand where the order came in. An order that " +
-        "released its units is two steps, and one that never reserved is none, so a page may have more or " +
-        "fewer than `limit`: there are more until `next_cursor` is null.",
-      tag: "Products",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: movementListAnswer, example: movementList } },
-      problems: ["not_found"],
-    }),
-    checked("param", skuParam),
-    checked("query", pageQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+  addPagedList(app, deps, "/products/:sku/movements", {
+    summary: "Lists what became of a product's units, the latest first",
+    description:
+      "What was changed by hand and what refunds brought back, and what orders reserved and released, with " +
+      "the units that they have now. The steps of an order stand where the order came in. An order that " +
+      "released its units is two steps, and one that never reserved is none, so a page may have more or " +
+      "fewer than `limit`: there are more until `next_cursor` is null.",
+    tag: "Products",
+    problems: ["not_found"],
+    page: { schema: movementListAnswer, example: movementList },
+    query: pageQuery,
+    path: skuParam,
+    read: async (db, _filters, { cursor, limit }, { path: { sku } }) => {
       const place = cursor === undefined ? latestMovements : decodeMovementPlace(cursor);
-      const { productId } = await findProduct(deps, c.req.valid("param").sku);
-      const { movements, next } = await listMovements(deps.db, productId, { place, limit });
-      return c.json({
+      const { productId } = await findProduct(deps, sku);
+      const { movements, next } = await listMovements(db, productId, { place, limit });
+      return {
         data: movements.map(movementJson),
-        next_cursor: next === undefined ? null : encodeMovementPlace(next),
-      });
+        nextCursor: next === undefined ? null : encodeMovementPlace(next),
+      };
     },
-  );
+  });
 }
 
 const ifMatchHeaders = z.object({

@@ -7,7 +7,7 @@
 import type { Hono } from "hono";
 import { listDiscrepancies, readDiscrepancy } from "../../../db/reconciliation/discrepancies.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import { approveMending, proposeMending } from "../../../services/mend_discrepancies.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { AppDeps } from "../../deps.ts";
@@ -16,6 +16,7 @@ import { type AnswerOnce, idempotency, idempotencyHeaders } from "../../middlewa
 import { jsonBody } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import {
   discrepancyAnswer,
   discrepancyExample,
@@ -33,36 +34,27 @@ export function addDiscrepancies(app: Hono, deps: AppDeps): void {
   addApprove(app, deps, answerOnce);
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/discrepancies",
-    described({
-      summary: "Lists what providers' books and ours do not agree about, the oldest first",
-      tag: "Reconciliation",
-      scopes: ["read"],
-      answers: {
-        200: {
-          says: "A page",
-          schema: discrepancyListAnswer,
-          example: { data: [discrepancyExample], next_cursor: null },
-        },
-      },
-    }),
-    checked("query", discrepancyQuery),
-    async (c) => {
-      const query = c.req.valid("query");
-      const { state, kind, provider, order: orderId, limit = pageLimits.fallback, cursor } = query;
-      const { reconciliation: reconciliationId } = query;
-      const given = { state, kind, provider, orderId, reconciliationId };
+function addList(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/discrepancies", {
+    summary: "Lists what providers' books and ours do not agree about, the oldest first",
+    tag: "Reconciliation",
+    page: {
+      schema: discrepancyListAnswer,
+      example: { data: [discrepancyExample], next_cursor: null },
+    },
+    query: discrepancyQuery,
+    read: async (db, query, { cursor, limit }) => {
+      const { order: orderId, reconciliation: reconciliationId, ...others } = query;
       const filter = Object.fromEntries(
-        Object.entries(given).filter(([, value]) => value !== undefined),
+        Object.entries({ ...others, orderId, reconciliationId })
+          .filter(([, value]) => value !== undefined),
       );
       const afterId = cursor === undefined ? 0 : decodeCursor("discrepancies", cursor);
       const rows = await listDiscrepancies(db, { filter, afterId, limit: limit + 1 });
-      const page = pageOf("discrepancies", rows, limit);
-      return c.json({ data: page.data.map(discrepancyJson), next_cursor: page.nextCursor });
+      const { data, nextCursor } = pageOf("discrepancies", rows, limit);
+      return { data: data.map(discrepancyJson), nextCursor };
     },
-  );
+  });
 }
 
 function addDetail(app: Hono, { db }: AppDeps): void {

@@ -11,7 +11,7 @@ import {
   readReconciliation,
 } from "../../../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import { beginReconciling, type ReconcileRequest } from "../../../services/reconcile.ts";
 import { readReportProfile } from "../../../services/report_profile_schema.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
@@ -19,6 +19,7 @@ import type { AppDeps } from "../../deps.ts";
 import { checked, idParam, isJson } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described, type Description } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { pageQuery } from "../description/queries.ts";
 import type { UploadedFile } from "../imports/multipart.ts";
 import { openUpload } from "../imports/upload.ts";
@@ -161,30 +162,22 @@ async function listedDays(c: Context): Promise<{ from: string; to?: string }> {
   return { from, ...(to === undefined ? {} : { to }) };
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/reconciliations",
-    described({
-      summary: "Lists reconciliations, the newest first",
-      tag: "Reconciliation",
-      scopes: ["read"],
-      answers: {
-        200: {
-          says: "A page",
-          schema: reconciliationListAnswer,
-          example: { data: [reconciliationExample], next_cursor: null },
-        },
-      },
-    }),
-    checked("query", pageQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+function addList(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/reconciliations", {
+    summary: "Lists reconciliations, the newest first",
+    tag: "Reconciliation",
+    page: {
+      schema: reconciliationListAnswer,
+      example: { data: [reconciliationExample], next_cursor: null },
+    },
+    query: pageQuery,
+    read: async (db, _filters, { cursor, limit }) => {
       const beforeId = cursor === undefined ? null : decodeCursor("reconciliations", cursor);
       const rows = await listReconciliations(db, { beforeId, limit: limit + 1 });
-      const page = pageOf("reconciliations", rows, limit);
-      return c.json({ data: page.data.map(reconciliationJson), next_cursor: page.nextCursor });
+      const { data, nextCursor } = pageOf("reconciliations", rows, limit);
+      return { data: data.map(reconciliationJson), nextCursor };
     },
-  );
+  });
 }
 
 function addDetail(app: Hono, { db }: AppDeps): void {

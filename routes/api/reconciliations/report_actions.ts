@@ -71,9 +71,10 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   app.post(
     "/reconciliations/:id/approve",
     described({
-      summary: "Approves a report that somebody else has brought, and books its fees and payouts",
+      summary:
+        "Approves a report that somebody else has brought, and books its fees, payouts and the like",
       description:
-        "Where RECONCILIATION_APPROVALS is 2, `fees` and `payouts` wait for it. `finished_at` says what was looked at.",
+        "Where RECONCILIATION_APPROVALS is 2, `fees`, `payouts`, `reserves` and `adjustments` wait for it. `finished_at` says what was looked at.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {
@@ -84,6 +85,8 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
             ...reconciliationExample,
             fees: { EUR: 1750 },
             payouts: { EUR: 30000 },
+            reserves: {},
+            adjustments: {},
             approved_by: "api:owner",
             approved_at: "2026-02-01T09:00:00.000000Z",
           },

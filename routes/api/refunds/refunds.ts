@@ -6,7 +6,7 @@
 
 import { Hono } from "hono";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, encodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { decodeCursor, encodeCursor, pageOf } from "../../../domain/paging.ts";
 import { listRefundsOf } from "../../../db/orders/order_queries.ts";
 import { readOrders } from "../../../db/orders/orders.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
@@ -22,8 +22,9 @@ import {
 import { refundAnswer, refundListAnswer } from "../description/answers.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
-import { type AppDeps, readsOf } from "../../deps.ts";
+import type { AppDeps } from "../../deps.ts";
 import { described } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { refundFilterOf } from "./refund_filter.ts";
 import { newRefund, processedRefund, refundList, requestedRefund } from "./refund_examples.ts";
 import { batcher } from "../../middleware/batcher.ts";
@@ -160,65 +161,50 @@ function addRequest(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   );
 }
 
-function addListOfOrder(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/orders/:id/refunds",
-    described({
-      summary: "Lists the refunds of an order, the first first",
-      tag: "Refunds",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: refundListAnswer, example: refundList } },
-      problems: ["not_found"],
-    }),
-    checked("param", idParam),
-    checked("query", pageQuery),
-    async (c) => {
-      const { id } = c.req.valid("param");
-      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+function addListOfOrder(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/orders/:id/refunds", {
+    summary: "Lists the refunds of an order, the first first",
+    tag: "Refunds",
+    problems: ["not_found"],
+    page: { schema: refundListAnswer, example: refundList },
+    query: pageQuery,
+    path: idParam,
+    read: async (db, _filters, { cursor, limit }, { path: { id } }) => {
       const afterId = cursor === undefined ? 0 : decodeCursor("refunds", cursor);
       const order = (await readOrders(db, [id])).get(id);
       if (order === undefined) throw new WorkflowError("not_found", `There is no order ${id}`);
       const refunds = await listRefundsOf(db, id, { afterId, limit: limit + 1 });
       const { data, nextCursor } = pageOf("refunds", refunds, limit);
-      return c.json({
-        data: data.map((refund) => refundJson(refund, order.currency)),
-        next_cursor: nextCursor,
-      });
+      return { data: data.map((refund) => refundJson(refund, order.currency)), nextCursor };
     },
-  );
+  });
 }
 
 function addList(app: Hono, deps: AppDeps): void {
-  app.get(
-    "/refunds",
-    described({
-      summary: "Lists refunds, the latest first",
-      description: "`from` and `to` are about when refunds were requested, and a date as `to` " +
-        "includes that day. Where few refunds fit, a page may have less than `limit` of them, or " +
-        "none: there are more until `next_cursor` is null. `/refunds.csv` has all of them as one file.",
-      tag: "Refunds",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: refundListAnswer, example: refundList } },
-    }),
-    checked("query", refundListQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor, ...query } = c.req.valid("query");
+  addPagedList(app, deps, "/refunds", {
+    summary: "Lists refunds, the latest first",
+    description: "`from` and `to` are about when refunds were requested, and a date as `to` " +
+      "includes that day. Where few refunds fit, a page may have less than `limit` of them, or " +
+      "none: there are more until `next_cursor` is null. `/refunds.csv` has all of them as one file.",
+    tag: "Refunds",
+    page: { schema: refundListAnswer, example: refundList },
+    query: refundListQuery,
+    mayLag: true,
+    read: async (db, query, { cursor, limit }) => {
       const beforeId = cursor === undefined ? undefined : decodeCursor("refunds", cursor);
       const filter = refundFilterOf(deps, query);
-      const { refunds, nextBeforeId, contents } = await readsOf(deps)(async (db) => {
-        const found = await listRefunds(db, filter, { beforeId, limit });
-        const ofParts = found.refunds.filter(({ itemized }) => itemized).map(({ id }) => id);
-        return { ...found, contents: await readRefundContents(db, ofParts) };
-      });
-      return c.json({
+      const { refunds, nextBeforeId } = await listRefunds(db, filter, { beforeId, limit });
+      const ofParts = refunds.filter(({ itemized }) => itemized).map(({ id }) => id);
+      const contents = await readRefundContents(db, ofParts);
+      return {
         data: refunds.map((refund) => ({
           ...listedRefundJson(refund),
           ...refundPartsJson(contents.get(refund.id) ?? { lines: [], adjustments: [] }),
         })),
-        next_cursor: nextBeforeId === undefined ? null : encodeCursor("refunds", nextBeforeId),
-      });
+        nextCursor: nextBeforeId === undefined ? null : encodeCursor("refunds", nextBeforeId),
+      };
     },
-  );
+  });
 }
 
 function addDetail(app: Hono, { db }: AppDeps): void {

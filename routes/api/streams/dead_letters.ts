@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import type { Queryable } from "../../../db/connection/database.ts";
 import { listDeadLetters, readDeadLetter } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, encodeCursor, pageLimits } from "../../../domain/paging.ts";
+import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import { decideDeadLetter } from "../../../services/decide_dead_letters.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
@@ -21,6 +21,7 @@ import {
 } from "../../middleware/idempotency.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import { deadLetterExample, deadLetterList, retriedLetter } from "./dead_letter_examples.ts";
 import { deadLetterListQuery } from "../description/queries.ts";
 import {
@@ -60,30 +61,21 @@ export function deadLetterRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/dead-letters",
-    described({
-      summary:
-        "Lists the messages that nobody could handle and that wait for a decision, the oldest first",
-      description: "Each with its cause: what it means, what to check, and what is right then.",
-      tag: "Operation",
-      scopes: ["read"],
-      answers: { 200: { says: "A page", schema: deadLetterListAnswer, example: deadLetterList } },
-    }),
-    checked("query", deadLetterListQuery),
-    async (c) => {
-      const query = c.req.valid("query");
-      const { group, order: orderId, error, limit = pageLimits.fallback, cursor } = query;
+function addList(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/dead-letters", {
+    summary:
+      "Lists the messages that nobody could handle and that wait for a decision, the oldest first",
+    description: "Each with its cause: what it means, what to check, and what is right then.",
+    tag: "Operation",
+    page: { schema: deadLetterListAnswer, example: deadLetterList },
+    query: deadLetterListQuery,
+    read: async (db, { group, order: orderId, error }, { cursor, limit }) => {
       const afterId = cursor === undefined ? 0 : decodeCursor("letters", cursor);
       const rows = await listDeadLetters(db, { group, orderId, error }, afterId, limit + 1);
-      const shown = rows.slice(0, limit);
-      return c.json({
-        data: shown.map(deadLetterJson),
-        next_cursor: rows.length > limit ? encodeCursor("letters", shown.at(-1)!.id) : null,
-      });
+      const { data, nextCursor } = pageOf("letters", rows, limit);
+      return { data: data.map(deadLetterJson), nextCursor };
     },
-  );
+  });
 }
 
 function addDetail(app: Hono, { db }: AppDeps): void {

@@ -9,7 +9,7 @@ import { countDeliveries, listDeliveries } from "../../../db/webhooks/deliveries
 import { readEndpoint, readEndpoints } from "../../../db/webhooks/endpoints.ts";
 import { maxCounted } from "../../../domain/bounded_count.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { decodeCursor, pageLimits, pageOf } from "../../../domain/paging.ts";
+import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import {
   addEndpoint,
   changeEndpoint,
@@ -29,6 +29,7 @@ import {
 } from "../../middleware/idempotency.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { described } from "../description/described.ts";
+import { addPagedList } from "../description/paged_list.ts";
 import {
   addedEndpoint,
   changedEndpoint,
@@ -74,25 +75,21 @@ export function endpointRoutes(deps: AppDeps): Hono {
   return app;
 }
 
-function addList(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/webhook-endpoints",
-    described({
-      summary: "Lists the endpoints that webhooks are posted to",
-      description: "Those of the API; that of `NOTIFY_WEBHOOK_URL` is a channel of notifications.",
-      tag: "Events",
-      scopes: ["admin"],
-      answers: { 200: { says: "A page", schema: endpointListAnswer, example: endpointList } },
-    }),
-    checked("query", pageQuery),
-    async (c) => {
-      const { limit = pageLimits.fallback, cursor } = c.req.valid("query");
+function addList(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/webhook-endpoints", {
+    summary: "Lists the endpoints that webhooks are posted to",
+    description: "Those of the API; that of `NOTIFY_WEBHOOK_URL` is a channel of notifications.",
+    tag: "Events",
+    scopes: ["admin"],
+    page: { schema: endpointListAnswer, example: endpointList },
+    query: pageQuery,
+    read: async (db, _filters, { cursor, limit }) => {
       const afterId = cursor === undefined ? 0 : decodeCursor("endpoints", cursor);
       const rows = await readEndpoints(db, { afterId, limit: limit + 1 });
       const { data, nextCursor } = pageOf("endpoints", rows, limit);
-      return c.json({ data: data.map(endpointJson), next_cursor: nextCursor });
+      return { data: data.map(endpointJson), nextCursor };
     },
-  );
+  });
 }
 
 function addAdding(app: Hono, deps: AppDeps): void {
@@ -303,28 +300,23 @@ function addRetry(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
   );
 }
 
-function addDeliveries(app: Hono, { db }: AppDeps): void {
-  app.get(
-    "/webhook-endpoints/:id/deliveries",
-    described({
-      summary: "Lists what was or is to be posted to an endpoint, the latest first",
-      tag: "Events",
-      scopes: ["admin"],
-      answers: { 200: { says: "A page", schema: deliveryListAnswer, example: deliveryList } },
-      problems: ["not_found"],
-    }),
-    checked("param", idParam),
-    checked("query", deliveryListQuery),
-    async (c) => {
-      const { id } = c.req.valid("param");
-      const { status, limit = pageLimits.fallback, cursor } = c.req.valid("query");
-      await findEndpoint(db, id);
+function addDeliveries(app: Hono, deps: AppDeps): void {
+  addPagedList(app, deps, "/webhook-endpoints/:id/deliveries", {
+    summary: "Lists what was or is to be posted to an endpoint, the latest first",
+    tag: "Events",
+    scopes: ["admin"],
+    problems: ["not_found"],
+    page: { schema: deliveryListAnswer, example: deliveryList },
+    query: deliveryListQuery,
+    path: idParam,
+    read: async (db, { status }, { cursor, limit }, { path: { id } }) => {
+      await findEndpoint(deps.db, id);
       const beforeId = cursor === undefined ? undefined : decodeCursor("deliveries", cursor);
       const rows = await listDeliveries(db, id, { status, beforeId, limit: limit + 1 });
       const { data, nextCursor } = pageOf("deliveries", rows, limit);
-      return c.json({ data: data.map(deliveryJson), next_cursor: nextCursor });
+      return { data: data.map(deliveryJson), nextCursor };
     },
-  );
+  });
 }
 
 async function findEndpoint(db: AppDeps["db"], id: number) {

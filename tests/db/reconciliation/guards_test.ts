@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   approveAction,
   type DiscrepancyRow,
+  dropAction,
   endDiscrepancy,
   insertDiscrepancies,
   listDiscrepancies,
@@ -11,7 +12,6 @@ import {
   readMended,
   readMendsOf,
   sumToldBack,
-  withdrawAction,
 } from "../../../db/reconciliation/discrepancies.ts";
 import {
   deleteOpenOf,
@@ -217,14 +217,14 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
     assert.equal(await endDiscrepancy(db, first, "EXPLAINED", null), false);
     const row = async (id: number) => (await readDiscrepancy(db, id)) as DiscrepancyRow;
     // What is over is not withdrawn.
-    await withdrawAction(db, first, "too late");
+    await dropAction(db, first, "too late");
     const over = await row(first);
     assert.deepEqual([over.state, over.mendKey, over.mendCents], [
       "mended",
       `mend_${first}`,
       60 + first,
     ]);
-    await withdrawAction(db, ids[1]!, "it is kept");
+    await dropAction(db, ids[1]!, "it is kept");
     const { action, mendKey, mendCents } = await row(ids[1]!);
     assert.deepEqual([action, mendKey, mendCents], [null, null, null]);
   }));

@@ -4,8 +4,8 @@ import { type OrderStatus, orderTransitions } from "../../../domain/order/order.
 import { orderStates } from "./life.ts";
 
 const expected: Record<OrderStatus, CancelDecision> = {
-  PENDING: { kind: "cancel", returnsStock: false },
-  RESERVED: { kind: "cancel", returnsStock: true },
+  PENDING: { kind: "cancel", restocks: false },
+  RESERVED: { kind: "cancel", restocks: true },
   PAID: { kind: "refused", because: "settled" },
   FAILED: { kind: "refused", because: "settled" },
   CANCELLED: { kind: "already_cancelled" },

@@ -19,7 +19,13 @@ const line: ProviderLine = {
   at: "2026-01-05 10:00:00.000",
 };
 
-const told = { entry: "aa", grossCents: 1_000, feeCents: 40 };
+const told = {
+  kind: "charge" as const,
+  entry: "aa",
+  grossCents: 1_000,
+  feeCents: 40,
+  netCents: 960,
+};
 
 const money = {
   id: 1,
@@ -78,10 +84,16 @@ Deno.test("decideLine() knows a line that was told before, and says what it tell
     assert.equal(decide({}, facts), "known");
     assert.equal(decide({ grossCents: 999 }, facts), "changed amount_differs");
     assert.equal(decide({ feeCents: 41 }, facts), "changed fee_differs");
+    assert.equal(decide({ netCents: 961 }, facts), "changed fee_differs");
+    assert.equal(decide({ netCents: null }, facts), "known");
     assert.equal(decide({}, facts, "bb"), "unattributed twice");
     // The provider's list names no lines, and tells no net.
     assert.equal(decide({ grossCents: 999, netCents: null }, facts, null), "known");
   }
+  const unsound = { ...money, movement: { ...told, netCents: 961 } };
+  assert.equal(decide({}, { ours: unsound }), "corrects");
+  assert.equal(decide({ netCents: 961 }, { ours: unsound }), "known");
+  assert.equal(decide({ netCents: 962 }, { ours: unsound }), "changed fee_differs");
   const listed = { ...told, entry: null };
   const ours = { ...money, movement: listed };
   assert.equal(decide({}, { ours }), "adopt");
@@ -100,10 +112,27 @@ Deno.test("decideLine() says what is of nothing of ours by what moved", () => {
     decide({ kind: "correction" }, { isOurs: false }),
     "unattributed other_installation",
   );
-  assert.equal(decide({ kind: "other" }, { isOurs: false }), "no_order");
-  assert.equal(decide({ kind: "other" }, { unattributed: told }), "known");
+});
+
+Deno.test("decideLine() keeps what is of no order by what it is, and names what nobody knows the meaning of", () => {
+  for (const kind of ["fee", "payout", "reserve", "adjustment"] as const) {
+    const same = { unattributed: { ...told, kind } };
+    assert.equal(decide({ kind }, { isOurs: false }), "no_order");
+    assert.equal(decide({ kind }, same), "known");
+    assert.equal(decide({ kind, grossCents: 2 }, same), "changed amount_differs");
+    assert.equal(decide({ kind, feeCents: 2 }, same), "changed fee_differs");
+    assert.equal(decide({ kind: "other" }, same), "changed category_differs");
+  }
+  assert.equal(decide({ kind: "other" }, { isOurs: false }), "unattributed category_unknown");
   assert.equal(
-    decide({ kind: "other", grossCents: 2 }, { unattributed: told }),
-    "changed amount_differs",
+    decide({ kind: "other" }, { unattributed: { ...told, kind: "other" } }),
+    "known",
+  );
+  // What moves nothing needs no meaning.
+  const none = { grossCents: 0, feeCents: 0, netCents: 0 };
+  assert.equal(decide({ kind: "other", ...none }, {}), "no_order");
+  assert.equal(
+    decide({ kind: "other", ...none, feeCents: 1 }, {}),
+    "unattributed category_unknown",
   );
 });

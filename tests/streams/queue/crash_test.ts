@@ -15,7 +15,7 @@ import type { WorkflowTypes } from "../../../streams/workflow/handler.ts";
 import { shareOut } from "./share_out.ts";
 import type { Share } from "../../../streams/queue/share_out.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { askParts, partsOf, unitsOf } from "../../returned_units.ts";
+import { askParts, partsOf, unitsOf } from "../../restocked_units.ts";
 import { askRefund } from "../../settled_workflow.ts";
 import { addPaid } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";

@@ -6,7 +6,7 @@ import {
 } from "../../../db/reconciliation/provider_movements.ts";
 import { decideLine } from "../../../domain/reconciliation/decide_line.ts";
 import type { ProviderLine } from "../../../domain/reconciliation/provider_line.ts";
-import { findFacts } from "../../../streams/reconciliation/line_facts.ts";
+import { findFacts } from "../../../streams/reconciliation/find_facts.ts";
 import { plainCharges } from "../../../streams/reconciliation/load_lines.ts";
 import { ownReport, paidOrders } from "../../reconciled.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";

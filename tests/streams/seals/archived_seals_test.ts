@@ -4,7 +4,7 @@ import { proveStalest } from "../../../streams/seals/prove_seals.ts";
 import { sealLate, sealNext } from "../../../streams/seals/seal.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { age, archiveAll, archivedIds } from "../../archived.ts";
-import { askParts, payMixedOrder } from "../../returned_units.ts";
+import { askParts, payMixedOrder } from "../../restocked_units.ts";
 import { withSettled } from "../../settled_workflow.ts";
 import { anOrder, type Workflow } from "../../workflow.ts";
 

@@ -5,7 +5,7 @@ import { editAndPublish } from "../../../services/edit_order.ts";
 import { retryAndPublish } from "../../../services/retry_orders.ts";
 import type { Drift } from "../../../streams/verification/drift.ts";
 import { verifyMoney, verifyStock } from "../../../streams/verification/verify_database.ts";
-import { askParts, partsOf, payMixedOrder, unitsOf } from "../../returned_units.ts";
+import { askParts, partsOf, payMixedOrder, unitsOf } from "../../restocked_units.ts";
 import { verifyNow } from "../../settled_workflow.ts";
 import { addPaid } from "../../source_orders.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseConfig } from "../../../../config/config.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import { age, archiveAll, archivedIds } from "../../../archived.ts";
-import { askParts, partsOf, payMixedOrder, unitsOf } from "../../../returned_units.ts";
+import { askParts, partsOf, payMixedOrder, unitsOf } from "../../../restocked_units.ts";
 import { anOrder, withWorkflow } from "../../../workflow.ts";
 
 Deno.test("orders are shown, found, listed and downloaded alike, archived or not", async () => {

@@ -106,9 +106,10 @@ Deno.test("an action that comes to nothing leaves nothing to approve, and ended 
   await db.run("update orders set external_order_id = 'SHOP-77' where id = ?", [orderId]);
   const { insertId: id } = await db.run(
     `insert into discrepancies
-       (reconciliation_id, provider, kind, identity, day, movement, order_id, their_cents, their_currency, our_cents,
-        our_currency)
-     values (999, 'elsewhere', 'amount_differs', unhex(?), '2026-02-03', 'refund', ?, 100, 'EUR', 200, 'EUR')`,
+       (reconciliation_id, provider, kind, identity, day, movement, order_id, reference, their_cents, their_currency,
+        our_cents, our_currency)
+     values (999, 'elsewhere', 'amount_differs', unhex(?), '2026-02-03', 'refund', ?, 'INVOICE-9', 100, 'EUR', 200,
+       'EUR')`,
     [crypto.randomUUID().replaceAll("-", ""), orderId],
   );
   const sent = await sendForm(api, `/dashboard/discrepancies/${id}/mend`, {
@@ -124,6 +125,7 @@ Deno.test("an action that comes to nothing leaves nothing to approve, and ended 
     null,
   ]);
   assert.ok(body.answer, "why it came to nothing");
+  assert.deepEqual([body.external_order_id, body.reference], ["SHOP-77", "INVOICE-9"]);
   const page = await openPage(api, "/dashboard/discrepancies?done=nothing");
   assert.match(page.text, /It came to nothing/);
   assert.ok(page.text.includes(body.answer));

@@ -49,7 +49,10 @@ Deno.test("a report's fees wait, are approved by what was seen, and the report i
   assertProblem(await ask(api, "POST", `${path}/approve`, seen), 409, "reconciliation-conflict");
   await api.deps.db.run("update reconciliations set actor = 'ann' where id = ?", [id]);
   const page = await openPage(api, "/dashboard/reconciliations");
-  assert.match(page.text, /Fees: €0\.44 ?; payouts: €10\.00 ?; brought by ann/);
+  assert.match(
+    page.text,
+    /Fees: €0\.44 ?; payouts: €10\.00 ?; reserves: none ?; adjustments: none ?; brought by ann/,
+  );
   const sent = await sendForm(api, `/dashboard${path}/approve`, seen);
   assert.equal(sent.status, 303);
   const approved = await ask(api, "POST", `${path}/approve`, seen);

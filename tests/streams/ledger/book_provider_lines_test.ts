@@ -101,6 +101,44 @@ Deno.test("what a provider has paid out is booked to the bank, once, and by what
     assert.deepEqual(await ledgerDrift(flow), []);
   }));
 
+Deno.test("what a provider holds back or takes off otherwise is booked, so that what it has for us is what its lines come to", () =>
+  withDay("reserves_booked", async (flow) => {
+    await told(flow, "charge", 1, 10_000, { feeCents: 300 });
+    await told(flow, "reserve", 2, -1_000);
+    await told(flow, "adjustment", 3, -250, { feeCents: 5 });
+    await told(flow, "other", 4, 40);
+    await told(flow, "payout", 5, -8_000);
+    await told(flow, "fee", 6, -10);
+    for (let time = 0; time < 2; time++) {
+      await book(flow);
+      // The charge itself is booked with its order.
+      assert.deepEqual(await balances(flow), [
+        "clearing -9525 EUR",
+        "fees 315 EUR",
+        "bank 8000 EUR",
+        "reserves 1000 EUR",
+        "suspense 210 EUR",
+      ]);
+    }
+    const [sum] = await flow.rows("select sum(net_cents) as cents from provider_days");
+    assert.equal(10_000 - 9_525, Number(sum!.cents));
+    assert.deepEqual(await ledgerDrift(flow), []);
+    // The reserve is given free, and what was unknown turns out to be a fee.
+    await told(flow, "reserve", 7, 1_000);
+    await flow.rows("update provider_movements set kind = 'fee' where kind = 'other'");
+    await book(flow);
+    assert.deepEqual((await balances(flow)).filter((text) => !/^(clearing|bank)/.test(text)), [
+      "fees 275 EUR",
+      "reserves 0 EUR",
+      "suspense 250 EUR",
+    ]);
+    assert.deepEqual(await ledgerDrift(flow), []);
+    await flow.rows("update ledger_entries set amount_cents = -amount_cents where source = 8");
+    assert.deepEqual(await ledgerDrift(flow), [
+      `stripe ${day}: its adjustments in EUR in the ledger: 250, -250`,
+    ]);
+  }));
+
 Deno.test("both proofs name the day whose fees or payouts in the ledger are missing, changed or added", (t) =>
   withDay("payouts_proof", async (flow) => {
     await told(flow, "charge", 1, 5_000, { feeCents: 150 });

@@ -56,6 +56,26 @@ export async function readPaymentsNamed(
   return new Map(rows.map((row) => [String(row.provider_ref), toNamedPayment(row)]));
 }
 
+/** What a provider has taken of orders, by order: what settles the order first. */
+export async function readPaymentsOfOrders(
+  db: Queryable,
+  provider: string,
+  orderIds: readonly number[],
+): Promise<Map<number, NamedPayment[]>> {
+  if (orderIds.length === 0) return new Map();
+  const rows = await readEverywhere(
+    db,
+    `
+    select ${paymentColumns}, payments.surplus
+    from payments
+    straight_join orders on orders.id = payments.order_id
+    where payments.order_id in (?) and payments.provider = ? and payments.status <> 'DECLINED'`,
+    [[...orderIds], provider],
+    "order by surplus, id",
+  );
+  return Map.groupBy(rows.map(toNamedPayment), ({ orderId }) => orderId);
+}
+
 /** Orders that have money on record that was taken. */
 export async function readOrdersWithMoney(
   db: Queryable,
@@ -173,7 +193,7 @@ export interface NamedChargeback {
   currency: string;
   state: ChargebackState;
   /** Whether the bank has taken money by it, whatever became of that. */
-  isWithdrawn: boolean;
+  wasTaken: boolean;
 }
 
 /** Chargebacks by the provider's names for them. */
@@ -185,7 +205,7 @@ export async function readChargebacksNamed(
   if (refs.length === 0) return new Map();
   const rows = await db.query(
     `
-    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as is_withdrawn
+    select id, provider_ref, order_id, amount_cents, currency, state, withdrawn_at is not null as was_taken
     from chargebacks where provider = ? and provider_ref in (?)`,
     [provider, [...refs]],
   );
@@ -195,6 +215,6 @@ export async function readChargebacksNamed(
     amountCents: toInteger(row.amount_cents),
     currency: String(row.currency),
     state: row.state as ChargebackState,
-    isWithdrawn: toInteger(row.is_withdrawn) === 1,
+    wasTaken: toInteger(row.was_taken) === 1,
   }]));
 }

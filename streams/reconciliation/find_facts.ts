@@ -18,8 +18,9 @@ import {
   readOrdersOfKeys,
   readOrdersWithMoney,
   readPaymentsNamed,
+  readPaymentsOfOrders,
   readRefundsOf,
-} from "../../db/reconciliation/line_facts.ts";
+} from "../../db/reconciliation/named_money.ts";
 import { readMovementsOf, readUnattributed } from "../../db/reconciliation/provider_movements.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
 import {
@@ -28,10 +29,16 @@ import {
   reversalKeysOf,
 } from "../../domain/payment/payment_key.ts";
 import { bouncedName, chargebackStates } from "../../domain/payment/chargeback.ts";
-import type { LineFacts, OurMoney } from "../../domain/reconciliation/decide_line.ts";
+import type {
+  LineFacts,
+  OurMoney,
+  UnattributedMovement,
+} from "../../domain/reconciliation/decide_line.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import {
   chargebackNameOf,
+  isOfNoOrder,
+  kindsOfNoOrder,
   nameOf,
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
@@ -85,6 +92,8 @@ interface Read {
   provider: string;
   installation: Installation;
   payments: ReadonlyMap<string, NamedPayment>;
+  /** Of orders that lines name which name no charge. */
+  paymentsOf: ReadonlyMap<number, readonly NamedPayment[]>;
   refunds: readonly NamedRefund[];
   mended: Awaited<ReturnType<typeof readMended>>;
   orderOfKey: ReadonlyMap<string, number>;
@@ -108,13 +117,13 @@ interface Read {
       Movements
     >
   >;
-  unattributed: ReadonlyMap<string, OurMoney["movement"]>;
+  unattributed: ReadonlyMap<string, UnattributedMovement>;
   /** Payments, by id, that went back whole and came back. */
   unreversed: ReadonlySet<number>;
   /** Discrepancies, by id, that were mended by refunds which came back. */
   unmended: ReadonlySet<number>;
-  /** Refunds that a line of this batch was found to be of. */
-  taken: Set<string>;
+  /** What a line of this batch was found to be of, with the line's own id. */
+  taken: Map<string, string | null>;
 }
 
 type Movements = Awaited<ReturnType<typeof readMovementsOf>>;
@@ -137,7 +146,7 @@ export async function findFacts(
       orderId,
       isOurs: ours !== null || payment !== undefined || isOurs(read, line, orderId),
       isPaidOtherwise: orderId !== null && read.withMoney.has(orderId),
-      unattributed: read.unattributed.get(`${line.kind} ${part}`) ?? null,
+      unattributed: keptBefore(read, line, part),
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
       isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
@@ -159,25 +168,21 @@ async function readAll(
     textsOf(lines.map(({ reference }) => reference)),
   );
   const orderOfKey = await readOrdersOfKeys(db, provider, keys);
+  const paymentsOf = await readPaymentsOfOrders(db, provider, [
+    ...new Set(
+      lines.flatMap((line) =>
+        nameless(line) ? orderOf({ orderOfKey, orderOfReference }, line) ?? [] : []
+      ),
+    ),
+  ]);
   const orderIds = [...new Set([...orderOfReference.values(), ...orderOfKey.values()])];
   const refundLines = lines.filter(({ kind }) => kind === "refund" || kind === "correction");
-  const refunds = refundLines.length === 0 ? [] : await readRefundsOf(db, {
-    keys: [
-      ...textsOf(refundLines.map(({ key }) => key)),
-      ...refundLines.map((line) => recordedKeyOf(provider, partOf(provider, line))),
-    ],
-    orderIds: [
-      ...new Set(
-        refundLines.flatMap(({ chargeRefs }) =>
-          chargeRefs.flatMap((ref) => payments.get(ref)?.orderId ?? [])
-        ),
-      ),
-    ],
-  });
-  const corrected = lines.some(({ kind }) => kind === "correction") ? [...payments.values()] : [];
+  const refunds = await readRefunds(db, provider, refundLines, { payments, paymentsOf });
+  const known = [...payments.values(), ...[...paymentsOf.values()].flat()];
+  const corrected = lines.some(({ kind }) => kind === "correction") ? known : [];
   const mended = await readMended(db, provider, refundLines.length === 0 ? [] : keys);
   const mendIds = [...mended.values()].map(({ id }) => id);
-  const paymentIds = [...payments.values()].map(({ id }) => id);
+  const paymentIds = [...new Set(known.map(({ id }) => id))];
   const chargebacks = await readChargebacksNamed(
     db,
     provider,
@@ -192,6 +197,7 @@ async function readAll(
     provider,
     installation: await readInstallation(db),
     payments,
+    paymentsOf,
     refunds,
     mended,
     chargebacks,
@@ -209,8 +215,32 @@ async function readAll(
     unattributed: await readKept(db, provider, lines),
     unreversed: await readReturnedReversals(db, corrected),
     unmended: await readReturnedMends(db, provider, mendIds),
-    taken: new Set(),
+    taken: new Map(),
   };
+}
+
+/** Refunds that lines may be of: by their keys, and of the orders whose charges they name, or which they name themselves. */
+async function readRefunds(
+  db: Queryable,
+  provider: string,
+  lines: readonly ProviderLine[],
+  { payments, paymentsOf }: Pick<Read, "payments" | "paymentsOf">,
+): Promise<NamedRefund[]> {
+  if (lines.length === 0) return [];
+  return await readRefundsOf(db, {
+    keys: [
+      ...textsOf(lines.map(({ key }) => key)),
+      ...lines.map((line) => recordedKeyOf(provider, partOf(provider, line))),
+    ],
+    orderIds: [
+      ...new Set([
+        ...lines.flatMap(({ chargeRefs }) =>
+          chargeRefs.flatMap((ref) => payments.get(ref)?.orderId ?? [])
+        ),
+        ...paymentsOf.keys(),
+      ]),
+    ],
+  });
 }
 
 async function readMovements(
@@ -238,14 +268,34 @@ async function readKept(
   provider: string,
   lines: readonly ProviderLine[],
 ): Promise<Read["unattributed"]> {
-  const kept = new Map<string, OurMoney["movement"]>();
-  for (const [kind, some] of Map.groupBy(lines, ({ kind }) => kind)) {
+  const kept = new Map<string, UnattributedMovement>();
+  // What is of no order may have been told as something else, under the same name.
+  const asked = Map.groupBy(lines, ({ kind }) => isOfNoOrder(kind) ? "no order" : kind);
+  for (const [kind, some] of asked) {
     const parts = some.flatMap((line) => [partOf(provider, line), againOf(provider, line)]);
-    for (const [part, movement] of await readUnattributed(db, kind, parts)) {
-      kept.set(`${kind} ${part}`, movement);
+    for (const one of kind === "no order" ? kindsOfNoOrder : [kind]) {
+      for (const [part, movement] of await readUnattributed(db, one, parts)) {
+        kept.set(`${one} ${part}`, movement);
+      }
     }
   }
   return kept;
+}
+
+/**
+ * What was kept of a line that is of nothing of ours. Of no order it may be another kind's; what nobody knew the meaning of before
+ * gives way to what is known.
+ */
+function keptBefore(
+  { unattributed }: Read,
+  { kind }: ProviderLine,
+  part: string,
+): UnattributedMovement | null {
+  const same = unattributed.get(`${kind} ${part}`);
+  if (same !== undefined || !isOfNoOrder(kind)) return same ?? null;
+  return kindsOfNoOrder.filter((one) => one !== "other")
+    .map((one) => unattributed.get(`${one} ${part}`))
+    .find((one) => one !== undefined) ?? null;
 }
 
 function textsOf(texts: readonly (string | null)[]): string[] {
@@ -269,11 +319,30 @@ async function readKeys(
   ]));
 }
 
-function paymentOf({ payments }: Read, { chargeRefs }: ProviderLine): NamedPayment | undefined {
-  return chargeRefs.map((ref) => payments.get(ref)).find((payment) => payment !== undefined);
+function paymentOf(read: Read, line: ProviderLine): NamedPayment | undefined {
+  const named = line.chargeRefs.map((ref) => read.payments.get(ref))
+    .find((payment) => payment !== undefined);
+  if (named !== undefined || !nameless(line)) return named;
+  const of = read.paymentsOf.get(orderOf(read, line) ?? 0) ?? [];
+  if (line.kind !== "charge") return of[0];
+  const money = (payment: NamedPayment) => chargeOf(read, payment);
+  return of.find((payment) => isTold(read, line, money(payment))) ??
+    of.find((payment) => fits(read, line, "charge", money(payment))) ??
+    // The only one may be of another amount.
+    (of.length === 1 && isUntold(read, line, "charge", money(of[0]!)) ? of[0] : undefined);
 }
 
-function orderOf({ orderOfKey, orderOfReference }: Read, line: ProviderLine): number | null {
+/** Whether a line names no charge: then its order says which it is, as far as it names that. */
+function nameless({ kind, chargeRefs, refundRef }: ProviderLine): boolean {
+  return kind === "charge"
+    ? chargeRefs.length === 0
+    : !isOfNoOrder(kind) && chargeRefs.every((ref) => ref === refundRef);
+}
+
+function orderOf(
+  { orderOfKey, orderOfReference }: Pick<Read, "orderOfKey" | "orderOfReference">,
+  line: ProviderLine,
+): number | null {
   const { key, reference } = line;
   return (key === null ? undefined : orderOfKey.get(key)) ??
     (reference === null ? undefined : orderOfReference.get(reference)) ?? null;
@@ -304,13 +373,15 @@ function findOurs(
 ): { subject: MovementKind; ours: OurMoney | null } {
   const payment = paymentOf(read, line);
   if (line.kind === "charge") {
-    return { subject: "charge", ours: payment === undefined ? null : chargeOf(read, payment) };
+    if (payment === undefined) return { subject: "charge", ours: null };
+    read.taken.set(`charge ${payment.id}`, line.entry);
+    return { subject: "charge", ours: chargeOf(read, payment) };
   }
   if (line.kind === "chargeback") return findChargedBack(read, line);
   if (line.kind === "correction") return findCorrected(read, line, payment);
   if (line.kind !== "refund") return { subject: line.kind, ours: null };
   const found = findRefund(read, line, payment) ?? { subject: "refund" as const, ours: null };
-  if (found.ours !== null) read.taken.add(`${found.subject} ${found.ours.id}`);
+  if (found.ours !== null) read.taken.set(`${found.subject} ${found.ours.id}`, line.entry);
   return found;
 }
 
@@ -326,9 +397,9 @@ function findChargedBack(
   const name = chargebackNameOf(line);
   const known = name === null ? undefined : chargebacks.get(name);
   if (known === undefined) return { subject, ours: null };
-  const { id, orderId, amountCents, currency, state, isWithdrawn } = known;
+  const { id, orderId, amountCents, currency, state, wasTaken } = known;
   const movement = movements[subject].get(id) ?? null;
-  const isSo = isWithdrawn &&
+  const isSo = wasTaken &&
     (subject === "chargeback" || chargebackStates[state].money === "ours");
   if (!isSo && movement === null) return { subject, ours: null };
   return {
@@ -369,7 +440,7 @@ function findCorrected(
   }
   const { id, orderId, amountCents, currency } = refund;
   const movement = movements.returned.get(id) ?? null;
-  read.taken.add(`returned ${id}`);
+  read.taken.set(`returned ${id}`, line.entry);
   return {
     subject: "returned",
     ours: { id, orderId, amountCents, currency, at: null, moved: true, movement },
@@ -408,7 +479,7 @@ function unreversedOf(
     ? fits(read, line, "unreversed", ours)
     : hasReversalKey(read, payment, line.key);
   if (!isOf) return undefined;
-  read.taken.add(`unreversed ${id}`);
+  read.taken.set(`unreversed ${id}`, line.entry);
   return ours;
 }
 
@@ -444,10 +515,11 @@ function findRefund(
     }
   }
   if (key !== null) return undefined;
-  const ours = read.refunds
+  const made = read.refunds
     .filter((one) => one.orderId === payment.orderId && wasMade(one))
-    .map((refund) => refundOf(read, refund))
-    .find((refund) => fits(read, line, "refund", refund));
+    .map((refund) => refundOf(read, refund));
+  const ours = made.find((refund) => isTold(read, line, refund)) ??
+    made.find((refund) => fits(read, line, "refund", refund));
   return ours === undefined ? undefined : { subject: "refund", ours };
 }
 
@@ -473,19 +545,37 @@ function refundOfKey({ refunds, provider }: Read, line: ProviderLine): NamedRefu
   return refunds.find(({ key }) => key === recorded) ?? asked;
 }
 
-/** Whether a line without a key may be of a refund: nothing else was told of it, or just this. */
+/** Whether just this line was told of some money. */
+function isTold({ provider }: Read, { entry }: ProviderLine, { movement }: OurMoney): boolean {
+  return entry !== null && movement !== null && movement.entry === entryOf(provider, entry);
+}
+
+/** Whether nothing was told of some money, nor by another line of this batch; the very line may stand in it twice. */
+function isUntold(
+  { taken }: Read,
+  { entry }: ProviderLine,
+  subject: MovementKind,
+  { id, movement }: OurMoney,
+): boolean {
+  if (movement !== null) return false;
+  const by = taken.get(`${subject} ${id}`);
+  return by === undefined || (entry !== null && by === entry);
+}
+
+/** Whether a line without a key may be of some money: nothing else was told of it, or just this. */
 function fits(
-  { taken, provider }: Read,
-  { amountCents, currency, entry, at }: ProviderLine,
+  read: Read,
+  line: ProviderLine,
   subject: MovementKind,
   ours: OurMoney,
 ): boolean {
+  const { amountCents, currency, entry, at } = line;
   if (ours.amountCents !== amountCents || ours.currency !== currency) return false;
   const { movement } = ours;
-  if (movement === null) return !taken.has(`${subject} ${ours.id}`);
+  if (movement === null) return isUntold(read, line, subject, ours);
   const told = movement as typeof movement & { at: string };
   return entry !== null && movement.entry !== null
-    ? movement.entry === entryOf(provider, entry)
+    ? movement.entry === entryOf(read.provider, entry)
     : told.at.slice(0, 23).padEnd(23, "0") === at.slice(0, 23).padEnd(23, "0");
 }
 

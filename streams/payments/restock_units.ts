@@ -5,9 +5,9 @@
  */
 
 import { lockStock, writeStock } from "../../db/catalog/products.ts";
-import { addReturnedUnits, type ReturnedUnits } from "../../db/catalog/stock_movements.ts";
+import { addRestockedUnits, type RestockedUnits } from "../../db/catalog/stock_movements.ts";
 import type { Queryable } from "../../db/connection/database.ts";
-import { markRestocked, readUnitsToReturn } from "../../db/refunds/refund_contents.ts";
+import { markRestocked, readUnitsToRestock } from "../../db/refunds/refund_contents.ts";
 import type { StockMessage } from "../../domain/messages/messages.ts";
 import { stockArrivedMessages } from "../stock/stock_arrived_messages.ts";
 
@@ -22,22 +22,22 @@ import { stockArrivedMessages } from "../stock/stock_arrived_messages.ts";
  * @param actor who processes them, for the products' timelines
  * @returns what takes up the orders that wait for these units, to be published after the commit
  */
-export async function returnUnits(
+export async function restockUnits(
   tx: Queryable,
   refunds: readonly { id: number; itemized?: boolean }[],
   actor: string,
 ): Promise<StockMessage[]> {
   const itemized = refunds.filter((refund) => refund.itemized === true).map(({ id }) => id);
-  const lines = await readUnitsToReturn(tx, itemized);
+  const lines = await readUnitsToRestock(tx, itemized);
   if (lines.length === 0) return [];
   const stock = await lockStock(tx, lines.map(({ productId }) => productId));
-  const movements = lines.map(({ productId, qty, orderId, refundId }): ReturnedUnits => {
+  const movements = lines.map(({ productId, qty, orderId, refundId }): RestockedUnits => {
     const stockQty = stock.get(productId)! + qty;
     stock.set(productId, stockQty);
     return { productId, qty, stockQty, orderId, refundId };
   });
   await writeStock(tx, stock);
   await markRestocked(tx, lines.map(({ id }) => id));
-  await addReturnedUnits(tx, movements, actor);
+  await addRestockedUnits(tx, movements, actor);
   return await stockArrivedMessages(tx, [...stock.keys()]);
 }

@@ -7,7 +7,7 @@ import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { driftOf, verifyNow } from "../../settled_workflow.ts";
-import { askParts, partsOf, payMixedOrder, unitsOf } from "../../returned_units.ts";
+import { askParts, partsOf, payMixedOrder, unitsOf } from "../../restocked_units.ts";
 import { addPaid } from "../../source_orders.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent } from "../consistent.ts";
@@ -43,7 +43,7 @@ const movements = (flow: Workflow) =>
 const stockOf = async (flow: Workflow) => [await flow.stock("MUG"), await flow.stock("TEA")];
 
 Deno.test("applyRefunds() puts units back into stock once, however often the message comes", async () => {
-  await using test = await setUp("return_units_once");
+  await using test = await setUp("restock_units_once");
   const { flow, orderId } = test;
   assert.deepEqual(await stockOf(flow), [47, 49]);
   const message = await askParts(
@@ -70,7 +70,7 @@ Deno.test("applyRefunds() puts units back into stock once, however often the mes
 });
 
 Deno.test("applyRefunds() puts nothing back for a refund that fails, and its units are free again", async () => {
-  await using test = await setUp("return_units_failed");
+  await using test = await setUp("restock_units_failed");
   const { flow, state, orderId } = test;
   const whole = partsOf({ restock: true });
   state.answer = { kind: "refused", reason: "the account is closed" };
@@ -97,7 +97,7 @@ Deno.test("applyRefunds() puts nothing back for a refund that fails, and its uni
 });
 
 Deno.test("units come back by a refund that a person gives back, once that is booked", async () => {
-  await using test = await setUp("return_units_by_hand");
+  await using test = await setUp("restock_units_by_hand");
   const { flow } = test;
   const [orderId] = await addPaid(flow, [anOrder("at its source", [{ sku: "TEA", qty: 4 }])]);
   await flow.drain();
@@ -113,7 +113,7 @@ Deno.test("units come back by a refund that a person gives back, once that is bo
 });
 
 Deno.test("applyRefunds() puts units of many refunds of a batch back in one go", async () => {
-  await using test = await setUp("return_units_batch");
+  await using test = await setUp("restock_units_batch");
   const { flow, orderId } = test;
   const other = await payMixedOrder(flow, "other");
   for (const id of [other, orderId]) {
@@ -130,7 +130,7 @@ Deno.test("applyRefunds() puts units of many refunds of a batch back in one go",
 });
 
 Deno.test("units that came back are reserved again by other orders", async () => {
-  await using test = await setUp("return_units_again");
+  await using test = await setUp("restock_units_again");
   const { flow, orderId } = test;
   await askParts(flow, orderId, partsOf({ restock: true }));
   await flow.drain();
@@ -142,7 +142,7 @@ Deno.test("units that came back are reserved again by other orders", async () =>
 });
 
 Deno.test("applyRefunds() sends no statement about parts for refunds of mere amounts", async () => {
-  await using test = await setUp("return_units_free");
+  await using test = await setUp("restock_units_free");
   const { flow, orderId } = test;
   const observed = observeDatabase(flow.db);
   const process = async (message: Awaited<ReturnType<typeof askParts>>) => {
@@ -158,7 +158,7 @@ Deno.test("applyRefunds() sends no statement about parts for refunds of mere amo
 });
 
 Deno.test("verify() finds refunds whose parts, units or amounts don't agree", async () => {
-  await using test = await setUp("return_units_verify");
+  await using test = await setUp("restock_units_verify");
   const { flow, orderId } = test;
   await askParts(flow, orderId, partsOf({ lines: [unitsOf("MUG", 1, true)] }));
   await askParts(flow, orderId, partsOf({ lines: [unitsOf("TEA", 1, true)] }));
