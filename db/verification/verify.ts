@@ -13,6 +13,7 @@ import { orderEndEvent } from "../notifications/notifications.ts";
 import { gaveBackInPart } from "../payments/lost_cents.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { isClaimed, wasReturned } from "../refunds/returned_refunds.ts";
+import { findRowRange, type RowRange } from "./row_range.ts";
 import { andWithin, type Scope, type Scopes, within } from "./scope.ts";
 import { isEarlierFailure } from "./uneven_notices.ts";
 import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
@@ -86,8 +87,12 @@ export async function findStockFaults(
 ): Promise<FaultyRows<StockFault>> {
   const isWhole = scopes.orders.includes(null);
   const isArchived = await hasArchived(tx);
-  const everywhere = (parts: readonly string[]) =>
-    summed(isArchived ? [...parts, ...parts.map(archivedForm)] : parts);
+  const everywhere = (parts: readonly string[], live = parts) =>
+    summed(isArchived ? [...live, ...parts.map(archivedForm)] : live);
+  const held: string[] = [];
+  for (const scope of scopes.orders) {
+    held.push(heldUnits(scope, await findRowRange(tx, "order_items", scope)));
+  }
   const rows = await tx.query(
     `
     select products.id, products.sku, products.stock_qty,
@@ -97,7 +102,9 @@ export async function findStockFaults(
     } as held_qty, count(*) over () as faults
     from products
     ${isWhole ? "" : "left join sealed_units on sealed_units.product_id = products.id"}
-    left join (${everywhere(scopes.orders.map(heldUnits))}) held on held.product_id = products.id
+    left join (${
+      everywhere(scopes.orders.map((scope) => heldUnits(scope)), held)
+    }) held on held.product_id = products.id
     left join (${
       everywhere(scopes.refunds.map(returnedUnits))
     }) back on back.product_id = products.id
@@ -127,20 +134,28 @@ export function summed(parts: readonly string[]): string {
       group by part.product_id`;
 }
 
-/** Units that the reserved and paid orders of a scope hold, by product. */
-export function heldUnits(scope: Scope): string {
+/**
+ * Units that the reserved and paid orders of a scope hold, by product.
+ *
+ * @param range by which all items of the scope are read in their own order, where they can be
+ */
+export function heldUnits(scope: Scope, range: RowRange | null = null): string {
   const ofOrders = (condition: string) => `
       select order_items.product_id, sum(order_items.qty) as qty
       from orders force index (primary)
       straight_join order_items force index (order_items_order) on order_items.order_id = orders.id
       where orders.status ${condition} ('RESERVED', 'PAID')${andWithin("orders.id", scope)}
       group by order_items.product_id`;
-  if (scope !== null) return ofOrders("in");
+  if (scope !== null && range === null) return ofOrders("in");
+  const all = range === null
+    ? "order_items ignore index (order_items_product, order_items_order)"
+    : `order_items ${range.hint}
+        where ${range.condition}${andWithin("order_id", scope)}`;
   return `
       select part.product_id, sum(part.qty) as qty
       from (
         select product_id, cast(sum(qty + 0e0) as signed) as qty
-        from order_items ignore index (order_items_product, order_items_order)
+        from ${all}
         group by product_id
         union all
         select lost.product_id, -lost.qty from (${ofOrders("not in")}) lost

@@ -147,7 +147,11 @@ export function isGoodItem(
 
 /** True for a row that says nothing at all, as spreadsheets leave them behind. */
 export function isBlankRow(fields: readonly string[]): boolean {
-  return fields.every((field) => field.trim() === "");
+  for (let at = 0; at < fields.length; at++) {
+    const field = fields[at]!;
+    if (field.charCodeAt(0) > 32 && field.charCodeAt(0) < 127 || field.trim() !== "") return false;
+  }
+  return true;
 }
 
 /** True for a row that has something of an item and does not say of which order. */

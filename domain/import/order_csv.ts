@@ -363,7 +363,8 @@ function disagreement(
   sources: readonly CsvRow[],
 ): string | undefined {
   const first = rows[0]!.head;
-  for (const [index, { head }] of rows.entries()) {
+  for (let index = 0; index < rows.length; index++) {
+    const { head } = rows[index]!;
     if (head === first) continue;
     if (head.currency === first.currency && sameCustomer(head.customer, first.customer)) continue;
     const columns = [

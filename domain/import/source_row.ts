@@ -19,6 +19,8 @@ export interface SourceRow {
    * its whole order is rejected. Undefined for a sound record.
    */
   fault?: string;
+  /** Nobody is likely to ask for the fields again: where they can be had once more, they need not be held. */
+  release?(): void;
 }
 
 /** A record as its reader gives it. */

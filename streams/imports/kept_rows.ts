@@ -7,12 +7,16 @@
 
 import type { SourceRow } from "../../domain/import/source_row.ts";
 import { openSpool } from "./spool.ts";
+import type { Extent } from "./temporary_file.ts";
 
 /** See {@linkcode keepRows}. */
 export interface KeptRows {
   /** Takes the next records, of a file with this delimiter; their order is kept. */
   add(rows: readonly SourceRow[], delimiter: string): void;
-  /** Gives all of them back, some hundred at once, again and again; nothing can be added any more. */
+  /**
+   * Gives all of them back, some hundred at once, again and again; nothing can be added any more. What was let go of is read
+   * from the disk again where it is asked for, until it is freed.
+   */
   blocks(): Generator<SourceRow[]>;
   /** Frees the disk. */
   close(): void;
@@ -32,6 +36,7 @@ const betweenFields = "\x1f", betweenRows = "\x1e";
 export function keepRows(memoryBytes?: number): KeptRows {
   const spool = openSpool(memoryBytes);
   const encoder = new TextEncoder();
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const lengths: number[] = [];
   let block = emptyBlock(betweenFields);
   let room = new Uint8Array(0);
@@ -44,6 +49,18 @@ export function keepRows(memoryBytes?: number): KeptRows {
     lengths.push(written);
     spool.write(room.subarray(0, written), { isLent: true });
     block = emptyBlock(block.delimiter);
+  };
+  const textOf = ({ offset, length }: Extent): string => {
+    if (room.length < length) room = new Uint8Array(length);
+    return decoder.decode(spool.read(offset, length, room));
+  };
+  // Whoever asks for one record again asks for its neighbours next.
+  let again: { offset: number; rows: SourceRow[] } | undefined;
+  const rowsAgain = (place: Extent): SourceRow[] => {
+    if (again?.offset !== place.offset) {
+      again = { offset: place.offset, rows: rowsOfBlock(textOf(place)) };
+    }
+    return again.rows;
   };
   return {
     add(rows, delimiter) {
@@ -58,12 +75,9 @@ export function keepRows(memoryBytes?: number): KeptRows {
     },
     *blocks() {
       write();
-      const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-      let offset = 0;
-      for (const length of lengths) {
-        if (room.length < length) room = new Uint8Array(length);
-        yield rowsOfBlock(decoder.decode(spool.read(offset, length, room)));
-        offset += length;
+      for (let block = 0, offset = 0; block < lengths.length; offset += lengths[block++]!) {
+        const place = { offset, length: lengths[block]! };
+        yield rowsOfBlock(textOf(place), () => rowsAgain(place));
       }
     },
     close: () => spool.close(),
@@ -134,26 +148,47 @@ function blockText({ rows, texts, delimiter, joined, isPlain }: Block): string {
   return JSON.stringify([...head, rows.map(({ fields }) => fields)]);
 }
 
-/** A record that stays one text until its fields are asked for, and afterwards: rows live as long as their batch. */
+/**
+ * A record that stays one text until its fields are asked for, and not even that once it was let go of: rows live as long as
+ * their batch, and nearly all of them are never looked at again.
+ */
 class KeptRow implements SourceRow {
   readonly line: number;
   declare fault?: string;
-  readonly #text: string;
+  readonly #place: number;
   readonly #delimiter: string;
+  /** Gives all records of its block once more; undefined where its text is kept. */
+  readonly #again: (() => SourceRow[]) | undefined;
+  #text: string | undefined;
 
-  constructor(line: number, text: string, delimiter: string) {
+  constructor(
+    text: string,
+    { line, place, delimiter, again }: {
+      line: number;
+      place: number;
+      delimiter: string;
+      again: (() => SourceRow[]) | undefined;
+    },
+  ) {
     this.line = line;
-    this.#text = text;
+    this.#place = place;
     this.#delimiter = delimiter;
+    this.#again = again;
+    this.#text = text;
   }
 
   /** Made anew each time. */
   get fields(): readonly string[] {
-    return this.#text.split(this.#delimiter);
+    return this.#text?.split(this.#delimiter) ?? this.#again!()[this.#place]!.fields;
+  }
+
+  release(): void {
+    if (this.#again !== undefined) this.#text = undefined;
   }
 }
 
-function rowsOfBlock(text: string): SourceRow[] {
+/** @param again gives them once more; where it is absent they keep their texts */
+function rowsOfBlock(text: string, again?: () => SourceRow[]): SourceRow[] {
   // No control character stands in JSON as it is.
   const isPlain = text.includes(betweenRows);
   const parts = isPlain ? text.split(betweenRows) : [];
@@ -161,14 +196,12 @@ function rowsOfBlock(text: string): SourceRow[] {
     ...BlockHead,
     string[][],
   ];
+  const keptRow = (place: number, delimiter: string): SourceRow =>
+    new KeptRow(parts[place + 1]!, { line: lines[place]!, place, delimiter, again });
   const rows = lines.map((line, place): SourceRow =>
-    isPlain ? new KeptRow(line, parts[place + 1]!, delimiter) : { line, fields: fields[place]! }
+    isPlain ? keptRow(place, delimiter) : { line, fields: fields[place]! }
   );
-  if (isPlain) {
-    for (const place of joined) {
-      rows[place] = new KeptRow(lines[place]!, parts[place + 1]!, betweenFields);
-    }
-  }
+  if (isPlain) { for (const place of joined) rows[place] = keptRow(place, betweenFields); }
   for (const [place, fault] of faults) rows[place]!.fault = fault;
   return rows;
 }

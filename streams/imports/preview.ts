@@ -12,6 +12,7 @@ import {
   type PreviewTotals,
 } from "../../domain/import/import_preview.ts";
 import { suspicionOf } from "../../domain/import/profile/suspicious_column.ts";
+import { previewLimits } from "./import_batches.ts";
 import { type ImportDeps, type ImportOptions, noProgress } from "./import_options.ts";
 import { beginRun } from "./import_run.ts";
 import { waitOut } from "./wait_out.ts";
@@ -62,7 +63,8 @@ export async function previewOrders(
     if (said.questions.length > 0) return { ...said, ...undecided(file.rows) };
     progress.phase = "writing";
     const watch = previewWatch(deps.db, options);
-    const run = await beginRun(deps, { ...options, dryRun: true }, {
+    const limits = { ...options.limits, batch: options.limits?.batch ?? previewLimits };
+    const run = await beginRun(deps, { ...options, limits, dryRun: true }, {
       wait: waitOut({ ...deps, maxMs: 0 }),
       id: undefined,
       rejects: undefined,

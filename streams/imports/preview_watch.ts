@@ -110,7 +110,8 @@ export function previewWatch(
       }
       totals.note(batch);
       values.note(batch, rejected);
-      for (const [index, { order, rows }] of batch.orders.entries()) {
+      for (let index = 0; index < batch.orders.length; index++) {
+        const { order, rows } = batch.orders[index]!;
         const result = taken[index]!;
         samples.note(order, rows[0]!.line, result);
         repeated.note(order, rows);
@@ -257,8 +258,9 @@ function watchChanges(db: Queryable, seesOthers: boolean) {
     ): void {
       const reasonOf = (line: number | undefined) =>
         rejected.find((one) => one.line === line)?.reason ?? "";
-      for (const [index, one] of taken.entries()) {
-        const { outcome, orderId, status, paymentOf, foreign, ofAnother } = one;
+      for (let index = 0; index < taken.length; index++) {
+        const { outcome, orderId, status, paymentOf, foreign, ofAnother } = taken[index]!;
+        if (outcome !== "conflict" && outcome !== "updated") continue;
         const { order, rows } = orders[index]!;
         if (outcome === "conflict" && ofAnother === true && (seesOthers || !foreign)) ofOthers++;
         if (outcome === "updated" && changed++ < maxExamples) {

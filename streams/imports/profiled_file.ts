@@ -37,7 +37,12 @@ import {
 } from "../../domain/import/profile/map_order.ts";
 import { watchContinuations } from "../../domain/import/profile/sorted_rows.ts";
 import { orderMapping, ownText } from "../../domain/import/profile/order_mapping.ts";
-import { ownFields, plannedId, PlannedRow } from "../../domain/import/profile/planned_row.ts";
+import {
+  ownFields,
+  type PlacedRecord,
+  plannedId,
+  PlannedRow,
+} from "../../domain/import/profile/planned_row.ts";
 import { absentColumns, planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import {
@@ -206,20 +211,6 @@ function charactersOf({ plain }: SourceRow, fields: readonly string[]): number {
   return characters;
 }
 
-/** A record with the order that it belongs to. */
-interface PlacedRecord {
-  /** The record as it stands in the file, an earlier rejects file's marks taken off. */
-  source: SourceRow;
-  /** Those of the record, which need not make them once more. */
-  fields: readonly string[];
-  /** The id that it has itself; "" for none. */
-  ownId: string;
-  /** The id of its order; "" for none. */
-  orderId: string;
-  /** Why it can't be read; "" for a sound record. */
-  fault: string;
-}
-
 /** A sum below all orders would be taken for an amount of the last one. */
 const sumFault = "has neither an order id nor an item: a sum or a title that has to be removed";
 
@@ -237,9 +228,10 @@ function rowPlanner(
   const idPlaces = columns.external_order_id!.places;
   const fillsDown = profile.fillDown === "order";
   const { orderIdPrefix = "" } = profile;
-  const itemPlaces = (["product_sku", "product_name", "qty"] as const).flatMap((column) =>
-    columns[column] === undefined ? [] : [columns[column].places]
-  );
+  // Where rows may have no item, a quantity alone is none: with "Sum" in front of it, its amounts are of the whole file.
+  const { product_sku: sku, product_name: name, qty } = columns;
+  const ofItems = profile.rowsWithoutItem === "allowed" ? [sku, name] : [sku, name, qty];
+  const itemPlaces = ofItems.flatMap((column) => column === undefined ? [] : [column.places]);
   let above = "";
   return (read) => {
     const { line, fields: raw } = read;
@@ -365,9 +357,8 @@ async function* orderGroups(
       for (const source of rows) {
         const placed = place(source);
         if (placed === undefined) continue;
-        const { orderId, fault } = placed;
-        const row = new PlannedRow(placed.source, placed.fields, { width, orderId, fault });
-        if (grouping.next(orderId)) store.add(row);
+        const row = new PlannedRow(placed, width);
+        if (grouping.next(row.orderId)) store.add(row);
         else grouping.keep(row);
       }
       yield* grouping.complete();

@@ -38,6 +38,9 @@ import { failRun, finishRun, type ImportRun, noteProgress } from "./import_run.t
  */
 const batchesAtOnce = 3;
 
+/** The same of a preview, which writes nothing: one is compared with what there is while the next one is read. */
+const previewsAtOnce = 2;
+
 /**
  * Writes all orders of a file, and ends the run.
  *
@@ -53,7 +56,8 @@ export async function writeBatches(run: ImportRun, file: ImportFile): Promise<vo
     });
     const write = writerOf(run, file.form);
     const traced = (batch: ImportBatch) => inSpan("import batch", {}, () => write(batch));
-    await concurrently(batches, batchesAtOnce, tracing ? traced : write);
+    const atOnce = run.watch === undefined ? batchesAtOnce : previewsAtOnce;
+    await concurrently(batches, atOnce, tracing ? traced : write);
     await finishRun(run);
   } catch (thrown) {
     throw await failRun(run, thrown);
@@ -199,7 +203,7 @@ async function completeBatch(
   }
   progress.rowsDone += batch.rows;
   progress.ordersDone = counts.orders;
-  await noteProgress(run);
+  noteProgress(run);
   return rejected;
 }
 

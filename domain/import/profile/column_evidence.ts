@@ -6,8 +6,11 @@
 
 import {
   certainCurrency,
+  currencyBeside,
   type DecimalEvidence,
   decimalEvidence,
+  digitsEnd,
+  digitsStart,
   hasFraction,
   hasParts,
   splitMoney,
@@ -106,6 +109,8 @@ export interface AmountLook {
   parts: Record<"." | ",", boolean>;
   /** That stands beside it; "" for none. */
   currency: string;
+  /** The one that it certainly means; "" for none, and for a sign that may be several. */
+  code: string;
 }
 
 /** Amounts that are remembered: many are the same, and each is looked at for its column and for all. */
@@ -127,42 +132,73 @@ function lookAt(text: string): AmountLook {
 
 const noSign = { ".": false, ",": false };
 
-/** What plain amounts say, by whether they are something, and by their sign and whether they have parts. */
-const wholeLooks = [false, true].map((isSome): AmountLook => ({
-  kind: "either",
-  isNegative: false,
-  isSome,
-  fraction: noSign,
-  parts: noSign,
-  currency: "",
-}));
-const partLooks = ([".", ","] as const).map((sign) =>
-  [false, true].map((isSome) =>
-    [false, true].map((hasParts): AmountLook => ({
-      kind: sign,
-      isNegative: false,
-      isSome,
-      fraction: { ...noSign, [sign]: true },
-      parts: { ...noSign, [sign]: hasParts },
-      currency: "",
-    }))
-  )
-);
+/** What plain amounts say beside one currency: by their sign, whether they have parts, are something, and are below zero. */
+interface PlainLooks {
+  currency: string;
+  /** At {@linkcode placeOf}. */
+  looks: AmountLook[];
+}
+
+function placeOf(kind: 0 | 1 | 2, isNegative: boolean, isSome: boolean, hasParts: boolean): number {
+  return kind * 8 + Number(isNegative) * 4 + Number(isSome) * 2 + Number(hasParts);
+}
+
+function plainLooks(currency: string): PlainLooks {
+  const own = ownCopy(currency);
+  const looks: AmountLook[] = [];
+  for (const kind of [0, 1, 2] as const) {
+    const sign = kind === 0 ? undefined : signsOfParts[kind - 1]!;
+    for (const isNegative of [false, true]) {
+      for (const isSome of [false, true]) {
+        for (const hasParts of [false, true]) {
+          looks[placeOf(kind, isNegative, isSome, hasParts)] = {
+            kind: sign ?? "either",
+            isNegative,
+            isSome,
+            fraction: sign === undefined ? noSign : { ...noSign, [sign]: true },
+            parts: sign === undefined ? noSign : { ...noSign, [sign]: hasParts },
+            currency: own,
+            code: codeOf(own),
+          };
+        }
+      }
+    }
+  }
+  return { currency: own, looks };
+}
+
+const signsOfParts = [".", ","] as const;
+
+/** The code of the currency that a sign means; "" for one that may be several, and for none. */
+function codeOf(sign: string): string {
+  return sign === "" ? "" : certainCurrency(sign) ?? "";
+}
+
+const withoutCurrency = plainLooks("");
+
+/** Of the currency that stood beside an amount last: mostly it is the same on all rows. */
+let withCurrency = withoutCurrency;
+
+/** Characters from which on an amount is none, see `splitMoney`. */
+const maxPlainLength = 48;
 
 /**
- * What digits say, with one sign and any digits but three behind it or with none: most amounts are so, few of them twice,
- * and to take each apart in all ways is most of what a look at a file takes.
+ * What digits say, with one sign and any digits but three behind it or with none, and maybe a minus in front and a
+ * currency beside them: most amounts are so, few of them twice, and to take each apart in all ways is most of what a look
+ * at a file takes.
  *
  * @returns undefined for all others, see {@linkcode fullLook}
  */
 export function plainLook(text: string): AmountLook | undefined {
-  const { length } = text;
+  const start = digitsStart(text), end = digitsEnd(text, start);
+  if (start === end) return undefined;
+  const isNegative = text.charCodeAt(0) === 45;
   let isSome = false, hasParts = false;
   let signAt = -1;
-  for (let at = 0; at < length; at++) {
+  for (let at = start; at < end; at++) {
     const code = text.charCodeAt(at);
     if (code === 46 || code === 44) {
-      if (signAt >= 0 || at === 0) return undefined;
+      if (signAt >= 0 || at === start) return undefined;
       signAt = at;
     } else if (code < 48 || code > 57) return undefined;
     else if (code !== 48) {
@@ -170,12 +206,18 @@ export function plainLook(text: string): AmountLook | undefined {
       if (signAt >= 0) hasParts = true;
     }
   }
-  if (signAt < 0) return length === 0 ? undefined : wholeLooks[Number(isSome)];
-  const decimals = length - 1 - signAt;
+  const decimals = signAt < 0 ? 1 : end - 1 - signAt;
   // Three may be thousands.
   if (decimals === 0 || decimals === 3) return undefined;
-  const ofSign = partLooks[text.charCodeAt(signAt) === 46 ? 0 : 1]!;
-  return ofSign[Number(isSome)]![Number(hasParts)];
+  const kind = signAt < 0 ? 0 : text.charCodeAt(signAt) === 46 ? 1 : 2;
+  let { looks } = withoutCurrency;
+  if (end - start !== (isNegative ? text.length - 1 : text.length)) {
+    const currency = currencyBeside(text, start, end);
+    if (currency === undefined || text.length > maxPlainLength) return undefined;
+    if (withCurrency.currency !== currency) withCurrency = plainLooks(currency);
+    looks = withCurrency.looks;
+  }
+  return looks[placeOf(kind, isNegative, isSome, hasParts && kind !== 0)];
 }
 
 /** The same of any amount. */
@@ -189,6 +231,7 @@ export function fullLook(text: string): AmountLook {
     fraction: { ".": hasFraction(text, "."), ",": hasFraction(text, ",") },
     parts: { ".": hasParts(text, "."), ",": hasParts(text, ",") },
     currency,
+    code: codeOf(currency),
   };
 }
 
@@ -217,7 +260,7 @@ export function noteMoney(evidences: readonly MoneyEvidence[], text: string, lin
 }
 
 function noteLook(evidence: MoneyEvidence, look: AmountLook, text: string, line: number): void {
-  const { kind, isNegative, isSome, fraction, parts, currency } = look;
+  const { kind, isNegative, isSome, fraction, parts, currency, code } = look;
   countValue(evidence.by[kind], text, line);
   if (kind === "none") return;
   evidence.count++;
@@ -229,7 +272,6 @@ function noteLook(evidence: MoneyEvidence, look: AmountLook, text: string, line:
     } else if (isSome) countValue(evidence.wholes[sign], text, line);
   }
   if (currency === "") return;
-  const code = certainCurrency(currency) ?? "";
   let counted = evidence.currencies.get(code);
   if (counted === undefined) evidence.currencies.set(code, counted = noneCounted());
   countValue(counted, text, line);

@@ -205,7 +205,10 @@ export function trimmed(text: string): string {
 
 /** What the fields of a row say in one place, trimmed; "" for nothing. */
 export function textOf(fields: readonly string[], place: ColumnPlace): string {
-  return place.length === 1
-    ? trimmed(fields[place[0]!] ?? "")
-    : place.map((at) => (fields[at] ?? "").trim()).filter((one) => one !== "").join(" ");
+  let text = trimmed(fields[place[0]!] ?? "");
+  for (let index = 1; index < place.length; index++) {
+    const more = trimmed(fields[place[index]!] ?? "");
+    if (more !== "") text = text === "" ? more : `${text} ${more}`;
+  }
+  return text;
 }

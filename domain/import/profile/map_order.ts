@@ -37,7 +37,12 @@ import {
 } from "../order_csv.ts";
 import { type PlannedColumn, textOf } from "./column_plan.ts";
 import { parseMoney, plainCharacters } from "./money_text.ts";
-import { readAdjustments } from "./order_amounts.ts";
+import {
+  type AmountContext,
+  type ReadAdjustment,
+  readAdjustments,
+  readAdjustmentsStepwise,
+} from "./order_amounts.ts";
 import {
   nameInFile,
   type OrderMapping,
@@ -94,6 +99,22 @@ interface ReadingRow extends CsvRow {
   source: CsvRow;
 }
 
+/** An order that is being read. */
+interface OpenOrder {
+  mapping: OrderMapping;
+  options: DecideOptions;
+  rows: readonly ReadingRow[];
+  outcome: "charge" | "paid" | "free";
+  /** What its rows say of it. */
+  head: Head;
+  /** It is what each row says of it, or counts for all of them. */
+  isOneHead: boolean;
+  /** The row that was read last, and what that says of the order. */
+  last: ReadingRow | undefined;
+  lastHead: Head;
+  read: SoFar;
+}
+
 /**
  * Decides on the rows of one order.
  *
@@ -101,17 +122,20 @@ interface ReadingRow extends CsvRow {
  * divided by its units makes two items, so that no part of a cent is lost. An order whose total is named comes to that
  * total, within the profile's tolerance, or is rejected.
  *
- * @param rows as `planned_row.ts` makes them, in the order of the file
+ * @param sources as `planned_row.ts` makes them, in the order of the file
  */
 export function mapOrder(
   mapping: OrderMapping,
-  rows: readonly CsvRow[],
+  sources: readonly CsvRow[],
   options: DecideOptions,
 ): MappedOrder {
-  const steps = mapOrderStepwise(mapping, rows, options);
-  let step = steps.next();
-  while (!step.done) step = steps.next();
-  return step.value;
+  const order = openOrder(mapping, sources, options);
+  if ("kind" in order) return order;
+  readRows(order, 0, sources.length);
+  endRows(order);
+  const amounts = amountsOf(order);
+  const adjustments = amounts === undefined ? [] : readAdjustments(mapping, amounts);
+  return closeOrder(order, amounts, adjustments);
 }
 
 /** The same with breaks, because an order may have very many rows. */
@@ -120,16 +144,33 @@ export function* mapOrderStepwise(
   sources: readonly CsvRow[],
   options: DecideOptions,
 ): Generator<void, MappedOrder> {
-  if (sources.length > maxOrderRows) return rejectedLarge(sources);
-  const unreadable = sources.find((row) => plannedFault(row) !== "");
-  if (unreadable !== undefined) {
-    return { kind: "rejected", rejected: rejectFor(sources, unreadable) };
+  const order = openOrder(mapping, sources, options);
+  if ("kind" in order) return order;
+  for (let at = 0; at < sources.length; at += rowsToATurn) {
+    readRows(order, at, Math.min(sources.length, at + rowsToATurn));
+    yield;
   }
-  const rows = sources.map((source): ReadingRow => ({
-    line: source.line,
-    fields: ownFields(source),
-    source,
-  }));
+  endRows(order);
+  const amounts = amountsOf(order);
+  const adjustments = amounts === undefined ? [] : yield* readAdjustmentsStepwise(mapping, amounts);
+  return closeOrder(order, amounts, adjustments);
+}
+
+/** Begins to read an order; it may be decided already. */
+function openOrder(
+  mapping: OrderMapping,
+  sources: readonly CsvRow[],
+  options: DecideOptions,
+): OpenOrder | MappedOrder {
+  if (sources.length > maxOrderRows) return rejectedLarge(sources);
+  const rows: ReadingRow[] = [];
+  for (let at = 0; at < sources.length; at++) {
+    const source = sources[at]!;
+    if (plannedFault(source) !== "") {
+      return { kind: "rejected", rejected: rejectFor(sources, source) };
+    }
+    rows.push({ line: source.line, fields: ownFields(source), source });
+  }
   const outcome = outcomeOf(rows, mapping.plan);
   if (outcome.kind === "skip") return { kind: "skipped", why: outcome.why };
   if (outcome.kind === "unknown") {
@@ -148,22 +189,42 @@ export function* mapOrderStepwise(
     const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
     return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, reason)) };
   }
-  const head = readHead(mapping, rows);
-  const read = yield* readRows(mapping, rows, head, options);
-  const { reading, terms, total } = yield* readTerms(mapping, rows, {
-    head,
-    read,
+  const isOneHead = haveOneHead(mapping, rows);
+  // What all rows say alike is read of the first of them.
+  const head = readHead(mapping, isOneHead ? [rows[0]!] : rows);
+  return {
+    mapping,
+    options,
+    rows,
     outcome: outcome.kind,
-  });
+    head,
+    isOneHead: isOneHead || mapping.fillsDown,
+    last: undefined,
+    lastHead: head,
+    read: { sources: [], good: [], bad: [], items: [], before: undefined, faults: [] },
+  };
+}
+
+/** Decides on an order all of whose rows and amounts were read. */
+function closeOrder(
+  order: OpenOrder,
+  amounts: AmountContext | undefined,
+  adjustments: readonly ReadAdjustment[],
+): MappedOrder {
+  const { mapping, options, head, read } = order;
+  const { reading, terms, total } = amounts === undefined
+    ? noTerms
+    : readTerms(order, amounts, adjustments);
   // What a row that is left out adds to the whole can't be told from the rest.
   const isSumOfRows = mapping.plan.adjustments.some(({ per }) => per === "line");
-  const settled = settleOrder(read, {
+  const settled: MappedOrder = settleOrder(read, {
     terms,
     disagreement: head.disagreement,
     items: reading?.items ?? [],
     keepGoodRows: options.keepGoodRows && !isSumOfRows,
   });
-  return total === undefined ? settled : { ...settled, total };
+  if (total !== undefined) settled.total = total;
+  return settled;
 }
 
 /** All rows of an order of which one can't be read. */
@@ -183,43 +244,39 @@ interface Head {
   disagreement: string | undefined;
 }
 
-/** What each row says of its order. */
-const headColumns = [
-  "external_order_id",
-  "currency",
-  "customer_id",
-  "customer_email",
-  "customer_name",
-  "order_placed_at",
-] as const;
-
 /** Reads what the rows say of their order, or the one row where each has to say it. */
 function readHead(mapping: OrderMapping, rows: readonly CsvRow[]): Head {
   const { columns } = mapping.plan;
-  let disagreement: string | undefined;
-  const read = (column: typeof headColumns[number]): string => {
-    const planned = columns[column];
-    const said = saidOf(rows, planned);
-    if (said === undefined) return "";
-    disagreement ??= disagreementOf(rows, planned, said);
-    return said.text;
+  const head: Head = {
+    externalOrderId: "",
+    currency: "",
+    customerId: "",
+    email: "",
+    name: "",
+    placedAt: "",
+    disagreement: undefined,
   };
   // In this order: it is the first disagreement that is told.
-  const externalOrderId = read("external_order_id");
-  const currency = read("currency");
-  const id = read("customer_id");
-  const email = read("customer_email");
-  const name = read("customer_name");
-  const isGuest = mapping.settings.guestIds?.includes(id) === true;
-  return {
-    externalOrderId: prefixed(mapping, externalOrderId),
-    currency,
-    customerId: isGuest ? "" : id,
-    email,
-    name,
-    placedAt: earliest(mapping, rows),
-    disagreement,
-  };
+  head.externalOrderId = prefixed(mapping, readShared(head, rows, columns.external_order_id));
+  head.currency = readShared(head, rows, columns.currency);
+  const id = readShared(head, rows, columns.customer_id);
+  head.customerId = mapping.settings.guestIds?.includes(id) === true ? "" : id;
+  head.email = readShared(head, rows, columns.customer_email);
+  head.name = readShared(head, rows, columns.customer_name);
+  head.placedAt = earliest(mapping, rows);
+  return head;
+}
+
+/** What all rows that say anything in a column must say alike; "" for nothing. */
+function readShared(
+  head: Head,
+  rows: readonly CsvRow[],
+  column: PlannedColumn | undefined,
+): string {
+  const said = saidOf(rows, column);
+  if (said === undefined) return "";
+  head.disagreement ??= disagreementOf(rows, column, said);
+  return said.text;
 }
 
 /** Whether all rows say the same of their order: then each has the head that was read of all of them. */
@@ -231,11 +288,10 @@ function haveOneHead(mapping: OrderMapping, rows: readonly CsvRow[]): boolean {
 }
 
 /** Whether a row says of its order what another one says, so that both have the same head. */
-function saysTheSame(mapping: OrderMapping, a: CsvRow, b: CsvRow): boolean {
-  for (const column of headColumns) {
-    for (const place of mapping.plan.columns[column]?.places ?? []) {
-      for (const at of place) if (a.fields[at] !== b.fields[at]) return false;
-    }
+function saysTheSame({ headPlaces }: OrderMapping, a: CsvRow, b: CsvRow): boolean {
+  for (let index = 0; index < headPlaces.length; index++) {
+    const at = headPlaces[index]!;
+    if (a.fields[at] !== b.fields[at]) return false;
   }
   return true;
 }
@@ -252,7 +308,8 @@ function disagreementOf(
   said: SaidText | undefined,
 ): string | undefined {
   if (said?.place === undefined || rows.length === 1) return undefined;
-  for (const { line, fields } of rows) {
+  for (let at = 0; at < rows.length; at++) {
+    const { line, fields } = rows[at]!;
     const text = textOf(fields, said.place);
     if (text === "" || text === said.text) continue;
     return `rows of the order disagree on ${planned!.name} (lines ${said.line} and ${line})`;
@@ -264,8 +321,8 @@ function earliest(mapping: OrderMapping, rows: readonly CsvRow[]): Head["placedA
   const column = mapping.plan.columns.order_placed_at;
   let first: string | undefined;
   let before = "";
-  for (const row of rows) {
-    const text = ownText(row.fields, column);
+  for (let at = 0; at < rows.length; at++) {
+    const text = ownText(rows[at]!.fields, column);
     if (text === "" || text === before) continue;
     before = text;
     const time = mapping.readTime(text);
@@ -275,31 +332,26 @@ function earliest(mapping: OrderMapping, rows: readonly CsvRow[]): Head["placedA
   return first ?? "";
 }
 
-function* readRows(
-  mapping: OrderMapping,
-  rows: readonly ReadingRow[],
-  head: Head,
-  { latestPlacedAt }: DecideOptions,
-): Generator<void, SoFar> {
-  const read: SoFar = { sources: [], good: [], bad: [], items: [], before: undefined, faults: [] };
-  const isOneHead = mapping.fillsDown || haveOneHead(mapping, rows);
-  let rowHead = head;
-  let last: ReadingRow | undefined;
-  for (let index = 0; index < rows.length; index++) {
+/** Reads some of an order's rows. */
+function readRows(order: OpenOrder, from: number, to: number): void {
+  const { mapping, rows } = order;
+  const isWithoutItem = mapping.settings.rowsWithoutItem === "allowed";
+  for (let index = from; index < to; index++) {
     const row = rows[index]!;
-    if ((index + 1) % rowsToATurn === 0) yield;
-    if (mapping.settings.rowsWithoutItem === "allowed" && !hasItem(mapping, row)) continue;
-    if (!isOneHead && (last === undefined || !saysTheSame(mapping, row, last))) {
-      rowHead = readHead(mapping, [row]);
+    if (isWithoutItem && !hasItem(mapping, row)) continue;
+    if (!order.isOneHead && (order.last === undefined || !saysTheSame(mapping, row, order.last))) {
+      order.lastHead = readHead(mapping, [row]);
     }
-    last = row;
-    readItemRow(mapping, row, { read, head: rowHead, latestPlacedAt });
+    order.last = row;
+    readItemRow(order, row);
   }
-  if (read.good.length + read.bad.length === 0) {
-    const reason = "the order has no row with an item";
-    for (const { source } of rows) read.bad.push(rejectedFor(source, reason));
-  }
-  return read;
+}
+
+/** All rows were read. */
+function endRows({ rows, read }: OpenOrder): void {
+  if (read.good.length + read.bad.length > 0) return;
+  const reason = "the order has no row with an item";
+  for (const { source } of rows) read.bad.push(rejectedFor(source, reason));
 }
 
 function hasItem({ plan: { columns } }: OrderMapping, { fields }: CsvRow): boolean {
@@ -309,9 +361,8 @@ function hasItem({ plan: { columns } }: OrderMapping, { fields }: CsvRow): boole
 
 /** Reads one row by the rules of all files, in the product's own columns. */
 function readItemRow(
-  mapping: OrderMapping,
+  { mapping, options: { latestPlacedAt }, read, lastHead: head }: OpenOrder,
   { fields: own, source }: ReadingRow,
-  { read, head, latestPlacedAt }: { read: SoFar; head: Head; latestPlacedAt: string },
 ): void {
   const { columns } = mapping.plan;
   const currency = head.currency.toUpperCase();
@@ -407,21 +458,30 @@ function wholeNumber(text: string, decimal: "." | ","): string {
   return isWhole ? whole : text;
 }
 
-/** What an order says as a whole, read in the way that comes to its own total. */
-function* readTerms(
-  mapping: OrderMapping,
-  rows: readonly CsvRow[],
-  { head, read, outcome }: { head: Head; read: SoFar; outcome: "charge" | "paid" | "free" },
-): Generator<
-  void,
-  { reading: Reading | undefined; terms: OrderTerms | TermFault[]; total?: ComparedTotal }
-> {
-  const { columns } = mapping.plan;
-  const { faults } = read;
+/** Where the amounts of an order are read from; undefined where nothing is known to be one, for want of a currency. */
+function amountsOf({ mapping, rows, head, read }: OpenOrder): AmountContext | undefined {
   const currency = head.currency.toUpperCase();
-  if (!isCurrency(currency)) return { reading: undefined, terms: {} };
-  const taxIncluded = readIncluded(mapping, rows, faults);
-  const adjustments = yield* readAdjustments(mapping, { rows, currency, taxIncluded, faults });
+  if (!isCurrency(currency)) return undefined;
+  const taxIncluded = readIncluded(mapping, rows, read.faults);
+  return { rows, currency, taxIncluded, faults: read.faults };
+}
+
+/** What is said of an order as a whole. */
+interface SaidOfWhole {
+  reading: Reading | undefined;
+  terms: OrderTerms | TermFault[];
+  total?: ComparedTotal;
+}
+
+const noTerms: SaidOfWhole = { reading: undefined, terms: {} };
+
+/** What an order says as a whole, read in the way that comes to its own total. */
+function readTerms(
+  { mapping, rows, outcome, read }: OpenOrder,
+  { currency, faults }: AmountContext,
+  adjustments: readonly ReadAdjustment[],
+): SaidOfWhole {
+  const { columns } = mapping.plan;
   const named = readTotal(mapping, rows, currency, faults);
   const payment = readPayment(mapping, rows, outcome, faults);
   const said = saidOf(rows, columns.language);
@@ -438,19 +498,18 @@ function* readTerms(
     const at = columns.order_total?.name ?? "order_total";
     return { reading: undefined, terms: [{ line: rows[0]!.line, at, detail: reading.problem }] };
   }
+  const terms: OrderTerms = {};
+  if (reading.adjustments.length > 0) terms.adjustments = reading.adjustments;
+  if (payment !== undefined) terms.payment = payment;
+  if (language !== undefined && "language" in language) Object.assign(terms, language);
+  if (named === undefined) return { reading, terms };
   const ownCents = orderTotalOf(reading);
-  const isWithin = named !== undefined &&
-    Math.abs(ownCents - named) <= (mapping.settings.money?.tolerance ?? 0);
-  const terms: OrderTerms = {
-    ...(reading.adjustments.length === 0 ? {} : { adjustments: reading.adjustments }),
-    ...(named === undefined ? {} : { totalCents: isWithin ? ownCents : named }),
-    ...(payment === undefined ? {} : { payment }),
-    ...(language !== undefined && "language" in language ? language : {}),
-  };
+  const isWithin = Math.abs(ownCents - named) <= (mapping.settings.money?.tolerance ?? 0);
+  terms.totalCents = isWithin ? ownCents : named;
   const isWhole = read.bad.length === 0 && read.good.length > 0;
-  return named === undefined || !isWhole
-    ? { reading, terms }
-    : { reading, terms, total: { namedCents: named, ownCents, currency } };
+  return isWhole
+    ? { reading, terms, total: { namedCents: named, ownCents, currency } }
+    : { reading, terms };
 }
 
 function readIncluded(
@@ -480,9 +539,11 @@ function readTotal(
   const said = saidOf(rows, column);
   if (said === undefined) return undefined;
   let named: number | undefined;
-  for (const row of rows) {
+  let before = "";
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!;
     const text = ownText(row.fields, column);
-    if (text === "") continue;
+    if (text === "" || text === before) continue;
     const cents = parseMoney(text, money, currency);
     const problem = typeof cents !== "number"
       ? cents.problem
@@ -493,7 +554,10 @@ function readTotal(
       : undefined;
     if (problem !== undefined) {
       faults.push({ line: row.line, ...valueFault(column!.name, problem, text) });
-    } else named = cents as number;
+    } else {
+      named = cents as number;
+      before = text;
+    }
   }
   return named;
 }
@@ -526,18 +590,15 @@ function readPayment(
   }
   if (outcome === "free") return { status: "none" };
   const { columns } = mapping.plan;
-  const text = (
-    column: PlannedColumn | undefined,
-    problemOf: (text: string) => string | undefined,
-  ) => {
+  const text = (column: PlannedColumn, problemOf: (text: string) => string | undefined) => {
     const said = saidOf(rows, column);
     const problem = said === undefined ? undefined : problemOf(said.text);
     if (problem === undefined) return said?.text;
-    faults.push({ line: said!.line, ...valueFault(column!.name, problem, said!.text) });
+    faults.push({ line: said!.line, ...valueFault(column.name, problem, said!.text) });
   };
-  const reference = text(columns.payment_reference, referenceProblem);
-  const provider = text(columns.payment_provider, providerProblem);
-  const moment = text(columns.paid_at, (moment) => {
+  const reference = columns.payment_reference && text(columns.payment_reference, referenceProblem);
+  const provider = columns.payment_provider && text(columns.payment_provider, providerProblem);
+  const moment = columns.paid_at && text(columns.paid_at, (moment) => {
     const time = mapping.readTime(moment);
     return typeof time === "string" ? undefined : time.problem;
   });

@@ -5,6 +5,7 @@
  */
 
 import { currencyDigits, isCurrency } from "../../money.ts";
+import { ownCopy } from "../../text/own_copy.ts";
 
 /** What stands between whole units and their parts. */
 export type DecimalSign = "." | ",";
@@ -190,7 +191,42 @@ export function parseMoney(
 const maxPlainDigits = 15;
 
 /**
- * The minor units of digits with at most one decimal sign within, as most amounts are: in a fraction of the time.
+ * Where the digits of an amount begin, behind a minus and what may be the name of a currency: letters, its sign, blanks.
+ * Nothing else that stands there is passed over, as it may change what the digits mean.
+ */
+export function digitsStart(text: string): number {
+  let at = text.charCodeAt(0) === 45 ? 1 : 0;
+  while (at < text.length && isOfCurrency(text.charCodeAt(at))) at++;
+  return at;
+}
+
+/** Where they end, before what may be the name of a currency. */
+export function digitsEnd(text: string, start: number): number {
+  let at = text.length;
+  while (at > start && isOfCurrency(text.charCodeAt(at - 1))) at--;
+  return at;
+}
+
+function isOfCurrency(code: number): boolean {
+  if (code < 128) {
+    return code === 32 || code === 36 || code >= 65 && code <= 90 || code >= 97 && code <= 122;
+  }
+  // No-break blank, signs, accented letters of Europe, signs of currencies.
+  return code === 0xa0 || code >= 0xa2 && code <= 0xa5 || code >= 0xc0 && code <= 0x17f ||
+    code >= 0x20a0 && code <= 0x20bf;
+}
+
+/** The sign or code that stands beside the digits; "" for none, undefined where two differ. */
+export function currencyBeside(text: string, start: number, end: number): string | undefined {
+  const from = text.charCodeAt(0) === 45 ? 1 : 0;
+  const before = start === from ? "" : text.slice(from, start).trim();
+  const behind = end === text.length ? "" : text.slice(end).trim();
+  return before === "" || behind === "" || before === behind ? before || behind : undefined;
+}
+
+/**
+ * The minor units of digits with at most one decimal sign within, and maybe a minus in front and the name of the currency
+ * beside them, as most amounts are: in a fraction of the time.
  *
  * @returns undefined for all others, and for what may have a fault: see {@linkcode anyMoney}
  */
@@ -201,26 +237,47 @@ export function plainMoney(
 ): number | undefined {
   const sign = decimal.charCodeAt(0);
   const { length } = text;
-  if (length === 0 || length > maxPlainDigits) return undefined;
+  const start = digitsStart(text), end = digitsEnd(text, start);
+  if (start === end || end - start > maxPlainDigits) return undefined;
   let minor = 0, signAt = -1;
-  for (let at = 0; at < length; at++) {
+  for (let at = start; at < end; at++) {
     const code = text.charCodeAt(at);
     if (code >= 48 && code <= 57) minor = minor * 10 + code - 48;
-    else if (code !== sign || signAt >= 0 || at === 0) return undefined;
+    else if (code !== sign || signAt >= 0 || at === start) return undefined;
     else signAt = at;
   }
-  const decimals = signAt < 0 ? 0 : length - 1 - signAt;
-  if (unit === "minor") return signAt < 0 ? minor : undefined;
-  const digits = currencyDigits(currency);
-  if (signAt >= 0 && decimals === 0) return undefined;
-  // Databases write 4.9000.
-  for (let more = decimals; more > digits; more--) {
-    if (minor % 10 !== 0) return undefined;
-    minor /= 10;
+  const isNegative = text.charCodeAt(0) === 45;
+  if (end - start !== (isNegative ? length - 1 : length)) {
+    if (length > maxLength || !isBeside(text, start, end, currency)) return undefined;
   }
-  if (decimals === 0 && unit === "by_decimals") return undefined;
-  for (let more = decimals; more < digits; more++) minor *= 10;
-  return minor > Number.MAX_SAFE_INTEGER ? undefined : minor;
+  const decimals = signAt < 0 ? 0 : end - 1 - signAt;
+  if (signAt >= 0 && (decimals === 0 || unit === "minor")) return undefined;
+  if (unit !== "minor") {
+    const digits = currencyDigits(currency);
+    // Databases write 4.9000.
+    for (let more = decimals; more > digits; more--) {
+      if (minor % 10 !== 0) return undefined;
+      minor /= 10;
+    }
+    // One without decimals may be thousands.
+    if (decimals === 0 && unit === "by_decimals" && digits === 3) return undefined;
+    for (let more = decimals; more < digits; more++) minor *= 10;
+  }
+  if (minor > Number.MAX_SAFE_INTEGER) return undefined;
+  return isNegative && minor !== 0 ? -minor : minor;
+}
+
+let lastBeside = "", lastCurrency = "";
+
+/** Whether what stands beside the digits can mean a currency, or is blank: mostly it is what it was before. */
+function isBeside(text: string, start: number, end: number, currency: string): boolean {
+  const sign = currencyBeside(text, start, end);
+  if (sign === undefined) return false;
+  if (sign === "" || sign === lastBeside && currency === lastCurrency) return true;
+  if (!means(sign, currency)) return false;
+  lastBeside = ownCopy(sign);
+  lastCurrency = ownCopy(currency);
+  return true;
 }
 
 /** The minor units of an amount in any form; see {@linkcode parseMoney}. */

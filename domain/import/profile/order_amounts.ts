@@ -36,8 +36,27 @@ const maxFaults = 1_000;
 /** Amounts that are read before others may have their turn. */
 const amountsToATurn = 10_000;
 
-/** Reads what an order costs beside its items, with breaks; those of nothing are left out. */
-export function* readAdjustments(
+/** Reads what an order costs beside its items; those of nothing are left out. */
+export function readAdjustments(
+  mapping: OrderMapping,
+  context: AmountContext,
+): ReadAdjustment[] {
+  const read: ReadAdjustment[] = [];
+  const { adjustments } = mapping.plan;
+  for (let index = 0; index < adjustments.length; index++) {
+    const planned = adjustments[index]!;
+    if (planned.places.length === 0) continue;
+    const amount: AmountSoFar = { cents: 0, line: context.rows[0]!.line, text: "", one: undefined };
+    const steps = stepsOf(planned, context);
+    for (let step = 0; step < steps; step++) addStep(amount, step, mapping, planned, context);
+    const adjustment = adjustmentOf(amount, planned, context);
+    if (adjustment !== undefined) read.push(adjustment);
+  }
+  return read;
+}
+
+/** The same with breaks, because an order may have very many rows, and a profile very many columns. */
+export function* readAdjustmentsStepwise(
   mapping: OrderMapping,
   context: AmountContext,
 ): Generator<void, ReadAdjustment[]> {
@@ -50,31 +69,44 @@ export function* readAdjustments(
     const { places } = planned;
     if (places.length === 0) continue;
     const amount: AmountSoFar = { cents: 0, line: rows[0]!.line, text: "", one: undefined };
-    // Each step reads all columns of one row, or all rows of one column.
-    const isOfLines = planned.per === "line";
-    const steps = isOfLines ? rows.length : places.length;
+    const steps = stepsOf(planned, context);
     for (let step = 0; step < steps; step++) {
       if (amounts >= amountsToATurn) {
         yield;
         amounts = 0;
       }
-      amounts += isOfLines ? places.length : rows.length;
-      if (isOfLines) addLine(amount, rows[step]!, mapping, planned, context);
-      else addColumn(amount, places[step]!, mapping, planned, context);
+      amounts += planned.per === "line" ? places.length : rows.length;
+      addStep(amount, step, mapping, planned, context);
     }
-    if (amount.cents === 0) continue;
     const adjustment = adjustmentOf(amount, planned, context);
     if (adjustment !== undefined) read.push(adjustment);
   }
   return read;
 }
 
-/** The adjustment that an amount makes; undefined where it can't be one. */
+/** Each step reads all columns of one row, or all rows of one column. */
+function stepsOf({ per, places }: PlannedAdjustment, { rows }: AmountContext): number {
+  return per === "line" ? rows.length : places.length;
+}
+
+function addStep(
+  amount: AmountSoFar,
+  step: number,
+  mapping: OrderMapping,
+  planned: PlannedAdjustment,
+  context: AmountContext,
+): void {
+  if (planned.per === "line") addLine(amount, context.rows[step]!, mapping, planned, context);
+  else addColumn(amount, planned.places[step]!, mapping, planned, context);
+}
+
+/** The adjustment that an amount makes; undefined where it is of nothing or can't be one. */
 function adjustmentOf(
   { cents, line, text }: ReadAmount,
   planned: PlannedAdjustment,
   context: AmountContext,
 ): ReadAdjustment | undefined {
+  if (cents === 0) return undefined;
   const isTakenOff = planned.takenOff === "positive";
   const amountCents = isTakenOff ? -cents : cents;
   const problem = isTakenOff && cents < 0

@@ -30,7 +30,19 @@ export interface OrderMapping {
   readTime: TimeReader;
   /** What says something of an order counts for all of its rows. */
   fillsDown: boolean;
+  /** Places of the columns in which each row says something of its order. */
+  headPlaces: readonly number[];
 }
+
+/** What each row says of its order. */
+const headColumns = [
+  "external_order_id",
+  "currency",
+  "customer_id",
+  "customer_email",
+  "customer_name",
+  "order_placed_at",
+] as const;
 
 /**
  * How the rows of a file are read whose profile is settled.
@@ -45,6 +57,9 @@ export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMa
     money: { in: money.in ?? "units", decimal: money.decimal ?? "." },
     readTime: timeReader(time),
     fillsDown: settings.fillDown === "order",
+    headPlaces: [
+      ...new Set(headColumns.flatMap((column) => plan.columns[column]?.places.flat() ?? [])),
+    ],
   };
 }
 
@@ -64,7 +79,8 @@ export function saidOf(
   column: PlannedColumn | undefined,
 ): SaidText | undefined {
   if (column === undefined) return undefined;
-  for (const place of column.places) {
+  for (let index = 0; index < column.places.length; index++) {
+    const place = column.places[index]!;
     for (let at = 0; at < rows.length; at++) {
       const { line, fields } = rows[at]!;
       const text = textOf(fields, place);

@@ -5,7 +5,7 @@
  */
 
 import type { Adjustment } from "../../order/adjustment.ts";
-import { type IncomingItem, orderLimits, orderTotalOf } from "../../order/incoming_order.ts";
+import { type IncomingItem, orderLimits } from "../../order/incoming_order.ts";
 import type { ReadAdjustment } from "./order_amounts.ts";
 import type { ImportProfile } from "./profile.ts";
 
@@ -39,42 +39,110 @@ export function readingByTotal(
   named: number | undefined,
   { pricePer = "unit", tolerance = 0 }: NonNullable<ImportProfile["money"]> = {},
 ): Reading | { problem: string } {
-  if (pricePer !== "by_total" && adjustments.every(({ included }) => included.length === 1)) {
-    return {
-      items: pricePer === "line"
-        ? itemsOfAll(items, true)
-        : items.map(({ sku, name, cents, qty }) => ({ sku, name, unitPriceCents: cents, qty })),
-      adjustments: adjustments.map((one) => ({ ...one, included: one.included[0]! })),
-    };
+  const ways = waysToRead(items, pricePer);
+  const included = waysToInclude(adjustments);
+  if (ways.length === 1 && included.length === 1) {
+    return readBy(items, adjustments, ways[0]!, included[0]!);
   }
-  const isSingle = items.every(({ qty }) => qty === 1);
-  const ways = pricePer !== "by_total" ? [pricePer] : isSingle ? ["unit"] : ["unit", "line"];
-  const included = combinations(adjustments.map((one) => one.included));
-  const readings = ways.flatMap((way) =>
-    included.map((some): Reading => ({
-      items: itemsOfAll(items, way === "line"),
-      adjustments: adjustments.map((one, at) => ({ ...one, included: some[at]! })),
-    }))
-  );
-  if (readings.length === 1) return readings[0]!;
   if (named === undefined) {
     return {
       problem: "is missing, and without it the order's amounts can be read in several ways",
     };
   }
-  const off = readings.map((reading) => {
-    const isPossible = reading.items.every(({ unitPriceCents }) =>
-      unitPriceCents <= orderLimits.unitPriceCents
-    );
-    return isPossible ? Math.abs(orderTotalOf(reading) - named) : Infinity;
-  });
-  const nearest = Math.min(...off);
-  if (nearest > tolerance) return readings[off.indexOf(nearest)] ?? readings[0]!;
-  const fitting = readings.filter((_, at) => off[at] === nearest);
-  const totals = new Set(fitting.map((reading) => orderTotalOf(reading)));
-  return totals.size === 1
-    ? fitting[0]!
-    : { problem: "is as near to one way of reading the order's amounts as to another" };
+  // Of each way its total alone: the items of those that are not taken need not be made.
+  let best = 0, nearest = Infinity, bestTotal = NaN;
+  let isOneTotal = true;
+  for (let at = 0, place = 0; at < ways.length; at++) {
+    const way = ways[at]!;
+    const itemsCents = isPossible(items, way) ? centsOf(items, way) : Infinity;
+    for (let some = 0; some < included.length; some++, place++) {
+      const total = itemsCents + centsBeside(adjustments, included[some]!);
+      const off = Math.abs(total - named);
+      if (off < nearest) {
+        best = place;
+        nearest = off;
+        bestTotal = total;
+        isOneTotal = true;
+      } else if (off === nearest && total !== bestTotal) isOneTotal = false;
+    }
+  }
+  if (!isOneTotal && nearest <= tolerance) {
+    return { problem: "is as near to one way of reading the order's amounts as to another" };
+  }
+  const way = ways[Math.floor(best / included.length)]!;
+  return readBy(items, adjustments, way, included[best % included.length]!);
+}
+
+type Way = "unit" | "line";
+
+/** What the price of a row may be of; of a single unit it is the same. */
+function waysToRead(items: readonly PricedItem[], pricePer: Way | "by_total"): readonly Way[] {
+  if (pricePer !== "by_total") return [pricePer];
+  for (let at = 0; at < items.length; at++) if (items[at]!.qty !== 1) return bothWays;
+  return [bothWays[0]];
+}
+
+const bothWays = ["unit", "line"] as const;
+
+/** Whether no unit costs more than one may. */
+function isPossible(items: readonly PricedItem[], way: Way): boolean {
+  for (let at = 0; at < items.length; at++) {
+    const { cents, qty } = items[at]!;
+    const most = way === "line" ? Math.ceil(cents / qty) : cents;
+    if (most > orderLimits.unitPriceCents) return false;
+  }
+  return true;
+}
+
+/** What items come to. */
+function centsOf(items: readonly PricedItem[], way: Way): number {
+  let sum = 0;
+  for (let at = 0; at < items.length; at++) {
+    const { cents, qty } = items[at]!;
+    sum += way === "line" ? cents : cents * qty;
+  }
+  return sum;
+}
+
+/** What adjustments come to that are not in the prices. */
+function centsBeside(
+  adjustments: readonly ReadAdjustment[],
+  included: readonly boolean[],
+): number {
+  let sum = 0;
+  for (let at = 0; at < adjustments.length; at++) {
+    if (!included[at]) sum += adjustments[at]!.amountCents;
+  }
+  return sum;
+}
+
+/** An order as it is meant by one way to read its prices, and by what these contain. */
+function readBy(
+  items: readonly PricedItem[],
+  adjustments: readonly ReadAdjustment[],
+  way: Way,
+  included: readonly boolean[],
+): Reading {
+  return {
+    items: itemsOfAll(items, way === "line"),
+    adjustments: adjustments.map(({ kind, label, amountCents }, at) => ({
+      kind,
+      label,
+      amountCents,
+      included: included[at]!,
+    })),
+  };
+}
+
+/** What prices may contain, mostly in one way alone. */
+function waysToInclude(adjustments: readonly ReadAdjustment[]): readonly (readonly boolean[])[] {
+  const first: boolean[] = [];
+  for (let at = 0; at < adjustments.length; at++) {
+    const { included } = adjustments[at]!;
+    if (included.length > 1) return combinations(adjustments.map((one) => one.included));
+    first.push(included[0]!);
+  }
+  return [first];
 }
 
 /** All ways to choose one of each, the first ones first. */
@@ -92,8 +160,12 @@ function itemsOfAll(priced: readonly PricedItem[], isLine: boolean): IncomingIte
   const items: IncomingItem[] = [];
   for (let at = 0; at < priced.length; at++) {
     const { sku, name, cents, qty } = priced[at]!;
-    const least = isLine ? Math.floor(cents / qty) : cents;
-    const more = isLine ? cents - least * qty : 0;
+    if (!isLine) {
+      items.push({ sku, name, unitPriceCents: cents, qty });
+      continue;
+    }
+    const least = Math.floor(cents / qty);
+    const more = cents - least * qty;
     items.push({ sku, name, unitPriceCents: least, qty: qty - more });
     if (more > 0) items.push({ sku, name, unitPriceCents: least + 1, qty: more });
   }

@@ -31,39 +31,28 @@ const rank = { charge: 0, free: 1, paid: 2, skip: 3 } as const;
 export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutcome {
   const { status, header } = plan;
   if (status === undefined) return { kind: "charge" };
-  let found: Exclude<OrderOutcome, { kind: "unknown" | "contradiction" }> | undefined;
-  const take = (kind: keyof typeof rank, at: number, word: string) => {
-    if (found !== undefined && rank[found.kind] >= rank[kind]) return;
-    found = kind === "skip" ? { kind, why: whySkipped(header[at]!, word) } : { kind };
-  };
-  for (const at of status.places) {
+  let found: Found | undefined;
+  for (let index = 0; index < status.places.length; index++) {
+    const at = status.places[index]!;
+    const column = header[at]!;
     let said: { outcome: keyof typeof rank; line: number } | undefined;
     let before = "";
-    for (const { fields, line } of rows) {
+    for (let row = 0; row < rows.length; row++) {
+      const { fields, line } = rows[row]!;
       const word = trimmed(fields[at] ?? "");
       if (word === "" || word === before) continue;
       before = word;
       const outcome = status.outcomes.get(word.toLowerCase());
-      if (outcome === undefined) return { kind: "unknown", column: header[at]!.trim(), word };
+      if (outcome === undefined) return { kind: "unknown", column: column.trim(), word };
       said ??= { outcome, line };
       if (said.outcome !== outcome) {
-        return { kind: "contradiction", column: header[at]!.trim(), lines: [said.line, line] };
+        return { kind: "contradiction", column: column.trim(), lines: [said.line, line] };
       }
-      take(outcome, at, word);
+      found = stronger(found, outcome, column, word);
     }
   }
-  const takeFilled = (kind: "paid" | "skip", places: readonly number[]) => {
-    for (const at of places) {
-      for (const { fields } of rows) {
-        const field = fields[at] ?? "";
-        if (field === "") continue;
-        const text = trimmed(field);
-        if (!saysNothing(text)) take(kind, at, text);
-      }
-    }
-  };
-  takeFilled("paid", status.paidFilled);
-  takeFilled("skip", status.skipFilled);
+  found = ofFilled(found, "paid", status.paidFilled, { rows, header });
+  found = ofFilled(found, "skip", status.skipFilled, { rows, header });
   if (found !== undefined) return found;
   const at = status.places[0] ?? status.paidFilled[0] ?? status.skipFilled[0]!;
   const name = header[at]!.trim();
@@ -75,6 +64,39 @@ export function outcomeOf(rows: readonly CsvRow[], plan: ColumnPlan): OrderOutco
     default:
       return { kind: status.otherwise };
   }
+}
+
+/** What is known of an order whose source says something. */
+type Found = Exclude<OrderOutcome, { kind: "unknown" | "contradiction" }>;
+
+/** What becomes of an order by what was found before and what a column says now. */
+function stronger(
+  found: Found | undefined,
+  kind: keyof typeof rank,
+  column: string,
+  word: string,
+): Found {
+  if (found !== undefined && rank[found.kind] >= rank[kind]) return found;
+  return kind === "skip" ? { kind, why: whySkipped(column, word) } : { kind };
+}
+
+/** The same by columns in which anything means so. */
+function ofFilled(
+  found: Found | undefined,
+  kind: "paid" | "skip",
+  places: readonly number[],
+  { rows, header }: { rows: readonly CsvRow[]; header: readonly string[] },
+): Found | undefined {
+  for (let index = 0; index < places.length; index++) {
+    const at = places[index]!;
+    for (let row = 0; row < rows.length; row++) {
+      const field = rows[row]!.fields[at] ?? "";
+      if (field === "") continue;
+      const text = trimmed(field);
+      if (!saysNothing(text)) return stronger(found, kind, header[at]!, text);
+    }
+  }
+  return found;
 }
 
 function whySkipped(column: string, word: string): string {

@@ -5,6 +5,7 @@
  */
 
 import type { CsvRow } from "../csv_rows.ts";
+import type { SourceRow } from "../source_row.ts";
 
 /**
  * The fields of a record with the id of its order and its fault behind them, so that a row is still a line and fields,
@@ -25,6 +26,20 @@ export function plannedFields(
   return planned;
 }
 
+/** A record with the order that it belongs to. */
+export interface PlacedRecord {
+  /** The record as it stands in the file, an earlier rejects file's marks taken off. */
+  source: SourceRow;
+  /** Those of the record, which need not make them once more. */
+  fields: readonly string[];
+  /** The id that it has itself; "" for none. */
+  ownId: string;
+  /** The id of its order; "" for none. */
+  orderId: string;
+  /** Why it can't be read; "" for a sound record. */
+  fault: string;
+}
+
 /**
  * A record with what was found out about it. Its fields are held until its order is decided on, and are made anew
  * whenever they are asked for afterwards: rows live as long as their batch, and a string for each of some twenty columns
@@ -37,28 +52,18 @@ export class PlannedRow implements CsvRow {
   readonly orderId: string;
   /** Why it can't be read; "" for a sound record. */
   readonly fault: string;
-  readonly #source: CsvRow;
+  readonly #source: SourceRow;
   readonly #width: number;
   #held: readonly string[] | undefined;
 
-  /**
-   * Puts a record and what was found out about it together.
-   *
-   * @param source the record as it stands in the file
-   * @param held its fields
-   * @param found columns that the header has, the order that it belongs to, and why it can't be read
-   */
-  constructor(
-    source: CsvRow,
-    held: readonly string[],
-    found: { width: number; orderId: string; fault: string },
-  ) {
+  /** @param width columns that the header has */
+  constructor({ source, fields, orderId, fault }: PlacedRecord, width: number) {
     this.line = source.line;
-    this.orderId = found.orderId;
-    this.fault = found.fault;
+    this.orderId = orderId;
+    this.fault = fault;
     this.#source = source;
-    this.#width = found.width;
-    this.#held = held;
+    this.#width = width;
+    this.#held = fields;
   }
 
   /** As the file has them, as many as there are. */
@@ -74,6 +79,7 @@ export class PlannedRow implements CsvRow {
   /** Its order was decided on. */
   release(): void {
     this.#held = undefined;
+    this.#source.release?.();
   }
 }
 

@@ -46,9 +46,8 @@ export function watchContinuations({ columns }: ColumnPlan): Continuations {
         // Once nothing else is sorted it makes no difference, and to compare numbers in texts is dear.
         if (open.length > 0) ids.note(ownId);
       }
-      const hasItem = () => items.some(({ places }) => textAt(fields, places) !== "");
       if (ownId === "" && (first === undefined || (orders === 0 && above === undefined))) {
-        if (hasItem()) {
+        if (items.some(({ places }) => textAt(fields, places) !== "")) {
           first ??= line;
           if (orders === 0) above ??= line;
         }

@@ -165,6 +165,29 @@ function padded(value: number): string {
   return value < 10 ? `0${value}` : String(value);
 }
 
+/** True for `2026-01-31 23:59:59`, as databases write times: it exists, and names no zone. */
+function isUsualLocal(text: string): boolean {
+  return text.length === 19 && isPlainTime(text);
+}
+
+/** The UTC of such a time; undefined for all others, and where the clock of its zone leaps or is put back on that day. */
+function usualLocal(text: string, clock: ZoneClock): string | undefined {
+  if (!isUsualLocal(text)) return undefined;
+  const date = Date.UTC(
+    twoDigits(text, 0) * 100 + twoDigits(text, 2),
+    twoDigits(text, 5) - 1,
+    twoDigits(text, 8),
+    twoDigits(text, 11),
+    twoDigits(text, 14),
+    twoDigits(text, 17),
+  );
+  const offset = clock.offsetAt(date);
+  if (offset.kind !== "offset") return undefined;
+  if (offset.ms === 0) return `${text.slice(0, 10)} ${text.slice(11)}.000`;
+  const time = textOf(date - offset.ms);
+  return typeof time === "string" ? time : undefined;
+}
+
 /** What a time says about the setting of its column. */
 export interface TimeEvidence {
   /** Orders by which it is a date; all where it makes no difference. */
@@ -193,10 +216,26 @@ function plainTime(text: string): string {
 }
 
 const usualEvidence: TimeEvidence = { orders: allOrders, differs: false, needsZone: false };
+const localEvidence: TimeEvidence = { orders: allOrders, differs: false, needsZone: true };
+
+/** What some times say: orders of a day may have the same one. */
+const evidences = new Map<string, TimeEvidence | undefined>();
 
 /** Tells what a time, trimmed and not empty, says about the order of dates and the zone; undefined for what is none. */
 export function timeEvidence(written: string): TimeEvidence | undefined {
+  if (isUsualLocal(written)) return localEvidence;
   if (!Number.isNaN(usualAhead(written))) return usualEvidence;
+  let said = evidences.get(written);
+  if (said === undefined && !evidences.has(written)) {
+    said = anyEvidence(written);
+    if (evidences.size >= maxRemembered) evidences.clear();
+    if (written.length <= maxLength) evidences.set(ownCopy(written), said);
+  }
+  return said;
+}
+
+/** The same of a time in any form. */
+export function anyEvidence(written: string): TimeEvidence | undefined {
   const text = plainTime(written);
   const kind = numberKind(text);
   if (kind !== undefined) {
@@ -224,8 +263,36 @@ const maxRemembered = 500;
  */
 export function timeReader(form: TimeForm): TimeReader {
   const ownClock = form.zone === undefined ? undefined : zoneClock(form.zone);
-  const clocks = new Map<string, ZoneClock>();
+  const anyTime = fullTimeReader(form, ownClock);
   const known = new Map<string, ReturnType<TimeReader>>();
+  let last = "";
+  let lastTime: ReturnType<TimeReader> = "";
+  return (text) => {
+    // When an order was paid is mostly when it was placed.
+    if (text === last) return lastTime;
+    const usual = usualTime(text) ??
+      (ownClock === undefined ? undefined : usualLocal(text, ownClock));
+    if (usual !== undefined) {
+      last = text;
+      return lastTime = usual;
+    }
+    let time = known.get(text);
+    if (time === undefined) {
+      time = anyTime(text);
+      if (known.size >= maxRemembered) known.clear();
+      known.set(ownCopy(text), time);
+    }
+    last = text;
+    return lastTime = time;
+  };
+}
+
+/** The same, each text by the way of all forms. */
+export function fullTimeReader(
+  form: TimeForm,
+  ownClock = form.zone === undefined ? undefined : zoneClock(form.zone),
+): TimeReader {
+  const clocks = new Map<string, ZoneClock>();
   const clockOf = (zone: string): ZoneClock | undefined => {
     if (zone === "") return ownClock;
     if (!zone.includes("/") || !isZone(zone)) return undefined;
@@ -233,23 +300,7 @@ export function timeReader(form: TimeForm): TimeReader {
     clocks.set(zone, clock);
     return clock;
   };
-  let last = "", lastTime = "";
-  return (text) => {
-    // When an order was paid is mostly when it was placed.
-    if (text === last) return lastTime;
-    const usual = usualTime(text);
-    if (usual !== undefined) {
-      last = text;
-      return lastTime = usual;
-    }
-    let time = known.get(text);
-    if (time === undefined) {
-      time = readTime(plainTime(text), form, clockOf);
-      if (known.size >= maxRemembered) known.clear();
-      known.set(ownCopy(text), time);
-    }
-    return time;
-  };
+  return (text) => readTime(plainTime(text), form, clockOf);
 }
 
 const notTime = {

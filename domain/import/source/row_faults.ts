@@ -7,6 +7,7 @@
 import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import type { SourceRecord, SourceRow } from "../source_row.ts";
+import { isBlankRow } from "../csv_rows.ts";
 import { fieldsOfBadLine } from "./layout.ts";
 
 /** What all records of a file have in common. */
@@ -30,8 +31,7 @@ const shownCharacters = 60;
 export function soundRow(record: SourceRecord, rules: RowRules): SourceRow | undefined {
   const { fields, plain } = record;
   if (plain === undefined || fields.length !== rules.header.length) return undefined;
-  const isBlank = fields.every((field) => field.trim() === "");
-  return isBlank || faultOf(fields, rules) !== undefined ? undefined : record;
+  return isBlankRow(fields) || faultOf(fields, rules) !== undefined ? undefined : record;
 }
 
 /**
@@ -51,7 +51,7 @@ export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
     }];
   }
   const fields = withoutExtra(record.fields, width);
-  if (fields.every((field) => field.trim() === "")) return [];
+  if (isBlankRow(fields)) return [];
   if (text !== undefined && hasSwallowed(fields, delimiter, width)) {
     return text.split("\n").flatMap((inner, place) =>
       inner.trim() === "" ? [] : [{
@@ -112,9 +112,14 @@ function faultOf(
   if (isDamaged && fields.some((field) => field.includes("\ufffd"))) {
     return "has bytes that the file's encoding does not know, shown as \ufffd: write its text anew";
   }
-  if (fields.length === width && fields.every((field, place) => field.trim() === header[place])) {
+  if (fields.length === width && repeats(fields, header)) {
     return "repeats the header: remove it";
   }
+}
+
+function repeats(fields: readonly string[], header: readonly string[]): boolean {
+  for (let at = 0; at < fields.length; at++) if (fields[at]!.trim() !== header[at]) return false;
+  return true;
 }
 
 /** What stands around the first quotation mark that neither begins nor ends a field. */

@@ -33,7 +33,11 @@ Deno.test("keepRows() gives back what it was given, whatever stands in it, from 
         try {
           for (const rows of pieces) kept.add(rows, ";");
           for (const _time of [1, 2]) {
-            assert.deepEqual([...kept.blocks()].flat().map(plain), pieces.flat().map(plain));
+            const rows = [...kept.blocks()].flat();
+            assert.deepEqual(rows.map(plain), pieces.flat().map(plain));
+            for (const row of rows) row.release?.();
+            assert.deepEqual(rows.map(plain), pieces.flat().map(plain), "read again");
+            assert.deepEqual(rows.toReversed().map(plain), pieces.flat().map(plain).toReversed());
           }
         } finally {
           kept.close();

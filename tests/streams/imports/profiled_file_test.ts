@@ -729,3 +729,21 @@ Deno.test("openProfiledFile() shows a column as a status whose values say so, wh
     [["transactions", "status"], ["cod_fee", "fee"], ["color", undefined]],
   );
 });
+
+Deno.test("a sum whose word stands where a quantity would is no discount of the order above it", async () => {
+  const header = [
+    ...["quantity-purchased", "currency", "item-price", "shipping-price", "order-id"],
+    ...["order-item-id", "purchase-date", "payments-date", "buyer-email", "buyer-name", "sku"],
+    ...["product-name", "item-promotion-discount"],
+  ];
+  const time = "2026-01-01T00:00:00+00:00";
+  const row = ["5", "EUR", "95.00", "5.00", "302-1", "1", time, time, "k@shop.example", "Kim"];
+  for (const word of ["Sum", "5"]) {
+    const lines = [header, [...row, "SKU-1", "Thing", "0.00"], [word, ...Array(11).fill(""), "99"]];
+    const { orders, rejected } = await readByProfile(
+      lines.map((fields) => `${fields.join("\t")}\n`).join(""),
+    );
+    assert.deepEqual(orders, {});
+    assert.match(rejected.join("; "), /has neither an order id nor an item: a sum/);
+  }
+});

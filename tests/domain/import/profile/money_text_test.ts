@@ -160,32 +160,66 @@ const nearAmounts = fc.oneof(
       )
     ),
 );
+/** What stands beside amounts, and what should not. */
+const beside = [
+  ...["", "", "$", "€", "€ ", "EUR ", "usd", "US $", "R$", "Fr. ", "Rs.", "kr", "zł ", "Kč", "¥"],
+  ...["￥", "₹", "₽", "&euro;", "\u00a0", "\u202f", "  ", "%", "'", "+", "(", "E", "\u0130", "円"],
+];
+const numbers = fc.oneof(
+  fc.tuple(fc.nat(99_999), fc.constantFrom(".", ",", ""), fc.constantFrom("", "00", "5", "125"))
+    .map((parts) => parts.join("")),
+  nearAmounts,
+);
+const nearAmountsBeside = fc.oneof(
+  fc.tuple(fc.constantFrom("", "-"), fc.constantFrom(...beside), numbers),
+  fc.tuple(fc.constantFrom("", "-"), numbers, fc.constantFrom(...beside)),
+  fc.tuple(
+    fc.constantFrom("", "-", "−", "--", "(", "- "),
+    fc.constantFrom(...beside),
+    fc.constantFrom("", "-", "- "),
+    numbers,
+    fc.constantFrom(...beside, ".", ".-", ",--", ")", "-", " €."),
+  ),
+).map((parts) => parts.join(""));
 const moneyForms = fc.record<MoneyForm>({
   in: fc.constantFrom("units", "minor", "by_decimals"),
   decimal: fc.constantFrom(".", ","),
 });
 
 Deno.test("plainMoney() and plainLook() say what the full reading of an amount says, or nothing", () => {
-  let plain = 0, looks = 0;
-  fc.assert(
-    fc.property(nearAmounts, moneyForms, fc.constantFrom(...currencies), (text, form, currency) => {
-      const read = plainMoney(text, form, currency);
-      if (read !== undefined) {
-        plain++;
-        assert.equal(read, anyMoney(text, form, currency), JSON.stringify(text));
-      }
-      const look = plainLook(text);
-      if (look === undefined) return;
-      looks++;
-      assert.deepEqual(look, fullLook(text), JSON.stringify(text));
-    }),
-    { numRuns: 5_000 },
+  const some = fc.oneof(
+    fc.constantFrom("EUR", "USD"),
+    fc.constantFrom("BRL", "JPY", "KWD", "SEK", "CHF"),
+    fc.constantFrom(...currencies),
   );
-  assert.ok(plain > 200 && looks > 200, `${plain} amounts and ${looks} looks were plain`);
+  for (const texts of [nearAmounts, nearAmountsBeside]) {
+    let plain = 0, looks = 0, named = 0;
+    fc.assert(
+      fc.property(texts, moneyForms, some, (text, form, currency) => {
+        const read = plainMoney(text, form, currency);
+        if (read !== undefined) {
+          plain++;
+          assert.equal(read, anyMoney(text, form, currency), JSON.stringify(text));
+        }
+        const look = plainLook(text);
+        if (look === undefined) return;
+        looks++;
+        if (look.currency !== "") named++;
+        assert.deepEqual(look, fullLook(text), JSON.stringify(text));
+      }),
+      { numRuns: 10_000 },
+    );
+    const count = `${plain} amounts and ${looks} looks were plain, ${named} with a currency`;
+    assert.ok(plain > 200 && looks > 200 && (texts === nearAmounts || named > 100), count);
+  }
   const units: MoneyForm = { in: "units", decimal: "." };
   assert.equal(plainMoney("4.9000", units, "EUR"), 490, "as databases write amounts");
   assert.equal(plainMoney("4.9001", units, "EUR"), undefined);
   assert.equal(plainMoney("490.0000", units, "JPY"), 490);
   assert.equal(plainLook("4.9000")?.kind, ".");
   assert.equal(plainLook("4.900"), undefined, "may be thousands");
+  assert.equal(plainMoney("$10.00", units, "USD"), 1_000);
+  assert.equal(plainMoney("-10.00 €", units, "EUR"), -1_000);
+  assert.equal(plainMoney("$10.00", units, "EUR"), undefined, "of another currency");
+  assert.equal(plainLook("-$10.00")?.isNegative, true);
 });

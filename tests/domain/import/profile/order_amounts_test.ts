@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { TermFault } from "../../../../domain/import/csv_terms.ts";
 import { type ColumnPlan, planColumns } from "../../../../domain/import/profile/column_plan.ts";
-import { readAdjustments } from "../../../../domain/import/profile/order_amounts.ts";
+import { readAdjustmentsStepwise } from "../../../../domain/import/profile/order_amounts.ts";
 import { orderMapping } from "../../../../domain/import/profile/order_mapping.ts";
 import type { ImportProfile } from "../../../../domain/import/profile/profile.ts";
 
@@ -9,7 +9,7 @@ const header = ["id", "at", "who", "sku", "what", "price", "qty"];
 const amounts = Array.from({ length: 100 }, (_, index) => `a${index}`);
 
 for (const per of ["line", "order"] as const) {
-  Deno.test(`readAdjustments() takes breaks and tells only so many faults of amounts of each ${per}`, () => {
+  Deno.test(`readAdjustmentsStepwise() takes breaks and tells only so many faults of amounts of each ${per}`, () => {
     const profile: ImportProfile = {
       version: 1,
       name: "wide",
@@ -32,7 +32,7 @@ for (const per of ["line", "order"] as const) {
     }));
     const faults: TermFault[] = [];
     const context = { rows, currency: "EUR", taxIncluded: undefined, faults };
-    const breaks = [...readAdjustments(orderMapping(profile, plan), context)].length;
+    const breaks = [...readAdjustmentsStepwise(orderMapping(profile, plan), context)].length;
     assert.ok(breaks >= 8, String(breaks));
     assert.equal(faults.length, per === "line" ? 1_000 : 100);
   });

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { memoryUsage } from "node:process";
 import fc from "fast-check";
 import {
+  anyEvidence,
   type DateOrder,
+  fullTimeReader,
   timeEvidence,
   timeReader,
   usualTime,
@@ -204,4 +206,44 @@ Deno.test("usualTime() reads what most shops write as it is read by the way of a
   for (const none of ["2026-02-30 00:00:00Z", "2026-01-01 24:00:00Z", "2026-01-01 00:00:00"]) {
     assert.equal(usualTime(none), undefined);
   }
+});
+
+Deno.test("timeReader() reads each time as it is read by the way of all forms, again and again", () => {
+  const two = (max: number) =>
+    fc.integer({ min: 0, max }).map((value) => String(value).padStart(2, "0"));
+  const date = fc.oneof(
+    fc.tuple(fc.constantFrom("0999", "1000", "2024", "2026", "9999"), two(13), two(32))
+      .map((parts) => parts.join("-")),
+    // Days on which clocks change.
+    fc.constantFrom("2026-03-08", "2026-11-01", "2026-03-29", "2026-10-25", "2024-02-29"),
+    fc.constantFrom("Jan-05-26", "Feb-30-26", "01/05/26", "13/05/2026", "2026-1-5", "46022", "x"),
+  );
+  const clock = fc.oneof(
+    fc.constant(""),
+    fc.tuple(fc.constantFrom(" ", "T", "  "), two(24), two(60), two(60), fc.constantFrom("", ".5"))
+      .map(([between, hour, minute, second, rest]) =>
+        `${between}${hour}:${minute}:${second}${rest}`
+      ),
+    fc.constantFrom(" 02:30:00", " 01:30:00", " 00:30", " 1:00 PM"),
+  );
+  const zone = fc.constantFrom("", "", "", "Z", " -0500", " PST", " America/New_York");
+  const texts = fc.tuple(date, clock, zone).map((parts) => parts.join(""));
+  const forms = fc.record({
+    order: fc.constantFrom("mdy" as const, "dmy" as const, undefined),
+    zone: fc.constantFrom("UTC", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", undefined),
+  });
+  let read = 0;
+  fc.assert(
+    fc.property(fc.array(texts, { minLength: 1, maxLength: 6 }), forms, (some, form) => {
+      const readTime = timeReader(form), readFully = fullTimeReader(form);
+      for (const text of [...some, ...some]) {
+        const time = readTime(text);
+        if (typeof time === "string") read++;
+        assert.deepEqual(time, readFully(text), JSON.stringify(text));
+        assert.deepEqual(timeEvidence(text), anyEvidence(text), JSON.stringify(text));
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+  assert(read > 1_000, `${read} were read`);
 });
