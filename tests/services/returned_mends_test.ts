@@ -178,6 +178,21 @@ Deno.test("of a direct refund that came back no more is given back than its prov
     assert.deepEqual([third.discrepancy.state, third.discrepancy.mendCents], ["mended", 300]);
   }));
 
+Deno.test("of a direct refund that came back no more is given back than it was of, whatever its provider has", () =>
+  withWorkflow("mend_back_own", async (flow) => {
+    const { gateway, deps, asked, cameBack } = aGateway(flow);
+    // Of 10.00 EUR somebody gave 6.00 back by the provider's own pages, which came back as well.
+    cameBack(-600);
+    const first = await aMend(flow, deps);
+    assert.equal(first.mendCents, 400);
+    cameBack(1_000);
+    assert.equal(await takeRefundNews(deps, news(first.mendKey!, gateway, 400)), "return");
+    const [owed] = await open(flow);
+    const { discrepancy } = await proposeMending(deps, { id: owed!.id, note: null }, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.mendCents], ["mended", 400]);
+    assert.deepEqual(asked.map(({ cents }) => cents), [400, 400]);
+  }));
+
 Deno.test("a report of a direct refund that came back is found, recorded once its provider says so, and told once", () =>
   withWorkflow("mend_back_told", async (flow) => {
     const { deps, asked, cameBack } = aGateway(flow);
