@@ -7,12 +7,14 @@
 
 import { readCharges } from "../db/orders/orders.ts";
 import { readChargeKeys } from "../db/payments/charge_keys.ts";
-import { type DiscrepancyRow, sumMendCents } from "../db/reconciliation/discrepancies.ts";
-import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Database, Queryable } from "../db/connection/database.ts";
+import { readContest } from "../db/payments/chargebacks.ts";
 import { readInstallation } from "../db/payments/installation.ts";
-import { installationTag } from "../domain/payment/payment_key.ts";
+import type { ChargedBack } from "../domain/payment/chargeback.ts";
+import { installationTag, reversalKeysOf } from "../domain/payment/payment_key.ts";
 import {
   type ChargebackAnswer,
   type ChargeStatus,
@@ -22,6 +24,7 @@ import {
   type Gateways,
   type MoneyAnswer,
 } from "../streams/payments/gateway.ts";
+import { sumMendCents } from "../streams/reconciliation/returned_mends.ts";
 
 /** What asking works with. */
 export interface AskingDeps extends Gateways {
@@ -143,6 +146,20 @@ export async function confirmRefund(
   }
 }
 
+/** What its customer's bank withholds or has taken of a row's charge; undefined for nothing. */
+export async function contestOf(
+  { db }: Pick<AskingDeps, "db">,
+  { provider, chargeRef, theirCurrency, ourCurrency }: DiscrepancyRow,
+): Promise<Pick<ChargedBack, "isHeld" | "lostCents"> | undefined> {
+  if (chargeRef === null) return undefined;
+  const currency = theirCurrency ?? ourCurrency!;
+  return await readContest(db, { provider, chargeRef, currency });
+}
+
+/** What is said of money that would go back twice if the bank took it. */
+export const stillContested =
+  "its customer contests it at the bank: it waits until that is decided";
+
 /** What is said of a refund while another one of its order is under way. */
 export const stillMade = "a refund of the order is still being made, which it may be";
 
@@ -176,6 +193,23 @@ async function confirmByKey(gateway: Gateway, request: GatewayRequest): Promise<
     case "away":
       return { kind: "later", says: answer!.error };
   }
+}
+
+/**
+ * The key that a row's refund was asked for under, or its payment given back; null where nobody knows which one that is. What
+ * versions before asked for has one of two.
+ */
+export async function refundKeyBehind(
+  { db }: Pick<AskingDeps, "db">,
+  { provider, movement, movementKey, paymentId, chargeRef }: DiscrepancyRow,
+): Promise<string | null> {
+  const isWhole = movement === "reversal" || movement === "unreversed";
+  if (movementKey !== null || !isWhole || chargeRef === null) return movementKey;
+  const payment = (await readPaymentsNamed(db, provider, [chargeRef])).get(chargeRef);
+  if (payment === undefined || payment.id !== paymentId) return null;
+  const named = { ...payment, provider, providerRef: chargeRef };
+  const [key, ...others] = reversalKeysOf(await readInstallation(db), named);
+  return others.length === 0 ? key! : null;
 }
 
 /** A row's refund as it was asked for. */

@@ -14,6 +14,7 @@ import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { canBeAskedAbout, isOfBank } from "../domain/reconciliation/discrepancy.ts";
 import { cutText } from "../domain/text/cut_text.ts";
+import { askAboutReturn } from "./mend_by_recording_again.ts";
 import { askAboutCharge, askAboutChargeback, askAboutRefund } from "./mend_by_asking.ts";
 import { giveBackByOrder, giveBackDirectly } from "./mend_by_giving_back.ts";
 import { recordTheirs } from "./mend_by_recording.ts";
@@ -45,6 +46,11 @@ export async function carryOut(
   }
 }
 
+/** Whether it is what came back as our books say, and no report tells. */
+function cameBackByOurs({ kind, movement }: DiscrepancyRow): boolean {
+  return kind === "missing_with_them" && (movement === "returned" || movement === "unreversed");
+}
+
 async function nextStep(
   deps: MendingDeps,
   row: DiscrepancyRow,
@@ -62,6 +68,7 @@ async function nextStep(
         if (row.kind === "missing_with_them" && isOfBank(row.movement)) {
           return await askAboutChargeback(deps, row, operator);
         }
+        if (cameBackByOurs(row)) return await askAboutReturn(deps, row, operator);
         if (!canBeAskedAbout(row.movement)) return cantBeAsked(row.provider);
         return row.movement === "charge"
           ? await askAboutCharge(deps, row)

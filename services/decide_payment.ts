@@ -120,7 +120,9 @@ export function decidePayment(
       await readVerdicts(tx, orderId),
     );
     if (decision.kind === "refused") throw refusal(order, disputed, decision.because);
-    if (decision.kind === "decide" && verdict === "accept") await refuseContested(tx, orderId);
+    if (decision.kind === "decide" && verdict !== "give_back") {
+      await refuseContested(tx, { orderId, verdict, disputed });
+    }
     const { after, arrived } = decision.kind === "decide"
       ? await carryOut(tx, {
         order,
@@ -140,12 +142,26 @@ export function decidePayment(
   });
 }
 
-/** Money that the customer contests at the bank makes no order paid: it is given back, or lost. */
-async function refuseContested(tx: Queryable, orderId: number): Promise<void> {
-  if ((await readContestedPayments(tx, [orderId])).size === 0) return;
+/**
+ * Money that the customer contests at the bank makes no order paid: it is given back, or lost. Nor is it dealt with otherwise before
+ * that is decided: the customer would be paid twice. Given back it waits until then by itself.
+ */
+async function refuseContested(
+  tx: Queryable,
+  { orderId, verdict, disputed }: {
+    orderId: number;
+    verdict: "accept" | "dismiss";
+    disputed: readonly RecordedPayment[];
+  },
+): Promise<void> {
+  const contested = await readContestedPayments(tx, [orderId]);
+  const isMeant = verdict === "accept"
+    ? contested.size > 0
+    : disputed.some(({ id, surplus }) => surplus > 0 && contested.get(id)?.isHeld);
+  if (!isMeant) return;
   throw new WorkflowError(
     "payment_not_disputed",
-    `Cannot accept the payment of order ${orderId}: its customer contests it at the bank`,
+    `Cannot ${verdict} the payment of order ${orderId}: its customer contests it at the bank`,
   );
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { readReturnedReversals } from "../db/payments/returned_reversals.ts";
-import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { type DiscrepancyRow, readMended } from "../db/reconciliation/discrepancies.ts";
 import { readRefundsOf } from "../db/reconciliation/line_facts.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { namedAmount } from "../domain/money.ts";
@@ -17,7 +17,15 @@ import {
   type RefundStatusAnswer,
 } from "../streams/payments/gateway.ts";
 import { takeBackReversal } from "../streams/payments/take_back_reversal.ts";
-import { chargebackOf, refundRequest, statusOf } from "./ask_before_recording.ts";
+import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
+import {
+  chargebackOf,
+  contestOf,
+  refundKeyBehind,
+  refundRequest,
+  statusOf,
+  stillContested,
+} from "./ask_before_recording.ts";
 import { cantBeAsked, type MendingDeps, saidBy, type Step } from "./mending_step.ts";
 import { recordChargeback } from "./record_chargeback.ts";
 import { takeBack } from "./take_refund_news.ts";
@@ -51,10 +59,9 @@ export async function askAboutRefund(
   operator: Operator,
 ): Promise<Step> {
   const gateway = gatewayNamed(deps, row.provider);
-  if (gateway?.refundStatus === undefined || row.movementKey === null) {
-    return cantBeAsked(row.provider);
-  }
-  const request = refundRequest(row, row.movementKey);
+  const key = await refundKeyBehind(deps, row);
+  if (gateway?.refundStatus === undefined || key === null) return cantBeAsked(row.provider);
+  const request = refundRequest(row, key);
   const [answer] = await gateway.refundStatus([request]) as [RefundStatusAnswer];
   if (answer.kind === "refunded") {
     return {
@@ -67,10 +74,19 @@ export async function askAboutRefund(
   if (answer.kind === "failed") return { kind: "withdrawn", answer: answer.error };
   if (answer.kind === "refused") return await takeRefundBack(deps, row, answer.reason, operator);
   if (answer.kind !== "unknown") return { kind: "goes_on", answer: saidBy(answer) };
-  const [ours] = await readRefundsOf(deps.db, { keys: [row.movementKey], orderIds: [] });
-  if (ours?.isReturned || await isReversalBack(deps, row)) {
+  const [ours] = await readRefundsOf(deps.db, { keys: [key], orderIds: [] });
+  if (ours?.isReturned || await isReversalBack(deps, row) || await isMendBack(deps, row)) {
     const says = "the provider knows of none, and has taken it back: its money is owed otherwise";
     return { kind: "ended", state: "EXPLAINED", answer: says };
+  }
+  const contest = await contestOf(deps, row);
+  if (contest?.isHeld) return { kind: "goes_on", answer: stillContested };
+  if (contest !== undefined) {
+    const lost = namedAmount(row.ourCents!, row.ourCurrency!);
+    return {
+      kind: "withdrawn",
+      answer: `its customer's bank has taken of it: ${lost} may be back`,
+    };
   }
   return await refundAgain(gateway, request);
 }
@@ -80,6 +96,14 @@ async function isReversalBack({ db }: MendingDeps, row: DiscrepancyRow): Promise
   const { movement, paymentId: id, orderId, chargeRef: ref } = row;
   if (movement !== "reversal" || id === null || orderId === null || ref === null) return false;
   return (await readReturnedReversals(db, [{ id, orderId, ref }])).size > 0;
+}
+
+/** Whether it is what mended a discrepancy, and that its provider took back. */
+async function isMendBack({ db }: MendingDeps, row: DiscrepancyRow): Promise<boolean> {
+  if (row.movement !== "mend") return false;
+  const { provider, movementKey: key } = row;
+  const mend = (await readMended(db, provider, [key!])).get(key!);
+  return mend !== undefined && (await readReturnedMends(db, provider, [mend.id])).size > 0;
 }
 
 /** The provider says of a refund that is booked as made that it came to nothing: its money is owed again. */
@@ -98,9 +122,18 @@ async function takeRefundBack(
       ? { kind: "ended", state: "MENDED", answer: `${answer}; its money is owed again` }
       : { kind: "withdrawn", answer };
   }
-  if (row.refundId === null) return { kind: "withdrawn", answer };
-  const { provider, refundId } = row;
+  const { provider, refundId, movementKey: key } = row;
   const returnedAt = databaseTime(Date.now());
+  if (row.movement === "mend") {
+    const mend = (await readMended(deps.db, provider, [key!])).get(key!);
+    const outcome = mend === undefined
+      ? undefined
+      : await takeBackMend(deps, { id: mend.id, reason: reason || null, returnedAt });
+    return outcome === "return" || outcome === "already_returned"
+      ? { kind: "ended", state: "MENDED", answer: `${answer}; its money is owed again` }
+      : { kind: "withdrawn", answer };
+  }
+  if (refundId === null) return { kind: "withdrawn", answer };
   const told = { refundId, provider, reason: reason || null, returnedAt };
   const taken = await takeBack(deps, told, operator.actor);
   return taken?.outcome === "return" || taken?.outcome === "already_returned"

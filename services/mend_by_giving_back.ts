@@ -9,13 +9,22 @@ import { readPaymentsOf } from "../db/payments/payments.ts";
 import {
   type DiscrepancyRow,
   noteMendCents,
+  readMendedBy,
   sumToldBack,
 } from "../db/reconciliation/discrepancies.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { directlyBack } from "../domain/reconciliation/discrepancy.ts";
-import { gatewayNamed, type GatewayRequest } from "../streams/payments/gateway.ts";
-import { hasOpenRefund, moneyOf, othersMoney, stillMade } from "./ask_before_recording.ts";
+import { type Gateway, gatewayNamed, type GatewayRequest } from "../streams/payments/gateway.ts";
+import {
+  contestOf,
+  hasOpenRefund,
+  moneyOf,
+  othersMoney,
+  refundRequest,
+  stillContested,
+  stillMade,
+} from "./ask_before_recording.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { recordCharge } from "./mend_by_recording.ts";
 import { type MendingDeps, notConfigured, saidBy, type Step } from "./mending_step.ts";
@@ -68,7 +77,15 @@ async function refusalByName(deps: MendingDeps, row: DiscrepancyRow): Promise<St
 export async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
   const gateway = gatewayNamed(deps, row.provider);
   if (gateway === undefined) return notConfigured(row.provider);
-  const left = await leftOf(deps, row);
+  const first = await firstOf(deps, row);
+  if (first === undefined) {
+    return { kind: "withdrawn", answer: "what it was to mend first is on record no more" };
+  }
+  const contest = await contestOf(deps, row);
+  if (contest?.isHeld) return { kind: "goes_on", answer: stillContested };
+  const lostCents = contest?.lostCents ?? 0;
+  if (lostCents > 0 && row.mendCents !== null) return await askWhetherMade(row, gateway);
+  const left = await leftOf(deps, { row, first, lostCents });
   if (typeof left !== "number") return left;
   const amountCents = left;
   const request: GatewayRequest = {
@@ -78,7 +95,7 @@ export async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): 
     currency: row.theirCurrency!,
     idempotencyKey: row.mendKey!,
     chargeRef: row.chargeRef!,
-    chargeCents: row.theirCents!,
+    chargeCents: first.theirCents!,
   };
   const [answer] = await gateway.refund([request]);
   switch (answer!.kind) {
@@ -93,51 +110,96 @@ export async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): 
   }
 }
 
+/** What becomes of what was asked for before the customer's bank took of it: whatever it made of that, nothing is asked for. */
+async function askWhetherMade(
+  row: DiscrepancyRow,
+  gateway: Gateway,
+): Promise<Step> {
+  const said = await gateway.refundStatus?.([refundRequest(row, row.mendKey!)]);
+  const [answer] = said ?? [];
+  switch (answer?.kind) {
+    case "refunded": {
+      const amount = namedAmount(row.mendCents!, row.theirCurrency!);
+      return { kind: "ended", state: "MENDED", answer: `${amount} have gone back` };
+    }
+    case "pending":
+    case "away":
+      return { kind: "goes_on", answer: saidBy(answer) };
+    default:
+      return { kind: "withdrawn", answer: "its customer's bank has taken of it meanwhile" };
+  }
+}
+
+/** How often money may come back that is given back again. */
+const maxReturns = 100;
+
+/** What a discrepancy was at first: of money that came back the one that it was to mend; undefined where that is gone. */
+async function firstOf(
+  { db }: MendingDeps,
+  row: DiscrepancyRow,
+): Promise<DiscrepancyRow | undefined> {
+  let first: DiscrepancyRow | undefined = row;
+  for (let times = 0; times < maxReturns && first?.movement === "unmended"; times++) {
+    first = first.movementKey === null ? undefined : await readMendedBy(db, first.movementKey);
+  }
+  return first;
+}
+
 /**
  * How much is to be given back directly: no more than the provider still has of it, which it is asked first, as something may
  * have gone back by its own pages. The amount is noted before it is asked for, so that a step that is repeated asks for the same
  * under the same key.
+ *
+ * @param of.first what it was about before anything went back and came back
+ * @param of.lostCents what the customer's bank has taken of it
  */
 async function leftOf(
   deps: MendingDeps,
-  row: DiscrepancyRow,
+  { row, first, lostCents }: { row: DiscrepancyRow; first: DiscrepancyRow; lostCents: number },
 ): Promise<number | Step> {
   const wanted = directlyBack(row);
-  if (wanted === null || wanted <= 0) {
+  const all = directlyBack(first);
+  if (wanted === null || wanted <= 0 || all === null) {
     return { kind: "withdrawn", answer: "nothing of it is to be given back directly" };
   }
   if (row.mendCents !== null) return row.mendCents;
-  const money = await moneyOf(deps, row);
-  let left = wanted - await sumToldBack(deps.db, row);
-  if (money !== undefined) {
-    if (money.kind === "unknown") {
-      return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
-    }
-    if (money.kind !== "found") return { kind: "goes_on", answer: money.error };
-    const others = await othersMoney(deps, money);
-    if (others !== undefined) return { kind: "withdrawn", answer: others };
-    const order = row.kind !== "amount_differs" || row.orderId === null
-      ? undefined
-      : (await readCharges(deps.db, [row.orderId])).get(row.orderId);
-    // What of a refund that is under way has gone back already nobody can tell.
-    if (order !== undefined && await hasOpenRefund(deps.db, order.id)) {
-      return { kind: "goes_on", answer: stillMade };
-    }
-    // What our order has and has given back of the charge is not the surplus that goes back here.
-    const ours = order === undefined ? 0 : (row.ourCents ?? 0) - order.refundedCents;
-    if (money.tookCents < row.theirCents! || money.currency !== row.theirCurrency) {
-      const took = namedAmount(money.tookCents, money.currency);
-      return {
-        kind: "withdrawn",
-        answer: `the provider says that it took ${took} by ${money.ref}`,
-      };
-    }
-    left = Math.min(wanted, money.tookCents - money.refundedCents - ours);
-  }
+  const has = await stillHas(deps, first);
+  if (has !== undefined && typeof has !== "number") return has;
+  const had = has ?? all - await sumToldBack(deps.db, first);
+  const left = Math.min(wanted, had - lostCents);
   const amount = namedAmount(wanted, row.theirCurrency!);
   if (left <= 0) {
     return { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };
   }
   await noteMendCents(deps.db, row.id, left);
   return left;
+}
+
+/** What the provider says that it still has of what is to go back; undefined where it can't be asked. */
+async function stillHas(
+  deps: MendingDeps,
+  first: DiscrepancyRow,
+): Promise<number | Step | undefined> {
+  const money = await moneyOf(deps, first);
+  if (money === undefined) return undefined;
+  if (money.kind === "unknown") {
+    return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
+  }
+  if (money.kind !== "found") return { kind: "goes_on", answer: money.error };
+  const others = await othersMoney(deps, money);
+  if (others !== undefined) return { kind: "withdrawn", answer: others };
+  const order = first.kind !== "amount_differs" || first.orderId === null
+    ? undefined
+    : (await readCharges(deps.db, [first.orderId])).get(first.orderId);
+  // What of a refund that is under way has gone back already nobody can tell.
+  if (order !== undefined && await hasOpenRefund(deps.db, order.id)) {
+    return { kind: "goes_on", answer: stillMade };
+  }
+  // What our order has and has given back of the charge is not the surplus that goes back here.
+  const ours = order === undefined ? 0 : (first.ourCents ?? 0) - order.refundedCents;
+  if (money.tookCents < first.theirCents! || money.currency !== first.theirCurrency) {
+    const took = namedAmount(money.tookCents, money.currency);
+    return { kind: "withdrawn", answer: `the provider says that it took ${took} by ${money.ref}` };
+  }
+  return money.tookCents - money.refundedCents - ours;
 }

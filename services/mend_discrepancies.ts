@@ -195,8 +195,10 @@ async function keyFor(
 ): Promise<string | null> {
   const amountCents = directlyBack(row);
   if (action !== "give_back" || amountCents === null || row.chargeRef === null) return null;
-  const { provider, chargeRef, entry } = row;
-  return mendKeyOf(await readInstallation(tx), { provider, chargeRef, entry, amountCents });
+  const { provider, chargeRef, entry, movement, movementKey } = row;
+  const cameBackUnder = movement === "unmended" ? movementKey : null;
+  const money = { provider, chargeRef, entry, amountCents, cameBackUnder };
+  return mendKeyOf(await readInstallation(tx), money);
 }
 
 /** @throws {WorkflowError} `discrepancy_not_mendable` where its report is being taken back; locks the report's row */

@@ -6,7 +6,11 @@
 
 import { readPayments } from "../db/payments/payments.ts";
 import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/line_facts.ts";
-import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import {
+  type DirectRefund,
+  type DiscrepancyRow,
+  readMended,
+} from "../db/reconciliation/discrepancies.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { bouncedName, bouncedReason } from "../domain/payment/chargeback.ts";
@@ -15,6 +19,7 @@ import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_
 import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
 import { gatewayNamed } from "../streams/payments/gateway.ts";
 import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { takeBackMend } from "../streams/reconciliation/returned_mends.ts";
 import { textDigest } from "../domain/order/content_hash.ts";
 import { toldGrossCents } from "../domain/reconciliation/discrepancy.ts";
 import { nameOfRefund } from "../domain/reconciliation/provider_line.ts";
@@ -54,6 +59,8 @@ async function recordReturn(
   row: DiscrepancyRow,
   operator: Operator,
 ): Promise<Corrected> {
+  const mend = await mendBehind(deps, row);
+  if (mend !== undefined) return await recordMendReturn(deps, row, mend);
   const payment = await reversedBehind(deps, row);
   if (payment !== undefined) return await recordReversalReturn(deps, row, payment, operator);
   const refund = await refundBehind(deps, row);
@@ -71,7 +78,7 @@ async function recordReturn(
     refundId: refund.id,
     provider: row.provider,
     reason,
-    returnedAt: row.theirTime!.replace("T", " ").replace("Z", ""),
+    returnedAt: toldAt(row),
   }, operator.actor);
   if (taken?.outcome === "too_early") {
     return { kind: "later", says: `refund ${refund.id} is still being booked` };
@@ -113,6 +120,41 @@ async function askWhetherBack(
       return { kind: "later", says: "the provider has not decided yet (pending)" };
     case "away":
       return { kind: "later", says: answer!.error };
+  }
+}
+
+const toldAt = ({ theirTime }: DiscrepancyRow) => theirTime!.replace("T", " ").replace("Z", "");
+
+/** What mended another discrepancy and came back, by its key, where it is of this money. */
+async function mendBehind(
+  { db }: CorrectionDeps,
+  { provider, movementKey: key, theirCents, theirCurrency }: DiscrepancyRow,
+): Promise<DirectRefund | undefined> {
+  const mend = key === null ? undefined : (await readMended(db, provider, [key])).get(key);
+  const isSame = mend?.cents === theirCents && mend?.currency === theirCurrency;
+  return isSame ? mend : undefined;
+}
+
+async function recordMendReturn(
+  deps: CorrectionDeps,
+  row: DiscrepancyRow,
+  { id, cents: amountCents }: DirectRefund,
+): Promise<Corrected> {
+  const answer = await askWhetherBack(deps, row, { key: row.movementKey, amountCents });
+  if ("kind" in answer) return answer;
+  const { reason, asked } = answer;
+  switch (await takeBackMend(deps, { id, reason, returnedAt: toldAt(row) })) {
+    case "return":
+    case "already_returned":
+      return {
+        kind: "recorded",
+        says: `what mended discrepancy ${id} came back, and its money is owed again`,
+        asked,
+      };
+    case "too_early":
+      return { kind: "later", says: `discrepancy ${id} is still being mended` };
+    default:
+      return { kind: "denied", says: `discrepancy ${id} was not mended by its provider` };
   }
 }
 

@@ -9,7 +9,13 @@ import type { Database, Queryable } from "../db/connection/database.ts";
 import { addOrderEvents, readEventsAmong } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { markReversed, readPaymentsOf, type RecordedPayment } from "../db/payments/payments.ts";
-import { returnedByHandDetail, wasReturnedByHand } from "../db/payments/returned_reversals.ts";
+import { readChargedBack, readContestedPayments } from "../db/payments/chargebacks.ts";
+import { forgetReturned, noteReturned } from "../db/payments/returned_money.ts";
+import {
+  readReversalState,
+  returnedByHandDetail,
+  wasReturnedByHand,
+} from "../db/payments/returned_reversals.ts";
 import {
   endPaymentByHand,
   endRefundByHand,
@@ -23,6 +29,8 @@ import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import type { OrderFacts } from "../domain/order/order.ts";
 import { decideByHand, type HandVerdict } from "../domain/refund/by_hand.ts";
+import { decideRefund, type RefundFacts } from "../domain/refund/refund.ts";
+import { owedCents } from "../domain/refund/returned.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
 import { bookOrders } from "../streams/ledger/book_orders.ts";
 import { answerReturned } from "./answer_return.ts";
@@ -129,6 +137,9 @@ export async function decideRefundByHand(
       );
     }
     const changed = decision.kind === "decide";
+    if (changed && verdict === "given_back") {
+      await refuseChargedBack(tx, orders.get(orderId)!, refund, refunds.get(orderId)!);
+    }
     if (changed) {
       const failureReason = verdict === "refused" ? note ?? "refused" : null;
       await endRefundByHand(tx, refundId, verdict, failureReason);
@@ -140,6 +151,30 @@ export async function decideRefundByHand(
     const message = { type: "refund.process", orderId, refundId, amountCents, currency } as const;
     return { orderId, changed, message };
   });
+}
+
+/**
+ * Money that the customer contests at the bank, or has back from there, is not given back as well.
+ *
+ * @throws {WorkflowError} `refund_not_by_hand`
+ */
+async function refuseChargedBack(
+  tx: Queryable,
+  order: OrderFacts,
+  refund: RefundFacts,
+  refunds: readonly RefundFacts[],
+): Promise<void> {
+  const chargedBack = (await readChargedBack(tx, [order.id])).get(order.id);
+  if (chargedBack === undefined) return;
+  const { byHand: _, ...asked } = refund;
+  const others = refunds.filter((other) => other !== refund);
+  const decision = decideRefund({ ...order, chargedBack }, asked, others);
+  if (decision.kind !== "refuse" || !decision.isChargedBack) return;
+  const because = chargedBack.isHeld ? contestedByCustomer : `${decision.because}; refuse it`;
+  throw new WorkflowError(
+    "refund_not_by_hand",
+    `Cannot give refund ${refund.id} back by hand: ${because}`,
+  );
 }
 
 /**
@@ -192,13 +227,16 @@ async function returnInTransaction(
     const payment = meantOf(orderId, { payments, waiting, paymentId });
     const waits = waiting.some((id) => id === payment?.id);
     if (!waits && await wasReturned(tx, order, payment, paymentId)) return { changed: false };
-    if (payment?.status !== "REVERSING" || !await endPaymentByHand(tx, payment.id)) {
-      throw notByHand(order, payment?.status);
-    }
+    if (payment === undefined || !waits) throw notByHand(order, payment?.status);
+    const owed = await owedByHand(tx, payment);
+    await endPaymentByHand(tx, payment.id);
     await markReversed(tx, payment.id);
+    await forgetReturned(tx, payment);
+    // What the customer's bank has taken besides went back by that, and is none of what a person gave back.
+    await noteReturned(tx, payment);
     await noteChargedBackTwice({ log, consumer: actor }, tx, [orderId]);
     await bookOrders(tx, [orderId], now);
-    const amount = namedAmount(payment.amountCents, payment.currency ?? order.currency);
+    const amount = namedAmount(owed, payment.currency ?? order.currency);
     await addOrderEvents(
       tx,
       [{
@@ -212,6 +250,25 @@ async function returnInTransaction(
     return { changed: true };
   });
 }
+
+/**
+ * What of a payment that waits for a person is to be given back.
+ *
+ * @throws {WorkflowError} `refund_not_by_hand` where its customer contests it at the bank, who would be paid twice
+ */
+async function owedByHand(tx: Queryable, { id, orderId }: RecordedPayment): Promise<number> {
+  const contested = (await readContestedPayments(tx, [orderId])).get(id);
+  if (contested?.isHeld) {
+    throw new WorkflowError(
+      "refund_not_by_hand",
+      `Cannot give the payment of order ${orderId} back by hand: ${contestedByCustomer}`,
+    );
+  }
+  return owedCents((await readReversalState(tx, id))!);
+}
+
+const contestedByCustomer =
+  "its customer contests it at the bank, and would be paid twice; wait until that is decided";
 
 /**
  * The payment that is meant: the named one, or else the only one that waits, or that the order is settled by where none does.

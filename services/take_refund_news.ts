@@ -7,6 +7,7 @@
 import type { Database } from "../db/connection/database.ts";
 import { readCharges } from "../db/orders/orders.ts";
 import { readPayments } from "../db/payments/payments.ts";
+import { type DirectRefund, readMended } from "../db/reconciliation/discrepancies.ts";
 import type { NamedPayment, NamedRefund } from "../db/reconciliation/line_facts.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -26,7 +27,8 @@ import { findReversalOf, takeBackReversal } from "../streams/payments/take_back_
 import type { Gateway } from "../streams/payments/gateway.ts";
 import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
-import { recordedKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { recordedKeyOf, standingKeyOf } from "../streams/reconciliation/line_facts.ts";
+import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
 import { othersMoney } from "./ask_before_recording.ts";
 
 /** What taking them works with. */
@@ -73,9 +75,13 @@ export async function takeRefundNews(
       : [recordedKeyOf(provider, textDigest(`${provider}\n${nameOfRefund(ref)}`))]),
   ];
   const found = await findRefundOf(deps.db, keys);
-  if (found !== undefined) return await takeOfRefund(deps, news, found);
+  if (found !== undefined) {
+    return await takeOfRefund(deps, news, await standingFor(deps, found, provider));
+  }
   const payment = await findReversalOf(deps.db, provider, { key: key ?? null, chargeRefs });
   if (payment !== undefined) return await takeOfReversal(deps, news, payment);
+  const mend = key == null ? undefined : (await readMended(deps.db, provider, [key])).get(key);
+  if (mend !== undefined) return await takeOfMend(deps, news, mend);
   deps.log.warn("a provider took back a refund that nobody here knows", {
     provider,
     refund: ref,
@@ -109,6 +115,16 @@ async function isOfOthers(
     chargeRef,
   }]);
   return await othersMoney({ db }, money) !== undefined;
+}
+
+/** A refund, or by what it is on record again where it came back before and its provider had it as given back all the same. */
+async function standingFor(
+  { db }: RefundNewsDeps,
+  found: NamedRefund,
+  provider: string,
+): Promise<NamedRefund> {
+  if (!found.isReturned) return found;
+  return await findRefundOf(db, [standingKeyOf(provider, found.id)]) ?? found;
 }
 
 async function takeOfRefund(
@@ -163,6 +179,29 @@ async function takeOfReversal(
   const told = { paymentId, orderId, reason: why };
   const outcome = await takeBackReversal(deps, told, `provider:${provider}`);
   if (outcome === "too_early") throw unknownYet("The payment is still being given back");
+  return outcome ?? "other";
+}
+
+/** Of what was given back directly to mend a discrepancy. */
+async function takeOfMend(
+  deps: RefundNewsDeps,
+  news: RefundNews,
+  { id, orderId, chargeRef, cents: amountCents, currency, state }: DirectRefund,
+): Promise<NewsOutcome> {
+  const { provider, refund: { reason }, happenedAt } = news;
+  const ours = { amountCents, currency };
+  if (!isOfMoney(deps, news, { discrepancy: id }, ours)) return "other";
+  let why = reason || null;
+  const isReturned = (await readReturnedMends(deps.db, provider, [id])).size > 0;
+  if (state === "mended" && !isReturned) {
+    const asked = { ...ours, orderId: orderId ?? 0, chargeRef, chargeCents: undefined };
+    const said = await confirm(deps, news, asked);
+    if (said === "denied") return "other";
+    why ??= said.reason;
+  }
+  const told = { id, reason: why, returnedAt: databaseTime(happenedAt) };
+  const outcome = await takeBackMend(deps, told);
+  if (outcome === "too_early") throw unknownYet("The discrepancy is still being mended");
   return outcome ?? "other";
 }
 

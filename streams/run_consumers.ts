@@ -26,6 +26,7 @@ import type { Gateways } from "./payments/gateway.ts";
 import { gatewaysOf, refuseUnknownProviders, warnOfUnrealMoney } from "./payments/gateways.ts";
 import { ensureBasis, type HeldBasis, holdBasis } from "./kpis/kpi_basis.ts";
 import { keepProving } from "./verification/verify_regularly.ts";
+import { pause } from "./timing/pause.ts";
 import { openBlockingRedis, type RedisClient } from "./redis/redis.ts";
 import { ensureRecovered } from "./recovery/recover.ts";
 import { keepSealing } from "./seals/keep_sealing.ts";
@@ -52,17 +53,20 @@ const graceShare = 0.8;
 /** Connections to the database that the bulk lane leaves to others, where a process has as many and some to spare. */
 const leftByBulk = 6;
 
+/** The same while live messages come: with one, a file drained at 0.66 of its rate beside 20 web orders a second, with two at 0.88. */
+const bulkBesideLive = 2;
+
 /**
- * Transactions that the bulk lane runs at once at the most. One while live messages come: its statements are large, and
- * for a processor of the database a small one waits as long as there are others, and for rows until the commit.
+ * Transactions that the bulk lane runs at once at the most. Few while live messages come: its statements are large, and
+ * for a processor of the database a small one waits as long as there are others.
  */
 function bulkTransactions(connections: number, live: LiveWatch): () => number {
   const max = Math.max(1, connections - Math.min(leftByBulk, Math.floor(connections / 2)));
-  return () => live.comes() ? 1 : max;
+  return () => live.comes() ? Math.min(bulkBesideLive, max) : max;
 }
 
-/** Longest wait for a message while draining: how late the end is noticed. */
-const drainBlockMs = 50;
+/** How often it is looked whether nothing is left while draining, in milliseconds: how late the end is noticed. */
+const drainLookMs = 50;
 
 /**
  * Runs a consumer of each group and lane with a connection of its own for blocking reads, one that helps that of the
@@ -71,7 +75,7 @@ const drainBlockMs = 50;
  * other's products, so one helps only where no other process serves the group.
  *
  * Those of the bulk lane leave connections to the database to those of the live one and to whoever else is there, and
- * all but one while live messages come.
+ * all but two while live messages come.
  *
  * Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,
@@ -136,7 +140,6 @@ async function runGroups(
   if (signal.aborted) return;
   const senders = wanted.includes("notifications") ? await openSenders(config) : [];
 
-  const gate: PaymentsGate = { isShut: false };
   const live = watchLive();
   const running: Running = {
     deps,
@@ -150,7 +153,7 @@ async function runGroups(
     gateways,
     consumers: [],
     live,
-    gate,
+    gate: { isShut: false },
     stop,
     stopped,
   };
@@ -171,6 +174,7 @@ async function runGroups(
   try {
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),
+      ...(options.drain ? [stopWhenDrained(running)] : []),
       sweeping,
       ...delivering,
     ]);
@@ -269,19 +273,23 @@ function consumerOf(
 }
 
 async function run(running: Running, group: Group, consumer: Consumer): Promise<void> {
-  const { deps, options, groups, stop, stopped } = running;
   running.consumers.push(consumer);
-  await consume(
-    consumer,
-    stopped,
-    async (turn) => {
-      options.onTurn?.(group, turn);
-      const idle = turn.handled + turn.retried + turn.dead + turn.delayed === 0;
-      if (options.drain && idle && await isDrained(deps, groups)) stop.abort();
-      return true;
-    },
-    options.drain ? drainBlockMs : undefined,
-  );
+  await consume(consumer, running.stopped, (turn) => {
+    running.options.onTurn?.(group, turn);
+    return true;
+  });
+}
+
+/**
+ * Ends all consumers of a process once nothing is left to do. One looks for all of them, and they wait for messages as if
+ * there were no end: where each looked by itself, those of four processes did so 6,000 times in half a minute.
+ */
+async function stopWhenDrained({ deps, groups, stop, stopped }: Running): Promise<void> {
+  while (!stopped.aborted) {
+    await pause(drainLookMs, stopped);
+    // Redis may be away for a while; consumers wait for it as well.
+    if (await isDrained(deps, groups).catch(() => false)) stop.abort();
+  }
 }
 
 /** What has to be so before the first message is taken. A stop leaves it to the next process. */
@@ -317,22 +325,37 @@ export async function isDrained(
   { redis, keys }: Pick<ProcessDeps, "redis" | "keys">,
   wanted: readonly Group[],
 ): Promise<boolean> {
-  const transaction = redis.multi();
-  for (const group of wanted) {
-    for (const lane of lanes) {
-      transaction.zcard(keys.scheduled(group, lane));
-      transaction.xlen(keys.stream(group, lane));
-      transaction.xrange(keys.stream(group, lane), "-", "+", "COUNT", maxNewer);
-    }
+  const all = wanted.flatMap((group) => lanes.map((lane) => [group, lane] as const));
+  const counting = redis.multi();
+  for (const [group, lane] of all) {
+    counting.zcard(keys.scheduled(group, lane)).xlen(keys.stream(group, lane));
   }
-  const replies = await transaction.exec() ?? [];
-  return wanted.flatMap(() => lanes).every((_, at) => {
-    const [scheduled, length, entries] = replies.slice(3 * at, 3 * at + 3);
-    if (!scheduled || !length || !entries || scheduled[0] || length[0] || entries[0]) return false;
-    const read = entries[1] as [id: string, fields: string[]][];
-    return scheduled[1] === 0 && length[1] === read.length &&
-      read.every(([, fields]) => isOfNewerVersion(fields));
+  const counts = answersOf(await counting.exec()) as number[];
+  if (counts.length === 0 || counts.some((count, at) => count > (at % 2 === 0 ? 0 : maxNewer))) {
+    return false;
+  }
+  if (counts.every((count) => count === 0)) return true;
+  const reading = redis.multi();
+  for (const [group, lane] of all) {
+    reading.zcard(keys.scheduled(group, lane)).xlen(keys.stream(group, lane));
+    reading.xrange(keys.stream(group, lane), "-", "+", "COUNT", maxNewer);
+  }
+  const answers = answersOf(await reading.exec());
+  return answers.length > 0 && all.every((_, at) => {
+    const [scheduled, length, entries] = answers.slice(3 * at, 3 * at + 3) as [
+      number,
+      number,
+      [id: string, fields: string[]][],
+    ];
+    return scheduled === 0 && length === entries.length &&
+      entries.every(([, fields]) => isOfNewerVersion(fields));
   });
+}
+
+/** What a transaction's commands answered; nothing where one of them failed. */
+function answersOf(replies: [error: Error | null, answer: unknown][] | null): unknown[] {
+  if (replies === null || replies.some(([error]) => error !== null)) return [];
+  return replies.map(([, answer]) => answer);
 }
 
 /** Wakes a blocked read when the signal aborts, so that a stop need not wait for it. */

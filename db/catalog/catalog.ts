@@ -17,9 +17,11 @@ import {
   erasedText,
   isBeforeErasure,
 } from "../../domain/customer/erased_customer.ts";
-import { guestIdOf, guestPrefix } from "../../domain/order/guest.ts";
+import { guestIdOf } from "../../domain/order/guest.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
+import { ownCopy } from "../../domain/text/own_copy.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { isDuplicateKey } from "../connection/faults.ts";
 import { listRows } from "../connection/insert_once.ts";
 import { inParts } from "../connection/packet_size.ts";
 import {
@@ -29,6 +31,7 @@ import {
   readErasureKey,
   readLatestErasure,
 } from "../customers/erased_keys.ts";
+import { createCustomers, type CustomerRow, insertNewCustomers } from "./inserted_customers.ts";
 import { addFirstStock } from "./stock.ts";
 
 /** A row of the catalogue, and what the orders of this run say of it. */
@@ -56,6 +59,8 @@ export interface Catalog {
   erasures: number | undefined;
   /** Of the settings, as those who complete it say. */
   erasureSecret: string;
+  /** Customers that were looked for in vain were there by the time that they were created: others create them as well. */
+  meetsOthers?: boolean;
 }
 
 /** Somebody was erased after the catalogue was read: nothing may be committed by it, see {@linkcode refreshCatalog}. */
@@ -134,7 +139,18 @@ export function completeCatalog(
 ): Promise<void> {
   const within = <T>(create: (tx: Queryable) => Promise<T>) =>
     db.transaction(create, { asksOnce: true });
-  return complete(db, within, { catalog, orders, options });
+  const insertNew = async (rows: CustomerRow[]) => {
+    if (rows.length === 0 || catalog.meetsOthers) return undefined;
+    try {
+      return entriesOf(rows, await within((tx) => insertNewCustomers(tx, rows)));
+    } catch (error) {
+      if (!isDuplicateKey(error)) throw error;
+      // As where many orders of a file are of one customer: its batches come upon each other's.
+      catalog.meetsOthers = true;
+      return undefined;
+    }
+  };
+  return complete(db, { within, insertNew }, { catalog, orders, options });
 }
 
 /**
@@ -158,7 +174,7 @@ export async function completedWithin(
     products: new Map(catalog.products),
     erased: new Map(catalog.erased),
   };
-  await complete(tx, (create) => create(tx), { catalog: own, orders, options });
+  await complete(tx, { within: (create) => create(tx) }, { catalog: own, orders, options });
   return own;
 }
 
@@ -252,10 +268,40 @@ function learn<T>(
   return keys.filter((key) => !found.has(key));
 }
 
-/** @param within runs what creates rows in a transaction */
+/** How rows are created. */
+interface Creating {
+  /** Runs what creates rows in a transaction. */
+  within<T>(create: (tx: Queryable) => Promise<T>): Promise<T>;
+  /** Inserts customers in a transaction of their own; undefined, and nothing done, where one of them may be there by now. */
+  insertNew?(rows: CustomerRow[]): Promise<Map<string, CatalogEntry<CustomerText>> | undefined>;
+}
+
+/** Customers that were inserted just so, by external id. */
+function entriesOf(
+  rows: readonly CustomerRow[],
+  ids: ReadonlyMap<string, number>,
+): Map<string, CatalogEntry<CustomerText>> {
+  return new Map(
+    ownCopy(rows).flatMap(([externalId, described]) => {
+      const id = ids.get(externalId);
+      return id === undefined
+        ? []
+        : [[externalId, { id, first: described.text, stored: described }]];
+    }),
+  );
+}
+
+/** Rows to create, in the order of the keys. */
+function rowsOf<T>(
+  keys: readonly string[],
+  named: ReadonlyMap<string, Described<T>>,
+): [string, Described<T>][] {
+  return keys.map((key) => [key, named.get(key)!]);
+}
+
 async function complete(
   db: Queryable,
-  within: <T>(create: (tx: Queryable) => Promise<T>) => Promise<T>,
+  { within, insertNew }: Creating,
   { catalog, orders, options }: {
     catalog: Catalog;
     orders: readonly IncomingOrder[];
@@ -284,7 +330,7 @@ async function complete(
   ) => {
     if (missing.length === 0) return;
     const keys = missing.sort();
-    const rows = keys.map((key): [string, Described<T>] => [key, named.get(key)!]);
+    const rows = rowsOf(keys, named);
     // It is true once the transaction is committed.
     const found = await within(async (tx) =>
       (await Promise.all([create(tx, rows), part.find(tx, keys)]))[1]
@@ -298,7 +344,13 @@ async function complete(
   if (initialStock === undefined) return;
   if (newCustomers.length > 0) {
     const created = await withoutErased(db, catalog, newCustomers, orders);
-    await createAll(catalogCustomers, customers, created, createCustomers);
+    const inserted = await insertNew?.(rowsOf(created.sort(), customers));
+    if (inserted === undefined) {
+      await createAll(catalogCustomers, customers, created, createCustomers);
+    } else {
+      const left = learn(catalog, catalogCustomers, created, { found: inserted });
+      await lookUp(db, catalog, catalogCustomers, left);
+    }
   }
   await createAll(catalogProducts, products, newProducts, (tx, rows) =>
     Promise.all([
@@ -533,26 +585,6 @@ async function findProducts(db: Queryable, skus: string[]) {
 
 function stored<T>(row: Row, text: T): Described<T> {
   return { text, by: String(row.described_by) };
-}
-
-function createCustomers(tx: Queryable, rows: readonly [string, Described<CustomerText>][]) {
-  const listed = listRows(
-    "(?, ?, ?, ?, ?)",
-    rows.map(([key, { text, by }]) => [
-      key,
-      text.email,
-      text.name,
-      by,
-      key.startsWith(guestPrefix) ? 1 : 0,
-    ]),
-  );
-  return tx.runText(
-    `
-    insert into customers (external_id, email, name, described_by, guest)
-    values ${listed.sql}
-    on duplicate key update external_id = customers.external_id`,
-    listed.values,
-  );
 }
 
 function createProducts(

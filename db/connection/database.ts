@@ -50,6 +50,11 @@ export interface Database extends Queryable {
    * @param max see {@linkcode limitedUse}
    */
   withTransactions(max: () => number): Database;
+  /**
+   * Runs reads on one connection, outside of a transaction: those that are asked for at once go to the server in one packet, where
+   * they are short. Each may see what was committed after the one before.
+   */
+  together<T>(read: (one: Queryable) => Promise<T>): Promise<T>;
   /** The connections at this moment. */
   connections(): ConnectionCounts;
   /** Has every connection looked at before it is used for the first time, those that are open as well. */
@@ -140,6 +145,10 @@ export async function openDatabase(
     run: (sql, values) => changing(use, (one) => one.run(sql, values)),
     runText: (sql, values) => changing(use, (one) => one.runText(sql, values)),
     transaction: (work, own = {}) => transactor.run(begin, work, own),
+    together: (read) =>
+      transactor.alone(use, (connection) => read(sessions.together(connection)), {
+        repeatable: true,
+      }),
     withTransactions: (max) => whole(databaseOn(use, limitedUse(use, max))),
     lastStep: transactor.lastStep,
     connections: pool.counts,

@@ -33,11 +33,13 @@ export interface Queryable {
    */
   noteStep?(id: number): void;
   /**
-   * Of a transaction: says that the next statement is the last, and that nothing is decided by its answer: the commit goes to the
-   * server with it, where it is short. Only for work that may be repeated. Of one alone: had another failed before it was sent,
-   * the commit would go without it.
+   * Of a transaction: says that the next statements, so many, are the last, and that nothing is decided by their answers: the commit
+   * goes to the server with them, where they are short. Only for work that may be repeated, and only once all before are answered:
+   * had another failed before these were sent, the commit would go without it. They have to be asked for at once.
+   *
+   * @param count 1 where it is not said
    */
-  asksLast?(): void;
+  asksLast?(count?: number): void;
   /** Of the pool: the highest step noted by a transaction of this process that was committed, 0 for none. */
   lastStep?(): number;
   /**

@@ -104,6 +104,8 @@ export interface DatabaseSessions {
   prepare(connection: mysql.PoolConnection): Promise<void>;
   /** Statements on one connection. */
   on(connection: mysql.PoolConnection, timeout?: number): Queryable;
+  /** Statements on one connection, in one packet where they are asked for at once; of no transaction. */
+  together(connection: mysql.PoolConnection): Queryable;
   /** Statements of a transaction on one connection. */
   within(
     connection: mysql.PoolConnection,
@@ -163,6 +165,11 @@ export function sessionsOf(limits: SessionLimits): DatabaseSessions {
     on: (connection, timeout = statementMs) => {
       const { server, ways } = knownOf(connection);
       return queryable(sendEach(connection, timeout, ways), server.engine);
+    },
+    together: (connection) => {
+      const { server, ways } = knownOf(connection);
+      const none = { begin: [], commit: "", asksOnce: false };
+      return queryable(sendTogether(connection, statementMs, ways, none).send, server.engine);
     },
     within: (connection, ends, timeout) => {
       const { server, ways } = knownOf(connection);

@@ -88,7 +88,7 @@ export interface TransactionStatements {
   /** True once it was committed with its statements. */
   hasEnded(): boolean;
   /** See `asksLast` of `Queryable`. */
-  asksLast(): void;
+  asksLast(count?: number): void;
   /** Refuses whatever waits or is asked for from now on: it would be committed by itself, or belong to another transaction. */
   end(reason: unknown): void;
 }
@@ -120,7 +120,9 @@ export function sendTogether(
   let waiting: Waiting[] = [];
   let isSending = false;
   let before: readonly string[] = begin;
-  let hasBegun = false, hasEnded = false, isLast = asksOnce;
+  let hasBegun = false, hasEnded = false;
+  // How many statements are the last; 0 while that is not known.
+  let lastCount = asksOnce ? Infinity : 0;
   let over: { error: unknown } | undefined;
 
   const refuse = (batch: readonly Waiting[], error: unknown) => {
@@ -139,8 +141,8 @@ export function sendTogether(
         continue;
       }
       try {
-        const last = isLast && (asksOnce || batch.length === 1) ? [commit] : [];
-        isLast = false;
+        const last = lastCount === Infinity || batch.length === lastCount ? [commit] : [];
+        lastCount = 0;
         const texts = ways.together.isOff() || first.length + batch.length + last.length === 1
           ? undefined
           : textsWithin(connection, batch);
@@ -164,7 +166,7 @@ export function sendTogether(
   return {
     hasBegun: () => hasBegun,
     hasEnded: () => hasEnded,
-    asksLast: () => isLast = true,
+    asksLast: (count = 1) => lastCount = count,
     end: (reason) => {
       over ??= { error: reason };
     },

@@ -166,7 +166,8 @@ async function runAlone<T>(
       });
     } catch (error) {
       const isLost = isFatal(error) && !hangs(error) && (repeatable || !isSent);
-      const isAgain = isDeadlock(error) || hasOthers && (isWrongServer(error) || isLost);
+      const isAgain = isDeadlock(error) || error instanceof NotTogether ||
+        hasOthers && (isWrongServer(error) || isLost);
       if (!isAgain || attempt >= transactionTries || isSearchOver(error)) throw error;
       await pauseBeforeTry(attempt);
     }

@@ -50,7 +50,7 @@ export async function createImport(
   return insertId;
 }
 
-/** Writes down how far a run has come. */
+/** Writes down how far a run has come that is not over; one that was taken for dead is `RUNNING` again. */
 export async function updateImport(db: Queryable, id: number, counts: ImportCounts): Promise<void> {
   await writeImport(db, id, counts, "RUNNING", null, null);
 }
@@ -95,7 +95,7 @@ async function writeImport(
       published = ?,
       status = ?, error = ?, money = ?, reasons = ?,
       finished_at = if(status = 'RUNNING', null, current_timestamp(6))
-    where id = ?`,
+    where id = ? and (? <> 'RUNNING' or status in ('RUNNING', 'INTERRUPTED'))`,
     [
       counts.rows,
       counts.rowsRejected,
@@ -112,6 +112,7 @@ async function writeImport(
       money,
       reasons.length === 0 ? null : JSON.stringify(reasons),
       id,
+      status,
     ],
   );
 }

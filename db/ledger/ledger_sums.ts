@@ -13,7 +13,14 @@ import {
   sourcesOfNoOrder,
 } from "../../domain/ledger/chart.ts";
 import { placesOf } from "../archive/archived_tables.ts";
-import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
+import {
+  type Queryable,
+  type Row,
+  toBigInteger,
+  toInteger,
+  type Value,
+} from "../connection/database.ts";
+import { addDays, type DaySums, dayWeight } from "./day_sums.ts";
 import { withheldCents } from "./ledger_facts.ts";
 import { andWithin, type Scope, within } from "../verification/scope.ts";
 
@@ -28,12 +35,14 @@ export type WeightedSums = Partial<Record<SumName, bigint>>;
 
 /**
  * What is summed up. `total` and `unbalanced`, weighted by movements, are of what does not come to nothing, `misplaced` counts
- * rows on accounts that their source does not move: all three are nothing in a ledger that is right.
+ * rows on accounts that their source does not move, `misdated` those groups of them with rows of another day than that of their
+ * moment: all four are nothing in a ledger that is right.
  */
 const sumNames = [
   "total",
   "unbalanced",
   "misplaced",
+  "misdated",
   "sold",
   "adjusted",
   "taxed",
@@ -67,47 +76,110 @@ const sumsOf: Readonly<Record<OrderSource, SumsByAccount>> = {
 /** Sources that are of no order, and compared by `provider_rows.ts`. */
 const ofNoOrder: readonly number[] = sourcesOfNoOrder.map((name) => ledgerSources[name]);
 
-const weight = (orderId: string) => `cast(${orderId} % ${bucketOrders} + 1 as signed)`;
+/**
+ * How amounts are added up: as floating-point numbers, which takes the engines half the time of their decimals. They are exact
+ * as long as no sum on the way is larger than 2^53; where one may be, all are added up anew, as decimals.
+ */
+const waysToAdd = ["quick", "exact"] as const;
+
+type WayToAdd = typeof waysToAdd[number];
+
+/** Sums of amounts from here on are not exact once they are weighted: a day's weight is the largest, until 2043. */
+const largestQuick = 2 ** 53 / 2 ** 14;
+
+const weight = (orderId: string) => `((${orderId} & ${bucketOrders - 1}) + 1)`;
 /** Of what has an id of its own, as refunds: by that and by its order, so that it can't be another one's. */
 const idWeight = (orderId: string, id: string) =>
-  `cast((${orderId} % 4093 * 17 + ${id} % 4093) % 4093 + 1 as signed)`;
-/** No weight is above 4096, so that the largest order's is still an integer of the database. */
+  `((${orderId} % 4093 * 17 + ${id} % 4093) % 4093 + 1)`;
 const movementWeight =
-  "cast((order_id % 4093 * 31 + source_id % 4093 * 7 + source * 3 + step) % 4093 + 1 as signed)";
+  "((order_id % 4093 * 31 + source_id % 4093 * 7 + source * 3 + step) % 4093 + 1)";
 const bucket = (orderId: string) => `${orderId} div ${bucketOrders} as bucket`;
+
+/** An amount by its weight; no product of integers, which the largest amounts are too large for. */
+const weighted = (cents: string, by: string, way: WayToAdd = "exact") =>
+  way === "quick" ? `(${cents} + 0e0) * ${by}` : `cast(${cents} as decimal(20, 0)) * ${by}`;
+
+/** Rows of sums, quickly added up where these are exact. `moved` is what all amounts of a row come to, whatever their signs. */
+async function sumUp(sum: (way: WayToAdd) => Promise<Row[]>): Promise<Row[]> {
+  const rows = await sum("quick");
+  return rows.some(({ moved }) => Number(moved) >= largestQuick) ? await sum("exact") : rows;
+}
+
+/** A sum of either way. */
+function toSum(value: Value): bigint {
+  return typeof value === "number" ? BigInt(value) : toBigInteger(value);
+}
 
 /** Sums by bucket and currency: `12 EUR`. */
 export type BucketSums = Map<string, WeightedSums>;
 
-/** What is booked. Few sums of many groups, because adding up is what takes the time. */
-export async function sumLedger(db: Queryable, scope: Scope): Promise<BucketSums> {
-  const rows = await db.query(`
-    select ${
-    bucket("order_id")
-  }, currency, source, account, count(*) as n, sum(amount_cents) as total,
-      sum(amount_cents * ${movementWeight}) as unbalanced,
-      sum(order_id <> 0) as of_orders,
-      sum(amount_cents * if(source in (${ledgerSources.refund}, ${ledgerSources.chargeback}), ${
-    idWeight("order_id", "source_id")
-  }, ${weight("order_id")})) as weighted
-    from ledger_entries
-    where ${within("order_id", scope)}
-    group by bucket, currency, source, account`);
+/**
+ * What is booked. Few sums of many groups, because adding up is what takes the time.
+ *
+ * @param sealedDay the rows of days up to this one are added up by their days as well; null for none
+ */
+export async function sumLedger(
+  db: Queryable,
+  scope: Scope,
+  sealedDay: string | null = null,
+): Promise<{ sums: BucketSums; days: DaySums }> {
+  const rows = await sumUp((way) => db.query(bookedSums(scope, sealedDay, way)));
   const sums: BucketSums = new Map();
+  const days: DaySums = new Map();
   for (const row of rows) {
+    addDays(days, row, { rows: toSum(row.day_rows!), cents: toSum(row.day_cents!) });
     const add = adderTo(sums, row);
-    add("total", toBigInteger(row.total));
-    add("unbalanced", toBigInteger(row.unbalanced));
+    add("total", toSum(row.total!));
+    add("unbalanced", toSum(row.unbalanced!));
+    add("misdated", toBigInteger(row.misdated!));
     const ofSource = (sumsOf as Partial<Record<string, SumsByAccount>>)[
       sourceNamed(toInteger(row.source))
     ];
     const names = ofSource?.[accountNamed(toInteger(row.account)) as LedgerAccount];
-    for (const name of names ?? []) add(name, toBigInteger(row.weighted));
+    for (const name of names ?? []) add(name, toSum(row.weighted!));
     // What a later version's sources move tells itself where it belongs.
-    if (ofSource !== undefined && names === undefined) add("misplaced", toBigInteger(row.n));
-    if (ofNoOrder.includes(toInteger(row.source))) add("misplaced", toBigInteger(row.of_orders));
+    if (ofSource !== undefined && names === undefined) add("misplaced", toBigInteger(row.n!));
+    if (ofNoOrder.includes(toInteger(row.source))) {
+      add("misplaced", await countOfOrders(db, scope, row));
+    }
   }
-  return sums;
+  return { sums, days };
+}
+
+function bookedSums(scope: Scope, sealedDay: string | null, way: WayToAdd): string {
+  const ofDay = (summand: string) =>
+    sealedDay === null ? "0" : `sum(if(day <= '${sealedDay}', ${summand}, 0))`;
+  const ofSource = `if(source in (${ledgerSources.refund}, ${ledgerSources.chargeback}), ${
+    idWeight("order_id", "source_id")
+  }, ${weight("order_id")})`;
+  return `
+    select ${bucket("order_id")}, currency, source, account, count(*) as n,
+      sum(${way === "quick" ? "amount_cents + 0e0" : "amount_cents"}) as total,
+      sum(abs(amount_cents) + 0e0) as moved,
+      sum(${weighted("amount_cents", movementWeight, way)}) as unbalanced,
+      sum(${weighted("amount_cents", ofSource, way)}) as weighted,
+      max(day <> date(booked_at)) as misdated,
+      ${ofDay(dayWeight)} as day_rows,
+      ${ofDay(weighted("amount_cents", dayWeight, way))} as day_cents
+    from ledger_entries
+    where ${within("order_id", scope)}
+    group by bucket, currency, source, account
+    order by null`;
+}
+
+/** How many rows of a source that is of no order say that they are of one. */
+async function countOfOrders(db: Queryable, scope: Scope, group: Row): Promise<bigint> {
+  if (toInteger(group.bucket) > 0) return toBigInteger(group.n!);
+  const [row] = await db.query(
+    `
+    select count(*) as n
+    from ledger_entries
+    where order_id > 0 and order_id < ${bucketOrders} and source = ? and account = ? and currency = ?${
+      andWithin("order_id", scope)
+    }`,
+    [toInteger(group.source), toInteger(group.account), String(group.currency)],
+  );
+  return toBigInteger(row!.n!);
 }
 
 function adderTo(sums: BucketSums, row: Row): (name: SumName, cents: bigint) => void {
@@ -119,23 +191,29 @@ function adderTo(sums: BucketSums, row: Row): (name: SumName, cents: bigint) => 
 
 /** What should be booked, by orders, their adjustments, payments that pay none, refunds, chargebacks and what went back twice. */
 export async function sumMovedMoney(db: Queryable, scope: Scope): Promise<BucketSums> {
-  const sold = await db.query(`
-    select ${bucket("id")}, currency, -sum(total_cents * ${weight("id")}) as sold
+  const sold = await sumUp((way) =>
+    db.query(`
+    select ${bucket("id")}, currency, sum(total_cents + 0e0) as moved,
+      -sum(${weighted("total_cents", weight("id"), way)}) as sold
     from orders
     where status = 'PAID'${andWithin("id", scope)}
-    group by bucket, currency`);
+    group by bucket, currency
+    order by null`)
+  );
   const parts: Row[] = [];
   for (const place of await placesOf(db)) parts.push(...await sumParts(place, scope));
   const held = await db.query(`
     select ${bucket("held.order_id")}, coalesce(held.currency, orders.currency) as currency,
-      -sum(held.amount_cents * ${weight("held.order_id")}) as held
+      -sum(${weighted("held.amount_cents", weight("held.order_id"))}) as held
     from payments held
     straight_join orders on orders.id = held.order_id
     where held.status in ('REVERSING', 'DISPUTED')${andWithin("held.order_id", scope)}
     group by bucket, 2`);
   const refunded = await db.query(`
     select ${bucket("refunds.order_id")}, orders.currency,
-      -sum(refunds.amount_cents * ${idWeight("refunds.order_id", "refunds.id")}) as refunded
+      -sum(${
+    weighted("refunds.amount_cents", idWeight("refunds.order_id", "refunds.id"))
+  }) as refunded
     from refunds
     straight_join orders on orders.id = refunds.order_id
     where refunds.status = 'PROCESSED'${andWithin("refunds.order_id", scope)}
@@ -157,7 +235,7 @@ async function sumReturned(db: Queryable, scope: Scope): Promise<Row[]> {
     select ${
     bucket("chargebacks.order_id")
   }, coalesce(payments.currency, orders.currency) as currency,
-      -sum(chargebacks.gave_back_cents * ${weight("chargebacks.order_id")}) as held
+      -sum(${weighted("chargebacks.gave_back_cents", weight("chargebacks.order_id"))}) as held
     from chargebacks
     straight_join payments on payments.id = chargebacks.payment_id
     straight_join orders on orders.id = chargebacks.order_id
@@ -169,7 +247,7 @@ async function sumReturned(db: Queryable, scope: Scope): Promise<Row[]> {
 
 /** What went back twice: what a chargeback took as a loss of ours is booked as such alone. */
 async function sumTwice(db: Queryable, scope: Scope): Promise<Row[]> {
-  const cents = `twice.amount_cents * ${weight("twice.order_id")}`;
+  const cents = weighted("twice.amount_cents", weight("twice.order_id"));
   return await db.query(`
     select ${bucket("twice.order_id")}, twice.currency,
       sum(case
@@ -186,7 +264,7 @@ async function sumTwice(db: Queryable, scope: Scope): Promise<Row[]> {
 
 /** What chargebacks withhold and have taken, of what was ours and of what was the customer's. */
 async function sumChargebacks(db: Queryable, scope: Scope): Promise<Row[]> {
-  const cents = `${withheldCents} * ${idWeight("order_id", "id")}`;
+  const cents = weighted(withheldCents, idWeight("order_id", "id"));
   return await db.query(`
     select ${
     bucket("order_id")
@@ -199,11 +277,11 @@ async function sumChargebacks(db: Queryable, scope: Scope): Promise<Row[]> {
 
 /** What of paid orders is tax, or another adjustment. */
 async function sumParts(db: Queryable, scope: Scope): Promise<Row[]> {
-  const w = weight("orders.id");
+  const cents = weighted("part.amount_cents", weight("orders.id"));
   return await db.query(`
     select ${bucket("part.order_id")}, orders.currency,
-      -sum(if(part.kind = 'tax', part.amount_cents * ${w}, 0)) as taxed,
-      -sum(if(part.kind <> 'tax' and part.included = 0, part.amount_cents * ${w}, 0)) as adjusted
+      -sum(if(part.kind = 'tax', ${cents}, 0)) as taxed,
+      -sum(if(part.kind <> 'tax' and part.included = 0, ${cents}, 0)) as adjusted
     from order_adjustments part
     straight_join orders on orders.id = part.order_id
     where orders.status = 'PAID' and orders.total_cents > 0${andWithin("part.order_id", scope)}
@@ -215,7 +293,7 @@ function bucketSums(...lists: readonly Row[][]): BucketSums {
   for (const row of lists.flat()) {
     const add = adderTo(sums, row);
     for (const name of sumNames) {
-      if (row[name] !== undefined && row[name] !== null) add(name, toBigInteger(row[name]));
+      if (row[name] !== undefined && row[name] !== null) add(name, toSum(row[name]));
     }
   }
   return sums;
@@ -237,4 +315,44 @@ export function unevenBuckets(booked: BucketSums, moved: BucketSums): number[] {
     }
   }
   return [...uneven].sort((a, b) => a - b);
+}
+
+/** A movement of the ledger that is no movement. */
+export interface BrokenMovement {
+  /** 0 for none. */
+  orderId: number;
+  source: string;
+  sourceId: number;
+  step: number;
+  currency: string;
+  /** What its rows come to, in minor units: not nothing, unless one is of another day than that of its moment. */
+  totalCents: bigint;
+}
+
+/** Movements of a scope that do not come to nothing, or stand on another day than that of their moment. */
+export async function findBrokenMovements(
+  db: Queryable,
+  scope: Scope,
+  limit: number,
+): Promise<BrokenMovement[]> {
+  const rows = await db.query(
+    `
+    select order_id, source, source_id, step, currency, sum(amount_cents) as total,
+      max(day <> date(booked_at)) as misdated
+    from ledger_entries
+    where ${within("order_id", scope)}
+    group by order_id, source, source_id, step, currency
+    having total <> 0 or misdated = 1
+    order by order_id, source, source_id, step
+    limit ?`,
+    [limit],
+  );
+  return rows.map((row) => ({
+    orderId: toInteger(row.order_id),
+    source: sourceNamed(toInteger(row.source)),
+    sourceId: toInteger(row.source_id),
+    step: toInteger(row.step),
+    currency: String(row.currency),
+    totalCents: toBigInteger(row.total!),
+  }));
 }

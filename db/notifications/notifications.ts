@@ -81,6 +81,8 @@ export async function logOrderEnds(tx: Queryable, orderIds: readonly number[]): 
     from orders force index (primary)
     where orders.id in (?) and orders.status in (?) and ${isNotArchived}`;
   const values = [orderIds.toSorted((a, b) => a - b), orderEnds.map(([status]) => status)];
+  // Nobody decides about what is written by how many rows they are.
+  tx.asksLast?.();
   const { inserted, metOthers } = await insertOnce(tx, {
     sql: `
     insert into notification_logs

@@ -12,6 +12,7 @@ import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { withKeptParents } from "../connection/kept_parents.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
 
@@ -130,17 +131,24 @@ async function readKnownOrders(
  * would wait for each other. Beside running consumers, 30 batches of 1,000 orders met 23 deadlocks without
  * this and none with it.
  *
+ * @param ids at least one
  * @returns the latest erasure that is committed: see {@linkcode refuseStale}
+ * @throws unless all of them are there: a database that was replaced by an older one may lack some
  */
-export async function lockProductsShared(tx: Queryable, ids: number[]): Promise<number> {
+export async function lockProductsShared(tx: Queryable, ids: readonly number[]): Promise<number> {
+  const sorted = [...new Set(ids)].sort((a, b) => a - b);
   const [row] = await tx.query(
     `
-    select count(*), max(${latestErasure}) as erasures
+    select count(*) as found, max(${latestErasure}) as erasures
     from products force index (primary)
     where id in (?)
     lock in share mode`,
-    [ids.sort((a, b) => a - b)],
+    [sorted],
   );
+  const found = toInteger(row!.found);
+  if (found !== sorted.length) {
+    throw new Error(`${sorted.length - found} of ${sorted.length} products are gone`);
+  }
   return toInteger(row!.erasures);
 }
 
@@ -169,40 +177,27 @@ export async function insertOrders(
   options: { withTimes?: boolean } = {},
 ): Promise<Map<string, InsertedRow>> {
   if (candidates.length === 0) return new Map();
-  // Columns that most orders have no use for are written only where one of these has.
-  const more = candidates.some(({ order: { payment, language } }) =>
-    payment !== undefined || language !== undefined
-  );
   const withOtherAddress: OrderToWrite[] = [];
-  const rows = candidates.map((candidate) => {
+  const rows = candidates.map((candidate): OrderRow => {
     const { order, hash, totalCents } = candidate;
-    const { externalOrderId, currency, placedAt } = order;
     const { id, first, name, email } = customerOf(catalog, order);
     if (email !== null && email !== first?.email) withOtherAddress.push(candidate);
-    const row = [externalOrderId, id, currency, totalCents, hash, placedAt, name, email];
-    if (more) row.push(order.payment?.status ?? "due", order.language ?? null);
-    return row;
+    const { externalOrderId, currency, placedAt, payment, language = null } = order;
+    const status = payment?.status ?? "due";
+    return [
+      id,
+      totalCents,
+      externalOrderId,
+      placedAt,
+      hash,
+      name,
+      email,
+      currency,
+      status,
+      language,
+    ];
   });
-  const inserted = tx.run(
-    `
-    insert into orders
-      (external_order_id, customer_id, currency, total_cents, content_hash, placed_at,
-        recipient_name, recipient_email${more ? ", payment_status, language" : ""})
-    select j.external_order_id, j.customer_id, j.currency, j.total_cents, unhex(j.hash), j.placed_at,
-      j.recipient_name, j.recipient_email${more ? ", j.payment_status, j.language" : ""}
-    from json_table(?, '$[*]' columns (
-      external_order_id varchar(64) character set utf8mb4 collate utf8mb4_bin path '$[0]',
-      customer_id bigint unsigned path '$[1]',
-      currency char(3) character set ascii collate ascii_bin path '$[2]',
-      total_cents bigint path '$[3]',
-      hash char(32) character set ascii collate ascii_bin path '$[4]',
-      placed_at datetime(6) path '$[5]',
-      recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
-      recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]'${
-      more ? `,${termColumns}` : ""
-    })) j`,
-    [JSON.stringify(rows)],
-  );
+  const inserted = insertOrderRows(tx, rows);
   // Asked for with it, so that both go to the server at once.
   const [rowOf] = await Promise.all([
     insertedRows(tx, candidates.map(({ order }) => order.externalOrderId), options),
@@ -212,10 +207,71 @@ export async function insertOrders(
   return rowOf;
 }
 
-/** What an order says beside its items that stands in its own row, after eight other fields. */
-const termColumns = `
-      payment_status varchar(4) character set ascii collate ascii_bin path '$[8]',
-      language varchar(35) character set ascii collate ascii_bin path '$[9]'`;
+/** A row of {@linkcode orderColumns}; its last three fields are mostly those of all others. */
+type OrderRow = [
+  customerId: number,
+  totalCents: number,
+  externalOrderId: string,
+  placedAt: string,
+  hash: string,
+  name: string,
+  email: string | null,
+  currency: string,
+  paymentStatus: string,
+  language: string | null,
+];
+
+/** Those that MariaDB has to read past for others are short: it looks for each field from the beginning of its row. */
+const orderColumns: readonly { name: string; type: string; default?: string | null }[] = [
+  { name: "customer_id", type: "bigint unsigned" },
+  { name: "total_cents", type: "bigint" },
+  { name: "external_order_id", type: "varchar(64) character set utf8mb4 collate utf8mb4_bin" },
+  { name: "placed_at", type: "datetime(6)" },
+  { name: "content_hash", type: "char(32) character set ascii collate ascii_bin" },
+  {
+    name: "recipient_name",
+    type: "varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci",
+  },
+  {
+    name: "recipient_email",
+    type: "varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci",
+  },
+  { name: "currency", type: "char(3) character set ascii collate ascii_bin" },
+  {
+    name: "payment_status",
+    type: "varchar(4) character set ascii collate ascii_bin",
+    default: "due",
+  },
+  { name: "language", type: "varchar(35) character set ascii collate ascii_bin", default: null },
+];
+
+/** Columns before those that are mostly the same. */
+const ownColumns = 7;
+
+/** Inserts rows; what all of them say is sent once, or not at all: the statement has some eighteen shapes. */
+function insertOrderRows(tx: Queryable, rows: readonly OrderRow[]) {
+  const first = rows[0]!;
+  const columns = orderColumns.map((column, at) => ({
+    ...column,
+    at,
+    isShared: at >= ownColumns && rows.every((row) => row[at] === first[at]),
+  })).filter(({ isShared, default: usual, at }) => !isShared || first[at] !== usual);
+  const own = columns.filter(({ isShared }) => !isShared);
+  const values = columns.map(({ name, isShared }) =>
+    isShared ? "?" : name === "content_hash" ? "unhex(j.content_hash)" : `j.${name}`
+  );
+  return tx.run(
+    `
+    insert into orders (${columns.map(({ name }) => name).join(", ")})
+    select ${values.join(", ")}
+    from json_table(?, '$[*]' columns (
+      ${own.map(({ name, type }, at) => `${name} ${type} path '$[${at}]'`).join(",\n      ")})) j`,
+    [
+      ...columns.flatMap(({ isShared, at }) => isShared ? [first[at]!] : []),
+      JSON.stringify(rows.map((row) => own.map(({ at }) => row[at]))),
+    ],
+  );
+}
 
 /** Makes the addresses of orders findable that are not what their customers were first known by. */
 async function writeAddresses(
@@ -286,21 +342,19 @@ async function insertedRows(
 /**
  * Adds the first step to the timelines of orders.
  *
- * @param firstId of orders with ids that follow each other
+ * @param firstId of orders with ids that follow each other, which this transaction has inserted
  */
 export async function addCreatedEvents(
   tx: Queryable,
   { firstId, lastId }: { firstId: number; lastId: number },
   actor: string,
 ): Promise<void> {
-  const { insertId } = await tx.run(
-    `
+  const sql = `
     insert into order_events (order_id, event, actor)
     select id, 'created', ?
     from orders
-    where id between ? and ?`,
-    [actor, firstId, lastId],
-  );
+    where id between ? and ?`;
+  const { insertId } = await tx.run(withKeptParents(tx.engine, sql), [actor, firstId, lastId]);
   tx.noteStep?.(insertId);
 }
 
@@ -336,7 +390,9 @@ export async function updateOrders(
         hash char(32) character set ascii collate ascii_bin path '$[4]',
         placed_at datetime(6) path '$[5]',
         recipient_name varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[6]',
-        recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]',${termColumns})) j
+        recipient_email varchar(255) character set utf8mb4 collate utf8mb4_unicode_ci path '$[7]',
+        payment_status varchar(4) character set ascii collate ascii_bin path '$[8]',
+        language varchar(35) character set ascii collate ascii_bin path '$[9]')) j
       straight_join orders on orders.id = j.id
     set orders.customer_id = j.customer_id, orders.currency = j.currency,
       orders.total_cents = j.total_cents, orders.content_hash = unhex(j.hash),
@@ -433,21 +489,27 @@ export interface ItemToWrite {
   qty: number;
 }
 
-/** Inserts items in the order given. */
-export async function insertItems(tx: Queryable, items: readonly ItemToWrite[]): Promise<void> {
+/**
+ * Inserts items in the order given.
+ *
+ * @param keptParents the transaction has inserted or locked their orders, and locked all of their products
+ */
+export async function insertItems(
+  tx: Queryable,
+  items: readonly ItemToWrite[],
+  { keptParents }: { keptParents: boolean },
+): Promise<void> {
   // Numbers only: put together by hand in a quarter of the time.
   const rows = items.map(({ orderId, productId, unitPriceCents, qty }) =>
     `[${orderId},${productId},${unitPriceCents},${qty}]`
   );
-  await tx.run(
-    `
+  const sql = `
     insert into order_items (order_id, product_id, unit_price_cents, qty, subtotal_cents)
     select j.order_id, j.product_id, j.unit_price_cents, j.qty, j.unit_price_cents * j.qty
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
       product_id bigint unsigned path '$[1]',
       unit_price_cents bigint path '$[2]',
-      qty int path '$[3]')) j`,
-    [`[${rows.join(",")}]`],
-  );
+      qty int path '$[3]')) j`;
+  await tx.run(keptParents ? withKeptParents(tx.engine, sql) : sql, [`[${rows.join(",")}]`]);
 }

@@ -23,16 +23,20 @@ export function productsOf(orders: readonly OrderWithId[], catalog: Catalog): nu
 }
 
 /**
- * Writes what orders hold. They and their products must be locked.
+ * Writes what orders hold. They must be locked or inserted by this transaction, and their products locked.
  *
  * @param orders at least one
- * @param replacedIds those of them that lose what they held before
+ * @param options.replacedIds those of them that lose what they held before
+ * @param options.keptProducts all of their products are locked, and were counted
  * @throws a duplicate key where one was paid by a payment that another order has: nothing may be committed then
  */
 export async function writeContents(
   tx: Queryable,
   orders: readonly OrderWithId[],
-  replacedIds: readonly number[],
+  { replacedIds, keptProducts = false }: {
+    replacedIds: readonly number[];
+    keptProducts?: boolean;
+  },
   catalog: Catalog,
 ): Promise<void> {
   if (replacedIds.length > 0) await deleteItems(tx, replacedIds);
@@ -46,6 +50,7 @@ export async function writeContents(
         qty,
       }))
     ),
+    { keptParents: keptProducts },
   );
   await deleteOrderTerms(tx, replacedIds);
   await insertOrderTerms(tx, orders);

@@ -26,7 +26,7 @@ export async function replaceContent(
   const { order } = candidate;
   const locked = new Map([[order.externalOrderId, known]]);
   await updateOrders(tx, [candidate], locked, catalog, known.status);
-  await writeContents(tx, [{ orderId: known.id, order }], [known.id], catalog);
+  await writeContents(tx, [{ orderId: known.id, order }], { replacedIds: [known.id] }, catalog);
 }
 
 /**

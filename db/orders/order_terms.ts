@@ -10,6 +10,7 @@ import type { KnownTerms } from "../../domain/order/intake.ts";
 import type { PaidAtSource } from "../../domain/order/source_payment.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { withKeptParents } from "../connection/kept_parents.ts";
 import { deleteInstructions, writeInstructions } from "../payments/payment_instructions.ts";
 
 /** What came with orders, by their ids. What was accepted of a disputed payment did not come with its order. */
@@ -89,6 +90,7 @@ export async function deleteOrderTerms(tx: Queryable, orderIds: readonly number[
 /**
  * Writes what orders come with; no statement where none comes with anything.
  *
+ * @param orders inserted or locked by this transaction
  * @throws a duplicate key where one was paid by a payment that another order has
  */
 export async function insertOrderTerms(
@@ -107,23 +109,25 @@ export async function insertOrderTerms(
     payment?.status === "paid" ? [{ orderId, payment, key: paymentKey(payment) }] : []
   ).sort((a, b) => a.key < b.key ? -1 : 1);
   if (payments.length === 0) return;
-  await tx.run(
-    `
+  const provider = payments[0]!.payment.provider;
+  const isShared = payments.every(({ payment }) => payment.provider === provider);
+  const rows = payments.map(({ orderId, payment: { provider, reference, paidAt } }) =>
+    isShared ? [orderId, reference, paidAt] : [orderId, reference, paidAt, provider]
+  );
+  const sql = `
     insert into source_payments (order_id, provider, reference, paid_at)
-    select j.order_id, j.provider, j.reference, j.paid_at
+    select j.order_id, ${isShared ? "?" : "j.provider"}, j.reference, j.paid_at
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
-      provider varchar(32) character set ascii collate ascii_bin path '$[1]',
-      reference varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[2]',
-      paid_at datetime(6) path '$[3]')) j`,
-    [
-      JSON.stringify(payments.map(({ orderId, payment: { provider, reference, paidAt } }) => [
-        orderId,
-        provider,
-        reference,
-        paidAt,
-      ])),
-    ],
+      reference varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[1]',
+      paid_at datetime(6) path '$[2]'${
+    isShared
+      ? ""
+      : ",\n      provider varchar(32) character set ascii collate ascii_bin path '$[3]'"
+  })) j`;
+  await tx.run(
+    withKeptParents(tx.engine, sql),
+    [...(isShared ? [provider] : []), JSON.stringify(rows)],
   );
 }
 
@@ -146,16 +150,14 @@ async function insertAdjustments(
     const numbers = `${orderId},${kindNumbers.get(kind)},${amountCents}`;
     return more ? `[${numbers},${included ? 1 : 0},${JSON.stringify(label)}]` : `[${numbers}]`;
   });
-  await tx.run(
-    `
+  const sql = `
     insert into order_adjustments (order_id, kind, amount_cents${more ? ", included, label" : ""})
     select j.order_id, ${kindOfNumber}, j.amount_cents${more ? ", j.included, j.label" : ""}
     from json_table(?, '$[*]' columns (
       order_id bigint unsigned path '$[0]',
       kind tinyint path '$[1]',
-      amount_cents bigint path '$[2]'${more ? `,${furtherColumns}` : ""})) j`,
-    [`[${rows.join(",")}]`],
-  );
+      amount_cents bigint path '$[2]'${more ? `,${furtherColumns}` : ""})) j`;
+  await tx.run(withKeptParents(tx.engine, sql), [`[${rows.join(",")}]`]);
 }
 
 /** After the three that each adjustment has. */

@@ -18,6 +18,7 @@ import {
 import type { ChargedOrder } from "../../domain/payment/payment_key.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
+import { refuseUnless } from "../connection/refuse_unless.ts";
 import { readSupersededCharges, type SupersededCharge } from "../payments/superseded_charges.ts";
 
 /** Locked orders, and the moment of locking. */
@@ -281,6 +282,31 @@ export async function transitionOrders(
     [to, now, ...(reason === undefined ? [] : [reason]), sorted(ids), from],
   );
   expectAll(affectedRows, ids.length);
+}
+
+/**
+ * Holds {@linkcode transitionOrders} to what it was to do, by the server itself: for a commit that goes with it, which cannot wait
+ * for its answer.
+ *
+ * @throws what `isRefused` knows: nothing is committed then
+ */
+export async function refuseUnlessTransitioned(
+  tx: Queryable,
+  event: OrderEvent,
+  ids: readonly number[],
+  now: string,
+): Promise<void> {
+  const { to } = orderTransition(event);
+  await refuseUnless(
+    tx,
+    `(
+      select count(*)
+      from orders force index (primary)
+      where id in (?) and status = ? and ${
+      isSettled(to) ? "settled_time" : "reserved_time"
+    } = ?) = ?`,
+    [sorted(ids), to, now, ids.length],
+  );
 }
 
 /** Takes orders up again, each with a row that says what it had failed as. */

@@ -15,7 +15,7 @@ import type {
 } from "../../domain/payment/chargeback.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
-import { lostCents, lostOf } from "./returned_money.ts";
+import { lostCents, lostOf } from "./lost_cents.ts";
 
 /** A chargeback by its provider's names. */
 export interface ChargebackNames {
@@ -302,6 +302,32 @@ export async function readContestedPayments(
     toInteger(row.payment_id),
     { isHeld: toInteger(row.held) === 1, lostCents: toInteger(row.lost_cents) },
   ]));
+}
+
+/**
+ * What chargebacks have of a provider's charge, whether a payment here is of it or not: undefined where nothing is withheld or gone.
+ * Of one that is told in another currency all is gone.
+ */
+export async function readContest(
+  db: Queryable,
+  { provider, chargeRef, currency }: { provider: string; chargeRef: string; currency: string },
+): Promise<Pick<ChargedBack, "isHeld" | "lostCents"> | undefined> {
+  const rows = await db.query(
+    `
+    select state, amount_cents, currency
+    from chargebacks force index (chargebacks_once)
+    where provider = ? and (charge_ref = ? or further_ref = ?) and state in ('needs_response', 'under_review', 'lost')`,
+    [provider, chargeRef, chargeRef],
+  );
+  if (rows.length === 0) return undefined;
+  const lost = rows.filter(({ state }) => state === "lost");
+  return {
+    isHeld: lost.length < rows.length,
+    lostCents: lost.reduce(
+      (sum, row) => sum + (row.currency === currency ? toInteger(row.amount_cents) : Infinity),
+      0,
+    ),
+  };
 }
 
 /** The chargebacks of unknown charges that a payment was found for by now: by names that their provider gave. */

@@ -7,6 +7,7 @@
 import { noProvider } from "../../domain/order/order.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { refuseUnless } from "../connection/refuse_unless.ts";
 
 /** What the gateway said of an order's money. */
 export interface PaymentRow {
@@ -59,6 +60,30 @@ export async function insertPayments(
     ],
   );
   return affectedRows;
+}
+
+/**
+ * Holds what was written of paid orders to what it was to be, by the server itself: for a commit that goes with it, which cannot
+ * wait for its answer.
+ *
+ * @param now of the settlement
+ * @throws what `isRefused` knows unless each of the orders was paid then and has its payment: nothing is committed then
+ */
+export async function refuseUnlessPaid(
+  tx: Queryable,
+  orderIds: readonly number[],
+  now: string,
+): Promise<void> {
+  await refuseUnless(
+    tx,
+    `(
+      select count(*)
+      from orders force index (primary)
+      straight_join payments force index (payments_order_once) on payments.order_id = orders.id and payments.surplus = 0
+      where orders.id in (?) and orders.status = 'PAID' and orders.settled_time = ?
+        and payments.status = 'SUCCEEDED' and payments.paid_at = ?) = ?`,
+    [[...orderIds], now, now, orderIds.length],
+  );
 }
 
 /**

@@ -7,25 +7,7 @@
 import type { WentBack } from "../../domain/refund/given_twice.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { addUnsealed } from "../verification/seals.ts";
-
-/**
- * What a chargeback has taken of what was paid, in minor units of its currency: as much as was paid at most, and all of it where it
- * is told in another currency.
- *
- * @param paid columns that say how much was paid, and in which currency
- */
-export function lostOf(paid: { cents: string; currency: string }): string {
-  return `case
-    when chargebacks.state <> 'lost' then 0
-    when chargebacks.currency = ${paid.currency} then least(chargebacks.amount_cents, ${paid.cents})
-    else ${paid.cents} end`;
-}
-
-/** The same of a payment, beside `payments` and `orders`. */
-export const lostCents = lostOf({
-  cents: "payments.amount_cents",
-  currency: "coalesce(payments.currency, orders.currency)",
-});
+import { lostCents } from "./lost_cents.ts";
 
 /** A payment that chargebacks are of, and what of it went back. */
 export interface ReturnedPayment extends WentBack {
@@ -110,14 +92,27 @@ export async function noteReturned(
   }
 }
 
+/** Notes that money went back otherwise than by chargebacks, whatever these took besides; its order must be locked. */
+export async function forgetReturned(
+  tx: Queryable,
+  { id, orderId }: { id: number; orderId: number },
+): Promise<void> {
+  await tx.run(
+    "update chargebacks set gave_back_cents = 0 where order_id = ? and payment_id = ?",
+    [orderId, id],
+  );
+}
+
 /**
  * Has a payment given back after all that went back by chargebacks, where these have not taken it any more: an appeal was won,
  * or the provider corrects an amount. The order must be locked. The sweep publishes its message.
+ *
+ * @returns true where a person gave back the rest of it: then only what the chargebacks took is owed, which is for a person as well
  */
 export async function reopenReturned(
   tx: Queryable,
   { orderId, paymentId }: { orderId: number; paymentId: number },
-): Promise<void> {
+): Promise<boolean> {
   const [row] = await tx.query(
     `
     select payments.amount_cents, sum(${lostCents}) as lost_cents, sum(chargebacks.gave_back_cents) as gave_back_cents
@@ -128,13 +123,14 @@ export async function reopenReturned(
     group by payments.amount_cents`,
     [orderId, paymentId],
   );
-  if (row === undefined || toInteger(row.lost_cents) >= toInteger(row.gave_back_cents)) return;
+  if (row === undefined || toInteger(row.lost_cents) >= toInteger(row.gave_back_cents)) {
+    return false;
+  }
+  if (toInteger(row.gave_back_cents) < toInteger(row.amount_cents)) return true;
   await tx.run("update payments set status = 'REVERSING' where id = ? and status = 'REVERSED'", [
     paymentId,
   ]);
   await addUnsealed(tx, "payment", [paymentId]);
-  await tx.run(
-    "update chargebacks set gave_back_cents = 0 where order_id = ? and payment_id = ?",
-    [orderId, paymentId],
-  );
+  await forgetReturned(tx, { id: paymentId, orderId });
+  return false;
 }

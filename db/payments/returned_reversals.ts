@@ -9,7 +9,7 @@ import { type Queryable, toInteger } from "../connection/database.ts";
 import { leavePaymentToPerson } from "../refunds/refunds_by_hand.ts";
 import { addUnsealed } from "../verification/seals.ts";
 import { type RecordedPayment, toPayment } from "./payments.ts";
-import { lostCents } from "./returned_money.ts";
+import { lostCents } from "./lost_cents.ts";
 
 /** A payment as far as it matters whether its money is back with its provider. */
 export interface ReversalState extends RecordedPayment {

@@ -4,11 +4,13 @@
  * @module
  */
 
-import type {
-  DiscrepancyAction,
-  DiscrepancyKind,
-  DiscrepancyState,
-  MovementKind,
+import { isMendKey } from "../../domain/payment/payment_key.ts";
+import {
+  directlyBack,
+  type DiscrepancyAction,
+  type DiscrepancyKind,
+  type DiscrepancyState,
+  type MovementKind,
 } from "../../domain/reconciliation/discrepancy.ts";
 import {
   type Queryable,
@@ -373,7 +375,7 @@ export async function approveAction(
 
 /** Withdraws an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
 export async function withdrawAction(tx: Queryable, id: number, answer: string): Promise<void> {
-  await tx.run(
+  const { affectedRows } = await tx.run(
     `
     update discrepancies
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
@@ -381,6 +383,8 @@ export async function withdrawAction(tx: Queryable, id: number, answer: string):
     where id = ? and state = 'OPEN'`,
     [answer, id],
   );
+  // What was mended meanwhile keeps what it was mended by.
+  if (affectedRows === 0) return;
   await tx.run("delete from discrepancy_mends where discrepancy_id = ?", [id]);
 }
 
@@ -414,20 +418,20 @@ export async function sumToldBack(
   return toInteger(row!.cents);
 }
 
-/** What mending gave back of a discrepancy's charge directly, or is about to. */
-export async function sumMendCents(
+/** What mending gave back of a discrepancy's charge directly, or is about to, by the discrepancies that it mends. */
+export async function readMendsOf(
   db: Queryable,
   { provider, chargeRef }: Pick<DiscrepancyRow, "provider" | "chargeRef">,
-): Promise<number> {
-  const [row] = await db.query(
+): Promise<{ id: number; cents: number }[]> {
+  const rows = await db.query(
     `
-    select coalesce(sum(discrepancy_mends.amount_cents), 0) as cents
+    select discrepancies.id, discrepancy_mends.amount_cents
     from discrepancy_mends
     straight_join discrepancies on discrepancies.id = discrepancy_mends.discrepancy_id
     where discrepancies.provider = ? and discrepancies.charge_ref = ?`,
     [provider, chargeRef],
   );
-  return toInteger(row!.cents);
+  return rows.map((row) => ({ id: toInteger(row.id), cents: toInteger(row.amount_cents) }));
 }
 
 /** Notes how far an action is. */
@@ -435,6 +439,17 @@ export async function noteAnswer(tx: Queryable, id: number, answer: string): Pro
   await tx.run(
     "update discrepancies set answer = ? where id = ? and state = 'OPEN' and coalesce(answer, '') <> ?",
     [answer, id, answer],
+  );
+}
+
+/** Notes beside a mended discrepancy what became of the refund that mended it. */
+export async function noteReturn(tx: Queryable, id: number, what: string): Promise<void> {
+  await tx.run(
+    `
+    update discrepancies
+    set answer = left(case when answer is null then ? else concat(answer, '; ', ?) end, 255)
+    where id = ? and state = 'MENDED'`,
+    [what, what, id],
   );
 }
 
@@ -498,27 +513,64 @@ export async function forgetRecording(tx: Queryable, id: number): Promise<void> 
   );
 }
 
-/** Discrepancies by the keys of the refunds that mend them. */
+/** A refund that was made directly at the provider, by the discrepancy that it mends. */
+export interface DirectRefund {
+  /** Database id of the discrepancy. */
+  id: number;
+  orderId: number | null;
+  chargeRef: string;
+  /** What it is of, in minor units of `currency`. */
+  cents: number;
+  currency: string;
+  /** Of the discrepancy. */
+  state: DiscrepancyState;
+}
+
+/** Discrepancies of a provider by the keys of the refunds that mend them. */
 export async function readMended(
   db: Queryable,
+  provider: string,
   keys: readonly string[],
-): Promise<Map<string, { id: number; orderId: number | null; cents: number; currency: string }>> {
-  if (keys.length === 0) return new Map();
+): Promise<Map<string, DirectRefund>> {
+  const possible = keys.filter(isMendKey);
+  if (possible.length === 0) return new Map();
+  const rows = await db.query(`select ${shown} from discrepancies where mend_key in (?)`, [
+    possible,
+  ]);
+  const mended = rows.map(toDiscrepancy).filter((row) => row.provider === provider);
+  return new Map(mended.map((row) => [row.mendKey!, {
+    id: row.id,
+    orderId: row.orderId,
+    chargeRef: row.chargeRef!,
+    cents: row.mendCents ?? directlyBack(row) ?? 0,
+    currency: row.theirCurrency!,
+    state: row.state,
+  }]));
+}
+
+/** The discrepancy that is mended by a refund of such a key; undefined where none is. */
+export async function readMendedBy(
+  db: Queryable,
+  key: string,
+): Promise<DiscrepancyRow | undefined> {
+  const [row] = await db.query(`select ${shown} from discrepancies where mend_key = ?`, [key]);
+  return row === undefined ? undefined : toDiscrepancy(row);
+}
+
+/** Which of some identities are of discrepancies that were found, whatever became of these. */
+export async function readFoundIdentities(
+  db: Queryable,
+  identities: readonly string[],
+): Promise<Set<string>> {
+  if (identities.length === 0) return new Set();
   const rows = await db.query(
     `
-    select id, mend_key, order_id, their_cents, our_cents, kind, their_currency,
-      (select amount_cents from discrepancy_mends where discrepancy_id = discrepancies.id) as mend_cents
-    from discrepancies where mend_key in (?)`,
-    [[...keys]],
+    select lower(hex(discrepancies.identity)) as identity
+    from json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+    straight_join discrepancies on discrepancies.identity = unhex(line.identity)`,
+    [JSON.stringify(identities)],
   );
-  return new Map(rows.map((row) => [String(row.mend_key), {
-    id: toInteger(row.id),
-    orderId: row.order_id === null ? null : toInteger(row.order_id),
-    cents: row.mend_cents === null
-      ? toInteger(row.their_cents) - (row.kind === "amount_differs" ? toInteger(row.our_cents) : 0)
-      : toInteger(row.mend_cents),
-    currency: String(row.their_currency),
-  }]));
+  return new Set(rows.map(({ identity }) => String(identity)));
 }
 
 /** How much is open, by currency; what the provider says counts, and else what we have. */

@@ -13,7 +13,7 @@ import { noPart } from "./provider_movements.ts";
 /** What of ours reports have to tell of. */
 export type ReportedKind = Extract<
   MovementKind,
-  "charge" | "refund" | "reversal" | "chargeback" | "won_back"
+  "charge" | "refund" | "reversal" | "chargeback" | "won_back" | "returned" | "unreversed"
 >;
 
 /** Money of ours, with what names it. Times are UTC. */
@@ -58,7 +58,9 @@ interface Kind {
   slackDays: number;
   /** What names a row besides its id and its order. */
   columns: string;
-  /** What it is read from, beside its order. */
+  /** What it is read from; left out for its table. */
+  from?: string;
+  /** And what besides, but for its order. */
   joins: string;
   /** When the money moved. */
   movedAt: string;
@@ -97,6 +99,13 @@ const ofChargebacks = `chargebacks.payment_id, chargebacks.charge_ref as provide
 
 const cameBack = chargebackStatesWhere(({ money }) => money === "ours")
   .map((state) => `'${state}'`).join(", ");
+
+/**
+ * What a report has told of what went back: one that tells nothing of that, as lists of what providers made, says nothing of what
+ * came back either.
+ */
+const toldBy = (kind: "refund" | "reversal") => `
+      told.kind = '${kind}' and told.part = unhex('${noPart}') and told.entry is not null`;
 
 const kinds: readonly Kind[] = [
   {
@@ -149,6 +158,36 @@ const kinds: readonly Kind[] = [
     where: `chargebacks.provider = ? and chargebacks.amount_cents > 0
       and chargebacks.withdrawn_at is not null and chargebacks.state in (${cameBack})`,
   },
+  {
+    movement: "returned",
+    table: "refunds",
+    slackDays: 365,
+    columns:
+      `payments.id as payment_id, payments.provider_ref, refunds.id as refund_id, refunds.provider_key,
+      refunds.amount_cents, orders.currency`,
+    from: `returned_refunds returned
+    straight_join refunds force index (primary) on refunds.id = returned.refund_id
+    straight_join provider_movements told on told.subject_id = refunds.id and ${toldBy("refund")}`,
+    joins:
+      "straight_join payments on payments.order_id = refunds.order_id and payments.surplus = 0",
+    movedAt: "returned.returned_at",
+    where: "returned.provider = ?",
+  },
+  {
+    movement: "unreversed",
+    table: "payments",
+    slackDays: 365,
+    columns: ofPayments,
+    from: `provider_movements told
+    straight_join payments force index (primary) on payments.id = told.subject_id`,
+    joins: `
+    straight_join order_events back force index (order_events_order)
+      on back.order_id = payments.order_id and back.event = 'payment_reversal_returned'
+        and locate(concat(' by ', payments.provider_ref, ': '), back.detail) > 0`,
+    movedAt: "back.created_at",
+    where: `payments.provider = ? and payments.status in ('REVERSING', 'REVERSED')
+      and ${toldBy("reversal")}`,
+  },
 ];
 
 /** What of ours moved in a span, through a provider, and no report tells of; of archived orders, too. */
@@ -180,10 +219,10 @@ export async function* missingMoney(
   }
 }
 
-function statementOf({ movement, table, columns, joins, movedAt, where }: Kind): string {
+function statementOf({ movement, table, columns, from, joins, movedAt, where }: Kind): string {
   return `
     select ${table}.order_id, orders.external_order_id, ${columns}, ${movedAt} as moved_at
-    from ${table} force index (primary)
+    from ${from ?? `${table} force index (primary)`}
     left join provider_movements movement
       on movement.kind = '${movement}' and movement.subject_id = ${table}.id and movement.part = unhex('${noPart}')
     ${joins}

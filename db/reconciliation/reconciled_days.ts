@@ -115,6 +115,9 @@ export async function readToldCurrencies(
 /** What a provider keeps: beside its other lines, or by lines of their own, which lower the balance by their gross. */
 const feeCents = "fee_cents - case when kind = 'fee' then gross_cents else 0 end";
 
+/** What went back, and what of it came back: a day's sums come to its net. */
+const refundKinds = "'refund', 'reversal', 'mend', 'returned', 'unreversed', 'unmended'";
+
 /** Adds up the days of a span from all that reports have told of them. */
 export async function sumMovements(
   db: Queryable,
@@ -128,7 +131,7 @@ export async function sumMovements(
     `
     select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
       ${sum("'charge'", "gross_cents")} as charges_cents,
-      ${sum("'refund', 'reversal', 'mend'", "gross_cents")} as refunds_cents,
+      ${sum(refundKinds, "gross_cents")} as refunds_cents,
       ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
       ${sum("'correction', 'other'", "gross_cents")} as other_cents,
       ${sum("'payout'", "gross_cents")} as payouts_cents,

@@ -152,7 +152,8 @@ export async function finishReconciliation(
       found = (select count(*) from discrepancies where discrepancies.reconciliation_id = reconciliations.id),
       lines_agreed = lines_read - (
         select count(*) from discrepancies
-        where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them')
+        where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them'
+          and discrepancies.movement <> 'unmended')
     where id = ? and state = 'RUNNING'`,
     [lines, toBook === null ? null : textOf(toBook), id],
   );

@@ -145,7 +145,10 @@ export async function listBeingMended(db: Queryable, reconciliationId: number): 
   return rows.map(({ id }) => toInteger(id));
 }
 
-/** Deletes some of what a report has found and nobody has ended; how many. */
+/**
+ * Deletes some of what a report has found and nobody has ended; how many. What went back by mending and came back is owed whatever
+ * becomes of the report.
+ */
 export async function deleteOpenOf(
   tx: Queryable,
   reconciliationId: number,
@@ -154,7 +157,7 @@ export async function deleteOpenOf(
   const rows = await tx.query(
     `
     select id from discrepancies force index (discrepancies_found)
-    where reconciliation_id = ? and unended = 1 order by id limit ? for update`,
+    where reconciliation_id = ? and unended = 1 and movement <> 'unmended' order by id limit ? for update`,
     [reconciliationId, limit],
   );
   await deleteDiscrepancies(tx, rows.map(({ id }) => toInteger(id)));
@@ -232,8 +235,8 @@ export async function readOrdersBehind(
     for (const { order_id: id } of rows) if (id !== null) orders.add(toInteger(id));
   };
   const everywhere = (sql: string, values: number[][]) => readEverywhere(db, sql, values);
-  await add("payments", ids(["charge", "reversal"]), everywhere);
-  await add("refunds", ids(["refund"]));
+  await add("payments", ids(["charge", "reversal", "unreversed"]), everywhere);
+  await add("refunds", ids(["refund", "returned"]));
   await add("chargebacks", ids(["chargeback", "won_back"]));
   return [...orders].sort((a, b) => a - b);
 }

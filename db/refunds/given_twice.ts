@@ -33,22 +33,24 @@ export interface TwiceByChargeback extends KnownTwice {
 /**
  * Writes down that money went back by hand and by its provider; its order must be locked.
  *
+ * @param endedAs how it came out, where that is known at once
  * @returns false where it is written down already
  */
 export async function insertGivenTwice(
   tx: Queryable,
   { orderId, refundId, paymentId, amountCents, currency }: GivenTwice & { chargebackId: null },
+  endedAs: GivenTwiceEnd | null = null,
 ): Promise<boolean> {
   // No "insert ignore": that would pass over an order or a refund that there is not, too.
   const { affectedRows } = await tx.run(
     `
-    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency)
-    select ?, ?, ?, ?, ?
+    insert into money_given_twice (order_id, refund_id, payment_id, amount_cents, currency, ended_as)
+    select ?, ?, ?, ?, ?, ?
     from (select 1) one
     where not exists (
       select 1 from money_given_twice
       where ${refundId === null ? "payment_id" : "refund_id"} = ? and chargeback_id is null)`,
-    [orderId, refundId, paymentId, amountCents, currency, refundId ?? paymentId],
+    [orderId, refundId, paymentId, amountCents, currency, endedAs, refundId ?? paymentId],
   );
   return affectedRows === 1;
 }
@@ -158,35 +160,27 @@ export async function endGivenTwice(
 }
 
 /**
- * Writes down how it came out of a refund, whose order must be locked.
+ * Writes down that one of both came back of what a person and its provider gave back, whose order must be locked: nobody is to get
+ * it any more, and what was written off of it is not lost.
  *
- * @returns false where none is open
+ * @returns what it was before: open, or `written_off`; undefined where it was neither
  */
-export async function endTwiceOf(
+export async function endTwiceReturned(
   tx: Queryable,
-  refundId: number,
-  endedAs: GivenTwiceEnd,
-): Promise<boolean> {
-  const { affectedRows } = await tx.run(
-    "update money_given_twice set ended_as = ? where refund_id = ? and ended_as is null",
-    [endedAs, refundId],
-  );
-  return affectedRows > 0;
-}
-
-/** The same of a payment that went back by hand, and by its provider. */
-export async function endTwiceOfPayment(
-  tx: Queryable,
-  paymentId: number,
-  endedAs: GivenTwiceEnd,
-): Promise<boolean> {
-  const { affectedRows } = await tx.run(
-    `
-    update money_given_twice set ended_as = ?
-    where payment_id = ? and chargeback_id is null and ended_as is null`,
-    [endedAs, paymentId],
-  );
-  return affectedRows > 0;
+  of: { refundId: number } | { paymentId: number },
+): Promise<"open" | "written_off" | undefined> {
+  const [column, id] = "refundId" in of ? ["refund_id", of.refundId] : ["payment_id", of.paymentId];
+  const end = async (was: string) => {
+    const { affectedRows } = await tx.run(
+      `
+      update money_given_twice set ended_as = 'returned'
+      where ${column} = ? and chargeback_id is null and coalesce(ended_as, 'open') = ?`,
+      [id, was],
+    );
+    return affectedRows > 0;
+  };
+  if (await end("open")) return "open";
+  return await end("written_off") ? "written_off" : undefined;
 }
 
 /** What it comes to that nobody has decided about, by currency; of so many as are counted. */

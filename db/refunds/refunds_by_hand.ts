@@ -8,6 +8,7 @@ import { maxCounted } from "../../domain/bounded_count.ts";
 import { handStates, type HandVerdict } from "../../domain/refund/by_hand.ts";
 import { type Queryable, type Row, toInteger, toIsoTime } from "../connection/database.ts";
 import { type MoneySum, toMoneySum } from "../payments/money_sums.ts";
+import { gaveBackInPart, lostOf } from "../payments/lost_cents.ts";
 
 const stateNumber = (state: typeof handStates[number]) => handStates.indexOf(state) + 1;
 
@@ -88,7 +89,7 @@ export async function takeRefundsFromPerson(
 }
 
 /**
- * Has a person give a `REVERSING` payment back, whose order must be locked.
+ * Has a person give a `REVERSING` payment back, whose order must be locked, or what of one chargebacks gave back and are lost no more.
  *
  * @returns false where one has to already
  */
@@ -100,7 +101,7 @@ export async function leavePaymentToPerson(tx: Queryable, paymentId: number): Pr
       coalesce(payments.currency, orders.currency)
     from payments
     straight_join orders on orders.id = payments.order_id
-    where payments.id = ? and payments.status = 'REVERSING'
+    where payments.id = ? and (payments.status = 'REVERSING' or ${gaveBackInPart})
       and not exists (select 1 from refunds_by_hand where payment_id = ?)`,
     [paymentId, paymentId],
   );
@@ -152,6 +153,19 @@ export interface MoneyByHand {
   createdAt: string;
 }
 
+const lostOfListed = lostOf({
+  cents: "listed.amount_cents",
+  currency: "coalesce(listed.currency, orders.currency)",
+});
+
+/** What of a listed payment is to be given back: not what the customer's bank has taken. */
+const owedCents = `
+      case when listed.id is null then refunds_by_hand.amount_cents else (
+        select if(listed.status = 'REVERSED', coalesce(sum(chargebacks.gave_back_cents), 0), listed.amount_cents)
+          - coalesce(sum(${lostOfListed}), 0)
+        from chargebacks force index (chargebacks_order)
+        where chargebacks.order_id = listed.order_id and chargebacks.payment_id = listed.id) end`;
+
 /**
  * What waits for a person, the longest first.
  *
@@ -169,7 +183,7 @@ export async function listMoneyByHand(
   const rows = await db.query(
     `
     select refunds_by_hand.id, refunds_by_hand.order_id, refunds_by_hand.refund_id, refunds_by_hand.payment_id,
-      refunds_by_hand.provider, refunds_by_hand.amount_cents, refunds_by_hand.currency,
+      refunds_by_hand.provider, ${owedCents} as amount_cents, refunds_by_hand.currency,
       refunds_by_hand.created_at, orders.external_order_id,
       coalesce(listed.provider_ref, payments.provider_ref) as provider_ref,
       coalesce(orders.recipient_name, customers.first_name) as recipient_name
@@ -207,7 +221,13 @@ export async function sumMoneyByHand(db: Queryable): Promise<MoneySum[]> {
   const rows = await db.query(
     `
     select currency, count(*) as n, sum(amount_cents) as cents
-    from (select currency, amount_cents from refunds_by_hand order by id limit ?) waiting
+    from (
+      select refunds_by_hand.currency, ${owedCents} as amount_cents
+      from refunds_by_hand
+      straight_join orders on orders.id = refunds_by_hand.order_id
+      left join payments listed on listed.id = refunds_by_hand.payment_id
+      order by refunds_by_hand.id
+      limit ?) waiting
     group by currency
     order by currency`,
     [maxCounted],

@@ -206,6 +206,29 @@ export async function sumCustomers(
   return [...sums.values()];
 }
 
+/**
+ * What some customers have paid less what their orders say went back: by reading their orders once. Where that is not what
+ * refunds come to, or a chargeback took some, {@linkcode sumCustomers} says another sum.
+ */
+export async function sumPaidOrders(
+  tx: Queryable,
+  customerIds: readonly number[],
+): Promise<Pick<CustomerSum, "customerId" | "currency" | "cents">[]> {
+  const rows = await tx.query(
+    `
+    select customer_id, currency, sum(total_cents) - sum(refunded_cents) as cents
+    from orders force index (orders_customer)
+    where status = 'PAID' and customer_id in (?)
+    group by customer_id, currency`,
+    [[...customerIds]],
+  );
+  return rows.map((row) => ({
+    customerId: toInteger(row.customer_id),
+    currency: String(row.currency),
+    cents: toBigInteger(row.cents),
+  }));
+}
+
 function withSign(rows: readonly Row[], sign: bigint): [Row, bigint][] {
   return rows.map((row) => [row, sign]);
 }

@@ -7,6 +7,7 @@
 
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
+import { findRowRange, type RowRange, type RowTable } from "./row_range.ts";
 import { andWithin, type Range, type Scope } from "./scope.ts";
 
 /** Orders whose sums are compared together, as a power of two. */
@@ -29,6 +30,8 @@ export interface Account<Column extends string> {
   from: string;
   /** A hint behind a single table, for reading all of it in its own order. */
   whole?: string;
+  /** The first table of `from`, where the rows of a range of orders can be read in their own order as well. */
+  rows?: RowTable;
   where?: string;
   /** What is added; an account that is to be met by another one subtracts. None for a column of others. */
   sums: Partial<Record<Column, string>>;
@@ -66,8 +69,15 @@ export async function findUneven<Check extends string, Column extends string>(
   checks: Readonly<Record<Check, readonly Column[]>>,
 ): Promise<Record<Check, Scope[]>> {
   const columns = (Object.values(checks) as (readonly Column[])[]).flat();
-  const live = accounts.map((account) => sumsOf(account, scope, columns));
-  const archived = await hasArchived(tx) ? live.map(archivedForm) : [];
+  const live: string[] = [];
+  for (const account of accounts) {
+    const range = account.rows && await findRowRange(tx, account.rows, scope);
+    live.push(sumsOf(account, scope, columns, range ?? null));
+  }
+  // Archived rows have ids of their own ranges.
+  const archived = await hasArchived(tx)
+    ? accounts.map((account) => archivedForm(sumsOf(account, scope, columns)))
+    : [];
   const parts = new Set([...live, ...archived]);
   const names = Object.keys(checks) as Check[];
   const differs = (check: Check) =>
@@ -94,6 +104,7 @@ function sumsOf<Column extends string>(
   { id, from, whole = "", where = "true", sums, isMixed }: Account<Column>,
   scope: Range | null,
   columns: readonly Column[],
+  range: RowRange | null = null,
 ): string {
   const sum = (column: Column) => {
     const summand = sums[column];
@@ -104,9 +115,14 @@ function sumsOf<Column extends string>(
       select ${id} >> ${bucketBits} as bucket, ${
     columns.map((column) => `${sum(column)} as ${column}`).join(", ")
   }
-      from ${from} ${scope === null ? whole : ""}
-      where ${where}${andWithin(id, scope)}
+      from ${range === null ? `${from} ${scope === null ? whole : ""}` : withHint(from, range.hint)}
+      where ${where}${andWithin(id, scope)}${range === null ? "" : ` and ${range.condition}`}
       group by bucket`;
+}
+
+/** A hint behind the first table. */
+function withHint(from: string, hint: string): string {
+  return from.replace(/^\w+/, (table) => `${table} ${hint}`);
 }
 
 /** Scopes of buckets in the order of their numbers, within another one; those that touch are one. */

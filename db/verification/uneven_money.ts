@@ -49,6 +49,7 @@ const accounts: readonly Account<Column>[] = [
     id: "order_id",
     from: "order_items",
     whole: "ignore index (order_items_product, order_items_order)",
+    rows: "order_items",
     sums: {
       parts: "subtotal_cents",
       parts_placed: placed("order_id", "subtotal_cents"),
@@ -68,6 +69,7 @@ const accounts: readonly Account<Column>[] = [
   {
     id: "order_id",
     from: "payments",
+    rows: "payments",
     where: "status = 'SUCCEEDED'",
     sums: {
       paid: `-${paidOf("amount_cents")}`,
@@ -78,6 +80,7 @@ const accounts: readonly Account<Column>[] = [
     id: "payments.order_id",
     from: `payments
       straight_join orders on orders.id = payments.order_id`,
+    rows: "payments",
     where: "payments.currency is not null and payments.currency <> orders.currency",
     sums: { other_currency: "1" },
   },

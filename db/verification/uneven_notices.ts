@@ -76,6 +76,7 @@ const accounts: readonly Account<"told" | "unsent">[] = [
     id: "notification_logs.order_id",
     from: "notification_logs",
     whole: "force index (primary)",
+    rows: "notification_logs",
     sums: {
       told: `(${whole} div notification_logs.channels + 0e0)
         * ${told("notification_logs.order_id", "notification_logs.event")}`,

@@ -10,8 +10,10 @@ import type { OrderStatus, RefundStatus } from "../../domain/order/order.ts";
 import { archivedForm, hasArchived, isLive } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toBigInteger, toInteger } from "../connection/database.ts";
 import { orderEndEvent } from "../notifications/notifications.ts";
+import { gaveBackInPart } from "../payments/lost_cents.ts";
 import { refundEventStarts } from "../recovery/recovery.ts";
 import { isClaimed, wasReturned } from "../refunds/returned_refunds.ts";
+import { findRowRange, type RowRange } from "./row_range.ts";
 import { andWithin, type Scope, type Scopes, within } from "./scope.ts";
 import { isEarlierFailure } from "./uneven_notices.ts";
 import { faultsOf, type FaultyRows, inEveryPlace, maxRows } from "./faulty_rows.ts";
@@ -85,8 +87,12 @@ export async function findStockFaults(
 ): Promise<FaultyRows<StockFault>> {
   const isWhole = scopes.orders.includes(null);
   const isArchived = await hasArchived(tx);
-  const everywhere = (parts: readonly string[]) =>
-    summed(isArchived ? [...parts, ...parts.map(archivedForm)] : parts);
+  const everywhere = (parts: readonly string[], live = parts) =>
+    summed(isArchived ? [...live, ...parts.map(archivedForm)] : live);
+  const held: string[] = [];
+  for (const scope of scopes.orders) {
+    held.push(heldUnits(scope, await findRowRange(tx, "order_items", scope)));
+  }
   const rows = await tx.query(
     `
     select products.id, products.sku, products.stock_qty,
@@ -96,7 +102,9 @@ export async function findStockFaults(
     } as held_qty, count(*) over () as faults
     from products
     ${isWhole ? "" : "left join sealed_units on sealed_units.product_id = products.id"}
-    left join (${everywhere(scopes.orders.map(heldUnits))}) held on held.product_id = products.id
+    left join (${
+      everywhere(scopes.orders.map((scope) => heldUnits(scope)), held)
+    }) held on held.product_id = products.id
     left join (${
       everywhere(scopes.refunds.map(returnedUnits))
     }) back on back.product_id = products.id
@@ -126,20 +134,28 @@ export function summed(parts: readonly string[]): string {
       group by part.product_id`;
 }
 
-/** Units that the reserved and paid orders of a scope hold, by product. */
-export function heldUnits(scope: Scope): string {
+/**
+ * Units that the reserved and paid orders of a scope hold, by product.
+ *
+ * @param range by which all items of the scope are read in their own order, where they can be
+ */
+export function heldUnits(scope: Scope, range: RowRange | null = null): string {
   const ofOrders = (condition: string) => `
       select order_items.product_id, sum(order_items.qty) as qty
       from orders force index (primary)
       straight_join order_items force index (order_items_order) on order_items.order_id = orders.id
       where orders.status ${condition} ('RESERVED', 'PAID')${andWithin("orders.id", scope)}
       group by order_items.product_id`;
-  if (scope !== null) return ofOrders("in");
+  if (scope !== null && range === null) return ofOrders("in");
+  const all = range === null
+    ? "order_items ignore index (order_items_product, order_items_order)"
+    : `order_items ${range.hint}
+        where ${range.condition}${andWithin("order_id", scope)}`;
   return `
       select part.product_id, sum(part.qty) as qty
       from (
         select product_id, cast(sum(qty + 0e0) as signed) as qty
-        from order_items ignore index (order_items_product, order_items_order)
+        from ${all}
         group by product_id
         union all
         select lost.product_id, -lost.qty from (${ofOrders("not in")}) lost
@@ -279,7 +295,7 @@ export async function findHandFaults(tx: Queryable, scope: Scope): Promise<Fault
       select refunds_by_hand.order_id, refunds_by_hand.refund_id, refunds_by_hand.payment_id,
         coalesce(refunds.status, payments.status),
         case
-          when refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+          when refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or (payments.status <> 'REVERSING' and not ${gaveBackInPart})
             then 'over'
           else 'other'
         end
@@ -287,7 +303,8 @@ export async function findHandFaults(tx: Queryable, scope: Scope): Promise<Fault
       straight_join orders on orders.id = refunds_by_hand.order_id
       left join refunds on refunds.id = refunds_by_hand.refund_id
       left join payments on payments.id = refunds_by_hand.payment_id
-      where refunds.status <> 'REQUESTED' or refunds.by_hand <> 1 or payments.status <> 'REVERSING'
+      where refunds.status <> 'REQUESTED' or refunds.by_hand <> 1
+        or (payments.status <> 'REVERSING' and not ${gaveBackInPart})
         or coalesce(refunds.order_id, payments.order_id) <> refunds_by_hand.order_id
         or coalesce(refunds.amount_cents, payments.amount_cents) <> refunds_by_hand.amount_cents
         or coalesce(payments.currency, orders.currency) <> refunds_by_hand.currency

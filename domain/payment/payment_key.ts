@@ -162,12 +162,24 @@ export function reversalKeysOf(
 /** The key under which money is given back that is on record for no order, or that a provider took besides. */
 export function mendKeyOf(
   { name }: Installation,
-  money: { provider: string; chargeRef: string; entry: string | null; amountCents: number },
+  money: {
+    provider: string;
+    chargeRef: string;
+    entry: string | null;
+    amountCents: number;
+    /** The key under which it went back before and came back: that one is answered for ever. */
+    cameBackUnder?: string | null;
+  },
 ): string {
-  const { provider, chargeRef, entry, amountCents } = money;
-  return `mend_${
-    digest(`mend\n${JSON.stringify([name, provider, chargeRef, entry, amountCents])}`)
-  }`;
+  const { provider, chargeRef, entry, amountCents, cameBackUnder = null } = money;
+  const said = [name, provider, chargeRef, entry, amountCents];
+  if (cameBackUnder !== null) said.push(cameBackUnder);
+  return `mend_${digest(`mend\n${JSON.stringify(said)}`)}`;
+}
+
+/** Whether a key is one of {@linkcode mendKeyOf}. */
+export function isMendKey(key: string | null | undefined): key is string {
+  return key?.startsWith("mend_") ?? false;
 }
 
 /** Whether money may have been asked for under a key made of a row id. */

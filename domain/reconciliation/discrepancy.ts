@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isMendKey } from "../payment/payment_key.ts";
 import type { LineKind } from "./provider_line.ts";
 
 /** What a discrepancy is. */
@@ -55,9 +56,17 @@ export const discrepancyActionNames = Object.keys(discrepancyActions) as [
 
 /**
  * What moved: as in reports, and what our books tell apart besides; a chargeback that was won is `won_back`, a refund that
- * came back `returned`, and a payment that went back whole and came back `unreversed`.
+ * came back `returned`, a payment that went back whole and came back `unreversed`, and what mending gave back directly and came
+ * back `unmended`.
  */
-export type MovementKind = LineKind | "reversal" | "mend" | "won_back" | "returned" | "unreversed";
+export type MovementKind =
+  | LineKind
+  | "reversal"
+  | "mend"
+  | "won_back"
+  | "returned"
+  | "unreversed"
+  | "unmended";
 
 /** Of a discrepancy what tells which actions mend it. */
 export interface DiscrepancyFacts {
@@ -77,6 +86,8 @@ export interface DiscrepancyFacts {
   theirCents: number | null;
   /** See above. */
   ourCents: number | null;
+  /** The key at the provider of what moved; null or left out where none is known. */
+  movementKey?: string | null;
 }
 
 /**
@@ -105,7 +116,10 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
     case "chargeback_without_record":
       return chargeRef === null ? ["explain"] : ["record", "explain"];
     case "corrected":
-      return orderId === null ? ["explain"] : ["record", "explain"];
+      if (movement === "unmended") return ["give_back", "explain"];
+      return orderId === null && !isMendKey(facts.movementKey)
+        ? ["explain"]
+        : ["record", "explain"];
     case "currency_differs":
     case "fee_differs":
     case "other_installation":
@@ -146,13 +160,13 @@ function tookMore({ movement, theirCents, ourCents }: DiscrepancyFacts): boolean
 }
 
 /**
- * What goes back directly at the provider, of a charge that no order of ours knows of or of which it knows less; null for
- * what an order has on record, which goes back by the order.
+ * What goes back directly at the provider, of a charge that no order of ours knows of or of which it knows less, again where that
+ * came back; null for what an order has on record, which goes back by the order.
  */
 export function directlyBack(
-  { kind, orderId, theirCents, ourCents }: DiscrepancyFacts,
+  { kind, movement, orderId, theirCents, ourCents }: DiscrepancyFacts,
 ): number | null {
-  if (theirCents === null) return null;
+  if (theirCents === null || movement === "unmended") return theirCents;
   if (kind === "amount_differs") return theirCents - (ourCents ?? 0);
   return orderId === null ? theirCents : null;
 }

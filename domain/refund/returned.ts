@@ -74,3 +74,32 @@ export function decideReversalReturn(facts: ReversalFacts): ReversalReturnDecisi
   if (isByHand) return { kind: "given_by_hand" };
   return { kind: lostCents >= amountCents ? "charged_back" : "return" };
 }
+
+/** A refund that was made directly at a provider, to mend a discrepancy, as the discrepancy's locked row says. */
+export interface MendFacts {
+  /** As it stands. */
+  state: "open" | "explained" | "mended";
+  /** Its provider took it back before. */
+  isReturned: boolean;
+}
+
+/** Decides what becomes of a provider's word that it took such a refund back. */
+export function decideMendReturn({ state, isReturned }: MendFacts): ReturnDecision {
+  if (isReturned) return { kind: "already_returned" };
+  // It is still asked for, and its provider will say the same then.
+  if (state === "open") return { kind: "too_early" };
+  return { kind: state === "mended" ? "return" : "never_made" };
+}
+
+/**
+ * What of a payment that waits for a person is to be given back, in minor units: not what the customer's bank has taken; and of one
+ * that is over, what chargebacks gave back and are lost no more.
+ */
+export function owedCents(
+  { status, amountCents, lostCents, gaveBackCents }: Pick<
+    ReversalFacts,
+    "status" | "amountCents" | "lostCents" | "gaveBackCents"
+  >,
+): number {
+  return (status === "REVERSED" ? gaveBackCents : amountCents) - lostCents;
+}

@@ -8,15 +8,15 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { lockOrders, readItems, readOrders, transitionOrders } from "../../db/orders/orders.ts";
 import { readRetries } from "../../db/orders/retries.ts";
-import { writeStock } from "../../db/catalog/products.ts";
+import { readStockOfOrders, writeStock } from "../../db/catalog/products.ts";
 import { retryKpiEvents } from "../../domain/kpi/kpi.ts";
 import type { Message, ReserveMessage } from "../../domain/messages/messages.ts";
 import { type Effects, effectsOfOrder } from "../../domain/order/effects.ts";
-import { orderAfter, type OrderFacts } from "../../domain/order/order.ts";
+import { type ItemNeed, orderAfter, type OrderFacts } from "../../domain/order/order.ts";
 import { findOpen, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import { isOutage } from "../queue/complete.ts";
 import { compareEntryIds } from "../queue/entry_ids.ts";
-import { AheadInVain, holdToAhead, reserveAhead } from "../stock/reserve_ahead.ts";
+import { AheadInVain, holdToAhead, maxTogether, reserveAhead } from "../stock/reserve_ahead.ts";
 import { decideInQueues, writeQueues } from "../stock/stock_queue.ts";
 import {
   type Delivery,
@@ -31,7 +31,7 @@ import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
 import { store } from "../workflow/store.ts";
 import { readReversing } from "../../db/payments/payments.ts";
 import { owePaidAtSource } from "../payments/source_money.ts";
-import { awaitTurn, type Decide, passTurn, type Undecided } from "./reserve_turns.ts";
+import { awaitTurn, type Decide, giveSigns, passTurn, type Undecided } from "./reserve_turns.ts";
 
 /**
  * Reserves stock for the orders of a batch: first come, first served, by the order of the lane's stream and whoever has the
@@ -59,20 +59,25 @@ export async function reserveOrders(
   const line = [...firstOf.values()];
   // Between two that come again others may stand, so what comes twice says nothing of those before its second time.
   const lastId = deliveries.some(({ again }) => again) ? undefined : deliveries.at(-1)!.id;
-  for (let from = 0; from < line.length;) {
-    const rest = line.slice(from);
-    const { count, passedOver } = await awaitTurn(deps, rest, decideAhead);
-    const own = rest.slice(0, count);
-    from += count;
-    const isLast = from === line.length;
-    const round = await reserveOwn(
-      deps,
-      own,
-      passedOver,
-      isLast ? lastId : undefined,
-    );
-    arrived.push(...round.arrived);
-    for (const [orderId, outcome] of round.outcomes) outcomes.set(orderId, outcome);
+  const stopSigns = giveSigns(deps, deliveries.at(-1)!.id);
+  try {
+    for (let from = 0; from < line.length;) {
+      const rest = line.slice(from);
+      const { count, passedOver } = await awaitTurn(deps, rest, decideAhead);
+      const own = rest.slice(0, count);
+      from += count;
+      const isLast = from === line.length;
+      const round = await reserveOwn(
+        deps,
+        own,
+        passedOver,
+        isLast ? lastId : undefined,
+      );
+      arrived.push(...round.arrived);
+      for (const [orderId, outcome] of round.outcomes) outcomes.set(orderId, outcome);
+    }
+  } finally {
+    stopSigns();
   }
   withFollowUps([...outcomes.values()], arrived);
   return deliveries.map(({ message }) => outcomes.get(message.orderId)!);
@@ -150,18 +155,29 @@ function reserveOnce(
 ): Promise<Reserved> {
   return deps.db.transaction(async (tx) => {
     const ids = line.map(({ orderId }) => orderId);
-    const { orders, now, held } = skipLocked
-      ? { ...await lockOrders(tx, ids, { skipLocked }), held: new Set<number>() }
-      : await lock(tx, ids);
+    const readsBeside = triesAhead && ids.length <= maxTogether;
+    const { orders, now, held, beside } = skipLocked
+      ? {
+        ...await lockOrders(tx, ids, { skipLocked }),
+        held: new Set<number>(),
+        beside: undefined,
+      }
+      : await lock(tx, ids, readsBeside ? () => readBeside(tx, ids) : undefined);
     const heldHere = line.filter(({ orderId }) => held.has(orderId));
     const reached = skipLocked
       ? await untilLocked(tx, line, orders)
       : line.filter(({ orderId }) => !held.has(orderId));
     const orderIds = reached.map(({ orderId }) => orderId);
     const attempts = new Map(reached.map(({ orderId, attempt }) => [orderId, attempt]));
-    const requests = await readRequests(tx, orderIds, orders);
+    const requests = await readRequests(tx, orderIds, orders, beside?.items);
     const tries = triesAhead && heldHere.length === 0;
-    const { ids: ahead, stock } = await reserveAhead(deps, tx, requests, { now, attempts, tries });
+    const seen = beside?.stock;
+    const { ids: ahead, stock, isTaken } = await reserveAhead(deps, tx, requests, {
+      now,
+      attempts,
+      tries,
+      seen,
+    });
     const open = await findWaiting(tx, {
       line: reached,
       requests,
@@ -169,7 +185,7 @@ function reserveOnce(
       passedOver: [...passedOver, ...heldHere],
     });
     const free = requests.filter(({ order }) => !open.has(order.id));
-    const round = { orderIds, orders, free, ahead, stock, now, attempts };
+    const round = { orderIds, orders, free, ahead, stock, isTaken, now, attempts };
     const { outcomes, arrived } = await decideAndWrite(deps, tx, round);
     for (const id of open) outcomes.set(id, { kind: "later", error: notYet });
     for (const { orderId } of heldHere) outcomes.set(orderId, orderHeld(orderId));
@@ -178,6 +194,15 @@ function reserveOnce(
 }
 
 const notYet = "its units may be those of an order that came before it and is tried again";
+
+/** What is needed of few orders besides their rows, asked for at once. */
+async function readBeside(tx: Queryable, orderIds: readonly number[]) {
+  const [items, stock] = await Promise.all([
+    readItems(tx, orderIds),
+    readStockOfOrders(tx, orderIds),
+  ]);
+  return { items, stock };
+}
 
 /** Those before the first one that somebody else has locked. */
 async function untilLocked(
@@ -227,15 +252,20 @@ async function findWaiting(
   return new Set(all.flatMap(({ orderId }, at) => open[at] && own.has(orderId) ? orderId : []));
 }
 
+/** @param seen the items of all, where they were read already */
 async function readRequests(
   tx: Queryable,
   orderIds: readonly number[],
   orders: ReadonlyMap<number, OrderFacts>,
+  seen: ReadonlyMap<number, ItemNeed[]> | undefined,
 ): Promise<ReserveRequest[]> {
   const found = orderIds.flatMap((id) => orders.get(id) ?? []);
   const pending = found.filter(({ status }) => status === "PENDING").map(({ id }) => id);
-  const items = await readItems(tx, pending);
-  return found.map((order) => ({ order, needs: sumNeeds(items.get(order.id) ?? []) }));
+  const items = seen ?? await readItems(tx, pending);
+  return found.map((order) => {
+    const own = order.status === "PENDING" ? items.get(order.id) : undefined;
+    return { order, needs: sumNeeds(own ?? []) };
+  });
 }
 
 interface Round {
@@ -245,6 +275,8 @@ interface Round {
   /** Those of whom it is written already that they are reserved. */
   ahead: ReadonlySet<number>;
   stock: Map<number, number>;
+  /** Nothing is to be written any more. */
+  isTaken: boolean;
   now: string;
   attempts: ReadonlyMap<number, number>;
 }
@@ -252,7 +284,7 @@ interface Round {
 async function decideAndWrite(
   deps: HandlerDeps,
   tx: Queryable,
-  { orderIds, orders, free, ahead, stock, now, attempts }: Round,
+  { orderIds, orders, free, ahead, stock, isTaken, now, attempts }: Round,
 ): Promise<Reserved> {
   const decided = await decideInQueues(tx, free, stock, deps.onShortage ?? "fail");
   holdToAhead(ahead, free, decided.decisions);
@@ -300,7 +332,7 @@ async function decideAndWrite(
     }
   });
 
-  if (reserved.length > 0) {
+  if (reserved.length > 0 && !isTaken) {
     // All else is written ahead.
     const isLast = free.every(({ order: { id, retryId } }) =>
       ahead.has(id) && retryId === undefined

@@ -6,7 +6,8 @@
  * each commit; without it, or with one that is too low, whoever comes next looks into the database and finds that there
  * is nothing to decide.
  *
- * Nobody waits for one that has died. Whoever finds that the mark does not move decides about the orders before its own
+ * Nobody waits for one that has died. Whoever finds that the mark does not move, and that who has the messages ahead gives no
+ * sign of life, decides about the orders before its own
  * first, in a transaction of its own; their messages come again later and meet orders that are decided. Messages that nobody
  * else may try (they fail, they kill their consumers, their orders are locked by one that stands still) are passed over
  * and remembered: until they are decided, whoever comes after them gets no unit that they may need.
@@ -18,6 +19,7 @@ import { messageOf } from "../../domain/errors.ts";
 import { deliveriesBeforeIsolation } from "../../domain/messages/retry.ts";
 import { groupOf, messageOfEntry } from "../../domain/messages/messages.ts";
 import { isOutage } from "../queue/complete.ts";
+import { beat } from "../queue/heartbeat.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
 import { pause } from "../timing/pause.ts";
 import type { HandlerDeps } from "../workflow/handler.ts";
@@ -28,16 +30,31 @@ const turnPassScript = defineScript("turn_pass", import.meta.url);
 const turnTryScript = defineScript("turn_try", import.meta.url);
 
 /** What a turn works with. */
-export type TurnDeps = Pick<HandlerDeps, "redis" | "keys" | "lane" | "log">;
+export type TurnDeps = Pick<HandlerDeps, "redis" | "keys" | "lane" | "log" | "consumer">;
 
 const type = "order.reserve";
 const group = groupOf[type];
 
-/** How often to look whether it is one's turn, in milliseconds. */
-const lookMs = 2;
+/**
+ * Shortest and longest pause between two looks whether it is one's turn, in milliseconds. They grow with the time that
+ * was waited for: a tenth of it is lost at the most, and several who wait for each other's thousands of orders cost little.
+ */
+const minLookMs = 2, maxLookMs = 20;
 
-/** How long the mark may stand still before the orders ahead are decided from here, in milliseconds; half to one and a half of it. */
+/**
+ * How long the mark may stand still, and whoever has the messages ahead give no sign of life, before their orders are decided
+ * from here, in milliseconds; half to one and a half of it.
+ */
 const patienceMs = 500;
+
+/**
+ * How long for one that gives signs: a batch of thousands takes a second on a busy machine, and to decide it here as well
+ * is work done twice. It may stand still all the same, waiting for the locks of one that does.
+ */
+const patienceWithLivingMs = 3_000;
+
+/** How often whoever waits for its turn, or has it, gives a sign of life, in milliseconds. */
+const signMs = patienceMs / 4;
 
 /**
  * Two who lose patience at the same moment each lock some of the orders ahead, and find the others' locked: with patience of
@@ -95,6 +112,8 @@ export async function awaitTurn(
   const ids = isTogether ? [messages[0]!.id] : messages.map(({ id }) => id);
   let mark: string | undefined;
   let deadline = Infinity;
+  let movedAt = -Infinity;
+  const startedAt = performance.now();
   for (let round = 1;;) {
     const look = await lookAhead(deps, ids);
     if (look.before === "") {
@@ -104,11 +123,17 @@ export async function awaitTurn(
     const now = performance.now();
     if (look.mark !== mark) {
       mark = look.mark;
+      movedAt = now;
       deadline = now + patience();
       round = 1;
     } else if (now >= deadline) {
-      const ahead = await lookAhead(deps, ids, { tellsPassedOver: true });
+      const ahead = await lookAhead(deps, ids, { tellsAll: true });
       if (ahead.before === "" || ahead.mark !== mark) continue;
+      const lives = ahead.silentMs >= 0 && ahead.silentMs < patienceMs;
+      if (lives && now - movedAt < patienceWithLivingMs) {
+        deadline = now + patience();
+        continue;
+      }
       const isLast = round >= maxRounds;
       const passed = await decideAhead(deps, { ...ahead, isLast }, decide);
       if (passed === null) {
@@ -121,8 +146,21 @@ export async function awaitTurn(
       }
       continue;
     }
-    await pause(lookMs);
+    await pause(Math.min(maxLookMs, Math.max(minLookMs, (now - startedAt) / 10)));
   }
+}
+
+/**
+ * Gives signs of life to whoever waits behind messages, until it is stopped. They look at the last one alone.
+ *
+ * @returns stops it
+ */
+export function giveSigns(deps: TurnDeps, lastId: string): () => void {
+  const timer = setInterval(() => {
+    // Who misses a sign waits less long, and nothing else.
+    beat(deps, group, [lastId]).catch(() => {});
+  }, signMs);
+  return () => clearInterval(timer);
 }
 
 /**
@@ -157,30 +195,38 @@ export async function passTurn(
 
 interface Ahead {
   before: string;
+  /** Since whoever has `before` gave a sign; -1 where nobody has it, or it was not asked. */
+  silentMs: number;
   mark: string;
   count: number;
   passedOver: Undecided[];
 }
 
-/** @param options.tellsPassedOver also where others come first */
+/** @param options.tellsAll also where others come first */
 async function lookAhead(
   { redis, keys, lane }: TurnDeps,
   ids: readonly string[],
-  { tellsPassedOver = false } = {},
+  { tellsAll = false } = {},
 ): Promise<Ahead> {
   const scriptKeys = [
     keys.stream(group, lane),
     keys.turn(group, lane),
     keys.passedOver(group, lane),
   ];
-  const args = [`${type} `, tellsPassedOver ? 1 : 0, ...ids];
+  const args = [`${type} `, tellsAll ? group : "", ...ids];
   const reply = await runScript(redis, turnLookScript, scriptKeys, args);
-  const [before, mark, count, ...passed] = reply as [string, string, number, ...string[]];
+  const [before, mark, count, silentMs, ...passed] = reply as [
+    string,
+    string,
+    number,
+    number,
+    ...string[],
+  ];
   const passedOver: Undecided[] = [];
   for (let at = 0; at < passed.length; at += 2) {
     passedOver.push({ id: passed[at]!, orderId: Number(passed[at + 1]) });
   }
-  return { before, mark, count, passedOver };
+  return { before, mark, count, silentMs, passedOver };
 }
 
 /**

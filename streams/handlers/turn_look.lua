@@ -6,12 +6,14 @@
 -- KEYS[1]  stream     KEYS[2] mark: id up to which all are decided, but those of KEYS[3]
 -- KEYS[3]  hash of those that were passed over (id -> order id)
 -- ARGV[1]  how a message begins that has a turn
--- ARGV[2]  1 to tell those that were passed over also where it is not their turn: it is looked every few milliseconds
+-- ARGV[2]  group to tell, where it is not their turn, those that were passed over and for how long whoever has the last one
+--          ahead gave no sign; '' to leave it out, as it is looked every few milliseconds
 -- ARGV[3..] ids in their order: all of them, or the first of some that were read at once
 -- Returns  {the last undecided id before the first of these or '', the mark or '', how many of these come before the
---          next undecided one of others, id, order id, ...}: those that were passed over, with their orders
+--          next undecided one of others, ms since the last sign or -1 where nobody has it, id, order id, ...}: those
+--          that were passed over, with their orders
 
-local beginning, call = ARGV[1], redis.call
+local beginning, group, call = ARGV[1], ARGV[2], redis.call
 local mark = call('GET', KEYS[2]) or ''
 local after_mark = mark == '' and '-' or '(' .. mark
 
@@ -44,8 +46,14 @@ if before == '' then
   end
 end
 
-local result = {before, mark, count}
-if (before == '' or ARGV[2] == '1') and call('EXISTS', KEYS[3]) == 1 then
+local silent_ms = -1
+if before ~= '' and group ~= '' then
+  local holder = redis.pcall('XPENDING', KEYS[1], group, before, before, 1)
+  if holder[1] then silent_ms = holder[1][3] end
+end
+
+local result = {before, mark, count, silent_ms}
+if (before == '' or group ~= '') and call('EXISTS', KEYS[3]) == 1 then
   local passed = call('HGETALL', KEYS[3])
   for i = 1, #passed, 2 do
     if #call('XRANGE', KEYS[1], passed[i], passed[i]) == 0 then

@@ -14,6 +14,7 @@ import { type ErasedRows, erasedRows } from "./erased_rows.ts";
 import type { ImportDeps, ImportOptions, ImportProgress } from "./import_options.ts";
 import type { OrderTotals } from "./order_totals.ts";
 import type { PreviewWatch } from "./preview_watch.ts";
+import { type ProgressRow, progressRow } from "./progress_row.ts";
 import type { RejectsFile } from "./rejects_file.ts";
 import type { WaitOut } from "./wait_out.ts";
 
@@ -41,12 +42,9 @@ export interface ImportRun {
   wait: WaitOut;
   /** How often the database was replaced by an older one before the run. */
   losses: number;
-  /** When its row was brought up to date last. */
-  updatedAt: number;
+  /** Its row while it works; undefined for none. */
+  row: ProgressRow | undefined;
 }
-
-/** Milliseconds between two updates of the row in `imports`. */
-const updateMs = 500;
 
 /** Begins a run whose file was read and found to be a CSV of orders. */
 export async function beginRun(
@@ -56,29 +54,32 @@ export async function beginRun(
     & Pick<ImportRun, "id" | "rejects" | "totals" | "watch" | "progress" | "wait">
     & { header: readonly string[] },
 ): Promise<ImportRun> {
-  const name = parts.id === undefined ? "import" : `import:${parts.id}`;
+  const { id } = parts;
+  const name = id === undefined ? "import" : `import:${id}`;
+  const counts = { ...noCounts(), rows: progress.rowsRead };
   return {
     ...parts,
     deps,
     options,
     actor: [options.actor, name].join(" ").trim(),
     progress,
-    counts: { ...noCounts(), rows: progress.rowsRead },
+    counts,
     reasons: countReasons(),
     erased: erasedRows(deps.db, header, options),
     catalogs: catalogKeeper(deps.db, options.limits?.catalogEntries),
     losses: options.dryRun ? 0 : await countLosses(deps.db),
-    updatedAt: performance.now(),
+    row: id === undefined ? undefined : progressRow(
+      () => updateImport(deps.db, id, counts),
+      (error) =>
+        deps.log.debug("no progress of an import", { import: id, error: messageOf(error) }),
+    ),
   };
 }
 
-/** Tells how far a run is, and now and then its row. */
-export async function noteProgress(run: ImportRun): Promise<void> {
-  const { deps, options, id, progress, counts } = run;
+/** Tells how far a run is, and its row within half a second. */
+export function noteProgress({ options, row, progress }: ImportRun): void {
   options.onProgress?.(progress);
-  if (id === undefined || performance.now() - run.updatedAt < updateMs) return;
-  run.updatedAt = performance.now();
-  await updateImport(deps.db, id, counts);
+  row?.note();
 }
 
 /** Ends a run all of whose batches were written. */
@@ -96,10 +97,11 @@ export async function finishRun(run: ImportRun): Promise<void> {
 
 /** Ends the row of a run, and says there how many orders it has changed. */
 async function endRow(
-  { deps: { db }, options: { onEdited }, counts }: ImportRun,
+  { deps: { db }, options: { onEdited }, counts, row }: ImportRun,
   id: number,
   end: Parameters<typeof finishImport>[3],
 ): Promise<void> {
+  await row?.end();
   if (onEdited === undefined || counts.ordersUpdated === 0) {
     return await finishImport(db, id, counts, end);
   }

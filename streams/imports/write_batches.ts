@@ -203,7 +203,7 @@ async function completeBatch(
   }
   progress.rowsDone += batch.rows;
   progress.ordersDone = counts.orders;
-  await noteProgress(run);
+  noteProgress(run);
   return rejected;
 }
 

@@ -209,10 +209,12 @@ async function takeOnce(
 ): Promise<TakenOrder[]> {
   // What most orders need is looked up beside them; a longer run knows it.
   const asksAhead = options.catalog === undefined && !options.dryRun;
-  const [seen, absent] = await Promise.all([
-    compareOrders(db, candidates, catalog, options),
-    asksAhead ? lookUpCatalog(db, catalog, candidates.map(({ order }) => order)) : undefined,
-  ]);
+  const look = (one: Queryable) =>
+    Promise.all([
+      compareOrders(one, candidates, catalog, options),
+      asksAhead ? lookUpCatalog(one, catalog, candidates.map(({ order }) => order)) : undefined,
+    ]);
+  const [seen, absent] = await (asksAhead ? db.together(look) : look(db));
   if (options.dryRun) return candidates.map((candidate) => resultOf(candidate, seen));
 
   const sorted = sortCandidates(candidates, seen);
@@ -398,7 +400,7 @@ async function writeOrders(
     // Asked for at once, and run in this order.
     const [erasures] = await Promise.all([
       lockProductsShared(tx, productsOf(contents, catalog)),
-      writeContents(tx, contents, updatedIds, catalog),
+      writeContents(tx, contents, { replacedIds: updatedIds, keptProducts: true }, catalog),
       addEvents(tx, { fresh, ids, updates, updatedIds }, options),
       options.inTransaction?.(
         tx,

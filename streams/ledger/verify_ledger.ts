@@ -5,9 +5,12 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
+import type { UnevenDay } from "../../db/ledger/day_sums.ts";
+import type { BrokenMovement } from "../../db/ledger/ledger_sums.ts";
 import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import { listUnevenDays } from "../../db/ledger/provider_rows.ts";
 import { listUnsealedDays } from "../../db/ledger/ledger_seals.ts";
+import { sourcesOfNoOrder } from "../../domain/ledger/chart.ts";
 import { exactAmount } from "../../domain/money.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import type { LedgerGap } from "../../domain/ledger/due_movements.ts";
@@ -41,7 +44,7 @@ export async function verifyLedger(
   scopes: readonly Scope[],
 ): Promise<{ drifts: Drifts; report: LedgerReport }> {
   const drifts = noDrifts();
-  const { gaps, more, totals } = await findGaps(tx, scopes);
+  const { gaps, broken, more, totals, unevenDays } = await findGaps(tx, scopes);
   let waiting = 0;
   for (const gap of gaps) {
     if (gap.kind === "missing" && gap.isRecent) waiting++;
@@ -56,7 +59,13 @@ export async function verifyLedger(
     const what = "trial balance of the ledger";
     addDrift(drifts, { subject: currency, what, expected: 0, found: exactAmount(cents) }, true);
   }
-  await addUnevenDays(tx, drifts);
+  const providerDays = await addUnevenDays(tx, drifts);
+  for (const movement of broken) {
+    // Of providers their days tell, by what is theirs.
+    const isTold = providerDays > 0 && sourcesOfNoOrder.some((name) => name === movement.source);
+    if (!isTold) addBroken(drifts, movement);
+  }
+  for (const day of unevenDays) addUnevenDay(drifts, day);
   const { isComplete, ordersUpTo, closedDay, sealedDay } = await readLedgerMarks(tx);
   for (const broken of await brokenLedgerSeals(tx)) addDrifts(drifts, broken);
   for (const day of sealedDay === null ? [] : await listUnsealedDays(tx, sealedDay)) {
@@ -79,7 +88,8 @@ export async function verifyLedger(
 /** Days whose fees or payouts are told one by one; of more, only that there are. */
 const maxDays = 100;
 
-async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<void> {
+/** @returns how many there are */
+async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<number> {
   const uneven = await listUnevenDays(tx, maxDays + 1);
   for (const one of uneven.slice(0, maxDays)) {
     const { source, id, provider, day, currency, dueCents, foundCents, isMisplaced } = one;
@@ -91,18 +101,49 @@ async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<void> {
       found: isMisplaced ? `${foundCents}${misplaced}` : foundCents,
     }, true);
   }
-  if (uneven.length <= maxDays) return;
-  const what = "further days of providers whose fees or payouts differ";
-  addDrift(drifts, { subject: "ledger", what, expected: null, found: "some" }, true);
+  if (uneven.length > maxDays) {
+    const what = "further days of providers whose fees or payouts differ";
+    addDrift(drifts, { subject: "ledger", what, expected: null, found: "some" }, true);
+  }
+  return uneven.length;
 }
 
-function addGap(drifts: Drifts, { orderId, source, sourceId, kind, due, booked }: LedgerGap): void {
-  const name = source === "payment"
-    ? sourceId === 0 ? "payment" : `payment beside it ${sourceId}`
-    : `${source} ${sourceId}`;
+function addUnevenDay(drifts: Drifts, { day, account, currency, sealed, found }: UnevenDay): void {
+  const text = ({ rows, debitCents, creditCents }: UnevenDay["found"]) =>
+    `${rows} rows, debit ${debitCents}, credit ${creditCents}`;
   addDrift(drifts, {
-    subject: orderId === 0 ? "no order" : `order ${orderId}`,
-    what: `its ${name} in the ledger`,
+    subject: `ledger of ${day}`,
+    what: `rows of account ${account} in ${currency} of a closed day`,
+    expected: text(sealed),
+    found: text(found),
+  }, true);
+}
+
+function addBroken(drifts: Drifts, movement: BrokenMovement): void {
+  const { orderId, step, currency, totalCents } = movement;
+  const [expected, found] = totalCents === 0n
+    ? ["on the day of its moment", "on another"]
+    : [0, exactAmount(totalCents)];
+  addDrift(drifts, {
+    subject: subjectOf(orderId),
+    what: `movement ${step} of its ${nameOf(movement)} in ${currency} in the ledger`,
+    expected,
+    found,
+  }, true);
+}
+
+const subjectOf = (orderId: number) => orderId === 0 ? "no order" : `order ${orderId}`;
+
+function nameOf({ source, sourceId }: { source: string; sourceId: number }): string {
+  if (source !== "payment") return `${source} ${sourceId}`;
+  return sourceId === 0 ? "payment" : `payment beside it ${sourceId}`;
+}
+
+function addGap(drifts: Drifts, gap: LedgerGap): void {
+  const { orderId, kind, due, booked } = gap;
+  addDrift(drifts, {
+    subject: subjectOf(orderId),
+    what: `its ${nameOf(gap)} in the ledger`,
     expected: entryText(due),
     found: entryText(booked.filter(({ amountCents }) => amountCents !== 0)),
   }, kind === "wrong");

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Queryable } from "../../db/connection/database.ts";
 import { noteChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { type ChargeFacts, readCharges } from "../../db/orders/orders.ts";
@@ -48,6 +49,9 @@ import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "../workflow/publish.ts";
 import { settlePayments } from "./settle.ts";
 
+/** Most orders whose reads go to the server together; those of more are run side by side. */
+const maxTogether = 100;
+
 /** What was answered about an order's money, by order id. */
 interface Answers {
   orders: Map<number, ChargeFacts>;
@@ -72,11 +76,15 @@ export async function chargeOrders(
   options: ChargeOptions,
 ): Promise<Outcome[]> {
   const orderIds = deliveries.map(({ message }) => message.orderId);
-  const [orders, installation, noted] = await Promise.all([
-    readCharges(deps.db, orderIds),
-    readInstallation(deps.db),
-    readOrderProviders(deps.db, orderIds),
-  ]);
+  const read = (db: Queryable) =>
+    Promise.all([
+      readCharges(db, orderIds),
+      readInstallation(db),
+      readOrderProviders(db, orderIds),
+    ]);
+  const [orders, installation, noted] = orderIds.length > maxTogether
+    ? await read(deps.db)
+    : await deps.db.together(read);
   const gateways = await chooseGateways(deps, installation, {
     orders: [...orders.values()],
     noted,

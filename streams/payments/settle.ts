@@ -7,6 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import { restoreOrders } from "../../db/archive/archive.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { isRefused } from "../../db/connection/refuse_unless.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { addOrderEvents, type OrderEventRow } from "../../db/orders/timelines.ts";
 import { type ChargeFacts, readCharges, transitionOrders } from "../../db/orders/orders.ts";
@@ -26,7 +27,9 @@ import {
   type PaymentRow,
   readOwner,
   readPayments,
+  type RecordedPayment,
   recordLatePayment,
+  refuseUnlessPaid,
 } from "../../db/payments/payments.ts";
 import { readSaleParts } from "../../db/ledger/sale_parts.ts";
 import { addReopenedPayment } from "../../db/verification/seals.ts";
@@ -46,7 +49,7 @@ import {
   withFollowUps,
 } from "../workflow/handler.ts";
 import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
-import { endHeld } from "./held_money.ts";
+import { anyHolds, endHeld } from "./held_money.ts";
 import { bookOrders, bookSales } from "../ledger/book_orders.ts";
 import { restock } from "./restock.ts";
 import { takeBounced } from "./take_bounced.ts";
@@ -144,11 +147,16 @@ function settleBatch(
   const lock = orderLocks(deps.db);
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const { orders, now, held } = await lock(tx, ids);
+    const isSmall = ids.length <= maxTogether;
+    const { orders, now, held, beside } = await lock(
+      tx,
+      ids,
+      isSmall ? () => readBeside(tx, ids) : undefined,
+    );
     const charges = await chargesOf(tx, deliveries, orders);
     const settling: Settling = {
       orders,
-      recorded: await readRecorded(tx, [...orders.values()]),
+      recorded: await readRecorded(tx, [...orders.values()], beside?.disputes),
       sources: await readSources(tx, [...orders.values()]),
       keysOf: charges.length === 0 ? new Map() : await readChargeKeys(tx, charges),
       superseded: await readSuperseded(tx, charges),
@@ -170,10 +178,14 @@ function settleBatch(
     });
     const { paid, declined, payments, events } = settling;
     const isUsual = settling.unexpected.length + settling.mended.length === 0;
+    if (isSmall && isUsual && beside?.parts.size === 0 && areAllPaid(deps, settling)) {
+      await writePaid(deps, tx, settling);
+      return { outcomes, takenBack: settling.takenBack };
+    }
     // Asked for at once, and run in this order.
     const [inserted, parts] = await Promise.all([
       insertPayments(tx, payments, now),
-      readSaleParts(tx, paid),
+      beside?.parts ?? readSaleParts(tx, paid),
       transitionOrders(tx, "pay", paid, now),
       transitionOrders(tx, "decline", declined, now),
       insertSourcePayments(tx, settling.paidAtSource, "SUCCEEDED", now),
@@ -191,6 +203,59 @@ function settleBatch(
     const followed = withFollowUps(outcomes, await restock(tx, declined));
     return { outcomes: followed, takenBack: settling.takenBack };
   });
+}
+
+/** Most orders whose statements go to the server together: few that are waited for. */
+const maxTogether = 100;
+
+/** What is needed of few orders besides their rows, asked for at once. */
+async function readBeside(tx: Queryable, orderIds: readonly number[]) {
+  const [disputes, parts] = await Promise.all([
+    readDisputes(tx, orderIds),
+    readSaleParts(tx, orderIds),
+  ]);
+  return { disputes, parts };
+}
+
+/** Whether all that a batch does is that orders are paid by payments of their own. */
+function areAllPaid(
+  deps: HandlerDeps,
+  { paid, declined, payments, paidAtSource, ended }: Settling,
+): boolean {
+  return paid.length > 0 && declined.length + paidAtSource.length + ended.length === 0 &&
+    payments.length === paid.length && !anyHolds(deps);
+}
+
+/**
+ * Writes that orders are paid, all of it sales, and commits with that.
+ *
+ * @throws {ArchivedPayment} where the name of one payment may be that of an archived order's
+ */
+async function writePaid(
+  deps: HandlerDeps,
+  tx: Queryable,
+  { orders, paid, payments, events, now }: Settling,
+): Promise<void> {
+  const sales = paid.map((orderId) => {
+    const { totalCents, currency } = orders.get(orderId)!;
+    return { orderId, totalCents, currency };
+  });
+  try {
+    // What costs nothing is not booked.
+    tx.asksLast?.(sales.some(({ totalCents }) => totalCents > 0) ? 5 : 4);
+    await Promise.all([
+      insertPayments(tx, payments, now),
+      transitionOrders(tx, "pay", paid, now),
+      addOrderEvents(tx, events, deps.consumer),
+      refuseUnlessPaid(tx, paid, now),
+      bookSales(tx, sales, new Map(), now),
+    ]);
+  } catch (error) {
+    if (isRefused(error)) {
+      throw new ArchivedPayment("Not each order has its payment", { cause: error });
+    }
+    throw error;
+  }
 }
 
 /** Books what was paid, and whatever money came besides or went another way. */
@@ -211,16 +276,24 @@ async function book(
   await bookOrders(tx, [...others], now);
 }
 
-/** Money that goes back or went back counts as well: its reversal does not cover a second payment. */
+/**
+ * Money that goes back or went back counts as well: its reversal does not cover a second payment.
+ *
+ * @param disputes of all the orders, where they were read already
+ */
 async function readRecorded(
   tx: Queryable,
   orders: readonly OrderFacts[],
+  disputes: readonly RecordedPayment[] | undefined,
 ): Promise<Map<number, RecordedMoney>> {
   const idsOf = (settled: boolean) =>
     orders.filter(({ settledAt }) => (settledAt !== null) === settled).map(({ id }) => id);
+  const open = new Set(idsOf(false));
   const payments = [
     ...(await readPayments(tx, idsOf(true))).values(),
-    ...(await readDisputes(tx, idsOf(false))).filter(({ surplus }) => surplus === 0),
+    ...(disputes ?? await readDisputes(tx, [...open])).filter(({ orderId, surplus }) =>
+      open.has(orderId) && surplus === 0
+    ),
   ];
   const currencyOf = new Map(orders.map(({ id, currency }) => [id, currency]));
   return new Map(

@@ -9,7 +9,7 @@ import type { Database, Queryable } from "../../db/connection/database.ts";
 import { addRefunded, lockOrders } from "../../db/orders/orders.ts";
 import { addOrderEvents } from "../../db/orders/timelines.ts";
 import { type NamedRefund, readRefundsOf } from "../../db/reconciliation/line_facts.ts";
-import { endTwiceOf } from "../../db/refunds/given_twice.ts";
+import { endTwiceReturned, insertGivenTwice } from "../../db/refunds/given_twice.ts";
 import { readRefunds, refundFactsOf, wasRecorded } from "../../db/refunds/refund_rows.ts";
 import { readReturns, returnRefund } from "../../db/refunds/returned_refunds.ts";
 import { namedAmount } from "../../domain/money.ts";
@@ -115,14 +115,22 @@ async function writeReturn(
   await addOrderEvents(tx, [{ orderId, refundId, event: "refund_returned", detail }], actor);
 }
 
-/** What went back by hand and by its provider went back once. */
+/**
+ * What went back by hand and by its provider went back once. Where nobody has noted that it did both, somebody may still be about to,
+ * with an answer of before: that it is over stands there already.
+ */
 async function endTwice(
   tx: Queryable,
   { refundId, orderId, amountCents, currency }: Written,
   { actor, now }: { actor: string; now: string },
 ): Promise<void> {
-  if (!await endTwiceOf(tx, refundId, "returned")) return;
+  const money = { paymentId: null, chargebackId: null, amountCents, currency };
+  const isNew = await insertGivenTwice(tx, { orderId, refundId, ...money }, "returned");
+  const was = isNew ? "open" : await endTwiceReturned(tx, { refundId });
+  if (was === undefined) return;
   await bookOrders(tx, [orderId], now);
+  // Of what was written off a step says already that nobody is to get it.
+  if (was !== "open") return;
   const detail = `${namedAmount(amountCents, currency)}: its provider took its own back`;
   await addOrderEvents(tx, [{ orderId, refundId, event: "given_twice_dismissed", detail }], actor);
 }

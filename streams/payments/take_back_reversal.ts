@@ -19,7 +19,7 @@ import {
   wasReturnedByHand,
 } from "../../db/payments/returned_reversals.ts";
 import { type NamedPayment, readPaymentsNamed } from "../../db/reconciliation/line_facts.ts";
-import { endTwiceOfPayment } from "../../db/refunds/given_twice.ts";
+import { endTwiceReturned } from "../../db/refunds/given_twice.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { reversalKeysOf } from "../../domain/payment/payment_key.ts";
@@ -89,7 +89,7 @@ export async function takeBackReversal(
     const steps = stepsOf(payment, kind, reason);
     if (kind === "return") await reopenReversal(tx, paymentId);
     if (kind === "charged_back") await noteReturned(tx, payment);
-    if (kind === "given_by_hand") await endTwiceOfPayment(tx, paymentId, "returned");
+    if (kind === "given_by_hand") await endTwiceReturned(tx, { paymentId });
     await addOrderEvents(tx, steps, actor);
     await noteChargedBackTwice({ consumer: actor, log }, tx, [orderId]);
     await bookOrders(tx, [orderId], now);

@@ -29,7 +29,7 @@ import {
   reopenReturned,
 } from "../../db/payments/returned_money.ts";
 import { readReversalState } from "../../db/payments/returned_reversals.ts";
-import { endPaymentByHand } from "../../db/refunds/refunds_by_hand.ts";
+import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds_by_hand.ts";
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import {
@@ -40,6 +40,7 @@ import {
   type LowersRevenue,
   type ToldChargeback,
 } from "../../domain/payment/chargeback.ts";
+import { owedCents } from "../../domain/refund/returned.ts";
 import { bookOrders } from "../ledger/book_orders.ts";
 import { noteChargedBackTwice } from "./given_twice.ts";
 
@@ -163,20 +164,31 @@ async function takeOnce(
   // Of a sale all is booked by now. What was to be given back, or was, waits for what becomes of the chargeback.
   const waits = written.lowersRevenue === "never";
   if (waits) {
-    await reopenReturned(tx, { orderId, paymentId: written.paymentId! });
-    await endLostByHand(tx, written.paymentId!, actor);
+    const paymentId = written.paymentId!;
+    if (await reopenReturned(tx, { orderId, paymentId })) await leavePart(tx, paymentId, actor);
+    await endLostByHand(tx, paymentId, actor);
   }
   await noteChargedBackTwice({ log: deps.log, consumer: actor }, tx, [orderId]);
   if (waits) await bookOrders(tx, [orderId], now);
   return { id: written.id, orderId, outcome: "taken" };
 }
 
+/** What a chargeback gave back of a payment, and is lost no more, is for the person who gave back its rest. */
+async function leavePart(tx: Queryable, paymentId: number, actor: string): Promise<void> {
+  const payment = await readReversalState(tx, paymentId);
+  if (payment === undefined || !await leavePaymentToPerson(tx, paymentId)) return;
+  const amount = namedAmount(payment.gaveBackCents - payment.lostCents, payment.currency);
+  const detail = `${amount}: the chargeback is lost no more`;
+  const step = { orderId: payment.orderId, event: "payment_by_hand", detail } as const;
+  await addOrderEvents(tx, [step], actor);
+}
+
 /** What waits for a person is over where the customer's bank has taken all of it: nobody is to give it back besides. */
 async function endLostByHand(tx: Queryable, paymentId: number, actor: string): Promise<void> {
   const payment = await readReversalState(tx, paymentId);
-  if (payment?.status !== "REVERSING" || payment.lostCents < payment.amountCents) return;
+  if (payment === undefined || owedCents(payment) > 0) return;
   // Else its own message ends it.
-  if (!await endPaymentByHand(tx, paymentId)) return;
+  if (!await endPaymentByHand(tx, paymentId) || payment.status === "REVERSED") return;
   if (!await markReversed(tx, paymentId)) {
     throw new Overtaken("a payment is not REVERSING any more");
   }

@@ -24,6 +24,24 @@ export function helperOf(consumer: string): string {
   return `${consumer}:2`;
 }
 
+/**
+ * For how long it is not looked again for what waits besides new messages, in the lane of those that somebody waits for: each
+ * look costs as much as a message, and nothing of it is as urgent as they are. A read that waits for one takes longer.
+ */
+const restMs = 500;
+
+/**
+ * How long a consumer of the live lane may go on reading new messages without a {@linkcode claim}, in milliseconds; 0 where it
+ * may not.
+ */
+export function restOf<T extends QueueTypes>(
+  { deps: { lane }, options: { takeoverMs, helps, gate }, claimedAt, dueAt }: Consumer<T>,
+): number {
+  if (lane !== "live" || helps !== undefined || gate?.isShut === true) return 0;
+  const until = Math.min(claimedAt + Math.min(restMs, takeoverMs / 10), dueAt);
+  return Math.max(0, until - performance.now());
+}
+
 /** What waits: due messages are claimed; with the time until the next one is due, and who else is alive. */
 export async function claim<T extends QueueTypes>(
   consumer: Consumer<T>,
@@ -58,7 +76,11 @@ export async function claim<T extends QueueTypes>(
     }
   }
   const times = [nextScheduledMs, nextDelayedMs].filter((ms) => ms >= 0);
-  return { entries, nextDueMs: Math.min(maxBlockMs, ...times), others };
+  const nextDueMs = Math.min(maxBlockMs, ...times);
+  consumer.claimedAt = performance.now();
+  // A suspect comes alone, and there may be more of whatever filled the batch.
+  consumer.dueAt = entries.length > 0 ? -Infinity : consumer.claimedAt + nextDueMs;
+  return { entries, nextDueMs, others };
 }
 
 /**

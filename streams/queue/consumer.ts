@@ -15,7 +15,7 @@ import { isLostGroup, maxBlockMs } from "../redis/redis.ts";
 import { isRedisAway } from "../redis/redis_away.ts";
 import { traceBatch, tracing } from "../telemetry/tracing.ts";
 import { batchSizeOf } from "./batch_size.ts";
-import { claim, claimDue, helperOf } from "./claim.ts";
+import { claim, claimDue, helperOf, restOf } from "./claim.ts";
 import { complete, type Result } from "./complete.ts";
 import type { Consumer, ConsumerDeps, ConsumerOptions } from "./consumer_state.ts";
 import { compareEntryIds } from "./entry_ids.ts";
@@ -63,6 +63,8 @@ export function makeConsumer<T extends QueueTypes>(
     options,
     share: options.share ?? shareOutBy(work.handlers),
     batchSize: batchSizeOf(deps.lane, options.batchSize),
+    claimedAt: -Infinity,
+    dueAt: -Infinity,
     reclaimAt: -Infinity,
     reclaimFrom: "-",
     needsHelp: false,
@@ -77,15 +79,28 @@ export function makeConsumer<T extends QueueTypes>(
  * ones, and handles them all.
  *
  * @param blockMs longest wait for a first message
+ * @param goesOn it has just taken other turns: then it may read new messages alone for a while, see `restOf`
  * @throws when Redis is away; what was read stays pending and is claimed later
  */
 export async function consumeOnce<T extends QueueTypes>(
   consumer: Consumer<T>,
   blockMs = 0,
+  goesOn = false,
 ): Promise<Turn> {
   const { deps, options } = consumer;
   const { helps } = options;
   if (helps?.needsHelp === false) return await rest(untilCalled(helps, blockMs));
+  const restMs = goesOn ? restOf(consumer) : 0;
+  if (restMs >= 1) {
+    const entries = await readNew(
+      deps,
+      options.group,
+      consumer.batchSize,
+      Math.min(blockMs, restMs),
+    );
+    if (entries.length > 0) options.live?.saw(0);
+    return await runInHand(consumer, entries);
+  }
   if (await isPaused(consumer)) {
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
@@ -101,6 +116,13 @@ export async function consumeOnce<T extends QueueTypes>(
   consumer.needsHelp = others === 0 && entries.length >= size;
   if (consumer.needsHelp) consumer.callHelp();
   if (entries.length === 0 && helps !== undefined) return await rest(untilCalled(helps, blockMs));
+  return await runInHand(consumer, entries);
+}
+
+async function runInHand<T extends QueueTypes>(
+  consumer: Consumer<T>,
+  entries: readonly Entry[],
+): Promise<Turn> {
   consumer.inHand = entries.map(({ id }) => id);
   try {
     return tracing && entries.length > 0
@@ -298,11 +320,14 @@ export async function consume<T extends QueueTypes>(
       if (brokenOff) {
         await releaseOwn(consumer);
         consumer.reclaimAt = -Infinity;
+        consumer.dueAt = -Infinity;
       }
       brokenOff = false;
       // One that helps must not begin to wait for one that has ended meanwhile.
       if (signal.aborted) break;
-      const turn = await consumeOnce(consumer, blockMs);
+      const turn = await consumeOnce(consumer, blockMs, failures === 0);
+      // What failed is due again at some time that was not known before.
+      if (turn.retried + turn.delayed > 0) consumer.dueAt = -Infinity;
       failures = turn.delayed > 0 ? failures + 1 : 0;
       if (!await onTurn(turn)) break;
     } catch (error) {

@@ -42,6 +42,10 @@ export interface Consumer<T extends QueueTypes> {
   share: ShareOut<T>;
   /** How many messages it takes at once. */
   batchSize: number;
+  /** When it was last looked for what waits besides new messages, by the monotonic clock in ms; see `claim.ts`. */
+  claimedAt: number;
+  /** When the next of that is due, likewise. */
+  dueAt: number;
   /** When orphaned messages were last looked for, by the monotonic clock in ms. */
   reclaimAt: number;
   /** Where the next look begins: more may be pending than one look sees. */

@@ -35,6 +35,7 @@ import {
   nameOf,
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
+import { readReturnedMends } from "./returned_mends.ts";
 
 /** What is known of a line, and what of ours it is. */
 export interface FoundFacts extends LineFacts {
@@ -74,6 +75,11 @@ export function recordedKeyOf(provider: string, part: string | null): string {
   return `refund_${textDigest(`${provider}\n${part}`)}`;
 }
 
+/** The key under which a refund is recorded again that came back by our books, and that its provider says to have given back. */
+export function standingKeyOf(provider: string, refundId: number): string {
+  return recordedKeyOf(provider, textDigest(`stands\n${refundId}`));
+}
+
 /** What was read for a batch. */
 interface Read {
   provider: string;
@@ -97,13 +103,16 @@ interface Read {
       | "chargeback"
       | "won_back"
       | "returned"
-      | "unreversed",
+      | "unreversed"
+      | "unmended",
       Movements
     >
   >;
   unattributed: ReadonlyMap<string, OurMoney["movement"]>;
   /** Payments, by id, that went back whole and came back. */
   unreversed: ReadonlySet<number>;
+  /** Discrepancies, by id, that were mended by refunds which came back. */
+  unmended: ReadonlySet<number>;
   /** Refunds that a line of this batch was found to be of. */
   taken: Set<string>;
 }
@@ -166,7 +175,8 @@ async function readAll(
     ],
   });
   const corrected = lines.some(({ kind }) => kind === "correction") ? [...payments.values()] : [];
-  const mended = await readMended(db, refundLines.length === 0 ? [] : keys);
+  const mended = await readMended(db, provider, refundLines.length === 0 ? [] : keys);
+  const mendIds = [...mended.values()].map(({ id }) => id);
   const paymentIds = [...payments.values()].map(({ id }) => id);
   const chargebacks = await readChargebacksNamed(
     db,
@@ -194,10 +204,11 @@ async function readAll(
       correctedIds: corrected.map(({ id }) => id),
       refundIds: refunds.map(({ id }) => id),
       chargebackIds,
-      mendIds: [...mended.values()].map(({ id }) => id),
+      mendIds,
     }),
     unattributed: await readKept(db, provider, lines),
     unreversed: await readReturnedReversals(db, corrected),
+    unmended: await readReturnedMends(db, provider, mendIds),
     taken: new Set(),
   };
 }
@@ -218,6 +229,7 @@ async function readMovements(
     chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
     won_back: await readMovementsOf(db, "won_back", chargebackIds),
     mend: await readMovementsOf(db, "mend", mendIds),
+    unmended: await readMovementsOf(db, "unmended", mendIds),
   };
 }
 
@@ -348,10 +360,12 @@ function findCorrected(
   }
   const refund = returnedOf(read, line, payment);
   if (refund === undefined) {
-    const ours = unreversedOf(read, line, payment);
-    return ours === undefined
-      ? { subject: "returned", ours: null }
-      : { subject: "unreversed", ours };
+    const unreversed = unreversedOf(read, line, payment);
+    if (unreversed !== undefined) return { subject: "unreversed", ours: unreversed };
+    const unmended = mendOf(read, line, "unmended");
+    return unmended !== undefined && read.unmended.has(unmended.id)
+      ? { subject: "unmended", ours: unmended }
+      : { subject: "returned", ours: null };
   }
   const { id, orderId, amountCents, currency } = refund;
   const movement = movements.returned.get(id) ?? null;
@@ -420,15 +434,8 @@ function findRefund(
   const { key } = line;
   const byKey = refundOfKey(read, line);
   if (byKey !== undefined) return { subject: "refund", ours: refundOf(read, byKey) };
-  const mend = key === null ? undefined : read.mended.get(key);
-  if (mend !== undefined) {
-    const { id, orderId, cents: amountCents, currency } = mend;
-    const movement = read.movements.mend.get(id) ?? null;
-    return {
-      subject: "mend",
-      ours: { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement },
-    };
-  }
+  const mend = mendOf(read, line, "mend");
+  if (mend !== undefined) return { subject: "mend", ours: mend };
   if (payment === undefined) return undefined;
   const reversal = reversalOf(read, payment);
   if (reversal !== undefined && (key === null || hasReversalKey(read, payment, key))) {
@@ -442,6 +449,19 @@ function findRefund(
     .map((refund) => refundOf(read, refund))
     .find((refund) => fits(read, line, "refund", refund));
   return ours === undefined ? undefined : { subject: "refund", ours };
+}
+
+/** What mending gave back directly under a line's key, or what came back of that. */
+function mendOf(
+  { mended, movements }: Read,
+  { key }: ProviderLine,
+  subject: "mend" | "unmended",
+): OurMoney | undefined {
+  const mend = key === null ? undefined : mended.get(key);
+  if (mend === undefined) return undefined;
+  const { id, orderId, cents: amountCents, currency } = mend;
+  const movement = movements[subject].get(id) ?? null;
+  return { id, orderId: orderId ?? 0, amountCents, currency, at: null, moved: true, movement };
 }
 
 /** The refund that has a line's key; one that came to nothing here only where what its provider made is not on record. */

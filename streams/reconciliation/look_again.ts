@@ -149,7 +149,7 @@ async function lookAtMissing(
     const idOf = (row: DiscrepancyRow) =>
       isOfBank(movement)
         ? chargebacks.get(row.refundRef ?? "")?.id ?? 0
-        : movement === "refund"
+        : movement === "refund" || movement === "returned"
         ? row.refundId!
         : row.paymentId!;
     const told = await readMovementsOf(db, movement, some.map(idOf));

@@ -13,13 +13,14 @@ import { readSealFacts } from "../../db/verification/seals.ts";
 import { countRows } from "../../db/verification/verify.ts";
 import { tellLoss } from "../../domain/operation/database_age.ts";
 import { brokenSeals } from "../seals/prove_seals.ts";
-import { readRecent } from "../seals/recent.ts";
+import { readRecent, type Recent } from "../seals/recent.ts";
 import { type LedgerReport, verifyLedger } from "../ledger/verify_ledger.ts";
-import { recentBooks, wholeBooks } from "./books.ts";
+import { type Books, recentBooks, wholeBooks } from "./books.ts";
 import { addDrifts, type Drift, type Drifts } from "./drift.ts";
 import { withKeptBasis } from "../kpis/kpi_basis.ts";
 import { findKpiMismatches } from "./kpi_mismatches.ts";
 import { verifyMoney, verifyStock } from "./verify_database.ts";
+import { readParts } from "./read_parts.ts";
 import { verifyProvider } from "./verify_provider.ts";
 import { missedWork, verifyNotifications, verifyOrphans } from "./verify_orphans.ts";
 import { verifyKpis, type VerifyKpisDeps } from "./verify_kpis.ts";
@@ -100,7 +101,7 @@ const settleMs = 5_000;
  *    days are as they were sealed.
  * 7. `provider`: days that were reconciled with a provider's books have no open discrepancy.
  *
- * The points that are about the database alone are read in one snapshot, so no order is ever seen half
+ * Each point that is about the database alone is read in one snapshot, so no order is ever seen half
  * changed. What the others guarantee say {@linkcode verifyKpis} and {@linkcode verifyOrphans}: work on its
  * way is never taken for drift, and drift never for work on its way.
  *
@@ -129,35 +130,37 @@ export async function verify(
   // What came later is not looked at, so these are read before all else.
   const limits = await highestIds(deps.db);
   const recent = options.incremental ? await readSnapshot(deps.db, readRecent) : null;
-  const [found, told] = await Promise.all([
-    readSnapshot(deps.db, (tx) => readBooks(tx, recent !== null)),
-    (async () => {
-      const read = await readSnapshot(deps.db, async (tx) => ({
-        notices: await verifyNotifications(tx, recent?.checkedOrders ?? null),
-        suspects: await findKpiMismatches(tx, deps, books),
-        facts: await readSealFacts(tx),
-      }));
-      const looked = { untold: read.notices.untold, recent };
-      return { ...read, orphans: await verifyOrphans(deps, limits, patienceMs, looked) };
-    })(),
+  const reading = readParts(deps.db, partsOf(deps, books, recent));
+  const lookForOrphans = async () => {
+    const { drifts, untold } = await reading.notices;
+    const orphans = await verifyOrphans(deps, limits, patienceMs, { untold, recent });
+    addDrifts(orphans.notifications, drifts);
+    return orphans;
+  };
+  const [stock, money, ledger, provider, counts, figures, sealed, orphans] = await Promise.all([
+    reading.stock,
+    reading.money,
+    reading.ledger,
+    reading.provider,
+    reading.counts,
+    reading.figures,
+    reading.seals,
+    lookForOrphans(),
   ]);
-  const { suspects, facts, orphans: { notifications, homes } } = told;
-  addDrifts(notifications, told.notices.drifts);
-  const kpis = await verifyKpis(deps, suspects, patienceMs, books);
+  const kpis = await verifyKpis(deps, figures, patienceMs, books);
 
   const losses = await listOpenLosses(deps.db, lossesToTell);
-  const { counts } = found;
   const lookedAt = (name: OpenCheck) =>
     missedWork.filter(({ missed }) => missed.check === name)
       .reduce((sum, { missed }) => sum + missed.lookedAt(counts), 0);
   const checks = [
-    check("stock", counts.products, found.stock),
-    check("money", counts.paidOrders, found.money),
-    check("kpis", suspects.checked, kpis),
-    check("notifications", lookedAt("notifications"), notifications),
-    check("homes", lookedAt("homes"), homes),
-    check("ledger", counts.paidOrders, found.ledger.drifts),
-    check("provider", found.provider.days, found.provider.drifts),
+    check("stock", counts.products, stock),
+    check("money", counts.paidOrders, money),
+    check("kpis", figures.checked, kpis),
+    check("notifications", lookedAt("notifications"), orphans.notifications),
+    check("homes", lookedAt("homes"), orphans.homes),
+    check("ledger", counts.paidOrders, ledger.drifts),
+    check("provider", provider.days, provider.drifts),
   ];
   return {
     ok: checks.every(({ ok }) => ok),
@@ -165,30 +168,37 @@ export async function verify(
     seconds: Math.round(performance.now() - started) / 1_000,
     incremental: options.incremental ?? false,
     sealed: {
-      orders: facts.orders,
-      refunds: facts.refunds,
-      proven_since: toIsoTime(facts.provenSince),
+      orders: sealed.orders,
+      refunds: sealed.refunds,
+      proven_since: toIsoTime(sealed.provenSince),
     },
-    ledger: found.ledger.report,
+    ledger: ledger.report,
     losses: losses.map(tellLoss),
     checks,
   };
 }
 
-/** What the database says of itself, all of it or what is not sealed. */
-async function readBooks(tx: Queryable, incremental: boolean) {
-  const recent = incremental ? await readRecent(tx) : null;
-  const checked = recent === null
-    ? everything
-    : { orders: recent.checkedOrders, refunds: recent.unsealed.refunds };
-  const money = await verifyMoney(tx, checked);
-  for (const drifts of await brokenSeals(tx)) addDrifts(money, drifts);
+/** What is read of the database, all of it or what is not sealed; what takes longest is not last. */
+function partsOf(deps: VerifyKpisDeps, books: Books, recent: Recent | null) {
+  // What is not sealed, as of the snapshot that is read: sums of what is sealed belong to it.
+  const scopesOf = async (tx: Queryable) => {
+    if (recent === null) return { checked: everything, unsealed: everything };
+    const { checkedOrders, unsealed } = await readRecent(tx);
+    return { checked: { orders: checkedOrders, refunds: unsealed.refunds }, unsealed };
+  };
   return {
-    counts: await countRows(tx, recent?.unsealed ?? everything),
-    stock: await verifyStock(tx, recent?.unsealed ?? everything),
-    money,
-    ledger: await verifyLedger(tx, checked.orders),
-    provider: await verifyProvider(tx),
+    figures: (tx: Queryable) => findKpiMismatches(tx, deps, books),
+    money: async (tx: Queryable) => {
+      const money = await verifyMoney(tx, (await scopesOf(tx)).checked);
+      for (const drifts of await brokenSeals(tx)) addDrifts(money, drifts);
+      return money;
+    },
+    ledger: async (tx: Queryable) => await verifyLedger(tx, (await scopesOf(tx)).checked.orders),
+    notices: (tx: Queryable) => verifyNotifications(tx, recent?.checkedOrders ?? null),
+    stock: async (tx: Queryable) => await verifyStock(tx, (await scopesOf(tx)).unsealed),
+    counts: async (tx: Queryable) => await countRows(tx, (await scopesOf(tx)).unsealed),
+    provider: verifyProvider,
+    seals: readSealFacts,
   };
 }
 

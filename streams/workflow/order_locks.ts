@@ -32,14 +32,25 @@ const heldOrders = new WeakMap<Database, Set<number>>();
 
 const none: ReadonlySet<number> = new Set();
 
-/** Makes what locks the orders of one batch, in whatever transactions that takes. */
+/**
+ * Makes what locks the orders of one batch, in whatever transactions that takes.
+ *
+ * @returns what runs it; what is to be read once they are locked goes to the server with that, as far as `beside` asks for it
+ * at once
+ */
 export function orderLocks(
   db: Database,
-): (tx: Queryable, orderIds: readonly number[]) => Promise<BatchLocks> {
+): <T = undefined>(
+  tx: Queryable,
+  orderIds: readonly number[],
+  beside?: () => Promise<T>,
+) => Promise<BatchLocks & { beside: T | undefined }> {
   const { wait, lockFree } = patienceFor(db);
-  return async (tx, orderIds) =>
-    await wait(orderIds, async () => ({ ...await lockOrders(tx, orderIds), held: none })) ??
-      await lockFree(tx, orderIds);
+  return async (tx, orderIds, beside) =>
+    await wait(orderIds, async () => {
+      const [locked, read] = await Promise.all([lockOrders(tx, orderIds), beside?.()]);
+      return { ...locked, held: none, beside: read };
+    }) ?? { ...await lockFree(tx, orderIds), beside: await beside?.() };
 }
 
 /**

@@ -726,3 +726,48 @@ Deno.test("a refund that came back is not asked for again by the action that ask
       "the provider knows of none, and has taken it back: its money is owed otherwise",
     ]);
   }));
+
+Deno.test("a refund that its provider does not know is not asked for again while its charge is contested, nor once that is lost", () =>
+  withWorkflow("ask_contested", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
+    await flow.drain();
+    await hold(flow, [aLine("1")]);
+    await tell(flow, aChargeback("needs_response", 60));
+    const gateway = {
+      ...told({ kind: "unknown" }),
+      refund: () => assert.fail("its customer contests it"),
+    };
+    const missing = (await all(flow, "open")).filter(({ movement }) => movement === "refund");
+    assert.equal(missing.length, 1);
+    const wish = { id: missing[0]!.id, note: null, action: "ask" } as const;
+    const held = await proposeMending(depsOf(flow, gateway), wish, operator);
+    assert.deepEqual([held.discrepancy.state, held.discrepancy.answer], [
+      "open",
+      "its customer contests it at the bank: it waits until that is decided",
+    ]);
+    await tell(flow, aChargeback("lost", 120));
+    await goOnMending(depsOf(flow, gateway), operator);
+    const row = (await all(flow)).find(({ id }) => id === wish.id)!;
+    assert.deepEqual([row.state, row.action], ["open", null]);
+  }));
+
+Deno.test("a payment that went back and is in no report is asked about under its own key", () =>
+  withWorkflow("ask_reversal_key", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await aSecondPayment(flow, orderId, "REVERSED");
+    await hold(flow, [aLine("1"), aLine("2", { chargeId: "second", reference: "1" })]);
+    const [{ key } = { key: "" }] = await reversalKeys(flow);
+    const asked: string[] = [];
+    const gateway: Partial<Gateway> = {
+      refundStatus: (requests) => {
+        asked.push(...requests.map(({ idempotencyKey }) => idempotencyKey));
+        return Promise.resolve([{ kind: "refunded" }]);
+      },
+    };
+    assert.deepEqual(await mend(flow, gateway, "ask"), [
+      "explained",
+      "the provider says that it was given back",
+    ]);
+    assert.deepEqual(asked, [key]);
+  }));

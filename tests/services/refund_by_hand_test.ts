@@ -6,7 +6,11 @@ import {
 } from "../../services/refund_by_hand.ts";
 import { readRefunds } from "../../db/refunds/refund_rows.ts";
 import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
+import { listGivenTwice } from "../../db/refunds/given_twice.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { ledgerSources } from "../../domain/ledger/chart.ts";
+import { dismissGivenTwice } from "../../services/dismiss_given_twice.ts";
+import { takeRefundNews } from "../../services/take_refund_news.ts";
 import { lookOnce, readAlerts } from "../../streams/alerts/alerts.ts";
 import type { Gateway } from "../../streams/payments/gateway.ts";
 import { simulatedGateway } from "../../streams/payments/providers/simulated.ts";
@@ -276,6 +280,64 @@ for (const isBooked of [false, true]) {
       assert.deepEqual(events, [
         ["refund_given_twice", "4.00 EUR: by hand, and by its provider", "configured"],
       ]);
+      assert.equal((await flow.order(orderId)).refundedCents, 400);
+      await assertConsistent(flow);
+    }));
+}
+
+for (
+  const [when, name] of [["stood still", "zombie"], ["had spoken", "noted"], [
+    "was written off",
+    "loss",
+  ]] as const
+) {
+  Deno.test(`what its provider takes back of its own went back once, where a process that asked it ${when}`, () =>
+    withPaid(`by_hand_back_${name}`, async ({ flow, orderId }) => {
+      const message = await askRefund(flow, orderId, 400);
+      const { refundId } = message;
+      const takeItsOwn = async () => {
+        const [row] = await flow.rows("select provider_key from refunds where id = ?", [refundId]);
+        const key = String(row!.provider_key);
+        const refund = { ref: "re_1", state: "refused", reason: null, key } as const;
+        const news = { provider: sourceProvider, refund, happenedAt: new Date() };
+        assert.equal(await takeRefundNews(flow, news), "given_by_hand");
+      };
+      const gateway: Gateway = {
+        ...simulatedGateway({ delayMs: 0 }),
+        name: sourceProvider,
+        refund: async (requests) => {
+          await applyRefunds(flow, [{ id: "2-0", message, attempt: 2 }]);
+          const said = { refundId, verdict: "given_back", note: "t 1" } as const;
+          await decideByHandAndPublish(flow, said, anOperator("desk"));
+          await flow.drain();
+          if (name === "zombie") await takeItsOwn();
+          return requests.map(() => ({ kind: "refunded" }));
+        },
+      };
+      const configured = { ...flow, otherGateways: [gateway], consumer: "configured" };
+      await applyRefunds(configured, [{ id: "1-0", message, attempt: 1 }]);
+      if (name !== "zombie") {
+        const [twice] = await listGivenTwice(flow.db, 10);
+        assert.equal(twice!.amountCents, 400);
+        if (name === "loss") {
+          const said = { id: twice!.id, endedAs: "written_off", note: null } as const;
+          await dismissGivenTwice(flow, said, anOperator("desk"));
+        }
+        await takeItsOwn();
+      }
+      assert.deepEqual(await listGivenTwice(flow.db, 10), []);
+      await takeItsOwn();
+      const rows = await flow.rows(
+        "select refund_id, amount_cents, ended_as from money_given_twice",
+      );
+      assert.deepEqual(rows.map((row) => ({ ...row })), [
+        { refund_id: refundId, amount_cents: 400, ended_as: "returned" },
+      ]);
+      const [booked] = await flow.rows(
+        "select coalesce(sum(abs(cents)), 0) as left_over from (select account, sum(amount_cents) as cents from ledger_entries where source = ? group by account) by_account",
+        [ledgerSources.given_twice],
+      );
+      assert.equal(Number(booked!.left_over), 0);
       assert.equal((await flow.order(orderId)).refundedCents, 400);
       await assertConsistent(flow);
     }));

@@ -66,6 +66,7 @@ export function observeDatabase(real: Database): ObservedDatabase {
       execute: (sql, values) => alone((tx) => tx.execute(sql, values)),
       run: (sql, values) => alone((tx) => tx.run(sql, values)),
       runText: (sql, values) => alone((tx) => tx.runText(sql, values)),
+      together: (read) => alone(read),
       transaction: (work, options) => real.transaction((tx) => work(observe(tx)), options),
     },
   };

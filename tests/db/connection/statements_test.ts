@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Database, openDatabase, type Queryable } from "../../../db/connection/database.ts";
+import { isRefused, refuseUnless } from "../../../db/connection/refuse_unless.ts";
 import { testContext } from "../../support.ts";
 
 async function withTable(name: string, work: (db: Database, other: Database) => Promise<void>) {
@@ -41,6 +42,46 @@ Deno.test("statements that are asked for together are run in their order, each w
       Promise.all(rows.map((id) => tx.run("insert into notes values (?, ?)", [id, large])))
     );
     assert.equal((await notes(db)).length, 1_001);
+  }));
+
+Deno.test("the commit goes with the last statements, and is not run where one of them is refused", () =>
+  withTable("statements_last", async (db, other) => {
+    const insert = (tx: Queryable, id: number, rows: number) => {
+      tx.asksLast?.(2);
+      return Promise.all([
+        tx.run("insert into notes values (?, 'a')", [id]),
+        refuseUnless(tx, "(select count(*) from notes) = ?", [rows]),
+      ]);
+    };
+    await db.transaction(async (tx) => {
+      await tx.query("select id from notes for update");
+      await insert(tx, 1, 1);
+      assert.deepEqual(await notes(other), [[1, "a"]], "it is committed by now");
+      await assert.rejects(tx.query("select 1"), /has asked for its last/);
+    });
+    await assert.rejects(db.transaction((tx) => insert(tx, 2, 3)), isRefused);
+    assert.deepEqual(await notes(other), [[1, "a"]]);
+    // Fewer than were told of: nobody knows what else comes.
+    await db.transaction(async (tx) => {
+      tx.asksLast?.(2);
+      await tx.run("insert into notes values (2, 'b')");
+      assert.deepEqual(await notes(other), [[1, "a"]]);
+    });
+    assert.equal((await notes(other)).length, 2);
+  }));
+
+Deno.test("reads that are asked for together go on one connection, outside of a transaction", () =>
+  withTable("statements_reads", async (db, other) => {
+    const read = await db.together(async (one) => {
+      const both = await Promise.all([
+        one.query("select connection_id() as id"),
+        one.execute("select connection_id() as id, ? as text", ["x"]),
+      ]);
+      await other.run("insert into notes values (1, 'a')");
+      return [...both, await one.query("select id from notes")];
+    });
+    assert.equal(read[0]![0]!.id, read[1]![0]!.id);
+    assert.equal(read[2]!.length, 1);
   }));
 
 Deno.test("of statements that are asked for together none is run after one that fails, and nothing stays", () =>

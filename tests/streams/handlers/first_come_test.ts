@@ -4,9 +4,9 @@ import type { Database } from "../../../db/connection/database.ts";
 import { decideReservations } from "../../../domain/order/reserve.ts";
 import type { ReserveMessage } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
-import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { consumeOnce, ensureGroup } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";
-import { awaitTurn, passTurn } from "../../../streams/handlers/reserve_turns.ts";
+import { awaitTurn, giveSigns, passTurn } from "../../../streams/handlers/reserve_turns.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { makeDue, orphan } from "../consistent.ts";
@@ -188,6 +188,45 @@ Deno.test("an order that comes again, twice, leaves those in between their turn"
     assert.deepEqual(await served(flow, ids), firstOf(2, 3));
   }));
 
+Deno.test("who gives signs of life is waited for, and who gives none any more is not", () =>
+  withWorkflow("first_come_signs", async (flow) => {
+    const { redis, keys } = flow;
+    await addIds(flow, one("hot", 12), 20);
+    const stream = keys.stream("orders", "bulk");
+    const entries = await redis.xrange(stream, "-", "+");
+    const messages = entries.map(([id], at) => ({ id, orderId: at + 1 }));
+    await ensureGroup(flow, "orders");
+    await redis.xreadgroup("GROUP", "orders", "slow", "COUNT", 10, "STREAMS", stream, ">");
+    const stop = giveSigns({ ...flow, consumer: "slow", lane: "bulk" }, messages[9]!.id);
+    let asked = 0, decided = 0;
+    const watched = new Proxy(redis, {
+      get(target, name) {
+        const value = Reflect.get(target, name);
+        if (typeof value !== "function") return value;
+        if (name !== "script_turn_look") return value.bind(target);
+        return (...args: unknown[]) => {
+          // It asks for signs each time that its patience is over.
+          if (args.flat().includes("orders") && ++asked === 3) {
+            assert.equal(decided, 0, "it lives");
+            stop();
+          }
+          return value.apply(target, args);
+        };
+      },
+    });
+    const deps = { ...flow, redis: watched, lane: "bulk", consumer: "next" } as const;
+    try {
+      await awaitTurn(deps, [messages[10]!], (some) => {
+        decided += some.length;
+        return Promise.resolve(new Set(some.map(({ orderId }) => orderId)));
+      });
+    } finally {
+      stop();
+    }
+    assert.equal(decided, 10);
+    assert.ok(asked > 3);
+  }));
+
 Deno.test("who waits is not told of thousands that were passed over each time that it looks", () =>
   withWorkflow("first_come_looks", async (flow) => {
     const { redis, keys } = flow;
@@ -207,7 +246,7 @@ Deno.test("who waits is not told of thousands that were passed over each time th
         };
       },
     });
-    const deps = { ...flow, redis: watched, lane: "bulk" } as const;
+    const deps = { ...flow, redis: watched, lane: "bulk", consumer: "next" } as const;
     await passTurn(deps, messages[9]!.id, messages.slice(0, 10), []);
     const decided = (some: readonly { orderId: number }[]) =>
       Promise.resolve(new Set(some.map(({ orderId }) => orderId)));
@@ -215,8 +254,8 @@ Deno.test("who waits is not told of thousands that were passed over each time th
     assert.equal(passedOver.length, 10);
     assert.ok(replies.length > 3);
     assert.deepEqual(
-      replies.filter((length) => length > 3),
-      [23, 23],
+      replies.filter((length) => length > 4),
+      [24, 24],
       "to decide, and at its turn",
     );
   }));

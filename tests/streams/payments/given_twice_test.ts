@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { lockOrders } from "../../../db/orders/orders.ts";
+import { sumLedger, sumMovedMoney, unevenBuckets } from "../../../db/ledger/ledger_sums.ts";
 import { listGivenTwice, readGivenTwice } from "../../../db/refunds/given_twice.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { GivenTwiceEnd } from "../../../domain/refund/given_twice.ts";
+import { decideAndPublish } from "../../../services/decide_payment.ts";
 import { dismissGivenTwice } from "../../../services/dismiss_given_twice.ts";
 import type { ChargebackReport } from "../../../services/record_chargeback.ts";
 import { reversePayments } from "../../../streams/handlers/payment_reverse.ts";
@@ -83,6 +85,9 @@ async function expectSound(flow: Workflow): Promise<void> {
     const { drift } = report.checks.find(({ name }) => name === "ledger")!;
     assert.deepEqual(drift, [], `incremental: ${incremental}`);
   }
+  // Sums that differ are looked at row by row, so that a wrong one is told by nothing else.
+  const [booked, moved] = [await sumLedger(flow.db, null), await sumMovedMoney(flow.db, null)];
+  assert.deepEqual(unevenBuckets(booked, moved), []);
 }
 
 const openOf = async (flow: Workflow) =>
@@ -176,6 +181,62 @@ Deno.test("what is contested, or lost, at the bank is asked of no provider, and 
     assert.deepEqual(asked, ["beside", "beside"]);
     assert.deepEqual(await statuses(), ["REVERSING", "REVERSED"]);
     assert.equal((await accountsOf(flow, contested)).customer, -1_000);
+  }));
+
+/** A second charge of 10.00 EUR that waits for a person's decision. */
+async function addDisputed(flow: Workflow, orderId: number, ref: string): Promise<void> {
+  await addSecond(flow, orderId, ref);
+  await flow.rows("update payments set status = 'DISPUTED' where provider_ref = ?", [ref]);
+  await flow.rows(
+    "insert into payment_disputes (payment_id, order_id) select id, order_id from payments where provider_ref = ?",
+    [ref],
+  );
+}
+
+Deno.test("what was dealt with otherwise went back twice where the bank takes it besides, and once where it has", () =>
+  withFlow("twice_dismissed", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await addDisputed(flow, orderId, "second");
+    await expectSound(flow);
+    await decideAndPublish(flow, orderId, "dismiss", anOperator("desk"));
+    await expectSound(flow);
+    const of = { chargeRefs: ["second"] };
+    await tell(flow, aChargeback("lost", 60, of));
+    assert.deepEqual(await openOf(flow), [1_000]);
+    await expectSound(flow);
+
+    const other = await aPaidOrder(flow, "2");
+    await addDisputed(flow, other, "third");
+    const its = { providerRef: "dp_3", chargeRefs: ["third"], amountCents: 400 };
+    await tell(flow, aChargeback("lost", 60, its));
+    await decideAndPublish(flow, other, "dismiss", anOperator("desk"));
+    assert.deepEqual(await openOf(flow), [1_000]);
+    assert.deepEqual(await accountsOf(flow, other), { clearing: 1_000, sales: -1_000 });
+    await expectSound(flow);
+    // What an appeal brings back is the customer's, of money that is over as well.
+    for (const [state, second] of [["lost", 120], ["won", 180]] as const) {
+      await tell(flow, aChargeback(state, second, { ...its, amountCents: 400, reason: state }));
+      await expectSound(flow);
+    }
+    assert.deepEqual(await accountsOf(flow, other), {
+      clearing: 1_400,
+      customer: -400,
+      sales: -1_000,
+    });
+  }));
+
+Deno.test("a chargeback of a second charge keeps nobody from refunding what the order was paid by", () =>
+  withFlow("twice_other_charge", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await addSecond(flow, orderId, "second");
+    await tell(flow, aChargeback("needs_response", 60, { chargeRefs: ["second"] }));
+    await refund(flow, orderId, 400);
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    await tell(flow, aChargeback("lost", 120, { chargeRefs: ["second"] }));
+    await refund(flow, orderId, 600);
+    assert.equal((await flow.order(orderId)).refundedCents, 1_000);
+    assert.deepEqual(await openOf(flow), []);
+    await expectSound(flow);
   }));
 
 Deno.test("one whose appeal is won after all is to be given back again, by its provider", () =>

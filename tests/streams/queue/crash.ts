@@ -53,6 +53,7 @@ function mortalDatabase(db: Database, fate: Fate): Database {
   return {
     ...db,
     ...mortalQueryable(db, fate),
+    together: (read) => db.together((one) => read(mortalQueryable(one, fate))),
     transaction: async (work, options) => {
       fate.moment();
       const result = await db.transaction(async (tx) => {

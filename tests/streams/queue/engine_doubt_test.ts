@@ -57,6 +57,7 @@ Deno.test("no message loses a try while the database says something that no list
       run: refuse,
       runText: refuse,
       transaction: refuse,
+      together: refuse,
     };
     const options = {
       group: "orders",

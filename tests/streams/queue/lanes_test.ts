@@ -13,6 +13,7 @@ import { findHeldWork } from "../../../streams/recovery/held_work.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
 import { isDrained, runConsumers } from "../../../streams/run_consumers.ts";
 import { verify } from "../../../streams/verification/verify.ts";
+import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { shareOut } from "./share_out.ts";
 import { anOperator } from "../../operator.ts";
@@ -251,7 +252,7 @@ Deno.test("a group is drained when both of its lanes are", () =>
     await assertConsistent(flow);
   }));
 
-Deno.test("the bulk lane has one transaction at a time once live messages come, and many without", () =>
+Deno.test("the bulk lane has two transactions at a time once live messages come, and more without", () =>
   withWorkflow("lane_limit", async (flow) => {
     let limit = () => 0;
     const db = {
@@ -270,9 +271,9 @@ Deno.test("the bulk lane has one transaction at a time once live messages come, 
     await flow.add(some(30, "bulk"), 50, "bulk");
     const [without, ...more] = await limits();
     assert.deepEqual(more, []);
-    assert.ok(without! > 1, `${without} at once`);
+    assert.ok(without! > 2, `${without} at once`);
     await flow.add(some(1, "live"));
-    assert.ok((await limits()).includes(1));
+    assert.ok((await limits()).includes(2));
     await assertConsistent(flow);
   }));
 
@@ -343,4 +344,40 @@ Deno.test("removeConsumers() forgets those of one lane, and none that holds mess
     assert.equal(await removeConsumers(flow, "orders", "bulk", { minIdleMs: 0 }), 1);
     assert.deepEqual(await consumersOf("bulk"), ["busy"]);
     assert.deepEqual(await consumersOf("live"), ["idle"]);
+  }));
+
+Deno.test("a consumer of the live lane that goes on reads new messages alone, and looks for what is due again soon", () =>
+  withWorkflow("lane_goes_on", async (flow) => {
+    const ask = { looks: 0 };
+    const redis = new Proxy(flow.redis, {
+      get(target, name) {
+        if (name === "script_claim_due") ask.looks++;
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const looksOf = async (lane: Lane, goesOn: boolean) => {
+      const { deps, options } = flow.consumerOf("orders", {}, `reads ${lane}`, lane);
+      const consumer = makeConsumer({ ...deps, redis }, options);
+      ask.looks = 0;
+      for (let turn = 0; turn < 4; turn++) {
+        await flow.add(some(2, `${lane} ${goesOn} ${turn}`), 50, lane);
+        assert.equal((await consumeOnce(consumer, 0, goesOn)).handled, 2);
+      }
+      return { consumer, looks: ask.looks };
+    };
+    const { consumer, looks } = await looksOf("live", true);
+    assert.equal(looks, 1, "once in half a second");
+    assert.equal(
+      (await looksOf("live", false)).looks,
+      4,
+      "who takes a turn by itself looks each time",
+    );
+    assert.equal((await looksOf("bulk", true)).looks, 4, "nobody waits for bulk work");
+    consumer.claimedAt -= 500;
+    assert.equal((await consumeOnce(consumer, 0, true)).handled, 0);
+    assert.equal(ask.looks, 5);
+    consumer.dueAt = performance.now();
+    await consumeOnce(consumer, 0, true);
+    assert.equal(ask.looks, 6, "something is due");
   }));

@@ -27,6 +27,7 @@ Deno.test("no number of the table costs a message a try, and POST /orders answer
     run: () => refuse(number)(),
     runText: () => refuse(number)(),
     transaction: () => refuse(number)(),
+    together: () => refuse(number)(),
   };
   const bench = await onDatabase("outage_numbers_of", sick, api.test.databaseUrl);
   try {

@@ -14,6 +14,8 @@ const deliveryOf = (orderId: number): Delivery<ReserveMessage> => ({
 
 const isProductLock = (sql: string) => /from products[^]*for update/.test(sql);
 
+const takesUnits = (sql: string) => /stock_qty = products.stock_qty -/.test(sql);
+
 /** The workflow with its transactions watched: `before` comes before each of their statements. */
 function watched(flow: Workflow, before: (sql: string) => Promise<void>): HandlerDeps {
   const wrap = (tx: Queryable): Queryable => ({
@@ -28,11 +30,12 @@ function watched(flow: Workflow, before: (sql: string) => Promise<void>): Handle
   return { ...flow, db: { ...flow.db, transaction } };
 }
 
-/** What the transactions did, in their order: locked products, and wrote of orders. */
+/** What the transactions did, in their order: locked products, took units of them unlocked, and wrote of orders. */
 async function steps(flow: Workflow, ids: readonly number[]): Promise<string[]> {
   const seen: string[] = [];
   const deps = watched(flow, (sql) => {
     if (isProductLock(sql)) seen.push("lock products");
+    if (takesUnits(sql)) seen.push("take units");
     if (/update orders/.test(sql)) seen.push("write orders");
     return Promise.resolve();
   });
@@ -53,13 +56,51 @@ const added = async (flow: Workflow, units: number, orders = 3) =>
     units,
   )).map(({ orderId }) => orderId!);
 
-Deno.test("reserveOrders() locks products last where there are plenty, and first where there are not", () =>
+Deno.test("reserveOrders() takes units last where there are plenty, and locks products first where there are not", () =>
   withWorkflow("ahead_order", async (flow) => {
-    assert.deepEqual(await steps(flow, await added(flow, 6)), ["write orders", "lock products"]);
+    assert.deepEqual(await steps(flow, await added(flow, 6)), ["write orders", "take units"]);
     assert.deepEqual(await steps(flow, await added(flow, 5)), ["lock products", "write orders"]);
     assert.deepEqual([await flow.stock("of 6"), await flow.stock("of 5")], [3, 2]);
+    // More than go to the server together.
+    const many = await added(flow, 240, 120);
+    assert.deepEqual(await steps(flow, many), ["write orders", "take units"]);
+    assert.equal(await flow.stock("of 240"), 120);
+    for (const id of many) assert.equal((await flow.order(id)).status, "RESERVED");
     await flow.drain();
     await assertConsistent(flow);
+  }));
+
+Deno.test("products are locked last where orders may wait for stock", () =>
+  withWorkflow("ahead_order_waits", async (flow) => {
+    assert.deepEqual(await steps(flow, await added(flow, 6)), ["write orders", "lock products"]);
+    assert.equal(await flow.stock("of 6"), 3);
+  }, { onShortage: "wait" }));
+
+Deno.test("nothing is committed of orders that are in another state than was locked", () =>
+  withWorkflow("ahead_refused", async (flow) => {
+    const [first, second] = await added(flow, 6, 2);
+    const deps = watched(flow, () => Promise.resolve());
+    const { transaction } = deps.db;
+    deps.db.transaction = (work, options) =>
+      transaction(
+        (tx) =>
+          work({
+            ...tx,
+            // As if they had been changed although they are locked.
+            query: (sql, values) =>
+              tx.query(
+                sql.includes("as is_so") ? sql.replace("status = ?", "status <> ?") : sql,
+                values,
+              ),
+          }),
+        options,
+      );
+    await assert.rejects(
+      reserveOrders(deps, [first!, second!].map(deliveryOf)),
+      /another state than was locked/,
+    );
+    assert.equal(await flow.stock("of 6"), 6);
+    for (const id of [first!, second!]) assert.equal((await flow.order(id)).status, "PENDING");
   }));
 
 Deno.test("what was written ahead is undone where others took the units before the lock", () =>
@@ -67,13 +108,14 @@ Deno.test("what was written ahead is undone where others took the units before t
     const [first, second, third] = await added(flow, 6);
     const others = (await flow.add([anOrder("others", [{ sku: "of 6", qty: 4 }])], 6))
       .map(({ orderId }) => orderId!);
-    let locks = 0;
+    let takes = 0, locks = 0;
     const deps = watched(flow, async (sql) => {
-      if (!isProductLock(sql) || ++locks > 1) return;
+      if (isProductLock(sql)) locks++;
+      if (!takesUnits(sql) || ++takes > 1) return;
       await reserveOrders(flow, others.map(deliveryOf));
     });
     const outcomes = await reserveOrders(deps, [first!, second!, third!].map(deliveryOf));
-    assert.equal(locks, 2);
+    assert.deepEqual([takes, locks], [1, 1]);
     assert.deepEqual(outcomes.map(({ kind }) => kind), ["done", "done", "done"]);
     assert.equal(await flow.stock("of 6"), 0);
     assert.deepEqual(await eventsOf(flow, first!), ["created", "reserved"]);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Queryable } from "../../../../db/connection/database.ts";
 import { gzipSync } from "node:zlib";
 import { Hono } from "hono";
 import { scopes, tokenHash } from "../../../../domain/operation/api_token.ts";
@@ -268,17 +269,14 @@ Deno.test("an engine that is away before the first order is the answer to all, a
 
 Deno.test("an order that nobody could write fails alone", async () => {
   const poison = orderBodyOf();
-  const deps = {
-    ...api.deps,
-    db: {
-      ...api.deps.db,
-      query:
-        ((sql, values) =>
-          JSON.stringify(values ?? []).includes(poison.external_order_id)
-            ? Promise.reject(new Error("poison"))
-            : api.deps.db.query(sql, values)) as typeof api.deps.db.query,
-    },
-  };
+  const poisoned = (query: Queryable["query"]): Queryable["query"] => (sql, values) =>
+    JSON.stringify(values ?? []).includes(poison.external_order_id)
+      ? Promise.reject(new Error("poison"))
+      : query(sql, values);
+  const { db } = api.deps;
+  const together: typeof db.together = (read) =>
+    db.together((one) => read({ ...one, query: poisoned(one.query) }));
+  const deps = { ...api.deps, db: { ...db, query: poisoned(db.query), together } };
   const app = makeApp(deps);
   const batch = ndjson([orderBodyOf(), orderBodyOf(), poison, orderBodyOf()]);
   const key = { "idempotency-key": crypto.randomUUID() };

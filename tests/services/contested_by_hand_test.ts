@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { listLedger } from "../../db/ledger/ledger_list.ts";
+import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
+import { WorkflowError } from "../../domain/errors.ts";
+import { decideAndPublish } from "../../services/decide_payment.ts";
+import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
+import { takeRefundNews } from "../../services/take_refund_news.ts";
+import type { Gateway } from "../../streams/payments/gateway.ts";
+import { publish } from "../../streams/workflow/publish.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
+import { anOperator } from "../operator.ts";
+import { askRefund } from "../settled_workflow.ts";
+import { addPaid } from "../source_orders.ts";
+import { assertConsistent } from "../streams/consistent.ts";
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
+
+const refusedAs = (code: string, message: RegExp) => (error: unknown) =>
+  error instanceof WorkflowError && error.code === code && message.test(error.message);
+
+const isContested = refusedAs("refund_not_by_hand", /contests it at the bank.*wait until/);
+
+const desk = anOperator("desk");
+
+/** Of the customer's, in the ledger of an order. */
+async function customerOwed(flow: Workflow, orderId: number): Promise<number> {
+  const { entries } = await listLedger(flow.db, { orderId }, { after: null, limit: 100 });
+  return 0 - entries.filter(({ account }) => account === "customer")
+    .reduce((sum, { amountCents }) => sum + amountCents, 0);
+}
+
+/** What waits for a person, in cents; the list and its sum say the same. */
+async function waiting(flow: Workflow): Promise<number[]> {
+  const listed = (await listMoneyByHand(flow.db, { limit: 10 })).map((one) => one.amountCents);
+  const [sum] = await sumMoneyByHand(flow.db);
+  assert.equal(sum?.amountCents ?? 0, listed.reduce((all, cents) => all + cents, 0));
+  return listed;
+}
+
+/** A refund of 4.00 EUR of an order of 10.00 that was paid at its source: it waits for a person. */
+async function aRefundByHand(flow: Workflow) {
+  const provider = "elsewhere";
+  const [orderId] = await addPaid(flow, [anOrder("1", [{ sku: "a", qty: 10 }])], { provider });
+  await flow.drain();
+  const message = await askRefund(flow, orderId!, 400);
+  await publish(flow, [{ message }]);
+  await flow.drain();
+  const of = { provider, chargeRefs: ["src_1"] };
+  return { orderId: orderId!, refundId: message.refundId, of };
+}
+
+Deno.test("a refund by hand is not given back while its charge is contested, and is once that is won", () =>
+  withWorkflow("contested_refund", async (flow) => {
+    const { orderId, refundId, of } = await aRefundByHand(flow);
+    await tell(flow, aChargeback("needs_response", 60, of));
+    const said = { refundId, verdict: "given_back", note: null } as const;
+    await assert.rejects(decideByHandAndPublish(flow, said, desk), isContested);
+    assert.deepEqual(await waiting(flow), [400]);
+    await tell(flow, aChargeback("won", 120, of));
+    assert.equal((await decideByHandAndPublish(flow, said, desk)).changed, true);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a refund by hand of what the bank has taken can be refused only, and one of what is left given back", () =>
+  withWorkflow("contested_refund_lost", async (flow) => {
+    const { orderId, refundId, of } = await aRefundByHand(flow);
+    const said = { refundId, verdict: "given_back", note: null } as const;
+    await tell(flow, aChargeback("lost", 60, { ...of, amountCents: 700 }));
+    await assert.rejects(
+      decideByHandAndPublish(flow, said, desk),
+      refusedAs("refund_not_by_hand", /7\.00 EUR are charged back; refuse it$/),
+    );
+    await tell(flow, aChargeback("lost", 120, { ...of, amountCents: 600 }));
+    await decideByHandAndPublish(flow, said, desk);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a refund by hand of what the bank has taken is refused by a person", () =>
+  withWorkflow("contested_refund_refused", async (flow) => {
+    const { refundId, of } = await aRefundByHand(flow);
+    await tell(flow, aChargeback("needs_response", 60, of));
+    const said = { refundId, verdict: "refused", note: "at the bank" } as const;
+    assert.equal((await decideByHandAndPublish(flow, said, desk)).changed, true);
+    await flow.drain();
+    assert.deepEqual(await waiting(flow), []);
+    await assertConsistent(flow);
+  }));
+
+/** A payment of 10.00 EUR beside an order's own that went back whole and came back: it waits for a person. */
+async function aPaymentByHand(flow: Workflow) {
+  const orderId = await aPaidOrder(flow);
+  await aSecondPayment(flow, orderId, "REVERSING");
+  const money = { orderId, amountCents: 1_000, currency: "EUR" } as const;
+  await publish(flow, [{ message: { type: "payment.reverse", ...money } }]);
+  await flow.drain();
+  const refund = { ref: "re_1", state: "refused", reason: null, chargeRefs: ["second"] } as const;
+  const news = { provider: "simulated", refund, happenedAt: new Date() };
+  assert.equal(await takeRefundNews(flow, news), "return");
+  const message = { type: "payment.reverse", ...money } as const;
+  return { orderId, message, of: { chargeRefs: ["second"] } };
+}
+
+Deno.test("a payment by hand is not given back while it is contested, and goes back once: by the bank, or by a person", () =>
+  withWorkflow("contested_payment", async (flow) => {
+    const { orderId, of } = await aPaymentByHand(flow);
+    await tell(flow, aChargeback("under_review", 60, of));
+    await assert.rejects(returnPaymentByHand(flow, orderId, null, desk), isContested);
+    await tell(flow, aChargeback("won", 120, of));
+    await returnPaymentByHand(flow, orderId, null, desk);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("of a payment of which the bank has taken a part a person gives back the rest, and that part where its appeal is won", () =>
+  withWorkflow("contested_payment_part", async (flow) => {
+    const { orderId, message, of } = await aPaymentByHand(flow);
+    const part = { ...of, amountCents: 300 };
+    await tell(flow, aChargeback("lost", 60, part));
+    assert.deepEqual(await waiting(flow), [700]);
+    await returnPaymentByHand(flow, orderId, "t 1", desk);
+    assert.deepEqual(await waiting(flow), []);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await flow.drain();
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assertConsistent(flow);
+
+    await tell(flow, aChargeback("won", 120, part));
+    assert.deepEqual(await waiting(flow), [300]);
+    assert.equal(await customerOwed(flow, orderId), 300);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    await assertConsistent(flow);
+    // The bank takes some of it once more, and later the rest of that: nobody is to give it back then.
+    const less = { ...of, amountCents: 200, reason: "again" };
+    await tell(flow, aChargeback("lost", 180, less));
+    assert.deepEqual(await waiting(flow), [100]);
+    await returnPaymentByHand(flow, orderId, "t 2", desk);
+    const [waits] = await flow.rows("select id from payments where surplus = 1");
+    const again = { paymentId: Number(waits!.id) };
+    assert.equal((await returnPaymentByHand(flow, orderId, "t 2", desk, again)).changed, false);
+    assert.deepEqual(await waiting(flow), []);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await tell(flow, aChargeback("won", 240, less));
+    assert.deepEqual(await waiting(flow), [200]);
+    assert.equal(await customerOwed(flow, orderId), 200);
+    await assertConsistent(flow);
+    await tell(flow, aChargeback("lost", 300, { ...less, reason: "for good" }));
+    assert.deepEqual(await waiting(flow), []);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    const told = await flow.rows(
+      "select detail from order_events where event = 'payment_returned' order by id",
+    );
+    assert.deepEqual(told.map(({ detail }) => detail), [
+      "7.00 EUR by second: t 1",
+      "1.00 EUR by second: t 2",
+    ]);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a part that a chargeback gave back, and that is lost no more, is over once a person gave it back", () =>
+  withWorkflow("contested_payment_won", async (flow) => {
+    const { orderId, of } = await aPaymentByHand(flow);
+    const part = { ...of, amountCents: 300 };
+    await tell(flow, aChargeback("lost", 60, part));
+    await returnPaymentByHand(flow, orderId, null, desk);
+    await tell(flow, aChargeback("won", 120, part));
+    await returnPaymentByHand(flow, orderId, null, desk);
+    assert.deepEqual(await waiting(flow), []);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("a payment beside an order's own is not dismissed while it is contested, and given back it waits for the bank", () =>
+  withWorkflow("contested_dispute", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await aSecondPayment(flow, orderId, "REVERSING");
+    await flow.rows("update payments set status = 'DISPUTED' where surplus = 1");
+    await flow.rows(
+      "insert into payment_disputes (payment_id, order_id) select id, order_id from payments where surplus = 1",
+    );
+    const of = { chargeRefs: ["second"] };
+    await tell(flow, aChargeback("needs_response", 60, of));
+    await assert.rejects(
+      decideAndPublish(flow, orderId, "dismiss", desk),
+      refusedAs("payment_not_disputed", /Cannot dismiss the payment.*contests it at the bank$/),
+    );
+    const refund: Gateway["refund"] = () => assert.fail("it is contested");
+    const careful = { ...flow, gateway: { ...flow.gateway, refund } };
+    await decideAndPublish(careful, orderId, "give_back", desk);
+    await flow.turn("payments");
+    await tell(flow, aChargeback("lost", 120, of));
+    await flow.drain();
+    const [row] = await flow.rows("select status from payments where surplus = 1");
+    assert.equal(row!.status, "REVERSED");
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+  }));
