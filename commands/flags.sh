@@ -75,7 +75,7 @@ case $1 in
   consume) flags="$flags --v8-flags=--max-semi-space-size=8" ;;
   import)
     flags="$flags --allow-read --allow-write"
-    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=20"
+    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=16"
     ;;
   reconcile)
     flags="$flags --allow-read --allow-write"
