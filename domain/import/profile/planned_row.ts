@@ -56,7 +56,7 @@ export class PlannedRow implements CsvRow {
   readonly #width: number;
   #held: readonly string[] | undefined;
 
-  /** @param width columns that the header has */
+  /** Holds a record's fields until they are let go of. @param width columns that the header has */
   constructor({ source, fields, orderId, fault }: PlacedRecord, width: number) {
     this.line = source.line;
     this.orderId = orderId;
