@@ -441,15 +441,24 @@ export async function approveAction(
   return affectedRows === 1;
 }
 
-/** Drops an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
-export async function dropAction(tx: Queryable, id: number, answer: string): Promise<void> {
+/**
+ * Drops an approved action that came to nothing, with why: nothing is proposed any more, and it or another one can be. What was
+ * approved since is not dropped by who comes late.
+ *
+ * @param of.approvedAt when the action was approved that came to nothing
+ */
+export async function dropAction(
+  tx: Queryable,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
+  answer: string,
+): Promise<void> {
   const { affectedRows } = await tx.run(
     `
     update discrepancies
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
       approved_at = null, mend_key = null
-    where id = ? and state = 'OPEN'`,
-    [answer, id],
+    where id = ? and state = 'OPEN' and approved_at = ?`,
+    [answer, id, approvedAt === null ? null : approvedAt.replace("T", " ").replace("Z", "")],
   );
   // What was mended meanwhile keeps what it was mended by.
   if (affectedRows === 0) return;

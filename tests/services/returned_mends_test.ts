@@ -458,3 +458,38 @@ Deno.test("what is withdrawn of mending is withdrawn with its amount, whenever w
       await work();
     }
   }));
+
+Deno.test("a process that stood still withdraws nothing that was approved anew meanwhile", () =>
+  withWorkflow("mend_late", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const asks = Promise.withResolvers<void>(), goes = Promise.withResolvers<void>();
+    const knowsNone: Gateway = { ...gateway, money: () => Promise.resolve([{ kind: "unknown" }]) };
+    const still: Gateway = {
+      ...knowsNone,
+      money: async () => {
+        asks.resolve();
+        await goes.promise;
+        return [{ kind: "unknown" }];
+      },
+    };
+    const late = proposeMending({ ...deps, gateway: still }, wish, operator);
+    await asks.promise;
+    await goOnMending({ ...deps, gateway: knowsNone }, operator);
+    const away: Gateway = {
+      ...gateway,
+      refund: async (requests) => {
+        await gateway.refund(requests);
+        return [{ kind: "away", error: "no answer" }];
+      },
+    };
+    const again = await proposeMending({ ...deps, gateway: away }, wish, operator);
+    assert.deepEqual([again.discrepancy.state, again.discrepancy.mendCents], ["open", 1_000]);
+    goes.resolve();
+    await late;
+    await goOnMending(deps, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.mendKey, row!.mendCents], ["mended", asked[0]!.key, 1_000]);
+  }));
