@@ -20,7 +20,7 @@ import {
   actionsFor,
   type DiscrepancyAction,
   discrepancyActionNames,
-  discrepancyKinds,
+  discrepancyInWords,
 } from "../domain/reconciliation/discrepancy.ts";
 import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -430,7 +430,7 @@ async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Prom
 
 /** One discrepancy on a line. */
 function inWords(row: DiscrepancyRow): string {
-  const { id, kind, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
+  const { id, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
   const money = (cents: number | null, currency: string | null) =>
     cents === null || currency === null ? "nothing" : namedAmount(cents, currency);
   const did = row.action === null
@@ -441,7 +441,7 @@ function inWords(row: DiscrepancyRow): string {
   const answer = row.answer === null ? "" : `; ${row.answer}`;
   const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
   return visibleText(
-    `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyKinds[kind]}; they say ` +
+    `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyInWords(row)}; they say ` +
       `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
         feesInWords(row)
       }${did}${answer}${may}`,

@@ -169,3 +169,51 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     await flow.close();
   }
 });
+
+Deno.test("what differs is told so that both sides can be told apart, by the list and by the proof", async () => {
+  const flow = await openSettled("cli_reconcile_sides");
+  try {
+    const add = (identity: string, kind: string, movement: string, more: Record<string, string>) =>
+      flow.rows(
+        `insert into discrepancies
+           (reconciliation_id, provider, identity, kind, movement, day, their_currency, our_currency,
+            ${Object.keys(more).join(", ")})
+         values (999, 'one', unhex(md5(?)), ?, ?, '2026-02-03', 'EUR', 'EUR', ${
+          Object.keys(more).map(() => "?").join(", ")
+        })`,
+        [identity, kind, movement, ...Object.values(more)],
+      );
+    await add("fee", "fee_differs", "charge", {
+      charge_ref: "ch_1",
+      their_cents: "1300",
+      our_cents: "1300",
+      settled_currency: "EUR",
+      their_fee_cents: "50",
+      their_net_cents: "1255",
+      our_fee_cents: "50",
+      our_net_cents: "1250",
+    });
+    await add("twice", "twice", "charge", {
+      charge_ref: "ch_2",
+      their_cents: "1500",
+      our_cents: "1500",
+    });
+    await add("unknown", "category_unknown", "other", { entry: "txn_5", their_cents: "120" });
+    for (const gross of ["-2000", "2000"]) {
+      await add(`bank ${gross}`, "chargeback_without_record", "chargeback", {
+        charge_ref: "ch_3",
+        their_cents: "2000",
+        their_gross_cents: gross,
+      });
+    }
+    const { out } = await run(envOf(flow), "verify");
+    assert.match(out, /expected a fee of 0\.50 EUR, net 12\.50 EUR, found .*, net 12\.55 EUR/);
+    assert.match(out, /charge ch_2: .* expected 15\.00 EUR, found 15\.00 EUR once more/);
+    assert.match(out, /line txn_5: .* category_unknown/);
+    const list = (await run(envOf(flow), "reconcile", "--list")).out;
+    assert.match(list, /ch_3: A customer's bank took money back, and no chargeback is on record/);
+    assert.match(list, /ch_3: A customer's bank gave money again, and no chargeback that was won/);
+  } finally {
+    await flow.close();
+  }
+});
