@@ -6,6 +6,7 @@
 
 import { isatty } from "node:tty";
 import { writeSync } from "node:fs";
+import { isDay } from "../domain/kpi/day.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { counted } from "../domain/text/plural.ts";
 import {
@@ -47,6 +48,9 @@ and the same command goes on.`,
     const isRestore = options.flag("restore");
     if (isRestore === (date !== undefined)) {
       throw usage("archive needs either --before=DATE or --restore");
+    }
+    if (date !== undefined && !isDay(date)) {
+      throw usage(`--before must be a date such as 2026-01-01, not "${date}"`);
     }
     if (isRestore && options.flag("dry-run")) throw usage("--dry-run goes with --before=DATE");
     return await withContext(env, async (context) => {

@@ -20,7 +20,7 @@ import {
   actionsFor,
   type DiscrepancyAction,
   discrepancyActionNames,
-  discrepancyKinds,
+  discrepancyInWords,
 } from "../domain/reconciliation/discrepancy.ts";
 import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -55,7 +55,7 @@ const command: Command = {
   help: `
 Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--json]
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
-       deno task reconcile --list [--json]
+       deno task reconcile --list [--provider=NAME] [--json]
        deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
        deno task reconcile --approve=ID|all [--action=NAME --seen=TIME]
        deno task reconcile --reports [--json]
@@ -64,7 +64,8 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
 
   FILE              the provider's report: Stripe's payout reconciliation, itemized, or the native form;
                     plain, .gz or .zip; - for standard input. Without one the provider's own list is asked for
-  --provider=NAME   whose books they are, as the payments name it
+  --provider=NAME   whose books they are, as the payments name it; with --list, --mend=all and --approve=all of whose
+                    discrepancies, otherwise of all
   --from, --to      the days that the report covers whole (UTC, the last one included); without them it covers
                     from the day of its first line up to its last line
   --profile=FILE    what the columns of any other report mean
@@ -81,8 +82,8 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --approve-report=ID  book the fees, payouts and the like of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
-Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything is open,
-and where an action came to nothing.`,
+Running it again with the same file, or one that overlaps, changes nothing. Exits 1 where anything of the provider is
+open after a report or list was read, and where an action came to nothing; --list and --reports exit 0.`,
   async run(args, env) {
     const options = readOptions(args, {
       boolean: ["list", "reports", "json"],
@@ -101,10 +102,13 @@ and where an action came to nothing.`,
       ],
       positionals: [0, 1],
     });
+    refuseMixed(options);
     const work = workOf(options, env);
     return await withContext(env, async (context) => {
       const deps = { ...context, ...gatewaysOf(context.config) };
-      if (options.flag("list")) return await list(deps, options.flag("json"));
+      if (options.flag("list")) {
+        return await list(deps, options.text("provider"), options.flag("json"));
+      }
       if (options.flag("reports")) return await listReports(deps, options.flag("json"));
       await refuseDanger(context);
       await guardDatabase(context);
@@ -119,6 +123,48 @@ and where an action came to nothing.`,
 export default command;
 
 type Deps = Context & MendingDeps;
+
+/** What can be done besides reading a report or a list, and the options that say more of it. */
+const doings: Readonly<Record<string, readonly string[]>> = {
+  list: ["provider", "json"],
+  mend: ["action", "note", "provider"],
+  approve: ["action", "seen", "provider"],
+  reports: ["json"],
+  withdraw: [],
+  "approve-report": ["seen"],
+};
+
+/** What says more of reading a report or a list. */
+const readingOptions = ["provider", "from", "to", "profile", "json"];
+
+/**
+ * Two things at once would be one of them without a word about the other.
+ *
+ * @throws {WorkflowError} `bad_usage`
+ */
+function refuseMixed(options: Options): void {
+  const isGiven = (name: string) => options.flag(name) || options.text(name) !== undefined;
+  const given = Object.keys(doings).filter(isGiven);
+  const [doing, other] = given;
+  if (other !== undefined) {
+    throw usage(`--${doing} and --${other} are two things: do one at a time`);
+  }
+  const [file] = options.positionals;
+  if (doing !== undefined && file !== undefined) {
+    throw usage(`--${doing} takes no file, "${file}": bring it by itself`);
+  }
+  const goWith = doing === undefined ? readingOptions : doings[doing]!;
+  const all = new Set([...Object.values(doings).flat(), ...readingOptions]);
+  const stray = [...all].find((name) => isGiven(name) && !goWith.includes(name));
+  if (stray !== undefined) {
+    const where = doing === undefined ? "reading a report or a list" : `--${doing}`;
+    throw usage(`--${stray} does not go with ${where}`);
+  }
+  const one = ["mend", "approve"].find((name) => (options.text(name) ?? "all") !== "all");
+  if (one !== undefined && options.text("provider") !== undefined) {
+    throw usage(`--provider goes with --${one}=all`);
+  }
+}
 
 /** @throws {WorkflowError} `bad_usage` */
 function actionIn(options: Options): DiscrepancyAction | undefined {
@@ -136,6 +182,7 @@ function workOf(
 ): (deps: Deps) => Promise<number> {
   const operator = operatorIn(env);
   const mend = options.text("mend"), approve = options.text("approve");
+  const of = options.text("provider");
   const action = actionIn(options);
   if (mend !== undefined) {
     const wish = {
@@ -143,7 +190,11 @@ function workOf(
       note: options.text("note") ?? null,
     };
     return (deps) =>
-      eachOf(deps, mend, "--mend", (id) => proposeMending(deps, { id, ...wish }, operator));
+      eachOf(
+        deps,
+        { which: mend, option: "--mend", provider: of },
+        (id) => proposeMending(deps, { id, ...wish }, operator),
+      );
   }
   if (approve !== undefined) {
     const proposedAt = options.text("seen");
@@ -152,7 +203,7 @@ function workOf(
       ...(proposedAt === undefined ? {} : { proposedAt }),
     };
     return (deps) =>
-      eachOf(deps, approve, "--approve", (id, row) => {
+      eachOf(deps, { which: approve, option: "--approve", provider: of }, (id, row) => {
         // What was proposed later than somebody looked, they have not seen.
         const isSeen = row?.proposedAt != null && proposedAt !== undefined &&
           row.proposedAt <= proposedAt;
@@ -248,12 +299,17 @@ function reportInWords(row: ReconciliationRow): string {
     ? ""
     : `; ${state === "WITHDRAWN" ? "taken back" : "to be taken back"} by ${row.withdrawalBy}`;
   return visibleText(
-    `${id}  ${state.toLowerCase()}  ${provider}  ${name}  ${from.slice(0, 10)} – ${
-      to.slice(0, 10)
-    }: ` +
+    `${id}  ${state.toLowerCase()}  ${provider}  ${name}  ${daysInWords(from, to)}: ` +
       `${formatCount(lines)} ${plural(lines, "line")}, ${formatCount(open)} open${waits}${wish}` +
       (row.error === null ? "" : `; ${row.error}`),
   );
+}
+
+/** The days that a report covers, the last one included. */
+function daysInWords(from: string, to: string): string {
+  if (to <= from) return "no day";
+  const last = new Date(Date.parse(to) - 1).toISOString();
+  return `${from.slice(0, 10)} – ${last.slice(0, 10)}`;
 }
 
 function periodIn(options: Options): { from?: string; to?: string } {
@@ -284,8 +340,7 @@ async function profileIn(
 /** Does something about one discrepancy, or about each that is open. */
 async function eachOf(
   deps: Deps,
-  which: string,
-  option: string,
+  { which, option, provider }: { which: string; option: string; provider: string | undefined },
   work: (id: number, row?: DiscrepancyRow) => Promise<{ discrepancy: DiscrepancyRow }>,
 ): Promise<number> {
   if (which !== "all") {
@@ -295,7 +350,7 @@ async function eachOf(
     return cameToNothing(discrepancy) ? 1 : 0;
   }
   let failed = 0;
-  for await (const row of openOnes(deps)) {
+  for await (const row of openOnes(deps, provider)) {
     try {
       const { discrepancy } = await work(row.id, row);
       if (cameToNothing(discrepancy)) failed++;
@@ -314,10 +369,14 @@ function cameToNothing({ state, action }: DiscrepancyRow): boolean {
   return state === "open" && action === null;
 }
 
-async function* openOnes({ db }: Deps): AsyncGenerator<DiscrepancyRow> {
+async function* openOnes(
+  { db }: Deps,
+  provider: string | undefined,
+): AsyncGenerator<DiscrepancyRow> {
+  const filter = { state: "open", ...(provider === undefined ? {} : { provider }) } as const;
   for (let afterId = 0;;) {
     const rows = await listDiscrepancies(db, {
-      filter: { state: "open" },
+      filter,
       afterId,
       limit: pageSize,
     });
@@ -327,9 +386,13 @@ async function* openOnes({ db }: Deps): AsyncGenerator<DiscrepancyRow> {
   }
 }
 
-async function list(deps: Deps, asJson: boolean): Promise<number> {
+async function list(
+  deps: Deps,
+  provider: string | undefined,
+  asJson: boolean,
+): Promise<number> {
   let count = 0;
-  for await (const row of openOnes(deps)) {
+  for await (const row of openOnes(deps, provider)) {
     count++;
     print(asJson ? JSON.stringify({ ...row, actions: actionsFor(row) }) : inWords(row));
   }
@@ -367,7 +430,7 @@ async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Prom
 
 /** One discrepancy on a line. */
 function inWords(row: DiscrepancyRow): string {
-  const { id, kind, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
+  const { id, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
   const money = (cents: number | null, currency: string | null) =>
     cents === null || currency === null ? "nothing" : namedAmount(cents, currency);
   const did = row.action === null
@@ -378,7 +441,7 @@ function inWords(row: DiscrepancyRow): string {
   const answer = row.answer === null ? "" : `; ${row.answer}`;
   const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
   return visibleText(
-    `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyKinds[kind]}; they say ` +
+    `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyInWords(row)}; they say ` +
       `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${
         feesInWords(row)
       }${did}${answer}${may}`,

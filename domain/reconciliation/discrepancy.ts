@@ -34,6 +34,15 @@ export const discrepancyKindNames = Object.keys(discrepancyKinds) as [
   ...DiscrepancyKind[],
 ];
 
+/** What a discrepancy is, in words: of a chargeback, whether the bank took the money or gave it again. */
+export function discrepancyInWords(
+  row: { kind: DiscrepancyKind } & Parameters<typeof toldGrossCents>[0],
+): string {
+  return row.kind === "chargeback_without_record" && toldGrossCents(row) > 0
+    ? "A customer's bank gave money again, and no chargeback that was won is on record"
+    : discrepancyKinds[row.kind];
+}
+
 /** How far a discrepancy is. */
 export const discrepancyStates = ["open", "explained", "mended"] as const;
 

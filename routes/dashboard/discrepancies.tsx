@@ -19,7 +19,7 @@ import {
   type DiscrepancyAction,
   discrepancyActionNames,
   discrepancyActions,
-  discrepancyKinds,
+  discrepancyInWords,
   discrepancyStates,
 } from "../../domain/reconciliation/discrepancy.ts";
 import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
@@ -196,7 +196,7 @@ const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
       </div>
     </th>
     <td data-label="What">
-      {discrepancyKinds[of.kind]}
+      {discrepancyInWords(of)}
       <Fees of={of} />
       {of.answer && <div class="before">{of.answer}</div>}
     </td>
@@ -286,7 +286,7 @@ function askBefore(
   return askFirst(c, {
     title: `${discrepancyActions[action]}: ${about}?`,
     says: consequences[action],
-    note: discrepancyKinds[row.kind],
+    note: discrepancyInWords(row),
     nav,
     action: `${home}/${row.id}/mend`,
     verb: discrepancyActions[action],

@@ -7,19 +7,47 @@
 import type { Context } from "hono";
 import type { FC } from "hono/jsx";
 import type { OrderDetail } from "../../db/orders/order_queries.ts";
+import type { ChargedBack } from "../../domain/payment/chargeback.ts";
+import { decideRefundRequest, type RefundRequestDecision } from "../../domain/refund/refund.ts";
 import { PostForm } from "./form.tsx";
 import { formatMoney } from "./format.ts";
 
-/** Cents that no refund has claimed yet, nor a chargeback; none while one is not decided. */
-export function leftCents({ status, totalCents, refunds, chargebacks }: OrderDetail): number {
-  const contested = chargebacks.filter(({ lowersRevenue }) => lowersRevenue !== "never");
-  if (status !== "PAID" || contested.some(({ heldCents }) => heldCents > 0)) return 0;
-  const lost = contested.reduce((sum, { lostCents }) => sum + lostCents, 0);
-  const left = refunds.reduce(
-    (left, refund) => refund.status === "FAILED" ? left : left - refund.amountCents,
-    totalCents - lost,
+/** What chargebacks take of the order, as requests for refunds count it; undefined where it has none. */
+export function chargedBackOf(
+  { chargebacks, totalCents, currency }: OrderDetail,
+): ChargedBack | undefined {
+  const counting = chargebacks.filter(({ lowersRevenue }) => lowersRevenue !== "never");
+  const latest = counting.at(-1);
+  if (latest === undefined) return undefined;
+  const lost = counting.filter(({ lostCents }) => lostCents > 0).map((one) =>
+    one.currency === currency ? Math.min(one.lostCents, totalCents) : totalCents
   );
-  return Math.max(0, left);
+  return {
+    id: latest.id,
+    isHeld: counting.some(({ heldCents }) => heldCents > 0),
+    lostCents: lost.reduce((sum, cents) => sum + cents, 0),
+  };
+}
+
+/**
+ * Decides about a refund of so much, or of all that is left, as its request will be decided about.
+ */
+export function decideRefundOf(
+  order: OrderDetail,
+  amountCents: number | null,
+): RefundRequestDecision {
+  const chargedBack = chargedBackOf(order);
+  return decideRefundRequest(
+    { ...order, ...(chargedBack === undefined ? {} : { chargedBack }) },
+    order.refunds.map(({ id, amountCents, status }) => ({ id, amountCents, status })),
+    amountCents,
+  );
+}
+
+/** Cents that no refund has claimed yet, nor a chargeback; none while one is not decided. */
+export function leftCents(order: OrderDetail): number {
+  const decision = decideRefundOf(order, null);
+  return decision.kind === "accept" ? decision.amountCents : 0;
 }
 
 /** True while money of the order waits for a decision. */

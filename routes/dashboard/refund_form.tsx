@@ -10,11 +10,7 @@ import type { OrderDetail } from "../../db/orders/order_queries.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { adjustmentWord } from "../../domain/order/adjustment.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
-import {
-  decideRefundRequest,
-  type RefundFacts,
-  refusedRefund,
-} from "../../domain/refund/refund.ts";
+import { refusedRefund } from "../../domain/refund/refund.ts";
 import {
   contentsAfter,
   decideRefundItems,
@@ -28,7 +24,7 @@ import { refundableKinds } from "../../domain/refund/shares.ts";
 import { typed } from "../../runtime/typed.ts";
 import { PostForm } from "./form.tsx";
 import { counted, formatCount, formatMoney, parseAmount, plainAmount } from "./format.ts";
-import { leftCents } from "./order_actions.tsx";
+import { decideRefundOf, leftCents } from "./order_actions.tsx";
 
 /** Lines that the form offers; those of a longer order are for the API and the command line. */
 const maxLines = 100;
@@ -244,7 +240,7 @@ export function wantedRefund(order: OrderDetail, form: SentForm): WantedRefund {
   if (cents !== null && restock === "yes") {
     throw new WorkflowError("invalid", "Units go back with items, or with all that is left");
   }
-  const decision = decideRefundRequest(order, order.refunds.map(refundFactsOf), cents);
+  const decision = decideRefundOf(order, cents);
   if (decision.kind === "refused") throw refusedRefund(order, cents, decision);
   const { amountCents } = decision;
   const items = isOfItems ? typed : isWhole && restock === "yes" ? wholeWithGoods : undefined;
@@ -348,8 +344,4 @@ export function unitsLeft(order: OrderDetail): number {
 function contentsOf({ items, adjustments, refunds }: OrderDetail): OrderContents {
   const all: OrderContents = { items, adjustments, returned: new Map(), givenBack: new Map() };
   return refunds.filter(({ status }) => status !== "FAILED").reduce(contentsAfter, all);
-}
-
-function refundFactsOf({ id, amountCents, status }: OrderDetail["refunds"][number]): RefundFacts {
-  return { id, amountCents, status };
 }

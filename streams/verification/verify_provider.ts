@@ -7,6 +7,7 @@
 import type { Queryable } from "../../db/connection/database.ts";
 import {
   countOpenDiscrepancies,
+  type DiscrepancyRow,
   listDiscrepancies,
 } from "../../db/reconciliation/discrepancies.ts";
 import { countReconciledDays } from "../../db/reconciliation/reconciled_days.ts";
@@ -25,17 +26,38 @@ export async function verifyProvider(db: Queryable): Promise<{ days: number; dri
     limit: told,
   });
   for (const row of rows) {
-    const { id, provider, day, kind, orderId, chargeRef } = row;
-    const subject = orderId === null ? `charge ${chargeRef ?? "?"}` : `order ${orderId}`;
+    const { id, provider, day, kind, orderId, chargeRef, entry } = row;
+    const subject = orderId !== null
+      ? `order ${orderId}`
+      : chargeRef !== null
+      ? `charge ${chargeRef}`
+      : `line ${entry ?? "?"}`;
     addDrift(drifts, {
       subject,
       what: `discrepancy ${id}, ${kind}, of ${provider} on ${day}`,
-      expected: amount(row.ourCents, row.ourCurrency),
-      found: amount(row.theirCents, row.theirCurrency),
+      ...bothSides(row),
     }, true);
   }
   drifts.count = drifts.forPeople = await countOpenDiscrepancies(db);
   return { days: await countReconciledDays(db), drifts };
+}
+
+/** What we have and what they say, so that it can be seen what differs where the amounts are the same. */
+function bothSides(row: DiscrepancyRow): { expected: string | null; found: string | null } {
+  const { kind, settledCurrency: currency, ourFeeCents, ourNetCents } = row;
+  if (kind === "fee_differs" && currency !== null && ourFeeCents !== null && ourNetCents !== null) {
+    const parts = (fee: number, net: number) =>
+      `a fee of ${namedAmount(fee, currency)}, net ${namedAmount(net, currency)}`;
+    return {
+      expected: parts(ourFeeCents, ourNetCents),
+      found: parts(row.theirFeeCents ?? 0, row.theirNetCents ?? 0),
+    };
+  }
+  const expected = amount(row.ourCents, row.ourCurrency);
+  const found = amount(row.theirCents, row.theirCurrency);
+  return kind === "twice" && found !== null
+    ? { expected, found: `${found} once more` }
+    : { expected, found };
 }
 
 function amount(cents: number | null, currency: string | null): string | null {

@@ -13,6 +13,54 @@ Deno.test("reconcile takes no day that does not exist, and asks no database abou
   }
 });
 
+Deno.test("reconcile does one thing at a time, and leaves out no option without a word", async () => {
+  for (
+    const [args, says] of [
+      [
+        ["report.csv", "--provider=http", "--list"],
+        /^reconcile: --list takes no file, "report.csv"/,
+      ],
+      [["--list", "--mend=7"], /^reconcile: --list and --mend are two things/],
+      [["--mend=7", "--withdraw=3"], /^reconcile: --mend and --withdraw are two things/],
+      [["--withdraw=3", "--seen=2026-01-05"], /^reconcile: --seen does not go with --withdraw$/],
+      [["--reports", "--provider=http"], /^reconcile: --provider does not go with --reports$/],
+      [
+        ["report.csv", "--provider=http", "--note=x"],
+        /--note does not go with reading a report or/,
+      ],
+      [["--mend=7", "--provider=http"], /^reconcile: --provider goes with --mend=all$/],
+    ] as const
+  ) {
+    const { code, err } = await run({}, "reconcile", ...args);
+    assert.equal(code, 2, args.join(" "));
+    assert.match(err, says);
+  }
+});
+
+Deno.test("reconcile lists and mends the discrepancies of the provider that is named, and no others", async () => {
+  const flow = await openSettled("cli_reconcile_of");
+  try {
+    for (const provider of ["one", "other"]) {
+      await flow.rows(
+        `insert into discrepancies
+           (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency)
+         values (999, ?, 'fee_differs', unhex(md5(?)), '2026-02-03', 'charge', 100, 'EUR')`,
+        [provider, provider],
+      );
+    }
+    const list = await run(envOf(flow), "reconcile", "--list", "--provider=one");
+    assert.match(list.out, /^\d+ {2}open .*\n1 open$/);
+    const mend = ["--mend=all", "--action=explain", "--note=so", "--provider=one"];
+    assert.equal((await run(envOf(flow), "reconcile", ...mend)).code, 0);
+    assert.deepEqual(
+      await flow.rows("select provider, state from discrepancies order by id"),
+      [{ provider: "one", state: "EXPLAINED" }, { provider: "other", state: "OPEN" }],
+    );
+  } finally {
+    await flow.close();
+  }
+});
+
 Deno.test("reconcile exits with 1 while anything is open, whichever report has found it", async () => {
   const flow = await openSettled("cli_reconcile");
   const folder = await mkdtemp(join(tmpdir(), "reports_"));
@@ -63,13 +111,14 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
         "txn_2,payout,2026-01-05 11:00:00,,,,,-1000,0,-1000,EUR\n",
     );
     const two = { ...envOf(flow), RECONCILIATION_APPROVALS: "2" };
-    const { out } = await run(two, "reconcile", file, "--provider=simulated", "--json");
+    const days = ["--from=2026-01-05", "--to=2026-01-06"];
+    const { out } = await run(two, "reconcile", file, "--provider=simulated", ...days, "--json");
     const { id, finishedAt } = JSON.parse(out);
     const reports = await run(two, "reconcile", "--reports");
     assert.match(
       reports.out,
       new RegExp(
-        `^${id}  done  simulated  one.csv .*fees of 0\\.44 EUR, payouts of 10\\.00 EUR, reserves of nothing and adjustments of nothing, .* wait for approval: --seen=${finishedAt}$`,
+        `^${id}  done  simulated  one.csv  2026-01-05 – 2026-01-06: .*fees of 0\\.44 EUR, payouts of 10\\.00 EUR, reserves of nothing and adjustments of nothing, .* wait for approval: --seen=${finishedAt}$`,
       ),
     );
     const unseen = await run(two, "reconcile", `--approve-report=${id}`);
@@ -117,6 +166,54 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     ]);
   } finally {
     await rm(folder, { recursive: true });
+    await flow.close();
+  }
+});
+
+Deno.test("what differs is told so that both sides can be told apart, by the list and by the proof", async () => {
+  const flow = await openSettled("cli_reconcile_sides");
+  try {
+    const add = (identity: string, kind: string, movement: string, more: Record<string, string>) =>
+      flow.rows(
+        `insert into discrepancies
+           (reconciliation_id, provider, identity, kind, movement, day, their_currency, our_currency,
+            ${Object.keys(more).join(", ")})
+         values (999, 'one', unhex(md5(?)), ?, ?, '2026-02-03', 'EUR', 'EUR', ${
+          Object.keys(more).map(() => "?").join(", ")
+        })`,
+        [identity, kind, movement, ...Object.values(more)],
+      );
+    await add("fee", "fee_differs", "charge", {
+      charge_ref: "ch_1",
+      their_cents: "1300",
+      our_cents: "1300",
+      settled_currency: "EUR",
+      their_fee_cents: "50",
+      their_net_cents: "1255",
+      our_fee_cents: "50",
+      our_net_cents: "1250",
+    });
+    await add("twice", "twice", "charge", {
+      charge_ref: "ch_2",
+      their_cents: "1500",
+      our_cents: "1500",
+    });
+    await add("unknown", "category_unknown", "other", { entry: "txn_5", their_cents: "120" });
+    for (const gross of ["-2000", "2000"]) {
+      await add(`bank ${gross}`, "chargeback_without_record", "chargeback", {
+        charge_ref: "ch_3",
+        their_cents: "2000",
+        their_gross_cents: gross,
+      });
+    }
+    const { out } = await run(envOf(flow), "verify");
+    assert.match(out, /expected a fee of 0\.50 EUR, net 12\.50 EUR, found .*, net 12\.55 EUR/);
+    assert.match(out, /charge ch_2: .* expected 15\.00 EUR, found 15\.00 EUR once more/);
+    assert.match(out, /line txn_5: .* category_unknown/);
+    const list = (await run(envOf(flow), "reconcile", "--list")).out;
+    assert.match(list, /ch_3: A customer's bank took money back, and no chargeback is on record/);
+    assert.match(list, /ch_3: A customer's bank gave money again, and no chargeback that was won/);
+  } finally {
     await flow.close();
   }
 });

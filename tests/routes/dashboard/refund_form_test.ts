@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { recordChargeback } from "../../../services/record_chargeback.ts";
+import { aChargeback } from "../../chargebacks.ts";
 import { type Api, ask, openApi } from "../api.ts";
 import { storeMixedOrder } from "../mixed_order.ts";
 import { fieldOf, openPage, type Page, sendForm } from "./pages.ts";
@@ -141,4 +143,33 @@ Deno.test("two ways together, and what is no part of the order, are refused with
     assert.equal((await sendForm(api, pathOf(id), sent)).status, 422, JSON.stringify(form));
   }
   assert.deepEqual(await refundsOf(id), []);
+});
+
+Deno.test("what a chargeback took of an order is not offered to be given back", async () => {
+  const { db } = api.deps;
+  const { id, items: [mugs] } = await storeMixedOrder(db, "charged back");
+  await db.run(
+    "update payments set provider = 'simulated', provider_ref = 'sim_charged_back' where order_id = ?",
+    [id],
+  );
+  const tell = (state: "needs_response" | "lost", second: number) => {
+    const of = { chargeRefs: ["sim_charged_back"], amountCents: 1_000 };
+    return recordChargeback(api.deps, aChargeback(state, second, of), "provider:simulated");
+  };
+  await tell("needs_response", 1);
+  // As from the row of the list of orders.
+  const contested = await openPage(api, pathOf(id));
+  assert.equal(contested.status, 409);
+  assert.match(contested.text, /its customer contests the charge at the bank/);
+  assert.doesNotMatch(contested.text, /is left to refund then/);
+
+  await tell("lost", 2);
+  assert.match((await openPage(api, `/dashboard/orders/${id}`)).text, /All that is left, €13\.50/);
+  const units = { which: "items", [`units-${mugs}`]: "2", "besides-shipping": "4.90" };
+  assert.match((await sendForm(api, pathOf(id), units)).text, /€16\.53 exceed the €13\.50/);
+  const question = await openPage(api, pathOf(id));
+  assert.match(question.text, /Refund €13\.50 to .*Nothing is left to refund then/);
+  assert.equal((await confirm(id, question)).status, 303);
+  const [refund] = await refundsOf(id);
+  assert.equal(refund.amount_cents, 1_350);
 });
