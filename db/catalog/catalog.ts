@@ -70,6 +70,14 @@ export class StaleCatalog extends Error {
 
 const rowsPerStatement = 1_000;
 
+/**
+ * Rows of the catalogue are not there: it was read of a database that another one has taken the place of, which lacks its last
+ * commits, as where a replica is promoted. Nothing may be committed by it, see {@linkcode forgetCatalog}.
+ */
+export class LostCatalog extends Error {
+  override name = "LostCatalog";
+}
+
 /** A catalogue that knows nothing yet. */
 export function emptyCatalog(): Catalog {
   return {
@@ -123,6 +131,14 @@ export async function refreshCatalog(db: Queryable, catalog: Catalog): Promise<v
   for (const [key, { id }] of catalog.customers) if (ids.has(id)) catalog.customers.delete(key);
   catalog.erased.clear();
   if (catalog.erasures === before) catalog.erasures = latest;
+}
+
+/** Makes the catalogue know nothing of rows any more, so that they are looked up again. */
+export function forgetCatalog(catalog: Catalog): void {
+  catalog.customers.clear();
+  catalog.products.clear();
+  catalog.erased.clear();
+  catalog.erasures = undefined;
 }
 
 /**

@@ -92,6 +92,11 @@ export function isDuplicateKey(error: unknown): boolean {
   return driverError(error).errno === 1062;
 }
 
+/** True where a row names one that is not there. */
+export function isMissingParent(error: unknown): boolean {
+  return driverError(error).errno === 1452;
+}
+
 /**
  * True where the connection is of no further use. A connection that died may have no error code, so the
  * absence of a number from the server counts as well; yet the operating system has codes for files, too,

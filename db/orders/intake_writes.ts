@@ -9,7 +9,7 @@ import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/
 import type { ItemSum } from "../../domain/order/intake.ts";
 import type { OrderStatus } from "../../domain/order/order.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
-import { type Catalog, customerOf, StaleCatalog } from "../catalog/catalog.ts";
+import { type Catalog, customerOf, LostCatalog, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { withKeptParents } from "../connection/kept_parents.ts";
@@ -133,7 +133,7 @@ async function readKnownOrders(
  *
  * @param ids at least one
  * @returns the latest erasure that is committed: see {@linkcode refuseStale}
- * @throws unless all of them are there: a database that was replaced by an older one may lack some
+ * @throws {LostCatalog} unless all of them are there: a database that was replaced by an older one may lack some
  */
 export async function lockProductsShared(tx: Queryable, ids: readonly number[]): Promise<number> {
   const sorted = [...new Set(ids)].sort((a, b) => a - b);
@@ -147,7 +147,7 @@ export async function lockProductsShared(tx: Queryable, ids: readonly number[]):
   );
   const found = toInteger(row!.found);
   if (found !== sorted.length) {
-    throw new Error(`${sorted.length - found} of ${sorted.length} products are gone`);
+    throw new LostCatalog(`${sorted.length - found} of ${sorted.length} products are gone`);
   }
   return toInteger(row!.erasures);
 }

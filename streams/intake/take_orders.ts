@@ -16,15 +16,17 @@ import {
   completeCatalog,
   completedWithin,
   emptyCatalog,
+  forgetCatalog,
   learnFrom,
   lookUpCatalog,
+  LostCatalog,
   noteDescriptions,
   refreshCatalog,
   StaleCatalog,
   writeDescriptions,
 } from "../../db/catalog/catalog.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
-import { isDuplicateKey } from "../../db/connection/faults.ts";
+import { isDuplicateKey, isMissingParent } from "../../db/connection/faults.ts";
 import { StatementTooLarge } from "../../db/connection/packet_size.ts";
 import { addOrderEvents } from "../../db/orders/timelines.ts";
 import {
@@ -185,8 +187,10 @@ async function takeDistinct(
       }
       // Somebody else inserted one of the orders after it was looked up: now it is known.
       const isStale = error instanceof StaleCatalog;
-      if ((!isStale && !isDuplicateKey(error)) || attempt >= maxTries) throw error;
+      const isLost = error instanceof LostCatalog || isMissingParent(error);
+      if ((!isStale && !isLost && !isDuplicateKey(error)) || attempt >= maxTries) throw error;
       if (isStale) await refreshCatalog(db, catalog);
+      if (isLost) forgetCatalog(catalog);
     }
   }
 }
