@@ -6,6 +6,7 @@
 
 import type { Fault } from "../../errors.ts";
 import { isCurrency } from "../../money.ts";
+import { visibleText } from "../../text/visible_text.ts";
 import { orderLimits, type OrderTerms, orderTotalOf } from "../../order/incoming_order.ts";
 import { readLanguage } from "../../order/language.ts";
 import {
@@ -35,7 +36,7 @@ import {
   rowsToATurn,
   settleOrder,
 } from "../order_csv.ts";
-import { type PlannedColumn, textOf } from "./column_plan.ts";
+import { type PlannedColumn, textOf, trimmed } from "./column_plan.ts";
 import { parseMoney, plainCharacters } from "./money_text.ts";
 import {
   type AmountContext,
@@ -156,6 +157,30 @@ export function* mapOrderStepwise(
   return closeOrder(order, amounts, adjustments);
 }
 
+/**
+ * Why an order's rows are not all of its own, where an item stands there twice: its amounts would be booked once more. Rows
+ * without an item may go on about one.
+ */
+function itemTwice(mapping: OrderMapping, rows: readonly CsvRow[]): string | undefined {
+  const { header, itemIds } = mapping.plan;
+  if (rows.length === 1) return undefined;
+  for (let index = 0; index < itemIds.length; index++) {
+    const at = itemIds[index]!;
+    const lines = new Map<string, number>();
+    for (let place = 0; place < rows.length; place++) {
+      const row = rows[place]!;
+      const id = trimmed(row.fields[at] ?? "");
+      if (id === "" || !hasItem(mapping, row)) continue;
+      const first = lines.get(id);
+      if (first === undefined) lines.set(id, row.line);
+      else {
+        return `an item of the order stands there twice by ${visibleText(header[at]!.trim())} ` +
+          `(lines ${first} and ${row.line}): remove one of the rows`;
+      }
+    }
+  }
+}
+
 /** Begins to read an order; it may be decided already. */
 function openOrder(
   mapping: OrderMapping,
@@ -188,6 +213,10 @@ function openOrder(
     const { column, lines: [first, second] } = outcome;
     const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
     return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, reason)) };
+  }
+  const twice = itemTwice(mapping, rows);
+  if (twice !== undefined) {
+    return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, twice)) };
   }
   const isOneHead = haveOneHead(mapping, rows);
   // What all rows say alike is read of the first of them.
