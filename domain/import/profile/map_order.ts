@@ -158,25 +158,31 @@ export function* mapOrderStepwise(
 }
 
 /**
- * Why an order's rows are not all of its own, where an item stands there twice: its amounts would be booked once more. Rows
- * without an item may go on about one.
+ * Why an order's rows are not all items of its own: one stands there twice, or is a sum that has no number. Their amounts
+ * would be booked once more. Rows without an item may go on about one.
  */
-function itemTwice(mapping: OrderMapping, rows: readonly CsvRow[]): string | undefined {
+function foreignItem(mapping: OrderMapping, rows: readonly CsvRow[]): string | undefined {
   const { header, itemIds } = mapping.plan;
   if (rows.length === 1) return undefined;
   for (let index = 0; index < itemIds.length; index++) {
     const at = itemIds[index]!;
+    const name = visibleText(header[at]!.trim());
     const lines = new Map<string, number>();
+    let without: number | undefined;
     for (let place = 0; place < rows.length; place++) {
       const row = rows[place]!;
       const id = trimmed(row.fields[at] ?? "");
-      if (id === "" || !hasItem(mapping, row)) continue;
+      if (!hasItem(mapping, row)) continue;
       const first = lines.get(id);
-      if (first === undefined) lines.set(id, row.line);
+      if (id === "") without ??= row.line;
+      else if (first === undefined) lines.set(id, row.line);
       else {
-        return `an item of the order stands there twice by ${visibleText(header[at]!.trim())} ` +
-          `(lines ${first} and ${row.line}): remove one of the rows`;
+        return `an item of the order stands there twice by ${name} (lines ${first} and ${row.line}): ` +
+          "remove one of the rows";
       }
+    }
+    if (without !== undefined && lines.size > 0) {
+      return `a row of the order has an item without ${name} (line ${without}): remove it if it is a sum`;
     }
   }
 }
@@ -214,9 +220,9 @@ function openOrder(
     const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
     return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, reason)) };
   }
-  const twice = itemTwice(mapping, rows);
-  if (twice !== undefined) {
-    return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, twice)) };
+  const foreign = foreignItem(mapping, rows);
+  if (foreign !== undefined) {
+    return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, foreign)) };
   }
   const isOneHead = haveOneHead(mapping, rows);
   // What all rows say alike is read of the first of them.

@@ -72,6 +72,15 @@ Deno.test("openProfiledFile() rejects an order of which an item stands there twi
     "an item of the order stands there twice by order-item-id (lines 2 and 5): remove one of the rows";
   assert.deepEqual(read.rejected, [`2: ${reason}`, `5: ${reason}`]);
 
+  // A sum below all rows has no number, and would be an item of the last order.
+  const sums = `${"\t".repeat(6)}All\tAll of it\t4\t\t39.60\t8.00\t0.00`;
+  const summed = await readByProfile(amazon.split("\n").slice(0, 4).concat(sums).join("\n"));
+  assert.deepEqual(summed.orders, { 1: "11.90 EUR paid" });
+  assert.match(
+    summed.rejected[0]!,
+    /^3: a row of the order has an item without order-item-id \(line 5\)/,
+  );
+
   const { text } = shippedFiles.etsy!;
   const [header, first] = text.split("\n") as [string, string];
   const twice = await readByProfile([header, first, first].join("\n"), shippedFiles.etsy!.more);
