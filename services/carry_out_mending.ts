@@ -42,7 +42,7 @@ export async function carryOut(
       await noteAnswer(deps.db, row.id, answer);
       break;
     case "withdrawn":
-      await dropAction(deps.db, row.id, answer);
+      await deps.db.transaction((tx) => dropAction(tx, row, answer));
   }
 }
 

@@ -168,11 +168,9 @@ async function leftOf(
   const had = has ?? all - await sumToldBack(deps.db, first);
   const left = Math.min(wanted, had - lostCents);
   const amount = namedAmount(wanted, row.theirCurrency!);
-  if (left <= 0) {
-    return { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };
-  }
-  await noteMendCents(deps.db, row.id, left);
-  return left;
+  // Another process may have noted it, and asked for it, while the provider was asked here.
+  return await noteMendCents(deps.db, row.id, left) ??
+    { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };
 }
 
 /** What the provider says that it still has of what is to go back; undefined where it can't be asked. */

@@ -441,30 +441,55 @@ export async function approveAction(
   return affectedRows === 1;
 }
 
-/** Drops an action that came to nothing, with why: nothing is proposed any more, and it or another one can be. */
-export async function dropAction(tx: Queryable, id: number, answer: string): Promise<void> {
+/**
+ * Drops an approved action that came to nothing, with why: nothing is proposed any more, and it or another one can be. What was
+ * approved since is not dropped by who comes late.
+ *
+ * @param of.approvedAt when the action was approved that came to nothing
+ */
+export async function dropAction(
+  tx: Queryable,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
+  answer: string,
+): Promise<void> {
   const { affectedRows } = await tx.run(
     `
     update discrepancies
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
       approved_at = null, mend_key = null
-    where id = ? and state = 'OPEN'`,
-    [answer, id],
+    where id = ? and state = 'OPEN' and approved_at = ?`,
+    [answer, id, approvedAt === null ? null : approvedAt.replace("T", " ").replace("Z", "")],
   );
   // What was mended meanwhile keeps what it was mended by.
   if (affectedRows === 0) return;
   await tx.run("delete from discrepancy_mends where discrepancy_id = ?", [id]);
 }
 
-/** Notes how much the refund that mends it is of, before it is asked for. */
-export async function noteMendCents(tx: Queryable, id: number, cents: number): Promise<void> {
-  await tx.run(
-    `
-    insert into discrepancy_mends (discrepancy_id, amount_cents)
-    select ?, ? from (select 1) one
-    where not exists (select 1 from discrepancy_mends where discrepancy_id = ?)`,
-    [id, cents, id],
+/**
+ * Notes how much the refund that mends it is of, before it is asked for: what was noted first stays.
+ *
+ * @param cents nothing is noted where it is not above zero
+ * @returns what is noted; undefined where nothing is
+ */
+export async function noteMendCents(
+  db: Queryable,
+  id: number,
+  cents: number,
+): Promise<number | undefined> {
+  if (cents > 0) {
+    await db.run(
+      `
+      insert into discrepancy_mends (discrepancy_id, amount_cents)
+      select ?, ? from (select 1) one
+      where not exists (select 1 from discrepancy_mends where discrepancy_id = ?)`,
+      [id, cents, id],
+    );
+  }
+  const [row] = await db.execute(
+    "select amount_cents from discrepancy_mends where discrepancy_id = ?",
+    [id],
   );
+  return row === undefined ? undefined : toInteger(row.amount_cents);
 }
 
 /** What reports tell that went back of a discrepancy's charge, and that is on record for nothing. */
@@ -540,6 +565,30 @@ export async function endDiscrepancy(
     [state, answer, id],
   );
   return affectedRows === 1;
+}
+
+/**
+ * Ends discrepancies as mended, all of them or, where one was ended or approved meanwhile, none.
+ *
+ * @param ids each once
+ * @returns how many were ended
+ */
+export async function endTogether(
+  tx: Queryable,
+  ids: readonly number[],
+  answer: string,
+): Promise<number> {
+  const rows = await tx.query(
+    `
+    select id from discrepancies force index (primary)
+    where id in (?) and state = 'OPEN' and approved_at is null
+    order by id
+    for update`,
+    [ids.toSorted((a, b) => a - b)],
+  );
+  if (rows.length < ids.length) return 0;
+  for (const id of ids) await endDiscrepancy(tx, id, "MENDED", answer);
+  return ids.length;
 }
 
 /**

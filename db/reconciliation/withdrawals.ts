@@ -203,8 +203,36 @@ async function noteOn(tx: Queryable, ids: readonly number[], note: string): Prom
 }
 
 /**
- * Opens again what was explained of movements that another report has told as well, as that one's: it was explained of what the first
- * one told alone. What was said of that stays beside, with a note.
+ * Opens some of what has ended again because it came to what we have together with a part of a charge that a report told of which is
+ * gone, beside whose own end that is noted; how many. What still comes together another look ends again.
+ */
+export async function reopenParts(
+  tx: Queryable,
+  id: number,
+  { note, limit }: { note: string; limit: number },
+): Promise<number> {
+  const rows = await tx.query(
+    `
+    select distinct others.id
+    from discrepancies gone force index (discrepancies_found)
+    straight_join discrepancies others force index (discrepancies_order)
+      on others.order_id = gone.order_id and others.provider = gone.provider and others.charge_ref = gone.charge_ref
+    where gone.reconciliation_id = ? and gone.unended is null and gone.answer = ?
+      and others.reconciliation_id <> gone.reconciliation_id and others.state = 'MENDED' and others.answer = ?
+    order by others.id limit ?`,
+    [id, `${comesTogether}; ${note}`, comesTogether, limit],
+  );
+  if (rows.length === 0) return 0;
+  await tx.runText(
+    "update discrepancies set state = 'OPEN', ended_at = null, answer = null where id in (?) and answer = ?",
+    [rows.map((row) => toInteger(row.id)), comesTogether],
+  );
+  return rows.length;
+}
+
+/**
+ * Opens again what was explained of movements that another report has told as well, as that one's, or came together with others: it
+ * was so of what the first one told alone. What was said of that stays beside, with a note.
  */
 export async function reopenExplained(
   tx: Queryable,
@@ -217,9 +245,9 @@ export async function reopenExplained(
     select discrepancies.id, lower(hex(discrepancies.identity)) as identity
     from json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
     straight_join discrepancies on discrepancies.identity = unhex(line.identity)
-    where discrepancies.reconciliation_id = ? and discrepancies.state = 'EXPLAINED'
+    where discrepancies.reconciliation_id = ? and (discrepancies.state = 'EXPLAINED' or discrepancies.answer = ?)
     order by discrepancies.id`,
-    [JSON.stringify(identities), from],
+    [JSON.stringify(identities), from, comesTogether],
   );
   for (const row of rows) {
     const id = toInteger(row.id);

@@ -4,24 +4,25 @@
  * @module
  */
 
-import type { Queryable } from "../../db/connection/database.ts";
+import type { Database } from "../../db/connection/database.ts";
 import {
   comesTogether,
   type DiscrepancyRow,
-  endDiscrepancy,
+  endTogether,
   listOpenParts,
 } from "../../db/reconciliation/discrepancies.ts";
 
 /**
  * Ends what is open of charges that were told in parts: captured by and by (several lines), or for less than was authorised (one line of
  * all, and one that takes back what was not captured). Each line alone is of another amount, or one too many; giving any of
- * it back would take what is the shop's.
+ * it back would take what is the shop's. A charge ends in one transaction with all of its parts: those that are left alone never come
+ * to what we have.
  *
  * @param rows open ones
  * @returns how many were mended
  */
 export async function lookAtParts(
-  db: Queryable,
+  db: Database,
   provider: string,
   rows: readonly DiscrepancyRow[],
 ): Promise<number> {
@@ -45,9 +46,8 @@ export async function lookAtParts(
       charge.theirCents!,
     );
     if (cents !== charge.ourCents) continue;
-    for (const { id } of [charge, ...others]) {
-      if (await endDiscrepancy(db, id, "MENDED", comesTogether)) mended++;
-    }
+    const ids = [charge, ...others].map(({ id }) => id);
+    mended += await db.transaction((tx) => endTogether(tx, ids, comesTogether));
   }
   return mended;
 }

@@ -27,6 +27,7 @@ import {
   readOrdersBehind,
   reopenExplained,
   reopenMissing,
+  reopenParts,
   wantAgain,
   widenWithdrawal,
   type Withdrawal,
@@ -53,7 +54,7 @@ const note = "the report that told of it was taken back";
  * What another report has told as well is that one's from then on, with what was found of it, and waits for approval with it where
  * one of them does; what was explained of it is open again. Where one told otherwise, that
  * one has to be brought again and counts no more until it is. What is open of the report goes, what was ended stays with a
- * note, and what was missing until the report told of it is missing again. Fees that were booked are booked back.
+ * note, and what was missing until the report told of it is missing again, and what came to ours together with a part that it told is open again. Fees that were booked are booked back.
  *
  * @param graceDays for which a provider may leave out money that moved
  */
@@ -70,6 +71,7 @@ export async function withdrawReport(
   while (await step(takeMovements) > 0);
   while (await step((tx) => deleteOpenOf(tx, id, together)) > 0);
   while (await step((tx) => noteOnEnded(tx, id, { note, limit: together })) > 0);
+  while (await step((tx) => reopenParts(tx, id, { note, limit: together })) > 0);
   const report = await db.transaction(async (tx) => {
     const one = await lockWithdrawal(tx, id);
     if (one !== undefined) await uncover(tx, one);

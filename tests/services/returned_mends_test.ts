@@ -399,3 +399,97 @@ for (
       ]);
     }));
 }
+
+Deno.test("what two processes give back directly at once is of one amount, and mended", () =>
+  withWorkflow("mend_at_once", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const asks = Promise.withResolvers<void>(), made = Promise.withResolvers<void>();
+    const slow: Gateway = {
+      ...gateway,
+      money: async (requests) => {
+        asks.resolve();
+        await made.promise;
+        return await gateway.money!(requests);
+      },
+    };
+    const wish = { id: found!.id, note: null };
+    const slower = proposeMending({ ...deps, gateway: slow }, wish, operator);
+    await asks.promise;
+    const first: Gateway = {
+      ...gateway,
+      refund: async (requests) => {
+        const answers = await gateway.refund(requests);
+        made.resolve();
+        await slower;
+        return answers;
+      },
+    };
+    await goOnMending({ ...deps, gateway: first }, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.mendCents, row!.answer], [
+      "mended",
+      1_000,
+      "10.00 EUR have gone back",
+    ]);
+    assert.equal(new Set(asked.map(({ key, cents }) => `${key} ${cents}`)).size, 1);
+  }));
+
+Deno.test("what is withdrawn of mending is withdrawn with its amount, whenever who does so is killed", () =>
+  withWorkflow("mend_dropped", async (flow) => {
+    const { gateway, deps } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const keeps: Gateway = {
+      ...gateway,
+      refund: () => Promise.resolve([{ kind: "refused", reason: "closed" }]),
+    };
+    const wish = { id: found!.id, note: null };
+    const work = (db = flow.db) => proposeMending({ ...deps, gateway: keeps, db }, wish, operator);
+    const steps = await reconciled.countSteps(flow, () => work());
+    for (let made = 0; made <= steps; made++) {
+      await work(reconciled.dyingAfter(flow.db, made)).catch(() => {});
+      const left = await flow.rows(
+        `select 1 from discrepancy_mends join discrepancies on discrepancies.id = discrepancy_id
+        where discrepancies.mend_key is null`,
+      );
+      assert.deepEqual(left, [], `killed after ${made} of ${steps} statements`);
+      await work();
+    }
+  }));
+
+Deno.test("a process that stood still withdraws nothing that was approved anew meanwhile", () =>
+  withWorkflow("mend_late", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const asks = Promise.withResolvers<void>(), goes = Promise.withResolvers<void>();
+    const knowsNone: Gateway = { ...gateway, money: () => Promise.resolve([{ kind: "unknown" }]) };
+    const still: Gateway = {
+      ...knowsNone,
+      money: async () => {
+        asks.resolve();
+        await goes.promise;
+        return [{ kind: "unknown" }];
+      },
+    };
+    const late = proposeMending({ ...deps, gateway: still }, wish, operator);
+    await asks.promise;
+    await goOnMending({ ...deps, gateway: knowsNone }, operator);
+    const away: Gateway = {
+      ...gateway,
+      refund: async (requests) => {
+        await gateway.refund(requests);
+        return [{ kind: "away", error: "no answer" }];
+      },
+    };
+    const again = await proposeMending({ ...deps, gateway: away }, wish, operator);
+    assert.deepEqual([again.discrepancy.state, again.discrepancy.mendCents], ["open", 1_000]);
+    goes.resolve();
+    await late;
+    await goOnMending(deps, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.mendKey, row!.mendCents], ["mended", asked[0]!.key, 1_000]);
+  }));

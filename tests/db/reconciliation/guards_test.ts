@@ -217,14 +217,17 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
     assert.equal(await endDiscrepancy(db, first, "EXPLAINED", null), false);
     const row = async (id: number) => (await readDiscrepancy(db, id)) as DiscrepancyRow;
     // What is over is not withdrawn.
-    await dropAction(db, first, "too late");
+    await dropAction(db, await row(first), "too late");
     const over = await row(first);
     assert.deepEqual([over.state, over.mendKey, over.mendCents], [
       "mended",
       `mend_${first}`,
       60 + first,
     ]);
-    await dropAction(db, ids[1]!, "it is kept");
+    const late = { id: ids[1]!, approvedAt: "2026-01-01T00:00:00.000000Z" };
+    await dropAction(db, late, "what was approved before came to nothing");
+    assert.equal((await row(ids[1]!)).action, "give_back");
+    await dropAction(db, await row(ids[1]!), "it is kept");
     const { action, mendKey, mendCents } = await row(ids[1]!);
     assert.deepEqual([action, mendKey, mendCents], [null, null, null]);
   }));

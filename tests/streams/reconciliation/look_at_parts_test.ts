@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import type { ReportLine } from "../../../commands/provider_report.ts";
+import {
+  approveAction,
+  type DiscrepancyRow,
+  endTogether,
+  proposeAction,
+} from "../../../db/reconciliation/discrepancies.ts";
+import { databaseTime } from "../../../domain/database_time.ts";
+import { withdraw } from "../../../services/withdraw_report.ts";
+import { aPaidOrder } from "../../chargebacks.ts";
+import * as reconciled from "../../reconciled.ts";
+import { operator } from "../../reconciled.ts";
+import { withWorkflow, type Workflow } from "../../workflow.ts";
+
+/** A line of a part of the charge of 10.00 EUR that order 1 is paid by. */
+function aPart(entryId: string, grossCents: number): ReportLine {
+  return {
+    entryId,
+    kind: "charge",
+    createdUtc: databaseTime(Date.now()),
+    chargeId: "sim_of_1",
+    refundId: "",
+    key: "",
+    reference: "",
+    grossCents,
+    feeCents: 0,
+    netCents: grossCents,
+    currency: "EUR",
+  } as ReportLine;
+}
+
+const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
+  reconciled.hold({ flow, name: "simulated" }, lines);
+
+const open = async (flow: Workflow) =>
+  (await reconciled.all({ flow }, "open")).map(({ kind, theirCents }) => `${kind} ${theirCents}`);
+
+const parts = [aPart("txn_1", 600), aPart("txn_2", 400)];
+
+Deno.test("parts of a charge that come to what we have are ended together, whenever who looks is killed", () =>
+  withWorkflow("parts_killed", async (flow) => {
+    await aPaidOrder(flow);
+    const books = { flow, name: "simulated" };
+    const steps = await reconciled.countSteps(flow, () => hold(flow, parts));
+    assert.deepEqual(await open(flow), []);
+    const real = flow.db;
+    for (let made = 0; made < steps; made++) {
+      await reconciled.emptied(books);
+      flow.db = reconciled.dyingAfter(real, made);
+      await hold(flow, parts).catch(() => {});
+      flow.db = real;
+      await hold(flow, parts);
+      assert.deepEqual(await open(flow), [], `killed after ${made} of ${steps} statements`);
+    }
+  }));
+
+Deno.test("what came together with a part of another report is open again once that report is taken back", () =>
+  withWorkflow("parts_withdrawn", async (flow) => {
+    await aPaidOrder(flow);
+    await hold(flow, [parts[0]!]);
+    assert.deepEqual(await open(flow), ["amount_differs 600"]);
+    const second = await hold(flow, [parts[1]!]);
+    assert.deepEqual(await open(flow), []);
+    await withdraw(reconciled.depsOf({ flow }), second.id, operator);
+    assert.deepEqual(await open(flow), ["amount_differs 600"]);
+    await hold(flow, [parts[1]!]);
+    assert.deepEqual(await open(flow), []);
+  }));
+
+Deno.test("parts that another report has told as well come together still when one of both is taken back", () =>
+  withWorkflow("parts_inherited", async (flow) => {
+    await aPaidOrder(flow);
+    const [one, other] = parts as [ReportLine, ReportLine];
+    const deps = reconciled.depsOf({ flow });
+    const first = await hold(flow, [one]);
+    const second = await hold(flow, [other]);
+    await hold(flow, [one, other]);
+    assert.deepEqual(await open(flow), []);
+    for (const { id } of [first, second]) {
+      await withdraw(deps, id, operator);
+      assert.deepEqual(await open(flow), []);
+    }
+  }));
+
+Deno.test("parts of a charge stay open where one of them was approved meanwhile", () =>
+  withWorkflow("parts_approved", async (flow) => {
+    await aPaidOrder(flow);
+    await hold(flow, parts.slice(0, 1));
+    const [{ id }] = await reconciled.all({ flow }) as [DiscrepancyRow];
+    const by = { id, action: "ask", note: null, by: "a", mendKey: null } as const;
+    await proposeAction(flow.db, by);
+    await approveAction(flow.db, by);
+    assert.equal(await flow.db.transaction((tx) => endTogether(tx, [id], "together")), 0);
+    assert.deepEqual(await open(flow), ["amount_differs 600"]);
+  }));
