@@ -172,6 +172,9 @@ export const profileSchema = z.strictObject({
   id_digits: z.int().min(1).max(64).optional().describe(
     "digits that order ids of digits alone have at least: one with fewer has lost its zeros in a spreadsheet",
   ),
+  item_ids: headers.optional().describe(
+    "columns that number the items of all orders: an order of which one stands there twice is rejected",
+  ),
   guest_ids: z.array(z.string().max(64)).max(100).optional().describe(
     "ids of customers that stand for nobody",
   ),

@@ -128,6 +128,19 @@ export async function runAgain(db: Queryable, id: number): Promise<void> {
   );
 }
 
+/**
+ * Holds a report's row as it is until the transaction ends, so that nobody begins to take it back before.
+ *
+ * @returns false where somebody has: nothing may be told by it then
+ */
+export async function holdReport(tx: Queryable, id: number): Promise<boolean> {
+  const [row] = await tx.query(
+    "select state from reconciliations where id = ? lock in share mode",
+    [id],
+  );
+  return row?.state !== "WITHDRAWING" && row?.state !== "WITHDRAWN";
+}
+
 /** Notes how many lines were read; of one that was finished before nothing changes. */
 export async function noteReconciled(db: Queryable, id: number, lines: number): Promise<void> {
   await db.run(

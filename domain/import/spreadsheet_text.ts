@@ -6,11 +6,11 @@
 
 /**
  * Text for a field of a file that people open with a spreadsheet. What would be taken for a formula there,
- * because it begins with `=`, `+`, `-`, `@`, a tab or a carriage return, gets an apostrophe in front: names
+ * because it begins with `=`, `+`, `-`, `@`, one of full width, a tab or a line end, gets an apostrophe in front: names
  * come from strangers, and a formula can send away what else is on the sheet. All other text stays as it is.
  */
 export function spreadsheetText(text: string): string {
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /^[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
 }
 
 /**
@@ -18,7 +18,7 @@ export function spreadsheetText(text: string): string {
  * SKU `00123` comes back as 123, `10E3` as 1.00E+04, and `MAR1` as 1-Mar.
  */
 const changed =
-  "[=+\\-@\\t\\r]|0\\d+$|\\d{12,}$|\\d+(?:[.,]\\d+)?e[+-]?\\d+$|\\d{1,2}[-/]\\d{1,2}$|" +
+  "[=+\\-@\\t\\r\\n＝＋－＠]|0\\d+$|\\d{12,}$|\\d+(?:[.,]\\d+)?e[+-]?\\d+$|\\d{1,2}[-/]\\d{1,2}$|" +
   "(?:\\d{1,4}[-/ ]?)?(?:jan|feb|mar|apr|may|jun|jul|aug|sept?|oct|nov|dec)[a-z]{0,6}[-/ ]?\\d{0,4}$";
 
 const toDisarm = new RegExp(`^'*(?:${changed})`, "i");

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isCurrency } from "../money.ts";
+
 /** What such a row is called, in lower case. */
 const sumWords: ReadonlySet<string> = new Set([
   ...["sum", "sums", "total", "totals", "subtotal", "sub-total", "sub total", "grand total"],
@@ -26,8 +28,8 @@ const sumWords: ReadonlySet<string> = new Set([
   ...["總計", "합계", "소계", "총계", "المجموع", "الإجمالي", "סה״כ", 'סה"כ'],
 ]);
 
-/** Characters of the longest word, and of a colon and a blank behind it. */
-const maxWord = 20;
+/** Characters of the longest word, and of what may stand behind it. */
+const maxWord = 32;
 
 /** By how the words in ASCII begin: nearly every product begins otherwise, and every row of a file is asked. */
 const beginnings = new Uint8Array(1 << 14);
@@ -56,5 +58,10 @@ export function sumRowProblem(text: string): string | undefined {
 }
 
 function plainWord(text: string): string {
-  return text.toLowerCase().replace(/^[*=]/, "").replace(/[:=]$/, "").trim();
+  const word = text.replace(/^[*=]/, "").replace(/\([^()]*\)$/, "").trimEnd();
+  const last = /[:\s](\p{Sc}|[A-Za-z]{3})$/u.exec(word);
+  // What is summed may be told behind it: how many, and in which currency.
+  const isOfCurrency = last !== null && (last[1]!.length < 3 || isCurrency(last[1]!.toUpperCase()));
+  const bare = isOfCurrency ? word.slice(0, -last[1]!.length).trim() : word;
+  return bare.toLowerCase().replace(/[:=]$/, "").trim();
 }

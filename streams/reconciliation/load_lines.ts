@@ -28,6 +28,8 @@ import {
   type Retelling,
   takeOverUnknown,
 } from "../../db/reconciliation/retold_movements.ts";
+import { holdReport } from "../../db/reconciliation/reconciliations.ts";
+import { WorkflowError } from "../../domain/errors.ts";
 import {
   addsUp,
   decideLine,
@@ -70,17 +72,35 @@ export async function loadPlain(
 ): Promise<ProviderLine[]> {
   const { db, provider } = loading;
   const plain = plainCharges(provider, lines);
-  const written = await insertAgreeingCharges(db, loading, plain.lines);
+  const written = plain.lines.length === 0 ? 0 : await db.transaction(async (tx) => {
+    await requireTelling(tx, loading);
+    return await insertAgreeingCharges(tx, loading, plain.lines);
+  });
   if (written === lines.length) return [];
   const untold = written === plain.lines.length ? [] : await retell(loading, plain.lines);
   return [...plain.others, ...untold.map((place) => plain.from[place]!)]
     .sort((a, b) => a.line - b.line);
 }
 
+/**
+ * What is written behind it goes with its report where that is taken back afterwards: lines of a report that is gone would
+ * count for ever.
+ *
+ * @throws {WorkflowError} `reconciliation_conflict`
+ */
+async function requireTelling(tx: Queryable, { reconciliationId: id }: Loading): Promise<void> {
+  if (await holdReport(tx, id)) return;
+  throw new WorkflowError(
+    "reconciliation_conflict",
+    `Reconciliation ${id} was taken back meanwhile`,
+  );
+}
+
 /** Notes what of charges was told before, by whichever report. */
 function retell(loading: Loading, lines: readonly ChargeLine[]): Promise<number[]> {
   const { db, provider } = loading;
   return db.transaction(async (tx) => {
+    await requireTelling(tx, loading);
     await holdReports(tx, provider);
     await noteRetoldCharges(tx, loading, lines);
     return await readUntoldCharges(tx, loading, lines);
@@ -193,6 +213,7 @@ const gone = new Error("What was told before is not so any more");
 
 /** @throws what {@linkcode gone} is, before it is committed */
 async function write(tx: Queryable, loading: Loading, decided: readonly Decided[]): Promise<void> {
+  await requireTelling(tx, loading);
   const retold = decided.flatMap((one) => retoldBy(loading.provider, one));
   const known = decided.flatMap(knownOfNoOrder);
   const takesOver = ({ decision: { kind } }: Decided) => kind === "adopt" || kind === "corrects";

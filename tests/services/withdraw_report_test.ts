@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
-import { lyingReport } from "../../commands/provider_report.ts";
+import { lyingReport, reportCsv } from "../../commands/provider_report.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { approveReport } from "../../services/approve_report.ts";
 import { goOnWithReports } from "../../services/go_on_with_reports.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
+import { runReconciliation } from "../../streams/reconciliation/hold_against.ts";
+import { openReport } from "../../streams/reconciliation/line_source.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { anOperator } from "../operator.ts";
@@ -84,6 +86,37 @@ Deno.test("the wish of one person to take a report back ends after a day, and wh
     assert.deepEqual([state, withdrawalBy], ["WITHDRAWN", "another"]);
     await flow.rows("update reconciliations set withdrawal_at = withdrawal_at - interval 9 day");
     assert.equal(await wish(), "another", "what is done stays");
+  });
+});
+
+Deno.test("a report that is brought again while it is taken back leaves nothing", async () => {
+  await withWorkflow("withdraw_while_again", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const lines = misread(await ownReport(flow));
+    const { id } = await hold(provided, lines);
+    const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
+    const source = await openReport(new Blob([bytes]).stream(), { name: "again", period: {} });
+    const again = {
+      ...source,
+      async *batches() {
+        await withdraw(depsOf(provided), id, operator);
+        yield* source.batches();
+      },
+    };
+    await assert.rejects(
+      runReconciliation(flow.db, id, again, {
+        provider: "simulated",
+        actor: "another",
+        graceDays: 3,
+      }),
+      /was taken back meanwhile/,
+    );
+    source.close();
+    assert.equal(await stateOf(provided, id), "WITHDRAWN");
+    assert.deepEqual(await flow.rows("select * from provider_movements"), []);
+    assert.deepEqual(await flow.rows("select * from discrepancies"), []);
+    assert.equal((await bookedFees(flow)).reduce((sum, cents) => sum + cents, 0), 0);
   });
 });
 

@@ -62,6 +62,8 @@ export interface ColumnPlan {
   adjustments: readonly PlannedAdjustment[];
   /** Undefined where nothing says what becomes of orders. */
   status: PlannedStatus | undefined;
+  /** Places of columns in which no two rows of an order say the same, see {@linkcode ImportProfile.itemIds}. */
+  itemIds: readonly number[];
   /** What each column of the file fills; nothing where it is absent. */
   fills: ReadonlyMap<number, readonly string[]>;
   /** Places of the columns that the profile knows not to matter. */
@@ -137,11 +139,12 @@ export function planColumns(
       problems.push(`the status column ${wanted.map(shown).join(" or ")} is missing`);
     } else if (status.skipFilled.length === 0) status = undefined;
   }
+  const itemIds = findAll(profile.itemIds, "item_id");
   if (problems.length > 0) return [...new Set(problems)];
   const ignoredNames = new Set(profile.ignore?.map(plainName));
   // All that are called so: nothing is read of them.
   const ignored = new Set(names.flatMap((name, at) => ignoredNames.has(name) ? [at] : []));
-  return { header, columns, adjustments, status, fills, ignored };
+  return { header, columns, adjustments, status, itemIds, fills, ignored };
 }
 
 function planStatus(

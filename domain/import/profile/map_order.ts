@@ -6,6 +6,7 @@
 
 import type { Fault } from "../../errors.ts";
 import { isCurrency } from "../../money.ts";
+import { visibleText } from "../../text/visible_text.ts";
 import { orderLimits, type OrderTerms, orderTotalOf } from "../../order/incoming_order.ts";
 import { readLanguage } from "../../order/language.ts";
 import {
@@ -35,7 +36,7 @@ import {
   rowsToATurn,
   settleOrder,
 } from "../order_csv.ts";
-import { type PlannedColumn, textOf } from "./column_plan.ts";
+import { type PlannedColumn, textOf, trimmed } from "./column_plan.ts";
 import { parseMoney, plainCharacters } from "./money_text.ts";
 import {
   type AmountContext,
@@ -156,6 +157,36 @@ export function* mapOrderStepwise(
   return closeOrder(order, amounts, adjustments);
 }
 
+/**
+ * Why an order's rows are not all items of its own: one stands there twice, or is a sum that has no number. Their amounts
+ * would be booked once more. Rows without an item may go on about one.
+ */
+function foreignItem(mapping: OrderMapping, rows: readonly CsvRow[]): string | undefined {
+  const { header, itemIds } = mapping.plan;
+  if (rows.length === 1) return undefined;
+  for (let index = 0; index < itemIds.length; index++) {
+    const at = itemIds[index]!;
+    const name = visibleText(header[at]!.trim());
+    const lines = new Map<string, number>();
+    let without: number | undefined;
+    for (let place = 0; place < rows.length; place++) {
+      const row = rows[place]!;
+      const id = trimmed(row.fields[at] ?? "");
+      if (!hasItem(mapping, row)) continue;
+      const first = lines.get(id);
+      if (id === "") without ??= row.line;
+      else if (first === undefined) lines.set(id, row.line);
+      else {
+        return `an item of the order stands there twice by ${name} (lines ${first} and ${row.line}): ` +
+          "remove one of the rows";
+      }
+    }
+    if (without !== undefined && lines.size > 0) {
+      return `a row of the order has an item without ${name} (line ${without}): remove it if it is a sum`;
+    }
+  }
+}
+
 /** Begins to read an order; it may be decided already. */
 function openOrder(
   mapping: OrderMapping,
@@ -188,6 +219,10 @@ function openOrder(
     const { column, lines: [first, second] } = outcome;
     const reason = `rows of the order disagree on ${column} (lines ${first} and ${second})`;
     return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, reason)) };
+  }
+  const foreign = foreignItem(mapping, rows);
+  if (foreign !== undefined) {
+    return { kind: "rejected", rejected: sources.map((row) => rejectedFor(row, foreign)) };
   }
   const isOneHead = haveOneHead(mapping, rows);
   // What all rows say alike is read of the first of them.

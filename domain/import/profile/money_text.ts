@@ -25,7 +25,9 @@ const plainForm = /^-?\d+(?:[.,]\d+)?$/;
 const fullForm =
   /^([-−+(]?)([^\d.,()+−-]*)(?:([-−+])\s*)?([.,]?\d+(?:[.,'’ \u00a0\u2009\u202f]\d+)*)([^\d.,()+−-]*)([-−)]?)$/;
 // Words that end in a point: of any other, such as R.50, the point may be the decimal sign.
-const pointed = /(?<!\p{L})(rs|kr|s?fr|руб)\./iu;
+const pointed = /(?<!\p{L})(rs|rp|kr|s?fr|руб)\./iu;
+// Of any other word the point may end it, as in `Q.150`, or be the decimal sign, as in `Q .15`.
+const wordBeforePoint = /\p{L}$/u;
 // Accountants put a number alone in brackets: `€ (5.40)`.
 const inBrackets = /^([^\d.,()+−-]*)\(([^()]*)\)([^\d.,()+−-]*)$/;
 
@@ -75,6 +77,7 @@ export function splitMoney(text: string): MoneyText | undefined {
   const match = fullForm.exec(plain);
   if (match === null) return undefined;
   const [, open = "", left = "", sign = "", number = "", right = "", end = ""] = match;
+  if (/^[.,]/.test(number) && wordBeforePoint.test(left)) return undefined;
   const [before, behind] = [left.trim(), right.trim()];
   if ((open === "(") !== (end === ")")) return undefined;
   const signs = [open, sign, end].filter((one) => one !== "" && one !== ")");

@@ -153,6 +153,11 @@ export interface ImportProfile {
    * spreadsheet, and would be another order.
    */
   idDigits?: number;
+  /**
+   * Columns that number the items of all orders: two rows of an order with one number are one row that stands there
+   * twice, as where reports that overlap were put together, and reject the order. What is not in a file says nothing.
+   */
+  itemIds?: readonly string[];
   /** Ids that stand for nobody: the order is a guest's. An empty id always is. */
   guestIds?: readonly string[];
   /** Columns that look as though they mattered and do not. */

@@ -23,11 +23,17 @@ Deno.test("sumRowProblem() knows what sums are called, and leaves products alone
       "TOTALE",
       "合計",
       "Итого",
+      "Total EUR",
+      "Summe (€)",
+      "Gesamt (3)",
+      "Total: £",
     ]
   ) {
     assert.match(sumRowProblem(text)!, /^must name a product/, text);
   }
-  for (const text of ["Total 5W30", "SUM-1", "Totally", "Mug", "", "Summer"]) {
+  for (
+    const text of ["Total 5W30", "Total War", "Sum USB", "SUM-1", "Totally", "Mug", "", "Summer"]
+  ) {
     assert.equal(sumRowProblem(text), undefined, text);
   }
 });

@@ -120,6 +120,20 @@ Deno.test("openProfiledFile() refuses amounts in other digits, percentages and w
   }
 });
 
+Deno.test("openProfiledFile() takes no point behind a word for a decimal sign", async () => {
+  assert.deepEqual((await read("IDR", ["Rp.15.000,00", "Rp.500", "Rp. 1.500"])).sums, [
+    "15,000.00 IDR",
+    "500.00 IDR",
+    "1,500.00 IDR",
+  ]);
+  for (const [currency, price] of [["GTQ", "Q.150"], ["HNL", "L.50"], ["ZAR", "R.50"]] as const) {
+    const { sums, rejected } = await read(currency, [price, "3.00"]);
+    assert.deepEqual([sums, rejected.length], [[`3.00 ${currency}`], 1], price);
+    assert.match(rejected[0]!, /^2: Price: must be an amount/);
+  }
+  assert.deepEqual((await read("USD", ["$.50", "USD .50"])).sums, ["0.50 USD", "0.50 USD"]);
+});
+
 Deno.test("openProfiledFile() asks for the decimal sign where a currency without parts does not tell it", async () => {
   assert.deepEqual((await read("JPY", ["1,000", "2,000"])).asked, ["money.decimal"]);
   assert.deepEqual((await read("JPY", ["1,200", "1.200"])).asked, ["money.decimal"]);

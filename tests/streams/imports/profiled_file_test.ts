@@ -56,6 +56,38 @@ Deno.test("openProfiledFile() takes Amazon's amounts for those of the line, and 
   });
 });
 
+Deno.test("openProfiledFile() rejects an order of which an item stands there twice by its number", async () => {
+  const amazon = [
+    "order-id\torder-item-id\tpurchase-date\tpayments-date\tbuyer-email\tbuyer-name\tsku\tproduct-name\t" +
+    "quantity-purchased\tcurrency\titem-price\tshipping-price\titem-promotion-discount",
+    ...["1\t10", "2\t20", "2\t21", "1\t10"].map((ids) =>
+      `${ids}\t2026-01-05T18:54:21Z\t2026-01-05T18:54:21Z\ta@shop.example\tAnn\tMUG\tMug\t1\tEUR\t9.90\t2.00\t0.00`
+    ),
+    // A second promotion of an item is no second item.
+    `2\t21${"\t".repeat(11)}-1.00`,
+  ].join("\n");
+  const read = await readByProfile(amazon);
+  assert.deepEqual(read.orders, { 2: "22.80 EUR paid" });
+  const reason =
+    "an item of the order stands there twice by order-item-id (lines 2 and 5): remove one of the rows";
+  assert.deepEqual(read.rejected, [`2: ${reason}`, `5: ${reason}`]);
+
+  // A sum below all rows has no number, and would be an item of the last order.
+  const sums = `${"\t".repeat(6)}All\tAll of it\t4\t\t39.60\t8.00\t0.00`;
+  const summed = await readByProfile(amazon.split("\n").slice(0, 4).concat(sums).join("\n"));
+  assert.deepEqual(summed.orders, { 1: "11.90 EUR paid" });
+  assert.match(
+    summed.rejected[0]!,
+    /^3: a row of the order has an item without order-item-id \(line 5\)/,
+  );
+
+  const { text } = shippedFiles.etsy!;
+  const [header, first] = text.split("\n") as [string, string];
+  const twice = await readByProfile([header, first, first].join("\n"), shippedFiles.etsy!.more);
+  assert.deepEqual(twice.orders, {});
+  assert.match(twice.rejected[0]!, /^2: an item of the order stands there twice by Transaction ID/);
+});
+
 Deno.test("openProfiledFile() settles decimal commas, and asks for the order of dates", async () => {
   const bytes = await fileBytes("06-excel-de-sep-semicolon.csv");
   const file = { encoding: "windows-1252" };

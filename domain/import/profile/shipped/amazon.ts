@@ -51,5 +51,6 @@ export const amazon: ImportProfile = {
       per: "line",
     },
   ],
+  itemIds: ["order-item-id"],
   status: { columns: [], paidFilled: ["payments-date"], otherwise: "skip" },
 };

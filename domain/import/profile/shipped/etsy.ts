@@ -44,5 +44,6 @@ export const etsy: ImportProfile = {
     skipFilled: ["InPerson Discount"],
     otherwise: "skip",
   },
+  itemIds: ["Transaction ID"],
   ignore: ["Item Total", "VAT Paid by Buyer", "Coupon Details"],
 };
