@@ -53,16 +53,14 @@ const graceShare = 0.8;
 /** Connections to the database that the bulk lane leaves to others, where a process has as many and some to spare. */
 const leftByBulk = 6;
 
-/** The same while live messages come: with one, a file drained at 0.66 of its rate beside 20 web orders a second, with two at 0.88. */
-const bulkBesideLive = 2;
-
 /**
- * Transactions that the bulk lane runs at once at the most. Few while live messages come: its statements are large, and
- * for a processor of the database a small one waits as long as there are others.
+ * Transactions that the bulk lane runs at once at the most. One while live messages come: its statements are large, and
+ * for a processor of the database a small one waits as long as there are others. With two a file drains at 0.87 of its
+ * rate instead of 0.68, and who waits for a web order waits twice as long (docs/numbers.md).
  */
 function bulkTransactions(connections: number, live: LiveWatch): () => number {
   const max = Math.max(1, connections - Math.min(leftByBulk, Math.floor(connections / 2)));
-  return () => live.comes() ? Math.min(bulkBesideLive, max) : max;
+  return () => live.comes() ? 1 : max;
 }
 
 /** How often it is looked whether nothing is left while draining, in milliseconds: how late the end is noticed. */
@@ -75,7 +73,7 @@ const drainLookMs = 50;
  * other's products, so one helps only where no other process serves the group.
  *
  * Those of the bulk lane leave connections to the database to those of the live one and to whoever else is there, and
- * all but two while live messages come.
+ * all but one while live messages come.
  *
  * Returns when the signal aborts, or with `drain` when nothing is left to do;
  * batches in hand are finished first,

@@ -22,8 +22,8 @@ import { anOperator } from "../../operator.ts";
 /** Failed orders, and half as many that wait: a hundred of each product. */
 const filled = 4_000;
 
-/** Rows that a statement may walk through. */
-const maxWalked = 250;
+/** Rows that a statement may walk through: of each of a page of 50 a few that hang on it, where the tables hold thousands. */
+const maxWalked = 300;
 
 /** Many orders that ran short, of which those with even numbers wait. */
 async function fill(flow: Workflow): Promise<number[]> {
