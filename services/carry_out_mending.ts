@@ -73,7 +73,8 @@ async function nextStep(
         return row.movement === "charge"
           ? await askAboutCharge(deps, row)
           : await askAboutRefund(deps, row, operator);
-      default:
+      case "explain":
+      case null:
         return { kind: "withdrawn", answer: "nothing is to be done" };
     }
   } catch (error) {

@@ -44,6 +44,24 @@ const unsaid: Omit<FoundDiscrepancy, keyof Needed> = {
   ourNetCents: null,
 };
 
+/** The row of ours that a movement is of, as a discrepancy names it: a payment or a refund; of anything else its own names say it. */
+export function rowOf(
+  subject: MovementKind,
+  id: number,
+): Pick<FoundDiscrepancy, "paymentId" | "refundId"> {
+  switch (subject) {
+    case "charge":
+    case "reversal":
+    case "unreversed":
+      return { paymentId: id, refundId: null };
+    case "refund":
+    case "returned":
+      return { paymentId: null, refundId: id };
+    default:
+      return { paymentId: null, refundId: null };
+  }
+}
+
 /** A movement, by what of ours it is of, or by the digest of its name where it is of nothing. */
 export interface MovementName {
   kind: MovementKind;

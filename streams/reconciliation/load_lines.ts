@@ -46,7 +46,7 @@ import {
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
-import { foundDiscrepancy, identityOf } from "./found_discrepancy.ts";
+import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
 import { againOf, entryOf, findFacts, type FoundFacts } from "./find_facts.ts";
 
 /** What lines are held against. */
@@ -342,8 +342,7 @@ function discrepancyOf(
     movement,
     part,
     orderId: facts.orderId === 0 ? null : facts.orderId,
-    paymentId: isOfOurs && (subject === "charge" || subject === "reversal") ? ours.id : null,
-    refundId: isOfOurs && subject === "refund" ? ours.id : null,
+    ...(isOfOurs ? rowOf(subject, ours.id) : {}),
     reference: line.reference,
     chargeRef: line.chargeRefs[0] ?? null,
     refundRef: line.refundRef,

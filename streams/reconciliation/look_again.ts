@@ -13,6 +13,7 @@ import {
   forgetRecording,
   listDiscrepancies,
   noteOurs,
+  readMended,
 } from "../../db/reconciliation/discrepancies.ts";
 import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
 import {
@@ -35,7 +36,7 @@ import {
   type LineKind,
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
-import { identityOf } from "./found_discrepancy.ts";
+import { identityOf, rowOf } from "./found_discrepancy.ts";
 import { findFacts } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
 
@@ -97,6 +98,11 @@ async function lookAtTellings(
     provider,
     some.filter(({ movement }) => isOfBank(movement)).flatMap(({ refundRef }) => refundRef ?? []),
   );
+  const mended = await readMended(
+    db,
+    provider,
+    some.filter(({ movement }) => isMend(movement)).flatMap(({ movementKey }) => movementKey ?? []),
+  );
   const keysOf = (row: DiscrepancyRow): MovementKey[] => {
     const { movement, part } = row;
     if (part !== null) {
@@ -104,26 +110,33 @@ async function lookAtTellings(
       // That of its own kind first.
       return [...new Set([movement, ...kinds])].map((kind) => ({ kind, subjectId: 0, part }));
     }
-    const subjectId = subjectOf(row, chargebacks);
+    const subjectId = subjectOf(row, { chargebacks, mended });
     return subjectId === null ? [] : [{ kind: movement, subjectId, part: noPart }];
   };
   const kept = await readKeptMovements(db, some.flatMap(keysOf));
-  let mended = 0;
+  let ended = 0;
   for (const row of some) {
     const found = keysOf(row).flatMap((key) => kept.get(movementName(key)) ?? []);
     if (!comesToAgree(row, found)) continue;
-    if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) mended++;
+    if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) ended++;
   }
-  return mended;
+  return ended;
+}
+
+/** Whether it is what mended another discrepancy directly, or came back of that. */
+function isMend(movement: DiscrepancyRow["movement"]): boolean {
+  return movement === "mend" || movement === "unmended";
 }
 
 /** What of ours a discrepancy is about, as far as its row says; null where it does not. */
 function subjectOf(
   row: DiscrepancyRow,
-  chargebacks: ReadonlyMap<string, { id: number }>,
+  { chargebacks, mended }: Record<"chargebacks" | "mended", ReadonlyMap<string, { id: number }>>,
 ): number | null {
-  if (isOfBank(row.movement)) return chargebacks.get(row.refundRef ?? "")?.id ?? null;
-  return row.movement === "refund" ? row.refundId : row.paymentId;
+  const { movement } = row;
+  if (isOfBank(movement)) return chargebacks.get(row.refundRef ?? "")?.id ?? null;
+  if (isMend(movement)) return mended.get(row.movementKey ?? "")?.id ?? null;
+  return row.refundId ?? row.paymentId;
 }
 
 /** What was of nothing of ours may be of something by now. */
@@ -161,8 +174,7 @@ async function lookAtLines(
         kind,
         identity: identityOf(provider, movement, kind),
         orderId: ours.orderId || row.orderId || 0,
-        paymentId: subject === "charge" || subject === "reversal" ? ours.id : null,
-        refundId: subject === "refund" ? ours.id : null,
+        ...rowOf(subject, ours.id),
         ourCents: ours.amountCents,
         ourCurrency: ours.currency,
       });

@@ -177,6 +177,19 @@ Deno.test("a part that a chargeback gave back, and that is lost no more, is over
     await assertConsistent(flow);
   }));
 
+Deno.test("chargebacks that take more than a payment gave back no more than it was of", () =>
+  withWorkflow("contested_payment_more", async (flow) => {
+    const { of } = await aPaymentByHand(flow);
+    await tell(flow, aChargeback("lost", 60, { ...of, amountCents: 800 }));
+    assert.deepEqual(await waiting(flow), [200]);
+    await tell(flow, aChargeback("lost", 120, { ...of, amountCents: 400, providerRef: "dp_2" }));
+    assert.deepEqual(await waiting(flow), []);
+    const rows = await flow.rows("select gave_back_cents from chargebacks order by id");
+    assert.deepEqual(rows.map((row) => row.gave_back_cents), [800, 200]);
+    await flow.drain();
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a payment beside an order's own is not dismissed while it is contested, and given back it waits for the bank", () =>
   withWorkflow("contested_dispute", async (flow) => {
     const orderId = await aPaidOrder(flow);

@@ -752,6 +752,24 @@ Deno.test("a refund that its provider does not know is not asked for again while
     assert.deepEqual([row.state, row.action], ["open", null]);
   }));
 
+Deno.test("a payment that went back and came back is not asked for again by the action that asks about it", () =>
+  withWorkflow("ask_reversal_back", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    await aSecondPayment(flow, orderId, "REVERSED");
+    await hold(flow, [aLine("1"), aLine("2", { chargeId: "second", reference: "1" })]);
+    const refund = { ref: "re_1", state: "refused", reason: null, chargeRefs: ["second"] } as const;
+    const news = { provider: "simulated", refund, happenedAt: new Date() };
+    assert.equal(await takeRefundNews(flow, news), "return");
+    const gateway: Partial<Gateway> = {
+      refundStatus: () => Promise.resolve([{ kind: "unknown" }]),
+      refund: () => assert.fail("its money is owed by a person"),
+    };
+    assert.deepEqual(await mend(flow, gateway, "ask"), [
+      "explained",
+      "the provider knows of none, and has taken it back: its money is owed otherwise",
+    ]);
+  }));
+
 Deno.test("a payment that went back and is in no report is asked about under its own key", () =>
   withWorkflow("ask_reversal_key", async (flow) => {
     const orderId = await aPaidOrder(flow);

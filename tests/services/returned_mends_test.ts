@@ -3,7 +3,9 @@ import type { ReportLine } from "../../commands/provider_report.ts";
 import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
+
 import { goOnMending, proposeMending } from "../../services/mend_discrepancies.ts";
+import type { ChargebackReport } from "../../services/record_chargeback.ts";
 import { type RefundNews, takeRefundNews } from "../../services/take_refund_news.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
@@ -267,6 +269,20 @@ Deno.test("what a report tells otherwise of a direct refund is asked about, and 
     assert.equal(asked.length, 1);
   }));
 
+Deno.test("what reports tell otherwise of a direct refund ends once they agree", () =>
+  withWorkflow("mend_agreed", async (flow) => {
+    const { deps } = aGateway(flow);
+    const { mendKey } = await aMend(flow, deps);
+    const made = aLine("refund", { refundId: "re_1", grossCents: -1_000, key: mendKey! });
+    await hold(flow, [aLine("charge"), made]);
+    assert.deepEqual(await open(flow), []);
+    await hold(flow, [{ ...made, feeCents: 5, netCents: -1_005 }]);
+    const [row, ...others] = await open(flow);
+    assert.deepEqual([row!.kind, row!.movement, others], ["fee_differs", "mend", []]);
+    await hold(flow, [made]);
+    assert.deepEqual(await open(flow), []);
+  }));
+
 Deno.test("what came back of mending is owed whatever becomes of the report by which it was found", () =>
   withWorkflow("mend_back_withdrawn", async (flow) => {
     const { gateway, deps, cameBack } = aGateway(flow);
@@ -366,6 +382,27 @@ Deno.test("nothing is given back directly of what its customer contests at the b
     assert.deepEqual([row!.state, row!.mendCents], ["mended", 700]);
     assert.deepEqual(asked.map(({ cents }) => cents), [700]);
   }));
+
+for (
+  const [what, contest, back] of [
+    ["in another currency", { currency: "USD", amountCents: 300 }, []],
+    ["by the other name of its charge", { chargeRefs: ["pi_nobody", "ch_nobody"] }, []],
+    ["of another charge", { chargeRefs: ["ch_else"] }, [1_000]],
+    ["and gave again", { state: "won" }, [1_000]],
+  ] as const satisfies [string, Partial<ChargebackReport>, number[]][]
+) {
+  Deno.test(`what a bank took ${what} is ${back.length === 0 ? "gone" : "given back"} when a charge of nobody is`, () =>
+    withWorkflow("mend_taken", async (flow) => {
+      const { deps, asked } = aGateway(flow);
+      await hold(flow, [aLine("charge")]);
+      const [found] = await open(flow);
+      const of: Partial<ChargebackReport> = contest;
+      await tell(flow, { ...aContest("lost", 60), ...of });
+      const { discrepancy } = await proposeMending(deps, { id: found!.id, note: null }, operator);
+      assert.deepEqual(asked.map(({ cents }) => cents), back);
+      assert.equal(discrepancy.state, back.length === 0 ? "explained" : "mended");
+    }));
+}
 
 for (
   const [said, state] of [["refunded", "mended"], ["unknown", "open"]] as const

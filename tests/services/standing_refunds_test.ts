@@ -208,3 +208,21 @@ for (const way of ["by hand", "by the bank"] as const) {
       await assertConsistent(flow);
     }));
 }
+
+Deno.test("what reports tell otherwise of what came back ends once they agree, as it does of charges", () =>
+  withWorkflow("standing_agreed", async (flow) => {
+    const { refundId, key, lines } = await aReturn(flow);
+    const back = aLine("refund_failure", { refundId: "re_1", grossCents: 400, key });
+    await hold(flow, [...lines, back]);
+    assert.deepEqual(await open(flow), []);
+    await hold(flow, [{ ...back, feeCents: 5, netCents: 395 }]);
+    const [row, ...others] = await open(flow);
+    assert.deepEqual(others, []);
+    assert.deepEqual([row!.kind, row!.movement, row!.refundId], [
+      "fee_differs",
+      "returned",
+      refundId,
+    ]);
+    await hold(flow, [back]);
+    assert.deepEqual(await open(flow), []);
+  }));

@@ -17,6 +17,7 @@ import {
   ttlSeconds,
   withProviderStage,
 } from "../payments/provider_stage.ts";
+import { aChargeback, tell } from "../../chargebacks.ts";
 import { alertSettings } from "../../alert_settings.ts";
 
 /** The order of 10.00 of which the provider takes 10.01, held. */
@@ -88,6 +89,24 @@ Deno.test("an order whose payment is in dispute is held: no time-out, no dead le
     assert.ok(report.kind === "recovered" && report.republished.orders === 0);
     assert.deepEqual((await verify(flow, { settleMs: 0 })).checks.filter(({ ok }) => !ok), []);
   }));
+
+for (const state of ["needs_response", "lost"] as const) {
+  Deno.test(`a payment in dispute makes no order paid whose bank says ${state}`, () =>
+    withProviderStage(`dispute_${state}`, overcharging, async (stage) => {
+      const { flow } = stage;
+      const id = await disputedOrder(stage);
+      const [payment] = await flow.rows("select provider, provider_ref from payments");
+      const of = {
+        provider: String(payment!.provider),
+        chargeRefs: [String(payment!.provider_ref)],
+        amountCents: 1_001,
+      };
+      await tell(flow, aChargeback(state, 60, of));
+      await assert.rejects(decide(flow, id, "accept"), /its customer contests it at the bank$/);
+      assert.equal((await flow.order(id)).status, "RESERVED");
+      assert.deepEqual(await paymentsOf(flow), [{ amount_cents: 1_001, status: "DISPUTED" }]);
+    }));
+}
 
 Deno.test("decidePayment() accepts: the order is paid and worth what was taken, and no more goes back", () =>
   withProviderStage("dispute_accept", overcharging, async (stage) => {

@@ -134,3 +134,15 @@ Deno.test("nobody who waits for stock is overtaken by what is written ahead", ()
     for (const id of ids) assert.equal((await flow.order(id)).status, "PENDING");
     assert.equal(await flow.stock("of 6"), 6);
   }, { onShortage: "wait" }));
+
+Deno.test("an order that waits for stock leaves its queue when it is reserved, though orders wait no more by setting", () =>
+  withWorkflow("ahead_backordered", async (flow) => {
+    const [waits] = await flow.add([anOrder("waits", [{ sku: "a", qty: 7 }])], 6);
+    await flow.turn("orders");
+    await flow.rows("update products set stock_qty = 100, received_qty = 100");
+    await reserveOrders({ ...flow, onShortage: "fail" }, [deliveryOf(waits!.orderId!)]);
+    const [row] = await flow.rows("select status, backordered from orders");
+    assert.deepEqual({ ...row }, { status: "RESERVED", backordered: 0 });
+    assert.deepEqual(await flow.rows("select order_id from order_shortages"), []);
+    assert.equal(await flow.stock("a"), 93);
+  }, { onShortage: "wait" }));
