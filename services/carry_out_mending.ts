@@ -7,7 +7,7 @@
 import {
   type DiscrepancyRow,
   dropAction,
-  endDiscrepancy,
+  endByAction,
   noteAnswer,
 } from "../db/reconciliation/discrepancies.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
@@ -36,7 +36,7 @@ export async function carryOut(
   const answer = cutText(step.answer, maxAnswer);
   switch (step.kind) {
     case "ended":
-      await endDiscrepancy(deps.db, row.id, step.state, answer);
+      await endByAction(deps.db, row, step.state, answer);
       break;
     case "goes_on":
       await noteAnswer(deps.db, row.id, answer);

@@ -458,7 +458,7 @@ export async function dropAction(
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
       approved_at = null, mend_key = null
     where id = ? and state = 'OPEN' and approved_at = ?`,
-    [answer, id, approvedAt === null ? null : approvedAt.replace("T", " ").replace("Z", "")],
+    [answer, id, storedTime(approvedAt)],
   );
   // What was mended meanwhile keeps what it was mended by.
   if (affectedRows === 0) return;
@@ -565,6 +565,33 @@ export async function endDiscrepancy(
     [state, answer, id],
   );
   return affectedRows === 1;
+}
+
+/**
+ * Ends a discrepancy by what was approved about it; nothing where that was dropped, and something approved anew, while a process
+ * that carries it out stood still: what it has found out may not be true any more.
+ *
+ * @returns whether it was this that ended it
+ */
+export async function endByAction(
+  tx: Queryable,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
+  state: "EXPLAINED" | "MENDED",
+  answer: string,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update discrepancies
+    set state = ?, ended_at = current_timestamp(6), answer = ?
+    where id = ? and state = 'OPEN' and approved_at = ?`,
+    [state, answer, id, storedTime(approvedAt)],
+  );
+  return affectedRows === 1;
+}
+
+/** A moment as the database has it. */
+function storedTime(iso: string | null): string | null {
+  return iso === null ? null : iso.replace("T", " ").replace("Z", "");
 }
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Database } from "../../db/connection/database.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
   type FoundDiscrepancy,
   insertDiscrepancies,
@@ -24,15 +24,17 @@ import { foundDiscrepancy, missingIdentityOf } from "./found_discrepancy.ts";
  * the provider may still tell of its money, are covered. What is known already stays as it is.
  *
  * @param reported what the report covers
+ * @param require throws where the report is being taken back: what was found by its days counts no more then
  * @returns how many are new
  */
 export async function findMissing(
-  { db, provider, reconciliationId, reported, graceDays }: {
+  { db, provider, reconciliationId, reported, graceDays, require }: {
     db: Database;
     provider: string;
     reconciliationId: number;
     reported: Span;
     graceDays: number;
+    require?: (tx: Queryable) => Promise<void>;
   },
 ): Promise<number> {
   const covered: CoveredDay[] = await readCoveredDays(db, provider);
@@ -40,7 +42,10 @@ export async function findMissing(
   for (const span of dueSpans(covered, reported, graceDays)) {
     for await (const rows of missingMoney(db, provider, span)) {
       const found = rows.map((money) => discrepancyOf(money, { provider, reconciliationId }));
-      count += await db.transaction((tx) => insertDiscrepancies(tx, found));
+      count += await db.transaction(async (tx) => {
+        await require?.(tx);
+        return await insertDiscrepancies(tx, found);
+      });
     }
   }
   return count;

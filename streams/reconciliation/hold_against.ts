@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Database } from "../../db/connection/database.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
 import { coverDays, type CoveredDay } from "../../db/reconciliation/reconciled_days.ts";
 import {
   beginReconciliation,
@@ -23,6 +23,7 @@ import { bookDays } from "./book_days.ts";
 import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
 import { openLoader } from "./line_loader.ts";
+import { requireTelling } from "./load_lines.ts";
 import { lookAgain } from "./look_again.ts";
 import { addUpWaiting, reportToBook } from "./report_to_book.ts";
 
@@ -125,10 +126,14 @@ export async function runReconciliation(
     }
     if (batch.length > 0) await loader.add(batch);
     await loader.end();
-    await coverDays(db, provider, daysOf(source));
+    await db.transaction(async (tx) => {
+      await requireTelling(tx, loading);
+      await coverDays(tx, provider, daysOf(source));
+    });
     await bookDays(db, provider, { first, last });
     const reported = { from: source.from, until: source.to };
-    await findMissing({ db, provider, reconciliationId: id, reported, graceDays });
+    const require = (tx: Queryable) => requireTelling(tx, loading);
+    await findMissing({ db, provider, reconciliationId: id, reported, graceDays, require });
     await lookAgain(db, { provider, rules: loading.rules });
     await finish(db, id, lines);
     await addUpWaiting(db, provider);

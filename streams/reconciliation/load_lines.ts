@@ -88,7 +88,10 @@ export async function loadPlain(
  *
  * @throws {WorkflowError} `reconciliation_conflict`
  */
-async function requireTelling(tx: Queryable, { reconciliationId: id }: Loading): Promise<void> {
+export async function requireTelling(
+  tx: Queryable,
+  { reconciliationId: id }: Pick<Loading, "reconciliationId">,
+): Promise<void> {
   if (await holdReport(tx, id)) return;
   throw new WorkflowError(
     "reconciliation_conflict",

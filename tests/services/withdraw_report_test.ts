@@ -89,36 +89,42 @@ Deno.test("the wish of one person to take a report back ends after a day, and wh
   });
 });
 
-Deno.test("a report that is brought again while it is taken back leaves nothing", async () => {
-  await withWorkflow("withdraw_while_again", async (flow) => {
-    const provided: Reconciled = { flow, name: "simulated" };
-    await paidOrders(provided, 5);
-    const lines = misread(await ownReport(flow));
-    const { id } = await hold(provided, lines);
-    const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
-    const source = await openReport(new Blob([bytes]).stream(), { name: "again", period: {} });
-    const again = {
-      ...source,
-      async *batches() {
-        await withdraw(depsOf(provided), id, operator);
-        yield* source.batches();
-      },
-    };
-    await assert.rejects(
-      runReconciliation(flow.db, id, again, {
-        provider: "simulated",
-        actor: "another",
-        graceDays: 3,
-      }),
-      /was taken back meanwhile/,
-    );
-    source.close();
-    assert.equal(await stateOf(provided, id), "WITHDRAWN");
-    assert.deepEqual(await flow.rows("select * from provider_movements"), []);
-    assert.deepEqual(await flow.rows("select * from discrepancies"), []);
-    assert.equal((await bookedFees(flow)).reduce((sum, cents) => sum + cents, 0), 0);
-  });
-});
+const moments: readonly [when: string, tells: boolean][] = [
+  ["before its lines are written", true],
+  ["when they are and its days are not covered", false],
+];
+for (const [when, tells] of moments) {
+  Deno.test(`a report that is brought again while it is taken back, ${when}, leaves nothing`, () =>
+    withWorkflow(`withdraw_again_${tells}`, async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const lines = misread(await ownReport(flow));
+      const { id } = await hold(provided, lines);
+      const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
+      const source = await openReport(new Blob([bytes]).stream(), { name: "again", period: {} });
+      const again = {
+        ...source,
+        async *batches() {
+          await withdraw(depsOf(provided), id, operator);
+          if (tells) yield* source.batches();
+        },
+      };
+      await assert.rejects(
+        runReconciliation(flow.db, id, again, {
+          provider: "simulated",
+          actor: "another",
+          graceDays: 3,
+        }),
+        /was taken back meanwhile/,
+      );
+      source.close();
+      assert.equal(await stateOf(provided, id), "WITHDRAWN");
+      assert.deepEqual(await flow.rows("select * from provider_movements"), []);
+      assert.deepEqual(await flow.rows("select * from discrepancies"), []);
+      assert.deepEqual(await flow.rows("select * from reconciled_days"), []);
+      assert.equal((await bookedFees(flow)).reduce((sum, cents) => sum + cents, 0), 0);
+    }));
+}
 
 Deno.test("withdraw() leaves nothing of a report but what somebody ended, and its fees are booked back", async () => {
   await withWorkflow("withdraw_all", async (flow) => {

@@ -3,6 +3,7 @@ import {
   approveAction,
   type DiscrepancyRow,
   dropAction,
+  endByAction,
   endDiscrepancy,
   insertDiscrepancies,
   listDiscrepancies,
@@ -226,6 +227,7 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
     ]);
     const late = { id: ids[1]!, approvedAt: "2026-01-01T00:00:00.000000Z" };
     await dropAction(db, late, "what was approved before came to nothing");
+    assert.equal(await endByAction(db, late, "EXPLAINED", "it had gone back before"), false);
     assert.equal((await row(ids[1]!)).action, "give_back");
     await dropAction(db, await row(ids[1]!), "it is kept");
     const { action, mendKey, mendCents } = await row(ids[1]!);
