@@ -112,6 +112,14 @@ export function customerOf(catalog: Catalog, order: IncomingOrder): CustomerToWr
   return { id: known.id, first: known.first, name, email };
 }
 
+/** The product of an SKU, which the catalogue knows. */
+export function productIdOf({ products }: Catalog, sku: string): number {
+  const known = products.get(sku);
+  // Another batch has found rows to be gone and forgotten all of them.
+  if (known === undefined) throw new StaleCatalog("A product is not known any more");
+  return known.id;
+}
+
 /** True where nobody has to look who the customer was. */
 function isOfErased({ erased }: Catalog, order: IncomingOrder): boolean {
   if (erased.size === 0) return false;

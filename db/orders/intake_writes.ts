@@ -157,11 +157,13 @@ export async function lockProductsShared(tx: Queryable, ids: readonly number[]):
  * were written: each locks its customer's row for the foreign key, and an erasure that comes later waits for that, and
  * sees them.
  *
+ * @param known the latest erasure that the catalogue knew before they were written: others of the same run may have refreshed
+ * it since
  * @param erasures the latest one that is committed
- * @throws {StaleCatalog} where there is a later one than the catalogue knows
+ * @throws {StaleCatalog} where there is a later one than the catalogue knew
  */
-export function refuseStale(catalog: Catalog, erasures: number): void {
-  if (catalog.erasures !== erasures) throw new StaleCatalog("Somebody was erased meanwhile");
+export function refuseStale(known: number | undefined, erasures: number): void {
+  if (known !== erasures) throw new StaleCatalog("Somebody was erased meanwhile");
 }
 
 /**

@@ -382,6 +382,8 @@ async function writeOrders(
 
   const updated = updates.map(({ order }) => order);
   const catalog = await completedWithin(tx, before, updated, options);
+  // Batches beside this one may refresh the catalogue while it writes what that knew before.
+  const { erasures: knownErasures } = catalog;
 
   const rows = await insertOrders(tx, fresh, catalog, {
     withTimes: options.inTransaction !== undefined,
@@ -415,7 +417,7 @@ async function writeOrders(
         })),
       ),
     ]);
-    refuseStale(catalog, erasures);
+    refuseStale(knownErasures, erasures);
   }
   return { ids, locked, held, losing, repaid, followUps, catalog };
 }
