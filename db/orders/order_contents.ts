@@ -16,12 +16,6 @@ export interface OrderWithId {
   order: IncomingOrder;
 }
 
-/** The products of orders, by id and each once; the catalogue knows all of them. */
-export function productsOf(orders: readonly OrderWithId[], catalog: Catalog): number[] {
-  const skus = new Set(orders.flatMap(({ order }) => order.items.map(({ sku }) => sku)));
-  return [...skus].map((sku) => productIdOf(catalog, sku)).sort((a, b) => a - b);
-}
-
 /**
  * Writes what orders hold. They must be locked or inserted by this transaction, and their products locked.
  *

@@ -10,6 +10,7 @@ import { createGunzip, gzipSync } from "node:zlib";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { type KeptProducts, keptProducts } from "../../../db/catalog/kept_products.ts";
 import { readLatestErasure } from "../../../db/customers/erased_keys.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
@@ -101,6 +102,7 @@ export function batchTaker(
   { working = 4, waiting = 8, waitMs = 10_000, silentMs }: BatchOptions = {},
 ): (c: Context) => Promise<Response> {
   const takePlace = placesFor({ working, waiting, waitMs });
+  const products = keptProducts();
   return async (c) => {
     const body = await readBatchBody(c);
     const digest = createHash("sha256").update(body.bytes).digest("hex");
@@ -113,7 +115,7 @@ export function batchTaker(
     };
     const erasures = held === null ? 0 : await readLatestErasure(deps.db).catch(giveUp);
     const leave = await takePlace(c.get("caller").name).catch(giveUp);
-    const answers = answersOf(deps, body, c.get("caller"));
+    const answers = answersOf({ ...deps, products }, body, c.get("caller"));
     return await streamed(c, { deps, body, answers, held, erasures, leave, silentMs });
   };
 }
@@ -244,9 +246,15 @@ function replayed(c: Context, { log }: AppDeps, form: BatchForm, answer: string)
   });
 }
 
+/** What orders are taken with. */
+interface BatchDeps extends AppDeps {
+  /** Of the batches before. */
+  products: KeptProducts;
+}
+
 /** Takes the orders, and reads the next ones while the database is busy with those before. */
 async function* answersOf(
-  deps: AppDeps,
+  deps: BatchDeps,
   body: BatchBody,
   caller: Caller,
 ): AsyncGenerator<Answers, undefined> {
@@ -355,7 +363,7 @@ interface BatchOrder extends BroughtOrder {
 
 /** @throws where an engine is away */
 async function takePart(
-  deps: AppDeps,
+  deps: BatchDeps,
   read: readonly ReadLine[],
   { actor, scopes }: Caller,
   parent: string | undefined,
@@ -388,12 +396,13 @@ async function takePart(
  * @throws where an engine is away
  */
 async function placeApart(
-  deps: AppDeps,
+  deps: BatchDeps,
   brought: readonly BatchOrder[],
 ): Promise<(PlacedOrder | { problem: Problem })[]> {
   if (brought.length === 0) return [];
   try {
-    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought, { lane: "bulk" }));
+    const options = { lane: "bulk", products: deps.products } as const;
+    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought, options));
   } catch (error) {
     if (isEngineAway(error)) throw error;
     if (brought.length > 1) {
