@@ -80,20 +80,27 @@ export function keptProducts(
   };
 }
 
-/** Of a row of `products`, what {@linkcode sumOfProducts} is made of. For a statement. */
+/**
+ * Of a row of `products`, what {@linkcode sumOfProducts} adds up. For a statement. Checksums alone would cancel each other out, because
+ * they are linear: of two products that have changed their places, or that one order has described alike. So each has a weight.
+ */
 export const productSum =
-  "crc32(concat_ws(':', products.id, products.sku, products.name, products.price_cents, products.described_by))";
+  "crc32(concat_ws(':', products.id, products.sku, products.name, products.price_cents, products.described_by)) " +
+  "* (products.id % 509 + 1)";
 
-/** A checksum of what a catalogue knows of some products, each named once: of their rows `bit_xor` of {@linkcode productSum}. */
+/** Sums count up to here and begin anew: they are exact as numbers, however many there are. */
+export const sumRange = 2 ** 52;
+
+/** A checksum of what a catalogue knows of some products, each named once: of their rows the sum of {@linkcode productSum}. */
 export function sumOfProducts({ products }: Catalog, skus: Iterable<string>): number {
   let sum = 0;
   for (const sku of skus) {
     const entry = products.get(sku)!;
-    sum ^= entry.sum ??= sumOf(sku, entry);
+    sum = (sum + (entry.sum ??= sumOf(sku, entry))) % sumRange;
   }
-  return sum >>> 0;
+  return sum;
 }
 
 function sumOf(sku: string, { id, stored: { text, by } }: CatalogEntry<ProductText>): number {
-  return crc32(`${id}:${sku}:${text.name}:${text.priceCents}:${by}`);
+  return crc32(`${id}:${sku}:${text.name}:${text.priceCents}:${by}`) * (id % 509 + 1);
 }

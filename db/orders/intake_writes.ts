@@ -11,7 +11,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, LostCatalog, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
-import { productSum } from "../catalog/kept_products.ts";
+import { productSum, sumRange } from "../catalog/kept_products.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { withKeptParents } from "../connection/kept_parents.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
@@ -134,7 +134,7 @@ async function readKnownOrders(
  *
  * @param ids at least one
  * @param options.withSum also sums up what they are
- * @returns the latest erasure that is committed: see {@linkcode refuseStale}; and `bit_xor` of {@linkcode productSum}
+ * @returns the latest erasure that is committed: see {@linkcode refuseStale}; and the sum of {@linkcode productSum}
  * @throws {LostCatalog} unless all of them are there: a database that was replaced by an older one may lack some
  */
 export async function lockProductsShared(
@@ -146,7 +146,7 @@ export async function lockProductsShared(
   const [row] = await tx.query(
     `
     select count(*) as found, max(${latestErasure}) as erasures${
-      withSum ? `, bit_xor(${productSum}) as sum` : ""
+      withSum ? `, mod(sum(${productSum}), ${sumRange}) as sum` : ""
     }
     from products force index (primary)
     where id in (?)

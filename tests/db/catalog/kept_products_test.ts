@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Catalog, emptyCatalog } from "../../../db/catalog/catalog.ts";
-import { keptProducts } from "../../../db/catalog/kept_products.ts";
+import { keptProducts, sumOfProducts } from "../../../db/catalog/kept_products.ts";
 import { anOrder } from "../../workflow.ts";
 
 const entry = (id: number) => ({
@@ -54,4 +54,21 @@ Deno.test("keptProducts() lends nothing for a while once something was not true 
   assert.equal(kept.lend(emptyCatalog(), naming("a")), false);
   now += 1_000;
   assert.equal(kept.lend(emptyCatalog(), naming("a")), true);
+});
+
+Deno.test("sumOfProducts() tells products from those that have changed places, or were described alike", () => {
+  const sum = (
+    products: readonly (readonly [id: number, sku: string, priceCents: number, by: string])[],
+  ) =>
+    sumOfProducts({
+      ...emptyCatalog(),
+      products: new Map(products.map(([id, sku, priceCents, by]) => [
+        sku,
+        { id, stored: { text: { name: `Tea ${sku}`, priceCents }, by } },
+      ])),
+    }, products.map(([, sku]) => sku));
+  const known = sum([[5, "A", 100, "2026-01-01 1"], [6, "B", 100, "2026-01-01 1"]]);
+  assert.equal(known, sum([[6, "B", 100, "2026-01-01 1"], [5, "A", 100, "2026-01-01 1"]]));
+  assert.notEqual(known, sum([[5, "B", 100, "2026-01-01 1"], [6, "A", 100, "2026-01-01 1"]]));
+  assert.notEqual(known, sum([[5, "A", 150, "2026-02-01 2"], [6, "B", 150, "2026-02-01 2"]]));
 });
