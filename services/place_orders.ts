@@ -7,7 +7,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Queryable } from "../db/connection/database.ts";
-import type { KeptProducts } from "../db/catalog/kept_products.ts";
+import { type KeptProducts, keptProducts } from "../db/catalog/kept_products.ts";
 import { takeOrders } from "../streams/intake/take_orders.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
 import { type Lane, lanes } from "../domain/messages/lane.ts";
@@ -17,6 +17,8 @@ import { tracing } from "../streams/telemetry/tracing.ts";
 import { withDeadline } from "../streams/timing/deadline.ts";
 import { chooseLanes } from "../streams/workflow/choose_lanes.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+export { type KeptProducts, keptProducts };
 
 /** An order that somebody brings. */
 export interface BroughtOrder {

@@ -10,13 +10,14 @@ import { createGunzip, gzipSync } from "node:zlib";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { type KeptProducts, keptProducts } from "../../../db/catalog/kept_products.ts";
 import { readLatestErasure } from "../../../db/customers/erased_keys.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { expectHolding } from "../../../services/expect_holding.ts";
 import {
   type BroughtOrder,
+  type KeptProducts,
+  keptProducts,
   placeAndPublish,
   type PlacedOrder,
 } from "../../../services/place_orders.ts";

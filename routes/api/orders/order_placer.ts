@@ -11,11 +11,11 @@ import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
 import type { OrderSummary } from "../../../db/orders/order_queries.ts";
 import { expectHolding } from "../../../services/expect_holding.ts";
-import { keptProducts } from "../../../db/catalog/kept_products.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import {
   type BroughtOrder,
   type InsertedOrder,
+  keptProducts,
   placeAndPublish,
   type PlacedOrder,
 } from "../../../services/place_orders.ts";
