@@ -297,6 +297,27 @@ Deno.test("a report told as it was read before conversions were known is complet
     await assertProven(flow);
   }));
 
+Deno.test("what the provider's list told in the customer's currency is converted by the report that comes later", () =>
+  withPaid("converted_listed", 3, async (provided, lines) => {
+    const { flow } = provided;
+    await bring(provided, lines);
+    const booked = await balances(flow);
+    // As the list tells it: without ids, fees, and what it is settled for.
+    await flow.rows(
+      "update provider_movements set entry = null, currency = 'EUR', gross_cents = customer_cents, net_cents = customer_cents, fee_cents = 0",
+    );
+    await flow.rows(
+      "update provider_movements set customer_cents = null, customer_currency = null",
+    );
+    for (const table of ["provider_days", "provider_conversions"]) {
+      await flow.rows(`delete from ${table}`);
+    }
+    await flow.rows("delete from ledger_entries where source > 4");
+    const { found } = await bring(provided, lines);
+    assert.deepEqual([found, await balances(flow)], [0, booked]);
+    await assertProven(flow);
+  }));
+
 Deno.test("a report that names what was settled alone books no conversion until one says what was paid", () =>
   withPaid("converted_unsaid", 3, async (provided, lines) => {
     const { flow } = provided;
