@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { CsvRow, ImportColumn } from "../csv_rows.ts";
+import { marksIn } from "../csv_columns.ts";
+import type { CsvRow, ImportColumn, RejectMarks } from "../csv_rows.ts";
 import type { Fault } from "../../errors.ts";
 import { withValue } from "../named_value.ts";
 import {
@@ -32,6 +33,8 @@ export interface OrderMapping {
   fillsDown: boolean;
   /** Places of the columns in which each row says something of its order. */
   headPlaces: readonly number[];
+  /** What an earlier rejects file has added. */
+  marks: RejectMarks | undefined;
 }
 
 /** What each row says of its order. */
@@ -60,6 +63,7 @@ export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMa
     headPlaces: [
       ...new Set(headColumns.flatMap((column) => plan.columns[column]?.places.flat() ?? [])),
     ],
+    marks: marksIn(plan.header),
   };
 }
 
