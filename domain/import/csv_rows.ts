@@ -69,6 +69,14 @@ export interface ColumnPlaces extends Readonly<Record<ImportColumn, number>> {
   readonly termPlaces: readonly number[];
   /** Of an earlier rejects file; undefined of any other. */
   readonly marks: RejectMarks | undefined;
+  /** Where the file's rows begin and end; undefined where not all of them were seen. */
+  readonly lines?: FileLines;
+}
+
+/** The lines of a file, from 1, on which its first row and its last one begin. */
+export interface FileLines {
+  first: number;
+  last: number;
 }
 
 /** Where a rejects file has what it adds to the columns of the file that it came from, counted from 0. */

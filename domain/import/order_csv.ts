@@ -4,13 +4,7 @@
  * @module
  */
 
-import {
-  type ColumnPlaces,
-  type CsvRow,
-  type OrderRow,
-  readRow,
-  type RejectMarks,
-} from "./csv_rows.ts";
+import { type ColumnPlaces, type CsvRow, type OrderRow, readRow } from "./csv_rows.ts";
 import {
   noTerms,
   noteTerms,
@@ -21,7 +15,7 @@ import {
 } from "./csv_terms.ts";
 import type { Fault } from "../errors.ts";
 import { withoutValues } from "./named_value.ts";
-import { repeatedRows } from "./repeated_rows.ts";
+import { repeatedRows, type RowsOfFile } from "./repeated_rows.ts";
 import {
   type IncomingItem,
   type IncomingOrder,
@@ -154,7 +148,7 @@ function readingOf(
   const id = read.before?.row.head.externalOrderId ?? "";
   const terms = read.terms === undefined ? undefined : readTerms(read.terms, places, id);
   const disagreement = read.terms?.disagreement;
-  return settleOrder(read, { terms, disagreement, keepGoodRows, marks: places.marks });
+  return settleOrder(read, { terms, disagreement, keepGoodRows, file: places });
 }
 
 /**
@@ -163,7 +157,7 @@ function readingOf(
  * @param said.terms what its rows say of it as a whole, or the faults of that; undefined for a file that says nothing
  * @param said.disagreement why its rows can't be one order, if what they say as a whole shows that
  * @param said.items its items, where they are others than those of its good rows
- * @param said.marks what an earlier rejects file has added to its rows
+ * @param said.file what is known of the file that its rows are of
  * @param said.repeated whether rows may be copies of each other; see `repeated_rows.ts`
  */
 export function settleOrder(
@@ -173,7 +167,7 @@ export function settleOrder(
     disagreement?: string | undefined;
     items?: IncomingItem[];
     keepGoodRows: boolean;
-    marks?: RejectMarks;
+    file?: RowsOfFile;
     repeated?: "refused" | "items";
   },
 ): OrderReading {
@@ -191,7 +185,7 @@ export function settleOrder(
     if (problem === undefined) {
       // A total that agrees says that all of them are meant.
       const isMeant = order.totalCents !== undefined || said.repeated === "items";
-      reason = isMeant ? undefined : repeatedRows(read, said.marks);
+      reason = isMeant ? undefined : repeatedRows(read, said.file);
       if (reason === undefined) return { kind: "accepted", order, rejected: bad };
     } else {
       reason = `${problem.summary} (${problem.sum})`;

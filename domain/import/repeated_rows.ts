@@ -5,23 +5,28 @@
  * @module
  */
 
-import type { CsvRow, OrderRow, RejectMarks } from "./csv_rows.ts";
+import type { CsvRow, FileLines, OrderRow, RejectMarks } from "./csv_rows.ts";
 
 /** Why such an order is not taken; what tells cases apart stands in brackets at its end. */
 const reason =
   "the rows of the order stand there more than once, all of them in the same sequence: remove the copies, or where they " +
   'are meant name what the order comes to, or say repeated_rows: "items" in a profile or by --set';
 
+/** What else is known of the file that the rows are of. */
+export interface RowsOfFile {
+  /** Where an earlier rejects file says which lines they were, and why they were not taken. */
+  marks?: RejectMarks | undefined;
+  /** Where its rows begin and end. */
+  lines?: FileLines | undefined;
+}
+
 /**
  * Why an order's rows are surely copies of each other; undefined where they may all be meant.
  *
  * Several rows that come again in the same sequence until all of them stood there as often are a copy. One row that comes
- * again may be a second unit of the same thing: it is a copy only where other orders stand between, because who writes an
- * order down writes it in one go.
+ * again may be a further unit of the same thing, wherever it stands: it is a copy only where the file as a whole came again.
  *
  * @param read what each row without a fault adds, and all rows; those that are left out are rows of the order, too
- * @param marks where an earlier rejects file says which lines they were, and why they were not taken: rows that are rejected
- * stand together there
  */
 export function repeatedRows(
   { good, sources, bad }: {
@@ -29,17 +34,16 @@ export function repeatedRows(
     sources: readonly CsvRow[];
     bad: readonly CsvRow[];
   },
-  marks?: RejectMarks,
+  { marks, lines }: RowsOfFile = {},
 ): string | undefined {
   if (!comesAgain(good)) return undefined;
   const rows = bad.length === 0 ? sources : [...sources, ...bad].sort((a, b) => a.line - b.line);
   const places = marks === undefined ? [] : [marks.line, marks.reason];
   const copy = rowsOfACopy(rows.map(({ fields }) => ownText(fields, places)));
-  const length = copy > 1
-    ? copy
-    : marks === undefined
-    ? rowsOfABlock(rows)
-    : Math.min(rowsOfABlock(rows.map((row) => asItWas(row, marks))), rowsBeforeCopy(rows, marks));
+  const length = copy > 1 ? copy : Math.min(
+    rowsOfAFile(rows, lines),
+    marks === undefined ? rows.length : rowsBeforeCopy(rows, marks),
+  );
   if (length === rows.length) return undefined;
   return `${reason} (lines ${rows[0]!.line} and ${rows[length]!.line})`;
 }
@@ -70,22 +74,24 @@ function rowsOfACopy(texts: readonly string[]): number {
   return texts.length % shortest === 0 ? shortest : texts.length;
 }
 
-/** How many rows stand together, in each of several places; all of them where they stand in one, or not alike. */
-function rowsOfABlock(rows: readonly CsvRow[]): number {
-  const isNext = (at: number) =>
-    rows[at]!.line === rows[at - 1]!.line + linesOf(rows[at - 1]!.fields);
-  let first = 1;
-  while (first < rows.length && isNext(first)) first++;
-  for (let at = first; at < rows.length; at++) {
-    if (isNext(at) !== (at % first !== 0)) return rows.length;
+/**
+ * How many of an order's rows, all of which are alike, a file has before it begins anew; all of them where it does not. Its
+ * copies are of as many lines, and may have its header between them.
+ */
+function rowsOfAFile(rows: readonly CsvRow[], lines: FileLines | undefined): number {
+  if (lines === undefined) return rows.length;
+  const all = lines.last - lines.first + 1;
+  for (let length = 1; length <= rows.length / 2; length++) {
+    if (rows.length % length !== 0) continue;
+    const apart = rows[length]!.line - rows[0]!.line;
+    const headers = apart * rows.length / length - all;
+    if (headers !== 0 && headers !== 1 || apart <= length + headers) continue;
+    const isCopy = rows.every(({ line }, at) =>
+      at < length || line - rows[at - length]!.line === apart
+    );
+    if (isCopy) return length;
   }
-  return rows.length % first === 0 ? first : rows.length;
-}
-
-/** A row of an earlier rejects file with the line that it was on in the file before. */
-function asItWas({ line, fields }: CsvRow, marks: RejectMarks): CsvRow {
-  const before = (fields[marks.line] ?? "").trim();
-  return { line: /^\d{1,9}$/.test(before) ? Number(before) : line, fields };
+  return rows.length;
 }
 
 /**

@@ -257,7 +257,7 @@ function closeOrder(
     disagreement: head.disagreement,
     items: reading?.items ?? [],
     keepGoodRows: options.keepGoodRows && !isSumOfRows,
-    marks: mapping.marks,
+    file: mapping.file,
     repeated: mapping.settings.repeatedRows,
   });
   if (total !== undefined) settled.total = total;

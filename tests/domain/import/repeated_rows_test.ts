@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { placeColumns } from "../../../domain/import/csv_columns.ts";
-import { type ColumnPlaces, type CsvRow, importColumns } from "../../../domain/import/csv_rows.ts";
+import {
+  type ColumnPlaces,
+  type CsvRow,
+  type FileLines,
+  importColumns,
+} from "../../../domain/import/csv_rows.ts";
 import {
   decideOrder,
   decideOrderStepwise,
@@ -19,8 +24,11 @@ function rowsOf(skus: string, lines: number[] = [], more: (at: number) => string
   }));
 }
 
-function decide(rows: CsvRow[], further: string[] = []) {
-  const places = placeColumns([...importColumns, ...further]) as ColumnPlaces;
+function decide(rows: CsvRow[], further: string[] = [], lines?: FileLines) {
+  const places = {
+    ...placeColumns([...importColumns, ...further]) as ColumnPlaces,
+    ...(lines === undefined ? {} : { lines }),
+  };
   const reading = decideOrder(rows, places, options);
   const steps = decideOrderStepwise(rows, places, options);
   let step = steps.next();
@@ -36,10 +44,6 @@ Deno.test("decideOrder() rejects an order whose rows were pasted twice, with the
       ["abcabc", [2, 3, 4, 20, 21, 22], 20],
       ["aabaab", [], 5],
       ["ababab", [], 4],
-      // Of single rows, where other orders stand between.
-      ["aa", [2, 9], 9],
-      ["aaaa", [2, 3, 10, 11], 10],
-      ["aaa", [2, 9, 16], 9],
     ] as const
   ) {
     const rejected = decide(rowsOf(skus, [...lines]));
@@ -51,6 +55,34 @@ Deno.test("decideOrder() rejects an order whose rows were pasted twice, with the
       assert.equal(kindOfReason(reason), kindOfReason(rejected[0]!.reason));
       assert.doesNotMatch(kindOfReason(reason), /lines/);
     }
+  }
+});
+
+Deno.test("decideOrder() rejects a row that comes again because the whole file does", () => {
+  for (
+    const [skus, lines, last, second] of [
+      ["aa", [2, 9], 15, 9],
+      ["aa", [5, 12], 15, 12],
+      ["aaaa", [2, 3, 9, 10], 15, 9],
+      ["aaa", [2, 9, 16], 22, 9],
+      // With the header of the second copy.
+      ["aa", [3, 11], 16, 11],
+    ] as const
+  ) {
+    const rejected = decide(rowsOf(skus, [...lines]), [], { first: 2, last });
+    assert(Array.isArray(rejected), `${skus} ${lines}`);
+    assert.ok(rejected[0]!.reason.endsWith(`(lines ${lines[0]} and ${second})`));
+  }
+  for (
+    const [skus, lines, last] of [
+      ["aa", [2, 3], 3],
+      ["aa", [2, 9], 20],
+      ["aa", [2, 9], 10],
+      ["aaa", [2, 9, 17], 22],
+      ["aaaa", [2, 3, 9, 12], 15],
+    ] as const
+  ) {
+    assert.equal(decide(rowsOf(skus, [...lines]), [], { first: 2, last }), skus.length);
   }
 });
 
@@ -67,12 +99,10 @@ Deno.test("decideOrder() takes orders whose rows are alike and may all be meant"
       ["aabb", []],
       ["abcab", [2, 3, 4, 20, 21]],
       ["aaa", [2, 3, 9]],
+      ["aa", [2, 9]],
+      ["aaaa", [2, 3, 10, 11]],
     ] as const
   ) assert.equal(decide(rowsOf(skus, [...lines])), skus.length, skus);
-  // A field with a line break in it.
-  const broken = rowsOf("aa", [2, 4]);
-  for (const { fields } of broken) (fields as string[])[5] = "Ann\nAmes";
-  assert.equal(decide(broken), 2);
   // Another column tells them apart.
   assert.equal(decide(rowsOf("abab", [], (at) => [String(at)]), ["position"]), 4);
 });

@@ -87,6 +87,14 @@ Deno.test("importOrders() books repeated rows where a setting says that they are
   });
 });
 
+Deno.test("importOrders() takes a row that comes again for a further unit, wherever it stands", async () => {
+  await withBench(async (bench) => {
+    const report = await run(bench, [header, ...rows, rows[2], row("D", "MUG"), ""].join("\n"));
+    assert.equal(report.orders_new, 4);
+    assert.deepEqual(await booked(bench), { A: 2_500, C: 1_250, D: 1_250, B: 2_500 });
+  });
+});
+
 Deno.test("importOrders() takes a row right upon one like it for a further unit", async () => {
   await withBench(async (bench) => {
     const report = await run(bench, [header, rows[2], rows[2], rows[3], ""].join("\n"));
