@@ -75,7 +75,9 @@ export interface ColumnPlaces extends Readonly<Record<ImportColumn, number>> {
 
 /** The lines of a file, from 1, on which its first row and its last one begin. */
 export interface FileLines {
+  /** Of its first row. */
   first: number;
+  /** Of its last one. */
   last: number;
 }
 

@@ -36,7 +36,7 @@ export function repeatedRows(
   },
   { marks, lines }: RowsOfFile = {},
 ): string | undefined {
-  if (!comesAgain(good)) return undefined;
+  if (!comesAgain(good, bad.length === 0)) return undefined;
   const rows = bad.length === 0 ? sources : [...sources, ...bad].sort((a, b) => a.line - b.line);
   const places = marks === undefined ? [] : [marks.line, marks.reason];
   const copy = rowsOfACopy(rows.map(({ fields }) => ownText(fields, places)));
@@ -48,10 +48,13 @@ export function repeatedRows(
   return `${reason} (lines ${rows[0]!.line} and ${rows[length]!.line})`;
 }
 
-/** Whether the first row's product is that of another row as well: of most orders nothing more is looked at. */
-function comesAgain(rows: readonly OrderRow[]): boolean {
+/** Whether the products come again in one sequence: of most orders nothing more is looked at. */
+function comesAgain(rows: readonly OrderRow[], isWhole: boolean): boolean {
   const { sku } = rows[0]!.item;
-  for (let at = 1; at < rows.length; at++) if (rows[at]!.item.sku === sku) return true;
+  for (let at = 1; at < rows.length; at++) {
+    if (rows[at]!.item.sku !== sku) continue;
+    return !isWhole || rowsOfACopy(rows.map(({ item }) => item.sku)) < rows.length;
+  }
   return false;
 }
 
@@ -104,11 +107,4 @@ function rowsBeforeCopy(rows: readonly CsvRow[], marks: RejectMarks): number {
   const lines = rows.map(({ fields }) => (fields[marks.line] ?? "").trim());
   const at = second === undefined ? -1 : lines.indexOf(second);
   return at > 0 && lines.includes(first!) ? at : rows.length;
-}
-
-/** Lines of the file that a row takes: a field may have line breaks. */
-function linesOf(fields: readonly string[]): number {
-  let lines = 1;
-  for (const field of fields) lines += field.match(/\r\n|\n|\r/g)?.length ?? 0;
-  return lines;
 }
