@@ -52,7 +52,8 @@ function extrasOf({ lines, shipping, discountPercent, tip, tax, taxIncluded }: P
     { kind: "shipping", cents: shipping, included: false },
     { kind: "discount", cents: -discount, included: false },
     { kind: "tip", cents: tip, included: false },
-    { kind: "tax", cents: tax, included: taxIncluded },
+    // Prices that contain it are no less.
+    { kind: "tax", cents: taxIncluded ? Math.min(tax, items) : tax, included: taxIncluded },
   ];
   return all.filter(({ cents }) => cents !== 0);
 }
