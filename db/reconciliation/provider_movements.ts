@@ -110,6 +110,7 @@ export async function insertAgreeingCharges(
       and (abs(timestampdiff(microsecond, payments.paid_at, line.happened_at)) <= ? * 1000000
         or ${isOfUnknownTime})`;
   const places = await hasArchived(db) ? [sql, archivedForm(sql)] : [sql];
+  const told = chargeRows(lines);
   let count = 0;
   for (const one of places) {
     const { inserted } = await insertOnce(db, {
@@ -121,7 +122,8 @@ export async function insertAgreeingCharges(
         "payments.id",
         one === sql ? "payments.id" : "archived_payments.id",
       ),
-      values: [provider, reconciliationId, chargeRows(lines), provider, rules.lateSeconds],
+      values: [provider, reconciliationId, told, provider, rules.lateSeconds],
+      isFixed: true,
     });
     count += inserted;
   }
@@ -159,7 +161,7 @@ export async function readUntoldCharges(
           where told.kind = 'charge' and told.subject_id = payments.id and told.part = unhex('${noPart}')
             and told.reconciliation_id = ?)))`;
   const tables = await hasArchived(db) ? ["payments", "archived_payments"] : ["payments"];
-  const rows = await db.query(
+  const rows = await db.execute(
     `select line.place from ${chargeTable} where ${
       tables.map(told).join(" and ")
     } order by line.place`,
@@ -168,15 +170,19 @@ export async function readUntoldCharges(
   return rows.map(({ place }) => toInteger(place));
 }
 
-/** Notes that this report tells the very same of charges as another one has; behind `holdReports`. */
+/**
+ * Notes that this report tells the very same of charges as another one has; behind `holdReports`.
+ *
+ * @returns false where none has
+ */
 export async function noteRetoldCharges(
   tx: Queryable,
   { provider, reconciliationId }: Telling,
   lines: readonly ChargeLine[],
-): Promise<void> {
-  if (lines.length === 0) return;
+): Promise<boolean> {
+  let isAny = false;
   for (const table of await hasArchived(tx) ? ["payments", "archived_payments"] : ["payments"]) {
-    await tx.run(
+    const { affectedRows } = await tx.run(
       `
       insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
       select 'charge', payments.id, unhex('${noPart}'), ?, 1
@@ -185,7 +191,9 @@ export async function noteRetoldCharges(
       on duplicate key update is_same = provider_retellings.is_same`,
       [reconciliationId, chargeRows(lines), provider, reconciliationId],
     );
+    isAny ||= affectedRows > 0;
   }
+  return isAny;
 }
 
 /**

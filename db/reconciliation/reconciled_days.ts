@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dayLater } from "../../domain/kpi/day.ts";
 import {
   type Queryable,
   type Row,
@@ -82,6 +83,29 @@ export async function coverDaysAnew(
     until,
   ]);
   await coverDays(tx, provider, days);
+}
+
+/** The days of a span on which money moved, as reports tell it: `YYYY-MM-DD`. Each is found by the one before, not by its rows. */
+export async function readMovedDays(
+  db: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+): Promise<string[]> {
+  const days: string[] = [];
+  for (let since = from;;) {
+    const [row] = await db.execute(
+      `
+      select date_format(happened_at, '%Y-%m-%d') as day
+      from provider_movements force index (provider_movements_time)
+      where provider = ? and happened_at >= ? and happened_at < ?
+      order by happened_at limit 1`,
+      [provider, since, until],
+    );
+    if (row === undefined) return days;
+    const day = String(row.day);
+    days.push(day);
+    since = `${dayLater(day, 1)} 00:00:00`;
+  }
 }
 
 /** The days of a span of which something was told, whether anything is left of it or not: `YYYY-MM-DD`. */
