@@ -151,9 +151,10 @@ export async function sumMovements(
   const sum = (kinds: string, column: string) =>
     `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
   const waiting = await readWaiting(db, provider);
+  // Of millions of rows each is added to the sums of its kind alone; what the kinds are, is asked of these.
   const rows = await db.query(
     `
-    select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
+    select date_format(moved_on, '%Y-%m-%d') as day, currency, sum(movements) as movements,
       ${sum("'charge'", "gross_cents")} as charges_cents,
       ${sum(refundKinds, "gross_cents")} as refunds_cents,
       ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
@@ -162,15 +163,17 @@ export async function sumMovements(
       ${sum("'reserve'", "gross_cents")} as reserves_cents,
       ${sum("'adjustment'", "gross_cents")} as adjustments_cents,
       sum(${feeCents}) as fees_cents, sum(net_cents) as net_cents,
-      ${
-      waiting.length === 0
-        ? "0"
-        : `coalesce(sum(case when reconciliation_id in (?) then ${feeCents} end), 0)`
-    } as waiting_fees_cents
-    from provider_movements force index (provider_movements_time)
-    where provider = ? and happened_at >= ? and happened_at < ?
-    group by 1, 2
-    order by 1, 2`,
+      coalesce(sum(case when is_waiting = 1 then ${feeCents} end), 0) as waiting_fees_cents
+    from (
+      select date(happened_at) as moved_on, currency, kind,
+        ${waiting.length === 0 ? "0" : "coalesce(reconciliation_id in (?), 0)"} as is_waiting,
+        count(*) as movements, sum(gross_cents) as gross_cents, sum(fee_cents) as fee_cents,
+        sum(net_cents) as net_cents
+      from provider_movements force index (provider_movements_time)
+      where provider = ? and happened_at >= ? and happened_at < ?
+      group by 1, 2, 3, 4) moved
+    group by moved_on, currency
+    order by moved_on, currency`,
     [...waiting.length === 0 ? [] : [waiting], provider, from, until],
   );
   return rows.map((row) => ({

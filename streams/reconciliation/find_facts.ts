@@ -162,19 +162,7 @@ async function readAll(
   const payments = await readPaymentsNamed(db, provider, [
     ...new Set(lines.flatMap(({ chargeRefs }) => chargeRefs)),
   ]);
-  // Whose charge is on record needs no other name of its order.
-  const strangers = lines.filter((line) =>
-    (namedPayment({ payments }, line)?.status ?? "DECLINED") === "DECLINED"
-  );
-  const orderOfReference = await readOrdersByReference(
-    db,
-    textsOf(strangers.map(({ reference }) => reference)),
-  );
-  const orderOfKey = await readOrdersOfKeys(
-    db,
-    provider,
-    textsOf(strangers.map(({ key }) => key)),
-  );
+  const { orderOfReference, orderOfKey } = await readOrders(db, provider, lines, payments);
   const paymentsOf = await readPaymentsOfOrders(db, provider, [
     ...new Set(
       lines.flatMap((line) =>
@@ -227,6 +215,23 @@ async function readAll(
     unreversed: await readReturnedReversals(db, corrected),
     unmended: await readReturnedMends(db, provider, mendIds),
     taken: new Map(),
+  };
+}
+
+/** Orders by what lines say of them beside their charges: where such a charge is on record, it says more. */
+async function readOrders(
+  db: Queryable,
+  provider: string,
+  lines: readonly ProviderLine[],
+  payments: Read["payments"],
+): Promise<Pick<Read, "orderOfReference" | "orderOfKey">> {
+  const strangers = lines.filter((line) =>
+    (namedPayment({ payments }, line)?.status ?? "DECLINED") === "DECLINED"
+  );
+  const texts = (of: "reference" | "key") => textsOf(strangers.map((line) => line[of]));
+  return {
+    orderOfReference: await readOrdersByReference(db, texts("reference")),
+    orderOfKey: await readOrdersOfKeys(db, provider, texts("key")),
   };
 }
 
