@@ -261,7 +261,9 @@ function readLine(
   if (amount !== undefined && !isCurrency(currency)) {
     return { problem: "amount_currency must be one of ISO 4217" };
   }
-  const kind = kinds.get(plainName(text("category") || constants.category)) ?? "other";
+  const category = text("category") || constants.category;
+  // Most are written as plainly as the profile's words are compared.
+  const kind = kinds.get(category) ?? kinds.get(plainName(category)) ?? "other";
   if ((kind === "charge" && gross < 0) || (kind === "refund" && gross > 0)) {
     return {
       problem:

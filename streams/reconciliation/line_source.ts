@@ -183,7 +183,12 @@ async function* linesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ProviderLine[]> {
   for await (const rows of table.rows(signal)) {
-    yield rows.flatMap(({ fields, line }) => read(fields, line) as ProviderLine | undefined ?? []);
+    const lines: ProviderLine[] = [];
+    for (const { fields, line } of rows) {
+      const said = read(fields, line);
+      if (said !== undefined) lines.push(said as ProviderLine);
+    }
+    yield lines;
   }
 }
 
