@@ -46,6 +46,7 @@ export function openLoader(
   let others: ProviderLine[] = [];
   let lines = 0;
   let isTold = false;
+  let failure: { error: unknown } | undefined;
   const load = (batch: readonly ProviderLine[]): void => {
     const plain = loadPlain(loading, batch, { isTold });
     const turn = before.then(async () => {
@@ -59,6 +60,7 @@ export function openLoader(
       await onLoaded(lines);
     });
     before = turn;
+    turn.catch((error) => failure ??= { error });
     until(plain, writing);
     until(turn, running);
   };
@@ -66,6 +68,7 @@ export function openLoader(
     async add(batch) {
       while (writing.size >= writtenAtOnce) await Promise.race(writing);
       while (running.size >= batchesAtOnce) await Promise.race(running);
+      if (failure !== undefined) throw failure.error;
       load(batch);
     },
     async end() {

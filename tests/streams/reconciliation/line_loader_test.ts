@@ -129,6 +129,30 @@ Deno.test("openLoader() writes nothing once it is known that all was told before
   });
 });
 
+Deno.test("openLoader() takes no batch once lines of one before could not be looked at", async () => {
+  await withWorkflow("line_loader_fails", async (flow) => {
+    await paidOrders({ flow, name: "simulated" }, 60);
+    const lines = (await ownReport(flow)).map(lineOf);
+    const refund = lines.find(({ kind }) => kind === "refund")!;
+    const refunds = Array.from({ length: 500 }, (_, at) => ({ ...refund, entry: `txn_${at}` }));
+    const db: Database = {
+      ...flow.db,
+      query: (sql, values) =>
+        sql.includes("from refunds")
+          ? Promise.reject(new Error("the engine is gone"))
+          : flow.db.query(sql, values),
+    };
+    const id = await begun(flow, "a");
+    const loading = { db, provider: "simulated", reconciliationId: id, rules: lineRules(0) };
+    const loader = openLoader(loading, () => Promise.resolve());
+    await loader.add(refunds);
+    await assert.rejects(loader.end(), /the engine is gone/);
+    const charges = lines.filter(({ kind }) => kind === "charge");
+    await assert.rejects(loader.add(charges), /the engine is gone/);
+    assert.deepEqual(await movements(flow), []);
+  });
+});
+
 async function retellings({ rows }: Workflow): Promise<number> {
   return Number((await rows("select count(*) as n from provider_retellings"))[0]!.n);
 }
