@@ -79,7 +79,7 @@ case $1 in
     ;;
   reconcile)
     flags="$flags --allow-read --allow-write"
-    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=8"
+    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=16"
     ;;
   stock) flags="$flags --allow-read --allow-write" ;;
 esac

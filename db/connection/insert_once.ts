@@ -41,6 +41,8 @@ export interface InsertOnce {
   /** What follows. */
   order?: string;
   values: (Value | Value[])[];
+  /** Its shape is always the same, and no value is a list: it is prepared, and its values are sent as they are. */
+  isFixed?: true;
 }
 
 /**
@@ -51,13 +53,15 @@ export interface InsertOnce {
  */
 export async function insertOnce(
   tx: Queryable,
-  { sql, isNew, order = "", values }: InsertOnce,
+  { sql, isNew, order = "", values, isFixed }: InsertOnce,
 ): Promise<{ inserted: number; metOthers: boolean }> {
   for (let attempt = 1;; attempt++) {
     const metOthers = attempt > 1;
     try {
       const text = `${sql} ${metOthers ? `and ${isNew}` : ""} ${order}`;
-      const { affectedRows } = await tx.runText(text, values);
+      const { affectedRows } = isFixed === true
+        ? await tx.run(text, values as Value[])
+        : await tx.runText(text, values);
       return { inserted: affectedRows, metOthers };
     } catch (error) {
       if (!isDuplicateKey(error) || attempt >= maxTries) throw error;

@@ -45,7 +45,9 @@ export interface ChargeLine {
   /** Digest, in hexadecimal. */
   entry: string;
   amountCents: number;
+  /** ISO 4217, as all currencies. */
   currency: string;
+  /** UTC, `YYYY-MM-DD HH:MM:SS.fff`, or to the microsecond. */
   at: string;
   settledCurrency: string;
   grossCents: number;
@@ -58,32 +60,31 @@ export interface Telling {
   reconciliationId: number;
 }
 
-const chargeTable = `json_table(?, '$[*]' columns (
-      place int path '$[0]',
-      ref varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[1]',
-      entry char(32) character set ascii path '$[2]',
-      amount_cents bigint path '$[3]',
-      currency char(3) character set ascii collate ascii_bin path '$[4]',
-      happened_at datetime(6) path '$[5]',
-      settled_currency char(3) character set ascii collate ascii_bin path '$[6]',
-      gross_cents bigint path '$[7]',
-      fee_cents bigint path '$[8]')) line`;
+/**
+ * Lines as a table. Each is two texts: the engines look for each column from the beginning of a line's JSON, and of nine columns that
+ * takes as long as finding the payments. What has a fixed length stands first.
+ */
+const chargeTable = `(
+      select said.place - 1 as place, said.ref, unhex(left(said.rest, 32)) as entry,
+        cast(substr(said.rest, 33, 26) as datetime(6)) as happened_at, substr(said.rest, 59, 3) as currency,
+        substr(said.rest, 62, 3) as settled_currency,
+        cast(substring_index(substr(said.rest, 65), ',', 1) as signed) as amount_cents,
+        cast(substring_index(substring_index(said.rest, ',', 2), ',', -1) as signed) as gross_cents,
+        cast(substring_index(said.rest, ',', -1) as signed) as fee_cents
+      from json_table(?, '$[*]' columns (
+        place for ordinality,
+        ref varchar(128) character set utf8mb4 collate utf8mb4_bin path '$[0]',
+        rest varchar(128) character set ascii collate ascii_bin path '$[1]')) said) line`;
 
 /** Whether a charge was settled in another currency than its customer paid in. */
 const isConverted = "line.currency <> line.settled_currency";
 
 function chargeRows(lines: readonly ChargeLine[]): string {
-  return JSON.stringify(lines.map((line, place) => [
-    place,
-    line.ref,
-    line.entry,
-    line.amountCents,
-    line.currency,
-    line.at,
-    line.settledCurrency,
-    line.grossCents,
-    line.feeCents,
-  ]));
+  return JSON.stringify(lines.map((line) => {
+    const { ref, entry, at, currency, settledCurrency, amountCents, grossCents, feeCents } = line;
+    const fixed = entry + at.padEnd(26, "0") + currency + settledCurrency;
+    return [ref, `${fixed}${amountCents},${grossCents},${feeCents}`];
+  }));
 }
 
 /**
@@ -104,7 +105,7 @@ export async function insertAgreeingCharges(
     insert into provider_movements
       (kind, subject_id, part, provider, entry, reconciliation_id, happened_at, currency, gross_cents, fee_cents,
         net_cents, customer_cents, customer_currency)
-    select 'charge', payments.id, unhex('${noPart}'), ?, unhex(line.entry), ?, line.happened_at,
+    select 'charge', payments.id, unhex('${noPart}'), ?, line.entry, ?, line.happened_at,
       line.settled_currency, line.gross_cents, line.fee_cents, line.gross_cents - line.fee_cents,
       if(${isConverted}, line.amount_cents, null), if(${isConverted}, line.currency, null)
     from ${chargeTable}
@@ -116,6 +117,7 @@ export async function insertAgreeingCharges(
       and (abs(timestampdiff(microsecond, payments.paid_at, line.happened_at)) <= ? * 1000000
         or ${isOfUnknownTime})`;
   const places = await hasArchived(db) ? [sql, archivedForm(sql)] : [sql];
+  const told = chargeRows(lines);
   let count = 0;
   for (const one of places) {
     const { inserted } = await insertOnce(db, {
@@ -127,7 +129,8 @@ export async function insertAgreeingCharges(
         "payments.id",
         one === sql ? "payments.id" : "archived_payments.id",
       ),
-      values: [provider, reconciliationId, chargeRows(lines), provider, rules.lateSeconds],
+      values: [provider, reconciliationId, told, provider, rules.lateSeconds],
+      isFixed: true,
     });
     count += inserted;
   }
@@ -142,7 +145,7 @@ const toldCharges = (table: string) => `
           and movement.part = unhex('${noPart}')`;
 const sameCharge = `
       payments.provider = ? and payments.provider_ref = line.ref
-        and movement.entry = unhex(line.entry) and movement.gross_cents = line.gross_cents
+        and movement.entry = line.entry and movement.gross_cents = line.gross_cents
         and movement.fee_cents = line.fee_cents
         and movement.net_cents = movement.gross_cents - movement.fee_cents
         and (not ${isConverted}
@@ -167,7 +170,7 @@ export async function readUntoldCharges(
           where told.kind = 'charge' and told.subject_id = payments.id and told.part = unhex('${noPart}')
             and told.reconciliation_id = ?)))`;
   const tables = await hasArchived(db) ? ["payments", "archived_payments"] : ["payments"];
-  const rows = await db.query(
+  const rows = await db.execute(
     `select line.place from ${chargeTable} where ${
       tables.map(told).join(" and ")
     } order by line.place`,
@@ -176,15 +179,19 @@ export async function readUntoldCharges(
   return rows.map(({ place }) => toInteger(place));
 }
 
-/** Notes that this report tells the very same of charges as another one has; behind `holdReports`. */
+/**
+ * Notes that this report tells the very same of charges as another one has; behind `holdReports`.
+ *
+ * @returns false where none has
+ */
 export async function noteRetoldCharges(
   tx: Queryable,
   { provider, reconciliationId }: Telling,
   lines: readonly ChargeLine[],
-): Promise<void> {
-  if (lines.length === 0) return;
+): Promise<boolean> {
+  let isAny = false;
   for (const table of await hasArchived(tx) ? ["payments", "archived_payments"] : ["payments"]) {
-    await tx.run(
+    const { affectedRows } = await tx.run(
       `
       insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
       select 'charge', payments.id, unhex('${noPart}'), ?, 1
@@ -193,7 +200,9 @@ export async function noteRetoldCharges(
       on duplicate key update is_same = provider_retellings.is_same`,
       [reconciliationId, chargeRows(lines), provider, reconciliationId],
     );
+    isAny ||= affectedRows > 0;
   }
+  return isAny;
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dayLater } from "../../domain/kpi/day.ts";
 import {
   type Queryable,
   type Row,
@@ -84,6 +85,29 @@ export async function coverDaysAnew(
   await coverDays(tx, provider, days);
 }
 
+/** The days of a span on which money moved, as reports tell it: `YYYY-MM-DD`. Each is found by the one before, not by its rows. */
+export async function readMovedDays(
+  db: Queryable,
+  provider: string,
+  { from, until }: { from: string; until: string },
+): Promise<string[]> {
+  const days: string[] = [];
+  for (let since = from;;) {
+    const [row] = await db.execute(
+      `
+      select date_format(happened_at, '%Y-%m-%d') as day
+      from provider_movements force index (provider_movements_time)
+      where provider = ? and happened_at >= ? and happened_at < ?
+      order by happened_at limit 1`,
+      [provider, since, until],
+    );
+    if (row === undefined) return days;
+    const day = String(row.day);
+    days.push(day);
+    since = `${dayLater(day, 1)} 00:00:00`;
+  }
+}
+
 /** The days of a span of which something was told, whether anything is left of it or not: `YYYY-MM-DD`. */
 export async function readToldDays(
   db: Queryable,
@@ -127,10 +151,11 @@ export async function sumMovements(
   const sum = (kinds: string, column: string) =>
     `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
   const waiting = await readWaiting(db, provider);
+  // Of millions of rows each is added to the sums of its kind alone; what the kinds are, is asked of these.
   const rows = await db.query(
     `
-    select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
-      count(customer_cents) as converted,
+    select date_format(moved_on, '%Y-%m-%d') as day, currency, sum(movements) as movements,
+      sum(converted) as converted,
       ${sum("'charge'", "gross_cents")} as charges_cents,
       ${sum(refundKinds, "gross_cents")} as refunds_cents,
       ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
@@ -139,15 +164,17 @@ export async function sumMovements(
       ${sum("'reserve'", "gross_cents")} as reserves_cents,
       ${sum("'adjustment'", "gross_cents")} as adjustments_cents,
       sum(${feeCents}) as fees_cents, sum(net_cents) as net_cents,
-      ${
-      waiting.length === 0
-        ? "0"
-        : `coalesce(sum(case when reconciliation_id in (?) then ${feeCents} end), 0)`
-    } as waiting_fees_cents
-    from provider_movements force index (provider_movements_time)
-    where provider = ? and happened_at >= ? and happened_at < ?
-    group by 1, 2
-    order by 1, 2`,
+      coalesce(sum(case when is_waiting = 1 then ${feeCents} end), 0) as waiting_fees_cents
+    from (
+      select date(happened_at) as moved_on, currency, kind,
+        ${waiting.length === 0 ? "0" : "coalesce(reconciliation_id in (?), 0)"} as is_waiting,
+        count(*) as movements, count(customer_cents) as converted, sum(gross_cents) as gross_cents, sum(fee_cents) as fee_cents,
+        sum(net_cents) as net_cents
+      from provider_movements force index (provider_movements_time)
+      where provider = ? and happened_at >= ? and happened_at < ?
+      group by 1, 2, 3, 4) moved
+    group by moved_on, currency
+    order by moved_on, currency`,
     [...waiting.length === 0 ? [] : [waiting], provider, from, until],
   );
   return rows.map((row) => ({

@@ -246,21 +246,24 @@ function readLine(
   // A reader of times knows of none that are empty.
   const at = written === "" ? { problem: "must be a date and time" } : time(written);
   const amounts = amountsOf(reading, fields, { text, settledCurrency, currency });
-  for (const [name, value] of Object.entries({ at, ...amounts })) {
-    if (typeof value === "object" && value !== null) return { problem: `${name} ${value.problem}` };
-    if (typeof value === "number" && Math.abs(value) > maxAmount) {
-      return { problem: `${name} is too large` };
-    }
-  }
-  const { fee: toldFee, net, amount, ...rest } = amounts as Record<string, number | undefined>;
+  const problem = problemOf("at", at) ?? problemOf("gross", amounts.gross) ??
+    problemOf("fee", amounts.fee) ?? problemOf("net", amounts.net) ??
+    problemOf("amount", amounts.amount);
+  if (problem !== undefined) return { problem };
+  const { gross: toldGross, fee: toldFee, net, amount } = amounts as Record<
+    string,
+    number | undefined
+  >;
   const fee = toldFee === 0 ? 0 : toldFee! * feeSign;
   // Some reports tell what comes out and what was kept, and no gross in the currency of both.
-  const gross = rest.gross ?? (net == null ? undefined : net + fee);
+  const gross = toldGross ?? (net == null ? undefined : net + fee);
   if (gross === undefined) return { problem: "gross must be an amount" };
   if (amount !== undefined && !isCurrency(currency)) {
     return { problem: "amount_currency must be one of ISO 4217" };
   }
-  const kind = kinds.get(plainName(text("category") || constants.category)) ?? "other";
+  const category = text("category") || constants.category;
+  // Most are written as plainly as the profile's words are compared.
+  const kind = kinds.get(category) ?? kinds.get(plainName(category)) ?? "other";
   if ((kind === "charge" && gross < 0) || (kind === "refund" && gross > 0)) {
     return {
       problem:
@@ -284,6 +287,17 @@ function readLine(
     settledCurrency,
     at: at as string,
   };
+}
+
+/** Why something of a line can't be taken. */
+function problemOf(
+  name: string,
+  value: string | number | { problem: string } | null | undefined,
+): string | undefined {
+  if (typeof value === "object" && value !== null) return `${name} ${value.problem}`;
+  return typeof value === "number" && Math.abs(value) > maxAmount
+    ? `${name} is too large`
+    : undefined;
 }
 
 /** What a line says of money, before anything is refused. */

@@ -11,6 +11,7 @@ import {
   type DaySums,
   emptyDay,
   lockDays,
+  readMovedDays,
   readToldCurrencies,
   readToldDays,
   sumMovements,
@@ -41,7 +42,7 @@ export async function bookDays(
     until: `${dayLater(told.last.slice(0, 10), 1)} 00:00:00`,
   };
   const days = new Set([
-    ...(await sumMovements(db, provider, span)).map(({ day }) => day),
+    ...await readMovedDays(db, provider, span),
     ...await readToldDays(db, provider, span),
   ]);
   for (const day of days) {

@@ -162,12 +162,7 @@ async function readAll(
   const payments = await readPaymentsNamed(db, provider, [
     ...new Set(lines.flatMap(({ chargeRefs }) => chargeRefs)),
   ]);
-  const keys = textsOf(lines.map(({ key }) => key));
-  const orderOfReference = await readOrdersByReference(
-    db,
-    textsOf(lines.map(({ reference }) => reference)),
-  );
-  const orderOfKey = await readOrdersOfKeys(db, provider, keys);
+  const { orderOfReference, orderOfKey } = await readOrders(db, provider, lines, payments);
   const paymentsOf = await readPaymentsOfOrders(db, provider, [
     ...new Set(
       lines.flatMap((line) =>
@@ -179,10 +174,10 @@ async function readAll(
   const refundLines = lines.filter(({ kind }) => kind === "refund" || kind === "correction");
   const refunds = await readRefunds(db, provider, refundLines, { payments, paymentsOf });
   const known = [...payments.values(), ...[...paymentsOf.values()].flat()];
-  const corrected = lines.some(({ kind }) => kind === "correction") ? known : [];
-  const mended = await readMended(db, provider, refundLines.length === 0 ? [] : keys);
+  const mended = await readMended(db, provider, textsOf(refundLines.map(({ key }) => key)));
   const mendIds = [...mended.values()].map(({ id }) => id);
-  const paymentIds = [...new Set(known.map(({ id }) => id))];
+  const hasCharges = lines.some(({ kind }) => kind === "charge");
+  const corrected = lines.some(({ kind }) => kind === "correction") ? known : [];
   const chargebacks = await readChargebacksNamed(
     db,
     provider,
@@ -206,16 +201,37 @@ async function readAll(
     keysOf: await readKeys(db, orderIds),
     withMoney: await readOrdersWithMoney(db, orderIds),
     movements: await readMovements(db, {
-      paymentIds,
-      correctedIds: corrected.map(({ id }) => id),
-      refundIds: refunds.map(({ id }) => id),
-      chargebackIds,
-      mendIds,
+      charge: idsOf(hasCharges ? known : []),
+      refund: idsOf(refunds),
+      returned: idsOf(refunds.filter(({ isReturned }) => isReturned)),
+      reversal: idsOf(known.filter(wasReversed)),
+      unreversed: idsOf(corrected),
+      chargeback: chargebackIds,
+      won_back: chargebackIds,
+      mend: mendIds,
+      unmended: mendIds,
     }),
     unattributed: await readKept(db, provider, lines),
     unreversed: await readReturnedReversals(db, corrected),
     unmended: await readReturnedMends(db, provider, mendIds),
     taken: new Map(),
+  };
+}
+
+/** Orders by what lines say of them beside their charges: where such a charge is on record, it says more. */
+async function readOrders(
+  db: Queryable,
+  provider: string,
+  lines: readonly ProviderLine[],
+  payments: Read["payments"],
+): Promise<Pick<Read, "orderOfReference" | "orderOfKey">> {
+  const strangers = lines.filter((line) =>
+    (namedPayment({ payments }, line)?.status ?? "DECLINED") === "DECLINED"
+  );
+  const texts = (of: "reference" | "key") => textsOf(strangers.map((line) => line[of]));
+  return {
+    orderOfReference: await readOrdersByReference(db, texts("reference")),
+    orderOfKey: await readOrdersOfKeys(db, provider, texts("key")),
   };
 }
 
@@ -243,24 +259,20 @@ async function readRefunds(
   });
 }
 
+function idsOf(some: readonly { id: number }[]): number[] {
+  return [...new Set(some.map(({ id }) => id))];
+}
+
+/** What was told of things of ours, by their ids; no statement for none. */
 async function readMovements(
   db: Queryable,
-  { paymentIds, correctedIds, refundIds, chargebackIds, mendIds }: Record<
-    "paymentIds" | "correctedIds" | "refundIds" | "chargebackIds" | "mendIds",
-    readonly number[]
-  >,
+  ids: Readonly<Record<keyof Read["movements"], readonly number[]>>,
 ): Promise<Read["movements"]> {
-  return {
-    charge: await readMovementsOf(db, "charge", paymentIds),
-    refund: await readMovementsOf(db, "refund", refundIds),
-    returned: await readMovementsOf(db, "returned", refundIds),
-    reversal: await readMovementsOf(db, "reversal", paymentIds),
-    unreversed: await readMovementsOf(db, "unreversed", correctedIds),
-    chargeback: await readMovementsOf(db, "chargeback", chargebackIds),
-    won_back: await readMovementsOf(db, "won_back", chargebackIds),
-    mend: await readMovementsOf(db, "mend", mendIds),
-    unmended: await readMovementsOf(db, "unmended", mendIds),
-  };
+  const read: [string, Movements][] = [];
+  for (const [kind, some] of Object.entries(ids)) {
+    read.push([kind, await readMovementsOf(db, kind as MovementKind, some)]);
+  }
+  return Object.fromEntries(read) as Read["movements"];
 }
 
 async function readKept(
@@ -319,9 +331,16 @@ async function readKeys(
   ]));
 }
 
+/** The payment of the first name of a line's charge that is on record. */
+function namedPayment(
+  { payments }: Pick<Read, "payments">,
+  { chargeRefs }: ProviderLine,
+): NamedPayment | undefined {
+  return chargeRefs.map((ref) => payments.get(ref)).find((payment) => payment !== undefined);
+}
+
 function paymentOf(read: Read, line: ProviderLine): NamedPayment | undefined {
-  const named = line.chargeRefs.map((ref) => read.payments.get(ref))
-    .find((payment) => payment !== undefined);
+  const named = namedPayment(read, line);
   if (named !== undefined || !nameless(line)) return named;
   const of = read.paymentsOf.get(orderOf(read, line) ?? 0) ?? [];
   if (line.kind !== "charge") return of[0];
@@ -597,9 +616,14 @@ function refundOf({ movements }: Read, refund: NamedRefund): OurMoney {
   };
 }
 
+/** Whether all of a payment goes back, or has. */
+function wasReversed({ status }: NamedPayment): boolean {
+  return status === "REVERSING" || status === "REVERSED";
+}
+
 function reversalOf({ movements }: Read, payment: NamedPayment): OurMoney | undefined {
-  const { id, orderId, amountCents, currency, status } = payment;
-  if (status !== "REVERSING" && status !== "REVERSED") return undefined;
+  if (!wasReversed(payment)) return undefined;
+  const { id, orderId, amountCents, currency } = payment;
   return {
     id,
     orderId,

@@ -30,8 +30,8 @@ import { addUpWaiting, reportToBook } from "./report_to_book.ts";
 /** Lines to a batch: some 300 KB of a statement, which every server takes. */
 const linesTogether = 2_000;
 
-/** Lines between two notes of how far it is. */
-const noteEvery = 20_000;
+/** Lines between two notes of how far it is: each one waits until the batches that are being written are. */
+const noteEvery = 50_000;
 
 /** Characters of why it failed that are kept. */
 const maxError = 255;
@@ -130,10 +130,12 @@ export async function runReconciliation(
       await requireTelling(tx, loading);
       await coverDays(tx, provider, daysOf(source));
     });
-    await bookDays(db, provider, { first, last });
     const reported = { from: source.from, until: source.to };
     const require = (tx: Queryable) => requireTelling(tx, loading);
-    await findMissing({ db, provider, reconciliationId: id, reported, graceDays, require });
+    await together([
+      bookDays(db, provider, { first, last }),
+      findMissing({ db, provider, reconciliationId: id, reported, graceDays, require }),
+    ]);
     await lookAgain(db, { provider, rules: loading.rules });
     await finish(db, id, lines);
     await addUpWaiting(db, provider);
@@ -141,6 +143,12 @@ export async function runReconciliation(
     await failReconciliation(db, id, cutText(messageOf(error), maxError));
     throw error;
   }
+}
+
+/** Waits until all of some work is over, so that none of it goes on once another part has failed. */
+async function together(work: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
 }
 
 async function finish(db: Database, id: number, lines: number): Promise<void> {

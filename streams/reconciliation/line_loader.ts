@@ -7,8 +7,17 @@
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { type Loading, loadOthers, loadPlain } from "./load_lines.ts";
 
-/** Batches that the database works on at once: with two, one is written while the next one is read. */
-const batchesAtOnce = 2;
+/** Batches of charges that are written at once: with two, one is written while the next one is read. */
+const writtenAtOnce = 2;
+
+/** Batches that are not done: as many more as may wait for those lines of them that are looked at one by one. */
+const batchesAtOnce = writtenAtOnce + 2;
+
+/**
+ * Lines that are looked at one by one, to a transaction. What is known of them takes some twenty statements, however few
+ * they are, so those of several batches wait for each other: most batches have some refunds.
+ */
+const othersTogether = 500;
 
 /** See {@linkcode openLoader}. */
 export interface LineLoader {
@@ -23,40 +32,54 @@ export interface LineLoader {
 }
 
 /**
- * Charges that say just what we have are written for several batches at once; about all other lines it is decided one batch
- * after the other, because what one of them is may depend on those before.
+ * Charges that say just what we have are written for several batches at once; about all other lines it is decided one after the
+ * other, in the order of the report, because what one of them is may depend on those before.
  *
- * @param onLoaded is told how many lines are done, one call after the other
+ * @param onLoaded is told how many lines were taken, one call after the other; some of them may wait for others
  */
 export function openLoader(
   loading: Loading,
   onLoaded: (lines: number) => Promise<void>,
 ): LineLoader {
-  const running = new Set<Promise<void>>();
+  const writing = new Set<Promise<unknown>>(), running = new Set<Promise<unknown>>();
   let before: Promise<void> = Promise.resolve();
+  let others: ProviderLine[] = [];
   let lines = 0;
-  const load = (batch: readonly ProviderLine[]): Promise<void> => {
-    const plain = loadPlain(loading, batch);
-    // Told by `before`, too: nobody may think that nobody heard of it.
-    plain.catch(() => {});
+  let isTold = false;
+  let failure: { error: unknown } | undefined;
+  const load = (batch: readonly ProviderLine[]): void => {
+    const plain = loadPlain(loading, batch, { isTold });
     const turn = before.then(async () => {
-      await loadOthers(loading, await plain);
+      const left = await plain;
+      isTold = left.isTold;
+      others.push(...left.others);
+      for (; others.length >= othersTogether; others = others.slice(othersTogether)) {
+        await loadOthers(loading, others.slice(0, othersTogether));
+      }
       lines += batch.length;
       await onLoaded(lines);
     });
     before = turn;
-    turn.catch(() => {});
-    return turn;
+    turn.catch((error) => failure ??= { error });
+    until(plain, writing);
+    until(turn, running);
   };
   return {
     async add(batch) {
+      while (writing.size >= writtenAtOnce) await Promise.race(writing);
       while (running.size >= batchesAtOnce) await Promise.race(running);
-      const work = load(batch);
-      running.add(work);
-      work.finally(() => running.delete(work)).catch(() => {});
+      if (failure !== undefined) throw failure.error;
+      load(batch);
     },
     async end() {
       await before;
+      await loadOthers(loading, others);
     },
   };
+}
+
+/** Keeps some work among others until it is over. Whoever waits for it is told how it ended; that nobody waits is no fault. */
+function until(work: Promise<unknown>, among: Set<Promise<unknown>>): void {
+  among.add(work);
+  work.finally(() => among.delete(work)).catch(() => {});
 }

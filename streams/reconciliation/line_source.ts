@@ -11,6 +11,7 @@ import { badFile } from "../../domain/import/source/file_kind.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
 import { mayBeKey } from "../../domain/payment/payment_key.ts";
+import type { SourceRow } from "../../domain/import/source_row.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { lineReader, tellsOfOrders } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
@@ -77,26 +78,23 @@ export async function openReport(
     signal?: AbortSignal;
   },
 ): Promise<LineSource> {
-  const table = await openSourceTable(source, { signal });
+  let found: FoundReader | undefined;
+  const checked = checkLines();
+  const table = await openSourceTable(source, {
+    signal,
+    // Every line is looked at while the file is taken apart: reading it once more for that takes as long again.
+    look(header) {
+      found = findReader(header, given);
+      if ("problem" in found) return () => {};
+      const { read } = found;
+      return (rows) => checked.look(rows, read);
+    },
+  });
   try {
-    const profile = given ?? recognisedReport(table.header);
-    if (profile === undefined) {
-      throw badFile(
-        `has the columns of no report that is known (${
-          visibleText(table.header.slice(0, maxNames).join(", "))
-        }): ` +
-          "say what they mean by a profile",
-      );
-    }
-    const read = lineReader(profile, table.header);
-    if ("problem" in read) {
-      throw badFile(
-        `is no report of the form ${profile.name}: it ${read.problem}. Its columns are ${
-          visibleText(table.header.slice(0, maxNames).join(", "))
-        }`,
-      );
-    }
-    const { first, last } = await checkLines(table, read, signal);
+    found ??= findReader(table.header, given);
+    if ("problem" in found) throw badFile(found.problem);
+    const { profile, read } = found;
+    const { first, last } = checked.ends();
     const covered = tellsOfOrders(profile)
       ? periodOf(period, first, last)
       : coversNothing(period, first, last);
@@ -114,6 +112,26 @@ export async function openReport(
   }
 }
 
+/** What reads the lines of a report, or why nothing does. */
+type FoundReader = { profile: ReportProfile; read: Reader } | { problem: string };
+
+function findReader(header: readonly string[], given: ReportProfile | undefined): FoundReader {
+  const names = () => visibleText(header.slice(0, maxNames).join(", "));
+  const profile = given ?? recognisedReport(header);
+  if (profile === undefined) {
+    return {
+      problem:
+        `has the columns of no report that is known (${names()}): say what they mean by a profile`,
+    };
+  }
+  const read = lineReader(profile, header);
+  if (!("problem" in read)) return { profile, read };
+  return {
+    problem:
+      `is no report of the form ${profile.name}: it ${read.problem}. Its columns are ${names()}`,
+  };
+}
+
 /** The same file by another profile tells other lines, so it is another report. */
 function digestsOf(
   sha256: string,
@@ -126,33 +144,37 @@ function digestsOf(
 
 type Reader = Exclude<ReturnType<typeof lineReader>, { problem: string }>;
 
-async function checkLines(
-  table: SourceTable,
-  read: Reader,
-  signal: AbortSignal | undefined,
-): Promise<{ first: string; last: string }> {
+/** Looks at all lines of a report: what is wrong with them, and when the first and the last of them is. */
+function checkLines() {
   const faults: { at: string; detail: string }[] = [];
   let first = "", last = "";
-  for await (const rows of table.rows(signal)) {
-    for (const { line, fields, fault } of rows) {
-      const said = read(fields, line);
-      if (said === undefined) continue;
-      if (fault !== undefined) {
-        faults.push({ at: `line ${line}`, detail: fault });
-        continue;
+  return {
+    look(rows: readonly SourceRow[], read: Reader): void {
+      for (const { line, fields, fault } of rows) {
+        if (faults.length >= maxFaults) return;
+        const said = read(fields, line);
+        if (said === undefined) continue;
+        const detail = fault ?? ("problem" in said ? said.problem : undefined);
+        if (detail !== undefined) {
+          faults.push({ at: `line ${line}`, detail });
+          continue;
+        }
+        const { at } = said as ProviderLine;
+        if (first === "" || at < first) first = at;
+        if (at > last) last = at;
       }
-      if ("problem" in said) faults.push({ at: `line ${line}`, detail: said.problem });
-      else {
-        if (first === "" || said.at < first) first = said.at;
-        if (said.at > last) last = said.at;
-      }
-      if (faults.length >= maxFaults) break;
-    }
-    if (faults.length >= maxFaults) break;
-  }
-  const [fault] = faults;
-  if (fault === undefined) return { first, last };
-  throw new WorkflowError("invalid", `${fault.at}: ${fault.detail}`, faults);
+    },
+    /**
+     * Times of the first and the last line; empty of a report without any.
+     *
+     * @throws {WorkflowError} `invalid` with the lines that can't be read
+     */
+    ends(): { first: string; last: string } {
+      const [fault] = faults;
+      if (fault === undefined) return { first, last };
+      throw new WorkflowError("invalid", `${fault.at}: ${fault.detail}`, faults);
+    },
+  };
 }
 
 async function* linesOf(
@@ -161,7 +183,12 @@ async function* linesOf(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ProviderLine[]> {
   for await (const rows of table.rows(signal)) {
-    yield rows.flatMap(({ fields, line }) => read(fields, line) as ProviderLine | undefined ?? []);
+    const lines: ProviderLine[] = [];
+    for (const { fields, line } of rows) {
+      const said = read(fields, line);
+      if (said !== undefined) lines.push(said as ProviderLine);
+    }
+    yield lines;
   }
 }
 

@@ -58,29 +58,48 @@ export interface Loading {
   rules: LineRules;
 }
 
-/** Lines that are looked at one by one, to a transaction. */
-const linesTogether = 500;
+/** What is left of a batch. */
+interface LeftLines {
+  /** In the order of the report, for {@linkcode loadOthers}. */
+  others: ProviderLine[];
+  /** All charges of the batch were told before: those of the next one are likely to be, too. */
+  isTold: boolean;
+}
 
 /**
  * Writes down those of a batch that are charges of just what we have: by one statement, and most batches need no other
  * one. A crash leaves whole batches, and the same lines again, in this or another report, add nothing.
  *
- * @returns the others, in the order of the report, for {@linkcode loadOthers}
+ * @param expected.isTold whether it is looked first at what was told before
  */
 export async function loadPlain(
   loading: Loading,
   lines: readonly ProviderLine[],
-): Promise<ProviderLine[]> {
-  const { db, provider } = loading;
-  const plain = plainCharges(provider, lines);
-  const written = plain.lines.length === 0 ? 0 : await db.transaction(async (tx) => {
+  expected: { isTold: boolean },
+): Promise<LeftLines> {
+  const { lines: charges, from, others } = plainCharges(loading.provider, lines);
+  let { isTold } = expected;
+  let places = charges.map((_, place) => place);
+  const some = () => places.map((place) => charges[place]!);
+  const retellThem = async () => {
+    places = (await retell(loading, some())).map((place) => places[place]!);
+  };
+  if (isTold) await retellThem();
+  if (places.length > 0) {
+    const written = await writeCharges(loading, some());
+    isTold = written === 0;
+    if (written === places.length) places = [];
+    else await retellThem();
+  }
+  if (places.length > 0) others.push(...places.map((place) => from[place]!));
+  return { others: others.sort((a, b) => a.line - b.line), isTold };
+}
+
+function writeCharges(loading: Loading, charges: readonly ChargeLine[]): Promise<number> {
+  return loading.db.transaction(async (tx) => {
     await requireTelling(tx, loading);
-    return await insertAgreeingCharges(tx, loading, plain.lines);
+    return await insertAgreeingCharges(tx, loading, charges);
   });
-  if (written === lines.length) return [];
-  const untold = written === plain.lines.length ? [] : await retell(loading, plain.lines);
-  return [...plain.others, ...untold.map((place) => plain.from[place]!)]
-    .sort((a, b) => a.line - b.line);
 }
 
 /**
@@ -100,22 +119,28 @@ export async function requireTelling(
   );
 }
 
-/** Notes what of charges was told before, by whichever report. */
+/**
+ * Notes what of charges was told before, by whichever report. What this one has told before, such as all of a report that is
+ * brought again, is noted already.
+ *
+ * @returns places of those of which nobody has told the same
+ */
 function retell(loading: Loading, lines: readonly ChargeLine[]): Promise<number[]> {
   const { db, provider } = loading;
   return db.transaction(async (tx) => {
     await requireTelling(tx, loading);
+    const untold = await readUntoldCharges(tx, loading, lines);
+    if (untold.length === 0) return [];
     await holdReports(tx, provider);
-    await noteRetoldCharges(tx, loading, lines);
-    return await readUntoldCharges(tx, loading, lines);
+    const some = untold.map((place) => lines[place]!);
+    if (!await noteRetoldCharges(tx, loading, some)) return untold;
+    return (await readUntoldCharges(tx, loading, some)).map((place) => untold[place]!);
   });
 }
 
-/** Decides about lines one by one, some hundred to a transaction; only one batch at a time. */
-export async function loadOthers(loading: Loading, rest: readonly ProviderLine[]): Promise<void> {
-  for (let from = 0; from < rest.length; from += linesTogether) {
-    await decideTogether(loading, rest.slice(from, from + linesTogether));
-  }
+/** Decides about lines one by one, in one transaction; only some at a time, in the order of the report. */
+export async function loadOthers(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
+  if (lines.length > 0) await decideTogether(loading, lines);
 }
 
 /**
@@ -137,7 +162,9 @@ export function plainCharges(provider: string, lines: readonly ProviderLine[]) {
     }
     named.add(ref);
     from.push(line);
-    plain.push({ ...line, ref, entry: entryOf(provider, line.entry!) });
+    const { amountCents, currency, at, settledCurrency, grossCents, feeCents } = line;
+    const entry = entryOf(provider, line.entry!);
+    plain.push({ ref, entry, amountCents, currency, at, settledCurrency, grossCents, feeCents });
   }
   return { lines: plain, from, others };
 }
