@@ -289,8 +289,10 @@ function reportInWords(row: ReconciliationRow): string {
   const waits = feesWait && row.finishedAt !== null
     ? `; fees of ${money(row.fees) || "nothing"}, payouts of ${
       money(row.payouts) || "nothing"
-    }, reserves of ${money(row.reserves) || "nothing"} and adjustments of ${
+    }, reserves of ${money(row.reserves) || "nothing"}, adjustments of ${
       money(row.adjustments) || "nothing"
+    } and conversions of ${
+      money(row.conversions) || "nothing"
     }, brought by ${actor}, wait for approval: --seen=${row.finishedAt}`
     : row.approvedBy === null
     ? ""

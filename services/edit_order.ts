@@ -350,7 +350,7 @@ async function editOrder(
       arrived.push(...await moveStock(tx, orderId, order, idsOf(catalog)));
   }
   await replaceContent(tx, candidate, known, catalog);
-  refuseStale(catalog, await readLatestErasure(tx));
+  refuseStale(catalog.erasures, await readLatestErasure(tx));
   const detail = detailOf(charge, candidate);
   await addOrderEvents(tx, [{ orderId, event: "edited", detail }], actor);
   await options.inTransaction?.(tx);

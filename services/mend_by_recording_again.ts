@@ -5,6 +5,7 @@
  * @module
  */
 
+import { restoreOrders } from "../db/archive/archive.ts";
 import { addOrderEvents } from "../db/orders/timelines.ts";
 import { lockOrders } from "../db/orders/orders.ts";
 import { forgetReturned } from "../db/payments/returned_money.ts";
@@ -101,6 +102,7 @@ async function noteTwice(
 ): Promise<void> {
   await db.transaction(async (tx) => {
     const { now } = await lockOrders(tx, [twice.orderId]);
+    await restoreOrders(tx, [twice.orderId]);
     await noteGivenTwice({ log, consumer: actor }, tx, [{
       ...twice,
       chargebackId: null,
@@ -118,8 +120,9 @@ async function recordReversalAgain(
   const orderId = ofOrder!;
   const isTwice = await db.transaction(async (tx) => {
     const { now } = await lockOrders(tx, [orderId]);
+    await restoreOrders(tx, [orderId]);
     const payment = await readReversalState(tx, paymentId!);
-    if (payment === undefined) return false;
+    if (payment === undefined) return undefined;
     const { amountCents, currency } = payment;
     const detail = `${namedAmount(amountCents, currency)}: its provider has not taken it back`;
     const isByHand = payment.status === "REVERSED" && await wasReturnedByHand(tx, payment);
@@ -136,6 +139,9 @@ async function recordReversalAgain(
     await bookOrders(tx, [orderId], now);
     return isByHand || payment.lostCents > 0;
   });
+  if (isTwice === undefined) {
+    return { kind: "withdrawn", answer: "the payment is on record no more" };
+  }
   const answer = "the provider says that it was given back, as is recorded now";
   return {
     kind: "ended",

@@ -7,6 +7,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Queryable } from "../db/connection/database.ts";
+import { type KeptProducts, keptProducts } from "../db/catalog/kept_products.ts";
 import { takeOrders } from "../streams/intake/take_orders.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
 import { type Lane, lanes } from "../domain/messages/lane.ts";
@@ -16,6 +17,8 @@ import { tracing } from "../streams/telemetry/tracing.ts";
 import { withDeadline } from "../streams/timing/deadline.ts";
 import { chooseLanes } from "../streams/workflow/choose_lanes.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
+
+export { type KeptProducts, keptProducts };
 
 /** An order that somebody brings. */
 export interface BroughtOrder {
@@ -49,6 +52,8 @@ export interface PlaceOptions<B extends BroughtOrder> {
   inTransaction?: (tx: Queryable, inserted: readonly InsertedOrder<B>[]) => Promise<void>;
   /** Where all of them go; left out for orders that are waited for, see {@linkcode chooseLanes}. */
   lane?: Lane;
+  /** Products that were read for orders before; what is read for these is kept there. */
+  products?: KeptProducts;
 }
 
 /** Longest wait for the lanes of orders, in milliseconds. */
@@ -77,6 +82,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   // Beside the transaction; a Redis that is away says nothing about lanes, and is waited for when it gets the messages.
   const choosing = lanesOf(deps, [...broughtOf.values()], options.lane);
   const summaries = new Map<number, OrderSummary>();
+  const { inTransaction, products } = options;
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
@@ -84,20 +90,22 @@ export async function placeAndPublish<B extends BroughtOrder>(
     onPendingChange: "conflict",
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
-    inTransaction: async (tx, inserted) => {
-      const known = [...inserted.values()];
-      const found = await readOrderSummaries(
-        tx,
-        known.filter(({ summary }) => summary === undefined).map(({ id }) => id),
-      );
-      for (const { id, summary = found.get(id)! } of known) summaries.set(id, summary);
-      const added = [...inserted].map(([order, { id }]) => ({
+    products,
+    withSummaries: true,
+    // Without it, the commit goes to the server with the last statements.
+    inTransaction: inTransaction && (async (tx, inserted) => {
+      const unread = [...inserted.values()].filter(({ summary }) => summary === undefined);
+      const found = await readOrderSummaries(tx, unread.map(({ id }) => id));
+      const added = [...inserted].map(([order, { id, summary = found.get(id)! }]) => ({
         brought: broughtOf.get(order)!,
-        order: summaries.get(id)!,
+        order: summary,
       }));
-      await options.inTransaction?.(tx, added);
-    },
+      await inTransaction(tx, added);
+    }),
   });
+  for (const { orderId, summary } of taken) {
+    if (summary !== undefined) summaries.set(orderId!, summary);
+  }
   const messages: Record<Lane, Message[]> = { live: [], bulk: [] };
   const laneOf = await choosing;
   for (const [index, order] of taken.entries()) {

@@ -136,6 +136,9 @@ export const profileSchema = z.strictObject({
   sum_words: z.enum(["refused", "items"]).optional().describe(
     "items: a product may be called by a word such as Total; refused, the default: such a row may be a sum, and rejects its order",
   ),
+  repeated_rows: z.enum(["refused", "items"]).optional().describe(
+    "items: rows that come again are meant; refused, the default: an order all of whose rows come again in the same sequence was pasted twice, and is rejected unless it names a total that agrees",
+  ),
   money: z.strictObject({
     in: z.enum(["units", "minor", "by_decimals"]).optional().describe(
       "12.50, or 1250; by_decimals: units, as long as an amount of the file has decimals to show it",

@@ -7,7 +7,7 @@
 import { archivedTables } from "../db/archive/archived_tables.ts";
 import { rebuildKpis } from "../streams/kpis/kpis_rebuild.ts";
 import { archiveOrdersBefore } from "../streams/upkeep/archive_orders.ts";
-import type { Workflow } from "./workflow.ts";
+import { anOrder, type Workflow } from "./workflow.ts";
 
 /** Days that everything is put back: more than any order has to stay. */
 export const agedDays = 100;
@@ -41,6 +41,16 @@ export function thisMonth(): string {
 /** Archives what can be. @returns how many orders */
 export async function archiveAll(flow: Workflow): Promise<number> {
   return await archiveOrdersBefore(flow, thisMonth());
+}
+
+/** Puts all that there is into closed months and archives it, behind an order of today. */
+export async function archiveEverything(flow: Workflow, name = "latest"): Promise<void> {
+  await flow.rows("delete from notification_deliveries");
+  await flow.rows("update notification_logs set success = 1 where no_address = 0");
+  await age(flow);
+  await flow.add([anOrder(name, [{ sku: "z", qty: 1 }])]);
+  await flow.drain();
+  await archiveAll(flow);
 }
 
 /** Ids of archived orders. */

@@ -63,7 +63,13 @@ export async function all({ flow }: Reconciled, state?: "open"): Promise<Discrep
 
 /** What the tables of reconciling hold. */
 export async function contents({ flow }: Reconciled): Promise<unknown> {
-  const tables = ["reconciliations", "provider_movements", "provider_days", "reconciled_days"];
+  const tables = [
+    "reconciliations",
+    "provider_movements",
+    "provider_days",
+    "provider_conversions",
+    "reconciled_days",
+  ];
   const rows = await Promise.all(
     [...tables, "discrepancies"].map((table) => flow.rows(`select * from ${table}`)),
   );
@@ -246,6 +252,7 @@ export async function emptied({ flow }: Reconciled): Promise<void> {
     "provider_movements",
     "provider_retellings",
     "provider_days",
+    "provider_conversions",
     "reconciled_days",
   ];
   for (const table of [...tables, "discrepancies"]) await flow.rows(`delete from ${table}`);

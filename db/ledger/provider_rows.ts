@@ -15,8 +15,8 @@ import {
 import type { LineKind } from "../../domain/reconciliation/provider_line.ts";
 import { type Queryable, toInteger, toShownSum } from "../connection/database.ts";
 
-/** What is moved by lines of its own that name no order; fees are booked with the sums of their day. */
-export type BookedLines = Exclude<SourceOfNoOrder, "fee">;
+/** What is moved by lines of its own that name no order; fees are booked with the sums of their day, and conversions by pairs. */
+export type BookedLines = Exclude<SourceOfNoOrder, "fee" | "conversion">;
 
 /** Of each which lines tell of it, and the columns that say what of it is booked, and by how many bookings. */
 const lines: Readonly<
@@ -106,22 +106,33 @@ export interface UnevenDay {
   isMisplaced: boolean;
 }
 
-/** The first days whose fees, payouts and the like stand otherwise in the ledger than they were booked. */
+/**
+ * The first days whose fees, payouts and the like stand otherwise in the ledger than they were booked. A conversion stands in both of its
+ * currencies: what customers paid above zero, and what it was settled for below.
+ */
 export async function listUnevenDays(db: Queryable, limit: number): Promise<UnevenDay[]> {
   const { clearing } = ledgerAccounts;
+  const { conversion } = ledgerSources;
   const own = `case source ${
     sourcesOfNoOrder.map((source) =>
       `when ${ledgerSources[source]} then ${ledgerAccounts[providerAccounts[source].account].id}`
     ).join(" ")
   } end`;
-  const due = sourcesOfNoOrder.map((source) => `
+  const due = (["fee", ...bookedLines] as const).map((source) => `
         select ${ledgerSources[source]} as source, id as source_id, currency, ${
     source === "fee" ? "booked_fees_cents" : lines[source].booked
   } as due, 0 as found, 0 as cleared, 0 as misplaced
-        from provider_days`);
+        from provider_days`).concat(
+    ["customer_currency, booked_customer_cents", "settled_currency, -booked_settled_cents"].map(
+      (side) => `
+        select ${conversion}, id, ${side}, 0, 0, 0
+        from provider_conversions`,
+    ),
+  );
   const rows = await db.query(
     `
-    select uneven.*, days.provider, date_format(days.day, '%Y-%m-%d') as day
+    select uneven.*, coalesce(days.provider, pairs.provider) as provider,
+      date_format(coalesce(days.day, pairs.day), '%Y-%m-%d') as day
     from (
       select source, source_id, currency, sum(due) as due, sum(found) as found,
         sum(misplaced) > 0 or sum(found) + sum(cleared) <> 0 as is_misplaced
@@ -140,7 +151,8 @@ export async function listUnevenDays(db: Queryable, limit: number): Promise<Unev
       order by source, source_id, currency
       limit ?
     ) uneven
-    left join provider_days days on days.id = uneven.source_id
+    left join provider_days days on days.id = uneven.source_id and uneven.source <> ${conversion}
+    left join provider_conversions pairs on pairs.id = uneven.source_id and uneven.source = ${conversion}
     order by uneven.source, uneven.source_id, uneven.currency`,
     [limit],
   );

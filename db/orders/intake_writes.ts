@@ -11,6 +11,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, LostCatalog, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
+import { productSum, sumRange } from "../catalog/kept_products.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { withKeptParents } from "../connection/kept_parents.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
@@ -132,14 +133,21 @@ async function readKnownOrders(
  * this and none with it.
  *
  * @param ids at least one
- * @returns the latest erasure that is committed: see {@linkcode refuseStale}
+ * @param options.withSum also sums up what they are
+ * @returns the latest erasure that is committed: see {@linkcode refuseStale}; and the sum of {@linkcode productSum}
  * @throws {LostCatalog} unless all of them are there: a database that was replaced by an older one may lack some
  */
-export async function lockProductsShared(tx: Queryable, ids: readonly number[]): Promise<number> {
+export async function lockProductsShared(
+  tx: Queryable,
+  ids: readonly number[],
+  { withSum = false }: { withSum?: boolean } = {},
+): Promise<{ erasures: number; sum: number | undefined }> {
   const sorted = [...new Set(ids)].sort((a, b) => a - b);
   const [row] = await tx.query(
     `
-    select count(*) as found, max(${latestErasure}) as erasures
+    select count(*) as found, max(${latestErasure}) as erasures${
+      withSum ? `, mod(sum(${productSum}), ${sumRange}) as sum` : ""
+    }
     from products force index (primary)
     where id in (?)
     lock in share mode`,
@@ -149,7 +157,8 @@ export async function lockProductsShared(tx: Queryable, ids: readonly number[]):
   if (found !== sorted.length) {
     throw new LostCatalog(`${sorted.length - found} of ${sorted.length} products are gone`);
   }
-  return toInteger(row!.erasures);
+  const sum = withSum ? toInteger(row!.sum!) : undefined;
+  return { erasures: toInteger(row!.erasures), sum };
 }
 
 /**
@@ -157,11 +166,13 @@ export async function lockProductsShared(tx: Queryable, ids: readonly number[]):
  * were written: each locks its customer's row for the foreign key, and an erasure that comes later waits for that, and
  * sees them.
  *
+ * @param known the latest erasure that the catalogue knew before they were written: others of the same run may have refreshed
+ * it since
  * @param erasures the latest one that is committed
- * @throws {StaleCatalog} where there is a later one than the catalogue knows
+ * @throws {StaleCatalog} where there is a later one than the catalogue knew
  */
-export function refuseStale(catalog: Catalog, erasures: number): void {
-  if (catalog.erasures !== erasures) throw new StaleCatalog("Somebody was erased meanwhile");
+export function refuseStale(known: number | undefined, erasures: number): void {
+  if (known !== erasures) throw new StaleCatalog("Somebody was erased meanwhile");
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
-import type { Catalog } from "../catalog/catalog.ts";
+import { type Catalog, productIdOf } from "../catalog/catalog.ts";
 import type { Queryable } from "../connection/database.ts";
 import { deleteItems, insertItems } from "./intake_writes.ts";
 import { deleteOrderTerms, insertOrderTerms } from "./order_terms.ts";
@@ -14,12 +14,6 @@ import { deleteOrderTerms, insertOrderTerms } from "./order_terms.ts";
 export interface OrderWithId {
   orderId: number;
   order: IncomingOrder;
-}
-
-/** The products of orders, by id and each once; the catalogue knows all of them. */
-export function productsOf(orders: readonly OrderWithId[], catalog: Catalog): number[] {
-  const skus = new Set(orders.flatMap(({ order }) => order.items.map(({ sku }) => sku)));
-  return [...skus].map((sku) => catalog.products.get(sku)!.id).sort((a, b) => a - b);
 }
 
 /**
@@ -45,7 +39,7 @@ export async function writeContents(
     orders.flatMap(({ orderId, order }) =>
       order.items.map(({ sku, unitPriceCents, qty }) => ({
         orderId,
-        productId: catalog.products.get(sku)!.id,
+        productId: productIdOf(catalog, sku),
         unitPriceCents,
         qty,
       }))

@@ -9,12 +9,12 @@ import type {
   KnownMovement,
   UnattributedMovement,
 } from "../../domain/reconciliation/decide_line.ts";
-import type { LineKind } from "../../domain/reconciliation/provider_line.ts";
+import type { CustomerSide, LineKind } from "../../domain/reconciliation/provider_line.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
 import { isOfUnknownTime } from "./named_money.ts";
-import { keepFirstTeller, moveRetellings } from "./retold_movements.ts";
+import { keepFirstTeller, moveRetellings, toCustomer } from "./retold_movements.ts";
 
 /** A movement as it is written down. */
 export interface MovementRow {
@@ -31,6 +31,8 @@ export interface MovementRow {
   grossCents: number;
   feeCents: number;
   netCents: number;
+  /** What the customer paid or got back of what was converted; null where nothing was. */
+  customer: CustomerSide | null;
 }
 
 /** `part` of what is of something of ours. */
@@ -67,6 +69,9 @@ const chargeTable = `json_table(?, '$[*]' columns (
       gross_cents bigint path '$[7]',
       fee_cents bigint path '$[8]')) line`;
 
+/** Whether a charge was settled in another currency than its customer paid in. */
+const isConverted = "line.currency <> line.settled_currency";
+
 function chargeRows(lines: readonly ChargeLine[]): string {
   return JSON.stringify(lines.map((line, place) => [
     place,
@@ -98,9 +103,10 @@ export async function insertAgreeingCharges(
   const sql = `
     insert into provider_movements
       (kind, subject_id, part, provider, entry, reconciliation_id, happened_at, currency, gross_cents, fee_cents,
-        net_cents)
+        net_cents, customer_cents, customer_currency)
     select 'charge', payments.id, unhex('${noPart}'), ?, unhex(line.entry), ?, line.happened_at,
-      line.settled_currency, line.gross_cents, line.fee_cents, line.gross_cents - line.fee_cents
+      line.settled_currency, line.gross_cents, line.fee_cents, line.gross_cents - line.fee_cents,
+      if(${isConverted}, line.amount_cents, null), if(${isConverted}, line.currency, null)
     from ${chargeTable}
     straight_join payments force index (payments_provider_ref)
       on payments.provider = ? and payments.provider_ref = line.ref
@@ -138,7 +144,9 @@ const sameCharge = `
       payments.provider = ? and payments.provider_ref = line.ref
         and movement.entry = unhex(line.entry) and movement.gross_cents = line.gross_cents
         and movement.fee_cents = line.fee_cents
-        and movement.net_cents = movement.gross_cents - movement.fee_cents`;
+        and movement.net_cents = movement.gross_cents - movement.fee_cents
+        and (not ${isConverted}
+          or (movement.customer_cents = line.amount_cents and movement.customer_currency = line.currency))`;
 
 /**
  * Places of those charges of which no movement is on record that says the same, and of which it is noted that this report
@@ -203,9 +211,9 @@ export async function insertMovements(
     `
     insert into provider_movements
       (kind, subject_id, part, provider, entry, reconciliation_id, happened_at, currency, gross_cents, fee_cents,
-        net_cents)
+        net_cents, customer_cents, customer_currency)
     select line.kind, line.subject_id, unhex(line.part), ?, unhex(line.entry), ?, line.happened_at, line.currency,
-      line.gross_cents, line.fee_cents, line.net_cents
+      line.gross_cents, line.fee_cents, line.net_cents, line.customer_cents, line.customer_currency
     from json_table(?, '$[*]' columns (
       kind varchar(12) character set ascii path '$[0]',
       subject_id bigint unsigned path '$[1]',
@@ -215,13 +223,16 @@ export async function insertMovements(
       currency char(3) character set ascii path '$[5]',
       gross_cents bigint path '$[6]',
       fee_cents bigint path '$[7]',
-      net_cents bigint path '$[8]')) line`,
+      net_cents bigint path '$[8]',
+      customer_cents bigint path '$[9]',
+      customer_currency char(3) character set ascii path '$[10]')) line`,
     [provider, reconciliationId, JSON.stringify(rows.map(valuesOf).sort(byKey))],
   );
 }
 
 function valuesOf(row: MovementRow): Value[] {
-  const { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents } = row;
+  const { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents, customer } =
+    row;
   return [
     kind,
     subjectId,
@@ -232,6 +243,8 @@ function valuesOf(row: MovementRow): Value[] {
     grossCents,
     feeCents,
     netCents,
+    customer?.cents ?? null,
+    customer?.currency ?? null,
   ];
 }
 
@@ -251,7 +264,8 @@ export async function readMovementsOf(
   if (subjectIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select subject_id, hex(entry) as entry, gross_cents, fee_cents, net_cents, happened_at
+    select subject_id, hex(entry) as entry, gross_cents, fee_cents, net_cents, customer_cents, customer_currency,
+      happened_at
     from provider_movements
     where kind = ? and subject_id in (?) and part = unhex('${noPart}')`,
     [kind, [...subjectIds]],
@@ -272,7 +286,7 @@ export async function readUnattributed(
   const rows = await db.query(
     `
     select lower(hex(movement.part)) as part, hex(movement.entry) as entry, movement.gross_cents, movement.fee_cents,
-      movement.net_cents
+      movement.net_cents, movement.customer_cents, movement.customer_currency
     from json_table(?, '$[*]' columns (part char(32) character set ascii path '$')) line
     straight_join provider_movements movement
       on movement.kind = ? and movement.subject_id = 0 and movement.part = unhex(line.part)`,
@@ -287,6 +301,7 @@ function toKnown(row: Row): KnownMovement {
     grossCents: toInteger(row.gross_cents),
     feeCents: toInteger(row.fee_cents),
     netCents: toInteger(row.net_cents),
+    customer: toCustomer(row),
   };
 }
 
@@ -299,13 +314,15 @@ function toKnown(row: Row): KnownMovement {
 export async function adoptMovement(
   tx: Queryable,
   { reconciliationId }: Telling,
-  { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents }: MovementRow,
+  { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents, customer }:
+    MovementRow,
 ): Promise<boolean> {
   await keepFirstTeller(tx, reconciliationId, { kind, subjectId, part: part ?? noPart });
   const { affectedRows } = await tx.run(
     `
     update provider_movements
-    set entry = unhex(?), reconciliation_id = ?, happened_at = ?, currency = ?, gross_cents = ?, fee_cents = ?, net_cents = ?
+    set entry = unhex(?), reconciliation_id = ?, happened_at = ?, currency = ?, gross_cents = ?, fee_cents = ?, net_cents = ?,
+      customer_cents = ?, customer_currency = ?
     where kind = ? and subject_id = ? and part = unhex(?) and entry is null`,
     [
       entry,
@@ -315,6 +332,8 @@ export async function adoptMovement(
       grossCents,
       feeCents,
       netCents,
+      customer?.cents ?? null,
+      customer?.currency ?? null,
       kind,
       subjectId,
       part ?? noPart,
@@ -324,24 +343,38 @@ export async function adoptMovement(
 }
 
 /**
- * Takes the net of a report that gross and fee come to, in the place of one that they do not come to. The movement is the report's
+ * Takes the net of a report that gross and fee come to, in the place of one that they do not come to, and what the customer paid where
+ * no report has said so. The movement is the report's
  * from then on; whoever told of it before told otherwise.
  *
  * @returns false where it is gone, or others have told otherwise
  */
-export async function correctNet(
+export async function completeMovement(
   tx: Queryable,
   { reconciliationId }: Telling,
-  { kind, subjectId, part, grossCents, feeCents }: MovementRow,
+  { kind, subjectId, part, grossCents, feeCents, netCents, customer }: MovementRow,
 ): Promise<boolean> {
   await keepFirstTeller(tx, reconciliationId, { kind, subjectId, part: part ?? noPart });
   const { affectedRows } = await tx.run(
     `
     update provider_movements
-    set reconciliation_id = ?, net_cents = gross_cents - fee_cents
+    set reconciliation_id = ?, net_cents = ?, customer_cents = coalesce(customer_cents, ?),
+      customer_currency = coalesce(customer_currency, ?)
     where kind = ? and subject_id = ? and part = unhex(?) and gross_cents = ? and fee_cents = ?
-      and net_cents <> gross_cents - fee_cents`,
-    [reconciliationId, kind, subjectId, part ?? noPart, grossCents, feeCents],
+      and (net_cents <> ? or (customer_cents is null and ? is not null))`,
+    [
+      reconciliationId,
+      netCents,
+      customer?.cents ?? null,
+      customer?.currency ?? null,
+      kind,
+      subjectId,
+      part ?? noPart,
+      grossCents,
+      feeCents,
+      netCents,
+      customer?.cents ?? null,
+    ],
   );
   return affectedRows === 1;
 }

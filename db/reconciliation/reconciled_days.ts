@@ -130,6 +130,7 @@ export async function sumMovements(
   const rows = await db.query(
     `
     select date_format(date(happened_at), '%Y-%m-%d') as day, currency, count(*) as movements,
+      count(customer_cents) as converted,
       ${sum("'charge'", "gross_cents")} as charges_cents,
       ${sum(refundKinds, "gross_cents")} as refunds_cents,
       ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
@@ -154,6 +155,7 @@ export async function sumMovements(
     currency: String(row.currency),
     ...toSums(row),
     waitingFeesCents: toShownSum(row.waiting_fees_cents),
+    converted: toInteger(row.converted),
   }));
 }
 
@@ -233,6 +235,8 @@ export interface DaySums {
   netCents: number;
   /** Fees of reports that nobody has approved yet. */
   waitingFeesCents: number;
+  /** Movements of which customers paid, or got back, another currency. */
+  converted: number;
 }
 
 /** A day on which nothing is left of what was told. */
@@ -251,6 +255,7 @@ export function emptyDay(day: string, currency: string): DaySums {
     feesCents: 0,
     netCents: 0,
     waitingFeesCents: 0,
+    converted: 0,
   };
 }
 
@@ -337,7 +342,7 @@ export async function writeDay(
 }
 
 /** What a provider's day comes to, in minor units of its currency, signed as it changed the balance. */
-export interface ProviderDay extends Omit<DaySums, "waitingFeesCents"> {
+export interface ProviderDay extends Omit<DaySums, "waitingFeesCents" | "converted"> {
   provider: string;
   /** ISO 8601; null where no report covers the day. */
   coveredUntil: string | null;

@@ -57,6 +57,8 @@ export interface ReconciliationRow {
   reserves: Record<string, number> | null;
   /** What was taken off for other reasons, below zero what was added; as `payouts`. */
   adjustments: Record<string, number> | null;
+  /** What customers paid in a currency and was settled in another one, less what was settled in it; as `payouts`. */
+  conversions: Record<string, number> | null;
   approvedBy: string | null;
   approvedAt: string | null;
   /** Whether it is known which lines are its own. */
@@ -158,6 +160,10 @@ export interface ReportToBook {
   reserves: Record<string, number>;
   /** Of the currencies alone in which something was taken off or added for another reason. */
   adjustments: Record<string, number>;
+  /**
+   * Of the currencies alone in which something was converted: what customers paid in them, less what it was settled for in them.
+   */
+  conversions: Record<string, number>;
 }
 
 /** Finishes a reconciliation that runs with its counts; one that was finished before stays as it is. */
@@ -190,9 +196,13 @@ export function toBookText({ fees, ...others }: ReportToBook): string {
 function toBookOf(
   text: string | null,
 ): ReportToBook | Record<keyof ReportToBook, null> {
-  if (text === null) return { fees: null, payouts: null, reserves: null, adjustments: null };
-  const { payouts = {}, reserves = {}, adjustments = {}, ...fees } = JSON.parse(text);
-  return { fees, payouts, reserves, adjustments };
+  if (text === null) {
+    return { fees: null, payouts: null, reserves: null, adjustments: null, conversions: null };
+  }
+  const { payouts = {}, reserves = {}, adjustments = {}, conversions = {}, ...fees } = JSON.parse(
+    text,
+  );
+  return { fees, payouts, reserves, adjustments, conversions };
 }
 
 /** Notes why a reconciliation was given up; it may be begun again. */

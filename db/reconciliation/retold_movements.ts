@@ -6,6 +6,7 @@
 
 import type { KeptMovement } from "../../domain/reconciliation/comes_to_agree.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
+import type { CustomerSide } from "../../domain/reconciliation/provider_line.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 
 /** A movement by its primary key. */
@@ -243,7 +244,7 @@ export async function readKeptMovements(
   const rows = await db.query(
     `
     select movement.kind, movement.subject_id, lower(hex(movement.part)) as part, movement.gross_cents,
-      movement.fee_cents, movement.net_cents,
+      movement.fee_cents, movement.net_cents, movement.customer_cents, movement.customer_currency,
       greatest(coalesce(movement.reconciliation_id, 0), coalesce((
         select max(told.reconciliation_id)
         from provider_retellings told
@@ -260,8 +261,16 @@ export async function readKeptMovements(
     grossCents: toInteger(row.gross_cents),
     feeCents: toInteger(row.fee_cents),
     netCents: toInteger(row.net_cents),
+    customer: toCustomer(row),
     lastTold: toInteger(row.last_told),
   }]));
+}
+
+/** What the customer paid or got back, as a row has it; null where nothing was converted. */
+export function toCustomer(row: Row): CustomerSide | null {
+  return row.customer_cents === null
+    ? null
+    : { cents: toInteger(row.customer_cents), currency: String(row.customer_currency) };
 }
 
 /** Gives movements to the reports that told the very same, in the place of the one that told first. */

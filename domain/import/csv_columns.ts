@@ -9,6 +9,7 @@ import {
   type ImportColumn,
   importColumns,
   importColumnTable,
+  type RejectMarks,
   termColumns,
 } from "./csv_rows.ts";
 
@@ -43,7 +44,12 @@ export function placeColumns(header: readonly string[]): ColumnPlaces | string {
     columns.map((column) => [column, names.indexOf(column)]),
   ) as Record<ImportColumn, number>;
   const terms = termColumns.filter((column) => places[column] >= 0);
-  return { ...places, terms, termPlaces: terms.map((column) => places[column]) };
+  return {
+    ...places,
+    terms,
+    termPlaces: terms.map((column) => places[column]),
+    marks: marksIn(header),
+  };
 }
 
 /** True for the name of a column that the importer knows, in any case. */
@@ -55,6 +61,13 @@ export function isImportColumn(name: string): boolean {
 export function isRejectsHeader(header: readonly string[]): boolean {
   const names = header.map(columnName);
   return rejectColumns.every((column) => names.includes(column));
+}
+
+/** What an earlier rejects file has added; undefined of any other file. */
+export function marksIn(header: readonly string[]): RejectMarks | undefined {
+  const names = header.map(columnName);
+  const [line, reason] = rejectColumns.map((column) => names.indexOf(column)) as [number, number];
+  return line < 0 || reason < 0 ? undefined : { line, reason };
 }
 
 /**

@@ -67,6 +67,26 @@ export interface ColumnPlaces extends Readonly<Record<ImportColumn, number>> {
   readonly terms: readonly TermColumn[];
   /** Where those stand, one by one: looked up by number for every row. */
   readonly termPlaces: readonly number[];
+  /** Of an earlier rejects file; undefined of any other. */
+  readonly marks: RejectMarks | undefined;
+  /** Where the file's rows begin and end; undefined where not all of them were seen. */
+  readonly lines?: FileLines;
+}
+
+/** The lines of a file, from 1, on which its first row and its last one begin. */
+export interface FileLines {
+  /** Of its first row. */
+  first: number;
+  /** Of its last one. */
+  last: number;
+}
+
+/** Where a rejects file has what it adds to the columns of the file that it came from, counted from 0. */
+export interface RejectMarks {
+  /** The lines of that file. */
+  line: number;
+  /** Why each row was not taken. */
+  reason: number;
 }
 
 const allColumns = Object.keys(importColumnTable) as readonly ImportColumn[];

@@ -15,6 +15,7 @@ import {
 } from "./csv_terms.ts";
 import type { Fault } from "../errors.ts";
 import { withoutValues } from "./named_value.ts";
+import { repeatedRows, type RowsOfFile } from "./repeated_rows.ts";
 import {
   type IncomingItem,
   type IncomingOrder,
@@ -147,7 +148,7 @@ function readingOf(
   const id = read.before?.row.head.externalOrderId ?? "";
   const terms = read.terms === undefined ? undefined : readTerms(read.terms, places, id);
   const disagreement = read.terms?.disagreement;
-  return settleOrder(read, { terms, disagreement, keepGoodRows });
+  return settleOrder(read, { terms, disagreement, keepGoodRows, file: places });
 }
 
 /**
@@ -156,6 +157,8 @@ function readingOf(
  * @param said.terms what its rows say of it as a whole, or the faults of that; undefined for a file that says nothing
  * @param said.disagreement why its rows can't be one order, if what they say as a whole shows that
  * @param said.items its items, where they are others than those of its good rows
+ * @param said.file what is known of the file that its rows are of
+ * @param said.repeated whether rows may be copies of each other; see `repeated_rows.ts`
  */
 export function settleOrder(
   read: ReadRows,
@@ -164,6 +167,8 @@ export function settleOrder(
     disagreement?: string | undefined;
     items?: IncomingItem[];
     keepGoodRows: boolean;
+    file?: RowsOfFile;
+    repeated?: "refused" | "items";
   },
 ): OrderReading {
   const { sources, good, bad } = read;
@@ -177,9 +182,15 @@ export function settleOrder(
   if (reason === undefined) {
     const order = orderOf(good, said.items, terms);
     const problem = totalProblem(order, "file");
-    if (problem === undefined) return { kind: "accepted", order, rejected: bad };
-    reason = `${problem.summary} (${problem.sum})`;
-    if (problem.of === "total") difference = differenceOf(order);
+    if (problem === undefined) {
+      // A total that agrees says that all of them are meant.
+      const isMeant = order.totalCents !== undefined || said.repeated === "items";
+      reason = isMeant ? undefined : repeatedRows(read, said.file);
+      if (reason === undefined) return { kind: "accepted", order, rejected: bad };
+    } else {
+      reason = `${problem.summary} (${problem.sum})`;
+      if (problem.of === "total") difference = differenceOf(order);
+    }
   }
   const why = reason;
   const rejected = byLine([...bad, ...sources.map((source) => rejectedFor(source, why))]);

@@ -37,6 +37,12 @@ export const ledgerAccounts = {
     holds:
       "what providers took off for reasons of their own, less what they added: to be posted elsewhere",
   },
+  conversion: {
+    id: 13,
+    nature: "asset",
+    holds:
+      "what providers converted: customers' money in its currency, less what they settled for it",
+  },
 } as const satisfies Record<string, { id: number; nature: AccountNature; holds: string }>;
 
 /** The name of an account. */
@@ -64,6 +70,7 @@ export const ledgerSources = {
   payout: 6,
   reserve: 7,
   adjustment: 8,
+  conversion: 9,
 } as const;
 
 /** What moved the money of a row. */
@@ -75,6 +82,7 @@ export const sourcesOfNoOrder = [
   "payout",
   "reserve",
   "adjustment",
+  "conversion",
 ] as const satisfies readonly LedgerSource[];
 
 /** One of {@linkcode sourcesOfNoOrder}. */
@@ -88,6 +96,7 @@ export const providerAccounts: Readonly<
   payout: { called: "payouts", account: "bank" },
   reserve: { called: "reserves", account: "reserves" },
   adjustment: { called: "adjustments", account: "suspense" },
+  conversion: { called: "conversions", account: "conversion" },
 };
 
 /** Those that are of an order. */

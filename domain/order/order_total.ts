@@ -54,7 +54,29 @@ export function totalProblem(
     const sum = sumText(itemsCents, adjustments, currency);
     return { of: "adjustments", summary: "the order's total is below zero", sum };
   }
-  return disagreement(order, total, source);
+  return unheldTax(order, itemsCents) ?? disagreement(order, total, source);
+}
+
+/**
+ * Where prices are said to contain more tax than all that they come to: the ledger would have sales and taxes that never
+ * were. What is taken off makes no difference, because an order that costs nothing may tell the tax of what it would cost.
+ */
+function unheldTax(
+  { items, adjustments = [], currency }: Summands,
+  itemsCents: number,
+): TotalProblem | undefined {
+  const taxCents = adjustments.reduce(
+    (sum, { included, amountCents }) => included ? sum + amountCents : sum,
+    0,
+  );
+  if (taxCents <= itemsCents) return undefined;
+  const others = adjustments.filter(({ kind, amountCents, included }) =>
+    !included && kind !== "tax" && amountCents > 0
+  );
+  if (taxCents <= itemsCents + adjustmentsCentsOf(others)) return undefined;
+  const held = sumText(totalCentsOf(items), others, currency);
+  const sum = `tax ${groupedAmount(taxCents, currency)} contained in ${held}`;
+  return { of: "adjustments", summary: "the contained tax is larger than what contains it", sum };
 }
 
 /** Where the total is another one than the source says, or one that is not paid by nothing. */

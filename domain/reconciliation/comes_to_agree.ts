@@ -5,7 +5,7 @@
  */
 
 import { type DiscrepancyKind, toldGrossCents } from "./discrepancy.ts";
-import type { KindOfNoOrder } from "./provider_line.ts";
+import type { CustomerSide, KindOfNoOrder } from "./provider_line.ts";
 
 /** Kinds of discrepancies that are about what one report tells and another one has told, or about one report's own sums. */
 export const kindsOfTelling = [
@@ -49,6 +49,8 @@ export interface KeptMovement {
   feeCents: number;
   /** What came out, in minor units. */
   netCents: number;
+  /** What the customer paid or got back of what was converted; null where nothing was. */
+  customer: CustomerSide | null;
   /** The latest report that has told the very same, or that it is of. */
   lastTold: number;
 }
@@ -69,9 +71,12 @@ export function comesToAgree(told: DifferentTelling, kept: readonly KeptMovement
   if (told.kind === "category_differs") return isConfirmed;
   const netCents = first.grossCents - first.feeCents;
   const isKept = first.grossCents === toldGrossCents(told) &&
-    first.feeCents === (told.theirFeeCents ?? 0) && netCents === (told.theirNetCents ?? netCents);
+    first.feeCents === (told.theirFeeCents ?? 0) && netCents === (told.theirNetCents ?? netCents) &&
+    (first.customer === null || Math.abs(first.customer.cents) === told.theirCents);
   if (!isKept && !isConfirmed) return false;
   if (first.netCents !== netCents) return false;
   if (told.kind === "fee_differs" || told.part !== null) return true;
-  return told.settledCurrency === told.ourCurrency && Math.abs(first.grossCents) === told.ourCents;
+  const { cents, currency } = first.customer ??
+    { cents: first.grossCents, currency: told.settledCurrency };
+  return currency === told.ourCurrency && Math.abs(cents) === told.ourCents;
 }

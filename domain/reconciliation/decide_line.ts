@@ -5,7 +5,13 @@
  */
 
 import type { DiscrepancyKind } from "./discrepancy.ts";
-import { isOfNoOrder, type LineKind, type ProviderLine } from "./provider_line.ts";
+import {
+  type CustomerSide,
+  customerSideOf,
+  isOfNoOrder,
+  type LineKind,
+  type ProviderLine,
+} from "./provider_line.ts";
 
 /** A movement that is on record already. */
 export interface KnownMovement {
@@ -17,6 +23,8 @@ export interface KnownMovement {
   feeCents: number;
   /** What the provider says came out of both. */
   netCents: number;
+  /** What the customer paid or got back of what was converted; null where nothing was, or no report has said. */
+  customer: CustomerSide | null;
 }
 
 /** A movement that is on record of nothing of ours. */
@@ -76,7 +84,10 @@ export type LineDecision =
   | { kind: "known" }
   /** The provider's list told of it before, and now a report does, maybe of other money than ours: take its fee. */
   | { kind: "adopt"; because?: Difference }
-  /** It was told before with a net that its gross and fee do not come to, and now with one that they do: take that. */
+  /**
+   * It was told before with a net that its gross and fee do not come to, and now with one that they do, or without what the
+   * customer paid, and now with it: take that.
+   */
   | { kind: "corrects" }
   /** It was told before, and other than now: what was kept of it stays. */
   | { kind: "changed"; because: Difference | "category_differs" }
@@ -177,8 +188,19 @@ function repeated(
   }
   if (before.entry !== entry) return { kind: "unattributed", because: "twice" };
   if (before.grossCents !== line.grossCents) return { kind: "changed", because: "amount_differs" };
+  const customer = customerSideOf(line);
+  if (customer !== null && before.customer !== null) {
+    if (customer.currency !== before.customer.currency) {
+      return { kind: "changed", because: "currency_differs" };
+    }
+    if (customer.cents !== before.customer.cents) {
+      return { kind: "changed", because: "amount_differs" };
+    }
+  }
   if (before.feeCents !== line.feeCents) return { kind: "changed", because: "fee_differs" };
-  if (before.netCents === netOf(line)) return { kind: "known" };
+  if (before.netCents === netOf(line)) {
+    return customer !== null && before.customer === null ? { kind: "corrects" } : { kind: "known" };
+  }
   return addsUp(line) ? { kind: "corrects" } : { kind: "changed", because: "fee_differs" };
 }
 

@@ -87,6 +87,27 @@ export interface ProviderLine {
   at: string;
 }
 
+/** What of a movement's money was converted. */
+export interface CustomerSide {
+  /** What the customer paid or got back, in minor units of `currency`, signed as the line's gross. */
+  cents: number;
+  /** ISO 4217, upper case; another than the settled one. */
+  currency: string;
+}
+
+/** What the customer paid or got back of what was settled in another currency; null where nothing was converted. */
+export function customerSideOf(
+  { kind, amountCents, currency, grossCents, settledCurrency }: Pick<
+    ProviderLine,
+    "kind" | "amountCents" | "currency" | "grossCents" | "settledCurrency"
+  >,
+): CustomerSide | null {
+  if (isOfNoOrder(kind) || currency === settledCurrency) return null;
+  // What is too little to be anything in the other currency goes the way of its kind.
+  const sign = Math.sign(grossCents) || (kind === "charge" ? 1 : -1);
+  return { cents: amountCents === 0 ? 0 : sign * amountCents, currency };
+}
+
 /** What a movement is known by when it is told again: the provider's name for it, and the line's own id where it has none. */
 export function nameOf({ kind, chargeRefs, refundRef, entry }: ProviderLine): string {
   if (kind === "charge") return `charge\n${chargeRefs[0] ?? entry ?? ""}`;

@@ -245,8 +245,8 @@ const ReportForms: FC<{ c: Context; of: ReconciliationRow }> = ({ c, of }) => {
         <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
           <p class="small">
             Fees: <Sums of={of.fees} />; payouts: <Sums of={of.payouts} />; reserves:{" "}
-            <Sums of={of.reserves} />; adjustments: <Sums of={of.adjustments} />; brought by{" "}
-            {of.actor}
+            <Sums of={of.reserves} />; adjustments: <Sums of={of.adjustments} />; conversions:{" "}
+            <Sums of={of.conversions} />; brought by {of.actor}
           </p>
           <HiddenFields fields={{ finished_at: of.finishedAt }} />
           <button type="submit">Approve</button>

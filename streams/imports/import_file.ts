@@ -7,7 +7,7 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, scanRecords } from "../../domain/import/csv_records.ts";
-import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { type CsvRow, type FileLines, isBlankRow } from "../../domain/import/csv_rows.ts";
 import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
@@ -85,10 +85,10 @@ export async function openImportFile(
   const spool = openSpool(limits?.spool);
   const tracked = noOrders();
   try {
-    const { header, form, rows } = await readWhole(source, spool, tracked, options);
+    const { header, form, rows, lines } = await readWhole(source, spool, tracked, options);
     return {
       header,
-      form: nativeForm(form.places),
+      form: nativeForm({ ...form.places, lines }),
       rows,
       groups: (signal) => orderGroups(spool, form, tracked, { limits: limits?.store, signal }),
       close: () => spool.close(),
@@ -115,7 +115,7 @@ async function readWhole(
   spool: Spool,
   tracked: TrackedOrders,
   options: ReadingOptions,
-): Promise<{ header: readonly string[]; form: RowForm; rows: number }> {
+): Promise<{ header: readonly string[]; form: RowForm; rows: number; lines: FileLines }> {
   const checked = checkRows(tracked, options.limits?.orderRows ?? defaultOrderRows);
   const scanner = scanRecords(checked.onRecord);
   const decoder = utf8Decoder(scanner.line);
@@ -161,7 +161,7 @@ async function readWhole(
   });
   if (otherBy !== undefined) throw new NotOwnForm(otherBy, bytesRead);
   tell();
-  return { ...checked.file()!, rows: checked.rows() };
+  return { ...checked.file()!, rows: checked.rows(), lines: checked.lines() };
 }
 
 async function* orderGroups(

@@ -7,7 +7,7 @@
 
 import { WorkflowError } from "../../domain/errors.ts";
 import { isRejectsHeader } from "../../domain/import/csv_columns.ts";
-import { type CsvRow, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { type CsvRow, type FileLines, isBlankRow } from "../../domain/import/csv_rows.ts";
 import {
   destroyedIdProblem,
   destroyedIdsProblem,
@@ -166,13 +166,15 @@ export function lookByProfile(
   const destroyed = noneCounted();
   const continued = profile.fillDown === "order" ? watchContinuations(plan) : undefined;
   let rows = 0;
+  const lines: FileLines = { first: 0, last: 0 };
   let lastId = "", isDestroyed = false;
   return {
     note(some) {
       for (const row of some) {
         const planned = toRow(row);
         if (planned === undefined) continue;
-        rows++;
+        if (rows++ === 0) lines.first = row.line;
+        lines.last = row.line;
         const { ownId, orderId, source, fields } = planned;
         note(source, ownId);
         continued?.note(source, ownId);
@@ -197,7 +199,7 @@ export function lookByProfile(
       // With what was settled: a currency that all orders have alike, and how discounts are written.
       const settled = planColumns(inferred.settings, header) as ColumnPlan;
       inferred.notes.push(...absentColumns(profile, header));
-      const found = { table, plan: settled, evidence, tracked, rows, inferred };
+      const found = { table, plan: settled, evidence, tracked, rows, lines, inferred };
       return profiledFile(found, storeLimits?.store);
     },
   };
@@ -282,13 +284,14 @@ interface FoundFile {
   evidence: FileEvidence;
   tracked: TrackedOrders;
   rows: number;
+  lines: FileLines;
   inferred: InferredSettings;
 }
 
 function profiledFile(found: FoundFile, store: RowStoreLimits | undefined): ProfiledFile {
-  const { table, plan, evidence, rows, inferred: { settings, questions, notes } } = found;
+  const { table, plan, evidence, rows, lines, inferred: { settings, questions, notes } } = found;
   let agreement: TotalsAgreement = { named: 0, agree: 0 };
-  const mapping = orderMapping(settings, plan);
+  const mapping = orderMapping(settings, plan, lines);
   const tolerance = settings.money?.tolerance ?? 0;
   let unusedTotals: UnusedTotals = watchUnusedTotals(plan, mapping.money, tolerance);
   const compare = (mapped: MappedOrder, own: readonly CsvRow[]): MappedOrder => {

@@ -7,7 +7,12 @@
 import { isRejectsHeader, maxColumns, placeColumns } from "../../domain/import/csv_columns.ts";
 import { fieldsOf, outlineOf } from "../../domain/import/csv_fields.ts";
 import { notCsv, type OnRecord } from "../../domain/import/csv_records.ts";
-import { isBlankRow, lacksItsHead, lacksItsOrder } from "../../domain/import/csv_rows.ts";
+import {
+  type FileLines,
+  isBlankRow,
+  lacksItsHead,
+  lacksItsOrder,
+} from "../../domain/import/csv_rows.ts";
 import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
 import { withValue } from "../../domain/import/named_value.ts";
 import { plainCharacters } from "../../domain/import/profile/money_text.ts";
@@ -28,6 +33,8 @@ export interface RowCheck {
   onRecord: OnRecord;
   /** Rows so far, the header and those that are blank not counted. */
   rows(): number;
+  /** On which lines the first of them and the last one begin. */
+  lines(): FileLines;
   /** What the header says; undefined before there was one. */
   file(): { header: readonly string[]; form: RowForm } | undefined;
 }
@@ -41,7 +48,7 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
   let file: { header: readonly string[]; form: RowForm } | undefined;
   let rows = 0;
   let lastId = "";
-  let blankRows = 0, lastLine = 1;
+  let blankRows = 0, lastLine = 1, firstLine = 0;
   let watch: OutcomeWatch | undefined;
   const follow = orderTracker(tracked, rowsTogether);
 
@@ -74,6 +81,7 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
       }
       blankRows = 0;
       lastLine = line;
+      if (rows === 0) firstLine = line;
       if (count !== header.length) {
         const word = count === 1 ? "field" : "fields";
         throw notCsv(line, `has ${count} ${word}, but the header has ${header.length}`);
@@ -100,6 +108,7 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
       follow(id, to - from, line);
     },
     rows: () => rows,
+    lines: () => ({ first: firstLine, last: lastLine }),
     file: () => file,
   };
 }

@@ -21,10 +21,12 @@ import {
   lookUpCatalog,
   LostCatalog,
   noteDescriptions,
+  productIdOf,
   refreshCatalog,
   StaleCatalog,
   writeDescriptions,
 } from "../../db/catalog/catalog.ts";
+import { type KeptProducts, sumOfProducts } from "../../db/catalog/kept_products.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey, isMissingParent } from "../../db/connection/faults.ts";
 import { StatementTooLarge } from "../../db/connection/packet_size.ts";
@@ -44,7 +46,7 @@ import { insertedSummary } from "../../db/orders/inserted_order.ts";
 import type { OrderSummary } from "../../db/orders/order_queries.ts";
 import { leaveQueues } from "../stock/stock_queue.ts";
 import { aroundHeld } from "../workflow/order_locks.ts";
-import { productsOf, writeContents } from "../../db/orders/order_contents.ts";
+import { writeContents } from "../../db/orders/order_contents.ts";
 import {
   changeOf,
   type CompareOptions,
@@ -70,11 +72,15 @@ export interface TakeOptions extends CompareOptions {
   inTransaction?: (tx: Queryable, inserted: ReadonlyMap<IncomingOrder, Inserted>) => Promise<void>;
   /** Tell what would become of them and change nothing. */
   dryRun?: boolean;
+  /** Tells of orders that are new what readers want to see, see {@linkcode TakenOrder.summary}. */
+  withSummaries?: boolean;
   /**
    * What a longer run knows of customers and products. With it, the caller writes the descriptions
    * when the run ends; without it they are written with the orders.
    */
   catalog?: Catalog;
+  /** Products that were read for orders before, where no longer run knows them. */
+  products?: KeptProducts;
 }
 
 /** An order that was inserted. */
@@ -110,6 +116,8 @@ export interface TakenOrder {
   ofAnother?: boolean;
   /** Of a conflict, why the order could not be edited. */
   refusal?: string;
+  /** Of one that was inserted just now, where it was asked for and needs not be read. */
+  summary?: OrderSummary;
 }
 
 /**
@@ -118,7 +126,8 @@ export interface TakenOrder {
  */
 type Tried = Map<string, Set<number>>;
 
-type TryOptions = TakeOptions & { tried: Tried };
+/** How one try is made; `isLent` says that some products of the catalogue were read for other orders. */
+type TryOptions = TakeOptions & { tried: Tried; isLent: boolean };
 
 /** Why an order was not changed that another transaction has kept for as long as anybody waits for a lock. */
 const heldText = "another transaction has it at the moment, so import it again later";
@@ -163,6 +172,7 @@ export async function takeOrders(
   }
   if (options.catalog === undefined && !options.dryRun) {
     await writeDescriptions(db, catalog, { everyDate: false });
+    options.products?.keep(catalog);
   }
   return taken;
 }
@@ -175,9 +185,10 @@ async function takeDistinct(
 ): Promise<TakenOrder[]> {
   const candidates = orders.map(orderToWrite);
   const tried: Tried = new Map();
+  let isLent = options.products?.lend(catalog, orders) === true;
   for (let attempt = 1;; attempt++) {
     try {
-      return await takeOnce(db, candidates, catalog, { ...options, tried });
+      return await takeOnce(db, candidates, catalog, { ...options, tried, isLent });
     } catch (error) {
       if (error instanceof StatementTooLarge) {
         if (orders.length === 1) throw tooLarge(orders[0]!, error);
@@ -190,7 +201,11 @@ async function takeDistinct(
       const isLost = error instanceof LostCatalog || isMissingParent(error);
       if ((!isStale && !isLost && !isDuplicateKey(error)) || attempt >= maxTries) throw error;
       if (isStale) await refreshCatalog(db, catalog);
-      if (isLost) forgetCatalog(catalog);
+      if (isLost) {
+        forgetCatalog(catalog);
+        options.products?.forget();
+        isLent = false;
+      }
     }
   }
 }
@@ -229,7 +244,9 @@ async function takeOnce(
     const id = candidate.order.externalOrderId;
     const insertedId = written.ids.get(id);
     if (insertedId !== undefined) {
-      return { ...takenOrder(candidate, "new", undefined, seen), orderId: insertedId };
+      const taken = { ...takenOrder(candidate, "new", undefined, seen), orderId: insertedId };
+      const summary = written.summaries.get(id);
+      return summary === undefined ? taken : { ...taken, summary };
     }
     if (written.held.has(id)) {
       const taken = takenOrder(candidate, "conflict", seen.known.get(id), seen);
@@ -326,6 +343,7 @@ async function writeSorted(
     const none = { losing: new Set<string>(), repaid: new Set<string>() };
     return {
       ids: new Map(),
+      summaries: new Map(),
       locked: new Map(),
       held: new Set(),
       ...none,
@@ -345,6 +363,8 @@ async function writeSorted(
 interface WrittenOrders {
   /** Those that were inserted. */
   ids: ReadonlyMap<string, number>;
+  /** What readers want to see of those, where it was asked for and needs not be read. */
+  summaries: ReadonlyMap<string, OrderSummary>;
   /** The known ones as they were when they were locked. */
   locked: ReadonlyMap<string, KnownOrder>;
   /** Those that another transaction keeps: nothing was changed of them. */
@@ -382,16 +402,18 @@ async function writeOrders(
 
   const updated = updates.map(({ order }) => order);
   const catalog = await completedWithin(tx, before, updated, options);
+  // Batches beside this one may refresh the catalogue while it writes what that knew before.
+  const { erasures: knownErasures } = catalog;
 
-  const rows = await insertOrders(tx, fresh, catalog, {
-    withTimes: options.inTransaction !== undefined,
-  });
-  const ids = new Map([...rows].map(([externalId, { id }]) => [externalId, id]));
-  for (const [externalOrderId, id] of ids) {
-    const before = options.tried.get(externalOrderId);
-    if (before === undefined) options.tried.set(externalOrderId, new Set([id]));
-    else before.add(id);
-  }
+  const lock = () =>
+    lockProducts(tx, [...fresh, ...updates], catalog, { ...options, knownErasures });
+  const areAllNew = fresh.length > 0 && updates.length === 0;
+  // Asked for at once, and run in this order.
+  const [inserted] = await Promise.all([
+    insertFresh(tx, fresh, catalog, options),
+    areAllNew ? lock() : undefined,
+  ]);
+  const { ids, summaries } = inserted;
   const followUps = await leaveAll(tx, updates, locked);
   await updateOrders(tx, updates, locked, catalog);
 
@@ -401,23 +423,74 @@ async function writeOrders(
     ...updates.map(({ order }, index) => ({ orderId: updatedIds[index]!, order })),
   ];
   if (contents.length > 0) {
-    // Asked for at once, and run in this order.
-    const [erasures] = await Promise.all([
-      lockProductsShared(tx, productsOf(contents, catalog)),
+    if (areAllNew && options.inTransaction === undefined && fresh.every(hasItemsOnly)) {
+      // Its items and its steps; nothing else is to be known by then.
+      tx.asksLast?.(2);
+    }
+    await Promise.all([
+      areAllNew ? undefined : lock(),
       writeContents(tx, contents, { replacedIds: updatedIds, keptProducts: true }, catalog),
       addEvents(tx, { fresh, ids, updates, updatedIds }, options),
       options.inTransaction?.(
         tx,
-        new Map(fresh.map((candidate) => {
-          const row = rows.get(candidate.order.externalOrderId)!;
-          const summary = insertedSummary(candidate, row, catalog);
-          return [candidate.order, { id: row.id, summary }];
+        new Map(fresh.map(({ order }) => {
+          const { externalOrderId } = order;
+          const id = ids.get(externalOrderId)!;
+          return [order, { id, summary: summaries.get(externalOrderId) }];
         })),
       ),
     ]);
-    refuseStale(catalog, erasures);
   }
-  return { ids, locked, held, losing, repaid, followUps, catalog };
+  return { ids, summaries, locked, held, losing, repaid, followUps, catalog };
+}
+
+/** Whether nothing is written of a new order but its row, its items and its first step. */
+function hasItemsOnly({ order: { adjustments, payment, instructions } }: OrderToWrite): boolean {
+  return adjustments === undefined && payment === undefined && instructions === undefined;
+}
+
+/** Inserts orders, and notes the ids that they get. */
+async function insertFresh(
+  tx: Queryable,
+  fresh: readonly OrderToWrite[],
+  catalog: Catalog,
+  { tried, inTransaction, withSummaries = inTransaction !== undefined }: TryOptions,
+): Promise<Pick<WrittenOrders, "ids" | "summaries">> {
+  const rows = await insertOrders(tx, fresh, catalog, { withTimes: withSummaries });
+  const ids = new Map<string, number>(), summaries = new Map<string, OrderSummary>();
+  for (const [externalOrderId, { id }] of rows) {
+    ids.set(externalOrderId, id);
+    const before = tried.get(externalOrderId);
+    if (before === undefined) tried.set(externalOrderId, new Set([id]));
+    else before.add(id);
+  }
+  if (!withSummaries) return { ids, summaries };
+  for (const candidate of fresh) {
+    const { externalOrderId } = candidate.order;
+    const summary = insertedSummary(candidate, rows.get(externalOrderId)!, catalog);
+    if (summary !== undefined) summaries.set(externalOrderId, summary);
+  }
+  return { ids, summaries };
+}
+
+/**
+ * Locks the products of orders, and makes sure that the catalogue is true of them and of the orders' customers.
+ *
+ * @throws {LostCatalog | StaleCatalog} where it is not
+ */
+async function lockProducts(
+  tx: Queryable,
+  orders: readonly OrderToWrite[],
+  catalog: Catalog,
+  { isLent: withSum, knownErasures }: TryOptions & { knownErasures: number | undefined },
+): Promise<void> {
+  const skus = new Set(orders.flatMap(({ order: { items } }) => items.map(({ sku }) => sku)));
+  const ids = [...skus].map((sku) => productIdOf(catalog, sku));
+  const { erasures, sum } = await lockProductsShared(tx, ids, { withSum });
+  if (withSum && sum !== sumOfProducts(catalog, skus)) {
+    throw new LostCatalog("Products are not as they were read");
+  }
+  refuseStale(knownErasures, erasures);
 }
 
 /** Locks the known orders that are to be changed. One that another transaction keeps holds up none of the others. */

@@ -103,7 +103,8 @@ async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<number> {
     }, true);
   }
   if (uneven.length > maxDays) {
-    const what = "further days of providers whose fees, payouts, reserves or adjustments differ";
+    const what =
+      "further days of providers whose fees, payouts, reserves, adjustments or conversions differ";
     addDrift(drifts, { subject: "ledger", what, expected: null, found: "some" }, true);
   }
   return uneven.length;

@@ -1,19 +1,28 @@
 /**
  * How many messages a consumer takes at once, by its lane.
  *
- * Bulk batches are large whatever happens: what a batch costs besides its messages is shared by many. Consumers of both
- * lanes take turns, and a bulk batch is never smaller than a live one may be. So a flood of live messages leaves the bulk
- * lane at least as many of each turn as it takes itself.
+ * Bulk batches are large: what a batch costs besides its messages is shared by many. Where live messages come as well, one is no
+ * larger than a live one may be: whatever a process does with its messages between two answers of an engine keeps a request
+ * waiting. Consumers of both lanes take turns, and a bulk batch is never smaller than a live one, so a flood of live messages
+ * leaves the bulk lane at least as many of each turn as it takes itself.
  *
  * @module
  */
 
 import type { Lane } from "../../domain/messages/lane.ts";
+import type { LiveWatch } from "./live_watch.ts";
 
 /** Most live messages at once: under a flood that is a backlog, for which nobody waits message by message. */
 export const maxLiveBatch = 500;
 
-/** @param max messages at once whatever happens */
-export function batchSizeOf(lane: Lane, max: number): number {
-  return lane === "live" ? Math.min(max, maxLiveBatch) : max;
+/** Most bulk messages at once while live ones come. */
+export const maxBulkBesideLive = 500;
+
+/**
+ * @param max messages at once whatever happens
+ * @param live where it is known whether live messages come
+ */
+export function batchSizeOf(lane: Lane, max: number, live?: LiveWatch): number {
+  if (lane === "live") return Math.min(max, maxLiveBatch);
+  return live?.comes() === true ? Math.min(max, maxBulkBesideLive) : max;
 }

@@ -42,12 +42,16 @@ export function restOf<T extends QueueTypes>(
   return Math.max(0, until - performance.now());
 }
 
-/** What waits: due messages are claimed; with the time until the next one is due, and who else is alive. */
+/**
+ * What waits: due messages are claimed; with the time until the next one is due, and who else is alive.
+ *
+ * @param size most messages
+ */
 export async function claim<T extends QueueTypes>(
   consumer: Consumer<T>,
+  size: number,
 ): Promise<{ entries: Entry[]; nextDueMs: number; others: number }> {
   const { deps, options: { group, work, takeoverMs, live } } = consumer;
-  const size = consumer.batchSize;
   const [[, nextScheduledMs], due] = await Promise.all([
     promote(deps, work.codec, { group, most: size, maxMs: work.maxDelayMs(deps) }),
     claimDue(consumer, size),

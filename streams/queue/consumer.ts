@@ -62,7 +62,7 @@ export function makeConsumer<T extends QueueTypes>(
     deps,
     options,
     share: options.share ?? shareOutBy(work.handlers),
-    batchSize: batchSizeOf(deps.lane, options.batchSize),
+    sizeNow: () => batchSizeOf(deps.lane, options.batchSize, options.live),
     claimedAt: -Infinity,
     dueAt: -Infinity,
     reclaimAt: -Infinity,
@@ -92,21 +92,18 @@ export async function consumeOnce<T extends QueueTypes>(
   if (helps?.needsHelp === false) return await rest(untilCalled(helps, blockMs));
   const restMs = goesOn ? restOf(consumer) : 0;
   if (restMs >= 1) {
-    const entries = await readNew(
-      deps,
-      options.group,
-      consumer.batchSize,
-      Math.min(blockMs, restMs),
-    );
+    const wait = Math.min(blockMs, restMs);
+    const entries = await readNew(deps, options.group, consumer.sizeNow(), wait);
     if (entries.length > 0) options.live?.saw(0);
     return await runInHand(consumer, entries);
   }
   if (await isPaused(consumer)) {
     return await rest(pause(Math.min(blockMs, pausedTurnMs)));
   }
-  const { entries, nextDueMs, others } = await claim(consumer);
+  // Of one turn: what is full is told by it.
+  const size = consumer.sizeNow();
+  const { entries, nextDueMs, others } = await claim(consumer, size);
   entries.sort((a, b) => compareEntryIds(a.id, b.id));
-  const { batchSize: size } = consumer;
   const room = size - entries.length;
   if (room > 0) {
     const waits = entries.length === 0 && helps === undefined;

@@ -29,7 +29,7 @@ export interface ConsumerOptions<T extends QueueTypes> {
   share?: ShareOut<T>;
   /** The consumer of the same process that this one helps: it works only while that one needs it. */
   helps?: Consumer<T>;
-  /** Is told when the group got live messages. */
+  /** Is told when the group got live messages, and knows whether others come. */
   live?: LiveWatch;
   /** Nothing is taken while it is shut. */
   gate?: { isShut: boolean };
@@ -40,8 +40,8 @@ export interface Consumer<T extends QueueTypes> {
   deps: ConsumerDeps<T>;
   options: ConsumerOptions<T>;
   share: ShareOut<T>;
-  /** How many messages it takes at once. */
-  batchSize: number;
+  /** How many messages it takes at once, now. */
+  sizeNow: () => number;
   /** When it was last looked for what waits besides new messages, by the monotonic clock in ms; see `claim.ts`. */
   claimedAt: number;
   /** When the next of that is due, likewise. */

@@ -17,6 +17,7 @@ import {
   writeDay,
 } from "../../db/reconciliation/reconciled_days.ts";
 import { entriesOf } from "../../domain/ledger/movement.ts";
+import { bookConversions } from "../ledger/book_conversions.ts";
 import { bookProviderLines } from "../ledger/book_provider_lines.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
 
@@ -67,6 +68,8 @@ async function bookDay(db: Database, provider: string, day: string): Promise<voi
       await writeAndBook(tx, provider, one);
     }
     await bookProviderLines(tx, provider, { day, ...span });
+    const isTold = sums.some(({ converted }) => converted > 0);
+    await bookConversions(tx, provider, { day, ...span, isTold });
   });
 }
 

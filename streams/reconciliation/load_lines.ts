@@ -13,7 +13,7 @@ import {
 import {
   adoptMovement,
   type ChargeLine,
-  correctNet,
+  completeMovement,
   insertAgreeingCharges,
   insertMovements,
   type MovementRow,
@@ -41,6 +41,7 @@ import {
 } from "../../domain/reconciliation/decide_line.ts";
 import type { DiscrepancyKind } from "../../domain/reconciliation/discrepancy.ts";
 import {
+  customerSideOf,
   dayOf,
   isOfNoOrder,
   type ProviderLine,
@@ -208,7 +209,8 @@ function onceEach(decided: readonly Decided[]): Decided[] {
 /** A line as what is kept of it. */
 function toldBy({ line, facts }: Decided): UnattributedMovement {
   const { kind, grossCents, feeCents } = line;
-  return { kind, entry: facts.entry, grossCents, feeCents, netCents: netOf(line) };
+  const customer = customerSideOf(line);
+  return { kind, entry: facts.entry, grossCents, feeCents, netCents: netOf(line), customer };
 }
 
 /** Somebody took a report back, or told otherwise, by which it was decided. */
@@ -239,7 +241,7 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
         }
         break;
       case "corrects":
-        if (!await correctNet(tx, loading, movementOf(line, facts, partOfNothing(facts)))) {
+        if (!await completeMovement(tx, loading, movementOf(line, facts, partOfNothing(facts)))) {
           throw gone;
         }
         break;
@@ -322,6 +324,7 @@ function movementOf(line: ProviderLine, facts: FoundFacts, part: string | null):
     grossCents,
     feeCents,
     netCents: netOf(line),
+    customer: customerSideOf(line),
   };
 }
 

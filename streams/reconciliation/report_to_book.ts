@@ -5,6 +5,7 @@
  */
 
 import type { Database, Queryable } from "../../db/connection/database.ts";
+import { sumConversionsToBook } from "../../db/ledger/provider_conversions.ts";
 import { type SumToBook, sumToBook } from "../../db/reconciliation/reconciled_days.ts";
 import { type ReportToBook, toBookText } from "../../db/reconciliation/reconciliations.ts";
 import { listWaitingReports, noteToBook } from "../../db/reconciliation/report_approvals.ts";
@@ -21,6 +22,9 @@ export async function reportToBook(db: Queryable, id: number): Promise<ReportToB
     payouts: of("payoutsCents"),
     reserves: of("reservesCents"),
     adjustments: of("adjustmentsCents"),
+    conversions: Object.fromEntries(
+      (await sumConversionsToBook(db, id)).map((sum) => [sum.currency, sum.amountCents]),
+    ),
   };
 }
 

@@ -118,7 +118,7 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match(
       reports.out,
       new RegExp(
-        `^${id}  done  simulated  one.csv  2026-01-05 – 2026-01-06: .*fees of 0\\.44 EUR, payouts of 10\\.00 EUR, reserves of nothing and adjustments of nothing, .* wait for approval: --seen=${finishedAt}$`,
+        `^${id}  done  simulated  one.csv  2026-01-05 – 2026-01-06: .*fees of 0\\.44 EUR, payouts of 10\\.00 EUR, reserves of nothing, adjustments of nothing and conversions of nothing, .* wait for approval: --seen=${finishedAt}$`,
       ),
     );
     const unseen = await run(two, "reconcile", `--approve-report=${id}`);

@@ -52,7 +52,8 @@ function extrasOf({ lines, shipping, discountPercent, tip, tax, taxIncluded }: P
     { kind: "shipping", cents: shipping, included: false },
     { kind: "discount", cents: -discount, included: false },
     { kind: "tip", cents: tip, included: false },
-    { kind: "tax", cents: tax, included: taxIncluded },
+    // Prices that contain it are no less.
+    { kind: "tax", cents: taxIncluded ? Math.min(tax, items) : tax, included: taxIncluded },
   ];
   return all.filter(({ cents }) => cents !== 0);
 }
@@ -144,12 +145,17 @@ export interface Editing {
 export function edited(order: ModelOrder, { line, qty, added, shipping }: Editing): ModelOrder {
   const at = line % order.lines.length;
   const lines = order.lines.map((line, index) => index === at ? { ...line, qty } : line);
-  const others = order.extras.filter(({ kind }) => kind !== "shipping");
+  const items = sum(lines.map(({ qty, priceCents }) => qty * priceCents));
+  // Prices that contain a tax are no less.
+  const extras = order.extras
+    .map((one) => one.included ? { ...one, cents: Math.min(one.cents, items) } : one)
+    .filter(({ cents }) => cents !== 0);
+  const others = extras.filter(({ kind }) => kind !== "shipping");
   return {
     ...order,
     lines: added === null ? lines : [...lines, added],
     extras: shipping === null
-      ? order.extras
+      ? extras
       : shipping === 0
       ? others
       : [{ kind: "shipping" as const, cents: shipping, included: false }, ...others],

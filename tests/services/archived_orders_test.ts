@@ -8,7 +8,15 @@ import { replayNotification } from "../../services/replay_notification.ts";
 import { requestRefund } from "../../services/request_refunds.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
 import { WorkflowError } from "../../domain/errors.ts";
-import { age, agedDays, archiveAll, archivedIds, bothPlaces, thisMonth } from "../archived.ts";
+import {
+  age,
+  agedDays,
+  archiveAll,
+  archivedIds,
+  archiveEverything,
+  bothPlaces,
+  thisMonth,
+} from "../archived.ts";
 import { aDeadLetter } from "../dead_letter.ts";
 import { anOperator } from "../operator.ts";
 import { mara, namesOfMara, placesNaming, spread } from "../person.ts";
@@ -19,16 +27,6 @@ import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 async function assertVerified(flow: Workflow): Promise<void> {
   const report = await verifyNow(flow);
   assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
-}
-
-/** Puts all that there is into closed months and archives it, behind an order of today. */
-async function archiveEverything(flow: Workflow, name = "latest"): Promise<void> {
-  await flow.rows("delete from notification_deliveries");
-  await flow.rows("update notification_logs set success = 1 where no_address = 0");
-  await age(flow);
-  await flow.add([anOrder(name, [{ sku: "z", qty: 1 }])]);
-  await flow.drain();
-  await archiveAll(flow);
 }
 
 Deno.test("archived orders are refunded by lines with their units, by an amount and of all that is left", async () => {

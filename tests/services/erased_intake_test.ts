@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { eraseCustomer } from "../../services/erase_customer.ts";
 import { retryAndPublish } from "../../services/retry_orders.ts";
-import { emptyCatalog, writeDescriptions } from "../../db/catalog/catalog.ts";
+import {
+  emptyCatalog,
+  forgetCatalog,
+  refreshCatalog,
+  writeDescriptions,
+} from "../../db/catalog/catalog.ts";
+import type { Database, Queryable } from "../../db/connection/database.ts";
 import { guestOf } from "../../domain/order/guest.ts";
 import { importOrders } from "../../streams/imports/orders_import.ts";
 import { takeOrders } from "../../streams/intake/take_orders.ts";
@@ -16,6 +22,24 @@ const erase = (flow: Workflow, externalId = mara.externalId) =>
 const one = [{ sku: "a", qty: 1 }];
 const options = { initialStock: 50, onPendingChange: "update", actor: "test" } as const;
 const later = "2999-01-01 00:00:00.000";
+
+/** Does something when orders are about to be inserted for the first time, whose customers are settled by then. */
+function beforeOrders(db: Database, work: () => Promise<unknown>): Database {
+  let done: Promise<unknown> | undefined;
+  const within = (tx: Queryable): Queryable => ({
+    ...tx,
+    async query(sql, values) {
+      await done;
+      return await tx.query(sql, values);
+    },
+    async run(sql, values) {
+      if (sql.includes("insert into orders")) done ??= work();
+      await done;
+      return await tx.run(sql, values);
+    },
+  });
+  return { ...db, transaction: (write, own) => db.transaction((tx) => write(within(tx)), own) };
+}
 
 /** Mara with one order that is over. */
 async function settled(flow: Workflow): Promise<void> {
@@ -96,6 +120,45 @@ Deno.test("an import that knew the customer before the erasure finds that out", 
     assert.equal(taken!.outcome, "new");
     await writeDescriptions(flow.db, catalog, { everyDate: true });
     assert.deepEqual(await placesNaming(flow, namesOfMara), []);
+  });
+});
+
+Deno.test("a batch that knew the customer before the erasure finds that out where another one has refreshed the catalogue", async () => {
+  await withWorkflow("erased_refreshed", async (flow) => {
+    await settled(flow);
+    const catalog = emptyCatalog();
+    await takeOrders(flow.db, [anOrder("M-1", one, { customer: mara })], { ...options, catalog });
+    const db = beforeOrders(flow.db, async () => {
+      await erase(flow);
+      await refreshCatalog(flow.db, catalog);
+    });
+    const [taken] = await takeOrders(db, [anOrder("M-2", one, { customer: mara })], {
+      ...options,
+      catalog,
+    });
+    assert.equal(taken!.outcome, "new");
+    assert.deepEqual(await placesNaming(flow, namesOfMara), []);
+  });
+});
+
+Deno.test("a batch whose products another one has forgotten looks them up again", async () => {
+  await withWorkflow("forgotten", async (flow) => {
+    await settled(flow);
+    const catalog = emptyCatalog();
+    await takeOrders(flow.db, [anOrder("M-1", one, { customer: mara })], { ...options, catalog });
+    const db = beforeOrders(flow.db, () => Promise.resolve(forgetCatalog(catalog)));
+    const [taken] = await takeOrders(db, [anOrder("M-2", one, { customer: mara })], {
+      ...options,
+      catalog,
+    });
+    assert.equal(taken!.outcome, "new");
+    const items = await flow.rows(`
+      select external_order_id as id, sku
+      from order_items
+      join orders on orders.id = order_items.order_id
+      join products on products.id = order_items.product_id
+      order by orders.id`);
+    assert.deepEqual(items.map(({ id, sku }) => [id, sku]), [["M-1", "a"], ["M-2", "a"]]);
   });
 });
 

@@ -9,6 +9,7 @@ import { takeRefundNews } from "../../services/take_refund_news.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import type { RefundStatusAnswer } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
+import { archivedIds, archiveEverything } from "../archived.ts";
 import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
@@ -205,6 +206,29 @@ for (const way of ["by hand", "by the bank"] as const) {
       assert.match(String(answer), /it went back twice$/);
       const twice = await flow.rows("select amount_cents, ended_as from money_given_twice");
       assert.deepEqual(twice.map((row) => ({ ...row })), [{ amount_cents: 1_000, ended_as: null }]);
+      await assertConsistent(flow);
+    }));
+}
+
+for (const what of ["payment", "refund"] as const) {
+  Deno.test(`a ${what} that went back twice is found to have where its order was archived meanwhile`, () =>
+    withWorkflow(`standing_archived_${what}`, async (flow) => {
+      const { orderId, lines } = await (what === "payment" ? anUnreversed(flow) : aReturn(flow));
+      if (what === "payment") await returnPaymentByHand(flow, orderId, "t 1", operator);
+      else {
+        const [row] = await flow.rows("select id from refunds");
+        const said = { refundId: Number(row!.id), verdict: "given_back", note: null } as const;
+        await decideByHandAndPublish(flow, said, operator);
+        await flow.drain();
+      }
+      await hold(flow, lines);
+      await archiveEverything(flow);
+      assert.deepEqual(await archivedIds(flow), [orderId]);
+      const [, answer] = await ask(flow, given);
+      assert.match(String(answer), /it went back twice$/);
+      const twice = await flow.rows("select order_id, ended_as from money_given_twice");
+      assert.deepEqual(twice.map((row) => ({ ...row })), [{ order_id: orderId, ended_as: null }]);
+      assert.deepEqual(await archivedIds(flow), []);
       await assertConsistent(flow);
     }));
 }

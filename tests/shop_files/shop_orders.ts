@@ -129,7 +129,8 @@ export const shops: fc.Arbitrary<Shop> = fc.record({
     items: items.map((one, line) => ({
       ...one,
       sku: `${one.sku}-${line}`,
-      tax: taxed ? one.tax : 0,
+      // Prices that contain it are no less.
+      tax: taxed ? Math.min(one.tax, one.price * one.qty) : 0,
       // Some percent of the line, so that no total falls below zero.
       discount: discounted ? Math.floor(one.price * one.qty * cut / 100) : 0,
     })),

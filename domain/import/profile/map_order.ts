@@ -273,6 +273,8 @@ function closeOrder(
     disagreement: head.disagreement,
     items: reading?.items ?? [],
     keepGoodRows: options.keepGoodRows && !isSumOfRows,
+    file: mapping.file,
+    repeated: mapping.settings.repeatedRows,
   });
   if (total !== undefined) settled.total = total;
   return settled;

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { CsvRow, ImportColumn } from "../csv_rows.ts";
+import { marksIn } from "../csv_columns.ts";
+import type { CsvRow, FileLines, ImportColumn } from "../csv_rows.ts";
+import type { RowsOfFile } from "../repeated_rows.ts";
 import type { Fault } from "../../errors.ts";
 import { withValue } from "../named_value.ts";
 import {
@@ -32,6 +34,8 @@ export interface OrderMapping {
   fillsDown: boolean;
   /** Places of the columns in which each row says something of its order. */
   headPlaces: readonly number[];
+  /** What is known of the file. */
+  file: RowsOfFile;
 }
 
 /** What each row says of its order. */
@@ -48,8 +52,13 @@ const headColumns = [
  * How the rows of a file are read whose profile is settled.
  *
  * @param settings without a question that is open
+ * @param lines where its rows begin and end
  */
-export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMapping {
+export function orderMapping(
+  settings: ImportProfile,
+  plan: ColumnPlan,
+  lines?: FileLines,
+): OrderMapping {
   const { money = {}, time = {} } = settings;
   return {
     plan,
@@ -60,6 +69,7 @@ export function orderMapping(settings: ImportProfile, plan: ColumnPlan): OrderMa
     headPlaces: [
       ...new Set(headColumns.flatMap((column) => plan.columns[column]?.places.flat() ?? [])),
     ],
+    file: { marks: marksIn(plan.header), lines },
   };
 }
 

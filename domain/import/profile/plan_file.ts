@@ -7,13 +7,15 @@
 import { nearestName } from "../../text/nearest_name.ts";
 import { visibleText } from "../../text/visible_text.ts";
 import { type ColumnPlan, plainName, planColumns } from "./column_plan.ts";
+import { absentOptions, missingDemands } from "./demanded_columns.ts";
 import type { ImportProfile } from "./profile.ts";
-import { shippedProfiles } from "./shipped_profiles.ts";
+import { shippedDemands } from "./shipped_profiles.ts";
 
 /**
  * Finds a profile's columns in a header, as `planColumns` does, and holds a profile of one's own to all that it says of
  * money: where a shop has renamed the column of its shipping, its orders would cost another sum from then on, with nobody
- * there to see it. Profiles that come along, and those that were made of them, are of several versions of a format.
+ * there to see it. Profiles that come along, and those that were made of them, are of several versions of a format, and
+ * held to what each of these has.
  *
  * @returns the plan, or every reason why the file is none of this profile
  */
@@ -22,20 +24,21 @@ export function planFile(
   header: readonly string[],
 ): ColumnPlan | string[] {
   const plan = planColumns(profile, header);
-  if (shippedProfiles.has(profile.name)) return plan;
-  const lost = lostColumns(profile, header);
+  const demands = shippedDemands.get(profile.name);
+  const lost = demands === undefined
+    ? lostColumns(profile, header)
+    : missingDemands(demands, profile, header);
   if (lost.length === 0) return plan;
   return Array.isArray(plan) ? [...new Set([...plan, ...lost])] : lost;
 }
 
 /**
  * Columns that a profile of one's own names and a file is without, for people: one may be misspelt, and what it says would
- * be passed over.
- *
- * @returns none for profiles that come along, which are of several versions of a format
+ * be passed over. Of a profile that comes along, those that some versions of its format have.
  */
 export function absentColumns(profile: ImportProfile, header: readonly string[]): string[] {
-  if (shippedProfiles.has(profile.name)) return [];
+  const demands = shippedDemands.get(profile.name);
+  if (demands !== undefined) return absentOptions(demands, profile, header);
   const { columns, adjustments = [], status } = profile;
   const names = new Set(header.map(plainName));
   const wanted: [what: string, columns: readonly string[]][] = [

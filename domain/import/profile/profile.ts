@@ -118,6 +118,11 @@ export interface ImportProfile {
    * because it may be a sum of the items above it.
    */
   sumWords?: "refused" | "items";
+  /**
+   * Whether an order all of whose rows stand there again is meant so: `refused`, the default, rejects it, unless it names a
+   * total that agrees.
+   */
+  repeatedRows?: "refused" | "items";
   /** How amounts are written; what is absent is found out. */
   money?: {
     /**

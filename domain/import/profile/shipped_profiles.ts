@@ -5,16 +5,17 @@
  */
 
 import { plainName } from "./column_plan.ts";
+import type { DemandedColumn } from "./demanded_columns.ts";
 import type { ImportProfile } from "./profile.ts";
-import { amazon } from "./shipped/amazon.ts";
-import { ebay } from "./shipped/ebay.ts";
-import { etsy } from "./shipped/etsy.ts";
-import { magento } from "./shipped/magento.ts";
+import { amazon, amazonDemands } from "./shipped/amazon.ts";
+import { ebay, ebayDemands } from "./shipped/ebay.ts";
+import { etsy, etsyDemands } from "./shipped/etsy.ts";
+import { magento, magentoDemands } from "./shipped/magento.ts";
 import { native } from "./shipped/native.ts";
-import { odoo } from "./shipped/odoo.ts";
-import { shopify } from "./shipped/shopify.ts";
-import { square } from "./shipped/square.ts";
-import { woocommerce } from "./shipped/woocommerce.ts";
+import { odoo, odooDemands } from "./shipped/odoo.ts";
+import { shopify, shopifyDemands } from "./shipped/shopify.ts";
+import { square, squareDemands } from "./shipped/square.ts";
+import { woocommerce, woocommerceDemands } from "./shipped/woocommerce.ts";
 
 const all = [native, shopify, woocommerce, magento, amazon, ebay, etsy, square, odoo];
 
@@ -22,6 +23,19 @@ const all = [native, shopify, woocommerce, magento, amazon, ebay, etsy, square, 
 export const shippedProfiles: ReadonlyMap<string, ImportProfile> = new Map(
   all.map((one) => [one.name, one]),
 );
+
+/** What files of them may not be without, by their names. The importer's own columns are all there, or may all be absent. */
+export const shippedDemands: ReadonlyMap<string, readonly DemandedColumn[]> = new Map([
+  ["native", []],
+  ["shopify", shopifyDemands],
+  ["woocommerce", woocommerceDemands],
+  ["magento", magentoDemands],
+  ["amazon", amazonDemands],
+  ["ebay", ebayDemands],
+  ["etsy", etsyDemands],
+  ["square", squareDemands],
+  ["odoo", odooDemands],
+]);
 
 /** A profile that a file looks like. */
 export interface ProposedProfile {

@@ -16,6 +16,8 @@ import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { expectHolding } from "../../../services/expect_holding.ts";
 import {
   type BroughtOrder,
+  type KeptProducts,
+  keptProducts,
   placeAndPublish,
   type PlacedOrder,
 } from "../../../services/place_orders.ts";
@@ -101,6 +103,7 @@ export function batchTaker(
   { working = 4, waiting = 8, waitMs = 10_000, silentMs }: BatchOptions = {},
 ): (c: Context) => Promise<Response> {
   const takePlace = placesFor({ working, waiting, waitMs });
+  const products = keptProducts();
   return async (c) => {
     const body = await readBatchBody(c);
     const digest = createHash("sha256").update(body.bytes).digest("hex");
@@ -113,7 +116,7 @@ export function batchTaker(
     };
     const erasures = held === null ? 0 : await readLatestErasure(deps.db).catch(giveUp);
     const leave = await takePlace(c.get("caller").name).catch(giveUp);
-    const answers = answersOf(deps, body, c.get("caller"));
+    const answers = answersOf({ ...deps, products }, body, c.get("caller"));
     return await streamed(c, { deps, body, answers, held, erasures, leave, silentMs });
   };
 }
@@ -244,9 +247,15 @@ function replayed(c: Context, { log }: AppDeps, form: BatchForm, answer: string)
   });
 }
 
+/** What orders are taken with. */
+interface BatchDeps extends AppDeps {
+  /** Of the batches before. */
+  products: KeptProducts;
+}
+
 /** Takes the orders, and reads the next ones while the database is busy with those before. */
 async function* answersOf(
-  deps: AppDeps,
+  deps: BatchDeps,
   body: BatchBody,
   caller: Caller,
 ): AsyncGenerator<Answers, undefined> {
@@ -355,7 +364,7 @@ interface BatchOrder extends BroughtOrder {
 
 /** @throws where an engine is away */
 async function takePart(
-  deps: AppDeps,
+  deps: BatchDeps,
   read: readonly ReadLine[],
   { actor, scopes }: Caller,
   parent: string | undefined,
@@ -388,12 +397,13 @@ async function takePart(
  * @throws where an engine is away
  */
 async function placeApart(
-  deps: AppDeps,
+  deps: BatchDeps,
   brought: readonly BatchOrder[],
 ): Promise<(PlacedOrder | { problem: Problem })[]> {
   if (brought.length === 0) return [];
   try {
-    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought, { lane: "bulk" }));
+    const options = { lane: "bulk", products: deps.products } as const;
+    return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought, options));
   } catch (error) {
     if (isEngineAway(error)) throw error;
     if (brought.length > 1) {

@@ -124,7 +124,9 @@ const adjustment = z.object({
     description: "In minor units of the currency; a discount is below zero",
   }),
   included: z.boolean({ error: "must be true or false" }).optional().meta({
-    description: "Of a tax that the prices contain already: it adds nothing to the total",
+    description:
+      "Of a tax that the prices contain already: it adds nothing to the total. All such taxes come to no more " +
+      "than the items and what is added to them",
   }),
 }, objectError).superRefine(({ kind, amount_cents, included }, issues) => {
   const problem = adjustmentProblem(kind, amount_cents);

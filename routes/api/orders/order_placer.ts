@@ -11,8 +11,11 @@ import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
 import type { OrderSummary } from "../../../db/orders/order_queries.ts";
 import { expectHolding } from "../../../services/expect_holding.ts";
+import type { Queryable } from "../../../db/connection/database.ts";
 import {
   type BroughtOrder,
+  type InsertedOrder,
+  keptProducts,
   placeAndPublish,
   type PlacedOrder,
 } from "../../../services/place_orders.ts";
@@ -85,16 +88,18 @@ export function orderTaker(deps: AppDeps): TakeOrder {
 
 /** Makes the function that places an order, together with others that come at the same time. */
 function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<PlacedOrder> {
-  const place = (requested: readonly RequestedOrder[]): Promise<PlacedOrder[]> =>
-    placeAndPublish(deps, requested, {
-      inTransaction: (tx, inserted) =>
-        storeAnswers(
-          tx,
-          inserted.flatMap(({ brought: { key, scopes }, order }) =>
-            key === null ? [] : [{ key, answer: newOrderAnswer(order, scopes) }]
-          ),
-        ),
-    });
+  const products = keptProducts();
+  const store = (tx: Queryable, inserted: readonly InsertedOrder<RequestedOrder>[]) =>
+    storeAnswers(
+      tx,
+      inserted.flatMap(({ brought: { key, scopes }, order }) =>
+        key === null ? [] : [{ key, answer: newOrderAnswer(order, scopes) }]
+      ),
+    );
+  const place = (requested: readonly RequestedOrder[]): Promise<PlacedOrder[]> => {
+    const inTransaction = requested.some(({ key }) => key !== null) ? store : undefined;
+    return placeAndPublish(deps, requested, { inTransaction, products });
+  };
   const options: BatcherOptions<RequestedOrder> = {
     maxInputs: maxOrders,
     maxWeight: maxItems / itemsToTurn,

@@ -47,6 +47,10 @@ export const reconciliationAnswer = z.object({
   adjustments: z.record(z.string(), z.int()).nullable().meta({
     description: "What it says was taken off for other reasons, less what was added, likewise",
   }),
+  conversions: z.record(z.string(), z.int()).nullable().meta({
+    description:
+      "What it says customers paid in a currency and was settled in another one, less what was settled in it, likewise",
+  }),
   approved_by: z.string().nullable(),
   approved_at: time.nullable(),
   withdrawal_by: z.string().nullable().meta({
@@ -164,6 +168,7 @@ export function reconciliationJson(row: ReconciliationRow): z.output<typeof reco
     payouts: row.payouts,
     reserves: row.reserves,
     adjustments: row.adjustments,
+    conversions: row.conversions,
     approved_by: row.approvedBy,
     approved_at: row.approvedAt,
     withdrawal_by: row.withdrawalBy,
@@ -269,6 +274,7 @@ export const reconciliationExample = {
   payouts: null,
   reserves: null,
   adjustments: null,
+  conversions: null,
   approved_by: null,
   approved_at: null,
   withdrawal_by: null,

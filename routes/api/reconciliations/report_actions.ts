@@ -74,7 +74,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
       summary:
         "Approves a report that somebody else has brought, and books its fees, payouts and the like",
       description:
-        "Where RECONCILIATION_APPROVALS is 2, `fees`, `payouts`, `reserves` and `adjustments` wait for it. `finished_at` says what was looked at.",
+        "Where RECONCILIATION_APPROVALS is 2, `fees`, `payouts`, `reserves`, `adjustments` and `conversions` wait for it. `finished_at` says what was looked at.",
       tag: "Reconciliation",
       scopes: ["refunds"],
       answers: {
@@ -87,6 +87,7 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
             payouts: { EUR: 30000 },
             reserves: {},
             adjustments: {},
+            conversions: {},
             approved_by: "api:owner",
             approved_at: "2026-02-01T09:00:00.000000Z",
           },

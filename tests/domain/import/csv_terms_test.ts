@@ -231,10 +231,13 @@ Deno.test("decideOrder() takes exactly what adds up, and accounts for every row,
       assert.deepEqual(lines, []);
       const valueOf = (column: TermColumn) =>
         Number(said.map((one) => one[column] ?? "").find((value) => value !== "") ?? 0);
+      const most = 1_200 * said.length + valueOf("shipping_cents") + valueOf("tip_cents") +
+        valueOf("fee_cents");
       const included = said.some(({ tax_included }) => ["true", "1"].includes(tax_included ?? ""));
       const total = 1_200 * said.length + valueOf("shipping_cents") + valueOf("tip_cents") +
         valueOf("fee_cents") + (included ? 0 : valueOf("tax_cents")) - valueOf("discount_cents");
       assert.equal(orderTotalOf(reading.order), total);
+      assert.ok(!included || valueOf("tax_cents") <= most);
     }),
     { numRuns: 2_000 },
   );

@@ -79,6 +79,26 @@ Deno.test("totalProblem() refuses what is too large in either direction, with th
   );
 });
 
+Deno.test("totalProblem() refuses more contained tax than all that may contain it", () => {
+  const tax = amount("tax", 999_999, true);
+  assert.deepEqual(totalProblem(order({ adjustments: [tax] }), "request"), {
+    of: "adjustments",
+    summary: "the contained tax is larger than what contains it",
+    sum: "tax 9,999.99 contained in items 24.00",
+  });
+  const parts = [amount("tax", 2_000, true), amount("tax", 900, true)];
+  const others = [amount("shipping", 490), amount("discount", -300), amount("tax", 400)];
+  assert.equal(
+    totalProblem(order({ adjustments: [...parts, ...others] }), "file")?.sum,
+    "tax 29.00 contained in items 24.00 + shipping 4.90 = 28.90",
+  );
+  // All that is charged may be tax, and an order that costs nothing may tell the tax of what it would cost.
+  const whole = [amount("tax", 2_890, true), ...others];
+  assert.equal(totalProblem(order({ adjustments: whole }), "file"), undefined);
+  const free = [amount("tax", 383, true), amount("discount", -2_400)];
+  assert.equal(totalProblem(order({ adjustments: free }), "file"), undefined);
+});
+
 Deno.test("totalProblem() accepts exactly what a sum of integers says, in every currency", () => {
   const adjustment = fc.record({
     kind: fc.constantFrom(...adjustmentKinds),
@@ -104,8 +124,14 @@ Deno.test("totalProblem() accepts exactly what a sum of integers says, in every 
       if (!included) sum += BigInt(amountCents);
     }
     assert.equal(BigInt(orderTotalOf(order)), sum);
-    assert.equal(totalProblem(order, "file")?.of, sum < 0n ? "adjustments" : undefined);
-    if (sum < 0n) return;
+    let heldCents = 0, holdingCents = orderTotalOf({ ...order, adjustments: [] });
+    for (const { kind, included, amountCents } of order.adjustments) {
+      if (included) heldCents += amountCents;
+      else if (kind !== "tax") holdingCents += Math.max(0, amountCents);
+    }
+    const isBad = sum < 0n || heldCents > holdingCents;
+    assert.equal(totalProblem(order, "file")?.of, isBad ? "adjustments" : undefined);
+    if (isBad) return;
     assert.equal(totalProblem({ ...order, totalCents: Number(sum) }, "file"), undefined);
     const other = totalProblem({ ...order, totalCents }, "file");
     assert.equal(other === undefined, BigInt(totalCents) === sum);

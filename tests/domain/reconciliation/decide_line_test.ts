@@ -25,6 +25,7 @@ const told = {
   grossCents: 1_000,
   feeCents: 40,
   netCents: 960,
+  customer: null,
 };
 
 const money = {
@@ -100,6 +101,30 @@ Deno.test("decideLine() knows a line that was told before, and says what it tell
   assert.equal(decide({ amountCents: 999 }, { ours }), "adopt amount_differs");
   assert.equal(decide({ amountCents: 999 }, { ours }, null), "changed amount_differs");
   assert.equal(decide({}, { unattributed: listed }), "adopt");
+});
+
+Deno.test("decideLine() compares what the customer paid of what was converted, and takes it where nobody has said it", () => {
+  const converted = { settledCurrency: "USD", grossCents: 1_100, feeCents: 40, netCents: 1_060 };
+  const before = { ...told, ...converted, customer: { cents: 1_000, currency: "EUR" } };
+  for (
+    const factsOf of [
+      (movement: typeof before) => ({ ours: { ...money, movement } }),
+      (unattributed: typeof before) => ({ unattributed }),
+    ]
+  ) {
+    const facts = factsOf(before);
+    assert.equal(decide(converted, facts), "known");
+    assert.equal(decide({ ...converted, amountCents: 999 }, facts), "changed amount_differs");
+    assert.equal(decide({ ...converted, currency: "GBP" }, facts), "changed currency_differs");
+    assert.equal(decide({ ...converted, netCents: 1_061 }, facts), "changed fee_differs");
+    // A report without what the customer paid says nothing else of it.
+    assert.equal(decide({ ...converted, currency: "USD", amountCents: 1_100 }, facts), "known");
+    const unsaid = factsOf({ ...before, customer: null as never });
+    assert.equal(decide(converted, unsaid), "corrects");
+    assert.equal(decide({ ...converted, feeCents: 41 }, unsaid), "changed fee_differs");
+    assert.equal(decide({ ...converted, grossCents: 1_101 }, unsaid), "changed amount_differs");
+  }
+  assert.equal(decide(converted, { ours: money }), "agrees");
 });
 
 Deno.test("decideLine() says what is of nothing of ours by what moved", () => {

@@ -180,7 +180,7 @@ Deno.test("an order that comes again, twice, leaves those in between their turn"
     const [first, , again] = await redis.xrange(stream, "-", "+");
     await redis.zadd(retries, 1, first![0], 1, again![0]);
     const [heir, next] = consumersOf(flow, 2);
-    heir!.batchSize = 2;
+    heir!.sizeNow = () => 2;
     heir!.reclaimAt = next!.reclaimAt = Infinity;
     assert.equal((await consumeOnce(heir!)).handled, 2);
     assert.equal((await consumeOnce(next!)).handled, 1);
@@ -330,7 +330,7 @@ Deno.test("whatever happens, the orders of a lane end as if they had come one af
         const db = failingFor(flow.db, unlucky);
         const small = { batchSize: 5 };
         const consumers = consumersOf(flow, 4, { db });
-        for (const consumer of consumers) consumer.batchSize = small.batchSize;
+        for (const consumer of consumers) consumer.sizeNow = () => small.batchSize;
         for (const one of steps) {
           switch (one.do) {
             case "add": {

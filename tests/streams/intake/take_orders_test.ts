@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { emptyCatalog, writeDescriptions } from "../../../db/catalog/catalog.ts";
+import { keptProducts } from "../../../db/catalog/kept_products.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
@@ -482,4 +483,104 @@ Deno.test("writeDescriptions() brings nothing back that a restored database lost
     order.customer.externalId,
   ]);
   assert.deepEqual(customers, []);
+});
+
+/** The same database, with whether orders were there for others when the work of their transaction had ended. */
+function watchingCommits(seen: Map<string, boolean>): Database {
+  return {
+    ...db,
+    transaction: (work, options) =>
+      db.transaction(async (tx) => {
+        const result = await work(tx);
+        for (const id of seen.keys()) seen.set(id, await orderRow(id) !== undefined);
+        return result;
+      }, options),
+  };
+}
+
+Deno.test("takeOrders() commits orders that are nothing but items with their last statements", async () => {
+  const plain = newOrder(),
+    adjusted = newOrder({
+      adjustments: [{ kind: "shipping", label: null, amountCents: 490, included: false }],
+    });
+  const orders = [plain, newOrder(), adjusted];
+  const seen = new Map([[plain.externalOrderId, false], [adjusted.externalOrderId, false]]);
+  const watched = watchingCommits(seen);
+  await takeOrders(watched, orders.slice(0, 2), options);
+  assert.equal(seen.get(plain.externalOrderId), true);
+  seen.delete(plain.externalOrderId);
+  await takeOrders(watched, orders.slice(2), options);
+  assert.equal(seen.get(adjusted.externalOrderId), false);
+  const told = newOrder();
+  seen.set(told.externalOrderId, false);
+  const inTransaction = async () => {
+    await db.query("select 1");
+  };
+  await takeOrders(watched, [told], { ...options, inTransaction });
+  assert.equal(seen.get(told.externalOrderId), false, "somebody else may write as well");
+  for (const { externalOrderId, items } of [...orders, told]) {
+    const row = (await orderRow(externalOrderId))!;
+    assert.equal((await itemsOf(row.id as number)).length, items.length);
+    assert.deepEqual(await eventsOf(row.id as number), ["created by test"]);
+  }
+});
+
+/** The same database, with the statements that are asked for together. */
+function noting(asked: string[]): Database {
+  return {
+    ...db,
+    together: (work) =>
+      db.together((one) =>
+        work({
+          ...one,
+          query: (sql, values) => {
+            asked.push(sql);
+            return one.query(sql, values);
+          },
+        })
+      ),
+  };
+}
+
+Deno.test("takeOrders() writes by products that were read for orders before, unless they are others by now", async () => {
+  const asked: string[] = [];
+  const noted = noting(asked);
+  const looks = () => asked.splice(0).filter((sql) => /from products/.test(sql)).length;
+  let now = 0;
+  const kept = { ...options, products: keptProducts(100, () => now) };
+  const { items } = newOrder();
+  const [a, b] = items.map(({ sku }) => sku);
+  const take = async (looksAtAll: boolean) => {
+    const order = newOrder({ items, placedAt: "2010-12-02 08:26:00.000" });
+    const [taken] = await takeOrders(noted, [order], kept);
+    const bought = (await itemsOf(taken!.orderId!)).map(([sku]) => sku);
+    assert.deepEqual(bought, [a, b]);
+    assert.equal(looks() > 0, looksAtAll);
+    now += 10_000;
+  };
+  await take(true);
+  await take(false);
+  // Another process has met a later order.
+  await db.run("update products set name = 'New', described_by = '2020-01-01 x' where sku = ?", [
+    a!,
+  ]);
+  await take(true);
+  assert.equal((await product(a!))![0], "New");
+  await take(false);
+  // Another database has given their ids to others.
+  for (const [from, to] of [[a, "aside"], [b, a], ["aside", b]]) {
+    await db.run("update products set sku = ? where sku = ?", [to!, from!]);
+  }
+  await take(true);
+  // That has described one of them, and what orders say of a product is not kept: the database may know better.
+  await take(true);
+  await take(false);
+  const renamed = newOrder({
+    items: [{ ...items[0]!, name: "Renamed" }],
+    placedAt: "2030-01-01 00:00:00.000",
+  });
+  await takeOrders(noted, [renamed], kept);
+  assert.equal(looks(), 0);
+  assert.equal((await product(a!))![0], "Renamed");
+  await take(true);
 });

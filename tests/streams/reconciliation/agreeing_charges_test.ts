@@ -98,10 +98,20 @@ Deno.test("the statement that writes agreeing charges and decideLine() say the s
     );
     const seen = new Map<string, number>();
     // Before anything was told, then where all that agrees was, then where some of it is told otherwise.
-    for (const turn of ["first", "again", "otherwise"] as const) {
+    for (const turn of ["first", "again", "otherwise", "unsaid"] as const) {
+      if (turn === "unsaid") {
+        // As they were told before anybody noted what was converted.
+        await flow.rows(
+          "update provider_movements set customer_cents = null, customer_currency = null",
+        );
+      }
       const told = turn === "otherwise"
         ? lines.map((line, place) =>
-          place % 3 === 0 ? { ...line, feeCents: line.feeCents + 1, netCents: null } : line
+          place % 3 === 0
+            ? { ...line, feeCents: line.feeCents + 1, netCents: null }
+            : place % 3 === 1 && line.currency !== line.settledCurrency
+            ? { ...line, amountCents: line.amountCents + 1 }
+            : line
         )
         : lines;
       const { lines: plain, from } = plainCharges("simulated", told);
@@ -122,6 +132,7 @@ Deno.test("the statement that writes agreeing charges and decideLine() say the s
     for (const one of ["first agrees", "first differs", "first unattributed", "again known"]) {
       assert.ok((seen.get(one) ?? 0) > 10, `${one}: ${seen.get(one)}`);
     }
+    assert.ok((seen.get("unsaid corrects") ?? 0) > 3, String(seen.get("unsaid corrects")));
     assert.ok((seen.get("otherwise changed") ?? 0) > 5, String(seen.get("otherwise changed")));
   });
 });

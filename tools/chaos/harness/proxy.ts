@@ -216,6 +216,8 @@ async function pump(
       if (link.gone) continue;
       if (direction === "to_engine") chooseLoss(link, bytes, faults);
       else if (link.losesAnswer) {
+        // Of several statements the commit is the last that is run.
+        if (!endsAnswer(bytes)) continue;
         faults.lost++;
         break;
       } else if (faults.delayMs > 0) await pauseMs(faults.delayMs);
@@ -246,7 +248,21 @@ const latin1 = new TextDecoder("latin1");
 
 function hasCommit(bytes: Uint8Array): boolean {
   const text = latin1.decode(bytes);
-  return commitCommands.some((command) => text.endsWith(command));
+  return text.endsWith(";\ncommit") || commitCommands.some((command) => text.endsWith(command));
+}
+
+/**
+ * Whether an answer ends with these bytes, of whole packets: with an error, or with a statement that changed no rows, as a commit
+ * is one, and that says that nothing follows.
+ */
+function endsAnswer(bytes: Uint8Array): boolean {
+  let last = 0;
+  for (let at = 0; at < bytes.length;) {
+    last = at;
+    at += 4 + (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16);
+  }
+  const [kind, , , status] = bytes.subarray(last + 4);
+  return kind === 0xff || (kind === 0 && (status! & 0x08) === 0);
 }
 
 /** A URL with another port in it. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** Marketplaces whose prices are without the tax, which comes on top: all others show what the buyer pays. */
@@ -54,3 +55,24 @@ export const amazon: ImportProfile = {
   itemIds: ["order-item-id"],
   status: { columns: [], paidFilled: ["payments-date"], otherwise: "skip" },
 };
+
+/**
+ * Amazon's descriptions of the report have what is paid for items and shipping in all marketplaces, taxes where it collects
+ * them, and gifts and promotions where the seller offers them, each with columns of its own kind.
+ */
+export const amazonDemands: readonly DemandedColumn[] = [
+  { columns: ["order-item-id"] },
+  { columns: ["shipping-price"] },
+  { columns: ["item-tax"], beside: ["shipping-tax", "gift-wrap-tax"] },
+  { columns: ["shipping-tax"], beside: ["item-tax", "gift-wrap-tax"] },
+  {
+    columns: ["gift-wrap-price"],
+    beside: ["gift-wrap-tax", "gift-wrap-type", "gift-message-text"],
+  },
+  { columns: ["gift-wrap-tax"], beside: ["gift-wrap-price"] },
+  {
+    columns: ["item-promotion-discount"],
+    beside: ["item-promotion-id", "ship-promotion-discount", "ship-promotion-id"],
+  },
+  { columns: ["ship-promotion-discount"], beside: ["item-promotion-id", "ship-promotion-id"] },
+];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -41,3 +42,9 @@ export const ebay: ImportProfile = {
   },
   ignore: ["eBay Reference Value"],
 };
+
+/** What an order costs is held against its total; what was given back has a column in few versions of the report. */
+export const ebayDemands: readonly DemandedColumn[] = [
+  { columns: ["Total Price"] },
+  { columns: ["Refunded Amount"], beside: ["Refunded Quantity", "Refund Date"] },
+];

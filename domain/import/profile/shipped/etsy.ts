@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -15,7 +16,7 @@ export const etsy: ImportProfile = {
     external_order_id: ["Order ID"],
     order_placed_at: ["Sale Date"],
     currency: ["Currency"],
-    customer_name: ["Ship Name", "Buyer"],
+    customer_name: ["Ship Name", "Delivery Name", "Buyer"],
     product_sku: ["SKU", "Listing ID"],
     product_name: ["Item Name"],
     price: ["Price"],
@@ -26,7 +27,13 @@ export const etsy: ImportProfile = {
   money: { in: "by_decimals", pricePer: "unit" },
   time: { order: "mdy" },
   adjustments: [
-    { kind: "shipping", columns: ["Order Shipping"], per: "order" },
+    // Shops that read English of Great Britain have deliveries where others have shipping.
+    {
+      kind: "shipping",
+      columns: ["Order Shipping", "Order Delivery"],
+      together: "same",
+      per: "order",
+    },
     { kind: "tax", columns: ["Order Sales Tax"], per: "order" },
     {
       kind: "discount",
@@ -35,7 +42,13 @@ export const etsy: ImportProfile = {
       takenOff: "positive",
       labelColumn: "Coupon Code",
     },
-    { kind: "discount", columns: ["Shipping Discount"], per: "order", takenOff: "positive" },
+    {
+      kind: "discount",
+      columns: ["Shipping Discount", "Delivery Discount"],
+      together: "same",
+      per: "order",
+      takenOff: "positive",
+    },
   ],
   status: {
     columns: [],
@@ -47,3 +60,13 @@ export const etsy: ImportProfile = {
   itemIds: ["Transaction ID"],
   ignore: ["Item Total", "VAT Paid by Buyer", "Coupon Details"],
 };
+
+/** Every version of the file that is known has each of the order's amounts; what is sold in person came later. */
+export const etsyDemands: readonly DemandedColumn[] = [
+  { columns: ["Transaction ID"] },
+  { columns: ["Order Shipping", "Order Delivery"] },
+  { columns: ["Order Sales Tax"] },
+  { columns: ["Discount Amount"] },
+  { columns: ["Shipping Discount", "Delivery Discount"] },
+  { columns: ["InPerson Discount"], beside: ["InPerson Location"] },
+];

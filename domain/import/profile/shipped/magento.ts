@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -76,3 +77,16 @@ export const magento: ImportProfile = {
     ...["row_total_incl_tax", "qty_refunded", "qty_canceled", "price_incl_tax"],
   ],
 };
+
+/** Exporters write the attributes that were chosen: one of refunds says that refunds were meant to be told. */
+export const magentoDemands: readonly DemandedColumn[] = [
+  { columns: ["grand_total"] },
+  {
+    columns: ["total_refunded"],
+    beside: [
+      ...["base_total_refunded", "total_online_refunded", "total_offline_refunded"],
+      ...["subtotal_refunded", "shipping_refunded", "tax_refunded", "discount_refunded"],
+      ...["qty_refunded", "amount_refunded", "base_amount_refunded"],
+    ],
+  },
+];

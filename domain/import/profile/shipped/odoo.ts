@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -39,3 +40,8 @@ export const odoo: ImportProfile = {
     ...["Order Lines/Discount (%)", "Delivery Status"],
   ],
 };
+
+/** Fields are chosen for the export: without taxes, a total alone would show that there were any. */
+export const odooDemands: readonly DemandedColumn[] = [
+  { columns: ["Taxes", "Amount Tax", "Total"] },
+];

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -52,3 +53,13 @@ export const shopify: ImportProfile = {
   },
   ignore: ["Subtotal", "Lineitem discount", "Outstanding Balance"],
 };
+
+/**
+ * Whoever takes columns out of the export may have left those of cancellations and refunds, which a status tells as well,
+ * for the most part; one that has the order's number at Shopify or its notes still is no such choice.
+ */
+export const shopifyDemands: readonly DemandedColumn[] = [
+  { columns: ["Total"] },
+  { columns: ["Cancelled at"], beside: ["Id", "Notes"] },
+  { columns: ["Refunded Amount"], beside: ["Id"] },
+];

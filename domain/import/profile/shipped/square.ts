@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -46,3 +47,9 @@ export const square: ImportProfile = {
   },
   ignore: ["Order Subtotal", "Item Options Total Price"],
 };
+
+/** The export has one set of columns. Whatever else an order costs is held against its total. */
+export const squareDemands: readonly DemandedColumn[] = [
+  { columns: ["Order Total"] },
+  { columns: ["Order Refunded Amount"] },
+];

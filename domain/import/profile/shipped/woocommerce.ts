@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DemandedColumn } from "../demanded_columns.ts";
 import type { ImportProfile } from "../profile.ts";
 
 /** See `docs/importing.md`. */
@@ -54,12 +55,28 @@ export const woocommerce: ImportProfile = {
       ...["wc-cancelled", "wc-refunded", "wc-failed", "wc-on-hold", "wc-checkout-draft"],
     ],
     // A part of it was given back: it stays completed.
-    skipFilled: ["refunded_total"],
+    skipFilled: ["refunded_total", "item_refunded"],
   },
   guestIds: ["0"],
   ignore: [
     ...["discount_total", "cart_discount", "order_discount", "shipping_tax_total", "fee_tax_total"],
     ...["order_subtotal", "item_subtotal", "item_subtotal_tax", "item_total_tax", "item_tax"],
-    ...["item_refunded", "item_refunded_qty"],
+    "item_refunded_qty",
   ],
 };
+
+/**
+ * Two exporters are known by these columns. One has what was given back of the order in all of its versions, the other that
+ * of each item alone.
+ */
+export const woocommerceDemands: readonly DemandedColumn[] = [
+  { columns: ["order_total"] },
+  {
+    columns: ["refunded_total", "item_refunded"],
+    beside: ["item_refunded_qty", "item_meta", "order_notes", "tax_items", "refund_items"],
+  },
+  {
+    columns: ["refunded_total"],
+    beside: ["order_number_formatted", "refunds", "download_permissions_granted"],
+  },
+];

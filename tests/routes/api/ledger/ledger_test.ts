@@ -53,6 +53,30 @@ async function all(query: string): Promise<string[]> {
   }
 }
 
+Deno.test("GET /ledger lists what was converted by its account, in both currencies", async () => {
+  const side = (step: number, currency: string, amountCents: number) => ({
+    orderId: 0,
+    source: "conversion" as const,
+    sourceId: 1,
+    step,
+    currency,
+    at: "2026-01-04 10:00:00.000000",
+    entries: [
+      { account: "clearing" as const, amountCents: -amountCents },
+      { account: "conversion" as const, amountCents },
+    ],
+  });
+  const { db } = api.deps;
+  await db.transaction((tx) =>
+    postMovements(tx, [side(1, "EUR", 1_000), side(2, "USD", -1_114)], null)
+  );
+  assert.deepEqual(await all("account=conversion&limit=1"), [
+    "2026-01-04 conversion null -1114 USD",
+    "2026-01-04 conversion null 1000 EUR",
+  ]);
+  await db.run("delete from ledger_entries where source = 9");
+});
+
 Deno.test("GET /ledger lists each row once, whatever the pages, the latest day first", async () => {
   const whole = await all("limit=200");
   assert.equal(whole.length, 12);

@@ -135,6 +135,11 @@ Deno.test("POST /orders writes out the sum that does not agree with the request'
     "#/payment/status",
     "the payment status none is for orders that cost nothing: write due or paid (items 24.00)",
   ]]);
+  const tax = { kind: "tax", amount_cents: 999_999, included: true };
+  assert.deepEqual(await faultsOf({ items, adjustments: [tax] }), [[
+    "#/adjustments",
+    "the contained tax is larger than what contains it (tax 9,999.99 contained in items 24.00)",
+  ]]);
   const free = { items, adjustments: [{ kind: "discount", amount_cents: -2_400 }] };
   assert.equal((await post({ ...free, payment: { status: "none" } })).status, 202);
 });

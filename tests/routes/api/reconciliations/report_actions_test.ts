@@ -51,7 +51,7 @@ Deno.test("a report's fees wait, are approved by what was seen, and the report i
   const page = await openPage(api, "/dashboard/reconciliations");
   assert.match(
     page.text,
-    /Fees: €0\.44 ?; payouts: €10\.00 ?; reserves: none ?; adjustments: none ?; brought by ann/,
+    /Fees: €0\.44 ?; payouts: €10\.00 ?; reserves: none ?; adjustments: none ?; conversions: none ?; brought by ann/,
   );
   const sent = await sendForm(api, `/dashboard${path}/approve`, seen);
   assert.equal(sent.status, 303);
