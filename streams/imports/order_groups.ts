@@ -40,6 +40,9 @@ export interface RowGrouping {
   end(): Generator<OrderGroup>;
 }
 
+/** Rows of an order whose room the next ones use again. */
+const keptRoom = 32;
+
 /**
  * Puts rows that stand together to their orders.
  *
@@ -50,12 +53,16 @@ export function groupRows({ scattered, oversized }: TrackedOrders): RowGrouping 
   let orders: CsvRow[][] = [];
   let parts: CsvRow[][] = [];
   let current: CsvRow[] = [];
+  let count = 0;
   let currentId: string | undefined;
   let isScattered = false;
   let isOversized = false;
   const endOrder = () => {
-    if (current.length > 0) (isOversized ? parts : orders).push(current);
-    current = [];
+    if (count === 0) return;
+    // An array that grew has room for seventeen, and each lives as long as its batch.
+    (isOversized ? parts : orders).push(current.slice(0, count));
+    count = 0;
+    if (current.length > keptRoom) current = [];
   };
   function* give(): Generator<OrderGroup> {
     if (orders.length > 0) yield { orders };
@@ -74,7 +81,7 @@ export function groupRows({ scattered, oversized }: TrackedOrders): RowGrouping 
       return isScattered && !isOversized;
     },
     keep(row) {
-      current.push(row);
+      current[count++] = row;
     },
     complete() {
       if (isOversized) endOrder();

@@ -94,12 +94,7 @@ export function previewWatch(
 
   return {
     async read({ orders }) {
-      const skus = new Set<string>();
-      for (const { order } of orders) for (const { sku } of order.items) skus.add(sku);
-      const [known, available] = await Promise.all([
-        addresses.read(orders.map(({ order }) => order)),
-        stock.read([...skus]),
-      ]);
+      const [known, available] = await Promise.all([addresses.read(orders), stock.read(orders)]);
       return { addresses: known, available };
     },
     note(batch, taken, facts, rejected) {
@@ -338,11 +333,11 @@ function watchAddresses(db: Queryable) {
      * What the database says of the customers of some orders, those left out of whom nothing could be told: guests, of whom
      * each order has another one, and who names no address. The others mostly come again and again.
      */
-    async read(orders: readonly IncomingOrder[]): Promise<BatchFacts["addresses"]> {
+    async read(orders: ImportBatch["orders"]): Promise<BatchFacts["addresses"]> {
       if (cache.size > customersKept) cache = new Map();
       const mine = cache;
       const unknown = new Set<string>();
-      for (const { customer: { externalId, email, guest } } of orders) {
+      for (const { order: { customer: { externalId, email, guest } } } of orders) {
         if (!guest && email !== null && !mine.has(externalId)) unknown.add(externalId);
       }
       if (unknown.size === 0) return mine;
@@ -433,15 +428,15 @@ const productsByName = 10_000;
 
 /** Numbers by texts, the first of which are looked up as they are. */
 function numbersByText() {
-  const some = new Map<string, number>();
+  const some = new Map<string, { number: number }>();
   const others = textTable();
   return {
-    get: (text: string) => some.get(text) ?? others.get(text),
+    get: (text: string) => some.get(text)?.number ?? others.get(text),
     set(text: string, value: number): boolean {
-      if (!some.has(text)) {
-        if (some.size >= productsByName) return others.set(text, value);
-        some.set(ownCopy(text), value);
-      } else some.set(text, value);
+      const known = some.get(text);
+      if (known !== undefined) known.number = value;
+      else if (some.size >= productsByName) return others.set(text, value);
+      else some.set(ownCopy(text), { number: value });
       return true;
     },
   };
@@ -453,9 +448,18 @@ function watchStock(db: Queryable, initialStock: number) {
   let products = 0, complete = true;
   const short = new Set<string>();
   return {
-    /** Of products that no batch has named before. */
-    read: (skus: readonly string[]): Promise<BatchFacts["available"]> =>
-      readAvailable(db, skus.filter((sku) => left.get(sku) === undefined)),
+    /** Of products that no batch has named before: of most batches there is none. */
+    read(orders: ImportBatch["orders"]): Promise<BatchFacts["available"]> {
+      const unknown = new Set<string>();
+      for (let at = 0; at < orders.length; at++) {
+        const { items } = orders[at]!.order;
+        for (let place = 0; place < items.length; place++) {
+          const { sku } = items[place]!;
+          if (left.get(sku) === undefined) unknown.add(sku);
+        }
+      }
+      return readAvailable(db, [...unknown]);
+    },
     note(
       { items }: IncomingOrder,
       { status }: TakenOrder,

@@ -279,24 +279,24 @@ function takenOrder(
   known: KnownOrder | undefined,
   { foreign, lacking, paidBy, repaid }: Comparison,
 ): TakenOrder {
-  const paymentOf = outcome === "conflict" ? paidBy.get(order.externalOrderId) : undefined;
-  const isRepaid = outcome === "conflict" && repaid.has(order.externalOrderId) &&
-    !foreign.has(order.externalOrderId);
-  return {
-    externalOrderId: order.externalOrderId,
+  const { externalOrderId, currency } = order;
+  const taken: TakenOrder = {
+    externalOrderId,
     orderId: known?.id ?? null,
     outcome,
     status: known?.status ?? "PENDING",
-    foreign: foreign.has(order.externalOrderId),
-    ...(outcome === "unknown_sku" ? { unknownSkus: lacking.get(order.externalOrderId)! } : {}),
+    foreign: foreign.has(externalOrderId),
     totalCents,
-    currency: order.currency,
-    ...(paymentOf === undefined ? {} : { paymentOf }),
-    ...(outcome === "conflict" && known !== undefined && isOfAnother(known, order)
-      ? { ofAnother: true }
-      : {}),
-    ...(isRepaid ? { refusal: paidAtSourceText } : {}),
+    currency,
   };
+  // Most orders are new and have nothing more.
+  if (outcome === "unknown_sku") taken.unknownSkus = lacking.get(externalOrderId)!;
+  if (outcome !== "conflict") return taken;
+  const paymentOf = paidBy.get(externalOrderId);
+  if (paymentOf !== undefined) taken.paymentOf = paymentOf;
+  if (known !== undefined && isOfAnother(known, order)) taken.ofAnother = true;
+  if (repaid.has(externalOrderId) && !taken.foreign) taken.refusal = paidAtSourceText;
+  return taken;
 }
 
 /** Orders by what is to be done with them; those that are not taken are nowhere. */

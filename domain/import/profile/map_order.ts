@@ -166,6 +166,7 @@ function foreignItem(mapping: OrderMapping, rows: readonly CsvRow[]): string | u
   if (rows.length === 1) return undefined;
   for (let index = 0; index < itemIds.length; index++) {
     const at = itemIds[index]!;
+    if (rows.length <= fewRows && areAllOther(rows, at)) continue;
     const name = visibleText(header[at]!.trim());
     const lines = new Map<string, number>();
     let without: number | undefined;
@@ -185,6 +186,21 @@ function foreignItem(mapping: OrderMapping, rows: readonly CsvRow[]): string | u
       return `a row of the order has an item without ${name} (line ${without}): remove it if it is a sum`;
     }
   }
+}
+
+/** Rows that are compared with each other one by one. */
+const fewRows = 16;
+
+/** Whether each row says something in a column, and no two the same, as in nearly all orders. */
+function areAllOther(rows: readonly CsvRow[], at: number): boolean {
+  for (let place = 0; place < rows.length; place++) {
+    const id = trimmed(rows[place]!.fields[at] ?? "");
+    if (id === "") return false;
+    for (let before = 0; before < place; before++) {
+      if (trimmed(rows[before]!.fields[at] ?? "") === id) return false;
+    }
+  }
+  return true;
 }
 
 /** Begins to read an order; it may be decided already. */

@@ -234,10 +234,16 @@ function includedOf(
   { kind, included }: PlannedAdjustment,
   { currency, taxIncluded }: AmountContext,
 ): readonly boolean[] {
-  if (kind === "tax" && taxIncluded !== undefined) return [taxIncluded];
-  if (included === undefined) return [false];
-  if (included === "by_total") return [false, true];
-  return [typeof included === "boolean" ? included : !included.except.includes(currency)];
+  if (kind === "tax" && taxIncluded !== undefined) return only(taxIncluded);
+  if (included === undefined) return isBeside;
+  if (included === "by_total") return byTotal;
+  return only(typeof included === "boolean" ? included : !included.except.includes(currency));
+}
+
+const isBeside = [false] as const, isWithin = [true] as const, byTotal = [false, true] as const;
+
+function only(included: boolean): readonly boolean[] {
+  return included ? isWithin : isBeside;
 }
 
 /** Characters that a label may have. */
@@ -245,6 +251,9 @@ const maxLabel = 255;
 
 function labelOf({ labelPlace }: PlannedAdjustment, rows: readonly CsvRow[]): string | null {
   if (labelPlace === undefined) return null;
-  const said = rows.find(({ fields }) => (fields[labelPlace] ?? "").trim() !== "");
-  return said === undefined ? null : cutText(said.fields[labelPlace]!.trim(), maxLabel);
+  for (let at = 0; at < rows.length; at++) {
+    const label = trimmed(rows[at]!.fields[labelPlace] ?? "");
+    if (label !== "") return cutText(label, maxLabel);
+  }
+  return null;
 }

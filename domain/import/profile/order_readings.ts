@@ -136,13 +136,11 @@ function readBy(
 
 /** What prices may contain, mostly in one way alone. */
 function waysToInclude(adjustments: readonly ReadAdjustment[]): readonly (readonly boolean[])[] {
-  const first: boolean[] = [];
   for (let at = 0; at < adjustments.length; at++) {
-    const { included } = adjustments[at]!;
-    if (included.length > 1) return combinations(adjustments.map((one) => one.included));
-    first.push(included[0]!);
+    if (adjustments[at]!.included.length < 2) continue;
+    return combinations(adjustments.map(({ included }) => included));
   }
-  return [first];
+  return [adjustments.map(({ included }) => included[0]!)];
 }
 
 /** All ways to choose one of each, the first ones first. */
@@ -157,13 +155,20 @@ function combinations(choices: readonly (readonly boolean[])[]): boolean[][] {
 
 /** A line whose price can't be divided by its units has some of them at one minor unit more. */
 function itemsOfAll(priced: readonly PricedItem[], isLine: boolean): IncomingItem[] {
+  // Nearly all lines can be divided. Of the size that it needs: an array that grows has room for seventeen, and those of all
+  // orders of a batch live as long as it.
+  const isDivided = !isLine || priced.every(({ cents, qty }) => cents % qty === 0);
+  if (isDivided) {
+    return priced.map(({ sku, name, cents, qty }) => ({
+      sku,
+      name,
+      unitPriceCents: isLine ? cents / qty : cents,
+      qty,
+    }));
+  }
   const items: IncomingItem[] = [];
   for (let at = 0; at < priced.length; at++) {
     const { sku, name, cents, qty } = priced[at]!;
-    if (!isLine) {
-      items.push({ sku, name, unitPriceCents: cents, qty });
-      continue;
-    }
     const least = Math.floor(cents / qty);
     const more = cents - least * qty;
     items.push({ sku, name, unitPriceCents: least, qty: qty - more });

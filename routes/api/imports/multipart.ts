@@ -194,6 +194,34 @@ function bytesOf({ buffer, byteOffset, length }: Buffer): Uint8Array {
   return new Uint8Array(buffer, byteOffset, length);
 }
 
+/**
+ * Finds a delimiter, or -1. By the byte that would be its last it is known how far its next place is away at least, so that
+ * of a file few bytes are looked at (Horspool): `Buffer.indexOf` took 0.5 s of processor time for 109 MB, a fifteenth of a
+ * preview.
+ */
+function searchFor(delimiter: Uint8Array): (bytes: Uint8Array) => number {
+  const { length } = delimiter;
+  const leaps = new Uint8Array(256).fill(length);
+  for (let at = 0; at < length - 1; at++) leaps[delimiter[at]!] = length - 1 - at;
+  const last = delimiter[length - 1]!;
+  return (bytes) => {
+    for (let at = 0; at + length <= bytes.length;) {
+      const byte = bytes[at + length - 1]!;
+      if (byte === last && isAt(bytes, at, delimiter)) return at;
+      at += leaps[byte]!;
+    }
+    return -1;
+  };
+}
+
+/** From its beginning, a line break, which no boundary has: whatever a boundary repeats, most places differ at once. */
+function isAt(bytes: Uint8Array, at: number, delimiter: Uint8Array): boolean {
+  for (let place = 0; place < delimiter.length; place++) {
+    if (bytes[at + place] !== delimiter[place]) return false;
+  }
+  return true;
+}
+
 function readPieces(body: ReadableStream<Uint8Array>) {
   const reader = body.getReader();
   // One room for all pieces: what is made for each waits for the garbage collector, which has time while a file comes.
@@ -212,8 +240,9 @@ function readPieces(body: ReadableStream<Uint8Array>) {
   };
 
   async function* until(delimiter: Buffer): AsyncGenerator<Uint8Array> {
+    const find = searchFor(delimiter);
     for (;;) {
-      const at = rest.indexOf(delimiter);
+      const at = find(rest);
       if (at >= 0) {
         const last = rest.subarray(0, at);
         rest = rest.subarray(at + delimiter.length);

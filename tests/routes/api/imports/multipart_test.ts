@@ -18,15 +18,20 @@ function lent(bytes: Uint8Array, size: number): ReadableStream<Uint8Array> {
   })());
 }
 
-function formOf(fields: Readonly<Record<string, string>>, file: Uint8Array): Uint8Array {
+function formOf(
+  fields: Readonly<Record<string, string>>,
+  file: Uint8Array,
+  boundary = "form",
+): Uint8Array {
   const parts = Object.entries(fields).map(([name, value]) =>
-    `--form\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
+    `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`
   );
-  const head = `--form\r\nContent-Disposition: form-data; name="file"; filename="shop.csv"\r\n\r\n`;
+  const head =
+    `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="shop.csv"\r\n\r\n`;
   return Buffer.concat([
     Buffer.from(parts.join("") + head),
     file,
-    Buffer.from("\r\n--form--\r\n"),
+    Buffer.from(`\r\n--${boundary}--\r\n`),
   ]);
 }
 
@@ -36,27 +41,50 @@ async function bytesOf({ source }: UploadedFile): Promise<Buffer> {
   return Buffer.concat(read);
 }
 
-/** What may be taken for the beginning of the end. */
-const file = fc.array(
-  fc.oneof(
-    fc.constantFrom("\r\n", "\r\n--", "\r\n--for", "\r", "--form", "-"),
-    fc.string({ maxLength: 40 }),
-    fc.constant("x".repeat(20_000)),
-  ),
-  { maxLength: 8 },
-).map((parts) => new TextEncoder().encode(parts.join("").replaceAll("\r\n--form", "")));
+/** Boundaries, some of which repeat themselves, and what may be taken for the beginning of one, or for its end. */
+const boundaryAndFile = fc.constantFrom(
+  "form",
+  "x",
+  "-".repeat(30) + "7",
+  "aa".repeat(35),
+  "abab-ab",
+)
+  .chain((boundary) => {
+    const all = `\r\n--${boundary}`;
+    const part = fc.tuple(fc.nat(all.length), fc.nat(all.length)).map(([from, to]) =>
+      all.slice(Math.min(from, to), Math.max(from, to))
+    );
+    const file = fc.array(
+      fc.oneof(
+        fc.constantFrom("\r\n", "\r\n--", "\r", `--${boundary}`, "-"),
+        part,
+        fc.string({ maxLength: 40 }),
+        fc.constant("x".repeat(20_000)),
+      ),
+      { maxLength: 8 },
+    ).map((parts) => {
+      let text = parts.join("");
+      while (text.includes(all)) text = text.replaceAll(all, "");
+      return new TextEncoder().encode(text);
+    });
+    return fc.tuple(fc.constant(boundary), file);
+  });
 
 Deno.test("fileOfForm() gives the fields and the bytes of the file, however a body that is lent is cut", async () => {
   await fc.assert(
-    fc.asyncProperty(file, fc.integer({ min: 1, max: 70_000 }), async (bytes, size) => {
-      const cut = bytes.length > 1_000 ? Math.max(size, 500) : size;
-      const fields = { named: "shopify", keep_good_rows: "1" };
-      const upload = await fileOfForm(lent(formOf(fields, bytes), cut), "form");
-      assert.equal(upload.name, "shop.csv");
-      assert.deepEqual({ ...upload.fields }, fields);
-      assert.ok((await bytesOf(upload)).equals(Buffer.from(bytes)));
-    }),
-    { numRuns: 100 },
+    fc.asyncProperty(
+      boundaryAndFile,
+      fc.integer({ min: 1, max: 70_000 }),
+      async ([boundary, bytes], size) => {
+        const cut = bytes.length > 1_000 ? Math.max(size, 500) : size;
+        const fields = { named: "shopify", keep_good_rows: "1" };
+        const upload = await fileOfForm(lent(formOf(fields, bytes, boundary), cut), boundary);
+        assert.equal(upload.name, "shop.csv");
+        assert.deepEqual({ ...upload.fields }, fields);
+        assert.ok((await bytesOf(upload)).equals(Buffer.from(bytes)));
+      },
+    ),
+    { numRuns: 200 },
   );
 });
 
