@@ -17,3 +17,12 @@ export function databaseTime(at: Date | number | string, digits: 0 | 3 | 6 = 3):
   if (digits === 6) return `${text}000`;
   return digits === 0 ? text.slice(0, -4) : text;
 }
+
+/**
+ * A moment that came out of a database by `toIsoTime`, as it is stored: to the microsecond, which no `Date` holds.
+ *
+ * @param isoTime ISO 8601 in UTC; null stays null
+ */
+export function storedTime<T extends string | null>(isoTime: T): T {
+  return (isoTime === null ? null : isoTime.replace("T", " ").replace("Z", "")) as T;
+}

@@ -1,5 +1,6 @@
 /**
- * Approving a report whose fees, payouts and the like wait for a second person: the one way for the API, the dashboard and the command line.
+ * Approving a report whose fees, payouts and the like wait for a second person: the one way for the API, the dashboard and
+ * the command line.
  *
  * @module
  */
@@ -24,8 +25,8 @@ export interface SeenReport {
 }
 
 /**
- * Approves a report whose fees, payouts and the like wait for a second person, and books them. After a crash in between they are booked by
- * {@linkcode bookApproved}, which whoever keeps mending calls.
+ * Approves a report whose fees, payouts and the like wait for a second person, and books them. After a crash in between
+ * they are booked by {@linkcode bookApproved}, which whoever keeps mending calls.
  *
  * @throws {WorkflowError} `not_found`, `invalid` where it is not said what was seen, or `reconciliation_conflict`
  */

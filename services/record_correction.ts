@@ -11,6 +11,7 @@ import {
   type DiscrepancyRow,
   readMended,
 } from "../db/reconciliation/discrepancies.ts";
+import { storedTime } from "../domain/database_time.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { bouncedName, bouncedReason } from "../domain/payment/chargeback.ts";
@@ -78,7 +79,7 @@ async function recordReturn(
     refundId: refund.id,
     provider: row.provider,
     reason,
-    returnedAt: toldAt(row),
+    returnedAt: storedTime(row.theirTime!),
   }, operator.actor);
   if (taken?.outcome === "too_early") {
     return { kind: "later", says: `refund ${refund.id} is still being booked` };
@@ -123,8 +124,6 @@ async function askWhetherBack(
   }
 }
 
-const toldAt = ({ theirTime }: DiscrepancyRow) => theirTime!.replace("T", " ").replace("Z", "");
-
 /** What mended another discrepancy and came back, by its key, where it is of this money. */
 async function mendBehind(
   { db }: CorrectionDeps,
@@ -143,7 +142,7 @@ async function recordMendReturn(
   const answer = await askWhetherBack(deps, row, { key: row.movementKey, amountCents });
   if ("kind" in answer) return answer;
   const { reason, asked } = answer;
-  switch (await takeBackMend(deps, { id, reason, returnedAt: toldAt(row) })) {
+  switch (await takeBackMend(deps, { id, reason, returnedAt: storedTime(row.theirTime!) })) {
     case "return":
     case "already_returned":
       return {

@@ -4,11 +4,14 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import {
   type ChargebackReport,
   recordChargeback,
   type RecordChargebackDeps,
 } from "../services/record_chargeback.ts";
+import { takeRefundNews } from "../services/take_refund_news.ts";
+import { publish } from "../streams/workflow/publish.ts";
 import { anOrder, type Workflow } from "./workflow.ts";
 
 /** A paid order of 10.00 EUR, or of so much. @returns its id */
@@ -30,6 +33,30 @@ export async function aSecondPayment(
     values (?, 1, 'simulated', 'second', ?, ?, current_timestamp(6))`,
     [orderId, amountCents, status],
   );
+}
+
+/** What has the payment of an order that is to go back, of 10.00 EUR or so much, given back. */
+export function reverseMessage(orderId: number, amountCents = 1_000) {
+  return { type: "payment.reverse", orderId, amountCents, currency: "EUR" } as const;
+}
+
+/** Adds such a payment that has gone back. */
+export async function aReversedPayment(
+  flow: Workflow,
+  orderId: number,
+  amountCents?: number,
+): Promise<void> {
+  await aSecondPayment(flow, orderId, "REVERSING", amountCents);
+  await publish(flow, [{ message: reverseMessage(orderId, amountCents) }]);
+  await flow.drain();
+}
+
+/** Adds one that has gone back, by `re_1`, and that its provider has taken back: it waits for a person. */
+export async function aReturnedPayment(flow: Workflow, orderId: number): Promise<void> {
+  await aReversedPayment(flow, orderId);
+  const refund = { ref: "re_1", state: "refused", reason: null, chargeRefs: ["second"] } as const;
+  const news = { provider: "simulated", refund, happenedAt: new Date() };
+  assert.equal(await takeRefundNews(flow, news), "return");
 }
 
 /** What is told of the chargeback `dp_1` of the order `1`, of all of it, so many seconds after it was opened. */

@@ -22,6 +22,9 @@ import { anOrder, type Workflow } from "./workflow.ts";
 /** Who reconciles. */
 export const operator = anOperator();
 
+/** Somebody else, where two have to agree. */
+export const another = anOperator("another");
+
 /** Our books, and the provider that they are held against. */
 export interface Reconciled {
   flow: Workflow;
@@ -138,6 +141,24 @@ export function assertFound(found: readonly DiscrepancyRow[], told: readonly Tol
     found.map(({ kind, chargeRef }) => named(kind, chargeRef)).sort(),
     told.map(({ lie, chargeId }) => named(reportLies[lie], chargeId)).sort(),
   );
+}
+
+/** What the provider kept, as the ledger has it: each booking, in cents. */
+export async function feeBookings({ rows }: Workflow): Promise<number[]> {
+  const entries = await rows(
+    "select amount_cents from ledger_entries where source = 5 and account = 8 order by source_id, step",
+  );
+  return entries.map(({ amount_cents: cents }) => Number(cents));
+}
+
+/** All of it. */
+export async function bookedFees(flow: Workflow): Promise<number> {
+  return (await feeBookings(flow)).reduce((sum, cents) => sum + cents, 0);
+}
+
+/** What the provider keeps by some lines, in cents. */
+export function feesOf(lines: readonly ReportLine[]): number {
+  return lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
 }
 
 /** Asks for the provider's own list of a day. */

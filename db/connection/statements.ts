@@ -70,7 +70,7 @@ export function sendEach(
  * Most characters of statements that go together: of more than that, the way to the server takes a small part of the
  * time, and a prepared statement spares writing all values as text.
  */
-const maxTogether = 65_536;
+const maxPacketText = 65_536;
 
 /**
  * What stands between this process and the server took several statements for one that is wrong. The transaction is to be
@@ -228,8 +228,8 @@ function textsWithin(
     for (const value of values) {
       if (typeof value === "string") length += value.length;
     }
-    if (length > maxTogether) return undefined;
+    if (length > maxPacketText) return undefined;
     texts.push(connection.format(sql, values));
   }
-  return texts.reduce((sum, text) => sum + text.length, 0) > maxTogether ? undefined : texts;
+  return texts.reduce((sum, text) => sum + text.length, 0) > maxPacketText ? undefined : texts;
 }

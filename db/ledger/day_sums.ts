@@ -55,7 +55,7 @@ export function areEven(found: DaySums, sealed: DaySums): boolean {
 }
 
 /** A day whose rows are not what they were when it was sealed. */
-export interface UnevenDay {
+export interface UnevenLedgerDay {
   /** `YYYY-MM-DD`, UTC. */
   day: string;
   account: string;
@@ -69,7 +69,7 @@ export async function listUnevenLedgerDays(
   db: Queryable,
   upToDay: string,
   limit: number,
-): Promise<UnevenDay[]> {
+): Promise<UnevenLedgerDay[]> {
   const rows = await db.query(
     `
     select day, account, currency, sum(sealed_rows) as sealed_rows, sum(sealed_debit) as sealed_debit,

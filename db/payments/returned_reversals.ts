@@ -70,6 +70,9 @@ export async function reopenReversal(tx: Queryable, paymentId: number): Promise<
   await leavePaymentToPerson(tx, paymentId);
 }
 
+/** How a step names a payment, and what stands before anything else that it says. */
+const byName = " by ", beforeNote = ": ";
+
 /**
  * What the timeline says of one that was taken back, which is the once-key: it is told once of each charge. It holds nothing that
  * is erased with a person.
@@ -78,10 +81,8 @@ export function reversalReturnedDetail(
   amount: string,
   { provider, providerRef }: Pick<RecordedPayment, "provider" | "providerRef">,
 ): string {
-  return `${amount}${nameIn(providerRef)}taken back by ${provider}`;
+  return `${amount}${byName}${providerRef}${beforeNote}taken back by ${provider}`;
 }
-
-const nameIn = (providerRef: string) => ` by ${providerRef}: `;
 
 /**
  * What the timeline says of a payment that a person gave back: which one it was, where it is not the one that its order is
@@ -96,15 +97,12 @@ export function returnedByHandDetail(
   return note === null ? money : `${money}${beforeNote}${note}`;
 }
 
-const byName = " by ";
-const beforeNote = ": ";
-
 /** {@linkcode returnedByHandDetail} without what somebody typed, as SQL; null where it names no payment. */
 export const returnedByHandErased =
   `if(detail regexp '^[0-9.]+ [A-Z]{3}${byName}', substring_index(detail, '${beforeNote}', 1), null)`;
 
-/** Whether a step says that a person gave back the payment of such a name. */
-function isOfName(detail: string, providerRef: string): boolean {
+/** Whether a step about money of an order names the payment that is called so. */
+export function isOfName(detail: string, providerRef: string): boolean {
   const at = detail.indexOf(byName);
   const notAt = detail.indexOf(beforeNote);
   if (at < 0 || (notAt >= 0 && notAt < at)) return false;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { storedTime } from "../../domain/database_time.ts";
 import { isMendKey } from "../../domain/payment/payment_key.ts";
 import {
   directlyBack,
@@ -587,11 +588,6 @@ export async function endByAction(
     [state, answer, id, storedTime(approvedAt)],
   );
   return affectedRows === 1;
-}
-
-/** A moment as the database has it. */
-function storedTime(iso: string | null): string | null {
-  return iso === null ? null : iso.replace("T", " ").replace("Z", "");
 }
 
 /**

@@ -186,7 +186,7 @@ const kinds: readonly Kind[] = [
     joins: `
     straight_join order_events back force index (order_events_order)
       on back.order_id = payments.order_id and back.event = 'payment_reversal_returned'
-        and locate(concat(' by ', payments.provider_ref, ': '), back.detail) > 0`,
+        and ${namesPayment("back.detail", "payments.provider_ref")}`,
     movedAt: "back.created_at",
     where: `payments.provider = ? and payments.status in ('REVERSING', 'REVERSED')
       and ${toldBy("reversal")}`,

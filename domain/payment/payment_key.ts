@@ -105,7 +105,8 @@ export function orderOfOldKey(key: string): number | undefined {
 }
 
 /**
- * The key of a refund, null while those made of row ids are in use: the same for a request that is repeated under the client's key after its row was lost.
+ * The key of a refund, null while those made of row ids are in use: the same for a request that is repeated under the
+ * client's key after its row was lost.
  *
  * @param refund.owner whose idempotency key it is, e.g. the token's name; empty for whoever has none
  * @param refund.idempotencyKey the client's, or a random one of our own

@@ -16,7 +16,7 @@ import { type ItemNeed, orderAfter, type OrderFacts } from "../../domain/order/o
 import { findOpen, type ReserveRequest, sumNeeds } from "../../domain/order/reserve.ts";
 import { isOutage } from "../queue/complete.ts";
 import { compareEntryIds } from "../queue/entry_ids.ts";
-import { AheadInVain, holdToAhead, maxTogether, reserveAhead } from "../stock/reserve_ahead.ts";
+import { AheadInVain, holdToAhead, reserveAhead } from "../stock/reserve_ahead.ts";
 import { decideInQueues, writeQueues } from "../stock/stock_queue.ts";
 import {
   type Delivery,
@@ -28,6 +28,7 @@ import {
   withFollowUps,
 } from "../workflow/handler.ts";
 import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import { isSmallBatch } from "../workflow/small_batch.ts";
 import { store } from "../workflow/store.ts";
 import { readReversing } from "../../db/payments/payments.ts";
 import { owePaidAtSource } from "../payments/source_money.ts";
@@ -155,7 +156,7 @@ function reserveOnce(
 ): Promise<Reserved> {
   return deps.db.transaction(async (tx) => {
     const ids = line.map(({ orderId }) => orderId);
-    const readsBeside = triesAhead && ids.length <= maxTogether;
+    const readsBeside = triesAhead && isSmallBatch(ids);
     const { orders, now, held, beside } = skipLocked
       ? {
         ...await lockOrders(tx, ids, { skipLocked }),

@@ -6,11 +6,11 @@
  * each commit; without it, or with one that is too low, whoever comes next looks into the database and finds that there
  * is nothing to decide.
  *
- * Nobody waits for one that has died. Whoever finds that the mark does not move, and that who has the messages ahead gives no
- * sign of life, decides about the orders before its own
- * first, in a transaction of its own; their messages come again later and meet orders that are decided. Messages that nobody
- * else may try (they fail, they kill their consumers, their orders are locked by one that stands still) are passed over
- * and remembered: until they are decided, whoever comes after them gets no unit that they may need.
+ * Nobody waits for one that has died. Whoever finds that the mark does not move, and that who has the messages ahead gives
+ * no sign of life, decides about the orders before its own first, in a transaction of its own; their messages come again
+ * later and meet orders that are decided. Messages that nobody else may try (they fail, they kill their consumers, their
+ * orders are locked by one that stands still) are passed over and remembered: until they are decided, whoever comes after
+ * them gets no unit that they may need.
  *
  * @module
  */

@@ -10,7 +10,7 @@ import {
   areEven,
   listUnevenLedgerDays,
   sumSealedDays,
-  type UnevenDay,
+  type UnevenLedgerDay,
 } from "../../db/ledger/day_sums.ts";
 import {
   type BrokenMovement,
@@ -43,7 +43,7 @@ export interface LedgerGaps {
   /** What the ledger comes to, by currency: nothing. */
   totals: Map<string, bigint>;
   /** Days that are sealed and whose rows come to something else than they did; looked for where all orders are. */
-  unevenDays: UnevenDay[];
+  unevenDays: UnevenLedgerDay[];
 }
 
 /**

@@ -5,13 +5,12 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import type { UnevenDay } from "../../db/ledger/day_sums.ts";
+import type { UnevenLedgerDay } from "../../db/ledger/day_sums.ts";
 import type { BrokenMovement } from "../../db/ledger/ledger_sums.ts";
 import { readLedgerMarks } from "../../db/ledger/ledger_marks.ts";
 import { listUnevenDays } from "../../db/ledger/provider_rows.ts";
 import { listUnsealedDays } from "../../db/ledger/ledger_seals.ts";
-import { sourcesOfNoOrder } from "../../domain/ledger/chart.ts";
-import { providerAccounts } from "../../domain/ledger/chart.ts";
+import { providerAccounts, sourcesOfNoOrder } from "../../domain/ledger/chart.ts";
 import { exactAmount } from "../../domain/money.ts";
 import type { Scope } from "../../db/verification/scope.ts";
 import type { LedgerGap } from "../../domain/ledger/due_movements.ts";
@@ -60,13 +59,13 @@ export async function verifyLedger(
     const what = "trial balance of the ledger";
     addDrift(drifts, { subject: currency, what, expected: 0, found: exactAmount(cents) }, true);
   }
-  const providerDays = await addUnevenDays(tx, drifts);
+  const providerDays = await addUnevenProviderDays(tx, drifts);
   for (const movement of broken) {
     // Of providers their days tell, by what is theirs.
     const isTold = providerDays > 0 && sourcesOfNoOrder.some((name) => name === movement.source);
     if (!isTold) addBroken(drifts, movement);
   }
-  for (const day of unevenDays) addUnevenDay(drifts, day);
+  for (const day of unevenDays) addUnevenLedgerDay(drifts, day);
   const { isComplete, ordersUpTo, closedDay, sealedDay } = await readLedgerMarks(tx);
   for (const broken of await brokenLedgerSeals(tx)) addDrifts(drifts, broken);
   for (const day of sealedDay === null ? [] : await listUnsealedDays(tx, sealedDay)) {
@@ -90,7 +89,7 @@ export async function verifyLedger(
 const maxDays = 100;
 
 /** @returns how many there are */
-async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<number> {
+async function addUnevenProviderDays(tx: Queryable, drifts: Drifts): Promise<number> {
   const uneven = await listUnevenDays(tx, maxDays + 1);
   for (const one of uneven.slice(0, maxDays)) {
     const { source, id, provider, day, currency, dueCents, foundCents, isMisplaced } = one;
@@ -110,8 +109,11 @@ async function addUnevenDays(tx: Queryable, drifts: Drifts): Promise<number> {
   return uneven.length;
 }
 
-function addUnevenDay(drifts: Drifts, { day, account, currency, sealed, found }: UnevenDay): void {
-  const text = ({ rows, debitCents, creditCents }: UnevenDay["found"]) =>
+function addUnevenLedgerDay(
+  drifts: Drifts,
+  { day, account, currency, sealed, found }: UnevenLedgerDay,
+): void {
+  const text = ({ rows, debitCents, creditCents }: UnevenLedgerDay["found"]) =>
     `${rows} rows, debit ${debitCents}, credit ${creditCents}`;
   addDrift(drifts, {
     subject: `ledger of ${day}`,

@@ -47,10 +47,8 @@ import { withoutMoneyGone } from "./money_gone.ts";
 import { gatherTries } from "./note_tries.ts";
 import { noteProviderAway } from "./provider_away.ts";
 import type { Enqueued } from "../workflow/publish.ts";
+import { isSmallBatch } from "../workflow/small_batch.ts";
 import { settlePayments } from "./settle.ts";
-
-/** Most orders whose reads go to the server together; those of more are run side by side. */
-const maxTogether = 100;
 
 /** What was answered about an order's money, by order id. */
 interface Answers {
@@ -82,9 +80,8 @@ export async function chargeOrders(
       readInstallation(db),
       readOrderProviders(db, orderIds),
     ]);
-  const [orders, installation, noted] = orderIds.length > maxTogether
-    ? await read(deps.db)
-    : await deps.db.together(read);
+  const [orders, installation, noted] =
+    await (isSmallBatch(orderIds) ? deps.db.together(read) : read(deps.db));
   const gateways = await chooseGateways(deps, installation, {
     orders: [...orders.values()],
     noted,

@@ -49,6 +49,7 @@ import {
   withFollowUps,
 } from "../workflow/handler.ts";
 import { orderHeld, orderLocks } from "../workflow/order_locks.ts";
+import { isSmallBatch } from "../workflow/small_batch.ts";
 import { anyHolds, endHeld } from "./held_money.ts";
 import { bookOrders, bookSales } from "../ledger/book_orders.ts";
 import { restock } from "./restock.ts";
@@ -147,7 +148,7 @@ function settleBatch(
   const lock = orderLocks(deps.db);
   return deps.db.transaction(async (tx) => {
     const ids = [...new Set(deliveries.map(({ message }) => message.orderId))];
-    const isSmall = ids.length <= maxTogether;
+    const isSmall = isSmallBatch(ids);
     const { orders, now, held, beside } = await lock(
       tx,
       ids,
@@ -204,9 +205,6 @@ function settleBatch(
     return { outcomes: followed, takenBack: settling.takenBack };
   });
 }
-
-/** Most orders whose statements go to the server together: few that are waited for. */
-const maxTogether = 100;
 
 /** What is needed of few orders besides their rows, asked for at once. */
 async function readBeside(tx: Queryable, orderIds: readonly number[]) {

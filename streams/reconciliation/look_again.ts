@@ -27,6 +27,7 @@ import {
   readKeptMovements,
 } from "../../db/reconciliation/retold_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
+import { storedTime } from "../../domain/database_time.ts";
 import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_to_agree.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
@@ -202,7 +203,7 @@ function toldLine(row: DiscrepancyRow): ProviderLine {
     feeCents: row.theirFeeCents ?? 0,
     netCents: row.theirNetCents,
     settledCurrency: row.settledCurrency ?? row.theirCurrency ?? "",
-    at: (row.theirTime ?? "").replace("T", " ").replace("Z", ""),
+    at: storedTime(row.theirTime ?? ""),
   };
 }
 

@@ -13,10 +13,10 @@ import {
 } from "../../db/reconciliation/discrepancies.ts";
 
 /**
- * Ends what is open of charges that were told in parts: captured by and by (several lines), or for less than was authorised (one line of
- * all, and one that takes back what was not captured). Each line alone is of another amount, or one too many; giving any of
- * it back would take what is the shop's. A charge ends in one transaction with all of its parts: those that are left alone never come
- * to what we have.
+ * Ends what is open of charges that were told in parts: captured by and by (several lines), or for less than was authorised
+ * (one line of all, and one that takes back what was not captured). Each line alone is of another amount, or one too many;
+ * giving any of it back would take what is the shop's. A charge ends in one transaction with all of its parts: those that
+ * are left alone never come to what we have.
  *
  * @param rows open ones
  * @returns how many were mended

@@ -51,10 +51,11 @@ const note = "the report that told of it was taken back";
  * Goes on with a report that is being taken back, to its end. Each step is a small transaction behind the lock of the
  * report's row, and done again it finds nothing to do: run again after a kill at any moment, it ends as if it had run once.
  *
- * What another report has told as well is that one's from then on, with what was found of it, and waits for approval with it where
- * one of them does; what was explained of it is open again. Where one told otherwise, that
- * one has to be brought again and counts no more until it is. What is open of the report goes, what was ended stays with a
- * note, and what was missing until the report told of it is missing again, and what came to ours together with a part that it told is open again. Fees that were booked are booked back.
+ * What another report has told as well is that one's from then on, with what was found of it, and waits for approval with
+ * it where one of them does; what was explained of it is open again. Where one told otherwise, that one has to be brought
+ * again and counts no more until it is. What is open of the report goes, what was ended stays with a note, and what was
+ * missing until the report told of it is missing again, and what came to ours together with a part that it told is open
+ * again. Fees that were booked are booked back.
  *
  * @param graceDays for which a provider may leave out money that moved
  */

@@ -21,15 +21,19 @@ import {
   type ReserveDecision,
   type ReserveRequest,
 } from "../../domain/order/reserve.ts";
+import { isSmallBatch } from "../workflow/small_batch.ts";
 
 /** Thrown to roll back what was written ahead: by now there are too few units, or somebody waits for them. */
 export class AheadInVain extends Error {}
 
-/** What was written ahead, and what is left of the products. */
+/** What was written ahead, and the units by which it is decided. */
 export interface Ahead {
   /** Ids of the orders that are written: all that were `PENDING`, or none. */
   ids: ReadonlySet<number>;
-  /** Units by product id; of products that are locked, unless `isTaken`. */
+  /**
+   * Units by product id, as they were before these orders: of products that are locked or, where `isTaken`, as they were seen without
+   * locks. There the check of the table has held the units, and these only have every order decided as it was written.
+   */
   stock: Map<number, number>;
   /** All are reserved and their units taken: the transaction may be committed, and must ask for nothing more. */
   isTaken: boolean;
@@ -45,9 +49,6 @@ export interface AheadOptions {
   /** What was read of the products already, without locks. */
   seen?: ReadonlyMap<number, number> | undefined;
 }
-
-/** Most orders whose statements go to the server together: few that are waited for. */
-export const maxTogether = 100;
 
 /**
  * Writes that locked orders are reserved, where there are plenty of units for all of them and nobody waits for any, and then
@@ -105,7 +106,7 @@ async function takeAhead(
   }
   const ids = pending.map(({ order: { id } }) => id);
   try {
-    if (pending.length > maxTogether) {
+    if (!isSmallBatch(pending)) {
       await Promise.all(write());
       tx.asksLast?.();
       await takeStock(tx, units);

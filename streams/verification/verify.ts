@@ -86,11 +86,11 @@ const settleMs = 5_000;
  *
  * 1. `stock`: every unit that is gone is held by a reserved or paid order, no product has less than none, and
  *    whoever has a place in a queue for a product waits for it.
- * 2. `money`: every order costs what its items and adjustments come to; every paid order has one succeeded payment of its total, nobody else has one, what is
- *    in dispute is on the list of what is to be decided, what a person has to give back on the list of that, what was
- *    paid at the source is on record or goes back, processed refunds never exceed the total, their parts come to what
- *    they are, and `refunded_cents` is what they come to. A payment of another amount that was accepted has become the
- *    order's total.
+ * 2. `money`: every order costs what its items and adjustments come to; every paid order has one succeeded payment of its
+ *    total, nobody else has one, what is in dispute is on the list of what is to be decided, what a person has to give back
+ *    on the list of that, what was paid at the source is on record or goes back, processed refunds never exceed the total,
+ *    their parts come to what they are, and `refunded_cents` is what they come to. A payment of another amount that was
+ *    accepted has become the order's total.
  * 3. `kpis`: every KPI key and leaderboard score is what the database says, less what is on its way.
  * 4. `notifications`: every end of an order or refund was told once on each of its channels, or its message is
  *    on its way; what was not sent stands on the work list. Who was not told because the message became a dead

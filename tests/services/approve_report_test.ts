@@ -9,37 +9,29 @@ import { approveReport } from "../../services/approve_report.ts";
 import { goOnWithReports } from "../../services/go_on_with_reports.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
-import { anOperator } from "../operator.ts";
 import { reportLine } from "../../commands/provider_report.ts";
 import {
+  another,
+  bookedFees,
   contentsWithoutTimes,
   countSteps,
   depsOf,
   dyingAfter,
+  feesOf,
   hold,
   operator,
   ownReport,
   paidOrders,
   type Reconciled,
 } from "../reconciled.ts";
-import { withWorkflow, type Workflow } from "../workflow.ts";
-
-const another = anOperator("another");
-
-/** What the provider kept, as the ledger has it. */
-async function bookedFees({ rows }: Workflow): Promise<number> {
-  const [sum] = await rows(
-    "select coalesce(sum(amount_cents), 0) as cents from ledger_entries where source = 5 and account = 8",
-  );
-  return Number(sum!.cents);
-}
+import { withWorkflow } from "../workflow.ts";
 
 Deno.test("a report's fees are booked once somebody else has approved what they have seen of it", async () => {
   await withWorkflow("approve_fees", async (flow) => {
     const provided: Reconciled = { flow, name: "simulated" };
     await paidOrders(provided, 10);
     const lines = await ownReport(flow);
-    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+    const fees = feesOf(lines);
     const deps = depsOf(provided, 2);
     const { id, finishedAt, feesWait, fees: said } = await hold(provided, lines, 2);
     assert.deepEqual([feesWait, said], [true, { EUR: fees }]);
@@ -186,7 +178,7 @@ Deno.test("an approval that is killed between any two statements books the fees 
     const provided: Reconciled = { flow, name: "simulated" };
     await paidOrders(provided, 5);
     const lines = await ownReport(flow);
-    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+    const fees = feesOf(lines);
     const deps = depsOf(provided, 2);
     const read = async () => {
       await flow.rows("update provider_days set booked_fees_cents = 0, bookings = 0");

@@ -4,10 +4,16 @@ import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_han
 import { WorkflowError } from "../../domain/errors.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
-import { takeRefundNews } from "../../services/take_refund_news.ts";
 import type { Gateway } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
-import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
+import {
+  aChargeback,
+  aPaidOrder,
+  aReturnedPayment,
+  aSecondPayment,
+  reverseMessage,
+  tell,
+} from "../chargebacks.ts";
 import { anOperator } from "../operator.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { addPaid } from "../source_orders.ts";
@@ -94,15 +100,8 @@ Deno.test("a refund by hand of what the bank has taken is refused by a person", 
 /** A payment of 10.00 EUR beside an order's own that went back whole and came back: it waits for a person. */
 async function aPaymentByHand(flow: Workflow) {
   const orderId = await aPaidOrder(flow);
-  await aSecondPayment(flow, orderId, "REVERSING");
-  const money = { orderId, amountCents: 1_000, currency: "EUR" } as const;
-  await publish(flow, [{ message: { type: "payment.reverse", ...money } }]);
-  await flow.drain();
-  const refund = { ref: "re_1", state: "refused", reason: null, chargeRefs: ["second"] } as const;
-  const news = { provider: "simulated", refund, happenedAt: new Date() };
-  assert.equal(await takeRefundNews(flow, news), "return");
-  const message = { type: "payment.reverse", ...money } as const;
-  return { orderId, message, of: { chargeRefs: ["second"] } };
+  await aReturnedPayment(flow, orderId);
+  return { orderId, message: reverseMessage(orderId), of: { chargeRefs: ["second"] } };
 }
 
 Deno.test("a payment by hand is not given back while it is contested, and goes back once: by the bank, or by a person", () =>

@@ -7,15 +7,17 @@ import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { withinOneDay } from "../one_day.ts";
-import { anOperator } from "../operator.ts";
 import { withProvider } from "../provider.ts";
 import {
   all,
+  another,
+  bookedFees,
   contentsWithoutTimes,
   countSteps,
   depsOf,
   dyingAfter,
   emptied,
+  feesOf,
   hold,
   holdList,
   operator,
@@ -23,19 +25,7 @@ import {
   paidOrders,
   type Reconciled,
 } from "../reconciled.ts";
-import { withWorkflow, type Workflow } from "../workflow.ts";
-
-const another = anOperator("another");
-
-async function bookedFees({ rows }: Workflow): Promise<number> {
-  const [sum] = await rows(
-    "select coalesce(sum(amount_cents), 0) as cents from ledger_entries where source = 5 and account = 8",
-  );
-  return Number(sum!.cents);
-}
-
-const feesOf = (lines: readonly ReportLine[]) =>
-  lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+import { withWorkflow } from "../workflow.ts";
 
 /** Two people take a report back. */
 async function takeBack(provided: Reconciled, id: number): Promise<void> {

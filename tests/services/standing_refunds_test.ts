@@ -10,7 +10,7 @@ import { withdraw } from "../../services/withdraw_report.ts";
 import type { RefundStatusAnswer } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { archivedIds, archiveEverything } from "../archived.ts";
-import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, aReturnedPayment, aSecondPayment, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
 import { askRefund } from "../settled_workflow.ts";
@@ -153,13 +153,7 @@ Deno.test("a refund that was paid again, and that its provider had given back al
 /** A payment of 10.00 EUR beside an order's own that went back whole, and came back by our books. */
 async function anUnreversed(flow: Workflow) {
   const orderId = await aPaidOrder(flow);
-  await aSecondPayment(flow, orderId, "REVERSING");
-  const money = { orderId, amountCents: 1_000, currency: "EUR" } as const;
-  await publish(flow, [{ message: { type: "payment.reverse", ...money } }]);
-  await flow.drain();
-  const refund = { ref: "re_1", state: "refused", reason: null, chargeRefs: ["second"] } as const;
-  const news = { provider: "simulated", refund, happenedAt: new Date() };
-  assert.equal(await takeRefundNews(flow, news), "return");
+  await aReturnedPayment(flow, orderId);
   const of = { chargeId: "second" };
   const made = aLine("refund", { ...of, refundId: "re_1", grossCents: -1_000 });
   return { orderId, lines: [aLine("charge"), aLine("charge", of), made] };

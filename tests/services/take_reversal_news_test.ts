@@ -12,7 +12,7 @@ import type { Gateway, RefundStatusAnswer } from "../../streams/payments/gateway
 import { reversePayments } from "../../streams/handlers/payment_reverse.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { age, archiveAll, archivedIds } from "../archived.ts";
-import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, aReversedPayment, reverseMessage, tell } from "../chargebacks.ts";
 import { anOperator } from "../operator.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
@@ -44,14 +44,6 @@ async function aReversal(flow: Workflow, name = "1"): Promise<number> {
   await flow.drain();
   assert.deepEqual(await statesOf(flow, orderId), ["REVERSED"]);
   return orderId;
-}
-
-/** Money beside the order's payment that has gone back. */
-async function addSecond(flow: Workflow, orderId: number, amountCents: number): Promise<void> {
-  await aSecondPayment(flow, orderId, "REVERSING", amountCents);
-  const message = { type: "payment.reverse", orderId, amountCents, currency: "EUR" } as const;
-  await publish(flow, [{ message }]);
-  await flow.drain();
 }
 
 async function statesOf(flow: Workflow, orderId: number) {
@@ -139,13 +131,7 @@ Deno.test("a payment that its provider takes back after it went back is owed aga
 
     // Nobody asks the provider again: it would say the same of the same key.
     const deps = { ...flow, gateway: { ...flow.gateway, refund: () => assert.fail("asked") } };
-    const message = {
-      type: "payment.reverse",
-      orderId,
-      amountCents: 100,
-      currency: "EUR",
-    } as const;
-    await publish(deps, [{ message }]);
+    await publish(deps, [{ message: reverseMessage(orderId, 100) }]);
     await flow.drain();
     const done = [1, 2].map(() => returnPaymentByHand(flow, orderId, "SEPA 17", anOperator()));
     const changed = (await Promise.all(done)).map((one) => one.changed);
@@ -161,7 +147,7 @@ Deno.test("a payment that its provider takes back after it went back is owed aga
 Deno.test("money beside an order's payment that comes back waits for a person as well", () =>
   withWorkflow("reversal_back_second", async (flow) => {
     const orderId = await aPaidOrder(flow);
-    await addSecond(flow, orderId, 1_000);
+    await aReversedPayment(flow, orderId, 1_000);
     assert.deepEqual(await statesOf(flow, orderId), ["SUCCEEDED", "REVERSED"]);
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
     assert.equal(await customerOwed(flow, orderId), 1_000);
@@ -178,7 +164,7 @@ Deno.test("what a person gave back of one payment says nothing of another one of
   withWorkflow("reversal_back_two", async (flow) => {
     const orderId = await aReversal(flow);
     const first = await cameBack(flow, orderId);
-    await addSecond(flow, orderId, 100);
+    await aReversedPayment(flow, orderId, 100);
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "return");
     await returnPaymentByHand(flow, orderId, "paid: by hand", anOperator());
     const said = async () =>
@@ -202,7 +188,7 @@ Deno.test("of two payments that wait for a person the named one is given back, h
   withWorkflow("reversal_back_named", async (flow) => {
     const orderId = await aReversal(flow);
     await takeRefundNews(flow, await cameBack(flow, orderId));
-    await addSecond(flow, orderId, 100);
+    await aReversedPayment(flow, orderId, 100);
     await takeRefundNews(flow, await cameBack(flow, orderId));
     const [first, second] = (await listMoneyByHand(flow.db, { limit: 10 }))
       .map(({ paymentId }) => paymentId!) as [number, number];
@@ -274,13 +260,7 @@ Deno.test("a payment that waits for a person and is lost at the bank waits no mo
     assert.deepEqual(await flow.rows("select id from money_given_twice"), []);
     await assertConsistent(flow);
     await tell(flow, aChargeback("won", 120, { amountCents: 100 }));
-    const message = {
-      type: "payment.reverse",
-      orderId,
-      amountCents: 100,
-      currency: "EUR",
-    } as const;
-    await publish(flow, [{ message }]);
+    await publish(flow, [{ message: reverseMessage(orderId, 100) }]);
     await flow.drain();
     assert.equal(await waiting(), 1);
     assert.equal(await customerOwed(flow, orderId), 100);
@@ -295,12 +275,7 @@ Deno.test("a payment that came back and is not lost at the bank after all waits 
     assert.equal(await takeRefundNews(flow, await cameBack(flow, orderId)), "charged_back");
     await tell(flow, aChargeback("won", 120, { amountCents: 100 }));
     assert.equal(await customerOwed(flow, orderId), 100);
-    const message = {
-      type: "payment.reverse",
-      orderId,
-      amountCents: 100,
-      currency: "EUR",
-    } as const;
+    const message = reverseMessage(orderId, 100);
     await publish(flow, [{ message }, { message }]);
     await flow.drain();
     assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);
@@ -327,12 +302,7 @@ Deno.test("a process that stood still since its provider gave a payment back doe
       return answers;
     };
     const zombie = { ...flow, gateway: { ...flow.gateway, refund }, consumer: "zombie" };
-    const message = {
-      type: "payment.reverse",
-      orderId,
-      amountCents: 100,
-      currency: "EUR",
-    } as const;
+    const message = reverseMessage(orderId, 100);
     const outcomes = await reversePayments(zombie, [{ id: "1-1", message, attempt: 1 }]);
     assert.deepEqual(outcomes.map(({ kind }) => kind), ["done"]);
     assert.deepEqual(await statesOf(flow, orderId), ["REVERSING"]);

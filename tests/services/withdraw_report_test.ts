@@ -11,16 +11,19 @@ import { runReconciliation } from "../../streams/reconciliation/hold_against.ts"
 import { openReport } from "../../streams/reconciliation/line_source.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
-import { anOperator } from "../operator.ts";
 import { withinOneDay } from "../one_day.ts";
 import { withProvider } from "../provider.ts";
 import {
   all,
+  another,
+  bookedFees,
   contentsWithoutTimes,
   countSteps,
   depsOf,
   dyingAfter,
   emptied,
+  feeBookings,
+  feesOf,
   hold,
   holdList,
   operator,
@@ -40,14 +43,6 @@ function misread(lines: readonly ReportLine[]): ReportLine[] {
   }));
 }
 
-/** What the provider kept, as the ledger has it: each booking. */
-async function bookedFees({ rows }: Workflow): Promise<number[]> {
-  const entries = await rows(
-    "select amount_cents from ledger_entries where source = 5 and account = 8 order by source_id, step",
-  );
-  return entries.map(({ amount_cents: cents }) => Number(cents));
-}
-
 async function assertAgrees(flow: Workflow): Promise<void> {
   const report = await verify(flow, { settleMs: 0 });
   assert.deepEqual(report.checks.filter(({ ok }) => !ok), []);
@@ -64,7 +59,6 @@ Deno.test("the wish of one person to take a report back ends after a day, and wh
     await paidOrders(provided, 2);
     const lines = await ownReport(flow);
     const deps = depsOf(provided, 2);
-    const another = anOperator("another");
     const { id } = await hold(provided, lines, 2);
     const wish = async () => (await readReconciliation(flow.db, id))!.withdrawalBy;
     await withdraw(deps, id, operator);
@@ -122,7 +116,7 @@ for (const [when, tells] of moments) {
       assert.deepEqual(await flow.rows("select * from provider_movements"), []);
       assert.deepEqual(await flow.rows("select * from discrepancies"), []);
       assert.deepEqual(await flow.rows("select * from reconciled_days"), []);
-      assert.equal((await bookedFees(flow)).reduce((sum, cents) => sum + cents, 0), 0);
+      assert.equal(await bookedFees(flow), 0);
     }));
 }
 
@@ -131,7 +125,7 @@ Deno.test("withdraw() leaves nothing of a report but what somebody ended, and it
     const provided: Reconciled = { flow, name: "simulated" };
     await paidOrders(provided, 20);
     const lines = await ownReport(flow);
-    const fees = lines.reduce((sum, { feeCents }) => sum + feeCents, 0);
+    const fees = feesOf(lines);
     const wrong = await hold(provided, misread(lines));
     assert.equal(wrong.found, 24);
     const [first] = await all(provided, "open");
@@ -147,7 +141,7 @@ Deno.test("withdraw() leaves nothing of a report but what somebody ended, and it
     assert.deepEqual(left.map(({ state, note, answer }) => [state, note, answer]), [
       ["explained", "a misreading", "the report that told of it was taken back"],
     ]);
-    assert.deepEqual(await bookedFees(flow), [fees * 100, -fees * 100]);
+    assert.deepEqual(await feeBookings(flow), [fees * 100, -fees * 100]);
     assert.deepEqual(await listProviderDays(flow.db, 10), []);
     assert.deepEqual(await flow.rows("select day from reconciled_days"), []);
     assert.deepEqual(await flow.rows("select kind from provider_movements"), []);
@@ -159,7 +153,7 @@ Deno.test("withdraw() leaves nothing of a report but what somebody ended, and it
     // Taken back once more it is so already, and the same days are read rightly.
     assert.equal((await withdraw(depsOf(provided), wrong.id, operator)).state, "WITHDRAWN");
     assert.equal((await hold(provided, lines)).found, 0);
-    assert.deepEqual(await bookedFees(flow), [fees * 100, -fees * 100, fees]);
+    assert.deepEqual(await feeBookings(flow), [fees * 100, -fees * 100, fees]);
     await assertAgrees(flow);
   });
 });
@@ -220,13 +214,13 @@ Deno.test("what another report has told as well is that one's, with what was fou
     const second = await hold(provided, lines.toReversed());
     assert.equal(second.found, 0);
     const days = await listProviderDays(flow.db, 100);
-    const fees = await bookedFees(flow);
+    const fees = await feeBookings(flow);
     await withdraw(depsOf(provided), first.id, operator);
     assert.equal(await stateOf(provided, second.id), "DONE");
     assert.deepEqual(await kinds(), found);
     assert.ok((await all(provided)).every((one) => one.reconciliationId === second.id));
     assert.deepEqual(await listProviderDays(flow.db, 100), days);
-    assert.deepEqual(await bookedFees(flow), fees);
+    assert.deepEqual(await feeBookings(flow), fees);
     await withdraw(depsOf(provided), second.id, operator);
     assert.deepEqual(await flow.rows("select kind from provider_movements"), []);
     assert.deepEqual(await flow.rows("select kind from provider_retellings"), []);
@@ -306,7 +300,6 @@ Deno.test("two people have to want a report back where two have to agree, and no
       const asked = await withdraw(deps, id, operator);
       assert.deepEqual([asked.state, asked.withdrawalBy, asked.open], ["DONE", "test", 1]);
     }
-    const another = anOperator("another");
     await flow.rows(
       "update discrepancies set action = 'ask', approved_by = 'another', approved_at = current_timestamp(6)",
     );
@@ -374,7 +367,6 @@ Deno.test("a report that has to be brought again has to be approved again: what 
       netCents: line.netCents - 700,
     }));
     const deps = depsOf(provided, 2);
-    const another = anOperator("another");
     const approve = async (told: readonly ReportLine[]) => {
       const { id, finishedAt } = await hold(provided, told, 2);
       await approveReport(deps, id, another, { finishedAt: finishedAt! });
@@ -382,19 +374,17 @@ Deno.test("a report that has to be brought again has to be approved again: what 
     };
     const first = await approve(lines);
     const second = await approve(other);
-    const sum = async () => (await bookedFees(flow)).reduce((cents, one) => cents + one, 0);
-    const fees = (told: readonly ReportLine[]) =>
-      told.reduce((cents, one) => cents + one.feeCents, 0);
-    assert.equal(await sum(), fees(lines));
+    const sum = () => bookedFees(flow);
+    assert.equal(await sum(), feesOf(lines));
     await withdraw(deps, first, operator);
     await withdraw(deps, first, another);
     const again = await hold(provided, other, 2);
     assert.deepEqual([again.id, again.state, again.feesWait, again.fees], [second, "DONE", true, {
-      EUR: fees(other),
+      EUR: feesOf(other),
     }]);
     assert.equal(await sum(), 0);
     assert.equal(await approve(other), second);
-    assert.equal(await sum(), fees(other));
+    assert.equal(await sum(), feesOf(other));
   });
 });
 
@@ -420,7 +410,7 @@ Deno.test("of two reports of the same that are taken back at once no fee stays b
     };
     await withdraw({ ...depsOf(provided), db: standing }, second.id, operator);
     assert.equal(stoodStill, true);
-    const left = (await bookedFees(flow)).reduce((cents, one) => cents + one, 0);
+    const left = await bookedFees(flow);
     assert.equal(left, 0);
     assert.deepEqual(await listProviderDays(flow.db, 10), []);
     await assertAgrees(flow);

@@ -13,21 +13,22 @@ import * as reconciled from "../../reconciled.ts";
 import { operator } from "../../reconciled.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";
 
-/** A line of a part of the charge of 10.00 EUR that order 1 is paid by. */
-function aPart(entryId: string, grossCents: number): ReportLine {
-  return {
-    entryId,
-    kind: "charge",
+/** A line of the charge of 10.00 EUR that order 1 is paid by. */
+function aLine(kind: string, grossCents: number, currency = "EUR"): ReportLine {
+  const line = {
+    entryId: `txn_${kind}_${grossCents}`,
+    kind,
     createdUtc: databaseTime(Date.now()),
     chargeId: "sim_of_1",
     refundId: "",
     key: "",
-    reference: "",
+    reference: "1",
     grossCents,
     feeCents: 0,
     netCents: grossCents,
-    currency: "EUR",
-  } as ReportLine;
+    currency,
+  };
+  return line as ReportLine;
 }
 
 const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
@@ -36,7 +37,36 @@ const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
 const open = async (flow: Workflow) =>
   (await reconciled.all({ flow }, "open")).map(({ kind, theirCents }) => `${kind} ${theirCents}`);
 
-const parts = [aPart("txn_1", 600), aPart("txn_2", 400)];
+const parts = [aLine("charge", 600), aLine("charge", 400)] as const;
+
+for (
+  const [what, first, rest] of [
+    ["captured by and by", ...parts],
+    [
+      "captured for less than was authorised",
+      aLine("charge", 1_200),
+      aLine("charge_failure", -200),
+    ],
+  ] as const
+) {
+  Deno.test(`lines of a charge that was ${what} end by themselves, once they come to what we have`, () =>
+    withWorkflow("parts_end", async (flow) => {
+      await aPaidOrder(flow);
+      await hold(flow, [first]);
+      assert.equal((await open(flow)).length, 1);
+      await hold(flow, [first, rest]);
+      assert.deepEqual(await open(flow), []);
+      const rows = await reconciled.all({ flow });
+      assert.deepEqual(rows.map(({ state }) => state), ["mended", "mended"]);
+    }));
+}
+
+Deno.test("parts of a charge in several currencies come to nothing together", () =>
+  withWorkflow("parts_currency", async (flow) => {
+    await aPaidOrder(flow);
+    await hold(flow, [parts[0], aLine("charge", 400, "USD")]);
+    assert.equal((await open(flow)).length, 2);
+  }));
 
 Deno.test("parts of a charge that come to what we have are ended together, whenever who looks is killed", () =>
   withWorkflow("parts_killed", async (flow) => {
@@ -58,20 +88,20 @@ Deno.test("parts of a charge that come to what we have are ended together, whene
 Deno.test("what came together with a part of another report is open again once that report is taken back", () =>
   withWorkflow("parts_withdrawn", async (flow) => {
     await aPaidOrder(flow);
-    await hold(flow, [parts[0]!]);
+    await hold(flow, [parts[0]]);
     assert.deepEqual(await open(flow), ["amount_differs 600"]);
-    const second = await hold(flow, [parts[1]!]);
+    const second = await hold(flow, [parts[1]]);
     assert.deepEqual(await open(flow), []);
     await withdraw(reconciled.depsOf({ flow }), second.id, operator);
     assert.deepEqual(await open(flow), ["amount_differs 600"]);
-    await hold(flow, [parts[1]!]);
+    await hold(flow, [parts[1]]);
     assert.deepEqual(await open(flow), []);
   }));
 
 Deno.test("parts that another report has told as well come together still when one of both is taken back", () =>
   withWorkflow("parts_inherited", async (flow) => {
     await aPaidOrder(flow);
-    const [one, other] = parts as [ReportLine, ReportLine];
+    const [one, other] = parts;
     const deps = reconciled.depsOf({ flow });
     const first = await hold(flow, [one]);
     const second = await hold(flow, [other]);

@@ -30,35 +30,6 @@ function aLine(kind: string, grossCents: number, currency = "EUR"): ReportLine {
   return line as ReportLine;
 }
 
-for (
-  const [what, first, rest] of [
-    ["captured by and by", aLine("charge", 600), aLine("charge", 400)],
-    [
-      "captured for less than was authorised",
-      aLine("charge", 1_200),
-      aLine("charge_failure", -200),
-    ],
-  ] as const
-) {
-  Deno.test(`lines of a charge that was ${what} end by themselves, once they come to what we have`, () =>
-    withWorkflow("parts_end", async (flow) => {
-      await aPaidOrder(flow);
-      await hold(flow, [first]);
-      assert.equal((await open(flow)).length, 1);
-      await hold(flow, [first, rest]);
-      assert.deepEqual(await open(flow), []);
-      const rows = await reconciled.all({ flow });
-      assert.deepEqual(rows.map(({ state }) => state), ["mended", "mended"]);
-    }));
-}
-
-Deno.test("parts of a charge in several currencies come to nothing together", () =>
-  withWorkflow("parts_currency", async (flow) => {
-    await aPaidOrder(flow);
-    await hold(flow, [aLine("charge", 600), aLine("charge", 400, "USD")]);
-    assert.equal((await open(flow)).length, 2);
-  }));
-
 Deno.test("what is being given back of a charge is not ended by what else is told of it", () =>
   withWorkflow("parts_approved", async (flow) => {
     await aPaidOrder(flow);

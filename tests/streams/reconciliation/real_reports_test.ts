@@ -97,7 +97,7 @@ async function assertRead(flow: Workflow, report: Report): Promise<void> {
   }
 }
 
-/** Lines of a table, their cells apart by blanks: `-` is an empty one, `_` a blank. */
+/** A table as a file; cells that need it are quoted. */
 function csvOf(header: readonly string[], ...lines: readonly (readonly string[])[]): string {
   const quoted = (cell: string) => /[",]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
   return [header, ...lines].map((cells) => cells.map(quoted).join(",")).join("\r\n");
@@ -146,6 +146,13 @@ const stripeLine = (id: string, category: string, gross: string, fee: string, mo
     ...more,
   });
 
+/** Which payment a line is of, and what of it moved: the charge itself, or another object of Stripe's. */
+const ofPayment = (payment: number, source = `ch_${payment}`) => ({
+  payment_intent_id: `pi_${payment}`,
+  charge_id: `ch_${payment}`,
+  source_id: source,
+});
+
 const stripe: Report = {
   provider: "stripe",
   onRecord: {
@@ -157,49 +164,17 @@ const stripe: Report = {
   },
   csv: csvOf(
     stripeColumns,
-    stripeLine("txn_1", "charge", "24.00", "0.61", {
-      payment_intent_id: "pi_1",
-      charge_id: "ch_1",
-      source_id: "ch_1",
-    }),
+    stripeLine("txn_1", "charge", "24.00", "0.61", ofPayment(1)),
     // Converted, as the customer paid in dollars what stands here in euros.
-    stripeLine("txn_2", "charge", "30.00", "0.95", {
-      payment_intent_id: "pi_2",
-      charge_id: "ch_2",
-      source_id: "ch_2",
-    }),
-    stripeLine("txn_3", "refund", "-5.00", "0.00", {
-      payment_intent_id: "pi_1",
-      charge_id: "ch_1",
-      source_id: "re_1",
-    }),
+    stripeLine("txn_2", "charge", "30.00", "0.95", ofPayment(2)),
+    stripeLine("txn_3", "refund", "-5.00", "0.00", ofPayment(1, "re_1")),
     // The same line once more, as where two reports were put together.
-    stripeLine("txn_3", "refund", "-5.00", "0.00", {
-      payment_intent_id: "pi_1",
-      charge_id: "ch_1",
-      source_id: "re_1",
-    }),
-    stripeLine("txn_4", "dispute", "-30.00", "15.00", {
-      payment_intent_id: "pi_2",
-      charge_id: "ch_2",
-      source_id: "dp_1",
-    }),
-    stripeLine("txn_5", "dispute_reversal", "30.00", "0.00", {
-      payment_intent_id: "pi_2",
-      charge_id: "ch_2",
-      source_id: "dp_1",
-    }),
+    stripeLine("txn_3", "refund", "-5.00", "0.00", ofPayment(1, "re_1")),
+    stripeLine("txn_4", "dispute", "-30.00", "15.00", ofPayment(2, "dp_1")),
+    stripeLine("txn_5", "dispute_reversal", "30.00", "0.00", ofPayment(2, "dp_1")),
     // Authorised for more than was captured.
-    stripeLine("txn_14", "charge", "100.00", "0.00", {
-      payment_intent_id: "pi_3",
-      charge_id: "ch_3",
-      source_id: "ch_3",
-    }),
-    stripeLine("txn_15", "partial_capture_reversal", "-40.00", "0.00", {
-      payment_intent_id: "pi_3",
-      charge_id: "ch_3",
-      source_id: "re_3",
-    }),
+    stripeLine("txn_14", "charge", "100.00", "0.00", ofPayment(3)),
+    stripeLine("txn_15", "partial_capture_reversal", "-40.00", "0.00", ofPayment(3, "re_3")),
     stripeLine("txn_6", "fee", "-2.00", "0.00"),
     stripeLine("txn_7", "tax", "-0.38", "0.00"),
     stripeLine("txn_8", "risk_reserved_funds", "-3.00", "0.00"),

@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { readReversalState } from "../../../db/payments/returned_reversals.ts";
+import { listMoneyByHand, sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
+import { owedCents } from "../../../domain/refund/returned.ts";
+import { aPaidOrder } from "../../chargebacks.ts";
+import { withWorkflow } from "../../workflow.ts";
+
+const cents = fc.integer({ min: 0, max: 1_500 });
+const currency = fc.constantFrom("EUR", "USD");
+
+/** A payment that waits for a person, and what its customer's bank has done. */
+const payment = fc.record({
+  status: fc.constantFrom("REVERSING", "REVERSED"),
+  amountCents: fc.integer({ min: 1, max: 1_000 }),
+  currency: fc.option(currency),
+  chargebacks: fc.array(
+    fc.record({
+      state: fc.constantFrom("lost", "won", "under_review", "warning_closed"),
+      amountCents: cents,
+      currency,
+      gaveBackCents: cents,
+    }),
+    { maxLength: 3 },
+  ),
+});
+
+Deno.test("listMoneyByHand() and its sum say of each payment what owedCents() has a person give back", () =>
+  withWorkflow("owed_by_hand", async (flow) => {
+    const { db, rows } = flow;
+    const orderId = await aPaidOrder(flow);
+    const payments = fc.sample(payment, 60);
+    for (const [place, { status, amountCents, currency, chargebacks }] of payments.entries()) {
+      const name = `p_${place}`;
+      await rows(
+        `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, currency, status, paid_at)
+        values (?, ?, 'simulated', ?, ?, nullif(?, ''), ?, current_timestamp(6))`,
+        [orderId, place + 1, name, amountCents, currency ?? "", status],
+      );
+      await rows(
+        `insert into refunds_by_hand (order_id, payment_id, provider, amount_cents, currency)
+        select order_id, id, provider, amount_cents, coalesce(currency, 'EUR')
+        from payments where provider_ref = ?`,
+        [name],
+      );
+      for (const [at, told] of chargebacks.entries()) {
+        await rows(
+          `insert into chargebacks (provider, provider_ref, charge_ref, order_id, payment_id, state, amount_cents,
+            currency, opened_at, told_at, lowers_revenue, gave_back_cents)
+          select provider, ?, provider_ref, order_id, id, ?, ?, ?, current_timestamp(6), current_timestamp(6), 'never', ?
+          from payments where provider_ref = ?`,
+          [
+            `${name}_${at}`,
+            told.state,
+            told.amountCents,
+            told.currency,
+            told.gaveBackCents,
+            name,
+          ],
+        );
+      }
+    }
+    const listed = await listMoneyByHand(db, { limit: payments.length });
+    assert.equal(listed.length, payments.length);
+    const sums: Record<string, number> = {};
+    for (const { paymentId, amountCents, currency } of listed) {
+      assert.equal(amountCents, owedCents((await readReversalState(db, paymentId!))!));
+      sums[currency] = (sums[currency] ?? 0) + amountCents;
+    }
+    assert.deepEqual(
+      Object.fromEntries((await sumMoneyByHand(db)).map((sum) => [sum.currency, sum.amountCents])),
+      sums,
+    );
+  }));
