@@ -44,7 +44,7 @@ Deno.test("reconcile lists and mends the discrepancies of the provider that is n
       await flow.rows(
         `insert into discrepancies
            (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency)
-         values (999, ?, 'fee_differs', unhex(md5(?)), '2026-02-03', 'charge', 100, 'EUR')`,
+         values (999, ?, 'fee_differs', unhex(left(sha2(?, 256), 32)), '2026-02-03', 'charge', 100, 'EUR')`,
         [provider, provider],
       );
     }
@@ -192,7 +192,7 @@ Deno.test("what differs is told so that both sides can be told apart, by the lis
         `insert into discrepancies
            (reconciliation_id, provider, identity, kind, movement, day, their_currency, our_currency,
             ${Object.keys(more).join(", ")})
-         values (999, 'one', unhex(md5(?)), ?, ?, '2026-02-03', 'EUR', 'EUR', ${
+         values (999, 'one', unhex(left(sha2(?, 256), 32)), ?, ?, '2026-02-03', 'EUR', 'EUR', ${
           Object.keys(more).map(() => "?").join(", ")
         })`,
         [identity, kind, movement, ...Object.values(more)],
