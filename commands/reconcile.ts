@@ -17,10 +17,10 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { isDay } from "../domain/kpi/day.ts";
 import { namedAmount } from "../domain/money.ts";
 import {
-  actionsFor,
   type DiscrepancyAction,
   discrepancyActionNames,
   discrepancyInWords,
+  offeredActions,
 } from "../domain/reconciliation/discrepancy.ts";
 import type { ReportProfile } from "../domain/reconciliation/report_profile.ts";
 import { formatCount } from "../domain/text/format_count.ts";
@@ -32,6 +32,7 @@ import type { MendingDeps } from "../services/mending_step.ts";
 import { reconcile } from "../services/reconcile.ts";
 import { withdraw } from "../services/withdraw_report.ts";
 import { readReportProfile } from "../services/report_profile_schema.ts";
+import { gatewayNamed, type Gateways } from "../streams/payments/gateway.ts";
 import { gatewaysOf } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
@@ -75,10 +76,11 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --note=TEXT       why, or what explains it
   --approve=ID      approve what somebody else proposed, where RECONCILIATION_APPROVALS is 2: the --action that you
                     have seen, and as --seen the time that --list has beside it; with "all" everything that was
-                    proposed so, no later than that
+                    proposed so, no later than that. Nobody is asked who they are on the command line, so that all who
+                    use it count as one person: the other one comes by the API or the pages
   --reports         the latest reports, with the fees, payouts and the like that wait for somebody else's approval
   --withdraw=ID     take a report back that was read by mistake, such as with a wrong profile; again after a
-                    crash. Where RECONCILIATION_APPROVALS is 2 somebody else has to do so, too
+                    crash. Where RECONCILIATION_APPROVALS is 2 somebody else has to do so, too, and until then it waits
   --approve-report=ID  book the fees, payouts and the like of a report that somebody else has brought; --seen as --reports has it
   --json            print the result, or one object a discrepancy, as JSON
 
@@ -262,7 +264,8 @@ function reportWork(
     return async (deps) => {
       const row = await withdraw(deps, withdrawn, operator);
       print(reportInWords(row));
-      return row.state === "WITHDRAWN" ? 0 : 1;
+      // As a proposal that waits for somebody else.
+      return row.state === "WITHDRAWN" || row.withdrawalBy !== null ? 0 : 1;
     };
   }
   if (approved === undefined) return undefined;
@@ -348,7 +351,7 @@ async function eachOf(
   if (which !== "all") {
     const id = integerArgument(option, which, 1, Number.MAX_SAFE_INTEGER);
     const { discrepancy } = await work(id);
-    print(inWords(discrepancy));
+    print(inWords(deps, discrepancy));
     return cameToNothing(discrepancy) ? 1 : 0;
   }
   let failed = 0;
@@ -356,7 +359,7 @@ async function eachOf(
     try {
       const { discrepancy } = await work(row.id, row);
       if (cameToNothing(discrepancy)) failed++;
-      print(inWords(discrepancy));
+      print(inWords(deps, discrepancy));
     } catch (error) {
       failed++;
       print(`${row.id}: ${messageOf(error)}`);
@@ -396,13 +399,13 @@ async function list(
   let count = 0;
   for await (const row of openOnes(deps, provider)) {
     count++;
-    print(asJson ? JSON.stringify({ ...row, actions: actionsFor(row) }) : inWords(row));
+    print(asJson ? JSON.stringify({ ...row, actions: offeredBy(deps, row) }) : inWords(deps, row));
   }
   if (!asJson) print(count === 0 ? "Nothing is open" : `${formatCount(count)} open`);
   return 0;
 }
 
-async function tell({ db }: Deps, result: ReconciliationRow, asJson: boolean): Promise<void> {
+async function tell(deps: Deps, result: ReconciliationRow, asJson: boolean): Promise<void> {
   if (asJson) return print(JSON.stringify(result));
   const { lines, agreed, found, open, provider } = result;
   print(
@@ -413,12 +416,12 @@ async function tell({ db }: Deps, result: ReconciliationRow, asJson: boolean): P
         formatCount(open)
       } open`,
   );
-  const rows = await listDiscrepancies(db, {
+  const rows = await listDiscrepancies(deps.db, {
     filter: { state: "open", reconciliationId: result.id },
     afterId: 0,
     limit: shown,
   });
-  for (const row of rows) print(inWords(row));
+  for (const row of rows) print(inWords(deps, row));
   if (open > rows.length) print(`… all of them: ${typed("reconcile")} --list`);
 }
 
@@ -430,8 +433,13 @@ async function isAnyOpen({ db }: Deps, provider: string, isQuiet: boolean): Prom
   return rows.length > 0;
 }
 
+/** What can be done about one here. */
+function offeredBy(deps: Gateways, row: DiscrepancyRow): DiscrepancyAction[] {
+  return offeredActions(row, gatewayNamed(deps, row.provider) !== undefined);
+}
+
 /** One discrepancy on a line. */
-function inWords(row: DiscrepancyRow): string {
+function inWords(deps: Gateways, row: DiscrepancyRow): string {
   const { id, state, theirCents, theirCurrency, ourCents, ourCurrency } = row;
   const money = (cents: number | null, currency: string | null) =>
     cents === null || currency === null ? "nothing" : namedAmount(cents, currency);
@@ -441,7 +449,9 @@ function inWords(row: DiscrepancyRow): string {
     ? `; proposed: ${row.action} by ${row.proposedBy}, --seen=${row.proposedAt}`
     : `; approved: ${row.action}`;
   const answer = row.answer === null ? "" : `; ${row.answer}`;
-  const may = state === "open" && row.approvedBy === null ? ` [${actionsFor(row).join(", ")}]` : "";
+  const may = state === "open" && row.approvedBy === null
+    ? ` [${offeredBy(deps, row).join(", ")}]`
+    : "";
   return visibleText(
     `${id}  ${state}  ${row.day}  ${aboutWhat(row)}: ${discrepancyInWords(row)}; they say ` +
       `${money(theirCents, theirCurrency)}, we have ${money(ourCents, ourCurrency)}${

@@ -250,7 +250,8 @@ export const settingsTable = {
     fallback: "1",
     kind: kinds.integer(1, 2, "people"),
     meaning:
-      "how many people it takes to mend a discrepancy: with 2 nobody approves what they proposed themselves",
+      "how many people it takes to mend a discrepancy: with 2 nobody approves what they proposed themselves, and whoever uses the " +
+      "command line, or comes without a token, counts as one person ([how](reconciling.md))",
   },
   reconciliationAlertHours: {
     name: "RECONCILIATION_ALERT_HOURS",

@@ -13,7 +13,7 @@ import {
 import { noteReportApproved, noteReportBooked } from "../db/reconciliation/report_approvals.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { isSamePerson } from "../domain/reconciliation/decide_action.ts";
+import { isSamePerson, samePersonSays } from "../domain/reconciliation/decide_action.ts";
 import { bookDays } from "../streams/reconciliation/book_days.ts";
 import { audited } from "./audited.ts";
 import { lockReport, type ReportDeps, subjectOf } from "./lock_report.ts";
@@ -67,7 +67,7 @@ function refusalOf(row: ReconciliationRow, by: string, finishedAt: string): stri
   if (!row.feesWait) return "its fees wait for nobody";
   if (row.state !== "DONE") return `it is ${row.state.toLowerCase()}`;
   if (row.finishedAt !== finishedAt) return `it was finished at another time, ${row.finishedAt}`;
-  return isSamePerson(row.actor, by) ? "it takes two people, and this one brought it" : undefined;
+  return isSamePerson(row.actor, by) ? samePersonSays(row.actor, by, "brought it") : undefined;
 }
 
 /** Books what was approved of a report; done again it changes nothing. */

@@ -12,6 +12,7 @@ import {
 } from "../db/reconciliation/discrepancies.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { refusedKeysOf } from "../domain/payment/payment_key.ts";
 import { canBeAskedAbout, isOfBank } from "../domain/reconciliation/discrepancy.ts";
 import { cutText } from "../domain/text/cut_text.ts";
 import { askAboutReturn } from "./mend_by_recording_again.ts";
@@ -42,8 +43,16 @@ export async function carryOut(
       await noteAnswer(deps.db, row.id, answer);
       break;
     case "withdrawn":
-      await deps.db.transaction((tx) => dropAction(tx, row, answer));
+      await deps.db.transaction((tx) =>
+        dropAction(tx, row, answer, refusedKey(row, step.isRefusal === true))
+      );
   }
+}
+
+/** The last key under which its provider has refused to give it back: approved again it is asked for under another one. */
+function refusedKey({ action, mendKey }: DiscrepancyRow, isRefusal: boolean): string | null {
+  if (mendKey === null || action !== "give_back" || isRefusal) return mendKey;
+  return refusedKeysOf(mendKey).at(-1) ?? null;
 }
 
 /** Whether it is what came back as our books say, and no report tells. */

@@ -10,6 +10,7 @@ import { readRefundsOf } from "../db/reconciliation/named_money.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { hasTooMuch, tookMore } from "../domain/reconciliation/discrepancy.ts";
 import {
   type Gateway,
   gatewayNamed,
@@ -27,11 +28,16 @@ import {
   stillContested,
 } from "./ask_before_recording.ts";
 import { cantBeAsked, type MendingDeps, saidBy, type Step } from "./mending_step.ts";
+import { askWhatIsLeft } from "./money_left.ts";
 import { recordChargeback } from "./record_chargeback.ts";
 import { takeBack } from "./take_refund_news.ts";
 
 /** Asks what the provider has of a charge: what it confirms is explained. */
 export async function askAboutCharge(deps: MendingDeps, row: DiscrepancyRow): Promise<Step> {
+  const surplus = row.kind === "amount_differs" && tookMore(row)
+    ? await askAboutSurplus(deps, row)
+    : undefined;
+  if (surplus !== undefined) return surplus;
   const answer = await statusOf(deps, row);
   if (answer === undefined) return cantBeAsked(row.provider);
   if (answer.kind === "unknown") {
@@ -50,6 +56,27 @@ export async function askAboutCharge(deps: MendingDeps, row: DiscrepancyRow): Pr
   return confirms
     ? { kind: "ended", state: "EXPLAINED", answer: said }
     : { kind: "withdrawn", answer: said };
+}
+
+/**
+ * Asks whether a provider has more of a charge than is ours, where a report says that it took more: what was not captured of it went
+ * back by itself, and what it took too much is to be given back. Undefined where it can't be asked.
+ */
+async function askAboutSurplus(deps: MendingDeps, row: DiscrepancyRow): Promise<Step | undefined> {
+  const left = await askWhatIsLeft(deps, row);
+  if (left === undefined || "kind" in left) return left;
+  const { money, leftCents } = left;
+  const took = namedAmount(money.tookCents, money.currency);
+  const back = namedAmount(money.refundedCents, money.currency);
+  if (money.currency !== row.theirCurrency) {
+    return { kind: "withdrawn", answer: `the provider says that it took ${took} by ${money.ref}` };
+  }
+  const said = `it took ${took} by ${money.ref}, and ${back} went back`;
+  return leftCents > 0 ? { kind: "withdrawn", answer: `${hasTooMuch}: ${said}` } : {
+    kind: "ended",
+    state: "EXPLAINED",
+    answer: `the provider says that ${said}: no more than is ours`,
+  };
 }
 
 /** Asks what became of a refund of ours; one that the provider does not know is asked for again, under its own key. */

@@ -4,30 +4,24 @@
  * @module
  */
 
-import { readCharges } from "../db/orders/orders.ts";
 import { readPaymentsOf } from "../db/payments/payments.ts";
 import {
   type DiscrepancyRow,
   noteMendCents,
   readMendedBy,
   sumToldBack,
+  takeMendKey,
 } from "../db/reconciliation/discrepancies.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
+import { refusedKeysOf } from "../domain/payment/payment_key.ts";
 import { directlyBack } from "../domain/reconciliation/discrepancy.ts";
 import { type Gateway, gatewayNamed, type GatewayRequest } from "../streams/payments/gateway.ts";
-import {
-  contestOf,
-  hasOpenRefund,
-  moneyOf,
-  othersMoney,
-  refundRequest,
-  stillContested,
-  stillMade,
-} from "./ask_before_recording.ts";
+import { contestOf, moneyOf, othersMoney, stillContested } from "./ask_before_recording.ts";
 import { decideAndPublish } from "./decide_payment.ts";
 import { recordCharge } from "./mend_by_recording.ts";
 import { type MendingDeps, notConfigured, saidBy, type Step } from "./mending_step.ts";
+import { askWhatIsLeft } from "./money_left.ts";
 
 /** Has money beside an order's payment recorded, and then given back by the verdict about it. */
 export async function giveBackByOrder(
@@ -84,30 +78,81 @@ export async function giveBackDirectly(deps: MendingDeps, row: DiscrepancyRow): 
   const contest = await contestOf(deps, row);
   if (contest?.isHeld) return { kind: "goes_on", answer: stillContested };
   const lostCents = contest?.lostCents ?? 0;
+  // Once more has been asked for, what was refused is asked about no more: that would hide what came of the other.
+  const before = row.mendCents === null ? await askAboutRefused(deps, row, gateway) : undefined;
+  if (before !== undefined) return before;
   if (lostCents > 0 && row.mendCents !== null) return await askWhetherMade(row, gateway);
   const left = await leftOf(deps, { row, first, lostCents });
   if (typeof left !== "number") return left;
+  if (gateway.refundStatus === undefined && refusedKeysOf(row.mendKey!).length > 0) {
+    return {
+      kind: "withdrawn",
+      answer: `"${row.provider}" can't be asked whether it was made after all`,
+    };
+  }
   const amountCents = left;
-  const request: GatewayRequest = {
-    orderId: row.orderId ?? 0,
-    reference: row.reference ?? "",
-    amountCents,
-    currency: row.theirCurrency!,
-    idempotencyKey: row.mendKey!,
-    chargeRef: row.chargeRef!,
-    chargeCents: first.theirCents!,
-  };
-  const [answer] = await gateway.refund([request]);
+  const request = directRequest(row, { key: row.mendKey!, amountCents });
+  const [answer] = await gateway.refund([{ ...request, chargeCents: first.theirCents! }]);
   switch (answer!.kind) {
     case "refunded": {
       const amount = namedAmount(amountCents, row.theirCurrency!);
       return { kind: "ended", state: "MENDED", answer: `${amount} have gone back` };
     }
     case "refused":
-      return { kind: "withdrawn", answer: `the provider keeps it: ${answer!.reason}` };
+      return {
+        kind: "withdrawn",
+        answer: `the provider keeps it: ${answer!.reason}`,
+        isRefusal: true,
+      };
     default:
       return { kind: "goes_on", answer: saidBy(answer!) };
   }
+}
+
+/** A refund that is made directly at the provider. */
+function directRequest(
+  row: DiscrepancyRow,
+  { key, amountCents }: { key: string; amountCents: number },
+): GatewayRequest {
+  return {
+    orderId: row.orderId ?? 0,
+    reference: row.reference ?? "",
+    amountCents,
+    currency: row.theirCurrency!,
+    idempotencyKey: key,
+    chargeRef: row.chargeRef!,
+  };
+}
+
+/**
+ * What became of what was refused before, under earlier keys, where it is asked for once more: a refusal may have been of a moment
+ * before it was made after all, by the provider's own pages or by a process that stood still. Made twice it would be under two keys.
+ *
+ * @returns undefined where all of it was refused for good, or it can't be asked
+ */
+async function askAboutRefused(
+  { db }: MendingDeps,
+  row: DiscrepancyRow,
+  gateway: Gateway,
+): Promise<Step | undefined> {
+  const keys = refusedKeysOf(row.mendKey!);
+  if (keys.length === 0 || gateway.refundStatus === undefined) return undefined;
+  const amountCents = directlyBack(row) ?? 0;
+  const answers = await gateway.refundStatus(
+    keys.map((key) => directRequest(row, { key, amountCents })),
+  );
+  const made = answers.findIndex(({ kind }) => kind === "refunded");
+  if (made >= 0) {
+    await takeMendKey(db, row, keys[made]!);
+    await noteMendCents(db, row.id, amountCents);
+    const answer = "the provider says that what it refused at first was given back after all";
+    return { kind: "ended", state: "MENDED", answer };
+  }
+  const unsure = answers.find(({ kind }) => kind !== "refused" && kind !== "unknown");
+  if (unsure === undefined) return undefined;
+  return unsure.kind === "failed"
+    ? { kind: "withdrawn", answer: unsure.error }
+    : { kind: "goes_on", answer: saidBy(unsure) };
 }
 
 /** What becomes of what was asked for before the customer's bank took of it: whatever it made of that, nothing is asked for. */
@@ -115,8 +160,8 @@ async function askWhetherMade(
   row: DiscrepancyRow,
   gateway: Gateway,
 ): Promise<Step> {
-  const said = await gateway.refundStatus?.([refundRequest(row, row.mendKey!)]);
-  const [answer] = said ?? [];
+  const request = directRequest(row, { key: row.mendKey!, amountCents: row.mendCents! });
+  const [answer] = await gateway.refundStatus?.([request]) ?? [];
   switch (answer?.kind) {
     case "refunded": {
       const amount = namedAmount(row.mendCents!, row.theirCurrency!);
@@ -126,7 +171,11 @@ async function askWhetherMade(
     case "away":
       return { kind: "goes_on", answer: saidBy(answer) };
     default:
-      return { kind: "withdrawn", answer: "its customer's bank has taken of it meanwhile" };
+      return {
+        kind: "withdrawn",
+        answer: "its customer's bank has taken of it meanwhile",
+        isRefusal: answer?.kind === "refused",
+      };
   }
 }
 
@@ -165,6 +214,12 @@ async function leftOf(
   if (row.mendCents !== null) return row.mendCents;
   const has = await stillHas(deps, first);
   if (has !== undefined && typeof has !== "number") return has;
+  if (has === undefined && first.kind === "amount_differs") {
+    const answer =
+      `"${row.provider}" can't be asked what it has of it, and a later line may take back ` +
+      "what was not captured: give it back by its own pages";
+    return { kind: "withdrawn", answer };
+  }
   const had = has ?? all - await sumToldBack(deps.db, first);
   const left = Math.min(wanted, had - lostCents);
   const amount = namedAmount(wanted, row.theirCurrency!);
@@ -178,26 +233,12 @@ async function stillHas(
   deps: MendingDeps,
   first: DiscrepancyRow,
 ): Promise<number | Step | undefined> {
-  const money = await moneyOf(deps, first);
-  if (money === undefined) return undefined;
-  if (money.kind === "unknown") {
-    return { kind: "withdrawn", answer: "the provider knows of no such charge when it is asked" };
-  }
-  if (money.kind !== "found") return { kind: "goes_on", answer: money.error };
-  const others = await othersMoney(deps, money);
-  if (others !== undefined) return { kind: "withdrawn", answer: others };
-  const order = first.kind !== "amount_differs" || first.orderId === null
-    ? undefined
-    : (await readCharges(deps.db, [first.orderId])).get(first.orderId);
-  // What of a refund that is under way has gone back already nobody can tell.
-  if (order !== undefined && await hasOpenRefund(deps.db, order.id)) {
-    return { kind: "goes_on", answer: stillMade };
-  }
-  // What our order has and has given back of the charge is not the surplus that goes back here.
-  const ours = order === undefined ? 0 : (first.ourCents ?? 0) - order.refundedCents;
+  const left = await askWhatIsLeft(deps, first);
+  if (left === undefined || "kind" in left) return left;
+  const { money, leftCents } = left;
   if (money.tookCents < first.theirCents! || money.currency !== first.theirCurrency) {
     const took = namedAmount(money.tookCents, money.currency);
     return { kind: "withdrawn", answer: `the provider says that it took ${took} by ${money.ref}` };
   }
-  return money.tookCents - money.refundedCents - ours;
+  return leftCents;
 }

@@ -103,11 +103,8 @@ async function noteTwice(
   await db.transaction(async (tx) => {
     const { now } = await lockOrders(tx, [twice.orderId]);
     await restoreOrders(tx, [twice.orderId]);
-    await noteGivenTwice({ log, consumer: actor }, tx, [{
-      ...twice,
-      chargebackId: null,
-      attempt: 1,
-    }]);
+    const noted = { ...twice, chargebackId: null, attempt: 1 };
+    await noteGivenTwice({ log, consumer: actor }, tx, [noted], { afterAll: true });
     await bookOrders(tx, [twice.orderId], now);
   });
 }
@@ -133,7 +130,7 @@ async function recordReversalAgain(
     if (isByHand) {
       const money = { refundId: null, paymentId: payment.id, chargebackId: null };
       const twice = { orderId, ...money, amountCents, currency, attempt: 1 };
-      await noteGivenTwice({ log, consumer: actor }, tx, [twice]);
+      await noteGivenTwice({ log, consumer: actor }, tx, [twice], { afterAll: true });
     } else await forgetReturned(tx, payment);
     await noteChargedBackTwice({ log, consumer: actor }, tx, [orderId]);
     await bookOrders(tx, [orderId], now);

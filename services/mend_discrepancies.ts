@@ -17,7 +17,7 @@ import {
 import { readReconciliation } from "../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { mendKeyOf } from "../domain/payment/payment_key.ts";
+import { keyAfterRefusal, mendKeyOf } from "../domain/payment/payment_key.ts";
 import { lineRules } from "../domain/reconciliation/decide_line.ts";
 import {
   type ActionDecision,
@@ -26,11 +26,12 @@ import {
   type SeenProposal,
 } from "../domain/reconciliation/decide_action.ts";
 import {
-  actionsFor,
   directlyBack,
   type DiscrepancyAction,
+  offeredActions,
 } from "../domain/reconciliation/discrepancy.ts";
 import { reasonFault, trimmedReason } from "../domain/refund/refund_request.ts";
+import { gatewayNamed } from "../streams/payments/gateway.ts";
 import { lookAgain } from "../streams/reconciliation/look_again.ts";
 import { audited } from "./audited.ts";
 import { carryOut } from "./carry_out_mending.ts";
@@ -85,7 +86,7 @@ export async function proposeMending(
     (noteDone) =>
       deps.db.transaction(async (tx) => {
         const row = await lockDiscrepancy(tx, wish.id);
-        const action = wish.action ?? actionsFor(row)[0]!;
+        const action = wish.action ?? firstOffered(deps, row, note);
         const decision = decideProposal(row, { action, note });
         refuse(row.id, decision);
         const changed = decision.kind === "propose";
@@ -187,14 +188,19 @@ async function goOn(deps: MendingDeps, id: number, operator: Operator): Promise<
   await look();
 }
 
-/** The key of the refund that mends it, where one is made directly at the provider. */
+/**
+ * The key of the refund that mends it, where one is made directly at the provider: another one where that was refused, and what was
+ * refused stays known whatever is done otherwise.
+ */
 async function keyFor(
   tx: Queryable,
   row: DiscrepancyRow,
   action: DiscrepancyAction,
 ): Promise<string | null> {
   const amountCents = directlyBack(row);
-  if (action !== "give_back" || amountCents === null || row.chargeRef === null) return null;
+  if (amountCents === null || row.chargeRef === null) return null;
+  if (action !== "give_back") return row.mendKey;
+  if (row.mendKey !== null) return keyAfterRefusal(row.mendKey);
   const { provider, chargeRef, entry, movement, movementKey } = row;
   const cameBackUnder = movement === "unmended" ? movementKey : null;
   const money = { provider, chargeRef, entry, amountCents, cameBackUnder };
@@ -207,6 +213,22 @@ async function refuseWithdrawn(tx: Queryable, row: DiscrepancyRow): Promise<void
   if (report?.state !== "WITHDRAWING") return;
   const because = `the report that found it, ${report.id}, is being taken back`;
   refuse(row.id, { kind: "refused", because });
+}
+
+/** @throws {WorkflowError} `discrepancy_not_mendable` where only a note can end it, and there is none */
+function firstOffered(
+  deps: MendingDeps,
+  row: DiscrepancyRow,
+  note: string | null,
+): DiscrepancyAction {
+  const isConfigured = gatewayNamed(deps, row.provider) !== undefined;
+  const [first] = offeredActions(row, isConfigured);
+  if (first === "explain" && note === null && !isConfigured) {
+    const because =
+      `"${row.provider}" is not configured here: it can only be explained, with a note`;
+    refuse(row.id, { kind: "refused", because });
+  }
+  return first!;
 }
 
 async function lockDiscrepancy(tx: Queryable, id: number): Promise<DiscrepancyRow> {

@@ -25,7 +25,12 @@ export type Step =
   /** It goes on by itself, or is to be tried again. */
   | { kind: "goes_on"; answer: string }
   /** It can't be done: something else has to be. */
-  | { kind: "withdrawn"; answer: string };
+  | {
+    kind: "withdrawn";
+    answer: string;
+    /** The provider has refused what it was asked for under the key of it, and would again. */
+    isRefusal?: boolean;
+  };
 
 /** An answer that says of what its provider can't be asked about that it goes by the report alone. */
 export function onItsWord(answer: string, { provider }: DiscrepancyRow, asked: boolean): string {

@@ -307,7 +307,8 @@ async function wasReturned(
   payment: RecordedPayment | undefined,
   paymentId: number | undefined,
 ): Promise<boolean> {
-  if (paymentId !== undefined && payment?.status !== "REVERSED") return false;
+  const isOver = payment?.status === "REVERSED" || payment?.status === "DISMISSED";
+  if (paymentId !== undefined && !isOver) return false;
   if (paidAtSource === true && payment?.surplus === 0 && payment.status === "REVERSED") return true;
   return payment !== undefined && paymentId !== undefined
     ? await wasReturnedByHand(tx, payment)

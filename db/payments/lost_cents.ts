@@ -23,9 +23,12 @@ export const lostCents = lostOf({
   currency: "coalesce(payments.currency, orders.currency)",
 });
 
-/** Condition on `payments`: a part of it went back by chargebacks, and a person gave back the rest. */
-export const gaveBackInPart = `(payments.status = 'REVERSED' and payments.amount_cents > (
-        select coalesce(sum(chargebacks.gave_back_cents), payments.amount_cents)
+/**
+ * Condition on `payments`: it is over, and chargebacks gave back a part of it where a person gave back the rest, or of one that a
+ * person dismissed anything.
+ */
+export const gaveBackInPart = `(payments.status in ('REVERSED', 'DISMISSED') and (
+        select coalesce(sum(chargebacks.gave_back_cents), 0)
         from chargebacks
         where chargebacks.order_id = payments.order_id and chargebacks.payment_id = payments.id
-          and chargebacks.gave_back_cents > 0))`;
+      ) between 1 and payments.amount_cents - if(payments.status = 'REVERSED', 1, 0))`;

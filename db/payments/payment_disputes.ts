@@ -133,6 +133,19 @@ async function enlistDisputes(tx: Queryable, orderId: number): Promise<void> {
   );
 }
 
+/** `DISMISSED` → `DISPUTED`, of a payment whose order must be locked: what it was dismissed for is so no more. */
+export async function reopenDismissed(
+  tx: Queryable,
+  { id, orderId }: { id: number; orderId: number },
+): Promise<void> {
+  const { affectedRows } = await tx.run(
+    "update payments set status = 'DISPUTED' where id = ? and status = 'DISMISSED'",
+    [id],
+  );
+  if (affectedRows !== 1) throw new Error(`payment ${id} is not DISMISSED any more`);
+  await enlistDisputes(tx, orderId);
+}
+
 /**
  * Ends the dispute of payments, whose order must be locked.
  *

@@ -8,6 +8,7 @@ import type { WentBack } from "../../domain/refund/given_twice.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { addUnsealed } from "../verification/seals.ts";
 import { lostCents } from "./lost_cents.ts";
+import { reopenDismissed } from "./payment_disputes.ts";
 
 /** A payment that chargebacks are of, and what of it went back. */
 export interface ReturnedPayment extends WentBack {
@@ -58,9 +59,20 @@ export async function readReturned(
   });
 }
 
+const lostWords = ": by a chargeback that was lost";
+
 /** What the timeline says of a payment that went back by a chargeback, which reconciling goes by. */
 export function lostByChargeback(amount: string): string {
-  return `${amount}: by a chargeback that was lost`;
+  return `${amount}${lostWords}`;
+}
+
+/**
+ * Whether a step says what {@linkcode lostByChargeback} does, as SQL.
+ *
+ * @param detail the column that has the step's detail
+ */
+export function saysLostByChargeback(detail: string): string {
+  return `${detail} like '%${lostWords}'`;
 }
 
 /**
@@ -103,34 +115,50 @@ export async function forgetReturned(
   );
 }
 
+/** What is to become of money that went back by chargebacks which have not taken it any more. */
+export type Reopened =
+  /** It is to be given back as before it was lost. */
+  | "given_back"
+  /** It was dismissed, and stands among what a person decides about again. */
+  | "disputed"
+  /** Only what the chargebacks took is owed: what became of the rest stays so, and this is for a person to give back. */
+  | "in_part";
+
 /**
- * Has a payment given back after all that went back by chargebacks, where these have not taken it any more: an appeal was won,
- * or the provider corrects an amount. The order must be locked. The sweep publishes its message.
+ * Has a payment looked after again that went back by chargebacks, where these have not taken it any more: an appeal was won,
+ * or the provider corrects an amount. The order must be locked. The sweep publishes the message of one that is to be given back.
  *
- * @returns true where a person gave back the rest of it: then only what the chargebacks took is owed, which is for a person as well
+ * @returns undefined where nothing is owed of it
  */
 export async function reopenReturned(
   tx: Queryable,
   { orderId, paymentId }: { orderId: number; paymentId: number },
-): Promise<boolean> {
+): Promise<Reopened | undefined> {
   const [row] = await tx.query(
     `
-    select payments.amount_cents, sum(${lostCents}) as lost_cents, sum(chargebacks.gave_back_cents) as gave_back_cents
+    select payments.status, payments.amount_cents, sum(${lostCents}) as lost_cents,
+      sum(chargebacks.gave_back_cents) as gave_back_cents
     from chargebacks force index (chargebacks_order)
     straight_join payments on payments.id = chargebacks.payment_id
     straight_join orders on orders.id = payments.order_id
-    where chargebacks.order_id = ? and payments.id = ? and payments.status = 'REVERSED'
-    group by payments.amount_cents`,
+    where chargebacks.order_id = ? and payments.id = ? and payments.status in ('REVERSED', 'DISMISSED')
+    group by payments.status, payments.amount_cents`,
     [orderId, paymentId],
   );
-  if (row === undefined || toInteger(row.lost_cents) >= toInteger(row.gave_back_cents)) {
-    return false;
+  if (row === undefined) return undefined;
+  const lost = toInteger(row.lost_cents), gaveBack = toInteger(row.gave_back_cents);
+  if (lost >= gaveBack) return undefined;
+  if (gaveBack < toInteger(row.amount_cents)) return "in_part";
+  const wasDismissed = row.status === "DISMISSED";
+  // Decided about as a whole it would go back as a whole.
+  if (wasDismissed && lost > 0) return "in_part";
+  if (wasDismissed) await reopenDismissed(tx, { id: paymentId, orderId });
+  else {
+    await tx.run("update payments set status = 'REVERSING' where id = ? and status = 'REVERSED'", [
+      paymentId,
+    ]);
   }
-  if (toInteger(row.gave_back_cents) < toInteger(row.amount_cents)) return true;
-  await tx.run("update payments set status = 'REVERSING' where id = ? and status = 'REVERSED'", [
-    paymentId,
-  ]);
   await addUnsealed(tx, "payment", [paymentId]);
   await forgetReturned(tx, { id: paymentId, orderId });
-  return false;
+  return wasDismissed ? "disputed" : "given_back";
 }

@@ -322,7 +322,10 @@ function indexFor(filter: DiscrepancyFilter): string {
   return state === undefined ? "primary" : "discrepancies_state";
 }
 
-/** Further lines of some charges that are open, and of which nothing was approved: what came once more, or was taken back. */
+/**
+ * Further lines of some charges that are open, and of which nothing was approved: what came once more, or was taken back of the charge
+ * itself. A refund that came back brings money, and one that was told twice takes some: neither is a part of what was charged.
+ */
 export async function listOpenParts(
   db: Queryable,
   provider: string,
@@ -332,8 +335,9 @@ export async function listOpenParts(
   const rows = await db.query(
     `
     select ${shown} from discrepancies
-    where unended = 1 and provider = ? and charge_ref in (?) and kind in ('twice', 'corrected') and part is not null
-      and approved_at is null
+    where unended = 1 and provider = ? and charge_ref in (?) and part is not null and approved_at is null
+      and ((kind = 'twice' and movement = 'charge')
+        or (kind = 'corrected' and movement = 'correction' and their_gross_cents < 0))
     order by id`,
     [provider, [...chargeRefs]],
   );
@@ -447,19 +451,22 @@ export async function approveAction(
  * approved since is not dropped by who comes late.
  *
  * @param of.approvedAt when the action was approved that came to nothing
+ * @param refusedKey the last key under which its provider has refused to give it back, which stays known: approved again it needs
+ * another one
  */
 export async function dropAction(
   tx: Queryable,
   { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
   answer: string,
+  refusedKey: string | null = null,
 ): Promise<void> {
   const { affectedRows } = await tx.run(
     `
     update discrepancies
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
-      approved_at = null, mend_key = null
+      approved_at = null, mend_key = ?
     where id = ? and state = 'OPEN' and approved_at = ?`,
-    [answer, id, storedTime(approvedAt)],
+    [answer, refusedKey, id, storedTime(approvedAt)],
   );
   // What was mended meanwhile keeps what it was mended by.
   if (affectedRows === 0) return;
@@ -491,6 +498,21 @@ export async function noteMendCents(
     [id],
   );
   return row === undefined ? undefined : toInteger(row.amount_cents);
+}
+
+/**
+ * Has a discrepancy be known as mended by the refund of an earlier key, which its provider made after all; nothing where something else
+ * was approved meanwhile.
+ */
+export async function takeMendKey(
+  db: Queryable,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
+  key: string,
+): Promise<void> {
+  await db.run(
+    "update discrepancies set mend_key = ? where id = ? and state = 'OPEN' and approved_at = ?",
+    [key, id, storedTime(approvedAt)],
+  );
 }
 
 /** What reports tell that went back of a discrepancy's charge, and that is on record for nothing. */

@@ -8,6 +8,7 @@ import { chargebackStatesWhere } from "../../domain/payment/chargeback.ts";
 import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
+import { saysLostByChargeback } from "../payments/returned_money.ts";
 import { namesPayment } from "../payments/returned_reversals.ts";
 import { noPart } from "./provider_movements.ts";
 
@@ -94,7 +95,7 @@ const wentBackThere = `
         and exists (
           select 1 from order_events
           where order_events.order_id = payments.order_id and order_events.event = 'payment_reversed'
-            and order_events.detail like '%: by a chargeback that was lost'))`;
+            and ${saysLostByChargeback("order_events.detail")}))`;
 
 const ofChargebacks = `chargebacks.payment_id, chargebacks.charge_ref as provider_ref,
       chargebacks.provider_ref as refund_ref, chargebacks.id as chargeback_id, chargebacks.amount_cents,

@@ -166,11 +166,15 @@ export interface ReportToBook {
   conversions: Record<string, number>;
 }
 
-/** Finishes a reconciliation that runs with its counts; one that was finished before stays as it is. */
+/**
+ * Finishes a reconciliation that runs with its counts; one that was finished before stays as it is.
+ *
+ * @param of.retoldOpen how many of its lines an earlier one has told, of which something is open: they agree no more than they did
+ */
 export async function finishReconciliation(
   tx: Queryable,
   id: number,
-  { lines, toBook }: { lines: number; toBook: ReportToBook | null },
+  { lines, toBook, retoldOpen }: { lines: number; toBook: ReportToBook | null; retoldOpen: number },
 ): Promise<void> {
   await tx.run(
     `
@@ -180,9 +184,9 @@ export async function finishReconciliation(
       lines_agreed = lines_read - (
         select count(*) from discrepancies
         where discrepancies.reconciliation_id = reconciliations.id and discrepancies.kind <> 'missing_with_them'
-          and discrepancies.movement <> 'unmended')
+          and discrepancies.movement <> 'unmended') - least(lines_read, ?)
     where id = ? and state = 'RUNNING'`,
-    [lines, toBook === null ? null : toBookText(toBook), id],
+    [lines, toBook === null ? null : toBookText(toBook), retoldOpen, id],
   );
   await tx.run("update reconciliations set is_noted = 1 where id = ? and is_noted = 0", [id]);
 }

@@ -273,6 +273,28 @@ export function toCustomer(row: Row): CustomerSide | null {
     : { cents: toInteger(row.customer_cents), currency: String(row.customer_currency) };
 }
 
+/** How many of some movements a report has told, be it first or once more. */
+export async function countTold(
+  db: Queryable,
+  reconciliationId: number,
+  keys: readonly MovementKey[],
+): Promise<number> {
+  if (keys.length === 0) return 0;
+  const told = (table: string) => `
+      exists (
+        select 1 from ${table} told
+        where told.kind = line.kind and told.subject_id = line.subject_id and told.part = unhex(line.part)
+          and told.reconciliation_id = ?)`;
+  const [row] = await db.query(
+    `
+    select count(*) as n
+    from ${keyTable}
+    where ${told("provider_movements")} or ${told("provider_retellings")}`,
+    [keyRows(keys), reconciliationId, reconciliationId],
+  );
+  return toInteger(row!.n);
+}
+
 /** Gives movements to the reports that told the very same, in the place of the one that told first. */
 export async function giveMovements(
   tx: Queryable,

@@ -143,6 +143,27 @@ export async function readGivenTwice(
 }
 
 /**
+ * Has a person look once more at what was given by hand and by its provider, of which one of both was said to have come back: the
+ * provider says that it gave it after all. Its order must be locked.
+ *
+ * @returns false where it did not end so
+ */
+export async function reopenGivenTwice(
+  tx: Queryable,
+  { refundId, paymentId }: Pick<GivenTwice, "refundId" | "paymentId">,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update money_given_twice set ended_as = null
+    where ${
+      refundId === null ? "payment_id" : "refund_id"
+    } = ? and chargeback_id is null and ended_as = 'returned'`,
+    [refundId ?? paymentId],
+  );
+  return affectedRows > 0;
+}
+
+/**
  * Writes down how it came out; its order must be locked.
  *
  * @returns false where somebody has said so already

@@ -161,7 +161,7 @@ const lostOfListed = lostOf({
 /** What of a listed payment is to be given back: not what the customer's bank has taken. */
 const owedCents = `
       case when listed.id is null then refunds_by_hand.amount_cents else (
-        select if(listed.status = 'REVERSED', coalesce(sum(chargebacks.gave_back_cents), 0), listed.amount_cents)
+        select if(listed.status in ('REVERSED', 'DISMISSED'), coalesce(sum(chargebacks.gave_back_cents), 0), listed.amount_cents)
           - coalesce(sum(${lostOfListed}), 0)
         from chargebacks force index (chargebacks_order)
         where chargebacks.order_id = listed.order_id and chargebacks.payment_id = listed.id) end`;

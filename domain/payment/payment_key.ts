@@ -178,6 +178,27 @@ export function mendKeyOf(
   return `mend_${digest(`mend\n${JSON.stringify(said)}`)}`;
 }
 
+/**
+ * The key under which money is given back that a provider has refused to give back under another one, of which it would say the same
+ * for ever. It says which keys were before it.
+ */
+export function keyAfterRefusal(key: string): string {
+  const { first, times } = triesOf(key);
+  return `${first}_${times + 1}`;
+}
+
+/** The keys that were refused before one of {@linkcode keyAfterRefusal}, the first one first; none before a first one. */
+export function refusedKeysOf(key: string): string[] {
+  const { first, times } = triesOf(key);
+  return Array.from({ length: times - 1 }, (_, n) => n === 0 ? first : `${first}_${n + 1}`);
+}
+
+function triesOf(key: string): { first: string; times: number } {
+  const [, first, times] = /^(mend_[^_]+)(?:_(\d+))?$/.exec(key) ?? [];
+  if (first === undefined) throw new Error(`no key of what mends: ${key}`);
+  return { first, times: times === undefined ? 1 : Number(times) };
+}
+
 /** Whether a key is one of {@linkcode mendKeyOf}. */
 export function isMendKey(key: string | null | undefined): key is string {
   return key?.startsWith("mend_") ?? false;

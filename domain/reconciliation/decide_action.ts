@@ -46,9 +46,25 @@ export type ActionDecision =
 /** Whoever comes by the API or the pages where nobody is asked who they are. */
 const nobody: ReadonlySet<string> = new Set(["api", "dashboard"]);
 
-/** Whether two names may be of one person: of whoever is not asked who they are nobody can tell. */
+/** Whether a name is one that nobody has checked: on the command line it is what the machine's environment says. */
+function isUnchecked(actor: string): boolean {
+  return nobody.has(actor) || actor.startsWith("cli:");
+}
+
+/**
+ * Whether two names may be of one person: of whoever is not asked who they are nobody can tell. One whose name was checked, by a token or
+ * a sign-in, is somebody else than one whose was not.
+ */
 export function isSamePerson(one: string, other: string): boolean {
-  return one === other || (nobody.has(one) && nobody.has(other));
+  return one === other || (isUnchecked(one) && isUnchecked(other));
+}
+
+/** Why somebody is not the second person that it takes, after who did the first step. */
+export function samePersonSays(first: string, by: string, did: string): string {
+  return first === by && !isUnchecked(by)
+    ? `it takes two people, and this one ${did}`
+    : `it takes two people, and ${first} ${did}: on the command line, or without a token, nobody is asked who they are, so ` +
+      "the second one has to come by the API or the dashboard, under a name of their own";
 }
 
 /** Decides whether an action may be proposed. */
@@ -98,7 +114,7 @@ export function decideApproval(
   if (facts.approvedBy !== null) return { kind: "already_done" };
   const isOne = facts.proposedBy !== null && isSamePerson(facts.proposedBy, by);
   if (approvals > 1 && isOne) {
-    return { kind: "refused", because: "it takes two people, and this one proposed it" };
+    return { kind: "refused", because: samePersonSays(facts.proposedBy!, by, "proposed it") };
   }
   if (approvals > 1 && (seen.action === undefined || seen.proposedAt === undefined)) {
     return {

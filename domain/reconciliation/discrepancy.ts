@@ -100,11 +100,29 @@ export interface DiscrepancyFacts {
   ourCents: number | null;
   /** The key at the provider of what moved; null or left out where none is known. */
   movementKey?: string | null;
+  /** What came of the last action; null or left out for nothing. */
+  answer?: string | null;
 }
+
+/** How an answer begins by which a provider has more of a charge than is ours, now that it was asked. */
+export const hasTooMuch = "the provider has more of it than is ours";
 
 /**
  * The actions that are offered for a discrepancy, the one that mends it first. Any of them may be explained.
+ *
+ * @param isConfigured whether its provider is configured here: of any other no money moves, and nobody answers
  */
+export function offeredActions(
+  facts: DiscrepancyFacts,
+  isConfigured: boolean,
+): DiscrepancyAction[] {
+  const needsProvider = (action: DiscrepancyAction) =>
+    action === "give_back" || action === "ask" ||
+    (action === "record" && facts.movement === "charge");
+  return actionsFor(facts).filter((action) => isConfigured || !needsProvider(action));
+}
+
+/** Every action that there is for a discrepancy, the one that mends it first. */
 export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
   const { kind, movement, orderId, chargeRef } = facts;
   const charged = movement === "charge" && chargeRef !== null;
@@ -120,7 +138,11 @@ export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {
         : ["give_back", "explain"];
     case "amount_differs":
       if (!canBeAskedAbout(movement)) return ["explain"];
-      return tookMore(facts) ? ["give_back", "ask", "explain"] : ["ask", "explain"];
+      if (!tookMore(facts)) return ["ask", "explain"];
+      // What was not captured a later line may take back: the provider says first what it has.
+      return facts.answer?.startsWith(hasTooMuch)
+        ? ["give_back", "ask", "explain"]
+        : ["ask", "give_back", "explain"];
     case "missing_with_them":
       return ["ask", "explain"];
     case "refund_without_refund":
@@ -169,7 +191,12 @@ export function canBeAskedAbout(movement: MovementKind): boolean {
 }
 
 /** Whether the provider took more of a charge than is on record. */
-function tookMore({ movement, theirCents, ourCents }: DiscrepancyFacts): boolean {
+export function tookMore(
+  { movement, theirCents, ourCents }: Pick<
+    DiscrepancyFacts,
+    "movement" | "theirCents" | "ourCents"
+  >,
+): boolean {
   return movement === "charge" && theirCents !== null && ourCents !== null && theirCents > ourCents;
 }
 

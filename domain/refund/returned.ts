@@ -79,15 +79,19 @@ export function decideReversalReturn(facts: ReversalFacts): ReversalReturnDecisi
 export interface MendFacts {
   /** As it stands. */
   state: "open" | "explained" | "mended";
+  /** It is being asked for, or about to be. */
+  isUnderWay: boolean;
   /** Its provider took it back before. */
   isReturned: boolean;
 }
 
 /** Decides what becomes of a provider's word that it took such a refund back. */
-export function decideMendReturn({ state, isReturned }: MendFacts): ReturnDecision {
+export function decideMendReturn(
+  { state, isUnderWay, isReturned }: MendFacts,
+): ReturnDecision {
   if (isReturned) return { kind: "already_returned" };
   // It is still asked for, and its provider will say the same then.
-  if (state === "open") return { kind: "too_early" };
+  if (state === "open" && isUnderWay) return { kind: "too_early" };
   return { kind: state === "mended" ? "return" : "never_made" };
 }
 
@@ -101,5 +105,6 @@ export function owedCents(
     "status" | "amountCents" | "lostCents" | "gaveBackCents"
   >,
 ): number {
-  return (status === "REVERSED" ? gaveBackCents : amountCents) - lostCents;
+  const isOver = status === "REVERSED" || status === "DISMISSED";
+  return (isOver ? gaveBackCents : amountCents) - lostCents;
 }

@@ -15,15 +15,15 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
 import {
-  actionsFor,
   type DiscrepancyAction,
   discrepancyActionNames,
   discrepancyActions,
   discrepancyInWords,
   discrepancyStates,
+  offeredActions,
 } from "../../domain/reconciliation/discrepancy.ts";
 import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
-import { gatewaysOf } from "../../streams/payments/gateways.ts";
+import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
@@ -102,7 +102,7 @@ function actionOf(text: string | undefined): DiscrepancyAction {
   );
 }
 
-async function showList(c: Context, { db }: AppDeps) {
+async function showList(c: Context, { db, config }: AppDeps) {
   const query = readPageQuery(c);
   const asked = Number(said(c, "reconciliation"));
   const reconciliationId = Number.isSafeInteger(asked) && asked > 0 ? asked : undefined;
@@ -144,7 +144,7 @@ async function showList(c: Context, { db }: AppDeps) {
         </Filters>
         {shown.length === 0
           ? <Empty title={`Nothing is ${state}`} />
-          : <Found c={c} of={shown} state={state} />}
+          : <Found c={c} of={shown} state={state} configured={configuredProviders(config)} />}
         <Pager
           shown={found.length > pageSize ? `${pageSize} of them, the oldest first` : ""}
           next={found.length > pageSize
@@ -162,7 +162,9 @@ const Found: FC<{
   c: Context;
   of: readonly DiscrepancyRow[];
   state: DiscrepancyRow["state"];
-}> = ({ c, of, state }) => (
+  /** Names of the providers that are configured here. */
+  configured: readonly string[];
+}> = ({ c, of, state, configured }) => (
   <Table label={title} stacks={2}>
     <Columns
       names={[
@@ -176,12 +178,14 @@ const Found: FC<{
       ]}
     />
     <tbody>
-      {of.map((row) => <Row key={row.id} c={c} of={row} />)}
+      {of.map((row) => <Row key={row.id} c={c} of={row} configured={configured} />)}
     </tbody>
   </Table>
 );
 
-const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
+const Row: FC<{ c: Context; of: DiscrepancyRow; configured: readonly string[] }> = (
+  { c, of, configured },
+) => (
   <tr>
     <th scope="row">
       {of.orderId === null
@@ -212,7 +216,7 @@ const Row: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
     </td>
     <td class="whole">
       {of.state === "open" && of.approvedBy === null
-        ? <MendForm c={c} of={of} />
+        ? <MendForm c={c} of={of} configured={configured} />
         : <Approved of={of} />}
     </td>
   </tr>
@@ -246,7 +250,9 @@ const Fees: FC<{ of: DiscrepancyRow }> = ({ of }) => {
 const Said: FC<{ cents: number | null; currency: string | null }> = ({ cents, currency }) =>
   cents === null || currency === null ? <>nothing</> : <Money cents={cents} currency={currency} />;
 
-const MendForm: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
+const MendForm: FC<{ c: Context; of: DiscrepancyRow; configured: readonly string[] }> = (
+  { c, of, configured },
+) => (
   <>
     {of.action !== null && (
       <PostForm c={c} action={`${home}/${of.id}/approve`} class="stack-form">
@@ -262,7 +268,7 @@ const MendForm: FC<{ c: Context; of: DiscrepancyRow }> = ({ c, of }) => (
       <div class="field">
         <label for={`action-${of.id}`}>What is done</label>
         <select id={`action-${of.id}`} name="action">
-          {actionsFor(of).map((name) => (
+          {offeredActions(of, configured.includes(of.provider)).map((name) => (
             <option key={name} value={name}>{discrepancyActions[name]}</option>
           ))}
         </select>

@@ -11,6 +11,7 @@ import {
   type GivenTwice,
   insertGivenTwice,
   readTwiceByChargeback,
+  reopenGivenTwice,
   writeTwiceByChargeback,
 } from "../../db/refunds/given_twice.ts";
 import { namedAmount } from "../../domain/money.ts";
@@ -33,14 +34,19 @@ export interface GivenTwiceDeps extends Pick<HandlerDeps, "log"> {
  * and in the log. The orders must be locked; a crash leaves none of it, and the message comes again.
  *
  * @param twice with the delivery count of the message behind it
+ * @param options.afterAll its provider says so when it is asked, whatever it said before: what was over because one of both came
+ * back is not. A message alone may be of before that.
  */
 export async function noteGivenTwice(
   { consumer, log }: GivenTwiceDeps,
   tx: Queryable,
   twice: readonly (GivenTwice & { chargebackId: null; attempt: number })[],
+  { afterAll = false } = {},
 ): Promise<void> {
   for (const one of twice) {
-    if (!await insertGivenTwice(tx, one)) continue;
+    const isNew = await insertGivenTwice(tx, one) ||
+      (afterAll && await reopenGivenTwice(tx, one));
+    if (!isNew) continue;
     const { orderId, refundId, amountCents, currency, attempt } = one;
     const detail = `${namedAmount(amountCents, currency)}: by hand, and by its provider`;
     const step = refundId === null

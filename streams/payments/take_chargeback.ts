@@ -74,7 +74,7 @@ class Overtaken extends Error {}
  * Writes down what is told of a chargeback, in one transaction under the order's lock: the chargeback, what its money moves,
  * the step on the timeline, and what of the same money went back otherwise as well. Told twice, it is one; told in another
  * sequence, what was so last stands. Money that was to be given back, and went back by a chargeback that is lost no more, is to
- * be given back again. Stock is left alone.
+ * be given back again; what was dismissed because the bank had it waits for a decision again. Stock is left alone.
  *
  * A crash leaves all of it or nothing. What is to be counted is found by its rows, see `streams/kpis/count_chargebacks.ts`.
  *
@@ -165,7 +165,7 @@ async function takeOnce(
   const waits = written.lowersRevenue === "never";
   if (waits) {
     const paymentId = written.paymentId!;
-    if (await reopenReturned(tx, { orderId, paymentId })) await leavePart(tx, paymentId, actor);
+    await lookAfterAgain(tx, { orderId, paymentId }, actor);
     await endLostByHand(tx, paymentId, actor);
   }
   await noteChargedBackTwice({ log: deps.log, consumer: actor }, tx, [orderId]);
@@ -173,12 +173,36 @@ async function takeOnce(
   return { id: written.id, orderId, outcome: "taken" };
 }
 
-/** What a chargeback gave back of a payment, and is lost no more, is for the person who gave back its rest. */
+/** What went back by chargebacks, and is lost no more, is owed or to be decided about again. */
+async function lookAfterAgain(
+  tx: Queryable,
+  of: { orderId: number; paymentId: number },
+  actor: string,
+): Promise<void> {
+  const { orderId, paymentId } = of;
+  switch (await reopenReturned(tx, of)) {
+    case "disputed": {
+      const { amountCents, currency, providerRef } = (await readReversalState(tx, paymentId))!;
+      const detail = `${namedAmount(amountCents, currency)} by ${providerRef}: ${lostNoMore}`;
+      await addOrderEvents(tx, [{ orderId, event: "payment_disputed", detail }], actor);
+      break;
+    }
+    case "in_part":
+      await leavePart(tx, paymentId, actor);
+      break;
+    case "given_back":
+    case undefined:
+  }
+}
+
+const lostNoMore = "the chargeback is lost no more";
+
+/** What a chargeback gave back of a payment, and is lost no more, is for the person who dealt with its rest. */
 async function leavePart(tx: Queryable, paymentId: number, actor: string): Promise<void> {
   const payment = await readReversalState(tx, paymentId);
   if (payment === undefined || !await leavePaymentToPerson(tx, paymentId)) return;
   const amount = namedAmount(payment.gaveBackCents - payment.lostCents, payment.currency);
-  const detail = `${amount}: the chargeback is lost no more`;
+  const detail = `${amount}: ${lostNoMore}`;
   const step = { orderId: payment.orderId, event: "payment_by_hand", detail } as const;
   await addOrderEvents(tx, [step], actor);
 }
@@ -188,7 +212,7 @@ async function endLostByHand(tx: Queryable, paymentId: number, actor: string): P
   const payment = await readReversalState(tx, paymentId);
   if (payment === undefined || owedCents(payment) > 0) return;
   // Else its own message ends it.
-  if (!await endPaymentByHand(tx, paymentId) || payment.status === "REVERSED") return;
+  if (!await endPaymentByHand(tx, paymentId) || payment.status !== "REVERSING") return;
   if (!await markReversed(tx, paymentId)) {
     throw new Overtaken("a payment is not REVERSING any more");
   }

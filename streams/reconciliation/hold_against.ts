@@ -20,6 +20,7 @@ import { lineRules } from "../../domain/reconciliation/decide_line.ts";
 import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
 import { bookDays } from "./book_days.ts";
+import { countRetoldOpen } from "./count_retold_open.ts";
 import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
 import { openLoader } from "./line_loader.ts";
@@ -137,7 +138,7 @@ export async function runReconciliation(
       findMissing({ db, provider, reconciliationId: id, reported, graceDays, require }),
     ]);
     await lookAgain(db, { provider, rules: loading.rules });
-    await finish(db, id, lines);
+    await finish(db, provider, { id, lines });
     await addUpWaiting(db, provider);
   } catch (error) {
     await failReconciliation(db, id, cutText(messageOf(error), maxError));
@@ -151,10 +152,15 @@ async function together(work: readonly Promise<unknown>[]): Promise<void> {
   await Promise.all(work);
 }
 
-async function finish(db: Database, id: number, lines: number): Promise<void> {
+async function finish(
+  db: Database,
+  provider: string,
+  { id, lines }: { id: number; lines: number },
+): Promise<void> {
   const isAsked = (await readReconciliation(db, id))?.feesWait === true;
   const toBook = isAsked ? await reportToBook(db, id) : null;
-  await db.transaction((tx) => finishReconciliation(tx, id, { lines, toBook }));
+  const retoldOpen = await countRetoldOpen(db, provider, id);
+  await db.transaction((tx) => finishReconciliation(tx, id, { lines, toBook, retoldOpen }));
   const { state, error } = (await readReconciliation(db, id))!;
   if (state === "DONE") return;
   throw new WorkflowError(

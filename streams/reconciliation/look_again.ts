@@ -13,33 +13,20 @@ import {
   forgetRecording,
   listDiscrepancies,
   noteOurs,
-  readMended,
 } from "../../db/reconciliation/discrepancies.ts";
 import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
-import {
-  attributeMovement,
-  noPart,
-  readMovementsOf,
-} from "../../db/reconciliation/provider_movements.ts";
-import {
-  type MovementKey,
-  movementName,
-  readKeptMovements,
-} from "../../db/reconciliation/retold_movements.ts";
+import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
+import { movementName, readKeptMovements } from "../../db/reconciliation/retold_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
 import { storedTime } from "../../domain/database_time.ts";
 import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_to_agree.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
-import {
-  isOfNoOrder,
-  kindsOfNoOrder,
-  type LineKind,
-  type ProviderLine,
-} from "../../domain/reconciliation/provider_line.ts";
+import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { identityOf, rowOf } from "./found_discrepancy.ts";
 import { findFacts } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
+import { readMovementKeys } from "./movement_keys.ts";
 
 /** Discrepancies that are looked at together. */
 const together = 500;
@@ -94,26 +81,7 @@ async function lookAtTellings(
 ): Promise<number> {
   const some = rows.filter(({ kind }) => kindsOfTelling.some((one) => one === kind));
   if (some.length === 0) return 0;
-  const chargebacks = await readChargebacksNamed(
-    db,
-    provider,
-    some.filter(({ movement }) => isOfBank(movement)).flatMap(({ refundRef }) => refundRef ?? []),
-  );
-  const mended = await readMended(
-    db,
-    provider,
-    some.filter(({ movement }) => isMend(movement)).flatMap(({ movementKey }) => movementKey ?? []),
-  );
-  const keysOf = (row: DiscrepancyRow): MovementKey[] => {
-    const { movement, part } = row;
-    if (part !== null) {
-      const kinds = isOfNoOrder(movement) ? kindsOfNoOrder : [movement];
-      // That of its own kind first.
-      return [...new Set([movement, ...kinds])].map((kind) => ({ kind, subjectId: 0, part }));
-    }
-    const subjectId = subjectOf(row, { chargebacks, mended });
-    return subjectId === null ? [] : [{ kind: movement, subjectId, part: noPart }];
-  };
+  const keysOf = await readMovementKeys(db, provider, some);
   const kept = await readKeptMovements(db, some.flatMap(keysOf));
   let ended = 0;
   for (const row of some) {
@@ -122,22 +90,6 @@ async function lookAtTellings(
     if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) ended++;
   }
   return ended;
-}
-
-/** Whether it is what mended another discrepancy directly, or came back of that. */
-function isMend(movement: DiscrepancyRow["movement"]): boolean {
-  return movement === "mend" || movement === "unmended";
-}
-
-/** What of ours a discrepancy is about, as far as its row says; null where it does not. */
-function subjectOf(
-  row: DiscrepancyRow,
-  { chargebacks, mended }: Record<"chargebacks" | "mended", ReadonlyMap<string, { id: number }>>,
-): number | null {
-  const { movement } = row;
-  if (isOfBank(movement)) return chargebacks.get(row.refundRef ?? "")?.id ?? null;
-  if (isMend(movement)) return mended.get(row.movementKey ?? "")?.id ?? null;
-  return row.refundId ?? row.paymentId;
 }
 
 /** What was of nothing of ours may be of something by now. */

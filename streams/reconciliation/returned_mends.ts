@@ -65,7 +65,11 @@ export async function takeBackMend(
     const row = await readDiscrepancy(tx, id, { lock: true });
     if (row === undefined || row.mendKey === null) return undefined;
     const isReturned = (await readReturnedMends(tx, row.provider, [id])).has(id);
-    const { kind } = decideMendReturn({ state: row.state, isReturned });
+    const { kind } = decideMendReturn({
+      state: row.state,
+      isUnderWay: row.approvedAt !== null,
+      isReturned,
+    });
     if (kind !== "return") return kind;
     await insertDiscrepancies(tx, [owedAgain(row, returnedAt)]);
     await noteReturn(tx, id, `its provider took it back${reason === null ? "" : `: ${reason}`}`);

@@ -44,7 +44,7 @@ Deno.test("reconcile lists and mends the discrepancies of the provider that is n
       await flow.rows(
         `insert into discrepancies
            (reconciliation_id, provider, kind, identity, day, movement, their_cents, their_currency)
-         values (999, ?, 'fee_differs', unhex(md5(?)), '2026-02-03', 'charge', 100, 'EUR')`,
+         values (999, ?, 'fee_differs', unhex(left(sha2(?, 256), 32)), '2026-02-03', 'charge', 100, 'EUR')`,
         [provider, provider],
       );
     }
@@ -78,7 +78,10 @@ Deno.test("reconcile exits with 1 while anything is open, whichever report has f
     assert.equal(first.code, 1);
     const payout = "txn_2,payout,2026-01-05 11:00:00,,,,,-1206,0,-1206,EUR\n";
     const overlapping = await hold("two.csv", line + payout);
-    assert.match(overlapping.out, /0 discrepancies found, 0 open\nOpen from before: .*--list/);
+    assert.match(
+      overlapping.out,
+      /^2 lines of simulated: 1 agree, 0 discrepancies found, 0 open\nOpen from before: .*--list/,
+    );
     assert.equal(overlapping.code, 1);
     await flow.rows("update discrepancies set charge_ref = 'ch_1\\n99  mended'");
     const list = await run(envOf(flow), "reconcile", "--list");
@@ -129,8 +132,11 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     assert.match(approved.out, /approved by cli:/);
     const [found] = await flow.rows("select id from discrepancies");
     await run(two, "reconcile", `--mend=${found!.id}`, "--action=explain", "--note=so");
-    await flow.rows("update discrepancies set proposed_by = 'ann'");
     const approve = ["reconcile", `--approve=${found!.id}`, "--action=explain"];
+    await flow.rows("update discrepancies set proposed_by = 'cli:ann@desk'");
+    const same = await run(two, ...approve);
+    assert.match(same.err, /it takes two people, and cli:ann@desk proposed it: .*the API or the/);
+    await flow.rows("update discrepancies set proposed_by = 'ann'");
     assert.match((await run(two, ...approve)).err, /say which action you approve, and when/);
     const seen = /--seen=(\S+)/.exec((await run(two, "reconcile", "--list")).out)![1];
     assert.match((await run(two, ...approve, `--seen=${seen}`)).out, /explained/);
@@ -147,6 +153,10 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
       assert.match(tried.out, /open {2}2026-02-03/);
       assert.doesNotMatch(tried.out, /proposed|approved/);
     }
+    const listed = await run(envOf(flow), "reconcile", "--list");
+    assert.match(listed.out, /^\d+ {2}open {2}2026-02-03.* \[explain\]$/m);
+    const first = await run(envOf(flow), "reconcile", `--mend=${other!.id}`);
+    assert.match(first.err, /"elsewhere" is not configured here: it can only be explained, with a/);
 
     await flow.rows(
       "update reconciliations set name = 'one.csv\n99  done  stripe  x.csv: fees of 0.01 EUR'",
@@ -156,9 +166,13 @@ Deno.test("reconcile takes a report back by its number, and says which fees wait
     const asked = await run(two, "reconcile", `--withdraw=${id}`);
     assert.deepEqual(
       [asked.code, /to be taken back by cli:/.test(asked.out)],
-      [1, true],
+      [0, true],
       asked.out,
     );
+    // Nobody is asked for their name here: another one is no second person.
+    const another = { ...two, USER: "somebody_else" };
+    const still = await run(another, "reconcile", `--withdraw=${id}`);
+    assert.deepEqual([still.code, /to be taken back by cli:/.test(still.out)], [0, true]);
     const withdrawn = await run(envOf(flow), "reconcile", `--withdraw=${id}`);
     assert.deepEqual([withdrawn.code, /withdrawn .*taken back by cli:/.test(withdrawn.out)], [
       0,
@@ -178,7 +192,7 @@ Deno.test("what differs is told so that both sides can be told apart, by the lis
         `insert into discrepancies
            (reconciliation_id, provider, identity, kind, movement, day, their_currency, our_currency,
             ${Object.keys(more).join(", ")})
-         values (999, 'one', unhex(md5(?)), ?, ?, '2026-02-03', 'EUR', 'EUR', ${
+         values (999, 'one', unhex(left(sha2(?, 256), 32)), ?, ?, '2026-02-03', 'EUR', 'EUR', ${
           Object.keys(more).map(() => "?").join(", ")
         })`,
         [identity, kind, movement, ...Object.values(more)],

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { listLedger } from "../../db/ledger/ledger_list.ts";
+import { listDisputes } from "../../db/payments/payment_disputes.ts";
 import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
 import type { Gateway } from "../../streams/payments/gateway.ts";
+import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import {
   aChargeback,
@@ -212,4 +214,110 @@ Deno.test("a payment beside an order's own is not dismissed while it is conteste
     const [row] = await flow.rows("select status from payments where surplus = 1");
     assert.equal(row!.status, "REVERSED");
     assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+  }));
+
+/** A payment of 10.00 EUR beside an order's own that a person dismissed after the bank had taken so much of it. */
+async function aDismissed(flow: Workflow, lostCents: number) {
+  const orderId = await aPaidOrder(flow);
+  await aSecondPayment(flow, orderId, "REVERSING");
+  await flow.rows("update payments set status = 'DISPUTED' where surplus = 1");
+  await flow.rows(
+    "insert into payment_disputes (payment_id, order_id) select id, order_id from payments where surplus = 1",
+  );
+  const of = { chargeRefs: ["second"], amountCents: lostCents };
+  await tell(flow, aChargeback("lost", 60, of));
+  await decideAndPublish(flow, orderId, "dismiss", desk);
+  await flow.drain();
+  assert.equal(await customerOwed(flow, orderId), 0);
+  assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+  return { orderId, of };
+}
+
+const statusOf = async (flow: Workflow) =>
+  (await flow.rows("select status from payments where surplus = 1"))[0]!.status;
+
+Deno.test("a payment that was dismissed because the bank had it waits for a decision again where its appeal is won", () =>
+  withWorkflow("dismissed_won", async (flow) => {
+    const { orderId, of } = await aDismissed(flow, 1_000);
+    const won = aChargeback("won", 120, of);
+    await Promise.all([tell(flow, won), tell(flow, won)]);
+    assert.equal(await statusOf(flow), "DISPUTED");
+    assert.deepEqual((await listDisputes(flow.db, 10)).map((one) => one.amountCents), [1_000]);
+    assert.equal(await customerOwed(flow, orderId), 1_000);
+    await assertConsistent(flow);
+    const told = await flow.rows(
+      "select detail from order_events where event = 'payment_disputed' order by id",
+    );
+    assert.deepEqual(told.map(({ detail }) => detail), [
+      "10.00 EUR by second: the chargeback is lost no more",
+    ]);
+    await decideAndPublish(flow, orderId, "give_back", desk);
+    await flow.drain();
+    assert.equal(await statusOf(flow), "REVERSED");
+    assert.equal(await customerOwed(flow, orderId), 0);
+    assert.deepEqual(await listDisputes(flow.db, 10), []);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("what was dismissed because the bank had it is dismissed again where the bank takes it once more", () =>
+  withWorkflow("dismissed_again", async (flow) => {
+    const { orderId, of } = await aDismissed(flow, 1_000);
+    await tell(flow, aChargeback("won", 120, of));
+    await tell(flow, aChargeback("lost", 180, { ...of, reason: "again" }));
+    assert.equal((await decideAndPublish(flow, orderId, "dismiss", desk)).changed, true);
+    assert.equal(await customerOwed(flow, orderId), 0);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    const { checks } = await verify(flow, { settleMs: 0 });
+    assert.deepEqual(checks.filter(({ ok }) => !ok), []);
+    await tell(flow, aChargeback("won", 240, of));
+    assert.deepEqual((await listDisputes(flow.db, 10)).map((one) => one.amountCents), [1_000]);
+    assert.equal(await customerOwed(flow, orderId), 1_000);
+  }));
+
+for (
+  const [what, lost, afterwards, owed] of [
+    ["had a part of it", 300, "won", 300],
+    ["corrects how much it had", 1_000, "lost", 300],
+  ] as const
+) {
+  Deno.test(`of a payment that was dismissed when the bank ${what} that part alone is for a person where it is lost no more`, () =>
+    withWorkflow(`dismissed_part_${lost}`, async (flow) => {
+      const { orderId, of } = await aDismissed(flow, lost);
+      await tell(
+        flow,
+        aChargeback(afterwards, 120, { ...of, amountCents: afterwards === "won" ? lost : 700 }),
+      );
+      assert.equal(await statusOf(flow), "DISMISSED");
+      assert.deepEqual(await waiting(flow), [owed]);
+      assert.equal(await customerOwed(flow, orderId), owed);
+      await assertConsistent(flow);
+      const [payment] = await flow.rows("select id from payments where surplus = 1");
+      const named = { paymentId: Number(payment!.id) };
+      assert.equal(
+        (await returnPaymentByHand(flow, orderId, "t 1", desk, named)).changed,
+        true,
+      );
+      assert.equal(
+        (await returnPaymentByHand(flow, orderId, "t 1", desk, named)).changed,
+        false,
+      );
+      assert.deepEqual(await waiting(flow), []);
+      assert.equal(await customerOwed(flow, orderId), 0);
+      assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+      await flow.drain();
+      await assertConsistent(flow);
+    }));
+}
+
+Deno.test("a part of a dismissed payment that waits for a person waits no more where the bank takes it again", () =>
+  withWorkflow("dismissed_part_again", async (flow) => {
+    const { orderId, of } = await aDismissed(flow, 300);
+    await tell(flow, aChargeback("won", 120, of));
+    assert.deepEqual(await waiting(flow), [300]);
+    await tell(flow, aChargeback("lost", 180, { ...of, reason: "again" }));
+    assert.deepEqual(await waiting(flow), []);
+    assert.equal(await statusOf(flow), "DISMISSED");
+    assert.equal(await customerOwed(flow, orderId), 0);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await assertConsistent(flow);
   }));

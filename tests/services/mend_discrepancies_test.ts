@@ -329,8 +329,8 @@ Deno.test("what was taken too much goes back and nothing more, and an unknown re
     };
     const deps = { ...depsOf(provided), gateway };
     const [tooMuch, tooLittle] = await all(provided, "open");
-    for (const { id } of [tooMuch!, tooLittle!]) {
-      const { discrepancy } = await proposeMending(deps, { id, note: null }, operator);
+    for (const [{ id }, action] of [[tooMuch!, "give_back"], [tooLittle!, "ask"]] as const) {
+      const { discrepancy } = await proposeMending(deps, { id, action, note: null }, operator);
       assert.equal(discrepancy.state, "mended");
     }
     await goOnMending(deps, operator);

@@ -318,7 +318,7 @@ Deno.test("what was taken too much of an order goes back again where it came bac
       aLine("charge", { chargeId: "sim_of_1", reference: "1", grossCents: 1_500 }),
     ]);
     const [more] = await open(flow);
-    await proposeMending(deps, { id: more!.id, note: null }, operator);
+    await proposeMending(deps, { id: more!.id, note: null, action: "give_back" }, operator);
     assert.deepEqual(asked.map(({ cents }) => cents), [500]);
     assert.equal(await takeRefundNews(deps, news(asked[0]!.key, own, 500)), "return");
     const [owed] = await open(flow);
@@ -345,7 +345,7 @@ Deno.test("what came back of mending is none of what went back of a charge when 
     const charge = aLine("charge", { chargeId: "sim_of_1", reference: "1", grossCents: 1_500 });
     await hold(flow, [charge]);
     const [more] = await open(flow);
-    await proposeMending(deps, { id: more!.id, note: null }, operator);
+    await proposeMending(deps, { id: more!.id, note: null, action: "give_back" }, operator);
     assert.equal(await takeRefundNews(deps, news(asked[0]!.key, own, 500)), "return");
     // Somebody gave 4.00 EUR back by the provider's own pages.
     backCents = 400;
@@ -481,6 +481,8 @@ Deno.test("what is withdrawn of mending is withdrawn with its amount, whenever w
     const keeps: Gateway = {
       ...gateway,
       refund: () => Promise.resolve([{ kind: "refused", reason: "closed" }]),
+      refundStatus: (requests) =>
+        Promise.resolve(requests.map(() => ({ kind: "refused", reason: "closed" }))),
     };
     const wish = { id: found!.id, note: null };
     const work = (db = flow.db) => proposeMending({ ...deps, gateway: keeps, db }, wish, operator);
@@ -489,7 +491,7 @@ Deno.test("what is withdrawn of mending is withdrawn with its amount, whenever w
       await work(reconciled.dyingAfter(flow.db, made)).catch(() => {});
       const left = await flow.rows(
         `select 1 from discrepancy_mends join discrepancies on discrepancies.id = discrepancy_id
-        where discrepancies.mend_key is null`,
+        where discrepancies.approved_at is null`,
       );
       assert.deepEqual(left, [], `killed after ${made} of ${steps} statements`);
       await work();
@@ -529,4 +531,112 @@ Deno.test("a process that stood still withdraws nothing that was approved anew m
     await goOnMending(deps, operator);
     const [row] = await reconciled.all({ flow });
     assert.deepEqual([row!.state, row!.mendKey, row!.mendCents], ["mended", asked[0]!.key, 1_000]);
+  }));
+
+/** A provider that refuses the first direct refund, and says of it when it is asked what it is told to say. */
+function aRefusal(flow: Workflow, keeps = 1) {
+  const stage = aGateway(flow);
+  const said: { first: RefundStatusAnswer } = { first: { kind: "refused", reason: "closed" } };
+  const asked: string[] = [];
+  const gateway: Gateway = {
+    ...stage.gateway,
+    refund: (requests) => {
+      const [{ idempotencyKey: key }] = requests as [typeof requests[number]];
+      asked.push(key);
+      // What it has said of a key it says again.
+      const place = [...new Set(asked)].indexOf(key);
+      if (place < keeps) return Promise.resolve([{ kind: "refused", reason: "closed" }]);
+      return stage.gateway.refund(requests);
+    },
+    refundStatus: (requests) => Promise.resolve(requests.map(() => said.first)),
+  };
+  return { asked, said, deps: { ...stage.deps, gateway }, made: stage.asked };
+}
+
+Deno.test("a direct refund that its provider refused is asked for under another key, once, when it is approved again", () =>
+  withWorkflow("mend_refused", async (flow) => {
+    const { asked, deps, made } = aRefusal(flow, 2);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const first = await proposeMending(deps, wish, operator);
+    assert.deepEqual([first.discrepancy.state, first.discrepancy.action], ["open", null]);
+    assert.equal(first.discrepancy.answer, "the provider keeps it: closed");
+    // Whatever came to nothing meanwhile, and was asked for under no key, changes none.
+    const unknown: Gateway = {
+      ...deps.gateway,
+      money: () => Promise.resolve([{ kind: "unknown" }]),
+    };
+    for (let times = 0; times < 2; times++) {
+      await proposeMending({ ...deps, gateway: unknown }, wish, operator);
+    }
+    assert.equal(asked.length, 1);
+    await proposeMending(deps, wish, operator);
+    const third = await proposeMending(deps, wish, operator);
+    assert.deepEqual([third.discrepancy.state, third.discrepancy.answer], [
+      "mended",
+      "10.00 EUR have gone back",
+    ]);
+    assert.deepEqual(asked, [asked[0], `${asked[0]}_2`, `${asked[0]}_3`]);
+    assert.deepEqual(made.map(({ cents }) => cents), [1_000]);
+    // Its report names it by the last one.
+    await hold(flow, [
+      aLine("charge"),
+      aLine("refund", { refundId: "re_1", grossCents: -1_000, key: asked[2]! }),
+    ]);
+    assert.deepEqual(await open(flow), []);
+  }));
+
+Deno.test("a direct refund that was refused and made after all mends by its own key, and is not made again", () =>
+  withWorkflow("mend_refused_made", async (flow) => {
+    const { asked, said, deps, made } = aRefusal(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    await proposeMending(deps, wish, operator);
+    for (
+      const [says, answer] of [
+        [{ kind: "away", error: "no answer" }, "no answer"],
+        [{ kind: "pending", delayMs: 1 }, "the provider has not decided yet (pending)"],
+      ] as const
+    ) {
+      said.first = says;
+      await proposeMending(deps, wish, operator);
+      assert.equal((await open(flow))[0]!.answer, answer);
+    }
+    said.first = { kind: "refunded" };
+    await goOnMending(deps, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.mendKey, row!.mendCents], ["mended", asked[0], 1_000]);
+    assert.deepEqual([asked.length, made], [1, []]);
+    await hold(flow, [
+      aLine("charge"),
+      aLine("refund", { refundId: "re_1", grossCents: -1_000, key: asked[0]! }),
+    ]);
+    assert.deepEqual(await open(flow), []);
+  }));
+
+Deno.test("what was refused is asked for once more by nobody who can't be asked whether it was made after all", () =>
+  withWorkflow("mend_refused_unasked", async (flow) => {
+    const { asked, deps } = aRefusal(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    await proposeMending(deps, wish, operator);
+    const { refundStatus: _, ...mute } = deps.gateway;
+    const { discrepancy } = await proposeMending({ ...deps, gateway: mute }, wish, operator);
+    assert.equal(
+      discrepancy.answer,
+      '"simulated" can\'t be asked whether it was made after all',
+    );
+    assert.equal(asked.length, 1);
+  }));
+
+Deno.test("that its provider refused a direct refund is no news while it is not asked for", () =>
+  withWorkflow("mend_refused_news", async (flow) => {
+    const { asked, deps } = aRefusal(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    await proposeMending(deps, { id: found!.id, note: null }, operator);
+    assert.equal(await takeRefundNews(deps, news(asked[0]!, deps.gateway)), "never_made");
   }));

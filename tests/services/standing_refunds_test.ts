@@ -10,7 +10,7 @@ import { withdraw } from "../../services/withdraw_report.ts";
 import type { RefundStatusAnswer } from "../../streams/payments/gateway.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { archivedIds, archiveEverything } from "../archived.ts";
-import { aChargeback, aPaidOrder, aReturnedPayment, aSecondPayment, tell } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, aReturnedPayment, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
 import { askRefund } from "../settled_workflow.ts";
@@ -243,4 +243,55 @@ Deno.test("what reports tell otherwise of what came back ends once they agree, a
     ]);
     await hold(flow, [back]);
     assert.deepEqual(await open(flow), []);
+  }));
+
+Deno.test("what went back by hand and by its provider, of which the provider's came back, is open again where it says that it did not", () =>
+  withWorkflow("standing_reopened", async (flow) => {
+    const { orderId, lines } = await anUnreversed(flow);
+    await returnPaymentByHand(flow, orderId, "t 1", operator);
+    // As where its provider gave it back at the same moment, and took that back.
+    const [payment] = await flow.rows("select id from payments where surplus = 1");
+    await flow.rows(
+      `insert into money_given_twice (order_id, payment_id, amount_cents, currency, ended_as)
+      values (?, ?, 1000, 'EUR', 'returned')`,
+      [orderId, Number(payment!.id)],
+    );
+    await hold(flow, lines);
+    for (const { id, movement } of await open(flow)) {
+      if (movement !== "unreversed") {
+        await flow.rows("delete from discrepancies where id = ?", [id]);
+      }
+    }
+    const [, answer] = await ask(flow, given);
+    assert.match(String(answer), /it went back twice$/);
+    const twice = async () =>
+      (await flow.rows("select amount_cents, ended_as from money_given_twice"))
+        .map((row) => ({ ...row }));
+    assert.deepEqual(await twice(), [{ amount_cents: 1_000, ended_as: null }]);
+    const told = await flow.rows("select id from order_events where event = 'payment_given_twice'");
+    assert.equal(told.length, 1);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("of two payments of which one's name ends as the other is called only the one is missing that came back", () =>
+  withWorkflow("standing_name", async (flow) => {
+    const { orderId, lines } = await anUnreversed(flow);
+    await flow.rows("update payments set provider_ref = 'x by second' where surplus = 1");
+    await flow.rows(
+      `update order_events set detail = replace(detail, ' by second: ', ' by x by second: ')
+      where event = 'payment_reversal_returned'`,
+    );
+    await flow.rows(
+      `insert into payments (order_id, surplus, provider, provider_ref, amount_cents, status, paid_at)
+      values (?, 2, 'simulated', 'second', 1000, 'REVERSED', current_timestamp(6))`,
+      [orderId],
+    );
+    const of = { chargeId: "x by second" };
+    await hold(flow, [
+      ...lines,
+      aLine("charge", of),
+      aLine("refund", { ...of, refundId: "re_2", grossCents: -1_000 }),
+    ]);
+    const missing = (await open(flow)).filter(({ movement }) => movement === "unreversed");
+    assert.deepEqual(missing.map(({ chargeRef }) => chargeRef), ["x by second"]);
   }));

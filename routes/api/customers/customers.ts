@@ -23,10 +23,11 @@ const maxReference = 320;
 
 /** Who is meant. */
 const customerParam = z.object({
-  id: z.string().min(1).max(maxReference).meta({
-    description: "The shop's own id of the customer; of a guest the e-mail address",
-    examples: ["c-7", "mara@example.com"],
-  }),
+  id: z.string().min(1, "must not be empty")
+    .max(maxReference, `must have at most ${maxReference} characters`).meta({
+      description: "The shop's own id of the customer; of a guest the e-mail address",
+      examples: ["c-7", "mara@example.com"],
+    }),
 });
 
 const about =

@@ -52,12 +52,12 @@ function addList(app: Hono, deps: AppDeps): void {
       const afterId = cursor === undefined ? 0 : decodeCursor("discrepancies", cursor);
       const rows = await listDiscrepancies(db, { filter, afterId, limit: limit + 1 });
       const { data, nextCursor } = pageOf("discrepancies", rows, limit);
-      return { data: data.map(discrepancyJson), nextCursor };
+      return { data: data.map((row) => discrepancyJson(row, deps.config)), nextCursor };
     },
   });
 }
 
-function addDetail(app: Hono, { db }: AppDeps): void {
+function addDetail(app: Hono, { db, config }: AppDeps): void {
   app.get(
     "/discrepancies/:id",
     described({
@@ -76,7 +76,7 @@ function addDetail(app: Hono, { db }: AppDeps): void {
       if (row === undefined) {
         throw new WorkflowError("not_found", `There is no discrepancy ${id}`);
       }
-      return c.json(discrepancyJson(row));
+      return c.json(discrepancyJson(row, config));
     },
   );
 }
@@ -118,7 +118,8 @@ function addMend(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           wish,
           operatorOf(c, deps.config),
         );
-        return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
+        const body = discrepancyJson(discrepancy, deps.config);
+        return { status: 200, location: null, body, stored: false };
       });
     },
   );
@@ -166,7 +167,8 @@ function addApprove(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
           operatorOf(c, deps.config),
           { seen },
         );
-        return { status: 200, location: null, body: discrepancyJson(discrepancy), stored: false };
+        const body = discrepancyJson(discrepancy, deps.config);
+        return { status: 200, location: null, body, stored: false };
       });
     },
   );

@@ -9,11 +9,12 @@ import type { DiscrepancyRow } from "../../../db/reconciliation/discrepancies.ts
 import type { ProviderDay } from "../../../db/reconciliation/reconciled_days.ts";
 import type { ReconciliationRow } from "../../../db/reconciliation/reconciliations.ts";
 import {
-  actionsFor,
   discrepancyActionNames,
   discrepancyKindNames,
   discrepancyStates,
+  offeredActions,
 } from "../../../domain/reconciliation/discrepancy.ts";
+import { configuredProviders, type ProviderSettings } from "../../../streams/payments/gateways.ts";
 import { count, currency, day, id, time } from "../description/schema_parts.ts";
 
 /** A reconciliation. */
@@ -198,8 +199,16 @@ function feesJson(row: DiscrepancyRow): z.output<typeof discrepancyAnswer>["fees
   };
 }
 
-/** A discrepancy as answers have it. */
-export function discrepancyJson(row: DiscrepancyRow): z.output<typeof discrepancyAnswer> {
+/**
+ * A discrepancy as answers have it.
+ *
+ * @param settings by which its provider is configured here, or not
+ */
+export function discrepancyJson(
+  row: DiscrepancyRow,
+  settings: ProviderSettings,
+): z.output<typeof discrepancyAnswer> {
+  const isConfigured = configuredProviders(settings).includes(row.provider);
   const money = (cents: number | null, currency: string | null, at: string | null) =>
     cents === null || currency === null ? null : { amount_cents: cents, currency, at };
   return {
@@ -220,7 +229,9 @@ export function discrepancyJson(row: DiscrepancyRow): z.output<typeof discrepanc
     theirs: money(row.theirCents, row.theirCurrency, row.theirTime),
     ours: money(row.ourCents, row.ourCurrency, row.ourTime),
     fees: feesJson(row),
-    actions: row.state === "open" && row.approvedBy === null ? actionsFor(row) : [],
+    actions: row.state === "open" && row.approvedBy === null
+      ? offeredActions(row, isConfigured)
+      : [],
     action: row.action,
     note: row.note,
     proposed_by: row.proposedBy,

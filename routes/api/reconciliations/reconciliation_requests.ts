@@ -13,6 +13,14 @@ import {
 import { reasonFault } from "../../../domain/refund/refund_request.ts";
 import { day, optionalQuery, pageQuery, queryInteger, queryText } from "../description/queries.ts";
 
+/** One of some words. */
+const oneOf = <const Words extends readonly [string, ...string[]]>(words: Words) =>
+  z.enum(words, { error: `must be one of ${words.join(", ")}` });
+
+/** A time as answers have it, which is compared and not read. */
+const time = z.string({ error: "must be a time as it is shown" })
+  .max(40, "must be a time as it is shown");
+
 const providerName = queryText().regex(/^\w{1,32}$/, "must be the name of a provider");
 
 /** Of which provider's books a reconciliation is, and which days they cover. */
@@ -34,8 +42,8 @@ export const listedBody = z.strictObject({
 
 /** Which discrepancies are wanted. */
 export const discrepancyQuery = z.object({
-  state: optionalQuery("How far they are", z.enum(discrepancyStates)),
-  kind: optionalQuery("What they are", z.enum(discrepancyKindNames)),
+  state: optionalQuery("How far they are", oneOf(discrepancyStates)),
+  kind: optionalQuery("What they are", oneOf(discrepancyKindNames)),
   provider: optionalQuery("Of this provider", providerName),
   reconciliation: optionalQuery(
     "That this reconciliation was the first to find",
@@ -47,17 +55,17 @@ export const discrepancyQuery = z.object({
 
 /** How a discrepancy is to be mended. */
 export const mendingBody = z.strictObject({
-  action: z.enum(discrepancyActionNames).optional().meta({
+  action: oneOf(discrepancyActionNames).optional().meta({
     description: "The first that is offered where it is left out",
   }),
-  note: z.string().trim().max(255, "must have at most 255 characters")
+  note: z.string({ error: "must be text" }).trim().max(255, "must have at most 255 characters")
     .refine((text) => reasonFault(text) === undefined, "must hold no control characters")
     .optional(),
 });
 
 /** What is approved of a report. */
 export const reportApprovalBody = z.strictObject({
-  finished_at: z.string().max(40).meta({
+  finished_at: time.meta({
     description:
       "When the report was finished, as it is shown: refused where that was at another time",
   }),
@@ -65,11 +73,11 @@ export const reportApprovalBody = z.strictObject({
 
 /** What is approved of what somebody else proposed. */
 export const approvalBody = z.strictObject({
-  action: z.enum(discrepancyActionNames).optional().meta({
+  action: oneOf(discrepancyActionNames).optional().meta({
     description:
       "What is approved: refused where something else is proposed by now; needed where two have to agree",
   }),
-  proposed_at: z.string().max(40).optional().meta({
+  proposed_at: time.optional().meta({
     description:
       "The proposal's time, as it is shown: refused where it was proposed anew since; needed likewise",
   }),

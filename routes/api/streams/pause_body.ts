@@ -17,7 +17,7 @@ export const groupParam = z.object({
 
 /** Why a group is paused. */
 export const pauseBody = z.strictObject({
-  reason: z.string().trim().max(255, "must have at most 255 characters")
+  reason: z.string({ error: "must be text" }).trim().max(255, "must have at most 255 characters")
     .refine((text) => reasonFault(text) === undefined, "must hold no control characters")
     .optional(),
 });

@@ -74,7 +74,14 @@ Deno.test("decideApproval() takes two people, and nobody who is not asked who th
   assert.equal(kindOf("api:ann", "api:ben"), "approve");
   assert.equal(kindOf("api", "dashboard"), "refused");
   assert.equal(kindOf("dashboard", "api"), "refused");
-  assert.equal(kindOf("api", "cli:ben@host"), "approve");
+  // On the command line a name is what the environment says.
+  assert.equal(kindOf("api", "cli:ben@host"), "refused");
+  assert.equal(kindOf("cli:ann@host", "cli:ben@host"), "refused");
+  assert.equal(kindOf("cli:ann@host", "cli:ann@other"), "refused");
+  assert.equal(kindOf("cli:ann@host", "dashboard"), "refused");
+  assert.equal(kindOf("cli:ann@host", "api:ben"), "approve");
+  assert.equal(kindOf("api:ann", "cli:ben@host"), "approve");
+  assert.equal(kindOf("cli:ann@host", "cli:ben@host", 1), "approve");
   assert.equal(kindOf("api", "dashboard", 1), "approve");
 });
 

@@ -3,6 +3,8 @@ import {
   actionsFor,
   directlyBack,
   type DiscrepancyFacts,
+  hasTooMuch,
+  offeredActions,
 } from "../../../domain/reconciliation/discrepancy.ts";
 
 const facts: DiscrepancyFacts = {
@@ -34,7 +36,9 @@ Deno.test("actionsFor() offers to record what has an order, and to give back wha
 
 Deno.test("actionsFor() gives back what was taken too much of a charge, and asks about no chargeback", () => {
   const differs = { kind: "amount_differs", ourCents: 900 } as const;
-  assert.equal(offered(differs), "give_back,ask,explain");
+  assert.equal(offered(differs), "ask,give_back,explain");
+  assert.equal(offered({ ...differs, answer: `${hasTooMuch}: so much` }), "give_back,ask,explain");
+  assert.equal(offered({ ...differs, answer: "it keeps it" }), "ask,give_back,explain");
   assert.equal(offered({ ...differs, ourCents: 1_000 }), "ask,explain");
   assert.equal(offered({ ...differs, ourCents: 1_100 }), "ask,explain");
   for (const movement of ["refund", "reversal", "mend"] as const) {
@@ -52,4 +56,23 @@ Deno.test("directlyBack() is what was taken too much, all of what has no order, 
   assert.equal(back({ kind: "twice", orderId: null }), 1_000);
   assert.equal(back({ kind: "twice" }), null);
   assert.equal(back({ theirCents: null, orderId: null }), null);
+});
+
+Deno.test("offeredActions() offers nothing that only a provider can do which is not configured here", () => {
+  const here = (change: Partial<DiscrepancyFacts>) =>
+    offeredActions({ ...facts, ...change }, false).join();
+  assert.equal(here({}), "explain");
+  assert.equal(here({ orderId: null }), "explain");
+  assert.equal(here({ kind: "missing_with_them" }), "explain");
+  assert.equal(here({ kind: "corrected", movement: "unmended" }), "explain");
+  for (
+    const [kind, movement] of [
+      ["refund_without_refund", "refund"],
+      ["chargeback_without_record", "chargeback"],
+      ["corrected", "correction"],
+    ] as const
+  ) {
+    assert.equal(here({ kind, movement }), "record,explain");
+  }
+  assert.equal(offeredActions(facts, true).join(), "record,explain");
 });

@@ -94,3 +94,35 @@ Deno.test("the page asks before a report is taken back, and what is approved uns
   const approved = await ask(api, "POST", `${path}/approve`, { action: "explain", proposed_at });
   assert.equal(approved.body.state, "explained");
 });
+
+Deno.test("what requests about discrepancies may say is said to who says something else", async () => {
+  const said = async (method: string, path: string, body?: unknown) => {
+    const answer = await ask(api, method, path, body);
+    return answer.body.detail;
+  };
+  assert.equal(
+    await said("GET", "/discrepancies?state=bla"),
+    "The query is not valid: state must be one of open, explained, mended",
+  );
+  assert.match(
+    await said("GET", "/discrepancies?kind=bla"),
+    /^The query is not valid: kind must be one of missing_with_us, .*category_differs$/,
+  );
+  const actions = "must be one of record, give_back, ask, explain";
+  for (const path of ["/discrepancies/7/mend", "/discrepancies/7/approve"]) {
+    assert.equal(
+      await said("POST", path, { action: "bla" }),
+      `The body is not valid: #/action ${actions}`,
+    );
+  }
+  assert.equal(
+    await said("POST", "/discrepancies/7/mend", { note: 7 }),
+    "The body is not valid: #/note must be text",
+  );
+  for (const finished_at of [undefined, 7, "x".repeat(41)]) {
+    assert.equal(
+      await said("POST", "/reconciliations/7/approve", { finished_at }),
+      "The body is not valid: #/finished_at must be a time as it is shown",
+    );
+  }
+});
