@@ -11,7 +11,7 @@ const currency = fc.constantFrom("EUR", "USD");
 
 /** A payment that waits for a person, and what its customer's bank has done. */
 const payment = fc.record({
-  status: fc.constantFrom("REVERSING", "REVERSED"),
+  status: fc.constantFrom("REVERSING", "REVERSED", "DISMISSED"),
   amountCents: fc.integer({ min: 1, max: 1_000 }),
   currency: fc.option(currency),
   chargebacks: fc.array(
