@@ -144,7 +144,7 @@ async function askAboutRefused(
   const made = answers.findIndex(({ kind }) => kind === "refunded");
   if (made >= 0) {
     await takeMendKey(db, row, keys[made]!);
-    await noteMendCents(db, row.id, amountCents);
+    await noteMendCents(db, row, amountCents);
     const answer = "the provider says that what it refused at first was given back after all";
     return { kind: "ended", state: "MENDED", answer };
   }
@@ -179,6 +179,9 @@ async function askWhetherMade(
   }
 }
 
+/** What comes of an action that was dropped or ended, or approved anew, while this process stood still. */
+const overtaken: Step = { kind: "withdrawn", answer: "something else became of it meanwhile" };
+
 /** How often money may come back that is given back again. */
 const maxReturns = 100;
 
@@ -211,7 +214,7 @@ async function leftOf(
   if (wanted === null || wanted <= 0 || all === null) {
     return { kind: "withdrawn", answer: "nothing of it is to be given back directly" };
   }
-  if (row.mendCents !== null) return row.mendCents;
+  if (row.mendCents !== null) return await noteMendCents(deps.db, row, row.mendCents) ?? overtaken;
   const has = await stillHas(deps, first);
   if (has !== undefined && typeof has !== "number") return has;
   if (has === undefined && first.kind === "amount_differs") {
@@ -224,8 +227,11 @@ async function leftOf(
   const left = Math.min(wanted, had - lostCents);
   const amount = namedAmount(wanted, row.theirCurrency!);
   // Another process may have noted it, and asked for it, while the provider was asked here.
-  return await noteMendCents(deps.db, row.id, left) ??
-    { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };
+  const noted = await noteMendCents(deps.db, row, left);
+  if (noted !== undefined) return noted;
+  return left > 0
+    ? overtaken
+    : { kind: "ended", state: "EXPLAINED", answer: `all of ${amount} went back before` };
 }
 
 /** What the provider says that it still has of what is to go back; undefined where it can't be asked. */

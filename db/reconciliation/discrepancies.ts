@@ -476,26 +476,34 @@ export async function dropAction(
 /**
  * Notes how much the refund that mends it is of, before it is asked for: what was noted first stays.
  *
+ * @param of.approvedAt when the action was approved by which it is asked for
  * @param cents nothing is noted where it is not above zero
- * @returns what is noted; undefined where nothing is
+ * @returns what is noted; undefined where nothing is, or the action was dropped or ended, or approved anew, meanwhile: nothing is to
+ * be asked for then
  */
 export async function noteMendCents(
   db: Queryable,
-  id: number,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
   cents: number,
 ): Promise<number | undefined> {
+  const approved = [id, storedTime(approvedAt)];
   if (cents > 0) {
     await db.run(
       `
       insert into discrepancy_mends (discrepancy_id, amount_cents)
-      select ?, ? from (select 1) one
-      where not exists (select 1 from discrepancy_mends where discrepancy_id = ?)`,
-      [id, cents, id],
+      select id, ? from discrepancies
+      where id = ? and state = 'OPEN' and approved_at = ?
+        and not exists (select 1 from discrepancy_mends where discrepancy_id = discrepancies.id)`,
+      [cents, ...approved],
     );
   }
   const [row] = await db.execute(
-    "select amount_cents from discrepancy_mends where discrepancy_id = ?",
-    [id],
+    `
+    select discrepancy_mends.amount_cents
+    from discrepancies
+    straight_join discrepancy_mends on discrepancy_mends.discrepancy_id = discrepancies.id
+    where discrepancies.id = ? and discrepancies.state = 'OPEN' and discrepancies.approved_at = ?`,
+    approved,
   );
   return row === undefined ? undefined : toInteger(row.amount_cents);
 }

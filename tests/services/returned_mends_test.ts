@@ -533,6 +533,34 @@ Deno.test("a process that stood still withdraws nothing that was approved anew m
     assert.deepEqual([row!.state, row!.mendKey, row!.mendCents], ["mended", asked[0]!.key, 1_000]);
   }));
 
+Deno.test("a process that stood still gives nothing back of what was withdrawn and explained meanwhile", () =>
+  withWorkflow("mend_over", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const asks = Promise.withResolvers<void>(), goes = Promise.withResolvers<void>();
+    const still: Gateway = {
+      ...gateway,
+      money: async (requests) => {
+        asks.resolve();
+        await goes.promise;
+        return await gateway.money!(requests);
+      },
+    };
+    const late = proposeMending({ ...deps, gateway: still }, wish, operator);
+    await asks.promise;
+    const knowsNone: Gateway = { ...gateway, money: () => Promise.resolve([{ kind: "unknown" }]) };
+    await goOnMending({ ...deps, gateway: knowsNone }, operator);
+    await proposeMending(deps, { ...wish, action: "explain", note: "a test of ours" }, operator);
+    goes.resolve();
+    await late;
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.note], ["explained", "a test of ours"]);
+    assert.deepEqual(asked, []);
+    assert.deepEqual(await flow.rows("select * from discrepancy_mends"), []);
+  }));
+
 /** A provider that refuses the first direct refund, and says of it when it is asked what it is told to say. */
 function aRefusal(flow: Workflow, keeps = 1) {
   const stage = aGateway(flow);

@@ -205,8 +205,11 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
         await proposeAction(db, { id, action: "explain", note: "no", by: "c" }),
         false,
       );
-      await noteMendCents(db, id, 60 + id);
-      await noteMendCents(db, id, 1);
+      const row = (await readDiscrepancy(db, id))!;
+      assert.equal(await noteMendCents(db, row, 60 + id), 60 + id);
+      assert.equal(await noteMendCents(db, row, 1), 60 + id);
+      const late = { id, approvedAt: "2026-01-01T00:00:00.000000Z" };
+      assert.equal(await noteMendCents(db, late, 1), undefined);
     }
     const [first] = ids as [number];
     const charge = { provider: "http", chargeRef: "ch_1" };
