@@ -109,7 +109,9 @@ function addStart(app: Hono, deps: AppDeps): void {
         ...(from === undefined ? {} : { from }),
         ...(to === undefined ? {} : { to }),
       };
-      const upload = isListed ? undefined : await openUpload(c, deps);
+      const upload = isListed
+        ? undefined
+        : await openUpload(c, deps, Object.keys(reconcileQuery.shape));
       const { id, finished } = await beginReconciling(
         { ...deps, ...gatewaysOf(deps.config) },
         {
