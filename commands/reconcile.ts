@@ -54,7 +54,7 @@ const pageSize = 500;
 const command: Command = {
   summary: "Holds a provider's books against ours, and mends what differs.",
   help: `
-Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--json]
+Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--sheet=NAME] [--json]
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
        deno task reconcile --list [--provider=NAME] [--json]
        deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
@@ -70,6 +70,7 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --from, --to      the days that the report covers whole (UTC, the last one included); without them it covers
                     from the day of its first line up to its last line
   --profile=FILE    what the columns of any other report mean
+  --sheet=NAME      the sheet of a workbook that has the lines, by its name or its place (1, 2, …)
   --list            what is open, with the actions that mend it
   --mend=ID         propose how it is mended: record (what the provider did), give_back, ask (the provider
                     again) or explain; without --action the first that --list names
@@ -94,6 +95,7 @@ open after a report or list was read, and where an action came to nothing; --lis
         "from",
         "to",
         "profile",
+        "sheet",
         "mend",
         "action",
         "note",
@@ -137,7 +139,7 @@ const doings: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What says more of reading a report or a list. */
-const readingOptions = ["provider", "from", "to", "profile", "json"];
+const readingOptions = ["provider", "from", "to", "profile", "sheet", "json"];
 
 /**
  * Two things at once would be one of them without a word about the other.
@@ -220,9 +222,12 @@ function workOf(
   if (provider === undefined) throw usage("Give --provider=NAME");
   const [name] = options.positionals;
   const period = periodIn(options);
+  const sheet = options.text("sheet");
   if (name === undefined && period.from === undefined) {
     throw usage("Give a FILE, or --from=DATE to ask for the provider's list");
   }
+  const ofFile = ["profile", "sheet"].find((option) => options.text(option) !== undefined);
+  if (name === undefined && ofFile !== undefined) throw usage(`--${ofFile} goes with a FILE`);
   return async (deps) => {
     const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
     const profile = await profileIn(options, path);
@@ -240,6 +245,7 @@ function workOf(
           source: source.readable,
           name: name === "-" ? "standard input" : basename(name!),
           ...(profile === undefined ? {} : { profile }),
+          ...(sheet === undefined ? {} : { sheet }),
         },
       }),
     });

@@ -69,7 +69,9 @@ Deno.test("a report with columns of its own is held against the books by the pro
 
 Deno.test("a form that names the provider or the days is refused: its report would be another provider's", async () => {
   const before = (await ask(api, "GET", "/reconciliations")).body;
-  for (const [name, value] of [["provider", "paypal"], ["from", "2026-01-05"], ["to", "2026-01-05"]]) {
+  for (
+    const [name, value] of [["provider", "paypal"], ["from", "2026-01-05"], ["to", "2026-01-05"]]
+  ) {
     for (const isBefore of [true, false]) {
       const said = { [name!]: value! }, brought = { file: file("2026-01-07") };
       const response = await api.app.request("/reconciliations", {
