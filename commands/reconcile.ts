@@ -164,6 +164,8 @@ function refuseMixed(options: Options): void {
     const where = doing === undefined ? "reading a report or a list" : `--${doing}`;
     throw usage(`--${stray} does not go with ${where}`);
   }
+  const ofFile = ["profile", "sheet"].find(isGiven);
+  if (file === undefined && ofFile !== undefined) throw usage(`--${ofFile} goes with a FILE`);
   const one = ["mend", "approve"].find((name) => (options.text(name) ?? "all") !== "all");
   if (one !== undefined && options.text("provider") !== undefined) {
     throw usage(`--provider goes with --${one}=all`);
@@ -226,8 +228,6 @@ function workOf(
   if (name === undefined && period.from === undefined) {
     throw usage("Give a FILE, or --from=DATE to ask for the provider's list");
   }
-  const ofFile = ["profile", "sheet"].find((option) => options.text(option) !== undefined);
-  if (name === undefined && ofFile !== undefined) throw usage(`--${ofFile} goes with a FILE`);
   return async (deps) => {
     const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
     const profile = await profileIn(options, path);
