@@ -224,13 +224,12 @@ function workOf(
   if (provider === undefined) throw usage("Give --provider=NAME");
   const [name] = options.positionals;
   const period = periodIn(options);
-  const sheet = options.text("sheet");
   if (name === undefined && period.from === undefined) {
     throw usage("Give a FILE, or --from=DATE to ask for the provider's list");
   }
   return async (deps) => {
     const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
-    const profile = await profileIn(options, path);
+    const reading = await readingOf(options, path);
     const source = name === undefined
       ? undefined
       : name === "-"
@@ -244,8 +243,7 @@ function workOf(
         report: {
           source: source.readable,
           name: name === "-" ? "standard input" : basename(name!),
-          ...(profile === undefined ? {} : { profile }),
-          ...(sheet === undefined ? {} : { sheet }),
+          ...reading,
         },
       }),
     });
@@ -333,19 +331,21 @@ function periodIn(options: Options): { from?: string; to?: string } {
   return { ...day("from"), ...day("to") };
 }
 
-async function profileIn(
+/** How a report is to be read. */
+async function readingOf(
   options: Options,
   path: (given: string) => string,
-): Promise<ReportProfile | undefined> {
-  const given = options.text("profile");
-  if (given === undefined) return undefined;
+): Promise<{ profile?: ReportProfile; sheet?: string }> {
+  const given = options.text("profile"), sheet = options.text("sheet");
+  const onSheet = sheet === undefined ? {} : { sheet };
+  if (given === undefined) return onSheet;
   let text: string;
   try {
     text = await readFile(path(given), "utf8");
   } catch (error) {
     throw usage(`--profile=${given}: ${messageOf(error)}`);
   }
-  return readReportProfile(text);
+  return { profile: readReportProfile(text), ...onSheet };
 }
 
 /** Does something about one discrepancy, or about each that is open. */
