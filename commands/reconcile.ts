@@ -12,6 +12,7 @@ import {
   listReconciliations,
   type ReconciliationRow,
 } from "../db/reconciliation/reconciliations.ts";
+import { listOpenLosses } from "../db/recovery/database_losses.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { isDay } from "../domain/kpi/day.ts";
@@ -41,7 +42,7 @@ import { type Command, integerArgument, type Options, readOptions, usage } from 
 import { type Context, withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
-import { print } from "./print.ts";
+import { print, printError } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { openSourceFile, openStandardInput } from "./source_file.ts";
 
@@ -117,6 +118,7 @@ open after a report or list was read, and where an action came to nothing; --lis
       await refuseDanger(context);
       await guardDatabase(context);
       await refuseBesideOlder(context);
+      if (options.text("mend") !== undefined) await tellOfLosses(deps);
       const code = await work(deps);
       await tellIfNobodyWorks(context);
       return code;
@@ -127,6 +129,17 @@ open after a report or list was read, and where an action came to nothing; --lis
 export default command;
 
 type Deps = Context & MendingDeps;
+
+/** Money of an order that is lost looks like nobody's, and giving it back is offered first. */
+async function tellOfLosses({ db }: Deps): Promise<void> {
+  if ((await listOpenLosses(db, 1)).length === 0) return;
+  printError(
+    `Orders are lost that nobody has reconciled (${
+      typed("losses")
+    }): have them sent again before anything is given ` +
+      "back, as their money is of no order until then",
+  );
+}
 
 /** What can be done besides reading a report or a list, and the options that say more of it. */
 const doings: Readonly<Record<string, readonly string[]>> = {
@@ -402,6 +415,7 @@ async function list(
   provider: string | undefined,
   asJson: boolean,
 ): Promise<number> {
+  await tellOfLosses(deps);
   let count = 0;
   for await (const row of openOnes(deps, provider)) {
     count++;
@@ -413,6 +427,7 @@ async function list(
 
 async function tell(deps: Deps, result: ReconciliationRow, asJson: boolean): Promise<void> {
   if (asJson) return print(JSON.stringify(result));
+  if (result.open > 0) await tellOfLosses(deps);
   const { lines, agreed, found, open, provider } = result;
   print(
     `${formatCount(lines)} ${plural(lines, "line")} of ${provider}: ${
