@@ -95,7 +95,7 @@ export async function openReport(
   });
   try {
     found ??= findReader(table.header, given);
-    if ("problem" in found) throw badFile(found.problem + encodingAsked(table));
+    if ("problem" in found) throw badFile(found.problem + readOtherwise(table));
     const { profile, read } = found;
     const { first, last } = checked.ends();
     const covered = tellsOfOrders(profile)
@@ -144,11 +144,13 @@ function formOf(profile: ReportProfile | undefined, sheet: string | undefined) {
   };
 }
 
-/** What may be why a header lacks names that somebody sees in it. */
-function encodingAsked({ form, questions }: SourceTable): string {
+/** What may be why a header lacks names that somebody sees in the file, and what says so. */
+function readOtherwise({ form, questions }: SourceTable): string {
+  const line =
+    `. They stand on line ${form.headerLine}: another one is said by file.header_line in a profile`;
   return questions.some(({ setting }) => setting === "file.encoding")
-    ? `. It is not UTF-8, and was read as ${form.encoding}: another encoding is said by file.encoding in a profile`
-    : "";
+    ? `${line}, and another encoding than ${form.encoding}, as which it was read, by file.encoding`
+    : line;
 }
 
 /** The same file by another profile, or another sheet of it, tells other lines, so it is another report. */

@@ -126,7 +126,7 @@ async function lookAt(
   const rest = rows.filter(({ part }) => part === null);
   return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, provider, rest) +
     await lookAtTwice(db, provider, rest) + await lookAtTellings(db, provider, rows) +
-    await lookAtParts(db, provider, rest);
+    await lookAtParts(db, provider, rows);
 }
 
 /** What one report told otherwise than another one, or by itself did not add up, may be agreed about by now. */

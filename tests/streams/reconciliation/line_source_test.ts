@@ -72,4 +72,9 @@ Deno.test("a profile says how the bytes of a report are read", async () => {
     code: "invalid",
     message: /lacks W\u00e4hrung, Geb\u00fchr/,
   });
+  const windows = new Uint8Array(Buffer.from(`Gebühr;Summe\n1,00;2,00\n${text(";")}\n`, "latin1"));
+  await assert.rejects(read(windows), {
+    message:
+      /They stand on line 1: .* file\.header_line .* encoding than windows-1252, .* by file\.encoding$/,
+  });
 });
