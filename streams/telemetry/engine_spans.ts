@@ -114,7 +114,9 @@ export function withoutValues(statement: string): string {
 
 /** `select orders`: what is done, and to which table first; `insert order_items, commit` where a transaction ends with it. */
 function summaryOf(text: string): string {
-  const statements = text.split(";").map((statement) => statement.trim()).filter(Boolean);
+  const statements = text.split(";")
+    .map((statement) => statement.trim().replace(/^set statement .*? for /i, ""))
+    .filter(Boolean);
   const first =
     statements.find((statement) => !/^(?:start transaction|begin|set)\b/i.test(statement)) ??
       text;
