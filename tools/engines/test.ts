@@ -25,11 +25,12 @@ const JOBS = 3;
 
 /**
  * Of the database that the suite runs on: a commit is with the kernel at once, and on the disk within a second. Tests kill
- * processes, never the machine. On MariaDB all tables are in one file, or some 100,000 would be made and removed.
+ * processes, never the machine. On MariaDB all tables are in one file, or some 100,000 would be made and removed; where they
+ * are on a disk, nothing waits for it as long as the files of tables come and go.
  */
 export function suiteDatabaseArgs(engine: EngineName): string[] {
   const args = ["--innodb-flush-log-at-trx-commit=2"];
-  return engine === "mariadb" ? [...args, "--innodb-file-per-table=0"] : args;
+  return engine === "mariadb" ? [...args, "--innodb-file-per-table=0", "--debug-no-sync"] : args;
 }
 
 /** What test files may do; engines need processes, ports, folders and the user id. */
@@ -127,7 +128,12 @@ async function run(engine: EngineName, denoArgs: string[]): Promise<number> {
   }
 
   console.error(`Starting a private ${engine} and a private redis for the tests …`);
-  const engines = await startPrivateEngines({ engine, databaseArgs: suiteDatabaseArgs(engine) });
+  const engines = await startPrivateEngines({
+    engine,
+    inMemory: true,
+    redoLogMb: 128,
+    databaseArgs: suiteDatabaseArgs(engine),
+  });
   try {
     if (signalled) return 128 + signalled;
     child = await spawnTests(engines, engine, denoArgs);
