@@ -3,7 +3,13 @@ import mysql from "mysql2/promise";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
-import { formatCounts, parseBunCount, parseSummary, parseTestArgs } from "../tools/engines/test.ts";
+import {
+  formatCounts,
+  LONG_FILES,
+  parseBunCount,
+  parseSummary,
+  parseTestArgs,
+} from "../tools/engines/test.ts";
 import { testContext } from "./support.ts";
 
 const engine = Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb";
@@ -237,6 +243,10 @@ Deno.test("testContext() gives a database and keys of its own, and close() remov
   });
   await assert.rejects(queryRows(context.databaseUrl, "select 1"), /Unknown database/);
   await other.close();
+});
+
+Deno.test("the long test files that begin first are there", async () => {
+  for (const path of LONG_FILES) assert.ok(await exists(path), path);
 });
 
 Deno.test("parseTestArgs() takes its own arguments and leaves the rest to deno test", () => {
