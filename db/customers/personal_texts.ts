@@ -240,7 +240,8 @@ export async function eraseOrderTexts(
 
 /** Tables of texts that belong to no order, or mostly are a code, with what is to be read of them. */
 const looseTexts = {
-  imports: { columns: ["error", "reasons"], where: "" },
+  // What somebody called a file.
+  imports: { columns: ["source", "error", "reasons"], where: "" },
   dead_letters: { columns: ["payload", "error"], where: "order_id is null and" },
   chargebacks: { columns: ["reason"], where: "" },
   discrepancies: { columns: ["note", "answer"], where: "order_id is null and" },
