@@ -5,6 +5,7 @@ import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { approveReport } from "../../services/approve_report.ts";
+import { eraseCustomer } from "../../services/erase_customer.ts";
 import { goOnWithReports } from "../../services/go_on_with_reports.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { runReconciliation } from "../../streams/reconciliation/hold_against.ts";
@@ -270,6 +271,25 @@ Deno.test("what was missing until a report told of it is missing again where ano
     await withdraw(depsOf(provided), rest.id, operator);
     assert.deepEqual(await missing(), []);
     await assertAgrees(flow);
+  });
+});
+
+Deno.test("what a later report had told of is missing again although its customer was erased meanwhile", async () => {
+  await withWorkflow("withdraw_erased", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const gone = lines.find(({ kind }) => kind === "charge")!;
+    await hold(provided, lines.filter((line) => line !== gone));
+    const late = await hold(provided, [gone]);
+    assert.deepEqual(await all(provided, "open"), []);
+    const who = { externalId: "c1" };
+    await eraseCustomer({ ...flow, config: { erasureSecret: "" } }, who, operator);
+    await withdraw(depsOf(provided), late.id, operator);
+    const open = await all(provided, "open");
+    assert.deepEqual(open.map(({ kind, chargeRef }) => [kind, chargeRef]), [
+      ["missing_with_them", gone.chargeId],
+    ]);
   });
 });
 
