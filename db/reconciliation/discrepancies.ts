@@ -493,7 +493,8 @@ export async function noteMendCents(
       insert into discrepancy_mends (discrepancy_id, amount_cents)
       select id, ? from discrepancies
       where id = ? and state = 'OPEN' and approved_at = ?
-        and not exists (select 1 from discrepancy_mends where discrepancy_id = discrepancies.id)`,
+        and not exists (select 1 from discrepancy_mends where discrepancy_id = discrepancies.id)
+      for update`,
       [cents, ...approved],
     );
   }

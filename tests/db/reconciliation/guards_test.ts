@@ -236,3 +236,31 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
     const { action, mendKey, mendCents } = await row(ids[1]!);
     assert.deepEqual([action, mendKey, mendCents], [null, null, null]);
   }));
+
+Deno.test("noteMendCents() leaves nothing of an action that is being dropped at that moment", () =>
+  withWorkflow("guard_mend_dropped", async (flow) => {
+    const { db } = flow;
+    const id = await add(flow, { kind: "missing_with_us", orderId: null });
+    await proposeAction(db, { id, action: "give_back", note: null, by: "a" });
+    await approveAction(db, { id, action: "give_back", by: "b", mendKey: "mend_1" });
+    const row = (await readDiscrepancy(db, id))!;
+    const late = await db.transaction(async (tx) => {
+      await dropAction(tx, row, "the provider knows of no such charge");
+      let isDone = false;
+      const noted = noteMendCents(db, row, 500).finally(() => isDone = true);
+      await untilWaiting(flow, () => isDone);
+      return { noted };
+    });
+    assert.equal(await late.noted, undefined);
+    assert.deepEqual(await flow.rows("select * from discrepancy_mends"), []);
+  }));
+
+/** Once some transaction waits for a lock, or something is done. */
+async function untilWaiting({ rows }: Workflow, isDone: () => boolean): Promise<void> {
+  for (let look = 0; look < 1_000 && !isDone(); look++) {
+    const [row] = await rows(
+      "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'",
+    );
+    if (Number(row!.n) > 0) return;
+  }
+}
