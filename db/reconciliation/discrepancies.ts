@@ -600,6 +600,21 @@ export async function endDiscrepancy(
 }
 
 /**
+ * Ends an open discrepancy that our books or reports have come to agree about, whatever was being done about it. What was to go back
+ * directly is forgotten: made after all, it is a refund of what is on record by now, and has to be found as that.
+ *
+ * @returns false where it was ended before
+ */
+export async function endAgreed(tx: Queryable, id: number, answer: string): Promise<boolean> {
+  if (!await endDiscrepancy(tx, id, "MENDED", answer)) return false;
+  await tx.run("update discrepancies set mend_key = null where id = ? and mend_key is not null", [
+    id,
+  ]);
+  await tx.run("delete from discrepancy_mends where discrepancy_id = ?", [id]);
+  return true;
+}
+
+/**
  * Ends a discrepancy by what was approved about it; nothing where that was dropped, and something approved anew, while a process
  * that carries it out stood still: what it has found out may not be true any more.
  *

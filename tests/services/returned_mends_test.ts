@@ -561,6 +561,58 @@ Deno.test("a process that stood still gives nothing back of what was withdrawn a
     assert.deepEqual(await flow.rows("select * from discrepancy_mends"), []);
   }));
 
+Deno.test("what was to go back of nobody's charge does not go back whole once most of it is an order's", () =>
+  withWorkflow("mend_of_order", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    const away: Gateway = {
+      ...gateway,
+      refund: () => Promise.resolve([{ kind: "away", error: "no answer" }]),
+    };
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const { discrepancy } = await proposeMending({ ...deps, gateway: away }, wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.mendCents], ["open", 1_000]);
+    await aPaidOrder(flow, "1", 900);
+    await flow.rows("update payments set provider_ref = 'ch_nobody'");
+    await goOnMending(deps, operator);
+    assert.deepEqual(asked, []);
+    const [row] = await open(flow);
+    assert.deepEqual([row!.kind, row!.action, row!.mendCents], ["amount_differs", null, null]);
+    // What is too much of it does.
+    await proposeMending(deps, { ...wish, action: "give_back" }, operator);
+    assert.deepEqual(asked.map(({ cents }) => cents), [100]);
+  }));
+
+Deno.test("what went back of nobody's charge is found as a refund of the order that has come to have it", () =>
+  withWorkflow("mend_on_record", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    const away: Gateway = {
+      ...gateway,
+      refund: async (requests) => {
+        await gateway.refund(requests);
+        return [{ kind: "away", error: "no answer" }];
+      },
+    };
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    await proposeMending({ ...deps, gateway: away }, { id: found!.id, note: null }, operator);
+    const orderId = await aPaidOrder(flow);
+    await flow.rows("update payments set provider_ref = 'ch_nobody'");
+    await goOnMending(deps, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.answer], ["mended", "it is on record"]);
+    assert.equal(asked.length, 1);
+    await hold(flow, [
+      aLine("charge"),
+      aLine("refund", { refundId: "re_1", grossCents: -1_000, key: asked[0]!.key }),
+    ]);
+    assert.deepEqual(
+      (await open(flow)).map((one) => [one.kind, one.orderId, one.theirCents]),
+      [["refund_without_refund", orderId, 1_000]],
+    );
+  }));
+
 /** A provider that refuses the first direct refund, and says of it when it is asked what it is told to say. */
 function aRefusal(flow: Workflow, keeps = 1) {
   const stage = aGateway(flow);
