@@ -139,14 +139,16 @@ async function askAboutRefused(
   if (keys.length === 0 || gateway.refundStatus === undefined) return undefined;
   const amountCents = directlyBack(row) ?? 0;
   const answers = await gateway.refundStatus(
-    keys.map((key) => directRequest(row, { key, amountCents })),
+    // How much each was of went with what was dropped.
+    keys.map((key) => ({ ...directRequest(row, { key, amountCents }), ofAnyAmount: true })),
   );
   const made = answers.findIndex(({ kind }) => kind === "refunded");
-  if (made >= 0) {
+  const answer = answers[made];
+  if (answer?.kind === "refunded") {
     await takeMendKey(db, row, keys[made]!);
-    await noteMendCents(db, row, amountCents);
-    const answer = "the provider says that what it refused at first was given back after all";
-    return { kind: "ended", state: "MENDED", answer };
+    await noteMendCents(db, row, answer.amountCents ?? amountCents);
+    const says = "the provider says that what it refused at first was given back after all";
+    return { kind: "ended", state: "MENDED", answer: says };
   }
   const unsure = answers.find(({ kind }) => kind !== "refused" && kind !== "unknown");
   if (unsure === undefined) return undefined;

@@ -9,6 +9,7 @@ import type { ChargebackReport } from "../../services/record_chargeback.ts";
 import { type RefundNews, takeRefundNews } from "../../services/take_refund_news.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
+import { readRefundStatus } from "../../streams/payments/provider_answers.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
@@ -695,6 +696,77 @@ Deno.test("a direct refund that was refused and made after all mends by its own 
     ]);
     assert.deepEqual(await open(flow), []);
   }));
+
+Deno.test("a direct refund of a part that was refused is asked about as the part that it was of", () =>
+  withWorkflow("mend_refused_part", async (flow) => {
+    const { asked, deps, made } = aRefusal(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const gateway: Gateway = {
+      ...deps.gateway,
+      // Its own pages gave 4.00 EUR back.
+      money: (requests) =>
+        Promise.resolve(requests.map((): MoneyAnswer => ({
+          kind: "found",
+          ref: "ch_nobody",
+          currency: "EUR",
+          tookCents: 1_000,
+          refundedCents: 400,
+        }))),
+      refundStatus: (requests) =>
+        Promise.resolve(
+          requests.map((request) =>
+            readRefundStatus(
+              request,
+              {
+                ref: "re_1",
+                state: "refused",
+                reason: "closed",
+                amountCents: 600,
+                currency: "EUR",
+              },
+              { callbackMs: 1 },
+            )
+          ),
+        ),
+    };
+    await proposeMending({ ...deps, gateway }, wish, operator);
+    const { discrepancy } = await proposeMending({ ...deps, gateway }, wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.answer], [
+      "mended",
+      "6.00 EUR have gone back",
+    ]);
+    assert.deepEqual(made, [{ key: asked[1], cents: 600 }]);
+  }));
+
+for (const [made, says] of [[false, "refused"], [true, "refunded"]] as const) {
+  Deno.test(`what was refused, explained and is open again as another report's goes back once, where the provider says ${says}`, () =>
+    withWorkflow(`mend_refused_anew_${says}`, async (flow) => {
+      const { asked, said, deps, made: paid } = aRefusal(flow);
+      const first = await hold(flow, [aLine("charge")]);
+      const [found] = await open(flow);
+      const wish = { id: found!.id, note: null };
+      await proposeMending(deps, wish, operator);
+      await proposeMending(deps, { ...wish, action: "explain", note: "a test of ours" }, operator);
+      await hold(flow, [aLine("charge"), aLine("fee", { chargeId: "", grossCents: -5 })]);
+      await withdraw(deps, first.id, operator);
+      const [anew] = await open(flow);
+      // What comes to nothing, and was asked for under no key, leaves it as it is.
+      const unknown: Gateway = {
+        ...deps.gateway,
+        money: () => Promise.resolve([{ kind: "unknown" }]),
+      };
+      const again = { id: anew!.id, note: null };
+      const dropped = await proposeMending({ ...deps, gateway: unknown }, again, operator);
+      assert.deepEqual([dropped.discrepancy.state, dropped.discrepancy.action], ["open", null]);
+      if (made) said.first = { kind: "refunded" };
+      const { discrepancy } = await proposeMending(deps, again, operator);
+      assert.equal(discrepancy.state, "mended");
+      assert.deepEqual(asked, made ? [asked[0]] : [asked[0], `${asked[0]}_2`]);
+      assert.deepEqual(paid.map(({ cents }) => cents), made ? [] : [1_000]);
+    }));
+}
 
 Deno.test("what was refused is asked for once more by nobody who can't be asked whether it was made after all", () =>
   withWorkflow("mend_refused_unasked", async (flow) => {
