@@ -335,6 +335,26 @@ Deno.test("two people have to want a report back where two have to agree, and no
   });
 });
 
+Deno.test("nothing is approved of a report that is being taken back", async () => {
+  await withWorkflow("withdraw_approve", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const { lines } = lyingReport(await ownReport(flow), { seed: 1, lies: 1 });
+    await hold(provided, lines);
+    const [found] = await all(provided, "open");
+    const wish = { id: found!.id, action: "explain", note: "seen" } as const;
+    await flow.rows("update reconciliations set state = 'WITHDRAWING'");
+    await assert.rejects(
+      proposeMending(depsOf(provided), wish, operator),
+      /the report that found it, \d+, is being taken back/,
+    );
+    const [row] = await all(provided);
+    assert.deepEqual([row!.state, row!.approvedBy], ["open", null]);
+    await goOnWithReports(depsOf(provided));
+    assert.deepEqual(await all(provided), []);
+  });
+});
+
 Deno.test("a report that was read before it was noted whose lines are whose is taken back once it was brought again", async () => {
   await withWorkflow("withdraw_unnoted", async (flow) => {
     const provided: Reconciled = { flow, name: "simulated" };
