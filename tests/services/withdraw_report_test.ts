@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
 import { lyingReport, reportCsv } from "../../commands/provider_report.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
-import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
-import { proposeMending } from "../../services/mend_discrepancies.ts";
+import { holdReport, readReconciliation } from "../../db/reconciliation/reconciliations.ts";
+import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { approveReport } from "../../services/approve_report.ts";
 import { eraseCustomer } from "../../services/erase_customer.ts";
 import { goOnWithReports } from "../../services/go_on_with_reports.ts";
@@ -32,6 +32,7 @@ import {
   paidOrders,
   type Reconciled,
 } from "../reconciled.ts";
+import { untilWaiting } from "../until_waiting.ts";
 import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** As one reads who takes units for hundreds of them. */
@@ -354,6 +355,45 @@ Deno.test("nothing is approved of a report that is being taken back", async () =
     assert.deepEqual(await all(provided), []);
   });
 });
+
+/** What keeps a report from being taken back until it is committed; it calls what is to wait, within its transaction. */
+const keeping: Readonly<
+  Record<string, (provided: Reconciled, id: number, waits: () => Promise<void>) => Promise<unknown>>
+> = {
+  "lines of it are written": ({ flow }, id, waits) =>
+    flow.db.transaction(async (tx) => {
+      assert.equal(await holdReport(tx, id), true);
+      await waits();
+    }),
+  "something that it found is approved": async (provided, _, waits) => {
+    const [found] = await all(provided, "open");
+    const wish = { id: found!.id, action: "explain", note: "seen" } as const;
+    const { discrepancy } = await proposeMending(depsOf(provided, 2), wish, operator);
+    await approveMending(depsOf(provided, 2), found!.id, another, {
+      seen: { action: "explain", proposedAt: discrepancy.proposedAt! },
+      inTransaction: waits,
+    });
+  },
+};
+for (const [index, [what, work]] of Object.entries(keeping).entries()) {
+  Deno.test(`a report is not taken back while ${what}`, () =>
+    withWorkflow(`withdraw_waits_${index}`, async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const { lines } = lyingReport(await ownReport(flow), { seed: 1, lies: 1 });
+      const { id } = await hold(provided, lines);
+      let taken: Promise<unknown> | undefined;
+      await work(provided, id, async () => {
+        let isOver = false;
+        taken = withdraw(depsOf(provided), id, operator).finally(() => isOver = true);
+        await untilWaiting(flow, () => isOver);
+        assert.equal(isOver, false);
+        assert.equal(await stateOf(provided, id), "DONE");
+      });
+      await taken;
+      assert.equal(await stateOf(provided, id), "WITHDRAWN");
+    }));
+}
 
 Deno.test("a report that was read before it was noted whose lines are whose is taken back once it was brought again", async () => {
   await withWorkflow("withdraw_unnoted", async (flow) => {

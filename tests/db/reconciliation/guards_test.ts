@@ -27,6 +27,7 @@ import { noPart } from "../../../db/reconciliation/provider_movements.ts";
 import { movementName, readKeptMovements } from "../../../db/reconciliation/retold_movements.ts";
 import type { DiscrepancyKind } from "../../../domain/reconciliation/discrepancy.ts";
 import { foundDiscrepancy } from "../../../streams/reconciliation/found_discrepancy.ts";
+import { untilWaiting } from "../../until_waiting.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";
 
 type Found = Parameters<typeof foundDiscrepancy>[0];
@@ -309,13 +310,3 @@ Deno.test("readKeptMovements() knows the last report that counts and tells the v
     await flow.rows("delete from provider_retellings where reconciliation_id = 2");
     assert.equal(await lastTold(), 1);
   }));
-
-/** Once some transaction waits for a lock, or something is done. */
-async function untilWaiting({ rows }: Workflow, isDone: () => boolean): Promise<void> {
-  for (let look = 0; look < 1_000 && !isDone(); look++) {
-    const [row] = await rows(
-      "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'",
-    );
-    if (Number(row!.n) > 0) return;
-  }
-}
