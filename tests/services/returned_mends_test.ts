@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
+import type { Database } from "../../db/connection/database.ts";
+import { dropAction } from "../../db/reconciliation/discrepancies.ts";
 import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
@@ -560,6 +562,39 @@ Deno.test("a process that stood still gives nothing back of what was withdrawn a
     assert.deepEqual([row!.state, row!.note], ["explained", "a test of ours"]);
     assert.deepEqual(asked, []);
     assert.deepEqual(await flow.rows("select * from discrepancy_mends"), []);
+  }));
+
+Deno.test("a process that stood still asks for no more of what was asked for before, withdrawn and explained meanwhile", () =>
+  withWorkflow("mend_asked_over", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const away: Gateway = {
+      ...gateway,
+      refund: () => Promise.resolve([{ kind: "away", error: "no answer" }]),
+    };
+    const { discrepancy } = await proposeMending({ ...deps, gateway: away }, wish, operator);
+    assert.equal(discrepancy.mendCents, 1_000);
+    let isDone = false;
+    const query: Database["query"] = async (sql, values) => {
+      // What the bank has of it is looked up before anything is asked for.
+      if (!isDone && sql.includes("chargebacks_once")) {
+        isDone = true;
+        await dropAction(flow.db, discrepancy, "the provider keeps it");
+        await proposeMending(
+          deps,
+          { ...wish, action: "explain", note: "a test of ours" },
+          operator,
+        );
+      }
+      return await flow.db.query(sql, values);
+    };
+    const db = { ...flow.db, query };
+    await goOnMending({ ...deps, db }, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.note, isDone], ["explained", "a test of ours", true]);
+    assert.deepEqual(asked, []);
   }));
 
 Deno.test("what was to go back of nobody's charge does not go back whole once most of it is an order's", () =>
