@@ -96,7 +96,7 @@ Deno.test("of every column that may hold what people wrote it is said what becom
   withWorkflow("personal_texts", async ({ rows }) => {
     const columns = await rows(
       `
-      select table_name as of, column_name as name
+      select table_name as holder, column_name as name
       from information_schema.columns
       where table_schema = database() and coalesce(generation_expression, '') = ''
         and (character_set_name like 'utf8%' or data_type in ('json', 'blob', 'mediumblob', 'longblob'))
@@ -104,8 +104,8 @@ Deno.test("of every column that may hold what people wrote it is said what becom
     );
     const named = (of: unknown, name: unknown) => `${of}.${name}`;
     // Orders of closed months are brought back before, see `archived_orders_test.ts`.
-    const found = columns.filter(({ of }) => !String(of).startsWith("archived_"))
-      .map(({ of, name }) => named(of, name));
+    const found = columns.filter(({ holder }) => !String(holder).startsWith("archived_"))
+      .map(({ holder, name }) => named(holder, name));
     const said = Object.entries(texts).flatMap(([of, some]) =>
       Object.keys(some).map((name) => named(of, name))
     );
