@@ -12,6 +12,7 @@ import { runReconciliation } from "../../streams/reconciliation/hold_against.ts"
 import { openReport } from "../../streams/reconciliation/line_source.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
+import { meddled } from "../meddled_database.ts";
 import { withinOneDay } from "../one_day.ts";
 import { withProvider } from "../provider.ts";
 import {
@@ -392,6 +393,33 @@ for (const [index, [what, work]] of Object.entries(keeping).entries()) {
       });
       await taken;
       assert.equal(await stateOf(provided, id), "WITHDRAWN");
+    }));
+}
+
+for (const kind of ["charge", "refund"]) {
+  Deno.test(`a report is not taken back while another one tells the same ${kind}s, whose these are then`, () =>
+    withWorkflow(`withdraw_told_${kind}`, async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const lines = await ownReport(flow);
+      const first = await hold(provided, lines);
+      let taken: Promise<unknown> | undefined;
+      const db = meddled(flow.db, /insert into provider_retellings/, async () => {
+        let isOver = false;
+        taken = withdraw(depsOf(provided), first.id, operator).finally(() => isOver = true);
+        await untilWaiting(flow, () => isOver);
+        assert.equal(isOver, false);
+      });
+      const some = lines.filter((line) => line.kind === kind);
+      const second = await hold({ ...provided, flow: { ...flow, db } }, some);
+      await taken;
+      assert.equal(await stateOf(provided, first.id), "WITHDRAWN");
+      const kept = await flow.rows(
+        "select kind, reconciliation_id as id, count(*) as n from provider_movements group by 1, 2",
+      );
+      assert.deepEqual(kept.map((row) => [row.kind, Number(row.id), Number(row.n)]), [
+        [kind, second.id, some.length],
+      ]);
     }));
 }
 
