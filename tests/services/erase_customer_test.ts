@@ -89,6 +89,7 @@ Deno.test("eraseCustomer() leaves nothing that names the person in any table or 
         "reconciliations.error",
         "reconciliations.name",
         "imports.reasons",
+        "imports.source",
         "idempotency_keys.answer",
         "idempotency_keys.answer packed",
       ]
