@@ -223,6 +223,7 @@ Deno.test("openSourceTable() refuses what is no table, with the remedy", async (
     [zipOf({ "a.pdf": "%PDF-1" }), /is a PDF: .*\(a\.pdf in it\)/],
     [zipOf({ "a.csv": "id,b\n1,2\n" }, { checksum: 1 }), /damaged or cut off/],
     [gzipSync(gzipSync("id,b\n1,2\n")), /gzip twice/],
+    [zipOf({ "a.zip": zipOf({ "b.csv": "id,b\n1,2\n" }) }), /zip archive within a zip archive/],
   ];
   for (const [file, problem] of cases) assert.match((await refusal(file)).message, problem);
 });
