@@ -176,6 +176,30 @@ Deno.test("openSourceTable() names what is wrong with a row, with its text and t
   assert.deepEqual(table.rows[1]!.fields, ["2", '"Mug', "B", "1", "1"]);
 });
 
+Deno.test("openSourceTable() refuses a file in which a table of other columns begins, and rows are read by none of them", async () => {
+  const top = "id,name,sku,price,qty\n1,Mug,A,100,2\n";
+  for (
+    const [second, line] of [
+      ["id,name,sku,qty,price\n2,Mug,A,2,100\n", 3],
+      ["name,id,sku,price,qty\nMug,2,A,100,2\n", 3],
+      ["id,name,sku,fee,qty\n2,Mug,A,100,2\n", 3],
+      ["2,Pot,B,1,1\n id , name ,qty,sku,price\n3,Mug,2,A,100\n", 4],
+    ] as const
+  ) {
+    const { message } = await refusal(top + second);
+    assert.match(message, new RegExp(`^line ${line}: is a second header, with other columns`));
+  }
+  // A workbook has no empty fields at the end of its rows.
+  const cells = (...rows: string[][]) => workbookOf({ sheets: [textSheet(rows)] });
+  const { message } = await refusal(
+    cells(["id", "name", "sku", "price"], ["1", "Mug", "A", "1"], ["id", "price", "sku"], ["2", "1", "A"]),
+  );
+  assert.match(message, /second header/);
+  // Names of columns may be values, too.
+  const rows = await read(`${top}2,name,sku,100,1\n3,price,B,100,1\nqty,Mug,A,1,1\n`);
+  assert.equal(rows.faulty, 0);
+});
+
 Deno.test("openSourceTable() takes quotes between tabs for text where no field begins with one", async () => {
   const table = await read('id\tname\tsku\n1\tPipe 5" copper\tA\n2\t"A ""quoted"" one"\tB\n');
   assert.deepEqual(table.rows, [
