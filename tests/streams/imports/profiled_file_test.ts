@@ -642,13 +642,13 @@ for (const [name, [header, row]] of Object.entries(refunds)) {
 }
 
 const odooHeader = "Order Reference,Order Date,Currency,Customer,Order Lines/Product," +
-  "Order Lines/Quantity,Order Lines/Subtotal,Taxes,Amount Tax,Status";
+  "Order Lines/Quantity,Order Lines/Subtotal,Taxes,Amount Tax,Total,Status";
 const odooTime = { zone: "UTC" };
 
 Deno.test("openProfiledFile() takes two names of one tax for one amount", async () => {
   const row = "2026-01-05 10:00:00,EUR,Ann,Mug,2,20.00";
   const read = await readByProfile(
-    `${odooHeader}\nS1,${row},3.80,3.80,sale\nS2,${row},,3.80,sale\nS3,${row},3.80,1.90,sale\n`,
+    `${odooHeader}\nS1,${row},3.80,3.80,23.80,sale\nS2,${row},,3.80,23.80,sale\nS3,${row},3.80,1.90,23.80,sale\n`,
     { time: odooTime },
   );
   assert.deepEqual(read.orders, { S1: "23.80 EUR due", S2: "23.80 EUR due" });
