@@ -286,7 +286,7 @@ Deno.test("openSourceTable() reads a workbook: its texts, numbers as stored, tim
       '<c r="C4" t="s"><v>0</v></c><c r="D4"><v>19.989999999999998</v></c><c r="E4" t="b"><v>1</v></c>' +
       '<c r="F4" s="3"><v>123</v></c></row>' +
       '<row r="6"><c r="A6"><v>1.5E+14</v></c><c r="B6" s="2"><v>46027</v></c>' +
-      '<c r="D6"><f>1/0</f><v>1E-3</v></c><c r="G6" t="str"><v>a&amp;b</v></c></row>' +
+      '<c r="D6"><f>1/0</f><v>1E-3</v></c><c r="G6" t="inlineStr"><is><t>a&amp;b</t><rPh sb="0" eb="1"><t>ab</t></rPh></is></c></row>' +
       '<row r="7"><c r="A7"><v>3</v></c><c r="D7" t="e"><v>#DIV/0!</v></c></row>' +
       '<row r="8"><c r="A8"><v>4</v></c><c r="D8"><f>A1</f></c></row>',
       "",
