@@ -93,7 +93,9 @@ export async function spread(flow: Workflow): Promise<void> {
 /** What people called files and wrote about units that came back, and how a gift was to be paid. */
 async function leaveBesideOrders({ rows }: Workflow): Promise<void> {
   const said = `sent back by ${mara.name}`;
-  await rows("insert into imports (source, status) values (?, 'DONE')", [`orders of ${mara.name}.csv`]);
+  await rows("insert into imports (source, status) values (?, 'DONE')", [
+    `orders of ${mara.name}.csv`,
+  ]);
   await rows(
     "insert into stock_files (digest, round, name, actor) values (repeat('s', 32), 1, ?, 'test')",
     [`${mara.email}.csv`],

@@ -128,7 +128,8 @@ function repeats(fields: readonly string[], header: readonly string[]): boolean 
 }
 
 /** What is wrong with a file in which another table begins, for people. */
-export const otherHeader: string = "is a second header, with other columns or in another order, so what is below it would be read wrong: import " +
+export const otherHeader: string =
+  "is a second header, with other columns or in another order, so what is below it would be read wrong: import " +
   "the two tables as two files";
 
 /** Names of a header that a row has at least to be one. */

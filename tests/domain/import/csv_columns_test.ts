@@ -32,10 +32,16 @@ Deno.test("originalPlaces() leaves out what an earlier rejects file added", () =
 });
 
 Deno.test("a column whose name has characters that nobody sees is the one that is meant", () => {
-  const places = placeColumns([...importColumns, "ship\u200bping_cents", "\u2060discount_cents\u00ad"]);
+  const places = placeColumns([
+    ...importColumns,
+    "ship\u200bping_cents",
+    "\u2060discount_cents\u00ad",
+  ]);
   assert.ok(typeof places !== "string");
   assert.deepEqual(places.terms, ["shipping_cents", "discount_cents"]);
-  for (const name of ["Order\u200b Shipping", "\u200eOrder Shipping", "ORDER\u00a0SHIPPING\u2069"]) {
+  for (
+    const name of ["Order\u200b Shipping", "\u200eOrder Shipping", "ORDER\u00a0SHIPPING\u2069"]
+  ) {
     assert.equal(plainName(name), "order shipping", JSON.stringify(name));
   }
 });

@@ -642,7 +642,8 @@ for (const [name, [header, row]] of Object.entries(refunds)) {
 }
 
 Deno.test("openProfiledFile() books no order without a row that has a field too many or too few", async () => {
-  const header = "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping," +
+  const header =
+    "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping," +
     "Order Sales Tax,Currency,Transaction ID,Date Paid,Ship Name,Order ID,SKU";
   const row = (order: string, item: number, name = "Mug") =>
     `05/20/26,${name},Ann,1,10.00,0.00,0.00,4.90,0.00,EUR,${order}0${item},05/20/26,Ann,${order},S-${item}`;

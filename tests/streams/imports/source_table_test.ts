@@ -192,7 +192,11 @@ Deno.test("openSourceTable() refuses a file in which a table of other columns be
   // A workbook has no empty fields at the end of its rows.
   const cells = (...rows: string[][]) => workbookOf({ sheets: [textSheet(rows)] });
   const { message } = await refusal(
-    cells(["id", "name", "sku", "price"], ["1", "Mug", "A", "1"], ["id", "price", "sku"], ["2", "1", "A"]),
+    cells(["id", "name", "sku", "price"], ["1", "Mug", "A", "1"], ["id", "price", "sku"], [
+      "2",
+      "1",
+      "A",
+    ]),
   );
   assert.match(message, /second header/);
   // Names of columns may be values, too.
