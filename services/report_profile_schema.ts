@@ -8,6 +8,7 @@ import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
 import { delimiters } from "../domain/import/source_row.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
+import { lineKinds } from "../domain/reconciliation/provider_line.ts";
 import {
   directedColumns,
   type ReportColumn,
@@ -50,16 +51,11 @@ const schema = z.strictObject({
     ),
   ),
   constants: z.strictObject({ category: named.optional(), currency: named.optional() }).optional(),
-  categories: z.strictObject({
-    charge: words.optional(),
-    refund: words.optional(),
-    chargeback: words.optional(),
-    correction: words.optional(),
-    fee: words.optional(),
-    payout: words.optional(),
-    reserve: words.optional(),
-    adjustment: words.optional(),
-  }),
+  categories: z.strictObject(
+    Object.fromEntries(
+      lineKinds.filter((kind) => kind !== "other").map((kind) => [kind, words.optional()]),
+    ),
+  ),
   skip: z.array(z.strictObject({ column: named, words })).max(20).optional(),
   directions: z.strictObject(
     Object.fromEntries(directedColumns.map((column) => [column, direction.optional()])),

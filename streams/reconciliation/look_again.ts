@@ -9,6 +9,7 @@ import {
   agreedLater,
   type DiscrepancyFilter,
   type DiscrepancyRow,
+  endAgreed,
   endDiscrepancy,
   forgetRecording,
   listDiscrepancies,
@@ -136,7 +137,7 @@ async function lookAt(
 
 /** What one report told otherwise than another one, or by itself did not add up, may be agreed about by now. */
 async function lookAtTellings(
-  db: Queryable,
+  db: Database,
   provider: string,
   rows: readonly DiscrepancyRow[],
 ): Promise<number> {
@@ -148,7 +149,7 @@ async function lookAtTellings(
   for (const row of some) {
     const found = keysOf(row).flatMap((key) => kept.get(movementName(key)) ?? []);
     if (!comesToAgree(row, found)) continue;
-    if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) ended++;
+    if (await db.transaction((tx) => endAgreed(tx, row.id, agreedLater))) ended++;
   }
   return ended;
 }
@@ -197,7 +198,7 @@ async function lookAtLines(
         return;
       }
       await noteOurs(tx, row.id, known);
-      if (isOver) await endDiscrepancy(tx, row.id, "MENDED", "it is on record");
+      if (isOver) await endAgreed(tx, row.id, "it is on record");
       else await forgetRecording(tx, row.id);
     });
     if (isOver && row.state === "open") mended++;
