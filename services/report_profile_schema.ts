@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
+import { delimiters } from "../domain/import/source_row.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
 import { lineKinds } from "../domain/reconciliation/provider_line.ts";
 import {
@@ -38,6 +39,12 @@ const direction = z.strictObject({ column: named, down: words.min(1) });
 const schema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/),
+  file: z.strictObject({
+    encoding: z.string().trim().min(1).max(40).optional(),
+    delimiter: z.enum(delimiters).optional(),
+    header_line: z.int().min(1).max(1_000).optional(),
+    sheet: z.string().trim().min(1).max(255).optional(),
+  }).optional(),
   columns: z.strictObject(
     Object.fromEntries(
       reportColumns.map((column) => [column, columnsOf(column).optional()]),

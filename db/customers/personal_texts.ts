@@ -128,7 +128,7 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
     [erasedText, [...orderIds]],
   );
   await tx.query("update payment_attempts set says = null where order_id in (?)", [[...orderIds]]);
-  await tx.query("delete from payment_instructions where order_id in (?)", [[...orderIds]]);
+  await eraseInstructions(tx, orderIds);
   await tx.query("delete from payment_actions where order_id in (?)", [[...orderIds]]);
   await tx.runText(
     `
@@ -239,6 +239,27 @@ export async function eraseOrderTexts(
   );
 }
 
+/** What orders are paid by, as far as it has texts of the shop's own. */
+export async function readInstructionTexts(
+  tx: Queryable,
+  orderIds: readonly number[],
+): Promise<TextOfRow[]> {
+  const rows = await tx.query(
+    `
+    select order_id as id, concat_ws('\n', customer, description, metadata) as text
+    from payment_instructions
+    where order_id in (?)`,
+    [[...orderIds]],
+  );
+  return rows.map((row) => ({ id: toInteger(row.id), text: String(row.text) }));
+}
+
+/** Forgets what orders were paid by. */
+export async function eraseInstructions(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  if (orderIds.length === 0) return;
+  await tx.query("delete from payment_instructions where order_id in (?)", [[...orderIds]]);
+}
+
 /** Tables of texts that belong to no order, or mostly are a code, with what is to be read of them. */
 const looseTexts = {
   // What somebody called a file.
@@ -247,6 +268,8 @@ const looseTexts = {
   chargebacks: { columns: ["reason"], where: "" },
   discrepancies: { columns: ["note", "answer"], where: "order_id is null and" },
   reconciliations: { columns: ["name", "error"], where: "" },
+  stock_files: { columns: ["name"], where: "" },
+  stock_movements: { columns: ["detail"], where: "detail is not null and" },
 } as const;
 
 /** A table of {@linkcode readLooseTexts}. */

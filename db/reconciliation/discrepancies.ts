@@ -152,19 +152,56 @@ export async function setAsideAgreed(
   );
 }
 
-/** Writes down once more what was found, as another report's and open. */
+/**
+ * Writes down once more what was found, as another report's and open.
+ *
+ * @returns its id
+ */
 export async function openAnew(
   tx: Queryable,
   id: number,
   { reconciliationId, identity }: { reconciliationId: number; identity: string },
-): Promise<void> {
+): Promise<number> {
   const same = columns.filter((column) => column !== "reconciliation_id" && column !== "identity");
-  await tx.run(
+  const { insertId } = await tx.run(
     `
     insert into discrepancies (reconciliation_id, identity, ${same.join(", ")})
     select ?, unhex(?), ${same.join(", ")} from discrepancies where id = ?`,
     [reconciliationId, identity, id],
   );
+  return insertId;
+}
+
+/**
+ * Names charges as payments are named that came on record since: of several names that a line has for its charge, a discrepancy of
+ * nothing of ours keeps the first.
+ *
+ * @param named by the identities of such discrepancies, in hexadecimal
+ * @returns those that there are, ended ones among them
+ */
+export async function nameCharges(
+  db: Queryable,
+  named: readonly { identity: string; chargeRef: string }[],
+): Promise<DiscrepancyRow[]> {
+  if (named.length === 0) return [];
+  const given = `json_table(?, '$[*]' columns (
+      identity char(32) character set ascii path '$[0]', charge_ref varchar(128) ${text} path '$[1]')) given`;
+  const values = [JSON.stringify(named.map(({ identity, chargeRef }) => [identity, chargeRef]))];
+  await db.run(
+    `
+    update discrepancies join ${given} on discrepancies.identity = unhex(given.identity)
+    set discrepancies.charge_ref = given.charge_ref
+    where discrepancies.part is not null`,
+    values,
+  );
+  const rows = await db.query(
+    `
+    select ${shown} from discrepancies
+    where identity in (select unhex(given.identity) from ${given}) and part is not null
+    order by id`,
+    values,
+  );
+  return rows.map(toDiscrepancy);
 }
 
 /** By what a discrepancy is known that may be found anew. */
