@@ -176,12 +176,12 @@ export async function openAnew(
  * Names charges as payments are named that came on record since: of several names that a line has for its charge, a discrepancy of
  * nothing of ours keeps the first.
  *
- * @param named by the identities of such discrepancies, in hexadecimal
+ * @param named by the identities of such discrepancies, in hexadecimal; null leaves the name as it is
  * @returns those that there are, ended ones among them
  */
 export async function nameCharges(
   db: Queryable,
-  named: readonly { identity: string; chargeRef: string }[],
+  named: readonly { identity: string; chargeRef: string | null }[],
 ): Promise<DiscrepancyRow[]> {
   if (named.length === 0) return [];
   const given = `json_table(?, '$[*]' columns (
@@ -190,7 +190,7 @@ export async function nameCharges(
   await db.run(
     `
     update discrepancies join ${given} on discrepancies.identity = unhex(given.identity)
-    set discrepancies.charge_ref = given.charge_ref
+    set discrepancies.charge_ref = coalesce(given.charge_ref, discrepancies.charge_ref)
     where discrepancies.part is not null`,
     values,
   );

@@ -201,8 +201,8 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
 }
 
 /**
- * Gives what was kept as of nothing of ours to what it is of by another of its charge's names, the first of which alone was kept:
- * as a movement of ours besides it would count twice.
+ * Gives what was kept as of nothing of ours to what it is of by now, as a movement of which it would count twice: where somebody has
+ * explained it, or it is of another of its charge's names, of which the first alone was kept.
  *
  * @returns whether there was any
  */
@@ -212,9 +212,9 @@ async function recognise(
   facts: readonly FoundFacts[],
 ): Promise<boolean> {
   const named = facts.flatMap(({ ours, unattributed, entry, chargeRef, part }, index) => {
-    const { kind, chargeRefs } = lines[index]!;
+    const { kind } = lines[index]!;
     const isOf = ours?.moved === true && ours.movement === null && unattributed !== null &&
-      unattributed.entry === entry && chargeRef !== null && chargeRef !== chargeRefs[0];
+      entry !== null && unattributed.entry === entry;
     // Whatever it was found as, what is of nothing of ours is known by its name alone.
     const identity = identityOf(provider, { kind, subjectId: 0, part }, "missing_with_us");
     return isOf ? [{ identity, chargeRef }] : [];

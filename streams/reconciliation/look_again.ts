@@ -73,7 +73,8 @@ export async function lookAgain(
 
 /**
  * Looks at what was explained as of nothing of ours: what has come on record since is told by its line, which would count once more
- * when it is told again. What then differs is found anew. Done again it changes nothing.
+ * when it is told again. What then differs is found anew. What is known by its amount alone stays explained until just this line is
+ * told again: another one may be of it. Done again it changes nothing.
  */
 export async function lookAtExplained(
   db: Database,
@@ -86,7 +87,11 @@ export async function lookAtExplained(
       limit: together,
     });
     if (rows.length === 0) return;
-    await lookAtLines(db, provider, await keptOf(db, rows), rules);
+    const named = rows.filter(({ movement, chargeRef, movementKey }) =>
+      movementKey !== null || movement === "chargeback" ||
+      (movement === "charge" && chargeRef !== null)
+    );
+    await lookAtLines(db, provider, await keptOf(db, named), rules);
     afterId = rows.at(-1)!.id;
   }
 }
