@@ -206,7 +206,7 @@ async function leaveDeadLetters(flow: Workflow, orderId: number): Promise<void> 
 }
 
 async function leaveRejects({ db }: Workflow): Promise<void> {
-  const id = await createImport(db, "orders.csv");
+  const id = await createImport(db, `orders of ${mara.email}.csv`);
   const text = rejectsCsv({ header: columns });
   const row = (line: number, ...fields: string[]) =>
     text.lineOf({ line, fields, reason: "qty: must be an integer" });

@@ -11,6 +11,7 @@ import { packedPrefix } from "../clients/packed_text.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { returnedByHandErased } from "../payments/returned_reversals.ts";
+import { endingAnswers } from "../reconciliation/withdrawals.ts";
 
 /** An order, and the hash of what it says, in hexadecimal. */
 export interface HashedOrder {
@@ -132,9 +133,9 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
   await tx.runText(
     `
     update discrepancies force index (discrepancies_order)
-    set note = null, answer = if(answer is null, null, ?)
+    set note = null, answer = if(answer is null or answer in (?), answer, ?)
     where order_id in (?) and (note is not null or answer is not null)`,
-    [erasedText, [...orderIds]],
+    [[...endingAnswers], erasedText, [...orderIds]],
   );
   await tx.runText(
     `
@@ -261,6 +262,7 @@ export async function eraseInstructions(tx: Queryable, orderIds: readonly number
 
 /** Tables of texts that belong to no order, or mostly are a code, with what is to be read of them. */
 const looseTexts = {
+  // What somebody called a file.
   imports: { columns: ["source", "error", "reasons"], where: "" },
   dead_letters: { columns: ["payload", "error"], where: "order_id is null and" },
   chargebacks: { columns: ["reason"], where: "" },
