@@ -54,6 +54,8 @@ export interface FoundFacts extends LineFacts {
   entry: string | null;
   /** This very line was kept before as one too many. */
   isToldAgain: boolean;
+  /** The name under which the payment is on record that it is of: one of its names for the charge; null where none is. */
+  chargeRef: string | null;
 }
 
 /** The digest of a line's own id. */
@@ -150,6 +152,7 @@ export async function findFacts(
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
       isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
+      chargeRef: namedPayment(read, line)?.ref ?? null,
     };
   });
 }

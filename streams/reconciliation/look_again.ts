@@ -9,20 +9,31 @@ import {
   agreedLater,
   type DiscrepancyFilter,
   type DiscrepancyRow,
+  endAgreed,
   endDiscrepancy,
   forgetRecording,
   listDiscrepancies,
   noteOurs,
+  openAnew,
 } from "../../db/reconciliation/discrepancies.ts";
 import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
-import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import {
+  attributeMovement,
+  readMovementsOf,
+  readUnattributed,
+} from "../../db/reconciliation/provider_movements.ts";
 import { movementName, readKeptMovements } from "../../db/reconciliation/retold_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
 import { storedTime } from "../../domain/database_time.ts";
 import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_to_agree.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
-import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import {
+  isOfNoOrder,
+  type LineKind,
+  type ProviderLine,
+} from "../../domain/reconciliation/provider_line.ts";
 import { identityOf, rowOf } from "./found_discrepancy.ts";
 import { findFacts } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
@@ -60,6 +71,57 @@ export async function lookAgain(
   }
 }
 
+/**
+ * Looks at what was explained as of nothing of ours: what has come on record since is told by its line, which would count once more
+ * when it is told again. What then differs is found anew. What is known by its amount alone stays explained until just this line is
+ * told again: another one may be of it. Done again it changes nothing.
+ */
+export async function lookAtExplained(
+  db: Database,
+  { provider, rules }: { provider: string; rules: LineRules },
+): Promise<void> {
+  for (let afterId = 0;;) {
+    const rows = await listDiscrepancies(db, {
+      filter: { state: "explained", provider },
+      afterId,
+      limit: together,
+    });
+    if (rows.length === 0) return;
+    const named = rows.filter(({ movement, chargeRef, movementKey }) =>
+      movementKey !== null || movement === "chargeback" ||
+      (movement === "charge" && chargeRef !== null)
+    );
+    await lookAtLines(db, provider, await keptOf(db, named), rules);
+    afterId = rows.at(-1)!.id;
+  }
+}
+
+/** Those of which a line is kept as of nothing of ours, and that may be of something. */
+async function keptOf(
+  db: Queryable,
+  rows: readonly DiscrepancyRow[],
+): Promise<DiscrepancyRow[]> {
+  const some = rows.filter(({ part, movement }) => part !== null && !isOfNoOrder(movement));
+  const kept = new Set<string>();
+  for (const [movement, of] of Map.groupBy(some, ({ movement }) => movement)) {
+    const parts = of.map(({ part }) => part!);
+    for (const part of (await readUnattributed(db, movement as LineKind, parts)).keys()) {
+      kept.add(`${movement} ${part}`);
+    }
+  }
+  return some.filter(({ movement, part }) => kept.has(`${movement} ${part}`));
+}
+
+/** The same of some that were found to be of something of ours by another name of their charge. */
+export async function lookAtNamed(
+  db: Database,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+  rules: LineRules,
+): Promise<void> {
+  await lookAtLines(db, provider, await keptOf(db, rows), rules);
+}
+
 async function lookAt(
   db: Database,
   provider: string,
@@ -70,12 +132,12 @@ async function lookAt(
   const rest = rows.filter(({ part }) => part === null);
   return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, provider, rest) +
     await lookAtTwice(db, provider, rest) + await lookAtTellings(db, provider, rows) +
-    await lookAtParts(db, provider, rest);
+    await lookAtParts(db, provider, rows);
 }
 
 /** What one report told otherwise than another one, or by itself did not add up, may be agreed about by now. */
 async function lookAtTellings(
-  db: Queryable,
+  db: Database,
   provider: string,
   rows: readonly DiscrepancyRow[],
 ): Promise<number> {
@@ -87,7 +149,7 @@ async function lookAtTellings(
   for (const row of some) {
     const found = keysOf(row).flatMap((key) => kept.get(movementName(key)) ?? []);
     if (!comesToAgree(row, found)) continue;
-    if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) ended++;
+    if (await db.transaction((tx) => endAgreed(tx, row.id, agreedLater))) ended++;
   }
   return ended;
 }
@@ -123,20 +185,40 @@ async function lookAtLines(
         kind: subject,
         subjectId: ours.id,
       });
-      await noteOurs(tx, row.id, {
+      const known: Parameters<typeof noteOurs>[2] = {
         kind,
         identity: identityOf(provider, movement, kind),
         orderId: ours.orderId || row.orderId || 0,
         ...rowOf(subject, ours.id),
         ourCents: ours.amountCents,
         ourCurrency: ours.currency,
-      });
-      if (isOver) await endDiscrepancy(tx, row.id, "MENDED", "it is on record");
+      };
+      if (row.state !== "open") {
+        if (because !== undefined) await findAnew(tx, row, known);
+        return;
+      }
+      await noteOurs(tx, row.id, known);
+      if (isOver) await endAgreed(tx, row.id, "it is on record");
       else await forgetRecording(tx, row.id);
     });
-    if (isOver) mended++;
+    if (isOver && row.state === "open") mended++;
   }
   return mended;
+}
+
+/** What was explained as of nothing of ours is of something by now, and differs from it: nobody has explained that. */
+async function findAnew(
+  tx: Queryable,
+  { id, reconciliationId }: DiscrepancyRow,
+  known: Parameters<typeof noteOurs>[2],
+): Promise<void> {
+  try {
+    const { identity } = known;
+    await noteOurs(tx, await openAnew(tx, id, { reconciliationId, identity }), known);
+  } catch (error) {
+    // It was found before, of another report.
+    if (!isDuplicateKey(error)) throw error;
+  }
 }
 
 /** A discrepancy as the line that it was found by. */
