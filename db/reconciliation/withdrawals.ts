@@ -148,7 +148,7 @@ export async function listBeingMended(db: Queryable, reconciliationId: number): 
 
 /**
  * Deletes some of what a report has found and nobody has ended; how many. What went back by mending and came back is owed whatever
- * becomes of the report.
+ * becomes of the report, and what went back of the charge that an order has come to be paid by is gone.
  */
 export async function deleteOpenOf(
   tx: Queryable,
@@ -158,7 +158,9 @@ export async function deleteOpenOf(
   const rows = await tx.query(
     `
     select id from discrepancies force index (discrepancies_found)
-    where reconciliation_id = ? and unended = 1 and movement <> 'unmended' order by id limit ? for update`,
+    where reconciliation_id = ? and unended = 1 and movement <> 'unmended'
+      and not (movement = 'mend' and kind = 'refund_without_refund')
+    order by id limit ? for update`,
     [reconciliationId, limit],
   );
   await deleteDiscrepancies(tx, rows.map(({ id }) => toInteger(id)));

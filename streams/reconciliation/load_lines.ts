@@ -12,6 +12,7 @@ import {
 } from "../../db/reconciliation/discrepancies.ts";
 import {
   adoptMovement,
+  attributeMovement,
   type ChargeLine,
   completeMovement,
   insertAgreeingCharges,
@@ -177,6 +178,7 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
   const { db, provider, rules } = loading;
   for (let attempt = 1;; attempt++) {
     const facts = await findFacts(db, provider, lines);
+    if (attempt < maxTries && await attributeKept(loading, lines, facts)) continue;
     const decided = lines.map((line, index): Decided => {
       const of = facts[index]!;
       return {
@@ -193,6 +195,33 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
       if (!isOvertaken || attempt >= maxTries) throw error;
     }
   }
+}
+
+/**
+ * Gives what was told before of nothing to what it turns out to be of: told once more as that, it would count twice. Of what is open a look
+ * at the books has done so.
+ *
+ * @returns whether there was any: then it is to be looked at again what is known
+ */
+async function attributeKept(
+  loading: Loading,
+  lines: readonly ProviderLine[],
+  facts: readonly FoundFacts[],
+): Promise<boolean> {
+  const kept = lines.flatMap((line, index) => {
+    const { ours, unattributed, subject, part } = facts[index]!;
+    const isKept = ours?.moved === true && ours.movement === null && unattributed !== null &&
+      !isOfNoOrder(line.kind);
+    return isKept
+      ? [{ from: { kind: unattributed.kind, part }, to: { kind: subject, subjectId: ours.id } }]
+      : [];
+  });
+  if (kept.length === 0) return false;
+  await loading.db.transaction(async (tx) => {
+    await requireTelling(tx, loading);
+    for (const { from, to } of kept) await attributeMovement(tx, from, to);
+  });
+  return true;
 }
 
 /** A line with what is known of it and what becomes of it. */

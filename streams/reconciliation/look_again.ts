@@ -11,10 +11,17 @@ import {
   type DiscrepancyRow,
   endDiscrepancy,
   forgetRecording,
+  insertDiscrepancies,
   listDiscrepancies,
+  listEndedStrangers,
+  noteNoStranger,
   noteOurs,
 } from "../../db/reconciliation/discrepancies.ts";
-import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
+import {
+  type NamedPayment,
+  readChargebacksNamed,
+  readPaymentsNamed,
+} from "../../db/reconciliation/named_money.ts";
 import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
 import { movementName, readKeptMovements } from "../../db/reconciliation/retold_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
@@ -23,10 +30,11 @@ import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
 import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
-import { identityOf, rowOf } from "./found_discrepancy.ts";
+import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
 import { findFacts } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
 import { readMovementKeys } from "./movement_keys.ts";
+import { readReturnedMends } from "./returned_mends.ts";
 
 /** Discrepancies that are looked at together. */
 const together = 500;
@@ -45,6 +53,7 @@ export async function lookAgain(
     filter?: DiscrepancyFilter;
   },
 ): Promise<number> {
+  if (provider !== undefined) await lookAtEnded(db, provider);
   let mended = 0;
   for (let afterId = 0;;) {
     const rows = await listDiscrepancies(db, {
@@ -58,6 +67,64 @@ export async function lookAgain(
     }
     afterId = rows.at(-1)!.id;
   }
+}
+
+/**
+ * Gives charges that were explained, or given back, while nothing was known of them to the payments that have come on record since: told
+ * again as of these they would count twice. Of what was given back directly an order has the money no more that it was paid by: that is
+ * a discrepancy of its own.
+ */
+async function lookAtEnded(db: Database, provider: string): Promise<void> {
+  for (let afterId = 0;;) {
+    const rows = await listEndedStrangers(db, provider, { afterId, limit: together });
+    if (rows.length === 0) return;
+    const refs = rows.map(({ chargeRef }) => chargeRef!);
+    const payments = await readPaymentsNamed(db, provider, refs);
+    const returned = await readReturnedMends(db, provider, rows.map(({ id }) => id));
+    for (const row of rows) {
+      const payment = payments.get(row.chargeRef!);
+      if (payment === undefined || payment.status === "DECLINED") continue;
+      const wentBack = row.state === "mended" && row.mendCents !== null && !returned.has(row.id);
+      await db.transaction(async (tx) => {
+        await attributeMovement(tx, { kind: "charge", part: row.part! }, {
+          kind: "charge",
+          subjectId: payment.id,
+        });
+        // While nobody has decided what it is, nor is it anybody's loss.
+        if (wentBack && payment.status === "DISPUTED") return;
+        if (wentBack && payment.status === "SUCCEEDED") {
+          await insertDiscrepancies(tx, [wentBackBefore(row, payment)]);
+        }
+        await noteNoStranger(tx, row.id);
+      });
+    }
+    afterId = rows.at(-1)!.id;
+  }
+}
+
+/** What was given back directly of the charge that an order turns out to be paid by. */
+function wentBackBefore(row: DiscrepancyRow, { id: paymentId, orderId }: NamedPayment) {
+  const { id, reconciliationId, provider, chargeRef, reference, mendKey, mendCents } = row;
+  return foundDiscrepancy({
+    reconciliationId,
+    provider,
+    kind: "refund_without_refund",
+    identity: identityOf(
+      provider,
+      { kind: "mend", subjectId: id, part: null },
+      "refund_without_refund",
+    ),
+    day: row.day,
+    movement: "mend",
+    orderId,
+    paymentId,
+    reference,
+    chargeRef,
+    movementKey: mendKey,
+    theirCents: mendCents,
+    theirCurrency: row.theirCurrency,
+    theirTime: storedTime(row.endedAt),
+  });
 }
 
 async function lookAt(
