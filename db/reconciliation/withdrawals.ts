@@ -7,6 +7,7 @@
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { agreedLater, anotherIdentity, comesTogether, openAnew } from "./discrepancies.ts";
+import { widenTold } from "./reconciliations.ts";
 import type { MovementKey } from "./retold_movements.ts";
 
 /** What ended a discrepancy about money that a later report told of. */
@@ -29,11 +30,11 @@ export async function beginWithdrawal(
   await tx.run(
     `
     update reconciliations
-    set state = 'WITHDRAWING', withdrawal_by = ?, withdrawal_at = current_timestamp(6), withdrawn_from = ?,
-      withdrawn_until = ?
+    set state = 'WITHDRAWING', withdrawal_by = ?, withdrawal_at = current_timestamp(6)
     where id = ?`,
-    [by, span?.first ?? null, span?.last ?? null, id],
+    [by, id],
   );
+  if (span !== undefined) await widenTold(tx, id, span);
 }
 
 /** A report that is being taken back. Times are UTC, as the database has them. */
@@ -64,24 +65,6 @@ export async function lockWithdrawal(tx: Queryable, id: number): Promise<Withdra
     first: row.withdrawn_from as string | null,
     last: row.withdrawn_until as string | null,
   };
-}
-
-/**
- * Notes that a report which is being taken back has told of more than was known when that began: what another one had told first, and
- * left to it meanwhile.
- */
-export async function widenWithdrawal(
-  tx: Queryable,
-  id: number,
-  { first, last }: { first: string; last: string },
-): Promise<void> {
-  await tx.run(
-    `
-    update reconciliations
-    set withdrawn_from = least(coalesce(withdrawn_from, ?), ?), withdrawn_until = greatest(coalesce(withdrawn_until, ?), ?)
-    where id = ?`,
-    [first, first, last, last, id],
-  );
 }
 
 /** It is taken back. The same lines over the same days are another report from then on. */
@@ -273,6 +256,18 @@ export async function giveDiscrepancies(
     set discrepancies.reconciliation_id = ?
     where discrepancies.reconciliation_id = ? and discrepancies.unended = 1`,
     [JSON.stringify(identities), to, from],
+  );
+}
+
+/** Gives what is open of a movement, wherever it was found, to the report whose that is from now on. */
+export async function takeDiscrepancy(
+  tx: Queryable,
+  reconciliationId: number,
+  identity: string,
+): Promise<void> {
+  await tx.run(
+    "update discrepancies set reconciliation_id = ? where identity = unhex(?) and unended = 1",
+    [reconciliationId, identity],
   );
 }
 

@@ -54,6 +54,8 @@ export interface FoundFacts extends LineFacts {
   entry: string | null;
   /** This very line was kept before as one too many. */
   isToldAgain: boolean;
+  /** It is of the charge that an order is paid by. */
+  isSettling: boolean;
 }
 
 /** The digest of a line's own id. */
@@ -150,6 +152,7 @@ export async function findFacts(
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
       isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
+      isSettling: line.kind === "charge" && payment?.status === "SUCCEEDED",
     };
   });
 }

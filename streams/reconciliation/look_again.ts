@@ -182,8 +182,11 @@ async function lookAtLines(
     const because = decision.kind === "differs" && decision.because !== "late"
       ? decision.because
       : undefined;
-    const isOver = because === undefined && row.kind !== "twice";
-    const kind = row.kind === "twice" ? "twice" : because ?? row.kind;
+    // What told of the same charge before may be gone: then this is what its order is paid by, and not money once more.
+    const isOnly = of.isSettling && ours.movement === null && row.part !== of.part;
+    const isTwice = row.kind === "twice" && !isOnly;
+    const isOver = because === undefined && !isTwice;
+    const kind = isTwice ? "twice" : because ?? row.kind;
     const movement = { kind: subject, subjectId: ours.id, part: null };
     await db.transaction(async (tx) => {
       await attributeMovement(tx, { kind: row.movement, part: row.part! }, {
