@@ -673,23 +673,27 @@ export async function noteOurs(
 }
 
 /**
- * Some of a provider's discrepancies, by their ids, of charges that were of nothing when a report told of them, and that somebody has
- * ended since.
+ * Some of a provider's discrepancies of a kind, by their ids, of charges that were of nothing when a report told of them, and that
+ * somebody has ended since.
  */
 export async function listEndedStrangers(
   db: Queryable,
   provider: string,
-  { afterId, limit }: { afterId: number; limit: number },
+  { kind, afterId, limit }: {
+    kind: "missing_with_us" | "twice";
+    afterId: number;
+    limit: number;
+  },
 ): Promise<DiscrepancyRow[]> {
   const rows = await db.query(
     `
     select ${shown}
     from discrepancies force index (discrepancies_kind)
-    where kind = 'missing_with_us' and id > ? and provider = ? and unended is null and movement = 'charge'
+    where kind = ? and id > ? and provider = ? and unended is null and movement = 'charge'
       and part is not null and charge_ref is not null
     order by id
     limit ?`,
-    [afterId, provider, limit],
+    [kind, afterId, provider, limit],
   );
   return rows.map(toDiscrepancy);
 }

@@ -31,7 +31,7 @@ import { decideLine, type LineRules } from "../../domain/reconciliation/decide_l
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
 import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
 import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
-import { findFacts } from "./find_facts.ts";
+import { findFacts, partOf } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
 import { readMovementKeys } from "./movement_keys.ts";
 import { readReturnedMends } from "./returned_mends.ts";
@@ -53,7 +53,9 @@ export async function lookAgain(
     filter?: DiscrepancyFilter;
   },
 ): Promise<number> {
-  if (provider !== undefined) await lookAtEnded(db, provider);
+  if (provider !== undefined) {
+    for (const kind of ["missing_with_us", "twice"] as const) await lookAtEnded(db, provider, kind);
+  }
   let mended = 0;
   for (let afterId = 0;;) {
     const rows = await listDiscrepancies(db, {
@@ -74,10 +76,17 @@ export async function lookAgain(
  * again as of these they would count twice. Of what was given back directly an order has the money no more that it was paid by: that is
  * a discrepancy of its own.
  */
-async function lookAtEnded(db: Database, provider: string): Promise<void> {
+async function lookAtEnded(
+  db: Database,
+  provider: string,
+  kind: "missing_with_us" | "twice",
+): Promise<void> {
   for (let afterId = 0;;) {
-    const rows = await listEndedStrangers(db, provider, { afterId, limit: together });
-    if (rows.length === 0) return;
+    const all = await listEndedStrangers(db, provider, { kind, afterId, limit: together });
+    if (all.length === 0) return;
+    afterId = all.at(-1)!.id;
+    // What was told once more of a charge stays one too many.
+    const rows = all.filter((row) => row.part === partOf(provider, toldLine(row)));
     const refs = rows.map(({ chargeRef }) => chargeRef!);
     const payments = await readPaymentsNamed(db, provider, refs);
     const returned = await readReturnedMends(db, provider, rows.map(({ id }) => id));
@@ -98,7 +107,6 @@ async function lookAtEnded(db: Database, provider: string): Promise<void> {
         await noteNoStranger(tx, row.id);
       });
     }
-    afterId = rows.at(-1)!.id;
   }
 }
 

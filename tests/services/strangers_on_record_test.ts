@@ -5,7 +5,7 @@ import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
-import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
 import { addPaid } from "../source_orders.ts";
@@ -96,6 +96,28 @@ Deno.test("a charge that is told under another id once its order came is told tw
     await itsOrderComes(flow);
     await hold(flow, [aLine({ entryId: "txn_other" })]);
     assert.deepEqual((await open(flow)).map(({ kind }) => kind), ["twice"]);
+  }));
+
+Deno.test("an order's second charge that was explained before it came on record counts once when it is told again", () =>
+  withWorkflow("stranger_second", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const lines = [
+      aLine({ chargeId: "sim_of_1" }),
+      aLine({ entryId: "txn_second", chargeId: "second", reference: "1" }),
+      aLine({ entryId: "txn_more", chargeId: "sim_of_1" }),
+    ];
+    await hold(flow, lines.slice(0, 2));
+    await explain(flow);
+    await aSecondPayment(flow, orderId, "REVERSING");
+    await hold(flow, lines);
+    const [row, ...others] = await open(flow);
+    assert.deepEqual([row!.kind, row!.entry, others], ["twice", "txn_more", []]);
+    await explain(flow);
+    for (const told of [lines, lines.toReversed()]) {
+      await hold(flow, told);
+      assert.deepEqual((await dayOf(flow)).slice(0, 2), [3, 3_000]);
+      assert.equal(await reconciled.bookedFees(flow), 90);
+    }
   }));
 
 Deno.test("a chargeback that was explained before its provider told of it counts once when it is told again", () =>
