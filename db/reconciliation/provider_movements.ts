@@ -415,12 +415,13 @@ async function readHappenedAt(
  * Gives a movement that was of nothing to what it is of; one that this has already goes.
  *
  * @param part digest of its name
+ * @returns when that one happened, UTC: its day comes to less; undefined where none went
  */
 export async function attributeMovement(
   tx: Queryable,
   from: { kind: MovementKind; part: string },
   to: { kind: MovementKind; subjectId: number },
-): Promise<void> {
+): Promise<string | undefined> {
   await moveRetellings(tx, { ...from, subjectId: 0 }, { ...to, part: noPart });
   const { affectedRows } = await tx.run(
     `
@@ -433,9 +434,12 @@ export async function attributeMovement(
           where kind = ? and subject_id = ? and part = unhex('${noPart}')) taken)`,
     [to.kind, to.subjectId, from.kind, from.part, to.kind, to.subjectId],
   );
-  if (affectedRows > 0) return;
+  if (affectedRows > 0) return undefined;
+  const before = await readHappenedAt(tx, { ...from, subjectId: 0 });
+  if (before === undefined) return undefined;
   await tx.run(
     "delete from provider_movements where kind = ? and subject_id = 0 and part = unhex(?)",
     [from.kind, from.part],
   );
+  return before;
 }

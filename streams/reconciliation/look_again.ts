@@ -30,6 +30,7 @@ import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
 import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import { bookDays } from "./book_days.ts";
 import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
 import { findFacts, partOf } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
@@ -94,11 +95,8 @@ async function lookAtEnded(
       const payment = payments.get(row.chargeRef!);
       if (payment === undefined || payment.status === "DECLINED") continue;
       const wentBack = row.state === "mended" && row.mendCents !== null && !returned.has(row.id);
-      await db.transaction(async (tx) => {
-        await attributeMovement(tx, { kind: "charge", part: row.part! }, {
-          kind: "charge",
-          subjectId: payment.id,
-        });
+      const of = { kind: "charge", subjectId: payment.id } as const;
+      await attribute(db, row, of, async (tx) => {
         // While nobody has decided what it is, nor is it anybody's loss.
         if (wentBack && payment.status === "DISPUTED") return;
         if (wentBack && payment.status === "SUCCEEDED") {
@@ -108,6 +106,24 @@ async function lookAtEnded(
       });
     }
   }
+}
+
+/**
+ * Gives what a discrepancy is about to what it is of, in one transaction with what else is written. Where that had been told by another line
+ * already its day was added up with both, and is anew; after a crash in between by the next report that tells of it.
+ */
+async function attribute(
+  db: Database,
+  { provider, movement: kind, part }: DiscrepancyRow,
+  to: Parameters<typeof attributeMovement>[2],
+  also: (tx: Queryable) => Promise<void>,
+): Promise<void> {
+  const gone = await db.transaction(async (tx) => {
+    const at = await attributeMovement(tx, { kind, part: part! }, to);
+    await also(tx);
+    return at;
+  });
+  if (gone !== undefined) await bookDays(db, provider, { first: gone, last: gone });
 }
 
 /** What was given back directly of the charge that an order turns out to be paid by. */
@@ -196,11 +212,7 @@ async function lookAtLines(
     const isOver = because === undefined && !isTwice;
     const kind = isTwice ? "twice" : because ?? row.kind;
     const movement = { kind: subject, subjectId: ours.id, part: null };
-    await db.transaction(async (tx) => {
-      await attributeMovement(tx, { kind: row.movement, part: row.part! }, {
-        kind: subject,
-        subjectId: ours.id,
-      });
+    await attribute(db, row, movement, async (tx) => {
       await noteOurs(tx, row.id, {
         kind,
         identity: identityOf(provider, movement, kind),

@@ -4,6 +4,8 @@ import { databaseTime } from "../../domain/database_time.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
+import { bookDays } from "../../streams/reconciliation/book_days.ts";
+import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
@@ -96,6 +98,28 @@ Deno.test("a charge that is told under another id once its order came is told tw
     await itsOrderComes(flow);
     await hold(flow, [aLine({ entryId: "txn_other" })]);
     assert.deepEqual((await open(flow)).map(({ kind }) => kind), ["twice"]);
+  }));
+
+Deno.test("a charge that two reports told of at once, one before and one after its order came, counts once", () =>
+  withWorkflow("stranger_at_once", async (flow) => {
+    await hold(flow, [aLine()]);
+    const orderId = await itsOrderComes(flow);
+    // As the other one has written it down and booked it, before anybody looked again.
+    await flow.rows(
+      `insert into provider_movements (kind, subject_id, part, provider, entry, reconciliation_id, happened_at, currency,
+        gross_cents, fee_cents, net_cents)
+      select kind, payments.id, unhex(repeat('0', 32)), moved.provider, entry, reconciliation_id, happened_at,
+        moved.currency, gross_cents, fee_cents, net_cents
+      from provider_movements moved join payments on payments.order_id = ?`,
+      [orderId],
+    );
+    const today = databaseTime(Date.now());
+    await bookDays(flow.db, "simulated", { first: today, last: today });
+    assert.equal(await reconciled.bookedFees(flow), 60);
+    await lookAgain(flow.db, { provider: "simulated", rules: { lateSeconds: 86_400 } });
+    assert.deepEqual(await open(flow), []);
+    assert.deepEqual(await dayOf(flow), [1, 1_000, 0, 0, 30]);
+    assert.equal(await reconciled.bookedFees(flow), 30);
   }));
 
 Deno.test("an order's second charge that was explained before it came on record counts once when it is told again", () =>
