@@ -56,6 +56,34 @@ is_zero() {
   fi
 }
 
+number_in_file() {
+  sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*[\"']?([0-9]+).*/\2/p" .env 2>/dev/null | tail -n 1
+}
+
+# Megabytes that a process may plan with: MEMORY_MB, else the most that its container or unit may have, but no more than
+# half of the machine's; 0 where nothing tells.
+memory_mb() {
+  if is_set MEMORY_MB && ! is_zero MEMORY_MB; then
+    given=${MEMORY_MB-$(number_in_file MEMORY_MB)}
+    # What is no number is refused by whoever reads the settings.
+    case $given in *[!0-9]*) echo 0 ;; *) echo "$given" ;; esac
+    return
+  fi
+  least=$(awk '/^MemTotal:/ { print int($2 / 2048) }' /proc/meminfo 2>/dev/null)
+  own=$(awk -F : '$1 == 0 { print $3 }' /proc/self/cgroup 2>/dev/null)
+  older=$(awk -F : '$2 ~ /(^|,)memory(,|$)/ { print $3 }' /proc/self/cgroup 2>/dev/null)
+  set -- "/sys/fs/cgroup${own%/}/memory.max" /sys/fs/cgroup/memory.max \
+    "/sys/fs/cgroup/memory${older%/}/memory.limit_in_bytes" /sys/fs/cgroup/memory/memory.limit_in_bytes
+  for file in "$@"; do
+    bytes=
+    { read -r bytes < "$file"; } 2>/dev/null
+    case $bytes in '' | *[!0-9]*) continue ;; esac
+    limit=$((bytes / 1048576))
+    if [ -z "$least" ] || [ "$limit" -lt "$least" ]; then least=$limit; fi
+  done
+  echo "${least:-0}"
+}
+
 set=tools
 case ${NODE_ENV-} in production) set=app ;; esac
 for name in DATABASE_URL REDIS_URL DATABASE_URL_FILE REDIS_URL_FILE; do
@@ -66,16 +94,26 @@ if is_set REQUIRE_SETTINGS && ! is_zero REQUIRE_SETTINGS; then set=app; fi
 flags="-q --no-prompt --env-file -P=$set"
 if [ "$set" = tools ]; then flags="$flags --allow-net"; fi
 case $1 in
-  # Garbage may be a seventh of what lives: V8 lets several times as much stand, up to what a container has. What it takes to
+  # Where there is little memory, garbage may be a seventh of what lives, where V8 lets several times as much stand. That takes a
+  # third of what serving and consuming cost, so it is done only where it must be (docs/numbers.md). What it takes to
   # compile hot code is not given back either, so one function is compiled at a time.
   start | serve)
-    flags="$flags --v8-flags=--max-old-space-size=1024,--max-semi-space-size=8,--heap-growing-percent=15"
-    flags="$flags,--concurrent-turbofan-max-threads=1"
+    mb=$(memory_mb)
+    if [ "$mb" -ge 1024 ]; then
+      heap=--max-semi-space-size=32,--heap-growing-percent=100
+    elif [ "$mb" -ge 512 ]; then
+      heap=--max-semi-space-size=16,--heap-growing-percent=40
+    else
+      heap=--max-semi-space-size=8,--heap-growing-percent=15
+    fi
+    flags="$flags --v8-flags=--max-old-space-size=1024,$heap,--concurrent-turbofan-max-threads=1"
     ;;
   consume) flags="$flags --v8-flags=--max-semi-space-size=8" ;;
   import)
+    young=16
+    if [ "$(memory_mb)" -ge 1024 ]; then young=32; fi
     flags="$flags --allow-read --allow-write"
-    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=16"
+    flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=$young"
     ;;
   reconcile)
     flags="$flags --allow-read --allow-write"

@@ -110,6 +110,14 @@ export const settingsTable = {
     kind: kinds.anyText("a folder"),
     meaning: "where private engines keep their data; empty: `.data/dev` in the project's folder",
   },
+  memoryMb: {
+    name: "MEMORY_MB",
+    fallback: "0",
+    kind: kinds.integer(0, 10_000_000, "MB"),
+    meaning:
+      "memory that one process may plan with; `0`: what its container or unit may have, and no more than half of the " +
+      "machine's. It decides how often `start`, `serve` and `import` collect garbage ([how much](operating.md#memory))",
+  },
   redisPrefix: {
     name: "REDIS_PREFIX",
     fallback: "",

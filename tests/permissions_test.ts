@@ -88,6 +88,42 @@ Deno.test("only where no engine is named, here or in .env, may a task start prog
   }
 });
 
+Deno.test("a process collects garbage the more often the less memory it may have", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const heapOf = async (task: string, env: Record<string, string>, file = "") => {
+      await Deno.writeTextFile(`${dir}/.env`, file);
+      const { stdout } = await new Deno.Command("sh", {
+        args: [new URL("commands/flags.sh", root).pathname, task],
+        cwd: dir,
+        clearEnv: true,
+        env: { PATH: Deno.env.get("PATH")!, ...env },
+      }).output();
+      const flags = new TextDecoder().decode(stdout);
+      return [/semi-space-size=(\d+)/, /growing-percent=(\d+)/].map((flag) =>
+        flag.exec(flags)?.[1]
+      );
+    };
+    const small = ["8", "15"], medium = ["16", "40"], large = ["32", "100"];
+    for (const task of ["start", "serve"]) {
+      assert.deepEqual(await heapOf(task, { MEMORY_MB: "256" }), small);
+      assert.deepEqual(await heapOf(task, { MEMORY_MB: "512" }), medium);
+      assert.deepEqual(await heapOf(task, { MEMORY_MB: "1024" }), large);
+    }
+    assert.deepEqual(await heapOf("serve", {}, 'export MEMORY_MB = "600" # of a unit\n'), medium);
+    assert.deepEqual(await heapOf("serve", { MEMORY_MB: "200" }, "MEMORY_MB=600\n"), small);
+    // What is no number is refused by whoever reads the settings, and stops no shell before.
+    assert.deepEqual(await heapOf("serve", { MEMORY_MB: "much" }), small);
+    const own = await heapOf("serve", {});
+    assert.ok([small, medium, large].some((heap) => heap[0] === own[0] && heap[1] === own[1]));
+    assert.deepEqual(await heapOf("serve", { MEMORY_MB: "0" }), own, "0 is what the machine has");
+    assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined]);
+    assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("a task whose .env is missing says nothing of it, and one that is there is read", async () => {
   const dir = await Deno.makeTempDir();
   try {

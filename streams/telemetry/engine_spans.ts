@@ -112,9 +112,16 @@ export function withoutValues(statement: string): string {
     .trim();
 }
 
-/** `select orders`: what is done, and to which table first. */
-function summaryOf(statement: string): string {
-  const verb = /^\w+/.exec(statement)?.[0].toLowerCase() ?? "statement";
-  const table = /\b(?:from|into|update|join)\s+`?(\w+)/i.exec(statement)?.[1];
-  return table === undefined ? verb : `${verb} ${table}`;
+/** `select orders`: what is done, and to which table first; `insert order_items, commit` where a transaction ends with it. */
+function summaryOf(text: string): string {
+  const statements = text.split(";")
+    .map((statement) => statement.trim().replace(/^set statement .*? for /i, ""))
+    .filter(Boolean);
+  const first =
+    statements.find((statement) => !/^(?:start transaction|begin|set)\b/i.test(statement)) ??
+      text;
+  const verb = /^\w+/.exec(first)?.[0].toLowerCase() ?? "statement";
+  const table = /\b(?:from|into|update|join)\s+`?(\w+)/i.exec(first)?.[1];
+  const name = table === undefined ? verb : `${verb} ${table}`;
+  return name !== "commit" && /^commit\b/i.test(statements.at(-1) ?? "") ? `${name}, commit` : name;
 }

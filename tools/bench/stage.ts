@@ -210,7 +210,9 @@ export async function startTask(
 ): Promise<TaskProcess> {
   const startedAt = performance.now();
   const { bun } = deployment;
-  const typed = bun === undefined ? await taskArguments(task) : ["run", "main.ts", task];
+  const typed = bun === undefined
+    ? await taskArguments(task, { env: deployment.env })
+    : ["run", "main.ts", task];
   const child = new Deno.Command(bun ?? Deno.execPath(), {
     args: [...typed, ...args],
     cwd: projectDir,

@@ -13,6 +13,9 @@ import type { OrdersFile } from "./import.ts";
 import { type BenchForm, makeShopFile } from "./shop_files.ts";
 import { type Deployment, openDeployment, runTask, type Stage, startTask } from "./stage.ts";
 
+/** Memory that both plan with: what a small container has. */
+const memoryMb = 512;
+
 /** What one upload took. */
 interface UploadRun {
   seconds: number;
@@ -34,7 +37,8 @@ export async function benchUploads(
   const runs: Record<"api" | "page" | "one", UploadRun[]> = { api: [], page: [], one: [] };
   for (let run = 1; run <= stage.runs; run++) {
     stage.log(`uploads of ${file.rows} rows, run ${run} of ${stage.runs}`);
-    const deployment = await openDeployment(stage);
+    const opened = await openDeployment(stage);
+    const deployment = { ...opened, env: { ...opened.env, MEMORY_MB: String(memoryMb) } };
     const dryRun = ["--dry-run", "--json", `--profile=${form}`];
     const { stdout } = await runTask(deployment, "import", [file.path, ...dryRun]);
     reading.push(JSON.parse(stdout.trim().split("\n").at(-1)!).seconds);

@@ -14,14 +14,18 @@ const project = new URL("../../", import.meta.url);
  * They are those that it has on engines that are set, and what `.env` says is left out: who starts a task like this
  * tells it everything.
  *
- * @param root of another copy of the project, with a slash at its end
+ * @param options.root of another copy of the project, with a slash at its end
+ * @param options.env settings that its flags go by, besides those of this process
  * @returns `["run", …]`; the task's own arguments may follow
  */
-export async function taskArguments(task: string, root = project): Promise<string[]> {
+export async function taskArguments(
+  task: string,
+  { root = project, env = {} }: { root?: URL; env?: Readonly<Record<string, string>> } = {},
+): Promise<string[]> {
   const command = await commandOf(task, root);
   // Older copies have their flags in deno.json.
   const script = /\$\(sh (\S+) (\S+)\)/.exec(command);
-  const flags = script === null ? "" : await flagsOf(script[1]!, script[2]!, root);
+  const flags = script === null ? "" : await flagsOf([script[1]!, script[2]!], { root, env });
   const [runtime, ...args] = command.replace(/\$\([^)]*\)/, flags).split(" ");
   if (runtime !== "deno" && runtime !== "bun") {
     throw new Error(`The task ${task} is no single run of the runtime`);
@@ -29,9 +33,12 @@ export async function taskArguments(task: string, root = project): Promise<strin
   return args.filter((arg) => arg !== "--env-file");
 }
 
-async function flagsOf(script: string, task: string, root: URL): Promise<string> {
-  const options = { cwd: fileURLToPath(root), env: { REQUIRE_SETTINGS: "1" } };
-  return (await capture("sh", [script, task], options)).stdout.trim();
+async function flagsOf(
+  args: [script: string, task: string],
+  { root, env }: { root: URL; env: Readonly<Record<string, string>> },
+): Promise<string> {
+  const options = { cwd: fileURLToPath(root), env: { ...env, REQUIRE_SETTINGS: "1" } };
+  return (await capture("sh", args, options)).stdout.trim();
 }
 
 async function commandOf(task: string, root: URL): Promise<string> {

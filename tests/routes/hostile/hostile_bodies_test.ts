@@ -30,7 +30,7 @@ Deno.test.beforeAll(async () => {
     GATEWAY_SECRETS: `whsec_${btoa("s".repeat(32))}`,
     LOG_LEVEL: "debug",
   });
-  served = await startServed(api, { LOG_LEVEL: "debug" });
+  served = await startServed(api, { LOG_LEVEL: "debug", MEMORY_MB: "256" });
 });
 Deno.test.afterAll(async () => {
   await served.stop();

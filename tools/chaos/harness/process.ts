@@ -174,7 +174,7 @@ async function argumentsOf(
   task: string,
   { clockOffsetMs = 0, dir = projectDir }: TaskOptions,
 ): Promise<string[]> {
-  const [run, ...args] = await taskArguments(task, pathToFileURL(dir));
+  const [run, ...args] = await taskArguments(task, { root: pathToFileURL(dir) });
   if (clockOffsetMs === 0) return [run!, ...args];
   const clock = new URL(`wrong_clock.ts?ms=${clockOffsetMs}`, import.meta.url);
   return [run!, `--preload=${clock}`, ...args];

@@ -237,8 +237,9 @@ Deno.test("a workbook with several sheets is imported by the one that is chosen,
 
 Deno.test("POST /imports?set= answers a question, in the preview and in the import", async () => {
   const file =
-    "Sale Date,Item Name,Buyer,Quantity,Price,Currency,Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU\n" +
-    "01/05/26,Mug,ann,2,12.00,EUR,1,2,01/05/2026,Ann,E-901,MUG\n";
+    "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping,Order Sales Tax,Currency," +
+    "Transaction ID,Listing ID,Date Paid,Ship Name,Order ID,SKU\n" +
+    "01/05/26,Mug,ann,2,12.00,0.00,0.00,0.00,0.00,EUR,1,2,01/05/2026,Ann,E-901,MUG\n";
   const asked = await send(file, "?preview=true", "text/csv");
   assert.deepEqual(
     (asked.body as unknown as { questions: { setting: string }[] }).questions

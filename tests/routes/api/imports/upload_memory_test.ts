@@ -57,7 +57,7 @@ async function bring({ url }: Served, bytes: number): Promise<void> {
 }
 
 Deno.test("start takes a file of 25 MB within the memory of a small container", async () => {
-  const served = await startServed(api, {}, "start");
+  const served = await startServed(api, { MEMORY_MB: "256" }, "start");
   try {
     await bring(served, 25 * megabyte);
     const { most: max } = await served.memory();
