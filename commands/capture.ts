@@ -8,7 +8,13 @@ import { namedAmount } from "../domain/money.ts";
 import { captureAndPublish } from "../services/capture_order.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
-import { type Command, integerArgument, missingArgument, readOptions } from "./command.ts";
+import {
+  type Command,
+  integerArgument,
+  missingArgument,
+  orderArgument,
+  readOptions,
+} from "./command.ts";
 import { withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
@@ -19,13 +25,14 @@ const command: Command = {
   help: `
 Usage: deno task capture ORDER_ID [AMOUNT_CENTS]
 
+  ORDER_ID       our id of the order, as its page has it below the shop's and GET /orders as "id"
   AMOUNT_CENTS   has to be the order's total, and is refused where somebody has changed it meanwhile. To take less,
                  change the order first: what is held is let go, and the new total is held instead`,
   async run(args, env) {
     const { positionals: [order, amount] } = readOptions(args, { positionals: [0, 2] });
     if (order === undefined) throw missingArgument("ORDER_ID");
     const max = Number.MAX_SAFE_INTEGER;
-    const orderId = integerArgument("ORDER_ID", order, 1, max);
+    const orderId = orderArgument(order);
     const amountCents = amount === undefined
       ? null
       : integerArgument("AMOUNT_CENTS", amount, 1, max);

@@ -108,6 +108,21 @@ export function integerArgument(what: string, raw: string, min: number, max: num
 }
 
 /**
+ * An argument that must be our id of an order.
+ *
+ * @throws {WorkflowError} `bad_usage` unless it may be one
+ */
+export function orderArgument(raw: string): number {
+  if (!/^\d{1,16}$/.test(raw)) {
+    throw usage(
+      `ORDER_ID must be our id of the order, a number, not the shop's, "${raw}": its page has both, and so has ` +
+        "GET /orders?external_order_id=…",
+    );
+  }
+  return integerArgument("ORDER_ID", raw, 1, Number.MAX_SAFE_INTEGER);
+}
+
+/**
  * An argument that must name a group.
  *
  * @throws {WorkflowError} `bad_usage` where there is no such group

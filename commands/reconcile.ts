@@ -12,6 +12,7 @@ import {
   listReconciliations,
   type ReconciliationRow,
 } from "../db/reconciliation/reconciliations.ts";
+import { listOpenLosses } from "../db/recovery/database_losses.ts";
 import { messageOf } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { isDay } from "../domain/kpi/day.ts";
@@ -41,7 +42,7 @@ import { type Command, integerArgument, type Options, readOptions, usage } from 
 import { type Context, withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
-import { print } from "./print.ts";
+import { print, printError } from "./print.ts";
 import { refuseDanger } from "./refuse_danger.ts";
 import { openSourceFile, openStandardInput } from "./source_file.ts";
 
@@ -54,7 +55,7 @@ const pageSize = 500;
 const command: Command = {
   summary: "Holds a provider's books against ours, and mends what differs.",
   help: `
-Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--json]
+Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--profile=FILE.json] [--sheet=NAME] [--json]
        deno task reconcile --provider=NAME --from=DATE [--to=DATE] [--json]
        deno task reconcile --list [--provider=NAME] [--json]
        deno task reconcile --mend=ID|all [--action=NAME] [--note=TEXT]
@@ -70,6 +71,7 @@ Usage: deno task reconcile FILE --provider=NAME [--from=DATE] [--to=DATE] [--pro
   --from, --to      the days that the report covers whole (UTC, the last one included); without them it covers
                     from the day of its first line up to its last line
   --profile=FILE    what the columns of any other report mean
+  --sheet=NAME      the sheet of a workbook that has the lines, by its name or its place (1, 2, …)
   --list            what is open, with the actions that mend it
   --mend=ID         propose how it is mended: record (what the provider did), give_back, ask (the provider
                     again) or explain; without --action the first that --list names
@@ -94,6 +96,7 @@ open after a report or list was read, and where an action came to nothing; --lis
         "from",
         "to",
         "profile",
+        "sheet",
         "mend",
         "action",
         "note",
@@ -115,6 +118,7 @@ open after a report or list was read, and where an action came to nothing; --lis
       await refuseDanger(context);
       await guardDatabase(context);
       await refuseBesideOlder(context);
+      if (options.text("mend") !== undefined) await tellOfLosses(deps);
       const code = await work(deps);
       await tellIfNobodyWorks(context);
       return code;
@@ -125,6 +129,17 @@ open after a report or list was read, and where an action came to nothing; --lis
 export default command;
 
 type Deps = Context & MendingDeps;
+
+/** Money of an order that is lost looks like nobody's, and giving it back is offered first. */
+async function tellOfLosses({ db }: Deps): Promise<void> {
+  if ((await listOpenLosses(db, 1)).length === 0) return;
+  printError(
+    `Orders are lost that nobody has reconciled (${
+      typed("losses")
+    }): have them sent again before anything is given ` +
+      "back, as their money is of no order until then",
+  );
+}
 
 /** What can be done besides reading a report or a list, and the options that say more of it. */
 const doings: Readonly<Record<string, readonly string[]>> = {
@@ -137,7 +152,7 @@ const doings: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What says more of reading a report or a list. */
-const readingOptions = ["provider", "from", "to", "profile", "json"];
+const readingOptions = ["provider", "from", "to", "profile", "sheet", "json"];
 
 /**
  * Two things at once would be one of them without a word about the other.
@@ -162,6 +177,8 @@ function refuseMixed(options: Options): void {
     const where = doing === undefined ? "reading a report or a list" : `--${doing}`;
     throw usage(`--${stray} does not go with ${where}`);
   }
+  const ofFile = ["profile", "sheet"].find(isGiven);
+  if (file === undefined && ofFile !== undefined) throw usage(`--${ofFile} goes with a FILE`);
   const one = ["mend", "approve"].find((name) => (options.text(name) ?? "all") !== "all");
   if (one !== undefined && options.text("provider") !== undefined) {
     throw usage(`--provider goes with --${one}=all`);
@@ -225,7 +242,7 @@ function workOf(
   }
   return async (deps) => {
     const path = (given: string) => resolve(env.INIT_CWD ?? "", given);
-    const profile = await profileIn(options, path);
+    const reading = await readingOf(options, path);
     const source = name === undefined
       ? undefined
       : name === "-"
@@ -239,7 +256,7 @@ function workOf(
         report: {
           source: source.readable,
           name: name === "-" ? "standard input" : basename(name!),
-          ...(profile === undefined ? {} : { profile }),
+          ...reading,
         },
       }),
     });
@@ -327,19 +344,21 @@ function periodIn(options: Options): { from?: string; to?: string } {
   return { ...day("from"), ...day("to") };
 }
 
-async function profileIn(
+/** How a report is to be read. */
+async function readingOf(
   options: Options,
   path: (given: string) => string,
-): Promise<ReportProfile | undefined> {
-  const given = options.text("profile");
-  if (given === undefined) return undefined;
+): Promise<{ profile?: ReportProfile; sheet?: string }> {
+  const given = options.text("profile"), sheet = options.text("sheet");
+  const onSheet = sheet === undefined ? {} : { sheet };
+  if (given === undefined) return onSheet;
   let text: string;
   try {
     text = await readFile(path(given), "utf8");
   } catch (error) {
     throw usage(`--profile=${given}: ${messageOf(error)}`);
   }
-  return readReportProfile(text);
+  return { profile: readReportProfile(text), ...onSheet };
 }
 
 /** Does something about one discrepancy, or about each that is open. */
@@ -396,6 +415,7 @@ async function list(
   provider: string | undefined,
   asJson: boolean,
 ): Promise<number> {
+  await tellOfLosses(deps);
   let count = 0;
   for await (const row of openOnes(deps, provider)) {
     count++;
@@ -407,6 +427,7 @@ async function list(
 
 async function tell(deps: Deps, result: ReconciliationRow, asJson: boolean): Promise<void> {
   if (asJson) return print(JSON.stringify(result));
+  if (result.open > 0) await tellOfLosses(deps);
   const { lines, agreed, found, open, provider } = result;
   print(
     `${formatCount(lines)} ${plural(lines, "line")} of ${provider}: ${

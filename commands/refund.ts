@@ -4,12 +4,18 @@
  * @module
  */
 
+import { readCharges } from "../db/orders/orders.ts";
+import { readPayments } from "../db/payments/payments.ts";
 import { namedAmount } from "../domain/money.ts";
 import { orderLimits } from "../domain/order/incoming_order.ts";
+import type { RefundStatus } from "../domain/order/order.ts";
 import { type RefundItems, type WantedLine, writtenOut } from "../domain/refund/refund_items.ts";
 import { type RefundableKind, refundableKinds } from "../domain/refund/shares.ts";
+import { visibleText } from "../domain/text/visible_text.ts";
+import { typed } from "../runtime/typed.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../services/refund_by_hand.ts";
 import { requestAndPublish } from "../services/request_refunds.ts";
+import { configuredProviders } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import {
@@ -17,6 +23,7 @@ import {
   integerArgument,
   missingArgument,
   type Options,
+  orderArgument,
   readOptions,
   usage,
 } from "./command.ts";
@@ -38,6 +45,7 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--line=SKU:QTY]… [--restock] 
        deno task refund --refused=REFUND_ID [--reason=TEXT]
        deno task refund --returned=ORDER_ID [--payment=ID] [--reference=TEXT]
 
+  ORDER_ID          our id of the order, as its page has it below the shop's and GET /orders as "id"
   AMOUNT_CENTS      how much goes back; without it what the lines and the rest come to, or all that is left
   --line=SKU:QTY    units of an item, with their share of discounts and taxes; any number of times
   --restock         the units go back into stock, those of the lines or all that are left
@@ -74,7 +82,7 @@ Money that no configured provider can give back, because it was paid at the sour
     }
     if (options.text("payment") !== undefined) throw usage("--payment needs --returned");
     const [order, amount] = options.positionals;
-    const orderId = integerArgument("ORDER_ID", order!, 1, Number.MAX_SAFE_INTEGER);
+    const orderId = orderArgument(order!);
     const amountCents = amount === undefined ? null : amountArgument("AMOUNT_CENTS", amount);
     const items = itemsOf(options);
     return await withContext(env, async (context) => {
@@ -89,16 +97,35 @@ Money that no configured provider can give back, because it was paid at the sour
         // Whoever types it, a second one who repeats it means the same refund.
         keyOwner: "cli",
       }, operatorIn(env));
+      const charge = (await readCharges(context.db, [orderId])).get(orderId);
       print(
-        `Refund ${refund.id} of order ${orderId}: ${namedAmount(refund.amountCents, currency)} ` +
+        `Refund ${refund.id} of order ${orderId}, the shop's ${
+          visibleText(charge?.externalOrderId ?? "?")
+        }: ${namedAmount(refund.amountCents, currency)} ` +
           (replayed ? "(requested before)" : "requested") +
           (refund.itemized ? `: ${writtenOut(refund, currency)}` : ""),
       );
+      await tellIfByHand(context, orderId, refund);
       await tellIfNobodyWorks(context);
       return 0;
     });
   },
 };
+
+/** Money goes back by itself where its provider is configured; whoever asked for it thinks so of any. */
+async function tellIfByHand(
+  { db, config }: Context,
+  orderId: number,
+  { id, status }: { id: number; status: RefundStatus },
+): Promise<void> {
+  const provider = (await readPayments(db, [orderId])).get(orderId)?.provider;
+  if (status !== "REQUESTED" || provider === undefined) return;
+  if (configuredProviders(config).includes(provider)) return;
+  print(
+    `"${provider}", which took the money, is not configured here: give it back there, then say so by ` +
+      `${typed("refund")} --done=${id}`,
+  );
+}
 
 /** What can be said of money that a person gives back. */
 const byHand = ["done", "refused", "returned"] as const;

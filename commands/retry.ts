@@ -11,7 +11,7 @@ import { counted } from "../domain/text/plural.ts";
 import { type Retried, retryAllAndPublish, type RetryFilter } from "../services/retry_orders.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
-import { type Command, integerArgument, readOptions, usage } from "./command.ts";
+import { type Command, orderArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
@@ -22,7 +22,7 @@ const command: Command = {
   help: `
 Usage: deno task retry [ORDER_ID…] [--short] [--sku=SKU]
 
-  ORDER_ID…   these orders
+  ORDER_ID…   these orders, by our ids, as their pages have them below the shop's and GET /orders as "id"
   --short     all orders that failed for want of stock
   --sku=SKU   with --short: only those that ran short of this product
 
@@ -34,9 +34,7 @@ reasons, or whose money goes back, are refused; what was taken up before is left
       string: ["sku"],
       positionals: [0, Number.MAX_SAFE_INTEGER],
     });
-    const ids = options.positionals.map((raw) =>
-      integerArgument("ORDER_ID", raw, 1, Number.MAX_SAFE_INTEGER)
-    );
+    const ids = options.positionals.map(orderArgument);
     const sku = options.text("sku");
     const isShort = options.flag("short");
     if (isShort && ids.length > 0) throw usage("Give ORDER_ID or --short, not both");

@@ -82,6 +82,27 @@ const claims: Readonly<Record<CheckName, string>> = {
   provider: "reconciled days have nothing open",
 };
 
+/** What to do where a point does not hold: whoever reads it was woken by it. */
+function remedyOf(name: CheckName): string {
+  switch (name) {
+    case "stock":
+    case "money":
+      return "no command mends it: rows were changed by something else. Find out by what (the order's or product's page, the audit log), and put " +
+        "them back as they were";
+    case "kpis":
+      return `consumers mend it within a minute; at once: ${typed("kpis")} --rebuild`;
+    case "notifications":
+      return `consumers mend it within a minute, but what is a dead letter: ${typed("dead")}`;
+    case "homes":
+      return `consumers mend it within a minute; at once: ${typed("recover")}`;
+    case "ledger":
+      return "consumers book within a minute what is not booked. Rows that were changed are put back; where the change is right, " +
+        `${typed("verify")} --seal-anew`;
+    case "provider":
+      return `${typed("reconcile")} --list says what mends each`;
+  }
+}
+
 /** The report for people. */
 export function formatReport(report: VerifyReport): string {
   const table = formatTable(
@@ -102,6 +123,7 @@ export function formatReport(report: VerifyReport): string {
     ...(repairableNames.includes(check.name) && check.for_people
       ? [`  ${formatCount(check.for_people)} of them no repair can mend: a person has to decide`]
       : []),
+    `  → ${remedyOf(check.name)}`,
   ]);
   const verdict = report.ok
     ? `All agree (${report.seconds.toFixed(1)} s)`

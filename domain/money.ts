@@ -10,8 +10,22 @@
 /** The registered currencies, as `Intl` knows them. */
 const registered = new Set(Intl.supportedValuesOf("currency"));
 
-/** Digits of a code that is not registered: the database of an earlier version may have such orders. */
+/** Digits of most currencies, and of a code that is not registered: the database of an earlier version may have such orders. */
 const usualDigits = 2;
+
+/**
+ * Those of ISO 4217 that have others. `Intl` does not tell: V8 gives those that are in use (Serbian dinars, Iraqi dinars and a
+ * dozen more have none), and JavaScriptCore those of the register, so what one process wrote another would charge a hundredfold.
+ */
+const otherDigits: ReadonlyMap<string, number> = new Map(
+  ([
+    [0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"],
+    [3, "BHD IQD JOD KWD LYD OMR TND"],
+    [4, "CLF UYW"],
+  ] as const).flatMap(([digits, codes]) =>
+    codes.split(" ").map((code): [string, number] => [code, digits])
+  ),
+);
 
 /** Why a text can't be a currency, where it can't. */
 export const currencyProblem = "must be a currency of ISO 4217 such as EUR";
@@ -28,26 +42,22 @@ function formatOf(currency: string): Intl.NumberFormat | undefined {
   if (!registered.has(currency)) return undefined;
   let format = formats.get(currency);
   if (format === undefined) {
-    format = new Intl.NumberFormat("en", { style: "currency", currency });
+    const digits = currencyDigits(currency);
+    format = new Intl.NumberFormat("en", {
+      style: "currency",
+      currency,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
     formats.set(currency, format);
   }
   return format;
 }
 
-/** How many digits stand after the point: 2 for EUR, none for JPY, 3 for KWD. */
+/** How many digits stand after the point by ISO 4217: 2 for EUR and RSD, none for JPY, 3 for KWD. */
 export function currencyDigits(currency: string): number {
-  let digits = digitsOf.get(currency);
-  if (digits === undefined) {
-    const format = formatOf(currency);
-    if (format === undefined) return usualDigits;
-    digits = format.resolvedOptions().maximumFractionDigits ?? usualDigits;
-    digitsOf.set(currency, digits);
-  }
-  return digits;
+  return otherDigits.get(currency) ?? usualDigits;
 }
-
-/** Of registered currencies that were asked for: a format takes 1.5 µs to tell its digits, half the time of a row. */
-const digitsOf = new Map<string, number>();
 
 /** `€12,345.60`, `¥1,235`, `KWD 1.500`; exact, however large the amount is. */
 export function formatMoney(minor: number | bigint, currency: string): string {

@@ -139,14 +139,16 @@ async function askAboutRefused(
   if (keys.length === 0 || gateway.refundStatus === undefined) return undefined;
   const amountCents = directlyBack(row) ?? 0;
   const answers = await gateway.refundStatus(
-    keys.map((key) => directRequest(row, { key, amountCents })),
+    // How much each was of went with what was dropped.
+    keys.map((key) => ({ ...directRequest(row, { key, amountCents }), ofAnyAmount: true })),
   );
   const made = answers.findIndex(({ kind }) => kind === "refunded");
-  if (made >= 0) {
+  const answer = answers[made];
+  if (answer?.kind === "refunded") {
     await takeMendKey(db, row, keys[made]!);
-    await noteMendCents(db, row, amountCents);
-    const answer = "the provider says that what it refused at first was given back after all";
-    return { kind: "ended", state: "MENDED", answer };
+    await noteMendCents(db, row, answer.amountCents ?? amountCents);
+    const says = "the provider says that what it refused at first was given back after all";
+    return { kind: "ended", state: "MENDED", answer: says };
   }
   const unsure = answers.find(({ kind }) => kind !== "refused" && kind !== "unknown");
   if (unsure === undefined) return undefined;
@@ -182,6 +184,12 @@ async function askWhetherMade(
 /** What comes of an action that was dropped or ended, or approved anew, while this process stood still. */
 const overtaken: Step = { kind: "withdrawn", answer: "something else became of it meanwhile" };
 
+/** What comes of an action by which more would go back than is to: most of the charge has come to be an order's since. */
+const onRecordSince: Step = {
+  kind: "withdrawn",
+  answer: "an order has come to have it on record, and less of it is to be given back by now",
+};
+
 /** How often money may come back that is given back again. */
 const maxReturns = 100;
 
@@ -214,6 +222,7 @@ async function leftOf(
   if (wanted === null || wanted <= 0 || all === null) {
     return { kind: "withdrawn", answer: "nothing of it is to be given back directly" };
   }
+  if (row.mendCents !== null && row.mendCents > wanted) return onRecordSince;
   if (row.mendCents !== null) return await noteMendCents(deps.db, row, row.mendCents) ?? overtaken;
   const has = await stillHas(deps, first);
   if (has !== undefined && typeof has !== "number") return has;

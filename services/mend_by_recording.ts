@@ -42,11 +42,13 @@ export async function recordTheirs(
       return stepOf(row, await recordCorrection(deps, row, operator));
     case "mend":
       return await recordMend(deps, row, operator);
-    default:
+    case "refund":
       // Once more would be another refund: what the line is called was forgotten when it was found to be of this one.
       return row.refundId === null
         ? await recordTheirRefund(deps, row, operator)
         : { kind: "withdrawn", answer: `it is on record as refund ${row.refundId} already` };
+    default:
+      return { kind: "withdrawn", answer: "nothing of it is to be recorded" };
   }
 }
 

@@ -13,6 +13,7 @@ import {
   listDiscrepancies,
   proposeAction,
   readDiscrepancy,
+  readMendedBy,
 } from "../db/reconciliation/discrepancies.ts";
 import { readReconciliation } from "../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../domain/errors.ts";
@@ -204,7 +205,10 @@ async function keyFor(
   const { provider, chargeRef, entry, movement, movementKey } = row;
   const cameBackUnder = movement === "unmended" ? movementKey : null;
   const money = { provider, chargeRef, entry, amountCents, cameBackUnder };
-  return mendKeyOf(await readInstallation(tx), money);
+  let key = mendKeyOf(await readInstallation(tx), money);
+  // What is open again, or was found anew, is another discrepancy: under the keys of the one before it was asked for already.
+  while (await readMendedBy(tx, key) !== undefined) key = keyAfterRefusal(key);
+  return key;
 }
 
 /** @throws {WorkflowError} `discrepancy_not_mendable` where its report is being taken back; locks the report's row */

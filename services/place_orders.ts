@@ -7,6 +7,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Queryable } from "../db/connection/database.ts";
+import { type KeptCustomers, keptCustomers } from "../db/catalog/kept_customers.ts";
 import { type KeptProducts, keptProducts } from "../db/catalog/kept_products.ts";
 import { takeOrders } from "../streams/intake/take_orders.ts";
 import { type OrderSummary, readOrderSummaries } from "../db/orders/order_queries.ts";
@@ -18,7 +19,7 @@ import { withDeadline } from "../streams/timing/deadline.ts";
 import { chooseLanes } from "../streams/workflow/choose_lanes.ts";
 import { publishAfterCommit, type ServiceDeps } from "./publish_after_commit.ts";
 
-export { type KeptProducts, keptProducts };
+export { type KeptCustomers, keptCustomers, type KeptProducts, keptProducts };
 
 /** An order that somebody brings. */
 export interface BroughtOrder {
@@ -54,6 +55,8 @@ export interface PlaceOptions<B extends BroughtOrder> {
   lane?: Lane;
   /** Products that were read for orders before; what is read for these is kept there. */
   products?: KeptProducts;
+  /** Customers who were met before, likewise; with both, orders are taken for new ones first. */
+  customers?: KeptCustomers;
 }
 
 /** Longest wait for the lanes of orders, in milliseconds. */
@@ -82,7 +85,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
   // Beside the transaction; a Redis that is away says nothing about lanes, and is waited for when it gets the messages.
   const choosing = lanesOf(deps, [...broughtOf.values()], options.lane);
   const summaries = new Map<number, OrderSummary>();
-  const { inTransaction, products } = options;
+  const { inTransaction, products, customers } = options;
   const taken = await takeOrders(db, [...broughtOf.keys()], {
     initialStock: config.initialStock,
     unknownSku: config.unknownSku,
@@ -91,6 +94,7 @@ export async function placeAndPublish<B extends BroughtOrder>(
     actor: "api",
     actorOf: (order) => broughtOf.get(order)!.actor,
     products,
+    customers,
     withSummaries: true,
     // Without it, the commit goes to the server with the last statements.
     inTransaction: inTransaction && (async (tx, inserted) => {

@@ -27,7 +27,13 @@ export interface ReconcileRequest {
   /** As `payments.provider` has it. */
   provider: string;
   /** Its report; without one its own list is asked for. */
-  report?: { source: ReadableStream<Uint8Array>; name: string; profile?: ReportProfile };
+  report?: {
+    source: ReadableStream<Uint8Array>;
+    name: string;
+    profile?: ReportProfile;
+    /** Of a workbook, by its name or its place from 1. */
+    sheet?: string;
+  };
   period: CoveredPeriod;
   operator: Operator;
   signal?: AbortSignal;
@@ -133,11 +139,12 @@ async function openSource(
   if (report === undefined) {
     return listedLines(gatewayNamed(deps, provider)?.provider, provider, period, new Date());
   }
-  const { source, name, profile } = report;
+  const { source, name, profile, sheet } = report;
   return await openReport(source, {
     name,
     period,
     ...(profile === undefined ? {} : { profile }),
+    ...(sheet === undefined ? {} : { sheet }),
     ...(signal === undefined ? {} : { signal }),
   });
 }

@@ -6,7 +6,9 @@
 
 import { z } from "zod";
 import { WorkflowError } from "../domain/errors.ts";
+import { delimiters } from "../domain/import/source_row.ts";
 import { isZone } from "../domain/import/profile/zone_time.ts";
+import { lineKinds } from "../domain/reconciliation/provider_line.ts";
 import {
   directedColumns,
   type ReportColumn,
@@ -37,22 +39,23 @@ const direction = z.strictObject({ column: named, down: words.min(1) });
 const schema = z.strictObject({
   version: z.literal(1),
   name: z.string().regex(/^[a-z0-9][a-z0-9_-]{0,31}$/),
+  file: z.strictObject({
+    encoding: z.string().trim().min(1).max(40).optional(),
+    delimiter: z.enum(delimiters).optional(),
+    header_line: z.int().min(1).max(1_000).optional(),
+    sheet: z.string().trim().min(1).max(255).optional(),
+  }).optional(),
   columns: z.strictObject(
     Object.fromEntries(
       reportColumns.map((column) => [column, columnsOf(column).optional()]),
     ),
   ),
   constants: z.strictObject({ category: named.optional(), currency: named.optional() }).optional(),
-  categories: z.strictObject({
-    charge: words.optional(),
-    refund: words.optional(),
-    chargeback: words.optional(),
-    correction: words.optional(),
-    fee: words.optional(),
-    payout: words.optional(),
-    reserve: words.optional(),
-    adjustment: words.optional(),
-  }),
+  categories: z.strictObject(
+    Object.fromEntries(
+      lineKinds.filter((kind) => kind !== "other").map((kind) => [kind, words.optional()]),
+    ),
+  ),
   skip: z.array(z.strictObject({ column: named, words })).max(20).optional(),
   directions: z.strictObject(
     Object.fromEntries(directedColumns.map((column) => [column, direction.optional()])),

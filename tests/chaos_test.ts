@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { runScenario, scenarios } from "../tools/chaos/chaos.ts";
-import { startDatabase } from "../tools/engines/database.ts";
+import { removeDatabase, startDatabase } from "../tools/engines/database.ts";
 
 /** Of `deno task chaos`, what fits into a test suite: one scenario of each family, for a moment each. */
 const chosen = [
@@ -23,7 +23,12 @@ const seed = 7;
 Deno.test("chaos: nothing is lost and nothing happens twice", async (t) => {
   const dir = await Deno.makeTempDir({ prefix: "orders_chaos_test_" });
   const engine = Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb";
-  const database = await startDatabase({ engine, dir: join(dir, "database"), temporary: true });
+  const database = await startDatabase({
+    engine,
+    dir: join(dir, "database"),
+    temporary: true,
+    inMemory: true,
+  });
   try {
     for (const name of chosen) {
       const scenario = scenarios.find((known) => known.name === name)!;
@@ -35,6 +40,7 @@ Deno.test("chaos: nothing is lost and nothing happens twice", async (t) => {
     }
   } finally {
     await database.stop();
+    await removeDatabase(database.dir);
     await Deno.remove(dir, { recursive: true }).catch(() => {});
   }
 });

@@ -3,6 +3,11 @@ import { dirname, join, relative } from "node:path";
 import { eventTypeNames } from "../domain/feed/event_types.ts";
 import { accountNames, ledgerAccounts } from "../domain/ledger/chart.ts";
 import type { ImportProfile } from "../domain/import/profile/profile.ts";
+import {
+  discrepancyActionNames,
+  discrepancyKindNames,
+} from "../domain/reconciliation/discrepancy.ts";
+import { lineKinds } from "../domain/reconciliation/provider_line.ts";
 import { alertKinds } from "../domain/operation/alerts.ts";
 import { shippedProfiles } from "../domain/import/profile/shipped_profiles.ts";
 import { targets } from "../tools/bench/targets.ts";
@@ -181,6 +186,19 @@ Deno.test("docs/operating.md has every account of the ledger, as what it is", as
   assert.deepEqual(
     rows.map(([name, nature]) => [name!.replaceAll("`", ""), nature!.split(",")[0]]),
     accountNames.map((name) => [name, ledgerAccounts[name].nature]),
+  );
+});
+
+Deno.test("docs/reconciling.md has every kind of discrepancy and no other, every action and every category of lines", async () => {
+  const text = await read("docs/reconciling.md");
+  const rows = tableBelow(text, "kind | what it is | what mends it");
+  const kinds = rows.flatMap(([cell]) =>
+    [...cell!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
+  );
+  assert.deepEqual(kinds.sort(), [...discrepancyKindNames].sort());
+  assert.deepEqual(
+    [...discrepancyActionNames, ...lineKinds].filter((name) => !text.includes(`\`${name}\``)),
+    ["other"],
   );
 });
 

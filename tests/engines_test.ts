@@ -3,7 +3,13 @@ import mysql from "mysql2/promise";
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { type PrivateEngines, startPrivateEngines } from "../tools/engines/private_engines.ts";
-import { formatCounts, parseBunCount, parseSummary, parseTestArgs } from "../tools/engines/test.ts";
+import {
+  formatCounts,
+  LONG_FILES,
+  parseBunCount,
+  parseSummary,
+  parseTestArgs,
+} from "../tools/engines/test.ts";
 import { testContext } from "./support.ts";
 
 const engine = Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb";
@@ -34,7 +40,7 @@ async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T>): Pro
 
 async function withEngines(
   use: (engines: PrivateEngines) => Promise<void>,
-  options: { dir?: string } = {},
+  options: { dir?: string; inMemory?: boolean } = {},
 ): Promise<void> {
   const engines = await startPrivateEngines({ engine, ...options });
   try {
@@ -97,6 +103,13 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+
+/** Where a database's data is in memory; undefined where there is no room for it. */
+const inMemory = (dir: string) => Deno.readLink(`${dir}/data`).catch(() => undefined);
+
+/** Of a folder that Deno itself may not look at. */
+const isFolder = async (path: string) =>
+  (await new Deno.Command("test", { args: ["-d", path] }).output()).success;
 
 const exists = (path: string) => Deno.stat(path).then(() => true, () => false);
 
@@ -172,13 +185,30 @@ Deno.test("restart() after kill -9 keeps port and data, and stop() ends frozen e
   assert.deepEqual(pids.filter(isAlive), []);
 });
 
-Deno.test("kill -9 of the owner ends its engines and removes a temporary folder", async () => {
+Deno.test("kill -9 of the owner ends its engines and removes a temporary folder, and what it has in memory", async () => {
   const held = await holdEngines();
   assert.deepEqual(held.pids.filter(isAlive), held.pids);
+  const kept = await inMemory(`${held.dir}/${engine}-data`);
   held.child.kill("SIGKILL");
   await held.child.status;
   await waitUntil("engines end", () => !held.pids.some(isAlive));
   await waitUntil("folder is removed", async () => !await exists(held.dir));
+  if (kept !== undefined) assert.equal(await isFolder(kept), false);
+});
+
+Deno.test("data in memory outlives kill -9 of its server, and goes with the engines", async () => {
+  let kept: string | undefined;
+  await withEngines(async ({ database }) => {
+    kept = await inMemory(database.dir);
+    await queryRows(database.url, "create table kept (id int primary key)");
+    await queryRows(database.url, "insert into kept values (42)");
+    database.kill("SIGKILL");
+    await database.restart();
+    const rows = await queryRows(database.url, "select id from kept");
+    assert.deepEqual(rows.map(({ id }) => id), [42]);
+    if (kept !== undefined) assert.equal(await isFolder(kept), true);
+  }, { inMemory: true });
+  if (kept !== undefined) assert.equal(await isFolder(kept), false);
 });
 
 Deno.test("startPrivateEngines() refuses a folder in use, and reopens it once its owner is killed", async () => {
@@ -213,6 +243,10 @@ Deno.test("testContext() gives a database and keys of its own, and close() remov
   });
   await assert.rejects(queryRows(context.databaseUrl, "select 1"), /Unknown database/);
   await other.close();
+});
+
+Deno.test("the long test files that begin first are there", async () => {
+  for (const path of LONG_FILES) assert.ok(await exists(path), path);
 });
 
 Deno.test("parseTestArgs() takes its own arguments and leaves the rest to deno test", () => {

@@ -38,7 +38,8 @@ export async function galeraCluster(count: number, extra: string[] = []): Promis
   }
   const others = `gcomm://${ports.map(({ group }) => `127.0.0.1:${group}`).join(",")}`;
   const alone = ["--wsrep-new-cluster"];
-  await using seed = await ownDatabase([...argsOf(ports[0]!, "gcomm://"), ...alone, ...extra]);
+  const seedArgs = [...argsOf(ports[0]!, "gcomm://"), ...alone, ...extra];
+  await using seed = await ownDatabase(seedArgs, { onDisk: true });
   await seed.stop();
   for (const name of ["galera.cache", "gvwstate.dat"]) {
     await rm(join(seed.dir, "data", name), { force: true });
@@ -51,7 +52,7 @@ export async function galeraCluster(count: number, extra: string[] = []): Promis
     for (const [at, own] of ports.entries()) {
       if (at > 0) await noteState(seed, nodes[0]!);
       const args = [...argsOf(own, others), ...(at === 0 ? alone : []), ...extra];
-      nodes.push(await ownDatabase(args, seed));
+      nodes.push(await ownDatabase(args, { like: seed }));
       await joined(nodes.at(-1)!, at + 1);
     }
   } catch (error) {

@@ -14,6 +14,7 @@ if (import.meta.main) {
   const engines = await startPrivateEngines({
     engine: engine === "mysql" ? "mysql" : "mariadb",
     dir,
+    inMemory: true,
   });
   console.log(JSON.stringify({
     env: engines.env,

@@ -1,7 +1,7 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { type Administer, createAdministrator } from "../tools/engines/administrator.ts";
-import { type DatabaseEngine, startDatabase } from "../tools/engines/database.ts";
+import { type DatabaseEngine, removeDatabase, startDatabase } from "../tools/engines/database.ts";
 import { type RedisEngine, startRedis } from "../tools/engines/redis.ts";
 
 /** A server of a test's own, whose settings it may change while it runs. */
@@ -16,11 +16,12 @@ export interface OwnDatabase extends DatabaseEngine {
 /**
  * Starts a database server of the suite's kind that ends with the test.
  *
- * @param like a server that has ended, of whose folder this one begins with a copy
+ * @param options.like a server that has ended and whose data is on the disk, of whose folder this one begins with a copy
+ * @param options.onDisk true where the test does something to the server's files, which else are in memory if there is room
  */
 export async function ownDatabase(
   extra: string[] = [],
-  like?: OwnDatabase,
+  { like, onDisk = false }: { like?: OwnDatabase; onDisk?: boolean } = {},
 ): Promise<OwnDatabase> {
   const dir = await Deno.makeTempDir({ prefix: "orders_own_" });
   if (like !== undefined) await cp(like.dir, dir, { recursive: true });
@@ -30,7 +31,9 @@ export async function ownDatabase(
     dir,
     durable: false,
     temporary: true,
+    inMemory: !onDisk,
     bufferPoolMb: 64,
+    redoLogMb: 64,
     extra: [...(like === undefined ? [administrator.argument] : []), ...extra],
   });
   return {
@@ -45,7 +48,7 @@ export async function ownDatabase(
     administer: administrator.on(engine),
     async [Symbol.asyncDispose]() {
       await engine.stop();
-      await Deno.remove(dir, { recursive: true }).catch(() => {});
+      await removeDatabase(dir).catch(() => {});
     },
   };
 }

@@ -87,6 +87,31 @@ export async function spread(flow: Workflow): Promise<void> {
   await leaveDeadLetters(flow, orderId);
   await leaveRejects(flow);
   await leaveReconciled(flow, orderId);
+  await leaveBesideOrders(flow);
+}
+
+/** What people called files and wrote about units that came back, and how a gift was to be paid. */
+async function leaveBesideOrders({ rows }: Workflow): Promise<void> {
+  const said = `sent back by ${mara.name}`;
+  await rows("insert into imports (source, status) values (?, 'DONE')", [
+    `orders of ${mara.name}.csv`,
+  ]);
+  await rows(
+    "insert into stock_files (digest, round, name, actor) values (repeat('s', 32), 1, ?, 'test')",
+    [`${mara.email}.csv`],
+  );
+  await rows(
+    `
+    insert into stock_movements (product_id, kind, qty, stock_qty, actor, detail)
+    select id, 'received', 1, stock_qty, 'test', ? from products where sku = 'a'`,
+    [said],
+  );
+  await rows(
+    `
+    insert into payment_instructions (order_id, method, description)
+    select id, 'pm_gift', ? from orders where external_order_id = 'O-2'`,
+    [`A gift for ${mara.name}`],
+  );
 }
 
 /** What people and a provider wrote about money that did not agree. */
@@ -181,7 +206,7 @@ async function leaveDeadLetters(flow: Workflow, orderId: number): Promise<void> 
 }
 
 async function leaveRejects({ db }: Workflow): Promise<void> {
-  const id = await createImport(db, "orders.csv");
+  const id = await createImport(db, `orders of ${mara.email}.csv`);
   const text = rejectsCsv({ header: columns });
   const row = (line: number, ...fields: string[]) =>
     text.lineOf({ line, fields, reason: "qty: must be an integer" });

@@ -108,7 +108,7 @@ Deno.test("two commands that start at the same moment get the same engines, and 
     const kpis = await type(dir, {}, "kpis", "--json");
     assert.equal(JSON.parse(kpis.out).kpis[0].revenue_cents, 2_500);
     const refunded = await type(dir, {}, "refund", "1", "500");
-    assert.match(refunded.out, /^Refund 1 of order 1: 5\.00 EUR requested$/m);
+    assert.match(refunded.out, /^Refund 1 of order 1, the shop's \S+: 5\.00 EUR requested$/m);
 
     const status = await type(dir, {}, "engines");
     assert.match(status.out, /used by nobody now\n {2}DATABASE_URL=mysql:/);

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { runScenario, scenarios } from "../tools/chaos/chaos.ts";
 import { releaseBefore } from "../tools/chaos/harness/version_before.ts";
-import { startDatabase } from "../tools/engines/database.ts";
+import { removeDatabase, startDatabase } from "../tools/engines/database.ts";
 
 /** Why the release before can't be had here; undefined where it can. */
 const whyNot = await releaseBefore().then(() => undefined, (error) => String(error.message));
@@ -17,7 +17,12 @@ const chosen: readonly [name: string, ignore: boolean][] = [
 Deno.test("upgrades: versions work side by side through migrations under load, and lose nothing", async (t) => {
   const dir = await Deno.makeTempDir({ prefix: "orders_upgrade_test_" });
   const engine = Deno.env.get("TEST_ENGINE") === "mysql" ? "mysql" : "mariadb";
-  const database = await startDatabase({ engine, dir: join(dir, "database"), temporary: true });
+  const database = await startDatabase({
+    engine,
+    dir: join(dir, "database"),
+    temporary: true,
+    inMemory: true,
+  });
   try {
     for (const [name, ignore] of chosen) {
       const scenario = scenarios.find((known) => known.name === name)!;
@@ -33,6 +38,7 @@ Deno.test("upgrades: versions work side by side through migrations under load, a
     }
   } finally {
     await database.stop();
+    await removeDatabase(database.dir);
     await Deno.remove(dir, { recursive: true }).catch(() => {});
   }
 });

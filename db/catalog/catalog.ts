@@ -254,6 +254,26 @@ export async function lookUpCatalog(
   return { customers: new Set(absentCustomers), products: new Set(absentProducts) };
 }
 
+/**
+ * Creates, in the transaction that writes their orders, the customers whom the catalogue does not know and who are not kept as ones
+ * that there are; those who are there all the same stay as they are.
+ *
+ * Only where nobody was ever erased: nobody is asked for whose name may not come back.
+ *
+ * @returns undefined, and nothing asked for, where there are none
+ */
+export function createStrangers(
+  tx: Queryable,
+  catalog: Catalog,
+  orders: readonly IncomingOrder[],
+  kept: { has(externalId: string): boolean },
+): Promise<unknown> | undefined {
+  const { customers } = unknownIn(catalog, orders);
+  // All writers have them in this order, so that none waits for another in a ring.
+  const keys = [...customers.keys()].filter((key) => !kept.has(key)).sort();
+  return keys.length === 0 ? undefined : createCustomers(tx, rowsOf(keys, customers));
+}
+
 /** One of the two kinds of rows that a catalogue has. */
 interface CatalogPart<T> {
   known(catalog: Catalog): Map<string, CatalogEntry<T>>;

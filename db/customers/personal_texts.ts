@@ -11,6 +11,7 @@ import { packedPrefix } from "../clients/packed_text.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { returnedByHandErased } from "../payments/returned_reversals.ts";
+import { endingAnswers } from "../reconciliation/withdrawals.ts";
 
 /** An order, and the hash of what it says, in hexadecimal. */
 export interface HashedOrder {
@@ -127,14 +128,14 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
     [erasedText, [...orderIds]],
   );
   await tx.query("update payment_attempts set says = null where order_id in (?)", [[...orderIds]]);
-  await tx.query("delete from payment_instructions where order_id in (?)", [[...orderIds]]);
+  await eraseInstructions(tx, orderIds);
   await tx.query("delete from payment_actions where order_id in (?)", [[...orderIds]]);
   await tx.runText(
     `
     update discrepancies force index (discrepancies_order)
-    set note = null, answer = if(answer is null, null, ?)
+    set note = null, answer = if(answer is null or answer in (?), answer, ?)
     where order_id in (?) and (note is not null or answer is not null)`,
-    [erasedText, [...orderIds]],
+    [[...endingAnswers], erasedText, [...orderIds]],
   );
   await tx.runText(
     `
@@ -238,13 +239,37 @@ export async function eraseOrderTexts(
   );
 }
 
+/** What orders are paid by, as far as it has texts of the shop's own. */
+export async function readInstructionTexts(
+  tx: Queryable,
+  orderIds: readonly number[],
+): Promise<TextOfRow[]> {
+  const rows = await tx.query(
+    `
+    select order_id as id, concat_ws('\n', customer, description, metadata) as text
+    from payment_instructions
+    where order_id in (?)`,
+    [[...orderIds]],
+  );
+  return rows.map((row) => ({ id: toInteger(row.id), text: String(row.text) }));
+}
+
+/** Forgets what orders were paid by. */
+export async function eraseInstructions(tx: Queryable, orderIds: readonly number[]): Promise<void> {
+  if (orderIds.length === 0) return;
+  await tx.query("delete from payment_instructions where order_id in (?)", [[...orderIds]]);
+}
+
 /** Tables of texts that belong to no order, or mostly are a code, with what is to be read of them. */
 const looseTexts = {
-  imports: { columns: ["error", "reasons"], where: "" },
+  // What somebody called a file.
+  imports: { columns: ["source", "error", "reasons"], where: "" },
   dead_letters: { columns: ["payload", "error"], where: "order_id is null and" },
   chargebacks: { columns: ["reason"], where: "" },
   discrepancies: { columns: ["note", "answer"], where: "order_id is null and" },
   reconciliations: { columns: ["name", "error"], where: "" },
+  stock_files: { columns: ["name"], where: "" },
+  stock_movements: { columns: ["detail"], where: "detail is not null and" },
 } as const;
 
 /** A table of {@linkcode readLooseTexts}. */

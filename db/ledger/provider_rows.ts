@@ -5,6 +5,8 @@
  */
 
 import {
+  type BookedLines,
+  kindsBookedAs,
   ledgerAccounts,
   ledgerSources,
   providerAccounts,
@@ -12,24 +14,13 @@ import {
   type SourceOfNoOrder,
   sourcesOfNoOrder,
 } from "../../domain/ledger/chart.ts";
-import type { LineKind } from "../../domain/reconciliation/provider_line.ts";
 import { type Queryable, toInteger, toShownSum } from "../connection/database.ts";
 
-/** What is moved by lines of its own that name no order; fees are booked with the sums of their day, and conversions by pairs. */
-export type BookedLines = Exclude<SourceOfNoOrder, "fee" | "conversion">;
-
-/** Of each which lines tell of it, and the columns that say what of it is booked, and by how many bookings. */
-const lines: Readonly<
-  Record<BookedLines, { kinds: readonly LineKind[]; booked: string; bookings: string }>
-> = {
-  payout: { kinds: ["payout"], booked: "booked_payouts_cents", bookings: "payout_bookings" },
-  reserve: { kinds: ["reserve"], booked: "booked_reserves_cents", bookings: "reserve_bookings" },
-  // What nobody has said the meaning of has moved, too: the balance is what it is.
-  adjustment: {
-    kinds: ["adjustment", "other"],
-    booked: "booked_adjustments_cents",
-    bookings: "adjustment_bookings",
-  },
+/** Of each the columns that say what of it is booked, and by how many bookings. */
+const lines: Readonly<Record<BookedLines, { booked: string; bookings: string }>> = {
+  payout: { booked: "booked_payouts_cents", bookings: "payout_bookings" },
+  reserve: { booked: "booked_reserves_cents", bookings: "reserve_bookings" },
+  adjustment: { booked: "booked_adjustments_cents", bookings: "adjustment_bookings" },
 };
 
 /** All of them. */
@@ -57,7 +48,7 @@ export async function takeUnbookedLines(
   source: BookedLines,
   { day, from, until }: { day: string; from: string; until: string },
 ): Promise<UnbookedLines[]> {
-  const { kinds, booked, bookings } = lines[source];
+  const { booked, bookings } = lines[source];
   const rows = await tx.query(
     `
     select days.id, days.currency, days.${booked} as booked_cents, days.${bookings} as bookings,
@@ -71,7 +62,7 @@ export async function takeUnbookedLines(
     from provider_days days
     where days.provider = ? and days.day = ?
     for update`,
-    [from, until, [...kinds], provider, day],
+    [from, until, [...kindsBookedAs(source)], provider, day],
   );
   const unbooked: UnbookedLines[] = [];
   for (const row of rows) {

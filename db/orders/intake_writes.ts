@@ -4,6 +4,7 @@
  * @module
  */
 
+import { crc32 } from "node:zlib";
 import { orderContentHash } from "../../domain/order/content_hash.ts";
 import { contentOf, type IncomingOrder, orderTotalOf } from "../../domain/order/incoming_order.ts";
 import type { ItemSum } from "../../domain/order/intake.ts";
@@ -12,7 +13,7 @@ import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, LostCatalog, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
 import { productSum, sumRange } from "../catalog/kept_products.ts";
-import { type Queryable, toInteger } from "../connection/database.ts";
+import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { withKeptParents } from "../connection/kept_parents.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
 import { type PackedColumn, readPacked } from "../connection/packed_rows.ts";
@@ -208,19 +209,61 @@ export async function insertOrders(
       language,
     ];
   });
-  const inserted = insertOrderRows(tx, rows);
+  const inserted = insertOrderRows(tx, rows, "id");
   // Asked for with it, so that both go to the server at once.
-  const [rowOf] = await Promise.all([
-    insertedRows(tx, candidates.map(({ order }) => order.externalOrderId), options),
-    inserted,
-  ]);
+  const [, asked] = await Promise.all([inserted, askForInserted(tx, rows.length)]);
+  const rowOf = await insertedRows(tx, namesOf(candidates), { ...options, asked });
   await writeAddresses(tx, withOtherAddress, (id) => rowOf.get(id)!.id);
   return rowOf;
 }
 
+/**
+ * Inserts orders of customers who are there, as far as anybody knows; the statement itself finds their ids. Nothing of them was
+ * erased that the orders are older than.
+ *
+ * @param candidates at least one
+ * @returns their rows with their times, by external id
+ * @throws {LostCatalog} unless all customers are there
+ */
+export async function insertOrdersByName(
+  tx: Queryable,
+  candidates: readonly OrderToWrite[],
+): Promise<Map<string, InsertedRow>> {
+  const rows = candidates.map(({ order, hash, totalCents }): OrderRow => {
+    const { externalOrderId, customer, currency, placedAt, payment, language = null } = order;
+    const { externalId, name, email } = customer;
+    const status = payment?.status ?? "due";
+    return [
+      externalId,
+      totalCents,
+      externalOrderId,
+      placedAt,
+      hash,
+      name,
+      email,
+      currency,
+      status,
+      language,
+    ];
+  });
+  const [{ affectedRows }, asked] = await Promise.all([
+    insertOrderRows(tx, rows, "name"),
+    askForInserted(tx, rows.length),
+  ]);
+  if (affectedRows !== rows.length) {
+    throw new LostCatalog(`The customers of ${rows.length - affectedRows} orders are gone`);
+  }
+  return await insertedRows(tx, namesOf(candidates), { withTimes: true, asked });
+}
+
+function namesOf(candidates: readonly OrderToWrite[]): string[] {
+  return candidates.map(({ order }) => order.externalOrderId);
+}
+
 /** A row of {@linkcode orderColumns}; its last three fields are mostly those of all others. */
 type OrderRow = [
-  customerId: number,
+  /** Its id, or the one that the shop has. */
+  customer: number | string,
   totalCents: number,
   externalOrderId: string,
   placedAt: string,
@@ -259,24 +302,41 @@ const orderColumns: readonly { name: string; type: string; default?: string | nu
 /** Columns before those that are mostly the same. */
 const ownColumns = 7;
 
-/** Inserts rows; what all of them say is sent once, or not at all: the statement has some eighteen shapes. */
-function insertOrderRows(tx: Queryable, rows: readonly OrderRow[]) {
+/** What says whose an order is where that is not the customer's id. */
+const customerName = {
+  name: "customer_external_id",
+  type: "varchar(64) character set utf8mb4 collate utf8mb4_bin",
+};
+
+/**
+ * Inserts rows; what all of them say is sent once, or not at all: the statement has some eighteen shapes for each way to say
+ * whose they are.
+ */
+function insertOrderRows(tx: Queryable, rows: readonly OrderRow[], by: "id" | "name") {
   const first = rows[0]!;
   const columns = orderColumns.map((column, at) => ({
     ...column,
     at,
     isShared: at >= ownColumns && rows.every((row) => row[at] === first[at]),
   })).filter(({ isShared, default: usual, at }) => !isShared || first[at] !== usual);
-  const own = columns.filter(({ isShared }) => !isShared);
-  const values = columns.map(({ name, isShared }) =>
-    isShared ? "?" : name === "content_hash" ? "unhex(j.content_hash)" : `j.${name}`
-  );
+  const sent = columns.filter(({ isShared }) => !isShared);
+  const own = by === "id" ? sent : [{ ...sent[0]!, ...customerName }, ...sent.slice(1)];
+  const valueOf = (name: string) => {
+    if (name === "content_hash") return "unhex(j.content_hash)";
+    return name === "customer_id" && by === "name" ? "customers.id" : `j.${name}`;
+  };
+  const values = columns.map(({ name, isShared }) => isShared ? "?" : valueOf(name));
+  const customers = `
+    straight_join customers force index (customers_external_id)
+      on customers.external_id = j.customer_external_id`;
   return tx.run(
     `
     insert into orders (${columns.map(({ name }) => name).join(", ")})
     select ${values.join(", ")}
     from json_table(?, '$[*]' columns (
-      ${own.map(({ name, type }, at) => `${name} ${type} path '$[${at}]'`).join(",\n      ")})) j`,
+      ${own.map(({ name, type }, at) => `${name} ${type} path '$[${at}]'`).join(",\n      ")})) j${
+      by === "id" ? "" : customers
+    }`,
     [
       ...columns.flatMap(({ isShared, at }) => isShared ? [first[at]!] : []),
       JSON.stringify(rows.map((row) => own.map(({ at }) => row[at]))),
@@ -285,7 +345,7 @@ function insertOrderRows(tx: Queryable, rows: readonly OrderRow[]) {
 }
 
 /** Makes the addresses of orders findable that are not what their customers were first known by. */
-async function writeAddresses(
+export async function writeAddresses(
   tx: Queryable,
   orders: readonly OrderToWrite[],
   idOf: (externalOrderId: string) => number,
@@ -312,28 +372,80 @@ export interface InsertedRow {
   times?: { createdAt: string; updatedAt: string };
 }
 
-const times: readonly PackedColumn[] = [
+const timeColumns: readonly PackedColumn[] = [
   { sql: "created_at", kind: "text" },
   { sql: "updated_at", kind: "text" },
 ];
 
+/** Of a row among those from the first that the statement before has inserted: its place from 1, as ids are given. */
+const placeFromFirst = "((id - last_insert_id()) div @@auto_increment_increment + 1)";
+
+/** The range of ids behind the first that a statement before has inserted, so many rows in all. */
+const insertedRange =
+  "from orders where id between last_insert_id() and last_insert_id() + ? * @@auto_increment_increment";
+
+/** What the database says of orders that the statement before has inserted, so many of them. */
+async function askForInserted(tx: Queryable, count: number): Promise<Row> {
+  // A row is never changed before it was created: where the first time is the last one, it is that of all.
+  const [row] = await tx.query(
+    `
+    select count(*) as n, last_insert_id() as first_id, @@auto_increment_increment as step,
+      coalesce(mod(sum(crc32(external_order_id) * ${placeFromFirst}), ${sumRange}), 0) as sum,
+      min(created_at) as created_at, max(updated_at) as updated_at
+    ${insertedRange}`,
+    [count - 1],
+  );
+  return row!;
+}
+
 /**
- * The rows of orders that were just inserted by one statement. They nearly always follow the first of them one by one, and
- * a range costs a quarter of a list of texts; where another writer came in between, the list is asked for what is missing.
+ * The rows of orders that were just inserted by one statement. They nearly always follow the first of them one by one, in the
+ * order in which they were sent; a checksum of which id belongs to which order says that, and spares reading and decoding a row
+ * for each. Where another writer came in between, they are read.
+ *
+ * @param externalIds in the order in which they were sent
+ * @param options.asked of {@linkcode askForInserted}
  */
 async function insertedRows(
   tx: Queryable,
   externalIds: readonly string[],
-  { withTimes = false }: { withTimes?: boolean },
+  { withTimes = false, asked }: { withTimes?: boolean; asked: Row },
+): Promise<Map<string, InsertedRow>> {
+  const { n, first_id, step, sum, created_at, updated_at } = asked;
+  const isAsSent = toInteger(n) === externalIds.length &&
+    toInteger(sum) === sumOfPlaces(externalIds) && created_at === updated_at;
+  if (!isAsSent) return await scatteredRows(tx, externalIds, withTimes);
+  const firstId = toInteger(first_id), distance = toInteger(step);
+  const times = { createdAt: String(created_at), updatedAt: String(updated_at) };
+  return new Map(externalIds.map((externalId, index) => {
+    const id = firstId + index * distance;
+    return [externalId, withTimes ? { id, times } : { id }];
+  }));
+}
+
+/** Of orders in the order in which they were sent, what the database adds up of them where their ids follow each other. */
+function sumOfPlaces(externalIds: readonly string[]): number {
+  let sum = 0;
+  externalIds.forEach((externalId, index) =>
+    sum = (sum + crc32(externalId) * (index + 1)) % sumRange
+  );
+  return sum;
+}
+
+/** Rows of orders that were just inserted, one by one: those of the range, and what is missing there by a list. */
+async function scatteredRows(
+  tx: Queryable,
+  externalIds: readonly string[],
+  withTimes: boolean,
 ): Promise<Map<string, InsertedRow>> {
   const { rows } = await readPacked(
     tx,
     [
       { sql: "id", kind: "number" },
       { sql: "external_order_id", kind: "any text" },
-      ...(withTimes ? times : []),
+      ...(withTimes ? timeColumns : []),
     ],
-    "from orders where id between last_insert_id() and last_insert_id() + ?",
+    insertedRange,
     [externalIds.length - 1],
   );
   const near = new Map((rows as [number, string, string, string][]).map(

@@ -152,19 +152,56 @@ export async function setAsideAgreed(
   );
 }
 
-/** Writes down once more what was found, as another report's and open. */
+/**
+ * Writes down once more what was found, as another report's and open.
+ *
+ * @returns its id
+ */
 export async function openAnew(
   tx: Queryable,
   id: number,
   { reconciliationId, identity }: { reconciliationId: number; identity: string },
-): Promise<void> {
+): Promise<number> {
   const same = columns.filter((column) => column !== "reconciliation_id" && column !== "identity");
-  await tx.run(
+  const { insertId } = await tx.run(
     `
     insert into discrepancies (reconciliation_id, identity, ${same.join(", ")})
     select ?, unhex(?), ${same.join(", ")} from discrepancies where id = ?`,
     [reconciliationId, identity, id],
   );
+  return insertId;
+}
+
+/**
+ * Names charges as payments are named that came on record since: of several names that a line has for its charge, a discrepancy of
+ * nothing of ours keeps the first.
+ *
+ * @param named by the identities of such discrepancies, in hexadecimal; null leaves the name as it is
+ * @returns those that there are, ended ones among them
+ */
+export async function nameCharges(
+  db: Queryable,
+  named: readonly { identity: string; chargeRef: string | null }[],
+): Promise<DiscrepancyRow[]> {
+  if (named.length === 0) return [];
+  const given = `json_table(?, '$[*]' columns (
+      identity char(32) character set ascii path '$[0]', charge_ref varchar(128) ${text} path '$[1]')) given`;
+  const values = [JSON.stringify(named.map(({ identity, chargeRef }) => [identity, chargeRef]))];
+  await db.run(
+    `
+    update discrepancies join ${given} on discrepancies.identity = unhex(given.identity)
+    set discrepancies.charge_ref = coalesce(given.charge_ref, discrepancies.charge_ref)
+    where discrepancies.part is not null`,
+    values,
+  );
+  const rows = await db.query(
+    `
+    select ${shown} from discrepancies
+    where identity in (select unhex(given.identity) from ${given}) and part is not null
+    order by id`,
+    values,
+  );
+  return rows.map(toDiscrepancy);
 }
 
 /** By what a discrepancy is known that may be found anew. */
@@ -452,7 +489,7 @@ export async function approveAction(
  *
  * @param of.approvedAt when the action was approved that came to nothing
  * @param refusedKey the last key under which its provider has refused to give it back, which stays known: approved again it needs
- * another one
+ * another one. What is another discrepancy's key stays with that one
  */
 export async function dropAction(
   tx: Queryable,
@@ -464,9 +501,11 @@ export async function dropAction(
     `
     update discrepancies
     set answer = ?, action = null, note = null, proposed_by = null, proposed_at = null, approved_by = null,
-      approved_at = null, mend_key = ?
+      approved_at = null,
+      mend_key = if(exists (
+        select 1 from (select id from discrepancies where mend_key = ?) taken where taken.id <> discrepancies.id), null, ?)
     where id = ? and state = 'OPEN' and approved_at = ?`,
-    [answer, refusedKey, id, storedTime(approvedAt)],
+    [answer, refusedKey, refusedKey, id, storedTime(approvedAt)],
   );
   // What was mended meanwhile keeps what it was mended by.
   if (affectedRows === 0) return;
@@ -493,7 +532,8 @@ export async function noteMendCents(
       insert into discrepancy_mends (discrepancy_id, amount_cents)
       select id, ? from discrepancies
       where id = ? and state = 'OPEN' and approved_at = ?
-        and not exists (select 1 from discrepancy_mends where discrepancy_id = discrepancies.id)`,
+        and not exists (select 1 from discrepancy_mends where discrepancy_id = discrepancies.id)
+      for update`,
       [cents, ...approved],
     );
   }
@@ -510,7 +550,7 @@ export async function noteMendCents(
 
 /**
  * Has a discrepancy be known as mended by the refund of an earlier key, which its provider made after all; nothing where something else
- * was approved meanwhile.
+ * was approved meanwhile, or where the key is that of another one.
  */
 export async function takeMendKey(
   db: Queryable,
@@ -518,8 +558,12 @@ export async function takeMendKey(
   key: string,
 ): Promise<void> {
   await db.run(
-    "update discrepancies set mend_key = ? where id = ? and state = 'OPEN' and approved_at = ?",
-    [key, id, storedTime(approvedAt)],
+    `
+    update discrepancies
+    set mend_key = ?
+    where id = ? and state = 'OPEN' and approved_at = ?
+      and not exists (select 1 from (select 1 from discrepancies where mend_key = ?) taken)`,
+    [key, id, storedTime(approvedAt), key],
   );
 }
 
@@ -596,6 +640,21 @@ export async function endDiscrepancy(
     [state, answer, id],
   );
   return affectedRows === 1;
+}
+
+/**
+ * Ends an open discrepancy that our books or reports have come to agree about, whatever was being done about it. What was to go back
+ * directly is forgotten: made after all, it is a refund of what is on record by now, and has to be found as that.
+ *
+ * @returns false where it was ended before
+ */
+export async function endAgreed(tx: Queryable, id: number, answer: string): Promise<boolean> {
+  if (!await endDiscrepancy(tx, id, "MENDED", answer)) return false;
+  await tx.run("update discrepancies set mend_key = null where id = ? and mend_key is not null", [
+    id,
+  ]);
+  await tx.run("delete from discrepancy_mends where discrepancy_id = ?", [id]);
+  return true;
 }
 
 /**

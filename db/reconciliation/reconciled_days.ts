@@ -5,6 +5,8 @@
  */
 
 import { dayLater } from "../../domain/kpi/day.ts";
+import { type BookedLines, kindsBookedAs } from "../../domain/ledger/chart.ts";
+import type { MovementKind } from "../../domain/reconciliation/discrepancy.ts";
 import {
   type Queryable,
   type Row,
@@ -139,8 +141,38 @@ export async function readToldCurrencies(
 /** What a provider keeps: beside its other lines, or by lines of their own, which lower the balance by their gross. */
 const feeCents = "fee_cents - case when kind = 'fee' then gross_cents else 0 end";
 
-/** What went back, and what of it came back: a day's sums come to its net. */
-const refundKinds = "'refund', 'reversal', 'mend', 'returned', 'unreversed', 'unmended'";
+/** A day's sums of what moved before fees. */
+type GrossSum =
+  | "charges"
+  | "refunds"
+  | "chargebacks"
+  | "other"
+  | "payouts"
+  | "reserves"
+  | "adjustments";
+
+/** In which of a day's sums each kind of movement stands, so that these come to its net; lines of fees are a sum of their own. */
+const sumOf: Readonly<Record<MovementKind, GrossSum | "fees">> = {
+  charge: "charges",
+  // What went back, and what of it came back.
+  refund: "refunds",
+  reversal: "refunds",
+  mend: "refunds",
+  returned: "refunds",
+  unreversed: "refunds",
+  unmended: "refunds",
+  chargeback: "chargebacks",
+  won_back: "chargebacks",
+  correction: "other",
+  other: "other",
+  fee: "fees",
+  payout: "payouts",
+  reserve: "reserves",
+  adjustment: "adjustments",
+};
+
+/** Names of kinds as SQL has them in a list. */
+const listed = (kinds: readonly MovementKind[]) => kinds.map((kind) => `'${kind}'`).join(", ");
 
 /** Adds up the days of a span from all that reports have told of them. */
 export async function sumMovements(
@@ -148,21 +180,20 @@ export async function sumMovements(
   provider: string,
   { from, until }: { from: string; until: string },
 ): Promise<DaySums[]> {
-  const sum = (kinds: string, column: string) =>
-    `coalesce(sum(case when kind in (${kinds}) then ${column} end), 0)`;
+  const sum = (name: GrossSum) => {
+    const kinds = (Object.keys(sumOf) as MovementKind[]).filter((kind) => sumOf[kind] === name);
+    return `coalesce(sum(case when kind in (${
+      listed(kinds)
+    }) then gross_cents end), 0) as ${name}_cents`;
+  };
   const waiting = await readWaiting(db, provider);
   // Of millions of rows each is added to the sums of its kind alone; what the kinds are, is asked of these.
   const rows = await db.query(
     `
     select date_format(moved_on, '%Y-%m-%d') as day, currency, sum(movements) as movements,
       sum(converted) as converted,
-      ${sum("'charge'", "gross_cents")} as charges_cents,
-      ${sum(refundKinds, "gross_cents")} as refunds_cents,
-      ${sum("'chargeback', 'won_back'", "gross_cents")} as chargebacks_cents,
-      ${sum("'correction', 'other'", "gross_cents")} as other_cents,
-      ${sum("'payout'", "gross_cents")} as payouts_cents,
-      ${sum("'reserve'", "gross_cents")} as reserves_cents,
-      ${sum("'adjustment'", "gross_cents")} as adjustments_cents,
+      ${sum("charges")}, ${sum("refunds")}, ${sum("chargebacks")}, ${sum("other")},
+      ${sum("payouts")}, ${sum("reserves")}, ${sum("adjustments")},
       sum(${feeCents}) as fees_cents, sum(net_cents) as net_cents,
       coalesce(sum(case when is_waiting = 1 then ${feeCents} end), 0) as waiting_fees_cents
     from (
@@ -209,11 +240,12 @@ export interface SumToBook {
 
 /** What a report books, by currency. */
 export async function sumToBook(db: Queryable, reconciliationId: number): Promise<SumToBook[]> {
-  const gone = (kinds: string) => `sum(case when kind in (${kinds}) then -gross_cents end)`;
+  const gone = (source: BookedLines) =>
+    `sum(case when kind in (${listed(kindsBookedAs(source))}) then -gross_cents end)`;
   const rows = await db.query(
     `
-    select currency, sum(${feeCents}) as fees_cents, ${gone("'payout'")} as payouts_cents,
-      ${gone("'reserve'")} as reserves_cents, ${gone("'adjustment', 'other'")} as adjustments_cents
+    select currency, sum(${feeCents}) as fees_cents, ${gone("payout")} as payouts_cents,
+      ${gone("reserve")} as reserves_cents, ${gone("adjustment")} as adjustments_cents
     from provider_movements force index (provider_movements_report)
     where reconciliation_id = ? group by currency order by currency`,
     [reconciliationId],

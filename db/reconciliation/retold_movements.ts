@@ -38,11 +38,12 @@ function keyRows(keys: readonly (MovementKey & { isSame?: boolean })[]): string 
 
 /**
  * Keeps reports of a provider from being taken back until the transaction ends: whoever takes one back locks its row for
- * each step.
+ * each step. The state is read because no index has it: a shared lock on the entries of an index that has all that is asked for
+ * keeps nobody from the rows.
  */
 export async function holdReports(tx: Queryable, provider: string): Promise<void> {
   await tx.query(
-    "select id from reconciliations where provider = ? order by id lock in share mode",
+    "select id, state from reconciliations where provider = ? order by id lock in share mode",
     [provider],
   );
 }

@@ -12,6 +12,7 @@ import {
   type RejectMarks,
   termColumns,
 } from "./csv_rows.ts";
+import { withoutUnseen } from "./unseen.ts";
 
 /** Columns that a file may have, others among them: as many as a spreadsheet. */
 export const maxColumns = 16_384;
@@ -81,5 +82,5 @@ export function originalPlaces(header: readonly string[]): number[] {
 }
 
 function columnName(text: string): string {
-  return text.trim().toLowerCase();
+  return withoutUnseen(text).trim().toLowerCase();
 }

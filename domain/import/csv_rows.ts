@@ -20,6 +20,8 @@ export interface CsvRow {
   line: number;
   /** As many as the header has. */
   fields: readonly string[];
+  /** Lets go of what can be read again: its order was decided on. */
+  release?(): void;
 }
 
 /** What is said of a column. */

@@ -230,14 +230,15 @@ export function rejectedLarge(
 }
 
 /**
- * Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}.
+ * Rejects rows of an order that has more than {@linkcode maxOrderRows}, or {@linkcode maxOrderCharacters}. A file may have
+ * nothing else, so their fields are made only where somebody asks for them, as a rejects file does.
  *
  * @param line of the first row that is too much
  */
 export function rejectLargeOrder(rows: readonly CsvRow[], line: number): RejectedRow[] {
   const reason = `an order may have at most ${maxOrderRows} rows and ${maxOrderCharacters} ` +
     `characters, and this one has more from line ${line}`;
-  return rows.map((row) => rejectedFor(row, reason));
+  return rows.map((row) => new LargeOrderRow(row, reason));
 }
 
 /**
@@ -362,6 +363,23 @@ function withoutAmount(fault: string): string {
 /** A row that is not taken, with the reason. */
 export function rejectedFor({ line, fields }: CsvRow, reason: string): RejectedRow {
   return { line, fields, reason };
+}
+
+/** A row whose fields are those of another one, each time that they are asked for. */
+class LargeOrderRow implements RejectedRow {
+  readonly line: number;
+  readonly reason: string;
+  readonly #row: CsvRow;
+
+  constructor(row: CsvRow, reason: string) {
+    this.line = row.line;
+    this.reason = reason;
+    this.#row = row;
+  }
+
+  get fields(): readonly string[] {
+    return this.#row.fields;
+  }
 }
 
 function byLine(rows: RejectedRow[]): RejectedRow[] {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type KindOfNoOrder, kindsOfNoOrder } from "../reconciliation/provider_line.ts";
+
 /** What an account is in the books: whether it grows by debits or by credits, and where it ends up. */
 export type AccountNature = "asset" | "liability" | "income" | "expense";
 
@@ -98,6 +100,24 @@ export const providerAccounts: Readonly<
   adjustment: { called: "adjustments", account: "suspense" },
   conversion: { called: "conversions", account: "conversion" },
 };
+
+/** What is moved by lines of its own that name no order; fees are booked with the sums of their day, and conversions by pairs. */
+export type BookedLines = Exclude<SourceOfNoOrder, "fee" | "conversion">;
+
+/** As what each kind of lines that are of no order is booked. */
+const bookedAs: Readonly<Record<KindOfNoOrder, BookedLines | "fee">> = {
+  fee: "fee",
+  payout: "payout",
+  reserve: "reserve",
+  adjustment: "adjustment",
+  // What nobody has said the meaning of has moved, too: the balance is what it is.
+  other: "adjustment",
+};
+
+/** Which kinds of lines are booked as it. */
+export function kindsBookedAs(source: BookedLines): readonly KindOfNoOrder[] {
+  return kindsOfNoOrder.filter((kind) => bookedAs[kind] === source);
+}
 
 /** Those that are of an order. */
 export type OrderSource = Exclude<LedgerSource, SourceOfNoOrder>;

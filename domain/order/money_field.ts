@@ -17,6 +17,7 @@ type Meaning = "payment" | "total" | "price" | "adjustment";
 const words: Readonly<Record<Meaning, readonly string[]>> = {
   payment: [
     ...["payment", "payments", "paid", "unpaid", "prepaid", "pay", "payed", "transaction"],
+    "financial",
     ...["transactions", "charge", "charged", "refund", "refunds", "refunded", "balance"],
     ...[
       "zahlung",
@@ -40,6 +41,7 @@ const words: Readonly<Record<Meaning, readonly string[]>> = {
     ...["promotions", "voucher", "vouchers", "coupon", "coupons", "shipping", "postage", "freight"],
     ...["delivery", "tax", "taxes", "vat", "gst", "duty", "duties", "fee", "fees", "surcharge"],
     ...["handling", "tip", "tips", "gratuity", "deposit", "credit", "credits", "rounding"],
+    ...["giftcard", "giftcards"],
     ...["rabatt", "versand", "versandkosten", "steuer", "mwst", "gebuehr", "remise", "tva"],
     ...[
       "frais",
@@ -161,5 +163,6 @@ const maxName = 128;
 /** The words of a name: of `discountCents` and `discount-cents` as of `discount_cents`. */
 function partsOf(name: string): string[] {
   return name.slice(0, maxName).replaceAll(/(\p{Ll})(?=\p{Lu})/gu, "$1 ").toLowerCase()
+    .replaceAll(/(?<!\p{L})gift[^\p{L}]+(cards?)(?!\p{L})/gu, "gift$1")
     .split(/[^\p{L}]+/u).filter((part) => part !== "");
 }

@@ -9,6 +9,7 @@ import {
   type CustomerSide,
   customerSideOf,
   isOfNoOrder,
+  type KindOfNoOrder,
   type LineKind,
   type ProviderLine,
 } from "./provider_line.ts";
@@ -98,6 +99,9 @@ export type LineDecision =
   /** It is of no order, and known what it is: fees, payouts and the like. */
   | { kind: "no_order" };
 
+/** A kind of lines that are of an order. */
+type KindOfAnOrder = Exclude<LineKind, KindOfNoOrder>;
+
 /** Seconds that the two days may be apart. */
 export interface LineRules {
   /** Beyond which it is late. */
@@ -120,11 +124,12 @@ export function decideLine(
   facts: LineFacts,
   rules: LineRules,
 ): LineDecision {
-  if (isOfNoOrder(line.kind)) return decideOfNoOrder(line, facts.unattributed);
+  const { kind } = line;
+  if (isOfNoOrder(kind)) return decideOfNoOrder(line, facts.unattributed);
   const { ours, unattributed } = facts;
   if (ours === null || !ours.moved) {
     if (unattributed !== null) return repeated(line, entry, unattributed);
-    return { kind: "unattributed", because: unattributedBecause(line, facts) };
+    return { kind: "unattributed", because: unattributedBecause(kind, facts) };
   }
   const because = difference(line, ours, rules);
   if (ours.movement !== null) return repeated(line, entry, ours.movement, because);
@@ -153,7 +158,7 @@ export function decideOfNoOrder(
     : { kind: "changed", because: "fee_differs" };
 }
 
-function unattributedBecause({ kind }: ProviderLine, facts: LineFacts): DiscrepancyKind {
+function unattributedBecause(kind: KindOfAnOrder, facts: LineFacts): DiscrepancyKind {
   if (!facts.isOurs) return "other_installation";
   switch (kind) {
     case "refund":
@@ -162,7 +167,7 @@ function unattributedBecause({ kind }: ProviderLine, facts: LineFacts): Discrepa
       return "chargeback_without_record";
     case "correction":
       return "corrected";
-    default:
+    case "charge":
       return facts.isPaidOtherwise ? "twice" : "missing_with_us";
   }
 }

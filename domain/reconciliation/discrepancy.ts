@@ -116,11 +116,18 @@ export function offeredActions(
   facts: DiscrepancyFacts,
   isConfigured: boolean,
 ): DiscrepancyAction[] {
-  const needsProvider = (action: DiscrepancyAction) =>
-    action === "give_back" || action === "ask" ||
-    (action === "record" && facts.movement === "charge");
-  return actionsFor(facts).filter((action) => isConfigured || !needsProvider(action));
+  return actionsFor(facts).filter((action) =>
+    isConfigured || !needsProvider[action](facts.movement)
+  );
 }
+
+/** Whether an action takes the provider, by what moved. */
+const needsProvider: Readonly<Record<DiscrepancyAction, (movement: MovementKind) => boolean>> = {
+  record: (movement) => movement === "charge",
+  give_back: () => true,
+  ask: () => true,
+  explain: () => false,
+};
 
 /** Every action that there is for a discrepancy, the one that mends it first. */
 export function actionsFor(facts: DiscrepancyFacts): DiscrepancyAction[] {

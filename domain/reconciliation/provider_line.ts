@@ -25,34 +25,36 @@ export type LineKind =
   /** Whatever nobody has said the meaning of. */
   | "other";
 
+/** A kind of lines that are of no order, whatever they say. */
+export type KindOfNoOrder = Extract<
+  LineKind,
+  "fee" | "payout" | "reserve" | "adjustment" | "other"
+>;
+
+/** Whether lines of each kind are of no order, whatever they say. */
+const ofNoOrder: Readonly<
+  { [Kind in LineKind]: Kind extends KindOfNoOrder ? true : false }
+> = {
+  charge: false,
+  refund: false,
+  chargeback: false,
+  correction: false,
+  fee: true,
+  payout: true,
+  reserve: true,
+  adjustment: true,
+  other: true,
+};
+
 /** All kinds of lines. */
-export const lineKinds = [
-  "charge",
-  "refund",
-  "chargeback",
-  "correction",
-  "fee",
-  "payout",
-  "reserve",
-  "adjustment",
-  "other",
-] as const satisfies readonly LineKind[];
+export const lineKinds = Object.keys(ofNoOrder) as LineKind[];
 
 /** Kinds of lines that are of no order, whatever they say. */
-export const kindsOfNoOrder = [
-  "fee",
-  "payout",
-  "reserve",
-  "adjustment",
-  "other",
-] as const satisfies readonly LineKind[];
-
-/** One of {@linkcode kindsOfNoOrder}. */
-export type KindOfNoOrder = typeof kindsOfNoOrder[number];
+export const kindsOfNoOrder: readonly KindOfNoOrder[] = lineKinds.filter(isOfNoOrder);
 
 /** Whether a line is of no order, whatever it says. */
 export function isOfNoOrder(kind: string): kind is KindOfNoOrder {
-  return kindsOfNoOrder.some((one) => one === kind);
+  return Object.hasOwn(ofNoOrder, kind) && ofNoOrder[kind as LineKind];
 }
 
 /** One movement of money, as the provider tells it. */

@@ -6,6 +6,7 @@
 
 import type { DecimalSign } from "../import/profile/money_text.ts";
 import type { TimeForm } from "../import/profile/time_text.ts";
+import type { Delimiter } from "../import/source_row.ts";
 import type { LineKind } from "./provider_line.ts";
 
 /** What a report can say of a line. */
@@ -79,12 +80,26 @@ export const directedColumns = ["gross", "fee"] as const satisfies readonly Repo
 /** One of {@linkcode directedColumns}. */
 export type DirectedColumn = typeof directedColumns[number];
 
+/** What a profile may say of a file's bytes, by the names that its document has for it. */
+export interface ReportFile {
+  /** Label of the encoding standard, such as `windows-1252`. */
+  encoding?: string;
+  /** What stands between fields. */
+  delimiter?: Delimiter;
+  /** Line that the header stands on, from 1. */
+  header_line?: number;
+  /** Of a workbook: the sheet with the lines, by its name or its place from 1. */
+  sheet?: string;
+}
+
 /** See `docs/reconciling.md`. */
 export interface ReportProfile {
   /** Of this form of profiles. */
   version: 1;
   /** Lower case. */
   name: string;
+  /** How the bytes are read; what is absent is found out. */
+  file?: ReportFile;
   /** Names in the header that make a file one of this kind: all of them, in any case. */
   recognisedBy?: readonly string[];
   /**

@@ -148,9 +148,9 @@ const ByHandForm: FC<{ c: Context; of: MoneyByHand }> = ({ c, of: one }) => {
   return (
     <>
       <p>
-        {refundId === null ? "The payment" : `Refund #${refundId}`} of {money} was made by{" "}
-        {provider} as{" "}
-        <code>{providerRef}</code>, which is not configured here: give it back there, then say so.
+        {money}{" "}
+        {refundId === null ? "" : `of refund #${refundId} `}did not go back yet, and no process
+        gives it back: do so at {provider}, of the payment <code>{providerRef}</code>, then say so.
       </p>
       <PostForm c={c} action={actionOf(one, "complete")} class="stack-form">
         <HiddenFields fields={{ [paymentField]: paymentId }} />

@@ -11,6 +11,7 @@ import {
   listDiscrepancies,
   readDiscrepancy,
 } from "../../db/reconciliation/discrepancies.ts";
+import { listOpenLosses } from "../../db/recovery/database_losses.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
@@ -114,6 +115,7 @@ async function showList(c: Context, { db, config }: AppDeps) {
     limit: pageSize + 1,
   }));
   const shown = found.slice(0, pageSize);
+  const isLost = state === "open" && (await need(listOpenLosses(db, 1))).length > 0;
   const result = said(c, "done") ?? "";
   const done = doneWords[result];
   const address = { state: state === "open" ? undefined : state, reconciliation: reconciliationId };
@@ -129,6 +131,16 @@ async function showList(c: Context, { db, config }: AppDeps) {
         />
         {done !== undefined && <Notice tone="good" title={done} />}
         {result === "nothing" && <Notice tone="warn" title={nothing} />}
+        {isLost && (
+          <Notice
+            tone="bad"
+            title="Orders are lost that nobody has reconciled"
+            href="/dashboard/losses"
+          >
+            Have them sent again before anything is given back: their money is of no order until
+            then
+          </Notice>
+        )}
         <Faults of={query.faults} />
         <Filters action={home} label={title} verb="Filter">
           <ChoiceField

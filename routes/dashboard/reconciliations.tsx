@@ -55,7 +55,7 @@ export function reconciliationPageRoutes(deps: AppDeps): Hono {
         provider: fields.provider || configuredProviders(deps.config)[0]!,
         period: { ...dayOf("from", fields.from), ...dayOf("to", fields.to) },
         operator: operatorOf(c, deps.config),
-        report: reportOf(upload),
+        report: reportOf(upload, { sheet: fields.sheet?.trim() }),
         ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
       });
       keepRunning(deps, id, finished);
@@ -185,6 +185,10 @@ const ReportForm: FC<{ c: Context; providers: readonly string[] }> = ({ c, provi
       <div class="field">
         <label for="profile">Profile of its columns, where they are not known (.json)</label>
         <input id="profile" name="profile" type="file" accept=".json" />
+      </div>
+      <div class="field">
+        <label for="sheet">Sheet, of a workbook where several have rows</label>
+        <input id="sheet" name="sheet" maxlength={255} />
       </div>
       <div class="field">
         <label for="file">Report</label>

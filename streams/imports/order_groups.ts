@@ -81,6 +81,8 @@ export function groupRows({ scattered, oversized }: TrackedOrders): RowGrouping 
       return isScattered && !isOversized;
     },
     keep(row) {
+      // Nobody decides on an order that is too large.
+      if (isOversized) row.release?.();
       current[count++] = row;
     },
     complete() {

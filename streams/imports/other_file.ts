@@ -10,7 +10,7 @@ import { planHash, type PlannedOptions } from "../../domain/import/plan_hash.ts"
 import { planFile } from "../../domain/import/profile/plan_file.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
-import { proposeProfile, shippedProfiles } from "../../domain/import/profile/shipped_profiles.ts";
+import { proposeProfile } from "../../domain/import/profile/shipped_profiles.ts";
 import type { OpenQuestion } from "../../domain/import/source_row.ts";
 import type { ImportFileLimits, OtherForm } from "./import_file.ts";
 import {
@@ -154,11 +154,11 @@ function proposedBy(header: readonly string[], told: (profile: ImportProfile) =>
 }
 
 /**
- * The first column that looks as though it were part of what orders cost, has amounts, and is passed over by a profile of
- * one's own without a total: one that the shop has added since, with nobody there to see that it is not used.
+ * The first column that looks as though it were part of what orders cost, has amounts, and is passed over in a file that names no
+ * totals: one that the shop has added or renamed since, with nobody there to see that it is not used.
  */
-function unreadMoney({ settings, unusedColumns }: ProfiledFile): UnusedColumn | undefined {
-  if (shippedProfiles.has(settings.name) || settings.columns.order_total !== undefined) return;
+function unreadMoney({ usedColumns, unusedColumns }: ProfiledFile): UnusedColumn | undefined {
+  if (usedColumns.some(({ fills }) => fills.includes("order_total"))) return;
   return unusedColumns.find(({ suspicious, samples }) =>
     suspicious !== undefined && samples.some((sample) => /[1-9]/.test(sample))
   );

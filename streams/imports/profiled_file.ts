@@ -8,6 +8,7 @@
 import { WorkflowError } from "../../domain/errors.ts";
 import { isRejectsHeader } from "../../domain/import/csv_columns.ts";
 import { type CsvRow, type FileLines, isBlankRow } from "../../domain/import/csv_rows.ts";
+import { notCsv } from "../../domain/import/csv_records.ts";
 import {
   destroyedIdProblem,
   destroyedIdsProblem,
@@ -19,7 +20,12 @@ import {
   noneCounted,
   noteStored,
 } from "../../domain/import/profile/column_evidence.ts";
-import { type ColumnPlan, planColumns, textAt } from "../../domain/import/profile/column_plan.ts";
+import {
+  type ColumnPlace,
+  type ColumnPlan,
+  planColumns,
+  textAt,
+} from "../../domain/import/profile/column_plan.ts";
 import {
   type FileEvidence,
   gatherEvidence,
@@ -240,7 +246,9 @@ function rowPlanner(
     if (isBlankRow(raw) && read.fault === undefined) return undefined;
     const fields = isRejects ? raw.map(rearmed) : raw;
     const source = isRejects ? { line, fields, fault: read.fault } : read;
-    const said = textAt(fields, idPlaces);
+    const said = fields.length === header.length
+      ? textAt(fields, idPlaces)
+      : likeliestId(source, header.length, { idPlaces, above });
     const isSum = fillsDown && said === "" &&
       itemPlaces.every((places) => textAt(fields, places) === "");
     const fault = read.fault ?? (isSum ? sumFault : "");
@@ -251,6 +259,45 @@ function rowPlanner(
     const orderId = id === "" ? "" : orderIdPrefix + id;
     return { source, fields, ownId, orderId, fault };
   };
+}
+
+/**
+ * The id of a row with too many fields or too few, as where a comma stands in a name without quotation marks. One field is wrong, so
+ * the id stands where it would from the beginning, or else where it would from the end: it is the one that is like the id above. Taken
+ * for another order's, the row would be missing in its own.
+ *
+ * @throws {WorkflowError} `invalid` for the first row of a file, with which there is nothing to compare
+ */
+function likeliestId(
+  { fields, line }: SourceRow,
+  width: number,
+  { idPlaces, above }: { idPlaces: readonly ColumnPlace[]; above: string },
+): string {
+  const off = fields.length - width;
+  const fromEnd = idPlaces.map((place) => place.map((at) => at + off));
+  const said = [idPlaces, fromEnd].map((places) => textAt(fields, places));
+  const [first = "", last = ""] = said;
+  if (above === "" && first !== last && idPlaces[0]![0]! > 0) {
+    throw notCsv(
+      line,
+      `has ${fields.length} fields, but the header has ${width}, so it can't be told which order it belongs to: mend it`,
+    );
+  }
+  const isLike = [
+    (id: string) => id === above,
+    (id: string) => formOf(id) === formOf(above),
+    (id: string) => formOf(id).replaceAll(/0+/g, "0") === formOf(above).replaceAll(/0+/g, "0"),
+  ];
+  for (const like of isLike) {
+    const found = said.find((id) => id !== "" && like(id));
+    if (found !== undefined) return found;
+  }
+  return first;
+}
+
+/** `a-000` of `N-142`. */
+function formOf(id: string): string {
+  return id.replaceAll(/\d/g, "0").replaceAll(/\p{L}+/gu, "a");
 }
 
 function destroyedIds(

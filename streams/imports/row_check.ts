@@ -16,7 +16,12 @@ import {
 import { destroyedIdProblem } from "../../domain/import/destroyed_id.ts";
 import { withValue } from "../../domain/import/named_value.ts";
 import { plainCharacters } from "../../domain/import/profile/money_text.ts";
-import { maxBlankRows, tooManyBlankRows } from "../../domain/import/source/row_faults.ts";
+import {
+  isOtherHeader,
+  maxBlankRows,
+  otherHeader,
+  tooManyBlankRows,
+} from "../../domain/import/source/row_faults.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { parsePlacedAt } from "../../domain/order/placed_at.ts";
 import { orderTracker, type TrackedOrders } from "./order_tracker.ts";
@@ -50,12 +55,15 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
   let lastId = "";
   let blankRows = 0, lastLine = 1, firstLine = 0;
   let watch: OutcomeWatch | undefined;
+  let names: readonly string[] = [], isName: ReadonlySet<string> = new Set();
   const follow = orderTracker(tracked, rowsTogether);
 
   return {
     onRecord(text, from, to, line, quoted) {
       if (file === undefined) {
         file = readHeader(fieldsOf(text, from, to, quoted), line);
+        names = file.header.map((name) => name.trim());
+        isName = new Set(names);
         watch = watchOutcomes(file.header, file.form.places);
         return;
       }
@@ -99,6 +107,10 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
         }
       } else {
         lastId = id;
+        if (isName.has(id)) {
+          const fields = readFields(text, from, to, quoted, form);
+          if (isOtherHeader(fields, names)) throw notCsv(line, otherHeader);
+        }
         const problem = destroyedIdProblem(id);
         if (problem !== undefined) {
           throw notCsv(line, `external_order_id ${withValue(problem, id)}`);

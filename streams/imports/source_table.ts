@@ -203,13 +203,19 @@ async function openContent(source: SpooledSource, options: SourceTableOptions): 
   return await openZip(spool, options);
 }
 
-async function openZip(spool: Spool, options: SourceTableOptions): Promise<Content> {
+async function openZip(
+  spool: Spool,
+  options: SourceTableOptions,
+  isWithin = false,
+): Promise<Content> {
   const archive = await openArchive(spool, options.limits?.unpackedBytes ?? defaultUnpackedBytes)
     .catch((error) => {
       throw looksLikeWorkbook(spool) ? damagedWorkbook() : error;
     });
   const { isWorkbook } = await import("./workbook.ts");
   if (isWorkbook(archive)) return await openWorkbook(archive, options);
+  // An archive may hold itself, and each one within another is kept until the innermost is read.
+  if (isWithin) throw badFile("is a zip archive within a zip archive: unpack it once");
   const { entries } = archive;
   if (entries.some(({ name }) => name === "content.xml" || name.endsWith(".iwa"))) {
     throw badFile("is a document of another office program: save it as CSV UTF-8 and import that");
@@ -228,7 +234,7 @@ async function openZip(spool: Spool, options: SourceTableOptions): Promise<Conte
     if (kind.kind === "other") throw badFile(`${kind.problem} (${entries[0]!.name} in it)`);
     if (kind.kind === "gzip") throw badFile("is a zip archive of a gzip file: unpack it once");
     const content = kind.kind === "zip"
-      ? await openZip(inner, options)
+      ? await openZip(inner, options, true)
       : await openText(inner, "zip", options);
     return {
       ...content,

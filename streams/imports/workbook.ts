@@ -298,7 +298,7 @@ async function* sheetRows(
   let blankRows = 0, lastLine = 1;
   let row: WorkbookRow = { line: 0, fields: [] };
   let cell: Cell | undefined;
-  let isValue = false;
+  let isValue = false, isPhonetic = false;
   let found = 0;
   const handlers: XmlHandlers = {
     found: () => found,
@@ -317,9 +317,12 @@ async function* sheetRows(
         case "f":
           if (cell !== undefined) cell.hasFormula = true;
           break;
+        case "rPh":
+          isPhonetic = true;
+          break;
         case "v":
         case "t":
-          isValue = cell !== undefined;
+          isValue = cell !== undefined && !isPhonetic;
       }
     },
     onText(text) {
@@ -327,6 +330,7 @@ async function* sheetRows(
     },
     onClose(name) {
       if (name === "v" || name === "t") isValue = false;
+      else if (name === "rPh") isPhonetic = false;
       else if (name === "c" && cell !== undefined) {
         charactersOfRow += addCell(row, cell, context);
         if (charactersOfRow > maxRecordCharacters) throw tooLongRow(row);

@@ -26,13 +26,12 @@ import {
   StaleCatalog,
   writeDescriptions,
 } from "../../db/catalog/catalog.ts";
+import type { KeptCustomers } from "../../db/catalog/kept_customers.ts";
 import { type KeptProducts, sumOfProducts } from "../../db/catalog/kept_products.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey, isMissingParent } from "../../db/connection/faults.ts";
 import { StatementTooLarge } from "../../db/connection/packet_size.ts";
-import { addOrderEvents } from "../../db/orders/timelines.ts";
 import {
-  addCreatedEvents,
   insertOrders,
   type KnownOrder,
   lockKnownOrders,
@@ -42,7 +41,6 @@ import {
   refuseStale,
   updateOrders,
 } from "../../db/orders/intake_writes.ts";
-import { insertedSummary } from "../../db/orders/inserted_order.ts";
 import type { OrderSummary } from "../../db/orders/order_queries.ts";
 import { leaveQueues } from "../stock/stock_queue.ts";
 import { aroundHeld } from "../workflow/order_locks.ts";
@@ -56,15 +54,24 @@ import {
   outcomeOf,
   repaidOrders,
 } from "./compare_orders.ts";
+import { addIntakeSteps, type Takers } from "./intake_steps.ts";
+import {
+  hasItemsOnly,
+  type Inserted,
+  mayTakeAsNew,
+  type NewRows,
+  newRows,
+  noteTried,
+  takeAsNew,
+  type Tried,
+} from "./take_as_new.ts";
+
+export type { Inserted };
 
 /** How orders are taken. */
-export interface TakeOptions extends CompareOptions {
+export interface TakeOptions extends CompareOptions, Takers {
   /** Units of products that no order has named before. */
   initialStock: number;
-  /** Who takes them, for the timeline. */
-  actor: string;
-  /** Who brought one of them, where it is not the one who takes them. */
-  actorOf?: (order: IncomingOrder) => string;
   /**
    * Is told the orders that were inserted, in the transaction that inserts them: what it
    * writes is there with the orders or not at all. Not called where nothing is written.
@@ -81,13 +88,8 @@ export interface TakeOptions extends CompareOptions {
   catalog?: Catalog;
   /** Products that were read for orders before, where no longer run knows them. */
   products?: KeptProducts;
-}
-
-/** An order that was inserted. */
-export interface Inserted {
-  id: number;
-  /** As readers want to see it; undefined where it has to be read. */
-  summary: OrderSummary | undefined;
+  /** Customers who were met before, likewise: orders are then taken for new ones first, see `take_as_new.ts`. */
+  customers?: KeptCustomers;
 }
 
 /** What became of one order. */
@@ -119,12 +121,6 @@ export interface TakenOrder {
   /** Of one that was inserted just now, where it was asked for and needs not be read. */
   summary?: OrderSummary;
 }
-
-/**
- * Row ids under which tries of this call have written new orders, by external id, whatever became of them. The answer to a
- * commit may be lost, and the next try then meets its own orders: one of these ids says so, because none is given twice.
- */
-type Tried = Map<string, Set<number>>;
 
 /** How one try is made; `isLent` says that some products of the catalogue were read for other orders. */
 type TryOptions = TakeOptions & { tried: Tried; isLent: boolean };
@@ -173,6 +169,7 @@ export async function takeOrders(
   if (options.catalog === undefined && !options.dryRun) {
     await writeDescriptions(db, catalog, { everyDate: false });
     options.products?.keep(catalog);
+    options.customers?.keep(catalog);
   }
   return taken;
 }
@@ -187,9 +184,13 @@ async function takeDistinct(
   const tried: Tried = new Map();
   let isLent = options.products?.lend(catalog, orders) === true;
   for (let attempt = 1;; attempt++) {
+    const own = { ...options, tried, isLent };
+    const isGuess = attempt === 1 && mayTakeAsNew(candidates, catalog, own);
     try {
-      return await takeOnce(db, candidates, catalog, { ...options, tried, isLent });
+      if (isGuess) return await takenAsNew(db, candidates, catalog, own);
+      return await takeOnce(db, candidates, catalog, own);
     } catch (error) {
+      if (isGuess) options.customers?.rest();
       if (error instanceof StatementTooLarge) {
         if (orders.length === 1) throw tooLarge(orders[0]!, error);
         const middle = Math.ceil(orders.length / 2);
@@ -219,6 +220,32 @@ function tooLarge(
     `The database does not take order ${externalOrderId}: ${message}; raise that`,
   );
 }
+
+/** Takes orders that have not been looked for; see {@linkcode takeAsNew}. */
+async function takenAsNew(
+  db: Database,
+  candidates: readonly OrderToWrite[],
+  catalog: Catalog,
+  options: TryOptions,
+): Promise<TakenOrder[]> {
+  const { ids, summaries } = await takeAsNew(db, candidates, catalog, options);
+  noteDescriptions(catalog, candidates.map(({ order }) => order));
+  return candidates.map((candidate): TakenOrder => {
+    const { externalOrderId } = candidate.order;
+    const taken = takenOrder(candidate, "new", undefined, nothingCompared);
+    const summary = summaries.get(externalOrderId);
+    const orderId = ids.get(externalOrderId)!;
+    return summary === undefined ? { ...taken, orderId } : { ...taken, orderId, summary };
+  });
+}
+
+/** Of an order that is new nothing differs. */
+const nothingCompared: Pick<Comparison, "foreign" | "lacking" | "paidBy" | "repaid"> = {
+  foreign: new Set(),
+  lacking: new Map(),
+  paidBy: new Map(),
+  repaid: new Set(),
+};
 
 async function takeOnce(
   db: Database,
@@ -277,7 +304,7 @@ function takenOrder(
   { order, totalCents }: OrderToWrite,
   outcome: IntakeOutcome,
   known: KnownOrder | undefined,
-  { foreign, lacking, paidBy, repaid }: Comparison,
+  { foreign, lacking, paidBy, repaid }: typeof nothingCompared,
 ): TakenOrder {
   const { externalOrderId, currency } = order;
   const taken: TakenOrder = {
@@ -430,7 +457,7 @@ async function writeOrders(
     await Promise.all([
       areAllNew ? undefined : lock(),
       writeContents(tx, contents, { replacedIds: updatedIds, keptProducts: true }, catalog),
-      addEvents(tx, { fresh, ids, updates, updatedIds }, options),
+      addIntakeSteps(tx, { fresh, ids, updates, updatedIds }, options),
       options.inTransaction?.(
         tx,
         new Map(fresh.map(({ order }) => {
@@ -444,53 +471,16 @@ async function writeOrders(
   return { ids, summaries, locked, held, losing, repaid, followUps, catalog };
 }
 
-/** Whether nothing is written of a new order but its row, its items and its first step. */
-function hasItemsOnly({ order: { adjustments, payment, instructions } }: OrderToWrite): boolean {
-  return adjustments === undefined && payment === undefined && instructions === undefined;
-}
-
 /** Inserts orders, and notes the ids that they get. */
 async function insertFresh(
   tx: Queryable,
   fresh: readonly OrderToWrite[],
   catalog: Catalog,
   { tried, inTransaction, withSummaries = inTransaction !== undefined }: TryOptions,
-): Promise<Pick<WrittenOrders, "ids" | "summaries">> {
+): Promise<NewRows> {
   const rows = await insertOrders(tx, fresh, catalog, { withTimes: withSummaries });
-  const ids = new Map<string, number>(), summaries = new Map<string, OrderSummary>();
-  for (const [externalOrderId, { id }] of rows) {
-    ids.set(externalOrderId, id);
-    const before = tried.get(externalOrderId);
-    if (before === undefined) tried.set(externalOrderId, new Set([id]));
-    else before.add(id);
-  }
-  if (!withSummaries) return { ids, summaries };
-  for (const candidate of fresh) {
-    const { externalOrderId } = candidate.order;
-    const summary = insertedSummary(candidate, rows.get(externalOrderId)!, catalog);
-    if (summary !== undefined) summaries.set(externalOrderId, summary);
-  }
-  return { ids, summaries };
-}
-
-/**
- * Locks the products of orders, and makes sure that the catalogue is true of them and of the orders' customers.
- *
- * @throws {LostCatalog | StaleCatalog} where it is not
- */
-async function lockProducts(
-  tx: Queryable,
-  orders: readonly OrderToWrite[],
-  catalog: Catalog,
-  { isLent: withSum, knownErasures }: TryOptions & { knownErasures: number | undefined },
-): Promise<void> {
-  const skus = new Set(orders.flatMap(({ order: { items } }) => items.map(({ sku }) => sku)));
-  const ids = [...skus].map((sku) => productIdOf(catalog, sku));
-  const { erasures, sum } = await lockProductsShared(tx, ids, { withSum });
-  if (withSum && sum !== sumOfProducts(catalog, skus)) {
-    throw new LostCatalog("Products are not as they were read");
-  }
-  refuseStale(knownErasures, erasures);
+  noteTried(tried, rows);
+  return newRows(fresh, rows, catalog, withSummaries);
 }
 
 /** Locks the known orders that are to be changed. One that another transaction keeps holds up none of the others. */
@@ -531,35 +521,22 @@ async function leaveAll(
   return followUps;
 }
 
-/** Adds the steps that were taken to the timelines. */
-async function addEvents(
+/**
+ * Locks the products of orders, and makes sure that the catalogue is true of them and of the orders' customers.
+ *
+ * @throws {LostCatalog | StaleCatalog} where it is not
+ */
+async function lockProducts(
   tx: Queryable,
-  { fresh, ids, updates, updatedIds }: {
-    fresh: readonly OrderToWrite[];
-    ids: ReadonlyMap<string, number>;
-    updates: readonly OrderToWrite[];
-    updatedIds: readonly number[];
-  },
-  { actor, actorOf }: TakeOptions,
+  orders: readonly OrderToWrite[],
+  catalog: Catalog,
+  { isLent: withSum, knownErasures }: TryOptions & { knownErasures: number | undefined },
 ): Promise<void> {
-  const created = [...ids.values()];
-  const { 0: firstId = 0, [created.length - 1]: lastId = 0 } = created;
-  // Most that come together were brought by one.
-  const creator = fresh.length === 0 ? actor : actorOf?.(fresh[0]!.order) ?? actor;
-  const inOneRange = created.length > 0 && lastId - firstId === created.length - 1 &&
-    created.every((id, index) => id === firstId + index) &&
-    (actorOf === undefined || fresh.every(({ order }) => actorOf(order) === creator));
-  if (inOneRange) await addCreatedEvents(tx, { firstId, lastId }, creator);
-  await addOrderEvents(tx, [
-    ...(inOneRange ? [] : fresh).map(({ order }) => ({
-      orderId: ids.get(order.externalOrderId)!,
-      event: "created" as const,
-      actor: actorOf?.(order),
-    })),
-    ...updates.map(({ order }, index) => ({
-      orderId: updatedIds[index]!,
-      event: "updated" as const,
-      actor: actorOf?.(order),
-    })),
-  ], actor);
+  const skus = new Set(orders.flatMap(({ order: { items } }) => items.map(({ sku }) => sku)));
+  const ids = [...skus].map((sku) => productIdOf(catalog, sku));
+  const { erasures, sum } = await lockProductsShared(tx, ids, { withSum });
+  if (withSum && sum !== sumOfProducts(catalog, skus)) {
+    throw new LostCatalog("Products are not as they were read");
+  }
+  refuseStale(knownErasures, erasures);
 }

@@ -72,7 +72,11 @@ export interface RefundPending {
 
 /** What a provider says of a refund that may have been asked for. */
 export type RefundStatusAnswer =
-  | { kind: "refunded" }
+  | {
+    kind: "refunded";
+    /** What it is of, where that was not known and the provider says it. */
+    amountCents?: number;
+  }
   | RefundPending
   /** It knows of it, and it will never reach its customer: it was refused, or taken back. */
   | { kind: "refused"; reason: string }

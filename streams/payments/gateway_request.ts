@@ -31,4 +31,6 @@ export interface GatewayRequest {
   chargeRef?: string;
   /** Of a refund: all that the charge took, in minor units of the currency. */
   chargeCents?: number;
+  /** Of a refund that is looked up: how much it was asked to be of nobody here knows any more, so it may be of any amount. */
+  ofAnyAmount?: true;
 }

@@ -196,7 +196,11 @@ export function readRefundStatus(
   reading: { callbackMs: number },
 ): RefundStatusAnswer {
   if (refund === null) return { kind: "unknown" };
-  return readRefund(request, refund, reading);
+  const { ofAnyAmount = false } = request;
+  const amountCents = ofAnyAmount ? refund.amountCents : undefined;
+  if (!isCents(amountCents)) return readRefund(request, refund, reading);
+  const answer = readRefund({ ...request, amountCents }, refund, reading);
+  return answer.kind === "refunded" ? { ...answer, amountCents } : answer;
 }
 
 /**

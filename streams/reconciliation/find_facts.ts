@@ -56,6 +56,8 @@ export interface FoundFacts extends LineFacts {
   isToldAgain: boolean;
   /** It is of the charge that an order is paid by. */
   isSettling: boolean;
+  /** The name under which the payment is on record that it is of: one of its names for the charge; null where none is. */
+  chargeRef: string | null;
 }
 
 /** The digest of a line's own id. */
@@ -153,6 +155,7 @@ export async function findFacts(
       entry: line.entry === null ? null : entryOf(provider, line.entry),
       isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
       isSettling: line.kind === "charge" && payment?.status === "SUCCEEDED",
+      chargeRef: namedPayment(read, line)?.ref ?? null,
     };
   });
 }

@@ -26,7 +26,7 @@ import { findMissing } from "./find_missing.ts";
 import type { LineSource } from "./line_source.ts";
 import { openLoader } from "./line_loader.ts";
 import { requireTelling } from "./load_lines.ts";
-import { lookAgain } from "./look_again.ts";
+import { lookAgain, lookAtExplained } from "./look_again.ts";
 import { addUpWaiting, reportToBook } from "./report_to_book.ts";
 
 /** Lines to a batch: some 300 KB of a statement, which every server takes. */
@@ -109,6 +109,7 @@ export async function runReconciliation(
   await runAgain(db, id);
   try {
     await lookAgain(db, { provider, rules: loading.rules });
+    await lookAtExplained(db, { provider, rules: loading.rules });
     const loader = openLoader(loading, async (count) => {
       lines = count;
       onProgress?.(lines);

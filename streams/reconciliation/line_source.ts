@@ -66,14 +66,16 @@ const nothing = "the report has no lines: name the days that it is of (from and 
  * it has all of that day says so.
  *
  * @param options.profile what its columns mean; found out by its header where it is left out
+ * @param options.sheet of a workbook, by its name or its place from 1; goes before what the profile says
  * @throws {WorkflowError} `invalid` with the lines that can't be read, or for a file that is no report
  * @throws what the source throws
  */
 export async function openReport(
   source: ReadableStream<Uint8Array>,
-  { name, profile: given, period, signal }: {
+  { name, profile: given, sheet, period, signal }: {
     name: string;
     profile?: ReportProfile;
+    sheet?: string;
     period: CoveredPeriod;
     signal?: AbortSignal;
   },
@@ -81,6 +83,7 @@ export async function openReport(
   let found: FoundReader | undefined;
   const checked = checkLines();
   const table = await openSourceTable(source, {
+    form: formOf(given, sheet),
     signal,
     // Every line is looked at while the file is taken apart: reading it once more for that takes as long again.
     look(header) {
@@ -92,7 +95,7 @@ export async function openReport(
   });
   try {
     found ??= findReader(table.header, given);
-    if ("problem" in found) throw badFile(found.problem);
+    if ("problem" in found) throw badFile(found.problem + readOtherwise(table));
     const { profile, read } = found;
     const { first, last } = checked.ends();
     const covered = tellsOfOrders(profile)
@@ -101,7 +104,7 @@ export async function openReport(
     return {
       source: "report",
       name,
-      ...digestsOf(table.sha256, given),
+      ...digestsOf(table.sha256, given, sheet),
       ...covered,
       batches: (signal) => linesOf(table, read, signal),
       close: () => table.close(),
@@ -132,14 +135,37 @@ function findReader(header: readonly string[], given: ReportProfile | undefined)
   };
 }
 
-/** The same file by another profile tells other lines, so it is another report. */
+function formOf(profile: ReportProfile | undefined, sheet: string | undefined) {
+  const { header_line: headerLine, ...form } = profile?.file ?? {};
+  return {
+    ...form,
+    ...(headerLine === undefined ? {} : { headerLine }),
+    ...(sheet === undefined ? {} : { sheet }),
+  };
+}
+
+/** What may be why a header lacks names that somebody sees in the file, and what says so. */
+function readOtherwise({ form, questions }: SourceTable): string {
+  const line =
+    `. They stand on line ${form.headerLine}: another one is said by file.header_line in a profile`;
+  return questions.some(({ setting }) => setting === "file.encoding")
+    ? `${line}, and another encoding than ${form.encoding}, as which it was read, by file.encoding`
+    : line;
+}
+
+/** The same file by another profile, or another sheet of it, tells other lines, so it is another report. */
 function digestsOf(
   sha256: string,
   given: ReportProfile | undefined,
+  sheet: string | undefined,
 ): Pick<LineSource, "digest" | "formerDigest"> {
-  if (given === undefined) return { digest: sha256 };
-  const digest = hash("sha256", `${sha256} ${JSON.stringify(given)}`, "hex");
-  return { digest, formerDigest: sha256 };
+  if (given === undefined && sheet === undefined) return { digest: sha256 };
+  const said = [
+    ...(given === undefined ? [] : [JSON.stringify(given)]),
+    ...(sheet === undefined ? [] : [`sheet ${sheet}`]),
+  ];
+  const digest = hash("sha256", `${sha256} ${said.join(" ")}`, "hex");
+  return sheet === undefined ? { digest, formerDigest: sha256 } : { digest };
 }
 
 type Reader = Exclude<ReturnType<typeof lineReader>, { problem: string }>;

@@ -8,6 +8,7 @@ import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
   type FoundDiscrepancy,
   insertDiscrepancies,
+  nameCharges,
   setAsideAgreed,
 } from "../../db/reconciliation/discrepancies.ts";
 import {
@@ -51,6 +52,7 @@ import {
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
 import { againOf, entryOf, findFacts, type FoundFacts } from "./find_facts.ts";
+import { lookAtNamed } from "./look_again.ts";
 
 /** What lines are held against. */
 export interface Loading {
@@ -178,8 +180,10 @@ const maxTries = 10;
 async function decideTogether(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
   const { db, provider, rules } = loading;
   for (let attempt = 1;; attempt++) {
-    const facts = await findFacts(db, provider, lines);
-    if (attempt < maxTries && await attributeKept(loading, lines, facts)) continue;
+    const first = await findFacts(db, provider, lines);
+    const facts = await recognise(loading, lines, first)
+      ? await findFacts(db, provider, lines)
+      : first;
     const decided = lines.map((line, index): Decided => {
       const of = facts[index]!;
       return {
@@ -199,29 +203,26 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
 }
 
 /**
- * Gives what was told before of nothing to what it turns out to be of: told once more as that, it would count twice. Of what is open a look
- * at the books has done so.
+ * Gives what was kept as of nothing of ours to what it is of by now, as a movement of which it would count twice: where somebody has
+ * explained it, or it is of another of its charge's names, of which the first alone was kept.
  *
- * @returns whether there was any: then it is to be looked at again what is known
+ * @returns whether there was any
  */
-async function attributeKept(
-  loading: Loading,
+async function recognise(
+  { db, provider, rules }: Loading,
   lines: readonly ProviderLine[],
   facts: readonly FoundFacts[],
 ): Promise<boolean> {
-  const kept = lines.flatMap((line, index) => {
-    const { ours, unattributed, subject, part } = facts[index]!;
-    const isKept = ours?.moved === true && ours.movement === null && unattributed !== null &&
-      !isOfNoOrder(line.kind);
-    return isKept
-      ? [{ from: { kind: unattributed.kind, part }, to: { kind: subject, subjectId: ours.id } }]
-      : [];
+  const named = facts.flatMap(({ ours, unattributed, entry, chargeRef, part }, index) => {
+    const { kind } = lines[index]!;
+    const isOf = ours?.moved === true && ours.movement === null && unattributed !== null &&
+      entry !== null && unattributed.entry === entry;
+    // Whatever it was found as, what is of nothing of ours is known by its name alone.
+    const identity = identityOf(provider, { kind, subjectId: 0, part }, "missing_with_us");
+    return isOf ? [{ identity, chargeRef }] : [];
   });
-  if (kept.length === 0) return false;
-  await loading.db.transaction(async (tx) => {
-    await requireTelling(tx, loading);
-    for (const { from, to } of kept) await attributeMovement(tx, from, to);
-  });
+  if (named.length === 0) return false;
+  await lookAtNamed(db, provider, await nameCharges(db, named), rules);
   return true;
 }
 
@@ -430,7 +431,8 @@ function discrepancyOf(
     orderId: facts.orderId === 0 ? null : facts.orderId,
     ...(isOfOurs ? rowOf(subject, ours.id) : {}),
     reference: line.reference,
-    chargeRef: line.chargeRefs[0] ?? null,
+    // What is done about it finds the payment by its own name.
+    chargeRef: facts.chargeRef ?? line.chargeRefs[0] ?? null,
     refundRef: line.refundRef,
     movementKey: line.key,
     entry: line.entry,

@@ -9,6 +9,7 @@ import {
   agreedLater,
   type DiscrepancyFilter,
   type DiscrepancyRow,
+  endAgreed,
   endDiscrepancy,
   forgetRecording,
   insertDiscrepancies,
@@ -16,20 +17,30 @@ import {
   listEndedStrangers,
   noteNoStranger,
   noteOurs,
+  openAnew,
 } from "../../db/reconciliation/discrepancies.ts";
 import {
   type NamedPayment,
   readChargebacksNamed,
   readPaymentsNamed,
 } from "../../db/reconciliation/named_money.ts";
-import { attributeMovement, readMovementsOf } from "../../db/reconciliation/provider_movements.ts";
+import { isDuplicateKey } from "../../db/connection/faults.ts";
+import {
+  attributeMovement,
+  readMovementsOf,
+  readUnattributed,
+} from "../../db/reconciliation/provider_movements.ts";
 import { movementName, readKeptMovements } from "../../db/reconciliation/retold_movements.ts";
 import { toldLater } from "../../db/reconciliation/withdrawals.ts";
 import { storedTime } from "../../domain/database_time.ts";
 import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_to_agree.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";
 import { isOfBank, toldGrossCents } from "../../domain/reconciliation/discrepancy.ts";
-import type { LineKind, ProviderLine } from "../../domain/reconciliation/provider_line.ts";
+import {
+  isOfNoOrder,
+  type LineKind,
+  type ProviderLine,
+} from "../../domain/reconciliation/provider_line.ts";
 import { bookDays } from "./book_days.ts";
 import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
 import { findFacts, partOf } from "./find_facts.ts";
@@ -73,7 +84,7 @@ export async function lookAgain(
 }
 
 /**
- * Gives charges that were explained, or given back, while nothing was known of them to the payments that have come on record since: told
+ * Gives charges that were given back while nothing was known of them to the payments that have come on record since: told
  * again as of these they would count twice. Of what was given back directly an order has the money no more that it was paid by: that is
  * a discrepancy of its own.
  */
@@ -87,7 +98,9 @@ async function lookAtEnded(
     if (all.length === 0) return;
     afterId = all.at(-1)!.id;
     // What was told once more of a charge stays one too many.
-    const rows = all.filter((row) => row.part === partOf(provider, toldLine(row)));
+    const rows = all.filter((row) =>
+      row.state === "mended" && row.part === partOf(provider, toldLine(row))
+    );
     const refs = rows.map(({ chargeRef }) => chargeRef!);
     const payments = await readPaymentsNamed(db, provider, refs);
     const returned = await readReturnedMends(db, provider, rows.map(({ id }) => id));
@@ -151,6 +164,57 @@ function wentBackBefore(row: DiscrepancyRow, { id: paymentId, orderId }: NamedPa
   });
 }
 
+/**
+ * Looks at what was explained as of nothing of ours: what has come on record since is told by its line, which would count once more
+ * when it is told again. What then differs is found anew. What is known by its amount alone stays explained until just this line is
+ * told again: another one may be of it. Done again it changes nothing.
+ */
+export async function lookAtExplained(
+  db: Database,
+  { provider, rules }: { provider: string; rules: LineRules },
+): Promise<void> {
+  for (let afterId = 0;;) {
+    const rows = await listDiscrepancies(db, {
+      filter: { state: "explained", provider },
+      afterId,
+      limit: together,
+    });
+    if (rows.length === 0) return;
+    const named = rows.filter(({ movement, chargeRef, movementKey }) =>
+      movementKey !== null || movement === "chargeback" ||
+      (movement === "charge" && chargeRef !== null)
+    );
+    await lookAtLines(db, provider, await keptOf(db, named), rules);
+    afterId = rows.at(-1)!.id;
+  }
+}
+
+/** Those of which a line is kept as of nothing of ours, and that may be of something. */
+async function keptOf(
+  db: Queryable,
+  rows: readonly DiscrepancyRow[],
+): Promise<DiscrepancyRow[]> {
+  const some = rows.filter(({ part, movement }) => part !== null && !isOfNoOrder(movement));
+  const kept = new Set<string>();
+  for (const [movement, of] of Map.groupBy(some, ({ movement }) => movement)) {
+    const parts = of.map(({ part }) => part!);
+    for (const part of (await readUnattributed(db, movement as LineKind, parts)).keys()) {
+      kept.add(`${movement} ${part}`);
+    }
+  }
+  return some.filter(({ movement, part }) => kept.has(`${movement} ${part}`));
+}
+
+/** The same of some that were found to be of something of ours by another name of their charge. */
+export async function lookAtNamed(
+  db: Database,
+  provider: string,
+  rows: readonly DiscrepancyRow[],
+  rules: LineRules,
+): Promise<void> {
+  await lookAtLines(db, provider, await keptOf(db, rows), rules);
+}
+
 async function lookAt(
   db: Database,
   provider: string,
@@ -161,12 +225,12 @@ async function lookAt(
   const rest = rows.filter(({ part }) => part === null);
   return await lookAtLines(db, provider, lines, rules) + await lookAtMissing(db, provider, rest) +
     await lookAtTwice(db, provider, rest) + await lookAtTellings(db, provider, rows) +
-    await lookAtParts(db, provider, rest);
+    await lookAtParts(db, provider, rows);
 }
 
 /** What one report told otherwise than another one, or by itself did not add up, may be agreed about by now. */
 async function lookAtTellings(
-  db: Queryable,
+  db: Database,
   provider: string,
   rows: readonly DiscrepancyRow[],
 ): Promise<number> {
@@ -178,7 +242,7 @@ async function lookAtTellings(
   for (const row of some) {
     const found = keysOf(row).flatMap((key) => kept.get(movementName(key)) ?? []);
     if (!comesToAgree(row, found)) continue;
-    if (await endDiscrepancy(db, row.id, "MENDED", agreedLater)) ended++;
+    if (await db.transaction((tx) => endAgreed(tx, row.id, agreedLater))) ended++;
   }
   return ended;
 }
@@ -213,20 +277,40 @@ async function lookAtLines(
     const kind = isTwice ? "twice" : because ?? row.kind;
     const movement = { kind: subject, subjectId: ours.id, part: null };
     await attribute(db, row, movement, async (tx) => {
-      await noteOurs(tx, row.id, {
+      const known: Parameters<typeof noteOurs>[2] = {
         kind,
         identity: identityOf(provider, movement, kind),
         orderId: ours.orderId || row.orderId || 0,
         ...rowOf(subject, ours.id),
         ourCents: ours.amountCents,
         ourCurrency: ours.currency,
-      });
-      if (isOver) await endDiscrepancy(tx, row.id, "MENDED", "it is on record");
+      };
+      if (row.state !== "open") {
+        if (because !== undefined) await findAnew(tx, row, known);
+        return;
+      }
+      await noteOurs(tx, row.id, known);
+      if (isOver) await endAgreed(tx, row.id, "it is on record");
       else await forgetRecording(tx, row.id);
     });
-    if (isOver) mended++;
+    if (isOver && row.state === "open") mended++;
   }
   return mended;
+}
+
+/** What was explained as of nothing of ours is of something by now, and differs from it: nobody has explained that. */
+async function findAnew(
+  tx: Queryable,
+  { id, reconciliationId }: DiscrepancyRow,
+  known: Parameters<typeof noteOurs>[2],
+): Promise<void> {
+  try {
+    const { identity } = known;
+    await noteOurs(tx, await openAnew(tx, id, { reconciliationId, identity }), known);
+  } catch (error) {
+    // It was found before, of another report.
+    if (!isDuplicateKey(error)) throw error;
+  }
 }
 
 /** A discrepancy as the line that it was found by. */

@@ -18,11 +18,13 @@ import {
 } from "../../db/customers/erasures.ts";
 import {
   eraseFreeTexts,
+  eraseInstructions,
   eraseNotices,
   eraseOrderTexts,
   eraseRecipients,
   lockNextOrders,
   orderTextTables,
+  readInstructionTexts,
   readOrderTexts,
 } from "../../db/customers/personal_texts.ts";
 import { addOrderEvents } from "../../db/orders/timelines.ts";
@@ -112,6 +114,8 @@ async function eraseFromOrders(
     const named = texts.filter(({ text }) => finder.isNamedIn(text));
     await eraseOrderTexts(tx, table, named.map(({ id }) => id));
   }
+  const paidBy = (await readInstructionTexts(tx, ids)).filter(({ text }) => finder.isNamedIn(text));
+  await eraseInstructions(tx, paidBy.map(({ id }) => id));
   const steps = ids.map((orderId) => ({ orderId, event: "customer_erased" as const }));
   await addOrderEvents(tx, steps, actor);
 }

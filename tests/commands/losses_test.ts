@@ -22,6 +22,11 @@ Deno.test("losses lists what is gone; verify and doctor tell of it until it is r
     assert.equal(verified.code, 0, "what is left agrees");
     assert.match((await type("doctor")).out, lost);
 
+    const warned =
+      /^Orders are lost that nobody has reconciled .*: have them sent again before anything is given back/m;
+    assert.match((await type("reconcile", "--list")).err, warned);
+    assert.match((await type("reconcile", "--mend=all")).err, warned);
+
     assert.match((await type("losses", "--reconcile=1")).err, /The note is needed/);
     assert.match((await type("losses", "--reconcile=7", "--note=so")).err, /There is no loss 7/);
     assert.equal((await type("losses", "--note=so")).code, 2);
@@ -33,6 +38,7 @@ Deno.test("losses lists what is gone; verify and doctor tell of it until it is r
     );
     assert.match((await type("losses")).out, /reconciled at .* by cli:ann@.*: sent again$/);
     assert.doesNotMatch((await type("verify")).out, /LOST/);
+    assert.doesNotMatch((await type("reconcile", "--list")).err, warned);
     assert.doesNotMatch((await type("doctor")).out, lost);
     const [entry] = await flow.rows(
       "select actor from audit_log where action = 'loss.reconcile' and outcome = 'done'",

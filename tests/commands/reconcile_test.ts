@@ -29,6 +29,14 @@ Deno.test("reconcile does one thing at a time, and leaves out no option without 
         /--note does not go with reading a report or/,
       ],
       [["--mend=7", "--provider=http"], /^reconcile: --provider goes with --mend=all$/],
+      [
+        ["--provider=http", "--from=2026-01-05", "--sheet=Lines"],
+        /^reconcile: --sheet goes with a FILE$/,
+      ],
+      [
+        ["--provider=http", "--from=2026-01-05", "--profile=a.json"],
+        /^reconcile: --profile goes with/,
+      ],
     ] as const
   ) {
     const { code, err } = await run({}, "reconcile", ...args);

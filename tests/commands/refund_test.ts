@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Api, ask, openApi } from "../routes/api.ts";
+import { type Api, ask, openApi, storeOrder } from "../routes/api.ts";
 import { storeMixedOrder } from "../routes/mixed_order.ts";
 import { run } from "./run_command.ts";
 
@@ -26,7 +26,7 @@ Deno.test("refund gives back lines and what was paid besides, and says what they
   assert.match(
     out,
     new RegExp(
-      `^Refund \\d+ of order ${id}: 20\\.40 EUR requested: 2 × ${mug} 11\\.63 \\+ 1 × ${tea} 3\\.87 ` +
+      `^Refund \\d+ of order ${id}, the shop's \\S+: 20\\.40 EUR requested: 2 × ${mug} 11\\.63 \\+ 1 × ${tea} 3\\.87 ` +
         "\\+ shipping 4\\.90$",
     ),
   );
@@ -65,5 +65,23 @@ Deno.test("refund refuses lines that can't be meant, as wrong usage", async () =
     const { code, err } = await type("1", ...args);
     assert.equal(code, 2, args.join(" "));
     assert.match(err, words);
+  }
+});
+
+Deno.test("refund says that a person gives back what a provider took that is not configured, and whose id it wants", async () => {
+  const id = await storeOrder(api.deps.db, { status: "PAID" });
+  await api.deps.db.query("update payments set provider = 'shop_pay' where order_id = ?", [id]);
+  const { code, out, err } = await type(`${id}`, "400");
+  assert.equal(code, 0, err);
+  assert.match(
+    out,
+    /4\.00 EUR requested\n"shop_pay", which took the money, is not configured here: give it back there, .* refund --done=\d+$/,
+  );
+  for (const name of ["web-1", "#1001", "-1", "12x"]) {
+    const wrong = await type(name);
+    assert.equal(wrong.code, 2, name);
+    if (name !== "-1") {
+      assert.match(wrong.err, /ORDER_ID must be our id of the order, .* not the shop's/);
+    }
   }
 });

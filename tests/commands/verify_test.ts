@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { formatReport } from "../../commands/verify.ts";
+import type { VerifyReport } from "../../streams/verification/verify.ts";
 import { sealNext } from "../../streams/seals/seal.ts";
 import { proveStalest } from "../../streams/seals/prove_seals.ts";
 import { backdate } from "../backdated.ts";
@@ -38,3 +40,28 @@ Deno.test("verify --seal-anew takes a sealed row for right that somebody has cha
       [{ outcome: "unchanged" }, { outcome: "done" }],
     );
   }));
+
+Deno.test("verify says below each check that does not hold what mends it", () => {
+  const names = ["stock", "money", "kpis", "notifications", "homes", "ledger", "provider"] as const;
+  const drift = [{ subject: "order 7", what: "total_cents", expected: 1, found: 2 }];
+  const checks = names.map((name) => ({
+    ...{ name, ok: false, checked: 1, drift, drift_count: 1, for_people: 0 },
+  }));
+  const report = { ok: false, seconds: 0, incremental: false, checks } as unknown as VerifyReport;
+  const said = formatReport(report);
+  const remedies = said.split("\n").filter((line) => line.startsWith("  → "));
+  assert.equal(remedies.length, names.length);
+  for (
+    const words of [
+      /no command mends it/,
+      / kpis --rebuild$/,
+      / dead$/,
+      / recover$/,
+      / --list says/,
+    ]
+  ) {
+    assert.ok(remedies.some((line) => words.test(line)), String(words));
+  }
+  const well = { ...report, ok: true, checks: checks.map((check) => ({ ...check, ok: true })) };
+  assert.doesNotMatch(formatReport(well as VerifyReport), /→/);
+});

@@ -65,6 +65,11 @@ export async function openApi(
   };
 }
 
+/** Waits for the end of all imports that were begun; who follows their events looks twice a second. */
+export async function importsEnded({ deps }: Pick<Api, "deps">): Promise<void> {
+  await Promise.all(deps.background!);
+}
+
 /** A log that keeps its lines. */
 export function recordedLog(): { log: Log; lines: string[] } {
   const lines: string[] = [];

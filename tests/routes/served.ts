@@ -90,8 +90,14 @@ async function childOf(pid: number): Promise<number> {
 
 /** Reads files about a process, which Deno itself lets nobody read who may not do everything. */
 function asker(pid: number) {
+  // Hundreds of times a second: a program for each look would take as much of the machine as the server that is watched.
+  const program = `
+    while read -r file; do
+      while IFS= read -r line || [ -n "$line" ]; do printf '%s\\n' "$line"; done <"/proc/$0/$file"
+      echo .
+    done`;
   const reader = new Deno.Command("sh", {
-    args: ["-c", 'while read -r file; do cat "/proc/$0/$file"; echo "."; done', String(pid)],
+    args: ["-c", program, String(pid)],
     stdin: "piped",
     stdout: "piped",
   }).spawn();

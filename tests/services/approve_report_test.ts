@@ -3,6 +3,7 @@ import type { Operator } from "../../domain/operation/audit.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
 import { beginReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
+import { noteReportBooked } from "../../db/reconciliation/report_approvals.ts";
 import type { WorkflowError } from "../../domain/errors.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { approveReport } from "../../services/approve_report.ts";
@@ -10,6 +11,7 @@ import { goOnWithReports } from "../../services/go_on_with_reports.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { reportLine } from "../../commands/provider_report.ts";
+import { anOperator } from "../operator.ts";
 import {
   another,
   bookedFees,
@@ -50,6 +52,14 @@ Deno.test("a report's fees are booked once somebody else has approved what they 
       approveReport(deps, id, another, { finishedAt: "2026-01-06T09:00:00.000000Z" }),
       /finished at another time/,
     );
+    // Of whoever is not asked who they are nobody can tell whether they are two.
+    await flow.rows("update reconciliations set actor = 'cli:ann@host'");
+    for (const name of ["api", "dashboard", "cli:ben@host"]) {
+      await assert.rejects(approveReport(deps, id, anOperator(name), seen), /takes two people/);
+    }
+    await flow.rows("update reconciliations set actor = 'test'");
+    // Nothing that waits counts as booked.
+    await noteReportBooked(flow.db, id);
     assert.equal(await bookedFees(flow), 0);
     const approved = await approveReport(deps, id, another, seen);
     assert.deepEqual([approved.feesWait, approved.approvedBy], [false, "another"]);

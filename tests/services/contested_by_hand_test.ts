@@ -5,6 +5,7 @@ import { listMoneyByHand, sumMoneyByHand } from "../../db/refunds/refunds_by_han
 import { WorkflowError } from "../../domain/errors.ts";
 import { decideAndPublish } from "../../services/decide_payment.ts";
 import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
+import { takeBack } from "../../services/take_refund_news.ts";
 import type { Gateway } from "../../streams/payments/gateway.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { publish } from "../../streams/workflow/publish.ts";
@@ -342,4 +343,30 @@ Deno.test("a part of a dismissed payment that waits for a person is decided abou
     assert.equal(await customerOwed(flow, orderId), 0);
     assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
     await assertConsistent(flow);
+  }));
+
+Deno.test("a refund that came back is not paid again by a person while its charge is contested, nor once that is lost", () =>
+  withWorkflow("contested_again", async (flow) => {
+    const orderId = await aPaidOrder(flow);
+    const message = await askRefund(flow, orderId, 400);
+    await publish(flow, [{ message }]);
+    await flow.drain();
+    const { refundId } = message;
+    const told = {
+      refundId,
+      provider: "simulated",
+      reason: null,
+      returnedAt: "2026-03-02 00:00:00",
+    };
+    assert.equal((await takeBack(flow, told, "test"))?.outcome, "return");
+    const payAgain = () =>
+      decideByHandAndPublish(flow, { refundId, verdict: "given_back", note: "SEPA 1" }, desk);
+    for (const [state, second] of [["needs_response", 60], ["lost", 120]] as const) {
+      await tell(flow, aChargeback(state, second));
+      await assert.rejects(payAgain(), WorkflowError, state);
+    }
+    await tell(flow, aChargeback("won", 180));
+    assert.equal((await payAgain()).changed, true);
+    await flow.drain();
+    assert.equal((await flow.order(orderId)).refundedCents, 400);
   }));

@@ -89,6 +89,10 @@ Deno.test("eraseCustomer() leaves nothing that names the person in any table or 
         "reconciliations.error",
         "reconciliations.name",
         "imports.reasons",
+        "imports.source",
+        "payment_instructions.description",
+        "stock_files.name",
+        "stock_movements.detail",
         "idempotency_keys.answer",
         "idempotency_keys.answer packed",
       ]

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
+import type { Database } from "../../db/connection/database.ts";
+import { dropAction } from "../../db/reconciliation/discrepancies.ts";
 import { databaseTime } from "../../domain/database_time.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
@@ -9,6 +11,7 @@ import type { ChargebackReport } from "../../services/record_chargeback.ts";
 import { type RefundNews, takeRefundNews } from "../../services/take_refund_news.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../../streams/payments/gateway.ts";
+import { readRefundStatus } from "../../streams/payments/provider_answers.ts";
 import { aChargeback, aPaidOrder, tell } from "../chargebacks.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
@@ -561,6 +564,91 @@ Deno.test("a process that stood still gives nothing back of what was withdrawn a
     assert.deepEqual(await flow.rows("select * from discrepancy_mends"), []);
   }));
 
+Deno.test("a process that stood still asks for no more of what was asked for before, withdrawn and explained meanwhile", () =>
+  withWorkflow("mend_asked_over", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const away: Gateway = {
+      ...gateway,
+      refund: () => Promise.resolve([{ kind: "away", error: "no answer" }]),
+    };
+    const { discrepancy } = await proposeMending({ ...deps, gateway: away }, wish, operator);
+    assert.equal(discrepancy.mendCents, 1_000);
+    let isDone = false;
+    const query: Database["query"] = async (sql, values) => {
+      // What the bank has of it is looked up before anything is asked for.
+      if (!isDone && sql.includes("chargebacks_once")) {
+        isDone = true;
+        await dropAction(flow.db, discrepancy, "the provider keeps it");
+        await proposeMending(
+          deps,
+          { ...wish, action: "explain", note: "a test of ours" },
+          operator,
+        );
+      }
+      return await flow.db.query(sql, values);
+    };
+    const db = { ...flow.db, query };
+    await goOnMending({ ...deps, db }, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.note, isDone], ["explained", "a test of ours", true]);
+    assert.deepEqual(asked, []);
+  }));
+
+Deno.test("what was to go back of nobody's charge does not go back whole once most of it is an order's", () =>
+  withWorkflow("mend_of_order", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    const away: Gateway = {
+      ...gateway,
+      refund: () => Promise.resolve([{ kind: "away", error: "no answer" }]),
+    };
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const { discrepancy } = await proposeMending({ ...deps, gateway: away }, wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.mendCents], ["open", 1_000]);
+    await aPaidOrder(flow, "1", 900);
+    await flow.rows("update payments set provider_ref = 'ch_nobody'");
+    await goOnMending(deps, operator);
+    assert.deepEqual(asked, []);
+    const [row] = await open(flow);
+    assert.deepEqual([row!.kind, row!.action, row!.mendCents], ["amount_differs", null, null]);
+    // What is too much of it does.
+    await proposeMending(deps, { ...wish, action: "give_back" }, operator);
+    assert.deepEqual(asked.map(({ cents }) => cents), [100]);
+  }));
+
+Deno.test("what went back of nobody's charge is found as a refund of the order that has come to have it", () =>
+  withWorkflow("mend_on_record", async (flow) => {
+    const { gateway, deps, asked } = aGateway(flow);
+    const away: Gateway = {
+      ...gateway,
+      refund: async (requests) => {
+        await gateway.refund(requests);
+        return [{ kind: "away", error: "no answer" }];
+      },
+    };
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    await proposeMending({ ...deps, gateway: away }, { id: found!.id, note: null }, operator);
+    const orderId = await aPaidOrder(flow);
+    await flow.rows("update payments set provider_ref = 'ch_nobody'");
+    await goOnMending(deps, operator);
+    const [row] = await reconciled.all({ flow });
+    assert.deepEqual([row!.state, row!.answer], ["mended", "it is on record"]);
+    assert.equal(asked.length, 1);
+    await hold(flow, [
+      aLine("charge"),
+      aLine("refund", { refundId: "re_1", grossCents: -1_000, key: asked[0]!.key }),
+    ]);
+    assert.deepEqual(
+      (await open(flow)).map((one) => [one.kind, one.orderId, one.theirCents]),
+      [["refund_without_refund", orderId, 1_000]],
+    );
+  }));
+
 /** A provider that refuses the first direct refund, and says of it when it is asked what it is told to say. */
 function aRefusal(flow: Workflow, keeps = 1) {
   const stage = aGateway(flow);
@@ -643,6 +731,77 @@ Deno.test("a direct refund that was refused and made after all mends by its own 
     ]);
     assert.deepEqual(await open(flow), []);
   }));
+
+Deno.test("a direct refund of a part that was refused is asked about as the part that it was of", () =>
+  withWorkflow("mend_refused_part", async (flow) => {
+    const { asked, deps, made } = aRefusal(flow);
+    await hold(flow, [aLine("charge")]);
+    const [found] = await open(flow);
+    const wish = { id: found!.id, note: null };
+    const gateway: Gateway = {
+      ...deps.gateway,
+      // Its own pages gave 4.00 EUR back.
+      money: (requests) =>
+        Promise.resolve(requests.map((): MoneyAnswer => ({
+          kind: "found",
+          ref: "ch_nobody",
+          currency: "EUR",
+          tookCents: 1_000,
+          refundedCents: 400,
+        }))),
+      refundStatus: (requests) =>
+        Promise.resolve(
+          requests.map((request) =>
+            readRefundStatus(
+              request,
+              {
+                ref: "re_1",
+                state: "refused",
+                reason: "closed",
+                amountCents: 600,
+                currency: "EUR",
+              },
+              { callbackMs: 1 },
+            )
+          ),
+        ),
+    };
+    await proposeMending({ ...deps, gateway }, wish, operator);
+    const { discrepancy } = await proposeMending({ ...deps, gateway }, wish, operator);
+    assert.deepEqual([discrepancy.state, discrepancy.answer], [
+      "mended",
+      "6.00 EUR have gone back",
+    ]);
+    assert.deepEqual(made, [{ key: asked[1], cents: 600 }]);
+  }));
+
+for (const [made, says] of [[false, "refused"], [true, "refunded"]] as const) {
+  Deno.test(`what was refused, explained and is open again as another report's goes back once, where the provider says ${says}`, () =>
+    withWorkflow(`mend_refused_anew_${says}`, async (flow) => {
+      const { asked, said, deps, made: paid } = aRefusal(flow);
+      const first = await hold(flow, [aLine("charge")]);
+      const [found] = await open(flow);
+      const wish = { id: found!.id, note: null };
+      await proposeMending(deps, wish, operator);
+      await proposeMending(deps, { ...wish, action: "explain", note: "a test of ours" }, operator);
+      await hold(flow, [aLine("charge"), aLine("fee", { chargeId: "", grossCents: -5 })]);
+      await withdraw(deps, first.id, operator);
+      const [anew] = await open(flow);
+      // What comes to nothing, and was asked for under no key, leaves it as it is.
+      const unknown: Gateway = {
+        ...deps.gateway,
+        money: () => Promise.resolve([{ kind: "unknown" }]),
+      };
+      const again = { id: anew!.id, note: null };
+      const dropped = await proposeMending({ ...deps, gateway: unknown }, again, operator);
+      assert.deepEqual([dropped.discrepancy.state, dropped.discrepancy.action], ["open", null]);
+      if (made) said.first = { kind: "refunded" };
+      const { discrepancy } = await proposeMending(deps, again, operator);
+      assert.equal(discrepancy.state, "mended");
+      assert.deepEqual(asked, made ? [asked[0]] : [asked[0], `${asked[0]}_2`]);
+      assert.deepEqual(paid.map(({ cents }) => cents), made ? [] : [1_000]);
+    }));
+}
 
 Deno.test("what was refused is asked for once more by nobody who can't be asked whether it was made after all", () =>
   withWorkflow("mend_refused_unasked", async (flow) => {

@@ -2,16 +2,19 @@ import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
 import { lyingReport, reportCsv } from "../../commands/provider_report.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
-import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
-import { proposeMending } from "../../services/mend_discrepancies.ts";
+import { holdReport, readReconciliation } from "../../db/reconciliation/reconciliations.ts";
+import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
 import { approveReport } from "../../services/approve_report.ts";
+import { eraseCustomer } from "../../services/erase_customer.ts";
 import { goOnWithReports } from "../../services/go_on_with_reports.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { runReconciliation } from "../../streams/reconciliation/hold_against.ts";
 import { openReport } from "../../streams/reconciliation/line_source.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
+import { meddled } from "../meddled_database.ts";
 import { withinOneDay } from "../one_day.ts";
+import { anOperator } from "../operator.ts";
 import { withProvider } from "../provider.ts";
 import {
   all,
@@ -31,6 +34,7 @@ import {
   paidOrders,
   type Reconciled,
 } from "../reconciled.ts";
+import { untilWaiting } from "../until_waiting.ts";
 import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** As one reads who takes units for hundreds of them. */
@@ -273,6 +277,25 @@ Deno.test("what was missing until a report told of it is missing again where ano
   });
 });
 
+Deno.test("what a later report had told of is missing again although its customer was erased meanwhile", async () => {
+  await withWorkflow("withdraw_erased", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 3);
+    const lines = await ownReport(flow);
+    const gone = lines.find(({ kind }) => kind === "charge")!;
+    await hold(provided, lines.filter((line) => line !== gone));
+    const late = await hold(provided, [gone]);
+    assert.deepEqual(await all(provided, "open"), []);
+    const who = { externalId: "c1" };
+    await eraseCustomer({ ...flow, config: { erasureSecret: "" } }, who, operator);
+    await withdraw(depsOf(provided), late.id, operator);
+    const open = await all(provided, "open");
+    assert.deepEqual(open.map(({ kind, chargeRef }) => [kind, chargeRef]), [
+      ["missing_with_them", gone.chargeId],
+    ]);
+  });
+});
+
 Deno.test("a list whose movements a report had taken over has to be asked for again", async () => {
   await withProvider("withdraw_list", {}, async (provided) => {
     const today = await withinOneDay();
@@ -310,10 +333,99 @@ Deno.test("two people have to want a report back where two have to agree, and no
     await flow.rows("update reconciliations set state = 'DONE', is_noted = 0");
     await assert.rejects(withdraw(deps, id, another), /bring it again first/);
     await flow.rows("update reconciliations set is_noted = 1");
+    // Of whoever is not asked who they are nobody can tell whether they are two.
+    await flow.rows("update reconciliations set withdrawal_by = 'cli:ann@host'");
+    assert.equal((await withdraw(deps, id, anOperator("api"))).state, "DONE");
     assert.equal((await withdraw(deps, id, another)).state, "WITHDRAWN");
     await assert.rejects(withdraw(deps, 999, another), /There is no reconciliation 999/);
   });
 });
+
+Deno.test("nothing is approved of a report that is being taken back", async () => {
+  await withWorkflow("withdraw_approve", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 5);
+    const { lines } = lyingReport(await ownReport(flow), { seed: 1, lies: 1 });
+    await hold(provided, lines);
+    const [found] = await all(provided, "open");
+    const wish = { id: found!.id, action: "explain", note: "seen" } as const;
+    await flow.rows("update reconciliations set state = 'WITHDRAWING'");
+    await assert.rejects(
+      proposeMending(depsOf(provided), wish, operator),
+      /the report that found it, \d+, is being taken back/,
+    );
+    const [row] = await all(provided);
+    assert.deepEqual([row!.state, row!.approvedBy], ["open", null]);
+    await goOnWithReports(depsOf(provided));
+    assert.deepEqual(await all(provided), []);
+  });
+});
+
+/** What keeps a report from being taken back until it is committed; it calls what is to wait, within its transaction. */
+const keeping: Readonly<
+  Record<string, (provided: Reconciled, id: number, waits: () => Promise<void>) => Promise<unknown>>
+> = {
+  "lines of it are written": ({ flow }, id, waits) =>
+    flow.db.transaction(async (tx) => {
+      assert.equal(await holdReport(tx, id), true);
+      await waits();
+    }),
+  "something that it found is approved": async (provided, _, waits) => {
+    const [found] = await all(provided, "open");
+    const wish = { id: found!.id, action: "explain", note: "seen" } as const;
+    const { discrepancy } = await proposeMending(depsOf(provided, 2), wish, operator);
+    await approveMending(depsOf(provided, 2), found!.id, another, {
+      seen: { action: "explain", proposedAt: discrepancy.proposedAt! },
+      inTransaction: waits,
+    });
+  },
+};
+for (const [index, [what, work]] of Object.entries(keeping).entries()) {
+  Deno.test(`a report is not taken back while ${what}`, () =>
+    withWorkflow(`withdraw_waits_${index}`, async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const { lines } = lyingReport(await ownReport(flow), { seed: 1, lies: 1 });
+      const { id } = await hold(provided, lines);
+      let taken: Promise<unknown> | undefined;
+      await work(provided, id, async () => {
+        let isOver = false;
+        taken = withdraw(depsOf(provided), id, operator).finally(() => isOver = true);
+        await untilWaiting(flow, () => isOver);
+        assert.equal(isOver, false);
+        assert.equal(await stateOf(provided, id), "DONE");
+      });
+      await taken;
+      assert.equal(await stateOf(provided, id), "WITHDRAWN");
+    }));
+}
+
+for (const kind of ["charge", "refund"]) {
+  Deno.test(`a report is not taken back while another one tells the same ${kind}s, whose these are then`, () =>
+    withWorkflow(`withdraw_told_${kind}`, async (flow) => {
+      const provided: Reconciled = { flow, name: "simulated" };
+      await paidOrders(provided, 5);
+      const lines = await ownReport(flow);
+      const first = await hold(provided, lines);
+      let taken: Promise<unknown> | undefined;
+      const db = meddled(flow.db, /insert into provider_retellings/, async () => {
+        let isOver = false;
+        taken = withdraw(depsOf(provided), first.id, operator).finally(() => isOver = true);
+        await untilWaiting(flow, () => isOver);
+        assert.equal(isOver, false);
+      });
+      const some = lines.filter((line) => line.kind === kind);
+      const second = await hold({ ...provided, flow: { ...flow, db } }, some);
+      await taken;
+      assert.equal(await stateOf(provided, first.id), "WITHDRAWN");
+      const kept = await flow.rows(
+        "select kind, reconciliation_id as id, count(*) as n from provider_movements group by 1, 2",
+      );
+      assert.deepEqual(kept.map((row) => [row.kind, Number(row.id), Number(row.n)]), [
+        [kind, second.id, some.length],
+      ]);
+    }));
+}
 
 Deno.test("a report that was read before it was noted whose lines are whose is taken back once it was brought again", async () => {
   await withWorkflow("withdraw_unnoted", async (flow) => {

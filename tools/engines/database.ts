@@ -1,8 +1,9 @@
 import mysql from "mysql2/promise";
-import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { capture } from "./capture.ts";
+import { isThere, linkMemory, removeWithMemory } from "./memory_folder.ts";
 import { readOrCreatePassword } from "./password.ts";
 import { here, type Place, startedAt } from "./place.ts";
 import type { Program } from "./program.ts";
@@ -11,6 +12,9 @@ import { type ServerOnPort, startOnPort } from "./start_on_port.ts";
 
 /** Longest path of a Unix socket that every supported system accepts, in bytes. */
 const MAX_SOCKET_PATH = 100;
+
+/** The data in a server's folder, or the link to it. */
+const dataName = "data";
 
 /** The database that exists from the start. */
 const DATABASE_NAME = "orders";
@@ -37,6 +41,13 @@ export interface DatabaseServerOptions {
   bufferPoolMb?: number;
   /** True: the folder is removed if this process dies without stopping the engine. */
   temporary?: boolean;
+  /**
+   * True: new data is in memory where there is room for it, and who removes the folder does so by
+   * {@linkcode removeDatabase}. It outlives the engine, `kill -9` included, and ends with the machine.
+   */
+  inMemory?: boolean;
+  /** Size of the redo log, default 512: what is written in between is flushed less often. */
+  redoLogMb?: number;
   /** Further arguments of the server; they win over the built-in ones. */
   extra?: string[];
   /** Runs before each start, the first included; returns further arguments of that start. */
@@ -83,12 +94,12 @@ export interface DatabaseEngine extends ServerOnPort {
  */
 export async function startDatabase(options: DatabaseServerOptions): Promise<DatabaseEngine> {
   const { engine, durable = true, bufferPoolMb = 512, temporary = false, extra = [] } = options;
-  const { place = here, beforeStart } = options;
+  const { inMemory = false, redoLogMb = 512, place = here, beforeStart } = options;
   const dir = resolve(options.dir);
   const programs = await ensurePrograms({ engine, log: options.log ?? console.error });
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const password = await readOrCreatePassword(join(dir, "password"));
-  await createData(programs, dir, password);
+  await createData(programs, dir, { password, inMemory, redoLogMb });
 
   const socketPath = join(dir, "server.sock");
   const socket = new TextEncoder().encode(socketPath).length <= MAX_SOCKET_PATH
@@ -100,7 +111,7 @@ export async function startDatabase(options: DatabaseServerOptions): Promise<Dat
     name: engine,
     program: startedAt(place, programs.database),
     args: (port) => [
-      ...serverArgs(programs, dir),
+      ...serverArgs(programs, dir, { redoLogMb }),
       `--port=${port}`,
       `--bind-address=${place.address}`,
       `--socket=${socket ?? ""}`,
@@ -140,7 +151,11 @@ export async function startDatabase(options: DatabaseServerOptions): Promise<Dat
 }
 
 /** Settings that hold while data is created as well as later. */
-function serverArgs(programs: Programs, dir: string, dataDir = join(dir, "data")): string[] {
+function serverArgs(
+  programs: Programs,
+  dir: string,
+  { redoLogMb, dataDir = join(dir, dataName) }: { redoLogMb: number; dataDir?: string },
+): string[] {
   const common = [
     `--datadir=${dataDir}`,
     `--tmpdir=${dir}`,
@@ -150,24 +165,29 @@ function serverArgs(programs: Programs, dir: string, dataDir = join(dir, "data")
     "--skip-log-bin",
     ...(process.getuid?.() === 0 ? ["--user=root"] : []),
   ];
-  if (programs.engine === "mariadb") return [...common, "--innodb-log-file-size=512M"];
+  if (programs.engine === "mariadb") return [...common, `--innodb-log-file-size=${redoLogMb}M`];
   return [
     ...common,
-    "--innodb-redo-log-capacity=512M",
+    `--innodb-redo-log-capacity=${redoLogMb}M`,
     "--secure-file-priv=NULL",
     "--mysqlx=OFF",
     "--auto-generate-certs=OFF",
   ];
 }
 
-async function createData(programs: Programs, dir: string, password: string): Promise<void> {
-  const finalDir = join(dir, "data");
-  if (await stat(finalDir).catch(() => undefined)) return;
+async function createData(
+  programs: Programs,
+  dir: string,
+  options: { password: string; inMemory: boolean; redoLogMb: number },
+): Promise<void> {
+  const { password, inMemory, redoLogMb } = options;
+  const finalDir = join(dir, dataName);
+  if (await isThere(finalDir)) return;
   const newDir = join(dir, "data.new");
   await rm(newDir, { recursive: true, force: true });
-  await mkdir(newDir, { mode: 0o700 });
+  if (!inMemory || !await linkMemory(newDir)) await mkdir(newDir, { mode: 0o700 });
   const args = [
-    ...serverArgs(programs, dir, newDir),
+    ...serverArgs(programs, dir, { redoLogMb, dataDir: newDir }),
     // Nothing is lost by a crash before the rename, so nothing needs to be flushed.
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=OFF",
@@ -176,6 +196,11 @@ async function createData(programs: Programs, dir: string, password: string): Pr
   if (programs.engine === "mariadb") await bootstrapMariadb(programs, args, accounts);
   else await initialiseMysql(programs.database, args, accounts, dir);
   await rename(newDir, finalDir);
+}
+
+/** Removes the folder of a server that has ended, with data that is in memory. */
+export function removeDatabase(dir: string): Promise<void> {
+  return removeWithMemory(dir, dataName);
 }
 
 function accountStatements(password: string): string[] {

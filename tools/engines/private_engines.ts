@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type FileLock, lockFile } from "../../runtime/lock.ts";
-import { type DatabaseEngine, startDatabase } from "./database.ts";
+import { type DatabaseEngine, removeDatabase, startDatabase } from "./database.ts";
 import { refuseFolderOfOthers } from "./own_folder.ts";
 import { type EngineName, ensurePrograms } from "./programs.ts";
 import { type RedisEngine, startRedis } from "./redis.ts";
@@ -19,12 +19,16 @@ export interface PrivateEnginesOptions {
    * while the engines run.
    */
   persistent?: boolean;
+  /** Whether the database is in memory where there is room, and its data is not persistent; default false. */
+  inMemory?: boolean;
   /** Further lines of redis.conf. */
   redisConfig?: string[];
   /** Further arguments of the database server; they win over the built-in ones. */
   databaseArgs?: string[];
   /** Default 512. */
   bufferPoolMb?: number;
+  /** Default 512. */
+  redoLogMb?: number;
   /** Gets a line before programs are installed; default: standard error. */
   log?: (line: string) => void;
 }
@@ -77,7 +81,7 @@ export async function startPrivateEngines(
   const databaseDir = join(dir, `${engine}-data`);
   const redisDir = join(dir, `${engine}-redis`);
   const removeData = async () => {
-    await removeFolder(databaseDir);
+    await removeDatabase(databaseDir);
     await removeFolder(redisDir);
     if (options.dir === undefined) await removeFolder(dir);
   };
@@ -89,7 +93,9 @@ export async function startPrivateEngines(
       dir: databaseDir,
       durable: persistent,
       bufferPoolMb,
+      redoLogMb: options.redoLogMb,
       temporary,
+      inMemory: temporary && options.inMemory,
       extra: databaseArgs,
       log,
     }),

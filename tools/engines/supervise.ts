@@ -51,6 +51,8 @@ exec >/dev/null
   done
   kill -KILL "$engine"
   if [ -n "$orphan_folder" ]; then
+    in_memory=$(readlink -- "$orphan_folder/data")
+    [ -z "$in_memory" ] || rm -rf -- "$in_memory"
     rm -rf -- "$orphan_folder"
     rmdir -- "$(dirname -- "$orphan_folder")"
   fi
@@ -68,8 +70,8 @@ exit 0
  *
  * A Ctrl-C on the terminal does not reach the engine, so its owner can end it in order. When this
  * process dies in any way, `kill -9` included, the kernel closes the supervisor's standard input
- * and the supervisor ends the engine; with `temporaryDir` it then removes that folder too, and its
- * parent folder when that is empty. The engine sees an environment of `PATH`, `LC_ALL` and `TZ`.
+ * and the supervisor ends the engine; with `temporaryDir` it then removes that folder too, with what a link `data` in it
+ * leads to, and its parent folder when that is empty. The engine sees an environment of `PATH`, `LC_ALL` and `TZ`.
  *
  * @param program the engine's executable with its fixed arguments
  * @param options.args further arguments

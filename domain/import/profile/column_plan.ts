@@ -5,6 +5,7 @@
  */
 
 import { visibleText } from "../../text/visible_text.ts";
+import { withoutUnseen } from "../unseen.ts";
 import type {
   ImportProfile,
   ProfileAdjustment,
@@ -78,7 +79,7 @@ export const neededColumns: readonly ProfileColumn[] = [
 
 /** A name of a column, however it is written. */
 export function plainName(name: string): string {
-  return name.replaceAll(/[\s\u00a0\ufeff]+/g, " ").trim().toLowerCase();
+  return withoutUnseen(name).replaceAll(/[\s\u00a0\ufeff]+/g, " ").trim().toLowerCase();
 }
 
 /**

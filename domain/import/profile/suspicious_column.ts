@@ -27,7 +27,11 @@ export type Suspicion =
 const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
   // In Dutch it is cash on delivery, in French what was paid back.
   ["fee", ["rembourskosten", "rembourstoeslag"]],
-  ["refund", ["refund", "chargeback", "erstatt", "gutschrift", "rembours", "reembols", "rimbors"]],
+  ["refund", [
+    ...["refund", "chargeback", "erstatt", "gutschrift", "rembours", "reembols", "rimbors"],
+    ...["ruckzahl", "rueckzahl", "teilruckzahl", "ruckbuch", "rueckbuch", "devoluc", "terugbet"],
+    ...["terugboek", "zwrot", "aterbetal", "tilbagebetal", "tilbakebetal"],
+  ]],
   ["status", ["cancel", "void", "storn", "annul", "anula"]],
   ["status", ["status", "state", "statut", "estado", "stato", "etat", "zustand", "estatus"]],
   ["discount", [
@@ -88,6 +92,7 @@ const beginnings: readonly (readonly [Suspicion, readonly string[]])[] = [
 
 /** Words that say so as they are: longer ones that begin so are about something other. */
 const exact: readonly (readonly [Suspicion, ReadonlySet<string>])[] = [
+  ["refund", new Set(["avoir", "avoirs"])],
   ["tax", new Set(["iva", "tva", "btw"])],
   ["discount", new Set(["remise"])],
   ["shipping", new Set(["envio", "frete", "porto"])],
@@ -119,6 +124,7 @@ const contained: readonly (readonly [Suspicion, RegExp])[] = [
 
 /** Words that say so together. */
 const phrases: readonly (readonly [Suspicion, RegExp])[] = [
+  ["refund", /\bmoney back\b|\bnota di credito\b/],
   ["shipping", /\bdelivery (?:cost|charge|price|amount|fee)s?\b|\bfrais de port\b|\bgastos de env/],
   ["credit", /\bgift (?:card|certificate|voucher)|\b(?:store|shop|customer) credit/],
   [

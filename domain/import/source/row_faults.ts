@@ -6,6 +6,7 @@
 
 import { cutText } from "../../text/cut_text.ts";
 import { visibleText } from "../../text/visible_text.ts";
+import { notCsv } from "../csv_records.ts";
 import type { SourceRecord, SourceRow } from "../source_row.ts";
 import { isBlankRow } from "../csv_rows.ts";
 import { fieldsOfBadLine } from "./layout.ts";
@@ -31,12 +32,15 @@ const shownCharacters = 60;
 export function soundRow(record: SourceRecord, rules: RowRules): SourceRow | undefined {
   const { fields, plain } = record;
   if (plain === undefined || fields.length !== rules.header.length) return undefined;
-  return isBlankRow(fields) || faultOf(fields, rules) !== undefined ? undefined : record;
+  const isFaulty = isBlankRow(fields) || faultOf(fields, rules) !== undefined;
+  return isFaulty || isOtherHeader(fields, rules.header) ? undefined : record;
 }
 
 /**
  * The rows of a record: none for a blank one, and several where a quotation mark seems to have swallowed lines that
  * are rows themselves. Those are faulty, all of them, whichever way it was meant.
+ *
+ * @throws {WorkflowError} `invalid` for the header of another table, whose rows would be read by the first one's
  */
 export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
   const { header, delimiter } = rules;
@@ -52,6 +56,7 @@ export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
   }
   const fields = withoutExtra(record.fields, width);
   if (isBlankRow(fields)) return [];
+  if (isOtherHeader(fields, header)) throw notCsv(line, otherHeader);
   if (text !== undefined && hasSwallowed(fields, delimiter, width)) {
     return text.split("\n").flatMap((inner, place) =>
       inner.trim() === "" ? [] : [{
@@ -120,6 +125,36 @@ function faultOf(
 function repeats(fields: readonly string[], header: readonly string[]): boolean {
   for (let at = 0; at < fields.length; at++) if (fields[at]!.trim() !== header[at]) return false;
   return true;
+}
+
+/** What is wrong with a file in which another table begins, for people. */
+export const otherHeader: string =
+  "is a second header, with other columns or in another order, so what is below it would be read wrong: import " +
+  "the two tables as two files";
+
+/** Names of a header that a row has at least to be one. */
+const leastNames = 3;
+
+/**
+ * Whether a row is the header of another table, as where two exports were put together: most of what it says are names of columns,
+ * and not all of them where they stand above.
+ */
+export function isOtherHeader(fields: readonly string[], header: readonly string[]): boolean {
+  // Of nearly all rows these two say something else.
+  if (!isNameIn(fields[0], header) && !isNameIn(fields[1], header)) return false;
+  let filled = 0, names = 0, inPlace = 0;
+  for (let at = 0; at < fields.length; at++) {
+    const name = fields[at]!.trim();
+    if (name === "") continue;
+    filled++;
+    if (name === header[at]) inPlace++;
+    if (header.includes(name)) names++;
+  }
+  return names >= leastNames && 2 * names > filled && inPlace < filled;
+}
+
+function isNameIn(field: string | undefined, header: readonly string[]): boolean {
+  return field !== undefined && field !== "" && header.includes(field.trim());
 }
 
 /** What stands around the first quotation mark that neither begins nor ends a field. */

@@ -10,6 +10,8 @@ import { trimEnd } from "../../text/trim_end.ts";
 export type NumberFormat =
   | { kind: "number" }
   | { kind: "date" | "time" | "datetime" }
+  /** A hundredth part of what it shows: 0.1 is 10%. */
+  | { kind: "percent" }
   /** A number with zeros in front, as for postal codes. */
   | { kind: "padded"; digits: number };
 
@@ -29,6 +31,9 @@ const builtInDates: Readonly<Record<number, "date" | "time" | "datetime">> = {
   47: "time",
 };
 
+/** Percentages that every workbook has, without decimals and with two. */
+const builtInPercents: readonly number[] = [9, 10];
+
 /** Characters of a format: spreadsheets write no longer ones. */
 const maxFormat = 255;
 
@@ -45,6 +50,7 @@ export function numberFormat(id: number, code: string | undefined): NumberFormat
   if (code === undefined) {
     // 27 to 36 and 50 to 58 are dates of East Asia.
     const isAsian = (id >= 27 && id <= 36) || (id >= 50 && id <= 58);
+    if (builtInPercents.includes(id)) return { kind: "percent" };
     const kind = builtInDates[id] ?? (isAsian ? "date" : undefined);
     return { kind: kind ?? "number" };
   }
@@ -55,6 +61,7 @@ export function numberFormat(id: number, code: string | undefined): NumberFormat
     "",
   );
   if (/^0{2,}$/.test(bare)) return { kind: "padded", digits: bare.length };
+  if (bare.includes("%")) return { kind: "percent" };
   if (/general/i.test(bare)) return { kind: "number" };
   const hasDay = /[dy]/i.test(bare) || (/m/i.test(bare) && !/[hs]/i.test(bare));
   const hasTime = /[hs]/i.test(bare);
@@ -91,6 +98,8 @@ export function numberText(
       return wholeText(text) ?? decimalText(Number(text));
     case "padded":
       return wholeText(text)?.padStart(format.digits, "0") ?? decimalText(Number(text));
+    case "percent":
+      return percentText(Number(text));
     default:
       return timeText(Number(text), format.kind, epoch);
   }
@@ -112,6 +121,12 @@ function decimalText(value: number): string | undefined {
   const part = trimEnd(point > 0 ? all.slice(point) : "0".repeat(-point) + all, "0");
   const text = part === "" ? whole : `${whole}.${part}`;
   return /^[0.]*$/.test(text) ? "0" : `${sign}${text}`;
+}
+
+/** What a person sees, so that a tenth is not taken for ten cents. */
+function percentText(value: number): string | undefined {
+  const shown = decimalText(value * 100);
+  return shown === undefined ? undefined : `${shown}%`;
 }
 
 /** Times are local ones of nobody knows where: the zone is for the profile to say. */

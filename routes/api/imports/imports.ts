@@ -162,7 +162,7 @@ function addUpload(app: Hono, deps: AppDeps, runs: ImportRuns, answerOnce: Answe
     checked("query", importQuery),
     async (c) => {
       const query = c.req.valid("query");
-      const opened = await openUpload(c, deps);
+      const opened = await openUpload(c, deps, Object.keys(importQuery.shape));
       const request = {
         source: opened.source,
         name: query.name ?? (opened.name || "upload"),

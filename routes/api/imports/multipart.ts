@@ -43,21 +43,24 @@ const maxParts = 500;
 
 /**
  * Finds the first file of a `multipart/form-data` body, and the fields before it; a field `profile` may be a file itself.
- * What comes after the file is not read. Memory holds the fields and a piece of the body: a piece of the file is good
- * until the next one is asked for.
+ * Of what comes after the file only the names of fields are looked at. Memory holds the fields and a piece of the body: a
+ * piece of the file is good until the next one is asked for.
  *
  * @param body may lend its pieces
  * @param boundary of the content type
+ * @param onField is told the name of each field but the profile, and may throw; reading the file throws that of those after
+ * it
  * @throws {WorkflowError} `bad_request` for a body that is no such form or has no file; reading the file throws the same
- * for a profile that comes right after it, because it would mean nothing there
+ * for a profile that comes after it, because it would mean nothing there
  */
 export async function fileOfForm(
   body: ReadableStream<Uint8Array>,
   boundary: string,
+  onField: (name: string) => void = () => {},
 ): Promise<UploadedFile> {
   const bytes = readPieces(body);
   try {
-    return await findFile(bytes, boundary);
+    return await findFile(bytes, boundary, onField);
   } catch (error) {
     await bytes.cancel();
     throw error;
@@ -67,6 +70,7 @@ export async function fileOfForm(
 async function findFile(
   bytes: ReturnType<typeof readPieces>,
   boundary: string,
+  onField: (name: string) => void,
 ): Promise<UploadedFile> {
   const delimiter = Buffer.from(`\r\n--${boundary}`);
   await bytes.text(delimiter);
@@ -84,21 +88,35 @@ async function findFile(
     const disposition = dispositionIn(await bytes.text(Buffer.from("\r\n\r\n")));
     const name = /;\s*filename="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1];
     if (isProfile(disposition)) profile = await value();
-    else if (name === undefined) fields[fieldName(disposition) ?? ""] = await value();
-    else return { name, source: ReadableStream.from(fileOf(bytes, delimiter)), profile, fields };
+    else if (name === undefined) {
+      const field = fieldName(disposition) ?? "";
+      onField(field);
+      fields[field] = await value();
+    } else {
+      const source = ReadableStream.from(fileOf(bytes, delimiter, onField));
+      return { name, source, profile, fields };
+    }
   }
   throw new WorkflowError("bad_request", "The form has no file");
 }
 
-/** The file that a form has come to. */
+/** The file that a form has come to. What follows must be nothing that would have meant something before it. */
 async function* fileOf(
   bytes: ReturnType<typeof readPieces>,
   delimiter: Buffer,
+  onField: (name: string) => void,
 ): AsyncGenerator<Uint8Array> {
   yield* bytes.until(delimiter);
-  const next = await bytes.text(Buffer.from("\r\n\r\n")).catch(() => "");
-  if (isProfile(dispositionIn(next))) {
-    throw new WorkflowError("bad_request", "The profile must stand in the form before the file");
+  for (let part = 0; part < maxParts; part++) {
+    const headers = await bytes.text(Buffer.from("\r\n\r\n")).catch(() => undefined);
+    if (headers === undefined) return;
+    const disposition = dispositionIn(headers);
+    if (isProfile(disposition)) {
+      throw new WorkflowError("bad_request", "The profile must stand in the form before the file");
+    }
+    onField(fieldName(disposition) ?? "");
+    const value = await bytes.text(delimiter, maxFieldBytes.one).catch(() => undefined);
+    if (value === undefined) return;
   }
 }
 

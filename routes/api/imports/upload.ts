@@ -9,6 +9,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { bodyPieces } from "../../middleware/body_pieces.ts";
 import { bodyTimes } from "../../middleware/body_times.ts";
+import { WorkflowError } from "../../../domain/errors.ts";
 import type { AppDeps } from "../../deps.ts";
 import { boundaryOf, fileOfForm, type UploadedFile } from "./multipart.ts";
 
@@ -32,13 +33,16 @@ export interface HashedUpload extends UploadedFile {
  * Takes the body of a request as a file: CSV, gzip, or a form with one. A piece of it is good until the next one is asked
  * for.
  *
+ * @param inQuery names of what the request may say in its address alone: a form that says so is refused
  * @throws {HTTPException} 415 for another content type or encoding
- * @throws {WorkflowError} `bad_request` for a form without a file; reading the file throws the same for a form
- * that ends before it, {@linkcode HTTPException} 408 when the sender is too slow and 413 when it is too large
+ * @throws {WorkflowError} `bad_request` for a form without a file, or with a field that belongs into the address; reading the
+ * file throws the same for a form that ends before it or has such a field behind it, {@linkcode HTTPException} 408 when the
+ * sender is too slow and 413 when it is too large
  */
 export async function openUpload(
   c: Context,
   { bodyTimes: { fileMs } = bodyTimes }: Pick<AppDeps, "bodyTimes">,
+  inQuery: readonly string[] = [],
 ): Promise<UploadedFile> {
   const type = c.req.header("content-type") ?? "";
   const encoding = c.req.header("content-encoding") ?? "identity";
@@ -55,7 +59,7 @@ export async function openUpload(
   const sent = c.req.raw.bodyUsed ? new Blob([await c.req.arrayBuffer()]).stream() : c.req.raw.body;
   const body = ReadableStream.from(bodyPieces(sent, limits));
   const boundary = boundaryOf(type);
-  if (boundary !== undefined) return await fileOfForm(body, boundary);
+  if (boundary !== undefined) return await fileOfForm(body, boundary, refuseOfQuery(inQuery));
   if (!fileTypes.test(type)) {
     throw new HTTPException(415, {
       message: "The body must be text/csv, application/gzip or multipart/form-data, not " +
@@ -63,6 +67,26 @@ export async function openUpload(
     });
   }
   return { name: "", source: body, fields: {} };
+}
+
+/**
+ * Refuses a field of a form that would mean something in the address: passed over, a trial run would be an import, and a
+ * report another provider's.
+ *
+ * @throws {WorkflowError} `bad_request`
+ */
+function refuseOfQuery(names: readonly string[]): (field: string) => void {
+  // `dryRun` and `dry-run` are meant so as well.
+  const plain = (name: string) => name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  const known = new Map(names.map((name) => [plain(name), name]));
+  return (field) => {
+    const name = known.get(plain(field));
+    if (name === undefined) return;
+    const detail = `is not read in a form: say it in the address, ?${name}=…`;
+    throw new WorkflowError("bad_request", `The form is not valid: ${name} ${detail}`, [
+      { at: name, detail },
+    ]);
+  };
 }
 
 /** How large a file may be that comes with these headers, and what whoever sends a larger one can do. */

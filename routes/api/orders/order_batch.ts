@@ -16,6 +16,8 @@ import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { expectHolding } from "../../../services/expect_holding.ts";
 import {
   type BroughtOrder,
+  type KeptCustomers,
+  keptCustomers,
   type KeptProducts,
   keptProducts,
   placeAndPublish,
@@ -103,7 +105,7 @@ export function batchTaker(
   { working = 4, waiting = 8, waitMs = 10_000, silentMs }: BatchOptions = {},
 ): (c: Context) => Promise<Response> {
   const takePlace = placesFor({ working, waiting, waitMs });
-  const products = keptProducts();
+  const products = keptProducts(), customers = keptCustomers();
   return async (c) => {
     const body = await readBatchBody(c);
     const digest = createHash("sha256").update(body.bytes).digest("hex");
@@ -116,7 +118,7 @@ export function batchTaker(
     };
     const erasures = held === null ? 0 : await readLatestErasure(deps.db).catch(giveUp);
     const leave = await takePlace(c.get("caller").name).catch(giveUp);
-    const answers = answersOf({ ...deps, products }, body, c.get("caller"));
+    const answers = answersOf({ ...deps, products, customers }, body, c.get("caller"));
     return await streamed(c, { deps, body, answers, held, erasures, leave, silentMs });
   };
 }
@@ -251,6 +253,7 @@ function replayed(c: Context, { log }: AppDeps, form: BatchForm, answer: string)
 interface BatchDeps extends AppDeps {
   /** Of the batches before. */
   products: KeptProducts;
+  customers: KeptCustomers;
 }
 
 /** Takes the orders, and reads the next ones while the database is busy with those before. */
@@ -402,7 +405,8 @@ async function placeApart(
 ): Promise<(PlacedOrder | { problem: Problem })[]> {
   if (brought.length === 0) return [];
   try {
-    const options = { lane: "bulk", products: deps.products } as const;
+    const { products, customers } = deps;
+    const options = { lane: "bulk", products, customers } as const;
     return await withDeadline(maxMs, "An engine", placeAndPublish(deps, brought, options));
   } catch (error) {
     if (isEngineAway(error)) throw error;

@@ -15,6 +15,7 @@ import type { Queryable } from "../../../db/connection/database.ts";
 import {
   type BroughtOrder,
   type InsertedOrder,
+  keptCustomers,
   keptProducts,
   placeAndPublish,
   type PlacedOrder,
@@ -88,7 +89,7 @@ export function orderTaker(deps: AppDeps): TakeOrder {
 
 /** Makes the function that places an order, together with others that come at the same time. */
 function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<PlacedOrder> {
-  const products = keptProducts();
+  const products = keptProducts(), customers = keptCustomers();
   const store = (tx: Queryable, inserted: readonly InsertedOrder<RequestedOrder>[]) =>
     storeAnswers(
       tx,
@@ -98,7 +99,7 @@ function orderPlacer(deps: AppDeps): (requested: RequestedOrder) => Promise<Plac
     );
   const place = (requested: readonly RequestedOrder[]): Promise<PlacedOrder[]> => {
     const inTransaction = requested.some(({ key }) => key !== null) ? store : undefined;
-    return placeAndPublish(deps, requested, { inTransaction, products });
+    return placeAndPublish(deps, requested, { inTransaction, products, customers });
   };
   const options: BatcherOptions<RequestedOrder> = {
     maxInputs: maxOrders,

@@ -195,7 +195,7 @@ function addFile(app: Hono, deps: AppDeps, answerOnce: AnswerOnce): void {
     checked("query", stockFileQuery),
     async (c) => {
       const { create = false, again = false, name } = c.req.valid("query");
-      const upload = await openUpload(c, deps);
+      const upload = await openUpload(c, deps, Object.keys(stockFileQuery.shape));
       const fileName = name ?? (upload.name || "upload");
       const file = await readStockFile(upload.source, {
         name: fileName,

@@ -32,6 +32,10 @@ export const reconcileQuery = z.object({
   from: optionalQuery("The first day that the report covers whole, in UTC", day),
   to: optionalQuery("The last day that it covers whole", day),
   name: optionalQuery("What the file is called; only shown", queryText().max(255)),
+  sheet: optionalQuery(
+    "Sheet of a workbook that has the lines, by its name or its place from 1; asked for where several have rows",
+    queryText().trim().max(255, "must have at most 255 characters"),
+  ),
 });
 
 /** Which days of a provider's own list are asked for. */

@@ -103,13 +103,15 @@ function addStart(app: Hono, deps: AppDeps): void {
     described(uploadDescription),
     checked("query", reconcileQuery),
     async (c) => {
-      const { provider, from, to, name } = c.req.valid("query");
+      const { provider, from, to, name, sheet } = c.req.valid("query");
       const isListed = isJson(c.req.header("content-type"));
       const days = isListed ? await listedDays(c) : {
         ...(from === undefined ? {} : { from }),
         ...(to === undefined ? {} : { to }),
       };
-      const upload = isListed ? undefined : await openUpload(c, deps);
+      const upload = isListed
+        ? undefined
+        : await openUpload(c, deps, Object.keys(reconcileQuery.shape));
       const { id, finished } = await beginReconciling(
         { ...deps, ...gatewaysOf(deps.config) },
         {
@@ -117,7 +119,7 @@ function addStart(app: Hono, deps: AppDeps): void {
           period: days,
           operator: operatorOf(c, deps.config),
           ...(upload === undefined ? {} : {
-            report: reportOf(upload, name),
+            report: reportOf(upload, { called: name, sheet }),
           }),
           ...(deps.stopping === undefined ? {} : { signal: deps.stopping }),
         },
@@ -137,11 +139,12 @@ function addStart(app: Hono, deps: AppDeps): void {
  */
 export function reportOf(
   { source, name, profile }: UploadedFile,
-  called?: string,
+  { called, sheet }: { called?: string | undefined; sheet?: string | undefined } = {},
 ): NonNullable<ReconcileRequest["report"]> {
   return {
     source,
     name: called ?? (name || "report"),
+    ...(sheet ? { sheet } : {}),
     // A form sends a file that nobody chose as nothing.
     ...(profile ? { profile: readReportProfile(profile) } : {}),
   };

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { type Proxy, startProxy, withPort } from "../../../tools/chaos/harness/proxy.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { emptyCatalog } from "../../../db/catalog/catalog.ts";
+import { keptCustomers } from "../../../db/catalog/kept_customers.ts";
+import { keptProducts } from "../../../db/catalog/kept_products.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import { changeStock } from "../../../services/change_stock.ts";
@@ -91,6 +93,23 @@ Deno.test("takeOrders() tells of new orders as new when the answer to their comm
     assert.deepEqual(await take(["known", "n1", "n2"]), ["known unchanged", "n1 new", "n2 new"]);
     assert.equal(proxy.lost, 1);
     assert.deepEqual(await take(["n1", "n2"]), ["n1 unchanged", "n2 unchanged"]);
+    const rows = await flow.rows("select id from orders where external_order_id in ('n1', 'n2')");
+    assert.equal(rows.length, 2);
+  }));
+
+Deno.test("takeOrders() tells of orders as new that it took for new ones when the answer to their commit is lost", () =>
+  withRelay("lost_as_new", {}, async (flow, db, proxy) => {
+    const kept = { products: keptProducts(), customers: keptCustomers() };
+    const take = async (names: string[]) => {
+      const orders = names.map((name) => anOrder(name, [{ sku: "a", qty: 1 }]));
+      const options = { initialStock: 5, onPendingChange: "conflict", actor: "test" } as const;
+      const taken = await takeOrders(db, orders, { ...options, ...kept });
+      return taken.map(({ outcome }) => outcome);
+    };
+    await take(["first"]);
+    proxy.loseCommitAnswers(1, "insert into order_items");
+    assert.deepEqual(await take(["n1", "n2"]), ["new", "new"]);
+    assert.equal(proxy.lost, 1);
     const rows = await flow.rows("select id from orders where external_order_id in ('n1', 'n2')");
     assert.equal(rows.length, 2);
   }));

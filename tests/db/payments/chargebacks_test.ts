@@ -50,10 +50,13 @@ Deno.test("readContest() tells what is withheld or gone of the very charge, by e
     await tellOf("warning_needs_response", "dp_4", { chargeRefs: ["ch_2"] });
     await tellOf("under_review", "dp_5", { chargeRefs: ["ch_3"] });
     await tellOf("lost", "dp_6", { chargeRefs: ["ch_4"], currency: "USD" });
+    await tellOf("lost", "dp_7", { chargeRefs: ["ch_5"], amountCents: 300 });
+    await tellOf("under_review", "dp_8", { chargeRefs: ["ch_5"] });
     assert.deepEqual(await of("ch_1"), { isHeld: false, lostCents: 500 });
     assert.deepEqual(await of("pi_1"), { isHeld: false, lostCents: 300 });
     assert.equal(await of("ch_1", { provider: "http" }), undefined);
     assert.equal(await of("ch_2"), undefined);
     assert.deepEqual(await of("ch_3"), { isHeld: true, lostCents: 0 });
     assert.deepEqual(await of("ch_4"), { isHeld: false, lostCents: Infinity });
+    assert.deepEqual(await of("ch_5"), { isHeld: true, lostCents: 300 });
   }));

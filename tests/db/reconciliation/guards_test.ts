@@ -13,6 +13,7 @@ import {
   readMended,
   readMendsOf,
   sumToldBack,
+  takeMendKey,
 } from "../../../db/reconciliation/discrepancies.ts";
 import {
   deleteOpenOf,
@@ -22,8 +23,11 @@ import {
   reopenMissing,
   toldLater,
 } from "../../../db/reconciliation/withdrawals.ts";
+import { noPart } from "../../../db/reconciliation/provider_movements.ts";
+import { movementName, readKeptMovements } from "../../../db/reconciliation/retold_movements.ts";
 import type { DiscrepancyKind } from "../../../domain/reconciliation/discrepancy.ts";
 import { foundDiscrepancy } from "../../../streams/reconciliation/found_discrepancy.ts";
+import { untilWaiting } from "../../until_waiting.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";
 
 type Found = Parameters<typeof foundDiscrepancy>[0];
@@ -235,4 +239,74 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
     await dropAction(db, await row(ids[1]!), "it is kept");
     const { action, mendKey, mendCents } = await row(ids[1]!);
     assert.deepEqual([action, mendKey, mendCents], [null, null, null]);
+  }));
+
+Deno.test("noteMendCents() leaves nothing of an action that is being dropped at that moment", () =>
+  withWorkflow("guard_mend_dropped", async (flow) => {
+    const { db } = flow;
+    const id = await add(flow, { kind: "missing_with_us", orderId: null });
+    await proposeAction(db, { id, action: "give_back", note: null, by: "a" });
+    await approveAction(db, { id, action: "give_back", by: "b", mendKey: "mend_1" });
+    const row = (await readDiscrepancy(db, id))!;
+    const late = await db.transaction(async (tx) => {
+      await dropAction(tx, row, "the provider knows of no such charge");
+      let isDone = false;
+      const noted = noteMendCents(db, row, 500).finally(() => isDone = true);
+      await untilWaiting(flow, () => isDone);
+      return { noted };
+    });
+    assert.equal(await late.noted, undefined);
+    assert.deepEqual(await flow.rows("select * from discrepancy_mends"), []);
+  }));
+
+Deno.test("takeMendKey() gives the key of what was approved and is open, and takes none from another discrepancy", () =>
+  withWorkflow("guard_take_key", async (flow) => {
+    const { db } = flow;
+    const ids = [
+      await add(flow, { kind: "missing_with_us", orderId: null }),
+      await add(flow, { kind: "missing_with_us", orderId: null }),
+    ] as const;
+    for (const id of ids) {
+      await proposeAction(db, { id, action: "give_back", note: null, by: "a" });
+      const mendKey = `mend_${id}_2`;
+      await approveAction(db, { id, action: "give_back", by: "b", mendKey });
+    }
+    const keys = async () =>
+      await Promise.all(ids.map(async (id) => (await readDiscrepancy(db, id))!.mendKey));
+    const before = await keys();
+    const row = (await readDiscrepancy(db, ids[0]))!;
+    await takeMendKey(db, { ...row, approvedAt: "2026-01-01T00:00:00.000000Z" }, "mend_late");
+    await takeMendKey(db, row, before[1]!);
+    assert.deepEqual(await keys(), before);
+    await takeMendKey(db, row, "mend_1");
+    await endByAction(db, row, "MENDED", "it was made after all");
+    await takeMendKey(db, row, "mend_over");
+    assert.deepEqual(await keys(), ["mend_1", before[1]]);
+  }));
+
+Deno.test("readKeptMovements() knows the last report that counts and tells the very same", () =>
+  withWorkflow("guard_last_told", async (flow) => {
+    const key = { kind: "charge", subjectId: 7, part: noPart } as const;
+    await flow.rows(
+      `insert into reconciliations (id, provider, source, name, digest, period_from, period_to, state, actor)
+      values (1, 'http', 'report', '', repeat('a', 32), '2026-01-01', '2026-01-02', 'DONE', ''),
+        (2, 'http', 'report', '', repeat('b', 32), '2026-01-01', '2026-01-02', 'DONE', ''),
+        (3, 'http', 'report', '', repeat('c', 32), '2026-01-01', '2026-01-02', 'DONE', ''),
+        (4, 'http', 'report', '', repeat('d', 32), '2026-01-01', '2026-01-02', 'WITHDRAWN', '')`,
+    );
+    await flow.rows(
+      `insert into provider_movements (kind, subject_id, part, provider, reconciliation_id, happened_at, currency,
+        gross_cents, fee_cents, net_cents)
+      values ('charge', 7, unhex('${noPart}'), 'http', 1, '2026-01-01', 'EUR', 100, 3, 97)`,
+    );
+    await flow.rows(
+      `insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
+      values ('charge', 7, unhex('${noPart}'), 2, 1), ('charge', 7, unhex('${noPart}'), 3, 0),
+        ('charge', 7, unhex('${noPart}'), 4, 1)`,
+    );
+    const lastTold = async () =>
+      (await readKeptMovements(flow.db, [key])).get(movementName(key))!.lastTold;
+    assert.equal(await lastTold(), 2);
+    await flow.rows("delete from provider_retellings where reconciliation_id = 2");
+    assert.equal(await lastTold(), 1);
   }));

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { readReversalState } from "../../../db/payments/returned_reversals.ts";
-import { listMoneyByHand, sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
+import {
+  endPaymentByHand,
+  leavePaymentToPerson,
+  listMoneyByHand,
+  sumMoneyByHand,
+} from "../../../db/refunds/refunds_by_hand.ts";
+import { recordSecondPayment } from "../../../db/payments/payment_disputes.ts";
 import { owedCents } from "../../../domain/refund/returned.ts";
-import { aPaidOrder } from "../../chargebacks.ts";
+import { aPaidOrder, aSecondPayment } from "../../chargebacks.ts";
 import { withWorkflow } from "../../workflow.ts";
 
 const cents = fc.integer({ min: 0, max: 1_500 });
@@ -71,4 +77,35 @@ Deno.test("listMoneyByHand() and its sum say of each payment what owedCents() ha
       Object.fromEntries((await sumMoneyByHand(db)).map((sum) => [sum.currency, sum.amountCents])),
       sums,
     );
+  }));
+
+Deno.test("leavePaymentToPerson() lists a payment that is to go back once, and its provider corrects it no more", () =>
+  withWorkflow("left_once", async (flow) => {
+    const { db, rows } = flow;
+    const orderId = await aPaidOrder(flow);
+    await aSecondPayment(flow, orderId, "REVERSING");
+    const [payment] = await rows("select id from payments where provider_ref = 'second'");
+    const id = Number(payment!.id);
+    const money = { orderId, provider: "simulated", providerRef: "second", currency: "EUR" };
+    const correct = (amountCents: number) =>
+      recordSecondPayment(db, { ...money, amountCents }, "2026-01-01 00:00:00", "REVERSING");
+    const cents = async () =>
+      (await rows("select amount_cents from payments where id = ?", [id])).map((row) =>
+        Number(row.amount_cents)
+      );
+    await correct(900);
+    assert.deepEqual(await cents(), [900]);
+    assert.deepEqual([
+      await leavePaymentToPerson(db, id),
+      await leavePaymentToPerson(db, id),
+    ], [true, false]);
+    await correct(800);
+    assert.deepEqual(await cents(), [900], "a person is giving so much back");
+    assert.equal((await listMoneyByHand(db, { limit: 10 })).length, 1);
+    assert.deepEqual([await endPaymentByHand(db, id), await endPaymentByHand(db, id)], [
+      true,
+      false,
+    ]);
+    await rows("update payments set status = 'REVERSED' where id = ?", [id]);
+    assert.equal(await leavePaymentToPerson(db, id), false);
   }));

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { originalPlaces, placeColumns } from "../../../domain/import/csv_columns.ts";
+import { plainName } from "../../../domain/import/profile/column_plan.ts";
 import { importColumns } from "../../../domain/import/csv_rows.ts";
 
 Deno.test("placeColumns() finds columns in any order and case, trimmed, among others", () => {
@@ -28,4 +29,19 @@ Deno.test("placeColumns() refuses a needed column that stands there twice, other
 
 Deno.test("originalPlaces() leaves out what an earlier rejects file added", () => {
   assert.deepEqual(originalPlaces(["Line", "qty", " reason ", "note"]), [1, 3]);
+});
+
+Deno.test("a column whose name has characters that nobody sees is the one that is meant", () => {
+  const places = placeColumns([
+    ...importColumns,
+    "ship\u200bping_cents",
+    "\u2060discount_cents\u00ad",
+  ]);
+  assert.ok(typeof places !== "string");
+  assert.deepEqual(places.terms, ["shipping_cents", "discount_cents"]);
+  for (
+    const name of ["Order\u200b Shipping", "\u200eOrder Shipping", "ORDER\u00a0SHIPPING\u2069"]
+  ) {
+    assert.equal(plainName(name), "order shipping", JSON.stringify(name));
+  }
 });

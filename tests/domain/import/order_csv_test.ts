@@ -13,6 +13,7 @@ import {
   kindOfReason,
   maxOrderRows,
   rejectConflict,
+  rejectLargeOrder,
   rejectWhole,
 } from "../../../domain/import/order_csv.ts";
 
@@ -349,4 +350,22 @@ Deno.test("rejectConflict() says that an id may be another shop's, where its ord
     [],
   );
   assert.match(row!.reason, /of another customer: two shops .* order_id_prefix/);
+});
+
+Deno.test("rejectLargeOrder() makes the fields of no row before somebody asks for them", () => {
+  let made = 0;
+  const rows = [2, 3].map((line) => ({
+    line,
+    get fields() {
+      made++;
+      return [`A-${line}`];
+    },
+  }));
+  const rejected = rejectLargeOrder(rows, 3);
+  assert.deepEqual(rejected.map(({ line, reason }) => [line, reason.endsWith("from line 3")]), [
+    [2, true],
+    [3, true],
+  ]);
+  assert.equal(made, 0);
+  assert.deepEqual(rejected.map(({ fields }) => fields), [["A-2"], ["A-3"]]);
 });

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import {
   actionsFor,
   directlyBack,
+  discrepancyActionNames,
   type DiscrepancyFacts,
+  discrepancyKindNames,
   hasTooMuch,
   offeredActions,
 } from "../../../domain/reconciliation/discrepancy.ts";
@@ -75,4 +77,9 @@ Deno.test("offeredActions() offers nothing that only a provider can do which is 
     assert.equal(here({ kind, movement }), "record,explain");
   }
   assert.equal(offeredActions(facts, true).join(), "record,explain");
+});
+
+Deno.test("the words of discrepancies fit their columns", () => {
+  assert.deepEqual(discrepancyKindNames.filter((name) => name.length > 32), []);
+  assert.deepEqual(discrepancyActionNames.filter((name) => name.length > 12), []);
 });

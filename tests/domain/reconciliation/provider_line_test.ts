@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { native } from "../../../domain/reconciliation/shipped/native.ts";
 import { customerSideOf, lineKinds } from "../../../domain/reconciliation/provider_line.ts";
 
 const line = {
@@ -24,4 +25,12 @@ Deno.test("customerSideOf() signs what the customer paid as the balance changed,
     lineKinds.filter((kind) => centsOf({ kind }) !== null),
     ["charge", "refund", "chargeback", "correction"],
   );
+});
+
+Deno.test("the native form has every category by its own name", () => {
+  const { other: _, ...words } = Object.fromEntries(lineKinds.map((kind) => [kind, kind]));
+  const own = Object.entries(native.categories).flatMap(([kind, said]) =>
+    said.includes(kind) || kind === "correction" ? [kind] : []
+  );
+  assert.deepEqual(own.sort(), Object.keys(words).sort());
 });

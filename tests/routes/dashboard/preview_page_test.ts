@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { importColumns, termColumns } from "../../../domain/import/csv_rows.ts";
 import { csvOf, csvOrderFields, manyRows } from "../../csv_orders.ts";
 import { textSheet, workbookOf } from "../../zip_archive.ts";
-import { type Api, openApi } from "../api.ts";
+import { type Api, importsEnded, openApi } from "../api.ts";
 import { openPage } from "./pages.ts";
 
 let api: Api;
@@ -89,7 +89,7 @@ async function counts(): Promise<unknown> {
 
 async function endOf(location: string | null) {
   const path = location!.replace("/dashboard", "");
-  await (await api.app.request(`${path}/events`)).text();
+  await importsEnded(api);
   return await (await api.app.request(path)).json();
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { Hono } from "hono";
 
 /** A server of the application, and connections to it. */
@@ -21,7 +22,7 @@ export interface RawServer {
 
 /** Bytes of a text whose characters are bytes. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  return new Uint8Array(Buffer.from(text, "latin1"));
 }
 
 /** Serves the application on a free port of loopback. */

@@ -9,6 +9,7 @@ import {
   type Api,
   ask,
   assertProblem,
+  importsEnded,
   openApi,
   orderBodyOf,
   recordedLog,
@@ -246,8 +247,9 @@ async function bring(
     ...as(name),
   });
   assert.equal(sent.status, 202, JSON.stringify(sent.body));
-  const events = await app.request(`/imports/${sent.body.id}/events`, { headers: as(name) });
-  assert.match(await events.text(), /"status":"DONE"/);
+  await importsEnded(api);
+  const { body } = await ask({ app }, "GET", `/imports/${sent.body.id}`, undefined, as(name));
+  assert.equal(body.status, "DONE");
   return sent.body.id;
 }
 
@@ -430,6 +432,7 @@ Deno.test("the guide's table of what each scope sees and cancels is true", async
       const csv = { "content-type": "text/csv", ...as("me") };
       const sent = await ask({ app }, "POST", "/imports", file, csv);
       if (sent.status === 202) {
+        await importsEnded(api);
         const events = await app.request(`/imports/${sent.body.id}/events`, { headers: as("me") });
         const { orders_updated } = JSON.parse((await events.text()).match(/\{.*"DONE".*\}/)![0]);
         changed.push(orders_updated === 1 ? "all" : "own; others' are conflicts");

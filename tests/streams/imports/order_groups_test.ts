@@ -71,3 +71,16 @@ Deno.test("groupRows() gives an order with too many rows in parts, and never to 
   assert.deepEqual(end(), [[[5]]]);
   assert.deepEqual(stored, []);
 });
+
+Deno.test("groupRows() lets go of the fields of an order with too many rows as its rows come", () => {
+  const tracked = noOrders();
+  tracked.oversized.set("A", 4);
+  const grouping = groupRows(tracked);
+  const released: number[] = [];
+  for (const [at, id] of ["A", "A", "B"].entries()) {
+    const row: CsvRow = { line: at + 2, fields: [id], release: () => released.push(at + 2) };
+    assert.equal(grouping.next(id), false);
+    grouping.keep(row);
+  }
+  assert.deepEqual(released, [2, 3]);
+});

@@ -33,6 +33,21 @@ async function publishedOrders({ db, redis, keys }: Bench): Promise<string[]> {
   return ids.map((id) => names.get(id)!).sort();
 }
 
+Deno.test("importOrders() refuses a file in which another one with its columns in another order was put below", () =>
+  withBench(async (bench) => {
+    const [head, ...rows] = csvOf(mixed).trimEnd().split("\n");
+    const turned = (line: string) => {
+      const fields = line.split(",");
+      return [...fields.slice(0, -2), fields.at(-1), fields.at(-2)].join(",");
+    };
+    const below = [head!, ...rows.map((row) => row.replaceAll("A", "D"))].map(turned);
+    await assert.rejects(
+      run(bench, [head, ...rows, ...below].join("\n")),
+      /line 7.* is a second header, with other columns or in another order/,
+    );
+    assert.deepEqual(await publishedOrders(bench), []);
+  }));
+
 Deno.test("importOrders() takes orders whose rows are scattered over the file and publishes each once", () =>
   withBench(async (bench) => {
     const progress: ImportProgress[] = [];

@@ -4,6 +4,7 @@ import { isMarked, previewText } from "../../../commands/import_preview.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
+import { amazon } from "../../../domain/import/profile/shipped/amazon.ts";
 import { shopify } from "../../../domain/import/profile/shipped/shopify.ts";
 import { previewOrders } from "../../../streams/imports/preview.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
@@ -411,6 +412,29 @@ Deno.test("an import with nobody there takes no column of money that its profile
     const total: ImportProfile = { ...till, columns: { ...till.columns, order_total: ["Summe"] } };
     const held = await importOrders(deps, fileOf("A-3", "2.00"), { ...options, profile: total });
     assert.deepEqual([held.orders_new, held.orders_rejected], [0, 1]);
+  }));
+
+Deno.test("an import with nobody there takes no new column of money of an export without totals for nothing", () =>
+  withBench(async (bench) => {
+    const amazonFile = (id: string, [name, value]: [string, string]) =>
+      sourceOf(
+        "order-id\torder-item-id\tpurchase-date\tpayments-date\tbuyer-email\tbuyer-name\tsku\tproduct-name\t" +
+          `quantity-purchased\tcurrency\titem-price\titem-tax\tshipping-price\tshipping-tax\t${name}\n` +
+          `${id}\t${id}1\t2026-05-20T10:00:00+00:00\t2026-05-20T10:00:00+00:00\ta@x.example\tAnn\tS\tMug\t1\tEUR\t` +
+          `12.00\t1.92\t4.90\t0.78\t${value}\n`,
+      );
+    const options = { name: "amazon.txt", initialStock: 50, yes: true };
+    const take = (id: string, column: [string, string], profile = amazon) =>
+      importOrders(depsOf(bench), amazonFile(id, column), { ...options, profile });
+    for (const column of [["cod-fee", "3.30"], ["gift-wrap-price (EUR)", "2.00"]] as const) {
+      await assert.rejects(
+        take("302-1", [...column]),
+        (error: Error) => error.message.includes(`column ${column[0]} (${column[1]}) looks like`),
+      );
+    }
+    assert.equal((await take("302-2", ["cod-fee", "0.00"])).orders_new, 1);
+    const known = { ...amazon, ignore: ["cod-fee"] };
+    assert.equal((await take("302-3", ["cod-fee", "3.30"], known)).orders_new, 1);
   }));
 
 Deno.test("previewOrders() and the import pass over no order that is over at its source and would be charged here", () =>

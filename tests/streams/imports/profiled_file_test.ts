@@ -641,14 +641,45 @@ for (const [name, [header, row]] of Object.entries(refunds)) {
   });
 }
 
+Deno.test("openProfiledFile() books no order without a row that has a field too many or too few", async () => {
+  const header =
+    "Sale Date,Item Name,Buyer,Quantity,Price,Discount Amount,Shipping Discount,Order Shipping," +
+    "Order Sales Tax,Currency,Transaction ID,Date Paid,Ship Name,Order ID,SKU";
+  const row = (order: string, item: number, name = "Mug") =>
+    `05/20/26,${name},Ann,1,10.00,0.00,0.00,4.90,0.00,EUR,${order}0${item},05/20/26,Ann,${order},S-${item}`;
+  const readEtsy = (...rows: string[]) =>
+    readByProfile([header, ...rows, ""].join("\n"), { time: { order: "mdy", zone: "UTC" } });
+  const others = [row("310001", 1), row("310001", 2)];
+  const whole = { "310001": "24.90 EUR paid" };
+  for (
+    const bad of [
+      row("310002", 2, "Mug, blue"),
+      row("310002", 2).replace("Ann,1,", "Ann 1,"),
+      row("310002", 2, "A, B, C"),
+    ]
+  ) {
+    for (const own of [[bad, row("310002", 1)], [row("310002", 1), bad]]) {
+      const { orders, rejected } = await readEtsy(...others, ...own);
+      assert.deepEqual(orders, whole, bad);
+      assert.equal(rejected.length, 2, bad);
+    }
+  }
+  await assert.rejects(
+    readEtsy(row("310001", 1, "Mug, blue"), row("310001", 2)),
+    /line 2: has 16 fields, but the header has 15, so it can't be told which order it belongs to: mend it/,
+  );
+  const known = await readEtsy(...others, row("310002", 1), row("310002", 2));
+  assert.deepEqual(known.orders, { ...whole, "310002": "24.90 EUR paid" });
+});
+
 const odooHeader = "Order Reference,Order Date,Currency,Customer,Order Lines/Product," +
-  "Order Lines/Quantity,Order Lines/Subtotal,Taxes,Amount Tax,Status";
+  "Order Lines/Quantity,Order Lines/Subtotal,Taxes,Amount Tax,Total,Status";
 const odooTime = { zone: "UTC" };
 
 Deno.test("openProfiledFile() takes two names of one tax for one amount", async () => {
   const row = "2026-01-05 10:00:00,EUR,Ann,Mug,2,20.00";
   const read = await readByProfile(
-    `${odooHeader}\nS1,${row},3.80,3.80,sale\nS2,${row},,3.80,sale\nS3,${row},3.80,1.90,sale\n`,
+    `${odooHeader}\nS1,${row},3.80,3.80,23.80,sale\nS2,${row},,3.80,23.80,sale\nS3,${row},3.80,1.90,23.80,sale\n`,
     { time: odooTime },
   );
   assert.deepEqual(read.orders, { S1: "23.80 EUR due", S2: "23.80 EUR due" });

@@ -176,6 +176,34 @@ Deno.test("openSourceTable() names what is wrong with a row, with its text and t
   assert.deepEqual(table.rows[1]!.fields, ["2", '"Mug', "B", "1", "1"]);
 });
 
+Deno.test("openSourceTable() refuses a file in which a table of other columns begins, and rows are read by none of them", async () => {
+  const top = "id,name,sku,price,qty\n1,Mug,A,100,2\n";
+  for (
+    const [second, line] of [
+      ["id,name,sku,qty,price\n2,Mug,A,2,100\n", 3],
+      ["name,id,sku,price,qty\nMug,2,A,100,2\n", 3],
+      ["id,name,sku,fee,qty\n2,Mug,A,100,2\n", 3],
+      ["2,Pot,B,1,1\n id , name ,qty,sku,price\n3,Mug,2,A,100\n", 4],
+    ] as const
+  ) {
+    const { message } = await refusal(top + second);
+    assert.match(message, new RegExp(`^line ${line}: is a second header, with other columns`));
+  }
+  // A workbook has no empty fields at the end of its rows.
+  const cells = (...rows: string[][]) => workbookOf({ sheets: [textSheet(rows)] });
+  const { message } = await refusal(
+    cells(["id", "name", "sku", "price"], ["1", "Mug", "A", "1"], ["id", "price", "sku"], [
+      "2",
+      "1",
+      "A",
+    ]),
+  );
+  assert.match(message, /second header/);
+  // Names of columns may be values, too.
+  const rows = await read(`${top}2,name,sku,100,1\n3,price,B,100,1\nqty,Mug,A,1,1\n`);
+  assert.equal(rows.faulty, 0);
+});
+
 Deno.test("openSourceTable() takes quotes between tabs for text where no field begins with one", async () => {
   const table = await read('id\tname\tsku\n1\tPipe 5" copper\tA\n2\t"A ""quoted"" one"\tB\n');
   assert.deepEqual(table.rows, [
@@ -223,6 +251,7 @@ Deno.test("openSourceTable() refuses what is no table, with the remedy", async (
     [zipOf({ "a.pdf": "%PDF-1" }), /is a PDF: .*\(a\.pdf in it\)/],
     [zipOf({ "a.csv": "id,b\n1,2\n" }, { checksum: 1 }), /damaged or cut off/],
     [gzipSync(gzipSync("id,b\n1,2\n")), /gzip twice/],
+    [zipOf({ "a.zip": zipOf({ "b.csv": "id,b\n1,2\n" }) }), /zip archive within a zip archive/],
   ];
   for (const [file, problem] of cases) assert.match((await refusal(file)).message, problem);
 });
@@ -261,7 +290,7 @@ Deno.test("openSourceTable() reads a workbook: its texts, numbers as stored, tim
       '<c r="C4" t="s"><v>0</v></c><c r="D4"><v>19.989999999999998</v></c><c r="E4" t="b"><v>1</v></c>' +
       '<c r="F4" s="3"><v>123</v></c></row>' +
       '<row r="6"><c r="A6"><v>1.5E+14</v></c><c r="B6" s="2"><v>46027</v></c>' +
-      '<c r="D6"><f>1/0</f><v>1E-3</v></c><c r="G6" t="str"><v>a&amp;b</v></c></row>' +
+      '<c r="D6"><f>1/0</f><v>1E-3</v></c><c r="G6" t="inlineStr"><is><t>a&amp;b</t><rPh sb="0" eb="1"><t>ab</t></rPh></is></c></row>' +
       '<row r="7"><c r="A7"><v>3</v></c><c r="D7" t="e"><v>#DIV/0!</v></c></row>' +
       '<row r="8"><c r="A8"><v>4</v></c><c r="D8"><f>A1</f></c></row>',
       "",

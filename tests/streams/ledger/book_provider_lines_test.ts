@@ -4,6 +4,7 @@ import { coverDays } from "../../../db/reconciliation/reconciled_days.ts";
 import { bookDays } from "../../../streams/reconciliation/book_days.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import { meddled } from "../../meddled_database.ts";
+import { untilWaiting } from "../../until_waiting.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";
 
 const day = "2026-03-01";
@@ -189,16 +190,6 @@ Deno.test("both proofs name the day whose fees or payouts in the ledger are miss
     );
     assert.deepEqual(await ledgerDrift(flow), [`${fees}: 150, 151, and on other accounts`]);
   }));
-
-/** Once some transaction waits for a lock, or something is done. */
-async function untilWaiting({ rows }: Workflow, isDone: () => boolean): Promise<void> {
-  for (let look = 0; look < 1_000 && !isDone(); look++) {
-    const [row] = await rows(
-      "select count(*) as n from information_schema.innodb_trx where trx_state = 'LOCK WAIT'",
-    );
-    if (Number(row!.n) > 0) return;
-  }
-}
 
 Deno.test("two reports that tell of a day at once book together what both have told", () =>
   withDay("payouts_at_once", async (flow) => {

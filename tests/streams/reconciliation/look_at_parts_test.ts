@@ -61,6 +61,23 @@ for (
     }));
 }
 
+Deno.test("parts that come to nothing beside a line that says what we have end by themselves, and are open without one of both", () =>
+  withWorkflow("parts_beside", async (flow) => {
+    await aPaidOrder(flow);
+    const whole = aLine("charge", 1_000), more = aLine("charge", 300);
+    const less = aLine("charge_failure", -300);
+    await hold(flow, [whole, more]);
+    assert.deepEqual(await open(flow), ["twice 300"]);
+    const second = await hold(flow, [less]);
+    assert.deepEqual(await open(flow), []);
+    await withdraw(reconciled.depsOf({ flow }), second.id, operator);
+    assert.deepEqual(await open(flow), ["twice 300"]);
+    await hold(flow, [less, aLine("charge_failure", -100)]);
+    assert.deepEqual(await open(flow), ["twice 300", "corrected 300", "corrected 100"]);
+    await hold(flow, [aLine("charge", 100)]);
+    assert.deepEqual(await open(flow), []);
+  }));
+
 Deno.test("parts of a charge in several currencies come to nothing together", () =>
   withWorkflow("parts_currency", async (flow) => {
     await aPaidOrder(flow);

@@ -53,6 +53,8 @@ export const amazon: ImportProfile = {
     },
   ],
   itemIds: ["order-item-id"],
+  // What the buyer gets for it, not what it costs.
+  ignore: ["points-granted"],
   status: { columns: [], paidFilled: ["payments-date"], otherwise: "skip" },
 };
 

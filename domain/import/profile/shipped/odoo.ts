@@ -41,7 +41,10 @@ export const odoo: ImportProfile = {
   ],
 };
 
-/** Fields are chosen for the export: without taxes, a total alone would show that there were any. */
+/**
+ * Fields are chosen for the export. Rows of an order have nothing but their place to tell whose they are: without the total a file
+ * that was sorted, or of which rows were taken out, would give orders the items of others.
+ */
 export const odooDemands: readonly DemandedColumn[] = [
-  { columns: ["Taxes", "Amount Tax", "Total"] },
+  { columns: ["Total"] },
 ];

@@ -43,7 +43,7 @@ const headers: Record<string, string[]> = {
   ],
   odoo: [
     ...["Order Reference", "Order Date", "Customer", "Currency", "Order Lines/Product"],
-    ...["Order Lines/Quantity", "Order Lines/Subtotal", "Taxes", "Status"],
+    ...["Order Lines/Quantity", "Order Lines/Subtotal", "Taxes", "Total", "Status"],
   ],
   ebay: [
     ...["Sales Record Number", "Order Number", "Buyer Username", "Item Title", "Item Number"],
@@ -65,7 +65,7 @@ const needed: Record<string, string[]> = {
   square: ["Order Total", "Order Refunded Amount"],
   shopify: ["Total", "Cancelled at", "Refunded Amount"],
   magento: ["grand_total", "total_refunded"],
-  odoo: ["Taxes"],
+  odoo: ["Total"],
   ebay: ["Total Price"],
 };
 

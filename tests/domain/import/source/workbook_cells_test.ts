@@ -85,3 +85,19 @@ Deno.test("numberText() and numberFormat() leave alone what no spreadsheet write
   assert.equal(numberText("1".repeat(1_000_000) + "x", number, 1900), undefined);
   assert.deepEqual(numberFormat(200, "0".repeat(256)), number);
 });
+
+Deno.test("numberText() gives percentages back as they are seen: a tenth is no ten cents", () => {
+  const formats = [
+    numberFormat(9, undefined),
+    numberFormat(10, undefined),
+    numberFormat(164, "0.0%"),
+    numberFormat(165, '[Red]#,##0\\ %;"-"0%'),
+  ];
+  for (const format of formats) {
+    assert.equal(numberText("0.1", format, 1900), "10%");
+    assert.equal(numberText("7.0000000000000007E-2", format, 1900), "7%");
+    assert.equal(numberText("-0.125", format, 1900), "-12.5%");
+    assert.equal(numberText("0", format, 1900), "0%");
+  }
+  assert.equal(numberFormat(164, '0.00" %"').kind, "number");
+});

@@ -29,7 +29,15 @@ import { entryOf } from "../../../../domain/messages/messages.ts";
 import { aDeadLetter } from "../../../dead_letter.ts";
 import { giveMoney } from "../../../order_money.ts";
 import { askedKey } from "../../../workflow.ts";
-import { type Api, ask, assertProblem, openApi, orderBodyOf, storeOrder } from "../../api.ts";
+import {
+  type Api,
+  ask,
+  assertProblem,
+  importsEnded,
+  openApi,
+  orderBodyOf,
+  storeOrder,
+} from "../../api.ts";
 import { storeHeld } from "../../../held_order.ts";
 import { providerSecret, signatureOf } from "../payments/callbacks.ts";
 import {
@@ -752,8 +760,7 @@ Deno.test("every answer to what the document describes, and to what it does not,
           statuses.add(response.status);
           if (path === "/imports" && response.status === 202) {
             // Only so many run at once.
-            const events = await api.app.request(`${response.headers.get("location")}/events`);
-            await events.text();
+            await importsEnded(api);
           }
           assert.ok(response.status < 500, `${sent} ${response.status}`);
           // What is no path of the API is not described either.

@@ -402,6 +402,32 @@ Deno.test("a form may have a field for each column of its file before it", async
   assert.equal(sent.status, 202, await sent.text());
 });
 
+Deno.test("a form that says what belongs into the address is refused, instead of importing otherwise than it is meant", async () => {
+  const before = await counts();
+  for (const name of ["dry_run", "preview", "dryRun", "keep-good-rows", "plan", "replace"]) {
+    for (const place of ["before", "behind", "further behind"]) {
+      const form = new FormData();
+      if (place === "before") form.append(name, "true");
+      form.append("file", new File([fileOf(1)], "f.csv"));
+      if (place === "further behind") form.append("comment", "tried first");
+      if (place !== "before") form.append(name, "true");
+      const answer = await answerOf(
+        api.app.request("/imports", { method: "POST", body: form }),
+      );
+      assertProblem(answer, 400, "bad-request");
+      assert.match(answer.body.detail, /say it in the address, \?\w+=…$/);
+    }
+  }
+  assert.deepEqual(await counts(), before);
+  const form = new FormData();
+  form.append("comment", "tried first");
+  form.append("file", new File([fileOf(1)], "f.csv"));
+  form.append("submit", "Send");
+  const taken = await answerOf(api.app.request("/imports", { method: "POST", body: form }));
+  assert.equal(taken.status, 202, JSON.stringify(taken.body));
+  await endOf(taken.body.id);
+});
+
 Deno.test("a form that ends within its file is no file", async () => {
   const before = await counts();
   const head = '--b\r\ncontent-disposition: form-data; name="f"; filename="f.csv"\r\n\r\n';

@@ -4,7 +4,7 @@ import { shippedProfile } from "../../../../services/import_profiles.ts";
 import { csvOf, csvOrderFields, manyRows } from "../../../csv_orders.ts";
 import { importColumns } from "../../../../domain/import/csv_rows.ts";
 import { textSheet, workbookOf } from "../../../zip_archive.ts";
-import { type Answer, type Api, ask, assertProblem, openApi } from "../../api.ts";
+import { type Answer, type Api, ask, assertProblem, importsEnded, openApi } from "../../api.ts";
 
 let api: Api;
 Deno.test.beforeAll(async () => {
@@ -31,7 +31,7 @@ function form(parts: [string, string | Blob][]): FormData {
 }
 
 async function endOf(id: number) {
-  await (await api.app.request(`/imports/${id}/events`)).text();
+  await importsEnded(api);
   return (await ask(api, "GET", `/imports/${id}`)).body;
 }
 

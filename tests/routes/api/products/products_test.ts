@@ -260,6 +260,16 @@ Deno.test("POST /products/stock takes a small file, whose length a server is tol
   }
 });
 
+Deno.test("POST /products/stock refuses a form that says what belongs into the address", async () => {
+  const sku = await aProduct();
+  const form = new FormData();
+  form.set("again", "true");
+  form.set("file", new File([`sku,add_qty\n${sku},7\n`], "small.csv"));
+  const response = await api.app.request("/products/stock", { method: "POST", body: form });
+  assert.equal(response.status, 400);
+  assert.match((await response.json()).detail, /again is not read in a form: .*\?again=…$/);
+});
+
 Deno.test("POST /products/stock takes forms of a megabyte, and refuses what is no stock file", async () => {
   const sku = await aProduct();
   const rows = Array.from({ length: 6_000 }, (_, n) => `${sku}-${n},1,Name,100\n`).join("");

@@ -67,6 +67,28 @@ Deno.test("a report with columns of its own is held against the books by the pro
   );
 });
 
+Deno.test("a form that names the provider or the days is refused: its report would be another provider's", async () => {
+  const known = async () =>
+    (await ask(api, "GET", "/reconciliations")).body.data.map(({ id }: { id: number }) => id);
+  const before = await known();
+  for (
+    const [name, value] of [["provider", "paypal"], ["from", "2026-01-05"], ["to", "2026-01-05"]]
+  ) {
+    for (const isBefore of [true, false]) {
+      const said = { [name!]: value! }, brought = { file: file("2026-01-07") };
+      const response = await api.app.request("/reconciliations", {
+        method: "POST",
+        body: form({ profile, ...(isBefore ? { ...said, ...brought } : { ...brought, ...said }) }),
+      });
+      const { status, headers } = response;
+      const answer = { status, headers, body: await response.json() };
+      assertProblem(answer, 400, "bad-request");
+      assert.match(answer.body.detail, /say it in the address/);
+    }
+  }
+  assert.deepEqual(await known(), before);
+});
+
 Deno.test("nobody approves what was put in the place of what they have seen", async () => {
   const { db } = api.deps;
   const { insertId: id } = await db.run(
