@@ -13,7 +13,6 @@ import {
 } from "../../db/reconciliation/discrepancies.ts";
 import {
   adoptMovement,
-  attributeMovement,
   type ChargeLine,
   completeMovement,
   insertAgreeingCharges,
