@@ -204,6 +204,34 @@ export async function nameCharges(
   return rows.map(toDiscrepancy);
 }
 
+/**
+ * Has a discrepancy of a line that was one too many be one of the first line of its name, because there is none before it any more: of
+ * what is open nothing is proposed then that is not under way, and what was given back stays so. What a person has explained, and what
+ * reports had come to agree about, stays what it was.
+ *
+ * @param before the identity of the one, in hexadecimal
+ * @param found the other one; it is known as that where nothing else is
+ */
+export async function noteFirst(
+  tx: Queryable,
+  before: string,
+  { kind, identity, part }: Pick<FoundDiscrepancy, "kind" | "identity" | "part">,
+): Promise<void> {
+  const isDropped = "approved_at is null and state = 'OPEN'";
+  await tx.run(
+    `
+    update discrepancies
+    set kind = ?, part = unhex(?), action = if(${isDropped}, null, action), note = if(${isDropped}, null, note),
+      proposed_by = if(${isDropped}, null, proposed_by), proposed_at = if(${isDropped}, null, proposed_at),
+      answer = if(${isDropped}, null, answer),
+      identity = if(exists (
+        select 1 from (select 1 from discrepancies where identity = unhex(?)) taken), identity, unhex(?))
+    where identity = unhex(?)
+      and (state = 'OPEN' or (state = 'MENDED' and coalesce(answer, '') not in (?, ?)))`,
+    [kind, part, identity, identity, before, agreedLater, comesTogether],
+  );
+}
+
 /** By what a discrepancy is known that may be found anew. */
 export const anotherIdentity =
   "unhex(left(sha2(concat(hex(discrepancies.identity), ' ', discrepancies.id), 256), 32))";

@@ -187,6 +187,34 @@ export async function takeOverUnknown(
   await deleteMovements(tx, keys.map((key) => ({ ...key, kind: "other" })));
 }
 
+/**
+ * Keeps a movement under another name, with what was told of it; nothing where that name is taken by now. Behind
+ * {@linkcode holdReports}.
+ *
+ * @returns whether it was there and is kept so
+ * @throws the database's error for a duplicate key where somebody else has taken the name at this moment
+ */
+export async function renameMovement(
+  tx: Queryable,
+  from: MovementKey,
+  to: MovementKey,
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
+    `
+    update provider_movements
+    set kind = ?, subject_id = ?, part = unhex(?)
+    where kind = ? and subject_id = ? and part = unhex(?)
+      and not exists (
+        select 1 from (
+          select 1 from provider_movements
+          where kind = ? and subject_id = ? and part = unhex(?)) taken)`,
+    [to, from, to].flatMap(({ kind, subjectId, part }) => [kind, subjectId, part]),
+  );
+  if (affectedRows === 0) return false;
+  await moveRetellings(tx, from, to);
+  return true;
+}
+
 /** Has what was told of a movement follow it to another key. */
 export async function moveRetellings(
   tx: Queryable,

@@ -52,8 +52,8 @@ export interface FoundFacts extends LineFacts {
   part: string;
   /** Digest of its own id; null where it has none. */
   entry: string | null;
-  /** This very line was kept before as one too many. */
-  isToldAgain: boolean;
+  /** As what this very line was kept before as one too many; null where it was not. */
+  again: UnattributedMovement | null;
   /** It is of the charge that an order is paid by. */
   isSettling: boolean;
   /** The name under which the payment is on record that it is of: one of its names for the charge; null where none is. */
@@ -153,7 +153,7 @@ export async function findFacts(
       unattributed: keptBefore(read, line, part),
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
-      isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
+      again: read.unattributed.get(`${line.kind} ${againOf(provider, line)}`) ?? null,
       isSettling: line.kind === "charge" && payment?.status === "SUCCEEDED",
       chargeRef: namedPayment(read, line)?.ref ?? null,
     };

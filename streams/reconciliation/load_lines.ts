@@ -9,6 +9,7 @@ import {
   type FoundDiscrepancy,
   insertDiscrepancies,
   nameCharges,
+  noteFirst,
   setAsideAgreed,
 } from "../../db/reconciliation/discrepancies.ts";
 import {
@@ -26,6 +27,7 @@ import {
   holdReports,
   type MovementKey,
   noteRetellings,
+  renameMovement,
   type Retelling,
   takeOverUnknown,
 } from "../../db/reconciliation/retold_movements.ts";
@@ -179,20 +181,16 @@ const maxTries = 10;
 async function decideTogether(loading: Loading, lines: readonly ProviderLine[]): Promise<void> {
   const { db, provider, rules } = loading;
   for (let attempt = 1;; attempt++) {
-    const first = await findFacts(db, provider, lines);
-    const facts = await recognise(loading, lines, first)
-      ? await findFacts(db, provider, lines)
-      : first;
-    const decided = lines.map((line, index): Decided => {
-      const of = facts[index]!;
-      return {
-        line,
-        facts: of,
-        decision: of.isToldAgain ? { kind: "known" } : decideLine(line, of.entry, of, rules),
-      };
-    });
-    const once = onceEach(decided);
     try {
+      const first = await findFacts(db, provider, lines);
+      const isRecognised = await recognise(loading, lines, first);
+      const isMoved = await makeFirst(loading, lines, first);
+      const facts = isRecognised || isMoved ? await findFacts(db, provider, lines) : first;
+      const decided = lines.map((line, index): Decided => {
+        const of = asKept(provider, line, facts[index]!);
+        return { line, facts: of, decision: decideLine(line, of.entry, of, rules) };
+      });
+      const once = onceEach(decided);
       return await db.transaction((tx) => write(tx, loading, once));
     } catch (error) {
       const isOvertaken = error === gone || isDuplicateKey(error);
@@ -222,6 +220,67 @@ async function recognise(
   });
   if (named.length === 0) return false;
   await lookAtNamed(db, provider, await nameCharges(db, named), rules);
+  return true;
+}
+
+/** What is known of a line: where it was kept as one too many it is held against that, and not against what its name is kept as. */
+function asKept(provider: string, line: ProviderLine, facts: FoundFacts): FoundFacts {
+  const { again, ours } = facts;
+  if (again === null) return facts;
+  return {
+    ...facts,
+    ours: ours === null ? null : { ...ours, moved: false },
+    unattributed: again,
+    part: againOf(provider, line),
+  };
+}
+
+/**
+ * Keeps lines that were one too many as the first ones of their names, where those which had told of these before are gone: what was
+ * found of them is what any first line of such a name is found as, and nobody has explained that.
+ *
+ * @returns whether there were any
+ */
+async function makeFirst(
+  loading: Loading,
+  lines: readonly ProviderLine[],
+  facts: readonly FoundFacts[],
+): Promise<boolean> {
+  const { provider, rules } = loading;
+  const placeOf = (line: ProviderLine, { part }: FoundFacts) => `${line.kind} ${part}`;
+  const taken = new Set(
+    facts.flatMap((of, index) => of.again === null ? [placeOf(lines[index]!, of)] : []),
+  );
+  const alone = facts.flatMap((of, index) => {
+    const line = lines[index]!;
+    const place = placeOf(line, of);
+    const isFree = of.ours?.moved === true ? of.ours.movement === null : of.unattributed === null;
+    if (of.again === null || isOfNoOrder(line.kind) || !isFree || taken.has(place)) return [];
+    taken.add(place);
+    return [{ line, of }];
+  });
+  if (alone.length === 0) return false;
+  await loading.db.transaction(async (tx) => {
+    await requireTelling(tx, loading);
+    await holdReports(tx, provider);
+    for (const { line, of } of alone) {
+      const { ours, subject, part } = of;
+      const { kind } = line;
+      const again = againOf(provider, line);
+      const isOfOurs = ours?.moved === true;
+      const to = isOfOurs
+        ? { kind: subject, subjectId: ours.id, part: noPart }
+        : { kind, subjectId: 0, part };
+      if (!await renameMovement(tx, { kind, subjectId: 0, part: again }, to)) throw gone;
+      if (isOfOurs) continue;
+      const decision = decideLine(line, of.entry, of, rules);
+      if (decision.kind !== "unattributed") continue;
+      const found = discrepancyOf(loading, line, of, decision.because, part);
+      const before = identityOf(provider, { kind, subjectId: 0, part: again }, "twice");
+      await noteFirst(tx, before, found);
+      await insertDiscrepancies(tx, [found]);
+    }
+  });
   return true;
 }
 
@@ -276,7 +335,7 @@ const gone = new Error("What was told before is not so any more");
 /** @throws what {@linkcode gone} is, before it is committed */
 async function write(tx: Queryable, loading: Loading, decided: readonly Decided[]): Promise<void> {
   await requireTelling(tx, loading);
-  const retold = decided.flatMap((one) => retoldBy(loading.provider, one));
+  const retold = decided.flatMap(retoldBy);
   const known = decided.flatMap(knownOfNoOrder);
   const takesOver = ({ decision: { kind } }: Decided) => kind === "adopt" || kind === "corrects";
   if (retold.length > 0 || known.length > 0 || decided.some(takesOver)) {
@@ -357,15 +416,11 @@ async function followMovement(
 }
 
 /** The movement that a line tells of once more; none for a line that is the first to tell of its own. */
-function retoldBy(provider: string, { line, facts, decision }: Decided): Retelling[] {
+function retoldBy({ facts, decision }: Decided): Retelling[] {
   const tellsAgain = decision.kind === "known" || decision.kind === "changed" ||
     decision.kind === "unattributed";
   if (!tellsAgain) return [];
   const isSame = decision.kind === "known";
-  const { kind } = line;
-  if (isSame && facts.isToldAgain) {
-    return [{ kind, subjectId: 0, part: againOf(provider, line), isSame }];
-  }
   if (facts.ours?.moved === true && facts.ours.movement !== null) {
     return [{ kind: facts.subject, subjectId: facts.ours.id, part: noPart, isSame }];
   }

@@ -271,7 +271,10 @@ async function lookAtLines(
       ? decision.because
       : undefined;
     // What told of the same charge before may be gone: then this is what its order is paid by, and not money once more.
-    const isOnly = of.isSettling && ours.movement === null && row.part !== of.part;
+    const isFirstGone = ours.movement === null && row.part !== of.part;
+    // It is kept as of nothing still, and comes before this one.
+    if (isFirstGone && of.unattributed !== null) continue;
+    const isOnly = of.isSettling && isFirstGone;
     const isTwice = row.kind === "twice" && !isOnly;
     const isOver = because === undefined && !isTwice;
     const kind = isTwice ? "twice" : because ?? row.kind;

@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
+import type { DiscrepancyRow } from "../../db/reconciliation/discrepancies.ts";
 import type { ReportLine } from "../../commands/provider_report.ts";
 import { databaseTime } from "../../domain/database_time.ts";
 import { nativeColumns } from "../../domain/reconciliation/shipped/native.ts";
+import { actionsFor } from "../../domain/reconciliation/discrepancy.ts";
 import { reconcile } from "../../services/reconcile.ts";
+import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { aPaidOrder } from "../chargebacks.ts";
-import { all, depsOf, operator } from "../reconciled.ts";
+import { all, bookedFees, contentsWithoutTimes, depsOf, operator } from "../reconciled.ts";
 import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** A line whose customer may have paid another currency than it is settled in. */
@@ -133,4 +136,114 @@ Deno.test("what was told twice of an order's charge is not, once the report that
     await takeBack(flow, first);
     await bring(flow, again);
     assert.deepEqual(await open(flow), []);
+  }));
+
+/** What nobody knows: a charge, and a refund of one. */
+const ofNobody: readonly [what: string, kind: string, change: Partial<Told>][] = [
+  ["missing_with_us", "charge", {}],
+  ["refund_without_refund", "refund", { refundId: "re_1", grossCents: -300, feeCents: 0 }],
+];
+for (const [kind, of, change] of ofNobody) {
+  Deno.test(`a ${of} of nobody that was told twice is ${kind} once the report that told it first is taken back`, () =>
+    withWorkflow("followed_nobody", async (flow) => {
+      const told = aLine({ ...change, kind: of as never });
+      const first = await bring(flow, [told]);
+      const again = [{ ...told, entryId: "txn_2" }];
+      const second = await bring(flow, again);
+      const cents = told.grossCents < 0 ? -told.grossCents : told.grossCents;
+      assert.deepEqual(await open(flow), [[kind, first, cents], ["twice", second, cents]]);
+      const [, row] = await all({ flow }, "open");
+      const wish = { id: row!.id, action: "explain", note: "told twice" } as const;
+      await proposeMending(depsOf({ flow }, 2), wish, operator);
+      await takeBack(flow, first);
+      for (let time = 0; time < 2; time++) {
+        await bring(flow, again);
+        assert.deepEqual(await open(flow), [[kind, second, cents]]);
+      }
+      const [now] = await all({ flow }, "open");
+      assert.deepEqual([now!.action, actionsFor(now!)[0]], [
+        null,
+        of === "charge" ? "give_back" : "explain",
+      ]);
+      // What is told under the first id now is what comes once more.
+      const third = await bring(flow, [told]);
+      assert.deepEqual(await open(flow), [[kind, second, cents], ["twice", third, cents]]);
+      await takeBack(flow, third);
+      await takeBack(flow, second);
+      assert.deepEqual(await open(flow), []);
+      assert.equal(await bookedFees(flow), 0);
+      assert.deepEqual(await flow.rows("select * from provider_movements"), []);
+    }));
+}
+
+Deno.test("what was explained as told twice is found anew where nothing else tells of it any more", () =>
+  withWorkflow("followed_explained", async (flow) => {
+    const first = await bring(flow, [aLine()]);
+    const again = [aLine({ entryId: "txn_2" })];
+    const second = await bring(flow, again);
+    const [, twice] = await all({ flow }, "open");
+    const wish = { id: twice!.id, action: "explain", note: "told twice" } as const;
+    await proposeMending(depsOf({ flow }), wish, operator);
+    await takeBack(flow, first);
+    for (let time = 0; time < 2; time++) {
+      await bring(flow, again);
+      assert.deepEqual(await open(flow), [["missing_with_us", second, 1_000]]);
+    }
+    const [{ n }] = await flow.rows("select count(*) as n from provider_movements") as [
+      { n: number },
+    ];
+    assert.equal(Number(n), 1);
+  }));
+
+Deno.test("a line one too many that is told with another fee is found, and nobody inherits it as the very same", () =>
+  withWorkflow("followed_other_fee", async (flow) => {
+    const first = await bring(flow, [aLine()]);
+    const again = aLine({ entryId: "txn_2" });
+    const second = await bring(flow, [again]);
+    const dearer = [aLine({ entryId: "txn_2", feeCents: 33, netCents: 967 })];
+    const third = await bring(flow, dearer);
+    assert.deepEqual(await open(flow), [
+      ["missing_with_us", first, 1_000],
+      ["twice", second, 1_000],
+      ["fee_differs", third, 1_000],
+    ]);
+    const [, , { ourFeeCents, theirFeeCents }] = await all({ flow }, "open") as [
+      unknown,
+      unknown,
+      DiscrepancyRow,
+    ];
+    assert.deepEqual([ourFeeCents, theirFeeCents], [30, 33]);
+    const before = await contentsWithoutTimes({ flow });
+    await bring(flow, dearer);
+    assert.deepEqual(await contentsWithoutTimes({ flow }), before);
+    await takeBack(flow, second);
+    assert.equal(await bookedFees(flow), 30);
+    await bring(flow, dearer);
+    assert.deepEqual(await open(flow), [
+      ["missing_with_us", first, 1_000],
+      ["twice", third, 1_000],
+    ]);
+    assert.equal(await bookedFees(flow), 63);
+    // The same of it is inherited still.
+    await bring(flow, [...dearer, aLine({ entryId: "txn_3", chargeId: "ch_other" })]);
+    await takeBack(flow, third);
+    assert.equal(await bookedFees(flow), 93);
+    await takeBack(flow, third + 1);
+    await takeBack(flow, first);
+    assert.deepEqual([await open(flow), await bookedFees(flow)], [[], 0]);
+  }));
+
+Deno.test("a line one too many of an order's charge whose net adds up later is kept so", () =>
+  withWorkflow("followed_again_completed", async (flow) => {
+    await aPaidOrder(flow);
+    const charge = { chargeId: "sim_of_1" };
+    await bring(flow, [aLine(charge)]);
+    const again = { ...charge, entryId: "txn_2" };
+    const second = await bring(flow, [aLine({ ...again, netCents: 971 })]);
+    assert.deepEqual(await open(flow), [["twice", second, 1_000]]);
+    const third = await bring(flow, [aLine(again)]);
+    await takeBack(flow, second);
+    assert.deepEqual(await open(flow), [["twice", third, 1_000]]);
+    const nets = await flow.rows("select net_cents from provider_movements order by part");
+    assert.deepEqual(nets.map((row) => Number(row.net_cents)), [970, 970]);
   }));

@@ -202,3 +202,19 @@ Deno.test("what was given back directly of a charge that an order is paid by lat
     }
     await assertProven(flow);
   }));
+
+Deno.test("what was told once more of a charge stays one too many when its order comes", () =>
+  withWorkflow("stranger_twice", async (flow) => {
+    await hold(flow, [aLine()]);
+    await explain(flow);
+    const both = [aLine(), aLine({ entryId: "txn_again" })];
+    await hold(flow, both);
+    await itsOrderComes(flow);
+    for (const told of [both, both.toReversed()]) {
+      await hold(flow, told);
+      assert.deepEqual((await open(flow)).map(({ kind, entry }) => [kind, entry]), [
+        ["twice", "txn_again"],
+      ]);
+      assert.deepEqual((await dayOf(flow)).slice(0, 2), [2, 2_000]);
+    }
+  }));
