@@ -21,6 +21,32 @@ export async function noteReportBooked(db: Queryable, id: number): Promise<void>
   await db.run("update reconciliations set fees_wait = 0 where id = ? and fees_wait = 2", [id]);
 }
 
+/**
+ * Which of some reports' lines may be booked: nobody has to approve them, or somebody has. Locked, so that nobody approves one until the
+ * transaction ends.
+ */
+export async function lockBookedReports(
+  tx: Queryable,
+  ids: readonly number[],
+): Promise<number[]> {
+  if (ids.length === 0) return [];
+  const rows = await tx.query(
+    "select id, fees_wait from reconciliations where id in (?) order by id for update",
+    [[...ids]],
+  );
+  return rows.filter((row) => toInteger(row.fees_wait) !== 1).map(({ id }) => toInteger(id));
+}
+
+/** Which of some reports wait for somebody's approval. */
+export async function readWaitingOf(tx: Queryable, ids: readonly number[]): Promise<number[]> {
+  if (ids.length === 0) return [];
+  const rows = await tx.query(
+    "select id from reconciliations where id in (?) and fees_wait = 1 order by id",
+    [[...ids]],
+  );
+  return rows.map(({ id }) => toInteger(id));
+}
+
 /** A finished report that waits for somebody else's approval. */
 export interface WaitingReport {
   id: number;

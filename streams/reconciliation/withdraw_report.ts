@@ -5,7 +5,7 @@
  */
 
 import type { Database, Queryable } from "../../db/connection/database.ts";
-import { coverDaysAnew, lockDays } from "../../db/reconciliation/reconciled_days.ts";
+import { coverDaysAnew, lockDays, readToldSpan } from "../../db/reconciliation/reconciled_days.ts";
 import {
   deleteMovements,
   giveMovements,
@@ -16,7 +16,11 @@ import {
 } from "../../db/reconciliation/retold_movements.ts";
 import { noPart } from "../../db/reconciliation/provider_movements.ts";
 import { widenTold } from "../../db/reconciliation/reconciliations.ts";
-import { inheritWaiting } from "../../db/reconciliation/report_approvals.ts";
+import {
+  inheritWaiting,
+  lockBookedReports,
+  readWaitingOf,
+} from "../../db/reconciliation/report_approvals.ts";
 import {
   deleteOpenOf,
   deleteUncovered,
@@ -105,6 +109,7 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
     gone.push(key);
     for (const { reconciliationId } of others) again.add(reconciliationId);
   }
+  const booked = await lockBookedReports(tx, [...heirs.keys(), ...again]);
   for (const [heir, some] of heirs) {
     await giveMovements(tx, heir, some);
     await inheritWaiting(tx, id, heir);
@@ -121,7 +126,16 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
     [...again],
     `report ${id}, which told first of some of it, was taken back: bring it again`,
   );
+  await widenByWaiting(tx, id, booked);
   return keys.length;
+}
+
+/** What reports have booked that nobody stands behind any more goes with this one, on whatever days it was told. */
+async function widenByWaiting(tx: Queryable, id: number, booked: readonly number[]): Promise<void> {
+  for (const waiting of await readWaitingOf(tx, booked)) {
+    const span = await readToldSpan(tx, waiting);
+    if (span !== undefined) await widenTold(tx, id, span);
+  }
 }
 
 /** Covers the report's days by the others alone. */

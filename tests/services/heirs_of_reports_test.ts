@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
-import { lyingReport } from "../../commands/provider_report.ts";
+import { lyingReport, reportLine } from "../../commands/provider_report.ts";
+import { databaseTime } from "../../domain/database_time.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { approveReport } from "../../services/approve_report.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
@@ -25,7 +26,7 @@ import {
   paidOrders,
   type Reconciled,
 } from "../reconciled.ts";
-import { withWorkflow } from "../workflow.ts";
+import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** Two people take a report back. */
 async function takeBack(provided: Reconciled, id: number): Promise<void> {
@@ -100,6 +101,75 @@ Deno.test("lines that were approved stay booked with the approved report that ha
     assert.equal(await bookedFees(flow), feesOf(lines));
   });
 });
+
+/** A line of no order, yesterday. */
+function ofYesterday(kind: "fee" | "payout", cents: number): ReportLine {
+  const line = reportLine({
+    kind: kind as never,
+    createdUtc: databaseTime(Date.now() - 86_400_000),
+    chargeId: "",
+    refundId: `${kind}_1`,
+    key: "",
+    reference: "",
+    grossCents: -cents,
+    feeCents: 0,
+    currency: "EUR",
+  });
+  return { ...line, entryId: `txn_${kind}` };
+}
+
+/** What the ledger has of no order on accounts that are not the provider's balance, in cents. */
+async function bookedCents(flow: Workflow): Promise<number[]> {
+  const rows = await flow.rows(
+    `select sum(amount_cents) as cents from ledger_entries
+    where order_id = 0 and account in (8, 10) group by account having cents <> 0 order by account`,
+  );
+  return rows.map(({ cents }) => Number(cents));
+}
+
+Deno.test("what a report booked on other days goes where it waits again, because another one told otherwise and is taken back", () =>
+  withWorkflow("heirs_other_days", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 2);
+    const [charge] = await ownReport(flow) as [ReportLine];
+    const first = await hold(provided, [charge], 2);
+    const dearer = { ...charge, feeCents: charge.feeCents + 5, netCents: charge.netCents - 5 };
+    const lines = [dearer, ofYesterday("fee", 70), ofYesterday("payout", 900)];
+    const other = await hold(provided, lines, 2);
+    await approve(provided, first.id);
+    await approve(provided, other.id);
+    assert.deepEqual(await bookedCents(flow), [charge.feeCents + 70, 900]);
+    await takeBack(provided, first.id);
+    const { state, feesWait } = (await readReconciliation(flow.db, other.id))!;
+    assert.deepEqual([state, feesWait], ["FAILED", true]);
+    assert.deepEqual(await bookedCents(flow), []);
+    await hold(provided, lines, 2);
+    assert.deepEqual(await bookedCents(flow), []);
+    await approve(provided, other.id);
+    assert.deepEqual(await bookedCents(flow), [dearer.feeCents + 70, 900]);
+    await takeBack(provided, other.id);
+    assert.deepEqual(await bookedCents(flow), []);
+  }));
+
+Deno.test("what a report booked on other days goes where it waits again, because it has lines of one that nobody approved", () =>
+  withWorkflow("heirs_inherited_days", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    await paidOrders(provided, 2);
+    const [charge] = await ownReport(flow) as [ReportLine];
+    const first = await hold(provided, [charge], 2);
+    const lines = [charge, ofYesterday("fee", 70), ofYesterday("payout", 900)];
+    const heir = await hold(provided, lines, 2);
+    await approve(provided, heir.id);
+    assert.deepEqual(await bookedCents(flow), [70, 900]);
+    await takeBack(provided, first.id);
+    const { state, feesWait } = (await readReconciliation(flow.db, heir.id))!;
+    assert.deepEqual([state, feesWait], ["DONE", true]);
+    assert.deepEqual(await bookedCents(flow), []);
+    await approve(provided, heir.id);
+    assert.deepEqual(await bookedCents(flow), [charge.feeCents + 70, 900]);
+    await takeBack(provided, heir.id);
+    assert.deepEqual(await bookedCents(flow), []);
+  }));
 
 Deno.test("a withdrawal that is killed between any two statements leaves what is inherited waiting, and ends as one run", async () => {
   await withWorkflow("heirs_killed", async (flow) => {
