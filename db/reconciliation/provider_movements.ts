@@ -18,6 +18,7 @@ import {
   keepFirstTeller,
   type MovementKey,
   moveRetellings,
+  samenesses,
   toCustomer,
 } from "./retold_movements.ts";
 
@@ -199,7 +200,9 @@ export async function noteRetoldCharges(
     const { affectedRows } = await tx.run(
       `
       insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
-      select 'charge', payments.id, unhex('${noPart}'), ?, 1
+      select 'charge', payments.id, unhex('${noPart}'), ?,
+        if(date(movement.happened_at) = date(line.happened_at) and (${isConverted} or movement.customer_cents is null),
+          ${samenesses.all}, ${samenesses.money})
       from ${chargeTable} straight_join ${toldCharges(table)}
       where ${sameCharge} and movement.reconciliation_id <> ?
       on duplicate key update is_same = provider_retellings.is_same`,
@@ -295,18 +298,22 @@ export async function readUnattributed(
   db: Queryable,
   kind: LineKind,
   parts: readonly string[],
-): Promise<Map<string, UnattributedMovement>> {
+): Promise<Map<string, UnattributedMovement & { at: string }>> {
   if (parts.length === 0) return new Map();
   const rows = await db.query(
     `
     select lower(hex(movement.part)) as part, hex(movement.entry) as entry, movement.gross_cents, movement.fee_cents,
-      movement.net_cents, movement.customer_cents, movement.customer_currency
+      movement.net_cents, movement.customer_cents, movement.customer_currency, movement.happened_at
     from json_table(?, '$[*]' columns (part char(32) character set ascii path '$')) line
     straight_join provider_movements movement
       on movement.kind = ? and movement.subject_id = 0 and movement.part = unhex(line.part)`,
     [JSON.stringify(parts), kind],
   );
-  return new Map(rows.map((row) => [String(row.part), { kind, ...toKnown(row) }]));
+  return new Map(rows.map((row) => [String(row.part), {
+    kind,
+    ...toKnown(row),
+    at: String(row.happened_at),
+  }]));
 }
 
 function toKnown(row: Row): KnownMovement {

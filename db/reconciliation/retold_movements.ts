@@ -20,9 +20,28 @@ export interface MovementKey {
 
 /** A movement that a report tells of once more. */
 export interface Retelling extends MovementKey {
-  /** Whether it tells the very same of it. */
-  isSame: boolean;
+  /** How much of what is kept it tells, too. */
+  sameness: Sameness;
 }
+
+/**
+ * How much a report tells of what another one has told: something else; the very same; or the same money, but on another day or of
+ * another payment of the customer's, so that it agrees and is not its heir. As their column has them.
+ */
+export const samenesses = { other: 0, all: 1, money: 2 } as const;
+
+/** One of {@linkcode samenesses}. */
+export type Sameness = keyof typeof samenesses;
+
+/** The less of two: one report may tell of a movement twice. */
+function lesser(one: Sameness, another: Sameness): Sameness {
+  if (one === "all") return another;
+  return another === "other" ? another : one;
+}
+
+/** The same in SQL. */
+const lesserOf = (one: string, another: string) =>
+  `if(${one} = ${samenesses.all}, ${another}, if(${another} = ${samenesses.other}, ${another}, ${one}))`;
 
 const keyTable = `json_table(?, '$[*]' columns (
       kind varchar(12) character set ascii collate ascii_bin path '$[0]',
@@ -30,9 +49,14 @@ const keyTable = `json_table(?, '$[*]' columns (
       part char(32) character set ascii path '$[2]',
       is_same tinyint path '$[3]')) line`;
 
-function keyRows(keys: readonly (MovementKey & { isSame?: boolean })[]): string {
+function keyRows(keys: readonly (MovementKey & { sameness?: Sameness })[]): string {
   return JSON.stringify(
-    keys.map(({ kind, subjectId, part, isSame }) => [kind, subjectId, part, isSame ? 1 : 0]),
+    keys.map(({ kind, subjectId, part, sameness = "other" }) => [
+      kind,
+      subjectId,
+      part,
+      samenesses[sameness],
+    ]),
   );
 }
 
@@ -63,8 +87,8 @@ export async function noteRetellings(
   const wanted = new Map<string, Retelling>();
   for (const one of retellings) {
     const name = movementName(one);
-    // One report may tell of it twice, and then does not tell the very same of it.
-    wanted.set(name, { ...one, isSame: one.isSame && (wanted.get(name)?.isSame ?? true) });
+    const before = wanted.get(name)?.sameness ?? "all";
+    wanted.set(name, { ...one, sameness: lesser(one.sameness, before) });
   }
   const found = await readOwners(tx, [...wanted.values()]);
   if (found.length < wanted.size) return false;
@@ -82,7 +106,7 @@ export async function noteRetellings(
     );
   }
   const others = found.filter(({ owner }) => owner !== null && owner !== reconciliationId)
-    .map((one) => ({ ...one, isSame: wanted.get(movementName(one))!.isSame }));
+    .map((one) => ({ ...one, sameness: wanted.get(movementName(one))!.sameness }));
   await insertRetellings(tx, reconciliationId, others);
   return true;
 }
@@ -129,7 +153,7 @@ async function insertRetellings(
     insert into provider_retellings (kind, subject_id, part, reconciliation_id, is_same)
     select line.kind, line.subject_id, unhex(line.part), ?, line.is_same
     from ${keyTable}
-    on duplicate key update is_same = least(provider_retellings.is_same, line.is_same)`,
+    on duplicate key update is_same = ${lesserOf("provider_retellings.is_same", "line.is_same")}`,
     [reconciliationId, keyRows(retellings)],
   );
 }
@@ -227,7 +251,7 @@ export async function moveRetellings(
     select ?, ?, unhex(?), reconciliation_id, is_same
     from provider_retellings told
     where told.kind = ? and told.subject_id = ? and told.part = unhex(?)
-    on duplicate key update is_same = least(provider_retellings.is_same, told.is_same)`,
+    on duplicate key update is_same = ${lesserOf("provider_retellings.is_same", "told.is_same")}`,
     [to.kind, to.subjectId, to.part, from.kind, from.subjectId, from.part],
   );
   await tx.run(
@@ -257,14 +281,14 @@ export async function readRetellings(
     const name = movementName(toKey(row));
     const told = {
       reconciliationId: toInteger(row.reconciliation_id),
-      isSame: toInteger(row.is_same) === 1,
+      isSame: toInteger(row.is_same) === samenesses.all,
     };
     read.set(name, [...read.get(name) ?? [], told]);
   }
   return read;
 }
 
-/** What is kept of movements, and which counting report has told the very same last: by movement. */
+/** What is kept of movements, and which counting report has told the same money last: by movement. */
 export async function readKeptMovements(
   db: Queryable,
   keys: readonly MovementKey[],
@@ -279,7 +303,7 @@ export async function readKeptMovements(
         from provider_retellings told
         straight_join reconciliations on reconciliations.id = told.reconciliation_id
         where told.kind = movement.kind and told.subject_id = movement.subject_id and told.part = movement.part
-          and told.is_same = 1 and reconciliations.state not in ('WITHDRAWING', 'WITHDRAWN')), 0)) as last_told
+          and told.is_same > ${samenesses.other} and reconciliations.state not in ('WITHDRAWING', 'WITHDRAWN')), 0)) as last_told
     from ${keyTable}
     straight_join provider_movements movement
       on movement.kind = line.kind and movement.subject_id = line.subject_id and movement.part = unhex(line.part)`,

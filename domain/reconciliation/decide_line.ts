@@ -26,6 +26,8 @@ export interface KnownMovement {
   netCents: number;
   /** What the customer paid or got back of what was converted; null where nothing was, or no report has said. */
   customer: CustomerSide | null;
+  /** When it happened, UTC; left out of what the same batch tells. */
+  at?: string;
 }
 
 /** A movement that is on record of nothing of ours. */

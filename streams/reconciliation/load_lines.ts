@@ -29,6 +29,7 @@ import {
   noteRetellings,
   renameMovement,
   type Retelling,
+  type Sameness,
   takeOverUnknown,
 } from "../../db/reconciliation/retold_movements.ts";
 import { holdReport, widenTold } from "../../db/reconciliation/reconciliations.ts";
@@ -38,6 +39,7 @@ import {
   addsUp,
   decideLine,
   decideOfNoOrder,
+  type KnownMovement,
   type LineDecision,
   type LineRules,
   netOf,
@@ -416,17 +418,36 @@ async function followMovement(
 }
 
 /** The movement that a line tells of once more; none for a line that is the first to tell of its own. */
-function retoldBy({ facts, decision }: Decided): Retelling[] {
+function retoldBy({ line, facts, decision }: Decided): Retelling[] {
   const tellsAgain = decision.kind === "known" || decision.kind === "changed" ||
     decision.kind === "unattributed";
   if (!tellsAgain) return [];
   const isSame = decision.kind === "known";
+  const sameness = (kept: KnownMovement): Sameness =>
+    !isSame ? "other" : isInherited(line, kept) ? "all" : "money";
   if (facts.ours?.moved === true && facts.ours.movement !== null) {
-    return [{ kind: facts.subject, subjectId: facts.ours.id, part: noPart, isSame }];
+    return [{
+      kind: facts.subject,
+      subjectId: facts.ours.id,
+      part: noPart,
+      sameness: sameness(facts.ours.movement),
+    }];
   }
-  return facts.unattributed === null
-    ? []
-    : [{ kind: facts.unattributed.kind, subjectId: 0, part: facts.part, isSame }];
+  return facts.unattributed === null ? [] : [{
+    kind: facts.unattributed.kind,
+    subjectId: 0,
+    part: facts.part,
+    sameness: sameness(facts.unattributed),
+  }];
+}
+
+/** Whether a line whose money is what is kept stands on the same day, and says as much of the customer's: its report can have it as it is. */
+function isInherited(
+  line: ProviderLine,
+  { at, customer }: KnownMovement,
+): boolean {
+  return (at === undefined || dayOf(at) === dayOf(line.at)) &&
+    (customer === null) === (customerSideOf(line) === null);
 }
 
 /** As what a line is kept that is of no order and known what it is; it may have been told before as nobody knew what. */

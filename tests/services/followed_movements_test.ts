@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { DiscrepancyRow } from "../../db/reconciliation/discrepancies.ts";
 import type { ReportLine } from "../../commands/provider_report.ts";
+import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { databaseTime } from "../../domain/database_time.ts";
 import { nativeColumns } from "../../domain/reconciliation/shipped/native.ts";
 import { actionsFor } from "../../domain/reconciliation/discrepancy.ts";
@@ -246,4 +247,62 @@ Deno.test("a line one too many of an order's charge whose net adds up later is k
     assert.deepEqual(await open(flow), [["twice", third, 1_000]]);
     const nets = await flow.rows("select net_cents from provider_movements order by part");
     assert.deepEqual(nets.map((row) => Number(row.net_cents)), [970, 970]);
+  }));
+
+const yesterday = databaseTime(Date.now() - 86_400_000);
+/** What the heir tells otherwise beside the same money. */
+const otherwise: readonly [what: string, first: Partial<Told>, heir: Partial<Told>][] = [
+  ["on another day", { createdUtc: yesterday }, {}],
+  [
+    "without what its customer paid",
+    { ...inDollars, customerCents: 1_000, customerCurrency: "EUR" },
+    inDollars,
+  ],
+];
+for (const chargeId of ["sim_of_1", "ch_nobody"]) {
+  for (const [what, first, heir] of otherwise) {
+    Deno.test(`a charge (${chargeId}) that another report tells ${what} is that one's as it tells it`, () =>
+      withWorkflow("followed_told", async (flow) => {
+        const state = async () => [
+          await flow.rows(
+            "select date(happened_at) as day, customer_cents from provider_movements",
+          ),
+          await flow.rows(
+            `select date(day) as day, currency, movements, booked_fees_cents from provider_days
+            where movements > 0 or booked_fees_cents <> 0`,
+          ),
+          await flow.rows(
+            `select account, currency, sum(amount_cents) as cents from ledger_entries
+            where order_id = 0 group by 1, 2 having cents <> 0 order by 1, 2`,
+          ),
+          (await open(flow)).map(([kind]) => kind),
+        ];
+        await aPaidOrder(flow);
+        const told = [aLine({ chargeId, ...heir })];
+        const alone = await bring(flow, told);
+        const wanted = await state();
+        await takeBack(flow, alone);
+        const nothing = await state();
+        assert.deepEqual(nothing, [[], [], [], []]);
+        const before = await bring(flow, [aLine({ chargeId, ...first })]);
+        const after = await bring(flow, told);
+        assert.notDeepEqual(await state(), wanted);
+        await takeBack(flow, before);
+        const { state: stands } = (await readReconciliation(flow.db, after))!;
+        assert.equal(stands, "FAILED");
+        await bring(flow, told);
+        assert.deepEqual(await state(), wanted);
+        await takeBack(flow, after);
+        assert.deepEqual(await state(), nothing);
+      }));
+  }
+}
+
+Deno.test("a fee that differed is over when a later report tells the first one's on another day", () =>
+  withWorkflow("followed_agreed", async (flow) => {
+    await bring(flow, [aLine()]);
+    const second = await bring(flow, [aLine({ feeCents: 33, netCents: 967 })]);
+    assert.deepEqual((await open(flow)).at(-1), ["fee_differs", second, 1_000]);
+    await bring(flow, [aLine({ createdUtc: yesterday })]);
+    assert.deepEqual((await open(flow)).map(([kind]) => kind), ["missing_with_us"]);
   }));

@@ -24,7 +24,11 @@ import {
   toldLater,
 } from "../../../db/reconciliation/withdrawals.ts";
 import { noPart } from "../../../db/reconciliation/provider_movements.ts";
-import { movementName, readKeptMovements } from "../../../db/reconciliation/retold_movements.ts";
+import {
+  movementName,
+  noteRetellings,
+  readKeptMovements,
+} from "../../../db/reconciliation/retold_movements.ts";
 import type { DiscrepancyKind } from "../../../domain/reconciliation/discrepancy.ts";
 import { foundDiscrepancy } from "../../../streams/reconciliation/found_discrepancy.ts";
 import { untilWaiting } from "../../until_waiting.ts";
@@ -309,4 +313,11 @@ Deno.test("readKeptMovements() knows the last report that counts and tells the v
     assert.equal(await lastTold(), 2);
     await flow.rows("delete from provider_retellings where reconciliation_id = 2");
     assert.equal(await lastTold(), 1);
+    await flow.rows("update provider_retellings set is_same = 2 where reconciliation_id = 3");
+    assert.equal(await lastTold(), 3);
+    // Who has told otherwise once does not agree.
+    for (const [sameness, known] of [["money", 3], ["other", 1], ["all", 1]] as const) {
+      await noteRetellings(flow.db, 3, [{ ...key, sameness }]);
+      assert.equal(await lastTold(), known);
+    }
   }));
