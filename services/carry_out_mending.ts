@@ -40,7 +40,7 @@ export async function carryOut(
       await endByAction(deps.db, row, step.state, answer);
       break;
     case "goes_on":
-      await noteAnswer(deps.db, row.id, answer);
+      await noteAnswer(deps.db, row, answer);
       break;
     case "withdrawn":
       await deps.db.transaction((tx) =>

@@ -630,11 +630,18 @@ export async function readMendsOf(
   return rows.map((row) => ({ id: toInteger(row.id), cents: toInteger(row.amount_cents) }));
 }
 
-/** Notes how far an action is. */
-export async function noteAnswer(tx: Queryable, id: number, answer: string): Promise<void> {
+/** Notes how far an approved action is; nothing where that was dropped, and something approved anew, by who comes late. */
+export async function noteAnswer(
+  tx: Queryable,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
+  answer: string,
+): Promise<void> {
   await tx.run(
-    "update discrepancies set answer = ? where id = ? and state = 'OPEN' and coalesce(answer, '') <> ?",
-    [answer, id, answer],
+    `
+    update discrepancies
+    set answer = ?
+    where id = ? and state = 'OPEN' and approved_at = ? and coalesce(answer, '') <> ?`,
+    [answer, id, storedTime(approvedAt), answer],
   );
 }
 
@@ -734,10 +741,13 @@ export async function endTogether(
 /**
  * Notes what is known by now of a discrepancy that was about nothing of ours. It is known again as one of ours from then on, where
  * no other one is.
+ *
+ * @param of.approvedAt when what is being done about it was approved, as it was looked at
+ * @returns false, and nothing is noted, where it was ended or something approved anew meanwhile: it is to be looked at again
  */
 export async function noteOurs(
   tx: Queryable,
-  id: number,
+  { id, approvedAt }: Pick<DiscrepancyRow, "id" | "approvedAt">,
   { kind, identity, orderId, paymentId, refundId, ourCents, ourCurrency }: {
     kind: DiscrepancyKind;
     identity: string;
@@ -747,16 +757,28 @@ export async function noteOurs(
     ourCents: number;
     ourCurrency: string;
   },
-): Promise<void> {
-  await tx.run(
+): Promise<boolean> {
+  const { affectedRows } = await tx.run(
     `
     update discrepancies
     set kind = ?, order_id = nullif(?, 0), payment_id = ?, refund_id = ?, our_cents = ?, our_currency = ?, part = null,
       identity = if(exists (
         select 1 from (select 1 from discrepancies where identity = unhex(?)) taken), identity, unhex(?))
-    where id = ? and state = 'OPEN'`,
-    [kind, orderId, paymentId, refundId, ourCents, ourCurrency, identity, identity, id],
+    where id = ? and state = 'OPEN' and approved_at <=> ?`,
+    [
+      kind,
+      orderId,
+      paymentId,
+      refundId,
+      ourCents,
+      ourCurrency,
+      identity,
+      identity,
+      id,
+      storedTime(approvedAt),
+    ],
   );
+  return affectedRows === 1;
 }
 
 /**

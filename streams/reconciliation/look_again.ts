@@ -124,20 +124,32 @@ async function lookAtEnded(
 /**
  * Gives what a discrepancy is about to what it is of, in one transaction with what else is written. Where that had been told by another line
  * already its day was added up with both, and is anew; after a crash in between by the next report that tells of it.
+ *
+ * @param also throws {@linkcode overtaken} where nothing is to be written
+ * @returns whether it was
  */
 async function attribute(
   db: Database,
   { provider, movement: kind, part }: DiscrepancyRow,
   to: Parameters<typeof attributeMovement>[2],
   also: (tx: Queryable) => Promise<void>,
-): Promise<void> {
-  const gone = await db.transaction(async (tx) => {
-    const at = await attributeMovement(tx, { kind, part: part! }, to);
-    await also(tx);
-    return at;
-  });
-  if (gone !== undefined) await bookDays(db, provider, { first: gone, last: gone });
+): Promise<boolean> {
+  try {
+    const gone = await db.transaction(async (tx) => {
+      const at = await attributeMovement(tx, { kind, part: part! }, to);
+      await also(tx);
+      return at;
+    });
+    if (gone !== undefined) await bookDays(db, provider, { first: gone, last: gone });
+    return true;
+  } catch (error) {
+    if (error !== overtaken) throw error;
+    return false;
+  }
 }
+
+/** What is done about a discrepancy was ended or approved anew while somebody looked at it: the next look sees how it is. */
+const overtaken = new Error("A discrepancy is not what it was any more");
 
 /** What was given back directly of the charge that an order turns out to be paid by. */
 function wentBackBefore(row: DiscrepancyRow, { id: paymentId, orderId }: NamedPayment) {
@@ -279,7 +291,7 @@ async function lookAtLines(
     const isOver = because === undefined && !isTwice;
     const kind = isTwice ? "twice" : because ?? row.kind;
     const movement = { kind: subject, subjectId: ours.id, part: null };
-    await attribute(db, row, movement, async (tx) => {
+    const isDone = await attribute(db, row, movement, async (tx) => {
       const known: Parameters<typeof noteOurs>[2] = {
         kind,
         identity: identityOf(provider, movement, kind),
@@ -292,11 +304,11 @@ async function lookAtLines(
         if (because !== undefined) await findAnew(tx, row, known);
         return;
       }
-      await noteOurs(tx, row.id, known);
+      if (!await noteOurs(tx, row, known)) throw overtaken;
       if (isOver) await endAgreed(tx, row.id, "it is on record");
       else await forgetRecording(tx, row.id);
     });
-    if (isOver && row.state === "open") mended++;
+    if (isOver && isDone && row.state === "open") mended++;
   }
   return mended;
 }
@@ -309,7 +321,8 @@ async function findAnew(
 ): Promise<void> {
   try {
     const { identity } = known;
-    await noteOurs(tx, await openAnew(tx, id, { reconciliationId, identity }), known);
+    const anew = await openAnew(tx, id, { reconciliationId, identity });
+    await noteOurs(tx, { id: anew, approvedAt: null }, known);
   } catch (error) {
     // It was found before, of another report.
     if (!isDuplicateKey(error)) throw error;

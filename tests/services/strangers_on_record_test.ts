@@ -8,6 +8,7 @@ import { bookDays } from "../../streams/reconciliation/book_days.ts";
 import { lookAgain } from "../../streams/reconciliation/look_again.ts";
 import { verify } from "../../streams/verification/verify.ts";
 import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
+import { meddled } from "../meddled_database.ts";
 import * as reconciled from "../reconciled.ts";
 import { operator } from "../reconciled.ts";
 import { addPaid } from "../source_orders.ts";
@@ -217,4 +218,24 @@ Deno.test("what was told once more of a charge stays one too many when its order
       ]);
       assert.deepEqual((await dayOf(flow)).slice(0, 2), [2, 2_000]);
     }
+  }));
+
+Deno.test("who looks at a discrepancy late writes nothing over what was approved meanwhile", () =>
+  withWorkflow("stranger_late_look", async (flow) => {
+    await hold(flow, [aLine()]);
+    await itsOrderComes(flow);
+    const [row] = await open(flow);
+    const db = meddled(flow.db, /update discrepancies\s+set kind = /, () =>
+      flow.rows(
+        `update discrepancies set action = 'record', proposed_by = 'a', proposed_at = now(6), approved_by = 'b',
+          approved_at = now(6)`,
+      ));
+    const rules = { lateSeconds: 86_400 };
+    assert.equal(await lookAgain(db, { provider: "simulated", rules }), 0);
+    const [now] = await open(flow);
+    assert.deepEqual([now!.kind, now!.part, now!.action], [row!.kind, row!.part, "record"]);
+    assert.equal(await lookAgain(flow.db, { provider: "simulated", rules }), 1);
+    assert.deepEqual(await open(flow), []);
+    assert.deepEqual((await dayOf(flow)).slice(0, 2), [1, 1_000]);
+    await assertProven(flow);
   }));

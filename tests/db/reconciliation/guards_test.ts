@@ -7,7 +7,9 @@ import {
   endDiscrepancy,
   insertDiscrepancies,
   listDiscrepancies,
+  noteAnswer,
   noteMendCents,
+  noteOurs,
   proposeAction,
   readDiscrepancy,
   readMended,
@@ -239,6 +241,25 @@ Deno.test("what mending gave back of a charge is told by its provider and its na
     const late = { id: ids[1]!, approvedAt: "2026-01-01T00:00:00.000000Z" };
     await dropAction(db, late, "what was approved before came to nothing");
     assert.equal(await endByAction(db, late, "EXPLAINED", "it had gone back before"), false);
+    await noteAnswer(db, late, "it is away");
+    const ours = {
+      kind: "amount_differs",
+      identity: "a".repeat(32),
+      orderId: 1,
+      paymentId: 1,
+      refundId: null,
+      ourCents: 1,
+      ourCurrency: "EUR",
+    } as const;
+    for (const approvedAt of [late.approvedAt, null]) {
+      assert.equal(await noteOurs(db, { ...late, approvedAt }, ours), false);
+    }
+    const { answer, kind } = await row(ids[1]!);
+    assert.deepEqual([answer, kind], [null, "missing_with_us"]);
+    await noteAnswer(db, await row(ids[1]!), "it is away");
+    assert.equal((await row(ids[1]!)).answer, "it is away");
+    assert.equal(await noteOurs(db, await row(ids[2]!), ours), true);
+    assert.equal((await row(ids[2]!)).kind, "amount_differs");
     assert.equal((await row(ids[1]!)).action, "give_back");
     await dropAction(db, await row(ids[1]!), "it is kept");
     const { action, mendKey, mendCents } = await row(ids[1]!);
