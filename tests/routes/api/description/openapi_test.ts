@@ -392,6 +392,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     "/orders/batch application/json",
     "/orders/batch application/x-ndjson",
     "/orders/{id} application/json",
+    "/chargebacks/{id}/decide application/json",
     "/orders/{id}/capture application/json",
     "/orders/{id}/payment/returned application/json",
     "/orders/{id}/refunds application/json",
