@@ -731,6 +731,37 @@ export async function noteOurs(
   );
 }
 
+/**
+ * Some of a provider's discrepancies of a kind, by their ids, of charges that were of nothing when a report told of them, and that
+ * somebody has ended since.
+ */
+export async function listEndedStrangers(
+  db: Queryable,
+  provider: string,
+  { kind, afterId, limit }: {
+    kind: "missing_with_us" | "twice";
+    afterId: number;
+    limit: number;
+  },
+): Promise<DiscrepancyRow[]> {
+  const rows = await db.query(
+    `
+    select ${shown}
+    from discrepancies force index (discrepancies_kind)
+    where kind = ? and id > ? and provider = ? and unended is null and movement = 'charge'
+      and part is not null and charge_ref is not null
+    order by id
+    limit ?`,
+    [kind, afterId, provider, limit],
+  );
+  return rows.map(toDiscrepancy);
+}
+
+/** Notes of such a discrepancy that its charge is on record by now. What became of it stays. */
+export async function noteNoStranger(tx: Queryable, id: number): Promise<void> {
+  await tx.run("update discrepancies set part = null where id = ? and state <> 'OPEN'", [id]);
+}
+
 /** Takes the action back by which money came on record that differs still: done again it would be on record twice. */
 export async function forgetRecording(tx: Queryable, id: number): Promise<void> {
   await tx.run(

@@ -153,6 +153,7 @@ export async function takeOrders(
   const catalog = options.catalog ?? emptyCatalog();
   const taken = new Array<TakenOrder>(orders.length);
   let left = orders.map((order, place) => ({ order, place }));
+  let ofRound = options;
   while (left.length > 0) {
     const first = new Map<string, { order: IncomingOrder; place: number }>();
     const repeated: typeof left = [];
@@ -162,9 +163,11 @@ export async function takeOrders(
       else first.set(id, entry);
     }
     const round = [...first.values()];
-    const results = await takeDistinct(db, round.map(({ order }) => order), catalog, options);
+    const results = await takeDistinct(db, round.map(({ order }) => order), catalog, ofRound);
     results.forEach((result, index) => taken[round[index]!.place] = result);
     left = repeated;
+    // Those are known by now.
+    ofRound = { ...options, customers: undefined };
   }
   if (options.catalog === undefined && !options.dryRun) {
     await writeDescriptions(db, catalog, { everyDate: false });

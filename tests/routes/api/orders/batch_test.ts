@@ -269,14 +269,21 @@ Deno.test("an engine that is away before the first order is the answer to all, a
 
 Deno.test("an order that nobody could write fails alone", async () => {
   const poison = orderBodyOf();
-  const poisoned = (query: Queryable["query"]): Queryable["query"] => (sql, values) =>
-    JSON.stringify(values ?? []).includes(poison.external_order_id)
-      ? Promise.reject(new Error("poison"))
-      : query(sql, values);
+  const poisoned =
+    <V, R>(ask: (sql: string, values?: V) => Promise<R>): typeof ask => (sql, values) =>
+      JSON.stringify(values ?? []).includes(poison.external_order_id)
+        ? Promise.reject(new Error("poison"))
+        : ask(sql, values);
+  const within = (one: Queryable): Queryable => ({
+    ...one,
+    query: poisoned(one.query),
+    run: poisoned(one.run),
+  });
   const { db } = api.deps;
-  const together: typeof db.together = (read) =>
-    db.together((one) => read({ ...one, query: poisoned(one.query) }));
-  const deps = { ...api.deps, db: { ...db, query: poisoned(db.query), together } };
+  const together: typeof db.together = (read) => db.together((one) => read(within(one)));
+  const transaction: typeof db.transaction = (work, options) =>
+    db.transaction((tx) => work(within(tx)), options);
+  const deps = { ...api.deps, db: { ...db, query: poisoned(db.query), together, transaction } };
   const app = makeApp(deps);
   const batch = ndjson([orderBodyOf(), orderBodyOf(), poison, orderBodyOf()]);
   const key = { "idempotency-key": crypto.randomUUID() };
