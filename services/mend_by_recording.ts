@@ -5,14 +5,16 @@
  */
 
 import { readRefundsOf } from "../db/reconciliation/named_money.ts";
-import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { type DiscrepancyRow, readMended } from "../db/reconciliation/discrepancies.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
+import { textDigest } from "../domain/order/content_hash.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { toldGrossCents } from "../domain/reconciliation/discrepancy.ts";
 import { chargebackNameOf } from "../domain/reconciliation/provider_line.ts";
 import { type ChargeStatus, gatewayNamed } from "../streams/payments/gateway.ts";
 import { recordedKeyOf } from "../streams/reconciliation/find_facts.ts";
+import { readReturnedMends } from "../streams/reconciliation/returned_mends.ts";
 import { chargebackOf, confirmRefund, statusOf, stillMade } from "./ask_before_recording.ts";
 import { type MendingDeps, notConfigured, onItsWord, type Step } from "./mending_step.ts";
 import { publishAfterCommit } from "./publish_after_commit.ts";
@@ -38,6 +40,8 @@ export async function recordTheirs(
       return await recordTheirChargeback(deps, row, operator);
     case "correction":
       return stepOf(row, await recordCorrection(deps, row, operator));
+    case "mend":
+      return await recordMend(deps, row, operator);
     case "refund":
       // Once more would be another refund: what the line is called was forgotten when it was found to be of this one.
       return row.refundId === null
@@ -145,6 +149,33 @@ async function recordTheirRefund(
   await publishAfterCommit(deps, [message]);
   const recorded = `it is recorded as refund ${message.refundId}`;
   return { kind: "goes_on", answer: onItsWord(recorded, row, confirmed.kind === "confirmed") };
+}
+
+/**
+ * Records what mending gave back of a charge before its order came on record, as a refund of that. Reports tell of it under the key of what
+ * it mended.
+ */
+async function recordMend(
+  deps: MendingDeps,
+  { provider, movementKey, orderId, theirCents, theirCurrency }: DiscrepancyRow,
+  operator: Operator,
+): Promise<Step> {
+  const mend = movementKey === null
+    ? undefined
+    : (await readMended(deps.db, provider, [movementKey])).get(movementKey);
+  if (mend === undefined || (await readReturnedMends(deps.db, provider, [mend.id])).size > 0) {
+    return { kind: "withdrawn", answer: "it is not gone: what mended it came back, or is none" };
+  }
+  const message = await recordRefund(deps.db, {
+    orderId: orderId!,
+    amountCents: theirCents!,
+    currency: theirCurrency!,
+    key: recordedKeyOf(provider, textDigest(`mended\n${mend.id}`)),
+  }, operator.actor);
+  if (message === undefined) return { kind: "goes_on", answer: stillMade };
+  await publishAfterCommit(deps, [message]);
+  const answer = `it is recorded as refund ${message.refundId}`;
+  return { kind: "ended", state: "MENDED", answer };
 }
 
 /** The refund's own key, unless one that came to nothing here has it: what its provider made is another one. */

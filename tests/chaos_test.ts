@@ -28,6 +28,7 @@ Deno.test("chaos: nothing is lost and nothing happens twice", async (t) => {
     dir: join(dir, "database"),
     temporary: true,
     inMemory: true,
+    redoLogMb: 128,
   });
   try {
     for (const name of chosen) {

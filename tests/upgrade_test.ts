@@ -22,6 +22,7 @@ Deno.test("upgrades: versions work side by side through migrations under load, a
     dir: join(dir, "database"),
     temporary: true,
     inMemory: true,
+    redoLogMb: 128,
   });
   try {
     for (const [name, ignore] of chosen) {

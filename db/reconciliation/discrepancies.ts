@@ -176,12 +176,12 @@ export async function openAnew(
  * Names charges as payments are named that came on record since: of several names that a line has for its charge, a discrepancy of
  * nothing of ours keeps the first.
  *
- * @param named by the identities of such discrepancies, in hexadecimal
+ * @param named by the identities of such discrepancies, in hexadecimal; null leaves the name as it is
  * @returns those that there are, ended ones among them
  */
 export async function nameCharges(
   db: Queryable,
-  named: readonly { identity: string; chargeRef: string }[],
+  named: readonly { identity: string; chargeRef: string | null }[],
 ): Promise<DiscrepancyRow[]> {
   if (named.length === 0) return [];
   const given = `json_table(?, '$[*]' columns (
@@ -190,7 +190,7 @@ export async function nameCharges(
   await db.run(
     `
     update discrepancies join ${given} on discrepancies.identity = unhex(given.identity)
-    set discrepancies.charge_ref = given.charge_ref
+    set discrepancies.charge_ref = coalesce(given.charge_ref, discrepancies.charge_ref)
     where discrepancies.part is not null`,
     values,
   );
@@ -729,6 +729,37 @@ export async function noteOurs(
     where id = ? and state = 'OPEN'`,
     [kind, orderId, paymentId, refundId, ourCents, ourCurrency, identity, identity, id],
   );
+}
+
+/**
+ * Some of a provider's discrepancies of a kind, by their ids, of charges that were of nothing when a report told of them, and that
+ * somebody has ended since.
+ */
+export async function listEndedStrangers(
+  db: Queryable,
+  provider: string,
+  { kind, afterId, limit }: {
+    kind: "missing_with_us" | "twice";
+    afterId: number;
+    limit: number;
+  },
+): Promise<DiscrepancyRow[]> {
+  const rows = await db.query(
+    `
+    select ${shown}
+    from discrepancies force index (discrepancies_kind)
+    where kind = ? and id > ? and provider = ? and unended is null and movement = 'charge'
+      and part is not null and charge_ref is not null
+    order by id
+    limit ?`,
+    [kind, afterId, provider, limit],
+  );
+  return rows.map(toDiscrepancy);
+}
+
+/** Notes of such a discrepancy that its charge is on record by now. What became of it stays. */
+export async function noteNoStranger(tx: Queryable, id: number): Promise<void> {
+  await tx.run("update discrepancies set part = null where id = ? and state <> 'OPEN'", [id]);
 }
 
 /** Takes the action back by which money came on record that differs still: done again it would be on record twice. */

@@ -14,7 +14,12 @@ import { archivedForm, hasArchived } from "../archive/archived_tables.ts";
 import { type Queryable, type Row, toInteger, type Value } from "../connection/database.ts";
 import { insertOnce } from "../connection/insert_once.ts";
 import { isOfUnknownTime } from "./named_money.ts";
-import { keepFirstTeller, moveRetellings, toCustomer } from "./retold_movements.ts";
+import {
+  keepFirstTeller,
+  type MovementKey,
+  moveRetellings,
+  toCustomer,
+} from "./retold_movements.ts";
 
 /** A movement as it is written down. */
 export interface MovementRow {
@@ -318,15 +323,17 @@ function toKnown(row: Row): KnownMovement {
  * Takes what a report says of a movement that the provider's list had told of: its own id, its fee and its day. It is the
  * report's from then on.
  *
- * @returns false where it is gone, or another report has done so
+ * @returns when it happened as it was told before, UTC; undefined where it is gone, or another report has done so
  */
 export async function adoptMovement(
   tx: Queryable,
   { reconciliationId }: Telling,
   { kind, subjectId, part, entry, at, currency, grossCents, feeCents, netCents, customer }:
     MovementRow,
-): Promise<boolean> {
-  await keepFirstTeller(tx, reconciliationId, { kind, subjectId, part: part ?? noPart });
+): Promise<string | undefined> {
+  const key = { kind, subjectId, part: part ?? noPart };
+  await keepFirstTeller(tx, reconciliationId, key);
+  const before = await readHappenedAt(tx, key);
   const { affectedRows } = await tx.run(
     `
     update provider_movements
@@ -348,7 +355,7 @@ export async function adoptMovement(
       part ?? noPart,
     ],
   );
-  return affectedRows === 1;
+  return affectedRows === 1 ? before : undefined;
 }
 
 /**
@@ -356,14 +363,16 @@ export async function adoptMovement(
  * no report has said so. The movement is the report's
  * from then on; whoever told of it before told otherwise.
  *
- * @returns false where it is gone, or others have told otherwise
+ * @returns when it happened as it is told, UTC; undefined where it is gone, or others have told otherwise
  */
 export async function completeMovement(
   tx: Queryable,
   { reconciliationId }: Telling,
   { kind, subjectId, part, grossCents, feeCents, netCents, customer }: MovementRow,
-): Promise<boolean> {
-  await keepFirstTeller(tx, reconciliationId, { kind, subjectId, part: part ?? noPart });
+): Promise<string | undefined> {
+  const key = { kind, subjectId, part: part ?? noPart };
+  await keepFirstTeller(tx, reconciliationId, key);
+  const before = await readHappenedAt(tx, key);
   const { affectedRows } = await tx.run(
     `
     update provider_movements
@@ -385,19 +394,34 @@ export async function completeMovement(
       customer?.cents ?? null,
     ],
   );
-  return affectedRows === 1;
+  return affectedRows === 1 ? before : undefined;
+}
+
+/** When a movement happened as it is kept, UTC; undefined where it is gone. */
+async function readHappenedAt(
+  tx: Queryable,
+  { kind, subjectId, part }: MovementKey,
+): Promise<string | undefined> {
+  const [row] = await tx.query(
+    `
+    select happened_at from provider_movements
+    where kind = ? and subject_id = ? and part = unhex(?) for update`,
+    [kind, subjectId, part],
+  );
+  return row === undefined ? undefined : String(row.happened_at);
 }
 
 /**
  * Gives a movement that was of nothing to what it is of; one that this has already goes.
  *
  * @param part digest of its name
+ * @returns when that one happened, UTC: its day comes to less; undefined where none went
  */
 export async function attributeMovement(
   tx: Queryable,
   from: { kind: MovementKind; part: string },
   to: { kind: MovementKind; subjectId: number },
-): Promise<void> {
+): Promise<string | undefined> {
   await moveRetellings(tx, { ...from, subjectId: 0 }, { ...to, part: noPart });
   const { affectedRows } = await tx.run(
     `
@@ -410,9 +434,12 @@ export async function attributeMovement(
           where kind = ? and subject_id = ? and part = unhex('${noPart}')) taken)`,
     [to.kind, to.subjectId, from.kind, from.part, to.kind, to.subjectId],
   );
-  if (affectedRows > 0) return;
+  if (affectedRows > 0) return undefined;
+  const before = await readHappenedAt(tx, { ...from, subjectId: 0 });
+  if (before === undefined) return undefined;
   await tx.run(
     "delete from provider_movements where kind = ? and subject_id = 0 and part = unhex(?)",
     [from.kind, from.part],
   );
+  return before;
 }

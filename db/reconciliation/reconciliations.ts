@@ -143,6 +143,38 @@ export async function holdReport(tx: Queryable, id: number): Promise<boolean> {
   return row?.state !== "WITHDRAWING" && row?.state !== "WITHDRAWN";
 }
 
+/**
+ * Notes that days of a report are to be added up anew which are none of its lines': a movement stood there that it tells of on another
+ * one. And, of one that is being taken back, what it has told of, and what another one had told first and left to it meanwhile.
+ */
+export async function widenTold(
+  tx: Queryable,
+  id: number,
+  { first, last }: { first: string; last: string },
+): Promise<void> {
+  await tx.run(
+    `
+    update reconciliations
+    set withdrawn_from = least(coalesce(withdrawn_from, ?), ?), withdrawn_until = greatest(coalesce(withdrawn_until, ?), ?)
+    where id = ?`,
+    [first, first, last, last, id],
+  );
+}
+
+/** What {@linkcode widenTold} has noted of a report; undefined for nothing. */
+export async function readTold(
+  db: Queryable,
+  id: number,
+): Promise<{ first: string; last: string } | undefined> {
+  const [row] = await db.query(
+    "select withdrawn_from, withdrawn_until from reconciliations where id = ?",
+    [id],
+  );
+  return row?.withdrawn_from == null
+    ? undefined
+    : { first: String(row.withdrawn_from), last: String(row.withdrawn_until) };
+}
+
 /** Notes how many lines were read; of one that was finished before nothing changes. */
 export async function noteReconciled(db: Queryable, id: number, lines: number): Promise<void> {
   await db.run(

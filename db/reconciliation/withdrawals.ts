@@ -7,6 +7,7 @@
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { agreedLater, anotherIdentity, comesTogether, openAnew } from "./discrepancies.ts";
+import { widenTold } from "./reconciliations.ts";
 import type { MovementKey } from "./retold_movements.ts";
 
 /** What ended a discrepancy about money that a later report told of. */
@@ -35,11 +36,11 @@ export async function beginWithdrawal(
   await tx.run(
     `
     update reconciliations
-    set state = 'WITHDRAWING', withdrawal_by = ?, withdrawal_at = current_timestamp(6), withdrawn_from = ?,
-      withdrawn_until = ?
+    set state = 'WITHDRAWING', withdrawal_by = ?, withdrawal_at = current_timestamp(6)
     where id = ?`,
-    [by, span?.first ?? null, span?.last ?? null, id],
+    [by, id],
   );
+  if (span !== undefined) await widenTold(tx, id, span);
 }
 
 /** A report that is being taken back. Times are UTC, as the database has them. */
@@ -70,24 +71,6 @@ export async function lockWithdrawal(tx: Queryable, id: number): Promise<Withdra
     first: row.withdrawn_from as string | null,
     last: row.withdrawn_until as string | null,
   };
-}
-
-/**
- * Notes that a report which is being taken back has told of more than was known when that began: what another one had told first, and
- * left to it meanwhile.
- */
-export async function widenWithdrawal(
-  tx: Queryable,
-  id: number,
-  { first, last }: { first: string; last: string },
-): Promise<void> {
-  await tx.run(
-    `
-    update reconciliations
-    set withdrawn_from = least(coalesce(withdrawn_from, ?), ?), withdrawn_until = greatest(coalesce(withdrawn_until, ?), ?)
-    where id = ?`,
-    [first, first, last, last, id],
-  );
 }
 
 /** It is taken back. The same lines over the same days are another report from then on. */
@@ -154,7 +137,7 @@ export async function listBeingMended(db: Queryable, reconciliationId: number): 
 
 /**
  * Deletes some of what a report has found and nobody has ended; how many. What went back by mending and came back is owed whatever
- * becomes of the report.
+ * becomes of the report, and what went back of the charge that an order has come to be paid by is gone.
  */
 export async function deleteOpenOf(
   tx: Queryable,
@@ -164,7 +147,9 @@ export async function deleteOpenOf(
   const rows = await tx.query(
     `
     select id from discrepancies force index (discrepancies_found)
-    where reconciliation_id = ? and unended = 1 and movement <> 'unmended' order by id limit ? for update`,
+    where reconciliation_id = ? and unended = 1 and movement <> 'unmended'
+      and not (movement = 'mend' and kind = 'refund_without_refund')
+    order by id limit ? for update`,
     [reconciliationId, limit],
   );
   await deleteDiscrepancies(tx, rows.map(({ id }) => toInteger(id)));
@@ -277,6 +262,18 @@ export async function giveDiscrepancies(
     set discrepancies.reconciliation_id = ?
     where discrepancies.reconciliation_id = ? and discrepancies.unended = 1`,
     [JSON.stringify(identities), to, from],
+  );
+}
+
+/** Gives what is open of a movement, wherever it was found, to the report whose that is from now on. */
+export async function takeDiscrepancy(
+  tx: Queryable,
+  reconciliationId: number,
+  identity: string,
+): Promise<void> {
+  await tx.run(
+    "update discrepancies set reconciliation_id = ? where identity = unhex(?) and unended = 1",
+    [reconciliationId, identity],
   );
 }
 

@@ -87,9 +87,9 @@ export type LineDecision =
   | { kind: "adopt"; because?: Difference }
   /**
    * It was told before with a net that its gross and fee do not come to, and now with one that they do, or without what the
-   * customer paid, and now with it: take that.
+   * customer paid, and now with it: take that. What it says now may be of other money than ours.
    */
-  | { kind: "corrects" }
+  | { kind: "corrects"; because?: Difference }
   /** It was told before, and other than now: what was kept of it stays. */
   | { kind: "changed"; because: Difference | "category_differs" }
   /** It is of ours, and says something else. */
@@ -203,10 +203,13 @@ function repeated(
     }
   }
   if (before.feeCents !== line.feeCents) return { kind: "changed", because: "fee_differs" };
+  const corrects: LineDecision = because === undefined || because === "late"
+    ? { kind: "corrects" }
+    : { kind: "corrects", because };
   if (before.netCents === netOf(line)) {
-    return customer !== null && before.customer === null ? { kind: "corrects" } : { kind: "known" };
+    return customer !== null && before.customer === null ? corrects : { kind: "known" };
   }
-  return addsUp(line) ? { kind: "corrects" } : { kind: "changed", because: "fee_differs" };
+  return addsUp(line) ? corrects : { kind: "changed", because: "fee_differs" };
 }
 
 function difference(

@@ -72,7 +72,9 @@ export function endpointUrlProblem(
   }
   if (url.hash !== "") return "must hold no #";
   if (allowPrivate) return undefined;
-  if (url.protocol !== "https:") return "must begin with https://";
+  if (url.protocol !== "https:") {
+    return "must begin with https://; WEBHOOK_PRIVATE_ADDRESSES=1 allows plain HTTP";
+  }
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   const isOwnName = /(^|\.)(localhost|local|internal)\.?$/.test(host) ||
     (!host.includes(".") && !host.includes(":"));

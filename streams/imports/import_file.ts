@@ -11,7 +11,7 @@ import { type CsvRow, type FileLines, isBlankRow } from "../../domain/import/csv
 import { badFile, fileKind } from "../../domain/import/source/file_kind.ts";
 import { readBytes, utf8Decoder } from "./csv_source.ts";
 import { nativeForm, type OrderForm } from "./order_form.ts";
-import { noOrders, type TrackedOrders } from "./order_tracker.ts";
+import { noOrders, sizeLarge, type TrackedOrders } from "./order_tracker.ts";
 import { checkRows } from "./row_check.ts";
 import { idIn, orderIdOf, readFields, type RowForm } from "./row_form.ts";
 import { gatheredOrders, groupRows, type OrderGroup } from "./order_groups.ts";
@@ -164,6 +164,30 @@ async function readWhole(
   return { ...checked.file()!, rows: checked.rows(), lines: checked.lines() };
 }
 
+/** Goes over all records once more where an order is known to be too large, for the line from which it is. */
+async function findLargeOrders(
+  spool: Spool,
+  form: RowForm,
+  tracked: TrackedOrders,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const size = sizeLarge(tracked);
+  if (size === undefined) return;
+  const idPlace = form.places.external_order_id;
+  const scanner = scanRecords((text, from, to, line, quoted) => {
+    const id = idIn(outlineOf(text, from, to, quoted, idPlace).field, form);
+    size(id, to - from, line);
+  });
+  const decoder = utf8Decoder(scanner.line);
+  const othersTurn = takeTurns();
+  for (const bytes of spool.pieces({ keep: true })) {
+    scanner.push(decoder.decode(bytes));
+    await othersTurn();
+    signal?.throwIfAborted();
+  }
+  scanner.end();
+}
+
 async function* orderGroups(
   spool: Spool,
   form: RowForm,
@@ -171,6 +195,7 @@ async function* orderGroups(
   { limits, signal }: { limits: RowStoreLimits | undefined; signal: AbortSignal | undefined },
 ): AsyncGenerator<OrderGroup> {
   const { places } = form;
+  await findLargeOrders(spool, form, tracked, signal);
   const store = openRowStore((row) => orderIdOf(row, places), limits);
   const grouping = groupRows(tracked);
   let isHeader = true;

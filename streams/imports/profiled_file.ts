@@ -68,7 +68,7 @@ import { rearmed } from "../../domain/import/spreadsheet_text.ts";
 import { takeTurns } from "../timing/take_turns.ts";
 import { defaultOrderRows, type ImportFile } from "./import_file.ts";
 import { gatheredOrders, groupRows, type OrderGroup } from "./order_groups.ts";
-import { noOrders, orderTracker, type TrackedOrders } from "./order_tracker.ts";
+import { noOrders, orderTracker, sizeLarge, type TrackedOrders } from "./order_tracker.ts";
 import { openRowStore, type RowStoreLimits } from "./row_store.ts";
 
 /** A file as records; see `source_table.ts`. */
@@ -392,11 +392,31 @@ function openQuestions(
   );
 }
 
-async function* orderGroups(
+/** Goes over all rows once more where an order is known to be too large, for the line from which it is. */
+async function findLargeOrders(
   { table, plan, tracked, inferred }: FoundFile,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const size = sizeLarge(tracked);
+  if (size === undefined) return;
+  const place = rowPlanner(inferred.settings, plan);
+  for await (const rows of table.rows(signal)) {
+    for (const row of rows) {
+      const placed = place(row);
+      if (placed === undefined) continue;
+      const { orderId, source, fields } = placed;
+      size(orderId, orderId.length + charactersOf(source, fields), row.line);
+    }
+  }
+}
+
+async function* orderGroups(
+  found: FoundFile,
   limits: RowStoreLimits | undefined,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<OrderGroup> {
+  const { table, plan, tracked, inferred } = found;
+  await findLargeOrders(found, signal);
   const store = openRowStore(plannedId, limits);
   const grouping = groupRows(tracked);
   const place = rowPlanner(inferred.settings, plan);

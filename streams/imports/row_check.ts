@@ -107,14 +107,9 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
         }
       } else {
         lastId = id;
-        if (isName.has(id)) {
-          const fields = readFields(text, from, to, quoted, form);
-          if (isOtherHeader(fields, names)) throw notCsv(line, otherHeader);
-        }
-        const problem = destroyedIdProblem(id);
-        if (problem !== undefined) {
-          throw notCsv(line, `external_order_id ${withValue(problem, id)}`);
-        }
+        const other = isName.has(id) ? readFields(text, from, to, quoted, form) : undefined;
+        const fault = faultOfFirst(id, other, names);
+        if (fault !== undefined) throw notCsv(line, fault);
       }
       rows++;
       follow(id, to - from, line);
@@ -123,6 +118,21 @@ export function checkRows(tracked: TrackedOrders, rowsTogether: number): RowChec
     lines: () => ({ first: firstLine, last: lastLine }),
     file: () => file,
   };
+}
+
+/**
+ * Why a row can't begin an order; undefined where it can.
+ *
+ * @param fields where the id is the name of a column
+ */
+function faultOfFirst(
+  id: string,
+  fields: ReturnType<typeof readFields> | undefined,
+  names: readonly string[],
+): string | undefined {
+  if (fields !== undefined && isOtherHeader(fields, names)) return otherHeader;
+  const problem = destroyedIdProblem(id);
+  return problem === undefined ? undefined : `external_order_id ${withValue(problem, id)}`;
 }
 
 function saysOutcome({ name, value }: { name: string; value: string }): string {

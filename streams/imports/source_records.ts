@@ -171,13 +171,12 @@ function soundRecords(
     if (end - at > surelyShort) return undefined;
     const own = text.slice(at, end);
     if (isQuoted) {
-      const record: SourceRecord = lines === 1
-        ? { line, fields: [] }
-        : { line, fields: [], text: own };
+      const record = new ReadRecord(line, []);
+      if (lines > 1) record.text = own;
       records.push(record);
       quoted.push(record);
       texts.push(own);
-    } else if (own !== "") records.push(new PlainRecord(line, own, delimiter));
+    } else if (own !== "") records.push(plainRecord(line, own, delimiter));
     line += lines;
     at = end + 1;
   }
@@ -191,20 +190,27 @@ function soundRecords(
 }
 
 /**
- * A record of a line without a quotation mark. Of a class of its own, because V8 takes an object that is written down as
- * such for one that lasts, once some were met that outlived a few others: each of the millions that follow then lies among
- * what lasts, and holds its fields there, until all of that is looked through.
+ * A record. Of a class of its own, because V8 takes an object that is written down as such for one that lasts, once some
+ * were met that outlived a few others: each of the millions that follow then lies among what lasts, and holds its fields
+ * there, until all of that is looked through.
  */
-class PlainRecord implements SourceRecord {
+class ReadRecord implements SourceRecord {
   readonly line: number;
-  readonly fields: string[];
-  readonly plain: string;
+  fields: string[];
+  declare plain?: string;
+  declare text?: string;
 
-  constructor(line: number, text: string, delimiter: string) {
+  constructor(line: number, fields: string[]) {
     this.line = line;
-    this.fields = text.split(delimiter);
-    this.plain = text;
+    this.fields = fields;
   }
+}
+
+/** A line without a quotation mark. */
+function plainRecord(line: number, text: string, delimiter: string): ReadRecord {
+  const record = new ReadRecord(line, text.split(delimiter));
+  record.plain = text;
+  return record;
 }
 
 /** Where a character stands next; behind the text where it does not. */
@@ -331,9 +337,11 @@ function recordOf(
   line: number,
 ): SourceRecord {
   const lineEnd = block.indexOf(lineFeed, start);
-  if (lineEnd < 0 || lineEnd >= end - 1) return { line, fields };
+  const record = new ReadRecord(line, fields);
+  if (lineEnd < 0 || lineEnd >= end - 1) return record;
   const last = block[end - 1] === lineFeed ? end - 1 : end;
-  return { line, fields, text: block.toString("utf8", start, last) };
+  record.text = block.toString("utf8", start, last);
+  return record;
 }
 
 const lineFeed = 10;

@@ -305,10 +305,7 @@ async function* sheetRows(
     onOpen({ name, attributes }) {
       switch (localName(name)) {
         case "row":
-          row = {
-            line: attributes.r === undefined ? row.line + 1 : Number(attributes.r),
-            fields: [],
-          };
+          row = { line: Number(attributes.r ?? row.line + 1), fields: [] };
           charactersOfRow = 0;
           break;
         case "c":

@@ -182,6 +182,8 @@ async function lookAfterAgain(
   const { orderId, paymentId } = of;
   switch (await reopenReturned(tx, of)) {
     case "disputed": {
+      // A part of it may wait for a person to give it back: all of it is to be decided about now, and would go back twice.
+      await endPaymentByHand(tx, paymentId);
       const { amountCents, currency, providerRef } = (await readReversalState(tx, paymentId))!;
       const detail = `${namedAmount(amountCents, currency)} by ${providerRef}: ${lostNoMore}`;
       await addOrderEvents(tx, [{ orderId, event: "payment_disputed", detail }], actor);

@@ -54,6 +54,8 @@ export interface FoundFacts extends LineFacts {
   entry: string | null;
   /** This very line was kept before as one too many. */
   isToldAgain: boolean;
+  /** It is of the charge that an order is paid by. */
+  isSettling: boolean;
   /** The name under which the payment is on record that it is of: one of its names for the charge; null where none is. */
   chargeRef: string | null;
 }
@@ -152,6 +154,7 @@ export async function findFacts(
       part,
       entry: line.entry === null ? null : entryOf(provider, line.entry),
       isToldAgain: read.unattributed.has(`${line.kind} ${againOf(provider, line)}`),
+      isSettling: line.kind === "charge" && payment?.status === "SUCCEEDED",
       chargeRef: namedPayment(read, line)?.ref ?? null,
     };
   });

@@ -12,6 +12,7 @@ import {
   finishReconciliation,
   noteReconciled,
   readReconciliation,
+  readTold,
   runAgain,
 } from "../../db/reconciliation/reconciliations.ts";
 import { messageOf, WorkflowError } from "../../domain/errors.ts";
@@ -134,6 +135,9 @@ export async function runReconciliation(
     });
     const reported = { from: source.from, until: source.to };
     const require = (tx: Queryable) => requireTelling(tx, loading);
+    const told = await readTold(db, id);
+    if (told !== undefined && told.first < first) first = told.first;
+    if (told !== undefined && told.last > last) last = told.last;
     await together([
       bookDays(db, provider, { first, last }),
       findMissing({ db, provider, reconciliationId: id, reported, graceDays, require }),

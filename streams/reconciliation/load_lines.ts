@@ -29,7 +29,8 @@ import {
   type Retelling,
   takeOverUnknown,
 } from "../../db/reconciliation/retold_movements.ts";
-import { holdReport } from "../../db/reconciliation/reconciliations.ts";
+import { holdReport, widenTold } from "../../db/reconciliation/reconciliations.ts";
+import { takeDiscrepancy } from "../../db/reconciliation/withdrawals.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import {
   addsUp,
@@ -201,8 +202,8 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
 }
 
 /**
- * Gives what was kept as of nothing of ours to what it is of by another of its charge's names, the first of which alone was kept:
- * as a movement of ours besides it would count twice.
+ * Gives what was kept as of nothing of ours to what it is of by now, as a movement of which it would count twice: where somebody has
+ * explained it, or it is of another of its charge's names, of which the first alone was kept.
  *
  * @returns whether there was any
  */
@@ -212,9 +213,9 @@ async function recognise(
   facts: readonly FoundFacts[],
 ): Promise<boolean> {
   const named = facts.flatMap(({ ours, unattributed, entry, chargeRef, part }, index) => {
-    const { kind, chargeRefs } = lines[index]!;
+    const { kind } = lines[index]!;
     const isOf = ours?.moved === true && ours.movement === null && unattributed !== null &&
-      unattributed.entry === entry && chargeRef !== null && chargeRef !== chargeRefs[0];
+      entry !== null && unattributed.entry === entry;
     // Whatever it was found as, what is of nothing of ours is known by its name alone.
     const identity = identityOf(provider, { kind, subjectId: 0, part }, "missing_with_us");
     return isOf ? [{ identity, chargeRef }] : [];
@@ -239,7 +240,7 @@ function onceEach(decided: readonly Decided[]): Decided[] {
   return decided.map((one) => {
     const { facts, decision } = one;
     if (decision.kind === "known" || decision.kind === "changed") return one;
-    const isOfOurs = decision.kind === "adopt"
+    const isOfOurs = decision.kind === "adopt" || decision.kind === "corrects"
       ? partOfNothing(facts) === null
       : decision.kind !== "unattributed" && decision.kind !== "no_order";
     const place = isOfOurs
@@ -289,18 +290,17 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       case "known":
         break;
       case "adopt":
-        if (!await adoptMovement(tx, loading, movementOf(line, facts, partOfNothing(facts)))) {
-          throw gone;
-        }
+      case "corrects": {
+        const take = decision.kind === "adopt" ? adoptMovement : completeMovement;
+        const part = partOfNothing(facts);
+        const before = await take(tx, loading, movementOf(line, facts, part));
+        if (before === undefined) throw gone;
+        await followMovement(tx, loading, { line, facts, decision }, before);
         if (decision.because !== undefined) {
           discrepancies.push(discrepancyOf(loading, line, facts, decision.because));
         }
         break;
-      case "corrects":
-        if (!await completeMovement(tx, loading, movementOf(line, facts, partOfNothing(facts)))) {
-          throw gone;
-        }
-        break;
+      }
       case "changed":
         discrepancies.push(
           discrepancyOf(loading, line, facts, decision.because, partOfNothing(facts)),
@@ -330,6 +330,30 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
   await insertMovements(tx, loading, movements);
   await setAsideAgreed(tx, loading.reconciliationId, discrepancies);
   await insertDiscrepancies(tx, discrepancies);
+}
+
+/**
+ * Has what depends on a movement follow it to the report whose it is from now on: what was found of it would go with the one that told
+ * first, where that is taken back; and the day on which it stood is added up anew, where the line has another one.
+ *
+ * @param before when it happened by what was told before
+ */
+async function followMovement(
+  tx: Queryable,
+  { provider, reconciliationId }: Loading,
+  { line, facts, decision }: Decided & { decision: { because?: DiscrepancyKind } },
+  before: string,
+): Promise<void> {
+  const part = partOfNothing(facts);
+  const kind = part === null ? decision.because : "missing_with_us";
+  if (kind !== undefined) {
+    const movement = part === null
+      ? { kind: facts.subject, subjectId: facts.ours!.id, part }
+      : { kind: facts.unattributed!.kind, subjectId: 0, part };
+    await takeDiscrepancy(tx, reconciliationId, identityOf(provider, movement, kind));
+  }
+  if (dayOf(before) === dayOf(line.at)) return;
+  await widenTold(tx, reconciliationId, { first: before, last: before });
 }
 
 /** The movement that a line tells of once more; none for a line that is the first to tell of its own. */

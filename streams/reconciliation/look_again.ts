@@ -12,11 +12,18 @@ import {
   endAgreed,
   endDiscrepancy,
   forgetRecording,
+  insertDiscrepancies,
   listDiscrepancies,
+  listEndedStrangers,
+  noteNoStranger,
   noteOurs,
   openAnew,
 } from "../../db/reconciliation/discrepancies.ts";
-import { readChargebacksNamed, readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
+import {
+  type NamedPayment,
+  readChargebacksNamed,
+  readPaymentsNamed,
+} from "../../db/reconciliation/named_money.ts";
 import { isDuplicateKey } from "../../db/connection/faults.ts";
 import {
   attributeMovement,
@@ -34,10 +41,12 @@ import {
   type LineKind,
   type ProviderLine,
 } from "../../domain/reconciliation/provider_line.ts";
-import { identityOf, rowOf } from "./found_discrepancy.ts";
-import { findFacts } from "./find_facts.ts";
+import { bookDays } from "./book_days.ts";
+import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
+import { findFacts, partOf } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
 import { readMovementKeys } from "./movement_keys.ts";
+import { readReturnedMends } from "./returned_mends.ts";
 
 /** Discrepancies that are looked at together. */
 const together = 500;
@@ -56,6 +65,9 @@ export async function lookAgain(
     filter?: DiscrepancyFilter;
   },
 ): Promise<number> {
+  if (provider !== undefined) {
+    for (const kind of ["missing_with_us", "twice"] as const) await lookAtEnded(db, provider, kind);
+  }
   let mended = 0;
   for (let afterId = 0;;) {
     const rows = await listDiscrepancies(db, {
@@ -72,8 +84,90 @@ export async function lookAgain(
 }
 
 /**
+ * Gives charges that were given back while nothing was known of them to the payments that have come on record since: told
+ * again as of these they would count twice. Of what was given back directly an order has the money no more that it was paid by: that is
+ * a discrepancy of its own.
+ */
+async function lookAtEnded(
+  db: Database,
+  provider: string,
+  kind: "missing_with_us" | "twice",
+): Promise<void> {
+  for (let afterId = 0;;) {
+    const all = await listEndedStrangers(db, provider, { kind, afterId, limit: together });
+    if (all.length === 0) return;
+    afterId = all.at(-1)!.id;
+    // What was told once more of a charge stays one too many.
+    const rows = all.filter((row) =>
+      row.state === "mended" && row.part === partOf(provider, toldLine(row))
+    );
+    const refs = rows.map(({ chargeRef }) => chargeRef!);
+    const payments = await readPaymentsNamed(db, provider, refs);
+    const returned = await readReturnedMends(db, provider, rows.map(({ id }) => id));
+    for (const row of rows) {
+      const payment = payments.get(row.chargeRef!);
+      if (payment === undefined || payment.status === "DECLINED") continue;
+      const wentBack = row.state === "mended" && row.mendCents !== null && !returned.has(row.id);
+      const of = { kind: "charge", subjectId: payment.id } as const;
+      await attribute(db, row, of, async (tx) => {
+        // While nobody has decided what it is, nor is it anybody's loss.
+        if (wentBack && payment.status === "DISPUTED") return;
+        if (wentBack && payment.status === "SUCCEEDED") {
+          await insertDiscrepancies(tx, [wentBackBefore(row, payment)]);
+        }
+        await noteNoStranger(tx, row.id);
+      });
+    }
+  }
+}
+
+/**
+ * Gives what a discrepancy is about to what it is of, in one transaction with what else is written. Where that had been told by another line
+ * already its day was added up with both, and is anew; after a crash in between by the next report that tells of it.
+ */
+async function attribute(
+  db: Database,
+  { provider, movement: kind, part }: DiscrepancyRow,
+  to: Parameters<typeof attributeMovement>[2],
+  also: (tx: Queryable) => Promise<void>,
+): Promise<void> {
+  const gone = await db.transaction(async (tx) => {
+    const at = await attributeMovement(tx, { kind, part: part! }, to);
+    await also(tx);
+    return at;
+  });
+  if (gone !== undefined) await bookDays(db, provider, { first: gone, last: gone });
+}
+
+/** What was given back directly of the charge that an order turns out to be paid by. */
+function wentBackBefore(row: DiscrepancyRow, { id: paymentId, orderId }: NamedPayment) {
+  const { id, reconciliationId, provider, chargeRef, reference, mendKey, mendCents } = row;
+  return foundDiscrepancy({
+    reconciliationId,
+    provider,
+    kind: "refund_without_refund",
+    identity: identityOf(
+      provider,
+      { kind: "mend", subjectId: id, part: null },
+      "refund_without_refund",
+    ),
+    day: row.day,
+    movement: "mend",
+    orderId,
+    paymentId,
+    reference,
+    chargeRef,
+    movementKey: mendKey,
+    theirCents: mendCents,
+    theirCurrency: row.theirCurrency,
+    theirTime: storedTime(row.endedAt),
+  });
+}
+
+/**
  * Looks at what was explained as of nothing of ours: what has come on record since is told by its line, which would count once more
- * when it is told again. What then differs is found anew. Done again it changes nothing.
+ * when it is told again. What then differs is found anew. What is known by its amount alone stays explained until just this line is
+ * told again: another one may be of it. Done again it changes nothing.
  */
 export async function lookAtExplained(
   db: Database,
@@ -86,7 +180,11 @@ export async function lookAtExplained(
       limit: together,
     });
     if (rows.length === 0) return;
-    await lookAtLines(db, provider, await keptOf(db, rows), rules);
+    const named = rows.filter(({ movement, chargeRef, movementKey }) =>
+      movementKey !== null || movement === "chargeback" ||
+      (movement === "charge" && chargeRef !== null)
+    );
+    await lookAtLines(db, provider, await keptOf(db, named), rules);
     afterId = rows.at(-1)!.id;
   }
 }
@@ -172,14 +270,13 @@ async function lookAtLines(
     const because = decision.kind === "differs" && decision.because !== "late"
       ? decision.because
       : undefined;
-    const isOver = because === undefined && row.kind !== "twice";
-    const kind = row.kind === "twice" ? "twice" : because ?? row.kind;
+    // What told of the same charge before may be gone: then this is what its order is paid by, and not money once more.
+    const isOnly = of.isSettling && ours.movement === null && row.part !== of.part;
+    const isTwice = row.kind === "twice" && !isOnly;
+    const isOver = because === undefined && !isTwice;
+    const kind = isTwice ? "twice" : because ?? row.kind;
     const movement = { kind: subject, subjectId: ours.id, part: null };
-    await db.transaction(async (tx) => {
-      await attributeMovement(tx, { kind: row.movement, part: row.part! }, {
-        kind: subject,
-        subjectId: ours.id,
-      });
+    await attribute(db, row, movement, async (tx) => {
       const known: Parameters<typeof noteOurs>[2] = {
         kind,
         identity: identityOf(provider, movement, kind),

@@ -15,6 +15,7 @@ import {
   readRetellings,
 } from "../../db/reconciliation/retold_movements.ts";
 import { noPart } from "../../db/reconciliation/provider_movements.ts";
+import { widenTold } from "../../db/reconciliation/reconciliations.ts";
 import { inheritWaiting } from "../../db/reconciliation/report_approvals.ts";
 import {
   deleteOpenOf,
@@ -29,7 +30,6 @@ import {
   reopenMissing,
   reopenParts,
   wantAgain,
-  widenWithdrawal,
   type Withdrawal,
 } from "../../db/reconciliation/withdrawals.ts";
 import { dayLater } from "../../domain/kpi/day.ts";
@@ -90,7 +90,7 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
   const keys = await lockMovementsOf(tx, id, together);
   if (keys.length === 0) return 0;
   const times = keys.map(({ at }) => at).sort();
-  await widenWithdrawal(tx, id, { first: times[0]!, last: times.at(-1)! });
+  await widenTold(tx, id, { first: times[0]!, last: times.at(-1)! });
   const told = await readRetellings(tx, keys);
   const heirs = new Map<number, MovementKey[]>();
   const gone: MovementKey[] = [];

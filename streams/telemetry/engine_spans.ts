@@ -123,5 +123,6 @@ function summaryOf(text: string): string {
   const verb = /^\w+/.exec(first)?.[0].toLowerCase() ?? "statement";
   const table = /\b(?:from|into|update|join)\s+`?(\w+)/i.exec(first)?.[1];
   const name = table === undefined ? verb : `${verb} ${table}`;
-  return name !== "commit" && /^commit\b/i.test(statements.at(-1) ?? "") ? `${name}, commit` : name;
+  const last = statements.at(-1) ?? first;
+  return last !== first && /^commit\b/i.test(last) ? `${name}, commit` : name;
 }

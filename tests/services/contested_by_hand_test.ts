@@ -323,6 +323,28 @@ Deno.test("a part of a dismissed payment that waits for a person waits no more w
     await assertConsistent(flow);
   }));
 
+Deno.test("a part of a dismissed payment that waits for a person is decided about with all of it once the bank has none", () =>
+  withWorkflow("dismissed_part_won", async (flow) => {
+    const { orderId, of } = await aDismissed(flow, 1_000);
+    await tell(flow, aChargeback("lost", 120, { ...of, amountCents: 700 }));
+    assert.deepEqual(await waiting(flow), [300]);
+    await tell(flow, aChargeback("won", 180, { ...of, amountCents: 700 }));
+    assert.deepEqual(await waiting(flow), []);
+    assert.deepEqual((await listDisputes(flow.db, 10)).map((one) => one.amountCents), [1_000]);
+    const [payment] = await flow.rows("select id from payments where surplus = 1");
+    const named = { paymentId: Number(payment!.id) };
+    await assert.rejects(
+      returnPaymentByHand(flow, orderId, "t 1", desk, named),
+      refusedAs("refund_not_by_hand", /no money of it is to be given back|needs a refund/),
+    );
+    await decideAndPublish(flow, orderId, "give_back", desk);
+    await flow.drain();
+    assert.equal(await statusOf(flow), "REVERSED");
+    assert.equal(await customerOwed(flow, orderId), 0);
+    assert.deepEqual(await flow.rows("select * from money_given_twice"), []);
+    await assertConsistent(flow);
+  }));
+
 Deno.test("a refund that came back is not paid again by a person while its charge is contested, nor once that is lost", () =>
   withWorkflow("contested_again", async (flow) => {
     const orderId = await aPaidOrder(flow);

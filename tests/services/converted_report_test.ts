@@ -297,6 +297,37 @@ Deno.test("a report told as it was read before conversions were known is complet
     await assertProven(flow);
   }));
 
+for (const isKilled of [false, true]) {
+  const when = isKilled ? ", also after it was killed" : "";
+  Deno.test(`what was paid is booked on the day of what was settled for it where another day's report tells it${when}`, () =>
+    withPaid(`converted_other_day_${isKilled}`, 1, async (provided, lines) => {
+      const { flow } = provided;
+      const bringOn = (told: readonly ConvertedLine[], day: string, both: boolean) =>
+        reconcile(depsOf(provided), {
+          provider: "simulated",
+          report: { source: new Blob([csvOf(told, { both })]).stream(), name: "report.csv" },
+          period: { from: day, to: day },
+          operator,
+        });
+      const today = lines[0]!.createdUtc.slice(0, 10);
+      const before = new Date(Date.parse(today) - 86_400_000).toISOString().slice(0, 10);
+      const unsaid = lines.map((line) => ({ ...line, createdUtc: `${before} 23:30:00.000` }));
+      await bringOn(unsaid, before, false);
+      assert.deepEqual(await bookings(flow), []);
+      if (isKilled) {
+        await flow.rows("rename table provider_days to kept_days");
+        await assert.rejects(bringOn(lines, today, true));
+        await flow.rows("rename table kept_days to provider_days");
+      }
+      const { id } = await bringOn(lines, today, true);
+      assert.equal((await balances(flow))["clearing EUR"], undefined);
+      await assertProven(flow);
+      await withdraw(depsOf(provided), id, operator);
+      assert.deepEqual(await balances(flow).then((now) => now["conversion EUR"]), undefined);
+      await assertProven(flow);
+    }));
+}
+
 Deno.test("what the provider's list told in the customer's currency is converted by the report that comes later", () =>
   withPaid("converted_listed", 3, async (provided, lines) => {
     const { flow } = provided;

@@ -169,3 +169,36 @@ Deno.test("a charge that was explained before its order came counts once, and is
     }
   }
 });
+
+Deno.test("a refund that was explained counts once where it is recorded by hand, and leaves a later one of its amount alone", async () => {
+  await withWorkflow("names_refund", async (flow) => {
+    const orderId = await paidBy(flow, "N-1", "ch_1");
+    const lines = [line("txn_1", "charge", [20, 0.5], 1), line("txn_2", "refund", [-5, 0], 1)];
+    await bring(flow, lines);
+    const [row] = await listDiscrepancies(flow.db, { filter: {}, afterId: 0, limit: 9 });
+    const explain = { id: row!.id, action: "explain", note: "by mistake" } as const;
+    await proposeMending(depsOf({ flow }), explain, operator);
+    const before = await told(flow);
+    const refund = (key: string) =>
+      flow.rows(
+        `insert into refunds (order_id, amount_cents, status, provider_key, processed_at)
+         values (?, 500, 'PROCESSED', ?, '2026-01-05 11:00:00')`,
+        [orderId, key],
+      );
+    await refund("refund 1");
+    // The line of the refund itself.
+    const later = {
+      ...lines,
+      2: line("txn_3", "refund", [-5, 0], 1).replace("refund_1", "refund_2"),
+    };
+    await bring(flow, [later[2]]);
+    assert.deepEqual(await found(flow), ["refund_without_refund 500 explained of an order"]);
+    await refund("refund 2");
+    for (let turn = 0; turn < 2; turn++) {
+      await bring(flow, lines);
+      assert.deepEqual(await found(flow), ["refund_without_refund 500 explained of an order"]);
+      const [movements, charges, refunds] = await told(flow);
+      assert.deepEqual([movements, charges, refunds], [before[0]! + 1, before[1], -1_000]);
+    }
+  });
+});

@@ -209,14 +209,12 @@ export async function startTask(
   args: string[],
 ): Promise<TaskProcess> {
   const startedAt = performance.now();
-  const { bun } = deployment;
-  const typed = bun === undefined
-    ? await taskArguments(task, { env: deployment.env })
-    : ["run", "main.ts", task];
+  const { bun, env } = deployment;
+  const typed = bun === undefined ? await taskArguments(task, { env }) : ["run", "main.ts", task];
   const child = new Deno.Command(bun ?? Deno.execPath(), {
     args: [...typed, ...args],
     cwd: projectDir,
-    env: deployment.env,
+    env,
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

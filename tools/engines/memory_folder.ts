@@ -5,7 +5,7 @@ import { capture } from "./capture.ts";
 /** Where Linux keeps files in memory. Deno itself writes there only for who may do everything; programs do it for us. */
 const inMemory = "/dev/shm";
 
-/** What has to be free there, and of the memory twice of it, in KiB: a server of the suite grows to a quarter of it. */
+/** What has to be free there, and of the memory twice of it, in KiB: the suite's server grows to a third of it. */
 const leastKib = 2 * 1_048_576;
 
 // $1 folder, $2 KiB. Prints the new folder, or nothing where there is too little room or none. What a container may have is

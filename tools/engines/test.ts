@@ -38,7 +38,9 @@ export const LONG_FILES = [
  */
 export function suiteDatabaseArgs(engine: EngineName): string[] {
   const args = ["--innodb-flush-log-at-trx-commit=2"];
-  return engine === "mariadb" ? [...args, "--innodb-file-per-table=0", "--debug-no-sync"] : args;
+  return engine === "mariadb"
+    ? [...args, "--innodb-file-per-table=0", "--loose-debug-no-sync"]
+    : args;
 }
 
 /** What test files may do; engines need processes, ports, folders and the user id. */

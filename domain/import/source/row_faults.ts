@@ -70,7 +70,10 @@ export function rowsOf(record: SourceRecord, rules: RowRules): SourceRow[] {
   if (fault !== undefined) {
     return [{ line, fields, fault: `${fault}${shown(text, fields, delimiter)}` }];
   }
-  if (fields.length === width) return [{ line, fields }];
+  if (fields.length === width) {
+    // As most are: what it is need not be made once more.
+    return [text === undefined && fields === record.fields ? record : { line, fields }];
+  }
   return [{ line, fields: [...fields, ...Array<string>(width - fields.length).fill("")] }];
 }
 

@@ -86,8 +86,8 @@ const texts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   seals: { checksums: code },
   source_payments: { reference: provider },
   stock_file_rejects: { reason: shop },
-  stock_files: { actor: operator, name: shop },
-  stock_movements: { actor: operator, detail: shop },
+  stock_files: { actor: operator, name: searched },
+  stock_movements: { actor: operator, detail: searched },
   webhook_deliveries: { error: ours },
   webhook_endpoints: { description: shop, disabled_reason: ours, types: shop },
 };

@@ -8,6 +8,7 @@ import {
   sumMoneyByHand,
 } from "../../../db/refunds/refunds_by_hand.ts";
 import { recordSecondPayment } from "../../../db/payments/payment_disputes.ts";
+import { readReversing } from "../../../db/payments/payments.ts";
 import { owedCents } from "../../../domain/refund/returned.ts";
 import { aPaidOrder, aSecondPayment } from "../../chargebacks.ts";
 import { withWorkflow } from "../../workflow.ts";
@@ -93,12 +94,14 @@ Deno.test("leavePaymentToPerson() lists a payment that is to go back once, and i
       (await rows("select amount_cents from payments where id = ?", [id])).map((row) =>
         Number(row.amount_cents)
       );
+    assert.deepEqual((await readReversing(db, [orderId])).map((one) => one.id), [id]);
     await correct(900);
     assert.deepEqual(await cents(), [900]);
     assert.deepEqual([
       await leavePaymentToPerson(db, id),
       await leavePaymentToPerson(db, id),
     ], [true, false]);
+    assert.deepEqual(await readReversing(db, [orderId]), [], "no provider is asked for it");
     await correct(800);
     assert.deepEqual(await cents(), [900], "a person is giving so much back");
     assert.equal((await listMoneyByHand(db, { limit: 10 })).length, 1);

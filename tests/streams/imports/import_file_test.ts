@@ -105,6 +105,50 @@ Deno.test("openImportFile() ends between two pieces when its signal aborts", asy
 });
 
 for (const delimiter of [",", ";"]) {
+  Deno.test(`scattered orders with too many rows are not gathered, in a file with "${delimiter}"`, async () => {
+    const [head, one] = csvOf([{ external_order_id: "one" }]).split("\n");
+    const two = csvOf([{ external_order_id: "two" }]).split("\n")[1]!;
+    const small = csvOf([{ external_order_id: "small" }]).split("\n")[1]!;
+    const count = maxOrderRows + 2_000;
+    const text = `${head}\n${small}\n${`${one}\n${two}\n`.repeat(count)}${small}\n`;
+    const bytes = new TextEncoder().encode(text.replaceAll(",", delimiter));
+    const source = ReadableStream.from((function* () {
+      for (let at = 0; at < bytes.length; at += 65_536) yield bytes.slice(at, at + 65_536);
+    })());
+    const onProgress = () => {};
+    // With room for all that is gathered: rows that were would come whole.
+    const limits = {
+      spool: 1_000_000,
+      orderRows: 10_000,
+      store: { file: Infinity, partition: 1, block: 1 },
+    };
+    const file = delimiter === ","
+      ? await openImportFile(source, { onProgress, limits })
+      : (await openOtherFile(source, { onProgress, limits })).file;
+    try {
+      const rows: Record<string, number> = {};
+      const lines = new Set<string>();
+      for await (const { orders, oversized } of file.groups()) {
+        for (const own of orders) {
+          const id = file.form.idOf(own[0]!);
+          rows[id] = (rows[id] ?? 0) + own.length;
+          lines.add(`${id} ${oversized?.get(id)}`);
+        }
+      }
+      assert.deepEqual(rows, { one: count, two: count, small: 2 });
+      const tooMuch = 2 * maxOrderRows + 3;
+      assert.deepEqual([...lines].sort(), [
+        `one ${tooMuch}`,
+        "small undefined",
+        `two ${tooMuch + 1}`,
+      ]);
+    } finally {
+      file.close();
+    }
+  });
+}
+
+for (const delimiter of [",", ";"]) {
   Deno.test(`an order with too many rows is not gathered, in a file with "${delimiter}"`, async () => {
     const row = csvOf([{ external_order_id: "large" }]).split("\n")[1]!;
     const rows = [
