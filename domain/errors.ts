@@ -32,6 +32,7 @@ export type ErrorCode =
   | "refund_exceeds_left"
   | "refund_not_by_hand"
   | "payment_not_disputed"
+  | "chargeback_not_decidable"
   | "discrepancy_not_mendable"
   | "reconciliation_conflict"
   | "dead_letter_decided"

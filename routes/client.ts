@@ -101,6 +101,7 @@ import type {
 } from "./api/products/product_answers.ts";
 import type { productBody, stockBody } from "./api/products/product_body.ts";
 import type { captureBody } from "./api/orders/capture_body.ts";
+import type { decideBody } from "./api/payments/decide_body.ts";
 import type { completedBody, refusedBody, returnedBody } from "./api/refunds/by_hand_body.ts";
 import type { refundBody } from "./api/refunds/refund_body.ts";
 
@@ -211,6 +212,9 @@ export type ApiSchema = {
   };
   "/chargebacks/:id": { $get: Route<ById, typeof chargebackAnswer, 200> };
   "/chargebacks/:id/acknowledge": { $post: Route<ById & Keyed, typeof chargebackAnswer, 200> };
+  "/chargebacks/:id/decide": {
+    $post: Route<ById & Keyed & { json: z.input<typeof decideBody> }, typeof chargebackAnswer, 200>;
+  };
   "/ledger": { $get: Route<Query<typeof ledgerListQuery>, typeof ledgerListAnswer, 200> };
   "/ledger.csv": { $get: TextRoute<Query<typeof ledgerFileQuery>> };
   "/ledger/balance": {

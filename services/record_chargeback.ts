@@ -15,7 +15,11 @@ import { type ChargebackState, chargebackStates } from "../domain/payment/charge
 import { cutText } from "../domain/text/cut_text.ts";
 import { countChargebacks } from "../streams/kpis/count_chargebacks.ts";
 import type { KpiDeps } from "../streams/kpis/kpis.ts";
-import { takeChargeback, type TakenChargeback } from "../streams/payments/take_chargeback.ts";
+import {
+  type SaidByPerson,
+  takeChargeback,
+  type TakenChargeback,
+} from "../streams/payments/take_chargeback.ts";
 
 /** What recording works with. */
 export interface RecordChargebackDeps extends KpiDeps {
@@ -65,6 +69,7 @@ const maxReason = 64;
  * The figures are counted behind the commit. Where that fails, or the process ends, the consumers count them within a minute.
  *
  * @param actor who tells it, for the timeline, such as `provider:stripe`
+ * @param byPerson where a person tells it in the place of its provider: at the very moment of what they have seen
  * @throws {WorkflowError} `invalid` where the report can't be one
  * @throws {LeftDatabaseError} where it was committed to a database that does not count any more
  */
@@ -72,24 +77,31 @@ export async function recordChargeback(
   deps: RecordChargebackDeps,
   report: ChargebackReport,
   actor: string,
+  byPerson?: SaidByPerson,
 ): Promise<TakenChargeback> {
   refuseFaulty(report);
   const { provider, providerRef, chargeRefs, amountCents, currency, state } = report;
   const { reason, dueBy, openedAt, happenedAt } = report;
   const opened = openedAt == null || openedAt > happenedAt ? happenedAt : openedAt;
   const { db, log, config: { chargebackRevenue } } = deps;
-  const taken = await takeChargeback({ db, log, chargebackRevenue }, {
-    provider,
-    providerRef,
-    chargeRefs: [...new Set(chargeRefs)],
-    amountCents,
-    currency,
-    state,
-    reason: reason == null || reason === "" ? null : cutText(reason, maxReason),
-    dueBy: dueBy == null ? null : databaseTime(dueBy, 6),
-    openedAt: databaseTime(opened, 6),
-    happenedAt: databaseTime(happenedAt, 6),
-  }, actor);
+  const taken = await takeChargeback(
+    { db, log, chargebackRevenue },
+    {
+      provider,
+      providerRef,
+      chargeRefs: [...new Set(chargeRefs)],
+      amountCents,
+      currency,
+      state,
+      reason: reason == null || reason === "" ? null : cutText(reason, maxReason),
+      dueBy: dueBy == null ? null : databaseTime(dueBy, 6),
+      openedAt: databaseTime(opened, 6),
+      // No `Date` holds a moment as it is stored.
+      happenedAt: byPerson?.seen.toldAt ?? databaseTime(happenedAt, 6),
+    },
+    actor,
+    byPerson,
+  );
   try {
     await countChargebacks(deps);
   } catch (error) {

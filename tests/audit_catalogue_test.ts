@@ -74,6 +74,11 @@ const apiRows: Record<string, Row> = {
     action: "chargeback.acknowledge",
     path: "/chargebacks/999/acknowledge",
   },
+  "POST /chargebacks/:id/decide": {
+    action: "chargeback.decide",
+    path: "/chargebacks/999/decide",
+    json: { outcome: "lost" },
+  },
   "POST /reconciliations": {
     action: "reconciliation.start",
     path: "/reconciliations?provider=simulated",
@@ -190,6 +195,11 @@ const pageRows: Record<string, Row> = {
     action: "chargeback.acknowledge",
     path: "/dashboard/chargebacks/999/acknowledge",
     form: decided,
+  },
+  "POST /dashboard/chargebacks/:id{[0-9]{1,15}}/decide": {
+    action: "chargeback.decide",
+    path: "/dashboard/chargebacks/999/decide",
+    form: { ...decided, outcome: "lost" },
   },
   "POST /dashboard/losses/:id{[0-9]{1,15}}/reconcile": {
     action: "loss.reconcile",

@@ -8,6 +8,7 @@ import { databaseTime } from "../../domain/database_time.ts";
 import type { TimelineStep } from "../../domain/order/timeline_step.ts";
 import { erasedText } from "../../domain/customer/erased_customer.ts";
 import { packedPrefix } from "../clients/packed_text.ts";
+import { beforeChargebackNote } from "../../domain/payment/chargeback.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { returnedByHandErased } from "../payments/returned_reversals.ts";
@@ -94,6 +95,7 @@ const isTyped: Readonly<Record<TimelineStep, boolean>> = {
   payment_given_twice: false,
   chargeback_opened: false,
   chargeback_updated: false,
+  // But for what a person noted, which is cut off.
   chargeback_closed: false,
   refund_requested: true,
   refund_by_hand: true,
@@ -116,9 +118,12 @@ export async function eraseFreeTexts(tx: Queryable, orderIds: readonly number[])
   await tx.runText(
     `
     update order_events force index (order_events_order)
-    set detail = if(event = 'payment_returned', ${returnedByHandErased}, null)
+    set detail = case event
+      when 'payment_returned' then ${returnedByHandErased}
+      when 'chargeback_closed' then substring_index(detail, '${beforeChargebackNote}', 1)
+      else null end
     where order_id in (?) and detail is not null and event in (?)`,
-    [[...orderIds], [...typedSteps]],
+    [[...orderIds], [...typedSteps, "chargeback_closed"]],
   );
   await tx.runText(
     `

@@ -54,6 +54,7 @@ export const auditActions = {
   "refund.complete": "Say that a refund was given back by hand",
   "refund.refuse": "Refuse a refund by hand",
   "chargeback.acknowledge": "Say that a chargeback is known",
+  "chargeback.decide": "Say how a chargeback ended",
   "given_twice.dismiss": "Dismiss money given back twice",
   "reconciliation.start": "Hold a provider's books against ours",
   "reconciliation.withdraw": "Take a provider's report back",

@@ -186,6 +186,39 @@ export function decideChargeback(
   };
 }
 
+/** How a chargeback ended, as a person says it: `won` is that its money is ours, `lost` that it is gone. */
+export const chargebackOutcomes = ["won", "lost"] as const;
+
+/** See {@linkcode chargebackOutcomes}. */
+export type ChargebackOutcome = typeof chargebackOutcomes[number];
+
+/** What becomes of what a person says of how a chargeback ended. */
+export type OutcomeDecision =
+  | { kind: "decide"; state: ChargebackState }
+  /** It ended so before. */
+  | { kind: "already" }
+  /** It ended otherwise before. */
+  | { kind: "otherwise" };
+
+/**
+ * Decides what becomes of what a person says of how a chargeback ended. An inquiry that ended well never was a chargeback, and
+ * is closed as one.
+ */
+export function decideOutcome(
+  state: ChargebackState,
+  outcome: ChargebackOutcome,
+): OutcomeDecision {
+  const { isClosed, money } = chargebackStates[state];
+  if (isClosed) {
+    return { kind: (money === "lost") === (outcome === "lost") ? "already" : "otherwise" };
+  }
+  const isInquiry = money === "ours";
+  return { kind: "decide", state: isInquiry && outcome === "won" ? "warning_closed" : outcome };
+}
+
+/** Stands before what somebody typed about how a chargeback ended, where the timeline tells of it. */
+export const beforeChargebackNote = "; noted: ";
+
 /** Whether money was withdrawn by the time that a chargeback is in a state, as far as the state alone says. */
 function hasMoved(state: ChargebackState): boolean {
   return chargebackStates[state].money !== "ours" || state === "won";

@@ -14,9 +14,19 @@ import {
   sumChargebacks,
 } from "../../db/payments/chargeback_list.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { orderLimits } from "../../domain/order/incoming_order.ts";
 import { decodeCursor, encodeCursor } from "../../domain/paging.ts";
-import { type ChargebackState, chargebackStates } from "../../domain/payment/chargeback.ts";
+import {
+  type ChargebackOutcome,
+  chargebackOutcomes,
+  type ChargebackState,
+  chargebackStates,
+} from "../../domain/payment/chargeback.ts";
+
 import { acknowledgeChargeback } from "../../services/acknowledge_chargeback.ts";
+import { decideChargebackByHand } from "../../services/decide_chargeback.ts";
+import { type Gateways, tellsOfChargebacks } from "../../streams/payments/gateway.ts";
+import { gatewaysOf } from "../../streams/payments/gateways.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
@@ -53,7 +63,7 @@ const tabs = {
 type Tab = keyof typeof tabs;
 const tabNames = Object.keys(tabs) as [Tab, ...Tab[]];
 
-/** `GET /dashboard/chargebacks`, and saying that one is known, with a question before it. */
+/** `GET /dashboard/chargebacks`, and saying that one is known, or how it ended, with a question before it. */
 export function chargebackPageRoutes(deps: AppDeps): Hono {
   const app = new Hono();
 
@@ -68,10 +78,25 @@ export function chargebackPageRoutes(deps: AppDeps): Hono {
     return c.redirect(`${home}?done=1`, 303);
   });
 
+  app.post("/chargebacks/:id{[0-9]{1,15}}/decide", async (c) => {
+    const form = await readForm(c);
+    const id = idOf(c);
+    const outcome = chargebackOutcomes.find((one) => one === form.outcome);
+    if (outcome === undefined) throw new WorkflowError("invalid", "Say whether it was won or lost");
+    const asking = { ...deps, ...gatewaysOf(deps.config) };
+    const known = isConfirmed(form) ? undefined : await need(readChargeback(deps.db, id));
+    if (known !== undefined && isUndecided(known, asking)) {
+      return await askHowItEnded(c, known, outcome);
+    }
+    const said = { id, outcome, note: form.note ?? null };
+    await decideChargebackByHand(asking, said, operatorOf(c, deps.config));
+    return c.redirect(`${home}?done=decided`, 303);
+  });
+
   return app;
 }
 
-async function show(c: Context, { db }: AppDeps): Promise<Response> {
+async function show(c: Context, { db, config }: AppDeps): Promise<Response> {
   const query = readPageQuery(c);
   const which = query.oneOf("which", tabNames);
   const cursor = said(c, "cursor");
@@ -97,7 +122,11 @@ async function show(c: Context, { db }: AppDeps): Promise<Response> {
           note="Charges that customers contested at their bank, the newest first; they are answered at the provider"
         />
         {said(c, "done") !== undefined && (
-          <Notice tone="good" title="Noted">Nobody is reminded of it as it stands now.</Notice>
+          <Notice tone="good" title="Noted">
+            {said(c, "done") === "decided"
+              ? "The books say how it ended."
+              : "Nobody is reminded of it as it stands now."}
+          </Notice>
         )}
         <section class="card" aria-label="What they come to">
           <Figures of={Object.entries(sums).map(([name, of]) => [name, sumText(of)])} />
@@ -105,7 +134,7 @@ async function show(c: Context, { db }: AppDeps): Promise<Response> {
         <TabsOf which={which} />
         {shown.length === 0
           ? <Empty title="There are none" />
-          : <ChargebackTable c={c} rows={shown} isOfAll />}
+          : <ChargebackTable c={c} rows={shown} gateways={gatewaysOf(config)} isOfAll />}
         <Pager
           shown={shown.length === 0 ? "" : shownOf(shown.length, "chargeback", "chargebacks", {
             isFirst: beforeId === undefined,
@@ -179,6 +208,33 @@ function askBefore(
   });
 }
 
+/** Asks before money is said to be ours again, or gone. */
+function askHowItEnded(
+  c: Context,
+  { id, amountCents, currency, provider, providerRef, externalOrderId }: ListedChargeback,
+  outcome: ChargebackOutcome,
+): Response | Promise<Response> {
+  const money = formatMoney(amountCents, currency);
+  const isLost = outcome === "lost";
+  return askFirst(c, {
+    title: `Was the chargeback of ${money} ${outcome}?`,
+    note: `${provider} ${providerRef}${
+      externalOrderId === null ? "" : `, order ${externalOrderId}`
+    }`,
+    says: isLost
+      ? `${money} are gone, in figures and ledger as well. This can't be taken back; what ${provider} or a report tells of later still counts.`
+      : `${money} are yours again, in figures and ledger as well. This can't be taken back; what ${provider} or a report tells of later still counts.`,
+    nav: "/dashboard/refunds",
+    action: `${home}/${id}/decide`,
+    verb: isLost ? "It was lost" : "It was won",
+    danger: isLost,
+    asks: { name: "note", label: "By what you know it (optional)", max: orderLimits.textLength },
+    fields: { outcome },
+    crumb: [home, "Chargebacks"],
+    keep: "Not yet",
+  });
+}
+
 function sumText(sums: readonly ChargebackSum[]): string {
   const amounts = sums.map(({ amountCents, currency }) => formatMoney(amountCents, currency));
   return amounts.join(", ") || "none";
@@ -188,8 +244,9 @@ function sumText(sums: readonly ChargebackSum[]): string {
 export const ChargebackTable: FC<{
   c: Context;
   rows: readonly ListedChargeback[];
+  gateways: Gateways;
   isOfAll?: boolean;
-}> = ({ c, rows, isOfAll = false }) => (
+}> = ({ c, rows, gateways, isOfAll = false }) => (
   <Table label="Chargebacks" stacks={2}>
     <Columns
       names={[
@@ -235,6 +292,12 @@ export const ChargebackTable: FC<{
                 <button type="submit">Note as known…</button>
               </PostForm>
             )}
+            {isUndecided(one, gateways) && (
+              <PostForm c={c} action={`${home}/${one.id}/decide`}>
+                <button type="submit" name="outcome" value="won">Won…</button>
+                <button type="submit" name="outcome" value="lost">Lost…</button>
+              </PostForm>
+            )}
           </td>
         </tr>
       ))}
@@ -244,6 +307,11 @@ export const ChargebackTable: FC<{
 
 function isToBeSeen({ state, orderId, seenAt }: ListedChargeback): boolean {
   return seenAt === null && (state === "lost" || orderId === null);
+}
+
+/** Nobody but a person can say how it ended. */
+function isUndecided({ state, provider }: ListedChargeback, gateways: Gateways): boolean {
+  return !chargebackStates[state].isClosed && !tellsOfChargebacks(gateways, provider);
 }
 
 const StateBadge: FC<{ of: ListedChargeback }> = ({ of: { state, reason, dueBy } }) => {
@@ -263,10 +331,14 @@ const StateBadge: FC<{ of: ListedChargeback }> = ({ of: { state, reason, dueBy }
 };
 
 /** The chargebacks of an order; nothing where it has none. */
-export const Chargebacks: FC<{ c: Context; rows: readonly ListedChargeback[] }> = ({ c, rows }) =>
+export const Chargebacks: FC<{
+  c: Context;
+  rows: readonly ListedChargeback[];
+  config: AppDeps["config"];
+}> = ({ c, rows, config }) =>
   rows.length === 0 ? null : (
     <section aria-labelledby="chargebacks">
       <h2 id="chargebacks" class="heading">Chargebacks</h2>
-      <ChargebackTable c={c} rows={rows} />
+      <ChargebackTable c={c} rows={rows} gateways={gatewaysOf(config)} />
     </section>
   );

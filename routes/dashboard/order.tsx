@@ -414,7 +414,7 @@ async function show(c: Context, deps: AppDeps, refused?: Refused): Promise<Respo
             </section>
             <Region name="shortages">{regions.shortages}</Region>
             <Region name="refunds">{regions.refunds}</Region>
-            <Chargebacks c={c} rows={order.chargebacks} />
+            <Chargebacks c={c} rows={order.chargebacks} config={deps.config} />
             <Region name="attempts">{regions.attempts}</Region>
             <section aria-labelledby="timeline-heading" class="card">
               <h2 id="timeline-heading">Timeline</h2>

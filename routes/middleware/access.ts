@@ -45,7 +45,7 @@ const rules: readonly Rule[] = [
   ["POST", /^(\/dashboard)?\/reconciliations(\/[^/]+\/(withdraw|approve))?$/, ["refunds"]],
   ["POST", /^(\/dashboard)?\/discrepancies\/[^/]+\/(mend|approve)$/, ["refunds"]],
   ["POST", /^\/dashboard\/given-twice\/[^/]+\/dismiss$/, ["refunds"]],
-  ["POST", /^(\/dashboard)?\/chargebacks\/[^/]+\/acknowledge$/, ["refunds"]],
+  ["POST", /^(\/dashboard)?\/chargebacks\/[^/]+\/(acknowledge|decide)$/, ["refunds"]],
   ["POST", /^\/dashboard\/imports(\/demo)?$/, ["orders"]],
   ["POST", /^\/dashboard\/orders\/[^/]+\/(refund|payment|payment\/returned)$/, ["refunds"]],
   ["POST", /^\/products(\/stock)?$/, ["stock"]],

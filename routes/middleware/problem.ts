@@ -53,6 +53,7 @@ const problems: Readonly<Record<ErrorCode, [ContentfulStatusCode, string]>> = {
   order_not_retryable: [409, "The order cannot be taken up again"],
   customer_not_erasable: [409, "The customer's data cannot be erased yet"],
   payment_not_disputed: [409, "No payment waits for this decision"],
+  chargeback_not_decidable: [409, "Nobody has to say how the chargeback ended"],
   discrepancy_not_mendable: [409, "The discrepancy can't be mended in this way"],
   reconciliation_conflict: [409, "The reconciliation does not allow it"],
   import_has_no_rejects: [409, "The import has no rejects file"],

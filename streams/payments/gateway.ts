@@ -212,6 +212,15 @@ export function maxDelayMs(gateways: Gateways): number {
   );
 }
 
+/**
+ * Whether a provider can say itself how its chargebacks are: it is configured, and tells of them by webhooks or is asked about
+ * them. What any other one has of them is known by its reports alone.
+ */
+export function tellsOfChargebacks(gateways: Gateways, name: string): boolean {
+  const gateway = gatewayNamed(gateways, name);
+  return gateway?.can?.chargebacks === true || gateway?.chargeback !== undefined;
+}
+
 /** The gateway that money is refunded through: the one that took it, or none. */
 export function gatewayNamed(
   gateways: Gateways,

@@ -33,6 +33,7 @@ import { endPaymentByHand, leavePaymentToPerson } from "../../db/refunds/refunds
 import { namedAmount } from "../../domain/money.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import {
+  beforeChargebackNote,
   chargebackMoves,
   chargebackStates,
   decideChargeback,
@@ -67,6 +68,19 @@ export interface TakenChargeback {
   outcome: "taken" | "unchanged" | "late";
 }
 
+/**
+ * What a person says of a chargeback in the place of its provider. It stands at the moment of the provider's latest word, so that
+ * whatever the provider says of later counts, also where that was before the person spoke; its money moves today.
+ */
+export interface SaidByPerson {
+  /** As they have seen it: where it is otherwise by now nothing is written, and the outcome is `late`. */
+  seen: Pick<ChargebackRow, "changes" | "toldAt">;
+  /** Why they say so, for the timeline. */
+  note: string | null;
+  /** Is called where something changed, in the same transaction. */
+  inTransaction: (tx: Queryable, id: number) => Promise<void>;
+}
+
 /** Another transaction has written of the same chargeback, or its payment, meanwhile. */
 class Overtaken extends Error {}
 
@@ -79,13 +93,21 @@ class Overtaken extends Error {}
  * A crash leaves all of it or nothing. What is to be counted is found by its rows, see `streams/kpis/count_chargebacks.ts`.
  *
  * @param actor who tells it, for the timeline
+ * @param byPerson where it is no provider's word
  */
 export async function takeChargeback(
   deps: ChargebackDeps,
   news: ChargebackNews,
   actor: string,
+  byPerson?: SaidByPerson,
 ): Promise<TakenChargeback> {
-  return await untilDone(() => deps.db.transaction((tx) => takeOnce(deps, tx, news, actor)));
+  return await untilDone(() =>
+    deps.db.transaction(async (tx) => {
+      const taken = await takeOnce(deps, tx, news, { actor, byPerson });
+      if (taken.outcome === "taken") await byPerson?.inTransaction(tx, taken.id);
+      return taken;
+    })
+  );
 }
 
 /** Chargebacks that are matched by one look. */
@@ -119,13 +141,15 @@ async function takeOnce(
   deps: ChargebackDeps,
   tx: Queryable,
   news: ChargebackNews,
-  actor: string,
+  { actor, byPerson }: { actor: string; byPerson: SaidByPerson | undefined },
 ): Promise<TakenChargeback> {
   const { known, payment, now } = await lockAll(tx, news);
-  const decision = decideChargeback(known ?? null, news);
+  const isAsSeen = byPerson === undefined ||
+    (known?.changes === byPerson.seen.changes && known.toldAt === byPerson.seen.toldAt);
+  const decision = isAsSeen ? decideChargeback(known ?? null, news) : { kind: "late" } as const;
   const isFound = known !== undefined && known.orderId === null && payment !== undefined;
   const orderId = known?.orderId ?? payment?.orderId ?? null;
-  if (known !== undefined && decision.kind !== "change" && !isFound) {
+  if (known !== undefined && decision.kind !== "change" && !(isFound && isAsSeen)) {
     if (decision.kind === "unchanged") await noteToldAgain(tx, known.id, decision.toldAt);
     return { id: known.id, orderId, outcome: decision.kind };
   }
@@ -157,9 +181,12 @@ async function takeOnce(
   await moveChargeback(
     tx,
     { ...written, orderId },
-    chargebackMoves(known === undefined || isFound ? null : known, after),
+    chargebackMoves(
+      known === undefined || isFound ? null : known,
+      byPerson === undefined ? after : { ...after, toldAt: now },
+    ),
   );
-  const detail = detailOf(after, payment);
+  const detail = detailOf(after, payment) + noteOf(byPerson);
   await addOrderEvents(tx, [{ orderId, event: `chargeback_${step}`, detail }], actor);
   // Of a sale all is booked by now. What was to be given back, or was, waits for what becomes of the chargeback.
   const waits = written.lowersRevenue === "never";
@@ -258,6 +285,10 @@ function lowersOf(
 ): LowersRevenue {
   if (known !== undefined && known.orderId !== null) return known.lowersRevenue;
   return payment === undefined || payment.isRevenue ? chargebackRevenue : "never";
+}
+
+function noteOf(byPerson: SaidByPerson | undefined): string {
+  return byPerson?.note == null ? "" : `${beforeChargebackNote}${byPerson.note}`;
 }
 
 /** `20.00 EUR, lost: fraudulent`, and what is odd about it. */

@@ -42,6 +42,7 @@ export const operationIds: Readonly<Record<string, string>> = {
   "GET /chargebacks": "listChargebacks",
   "GET /chargebacks/{id}": "getChargeback",
   "POST /chargebacks/{id}/acknowledge": "acknowledgeChargeback",
+  "POST /chargebacks/{id}/decide": "decideChargeback",
   "POST /imports": "startImport",
   "GET /imports": "listImports",
   "GET /imports/{id}": "getImport",

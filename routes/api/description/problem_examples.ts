@@ -68,6 +68,9 @@ const said: Readonly<Record<Extract<ProblemName, string>, [detail: string, ...fa
     "Cannot decide about refund 17 by hand: it goes back through its provider",
   ],
   payment_not_disputed: ["Cannot decide about the payment of order 42: none is in dispute"],
+  chargeback_not_decidable: [
+    "Cannot decide about chargeback 3: it ended otherwise before: lost",
+  ],
   reconciliation_conflict: [
     "Cannot take reconciliation 3 back: discrepancies of it are being mended: 7",
   ],

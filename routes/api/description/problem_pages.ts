@@ -110,6 +110,11 @@ const explained: Readonly<Record<ProblemCode, Explained>> = {
     means: "No payment of the order waits for this decision.",
     remedy: "Look the order up: somebody may have decided before.",
   },
+  chargeback_not_decidable: {
+    means:
+      "The chargeback ended otherwise before, or its provider is configured and tells how it ends.",
+    remedy: "Look the chargeback up; what its provider or a report says later still counts.",
+  },
   reconciliation_conflict: {
     means:
       "The report is running, is being taken back, is mended, or somebody else has to approve it as it is by now.",

@@ -1,5 +1,5 @@
 /**
- * Chargebacks: listed, shown, and acknowledged.
+ * Chargebacks: listed, shown, acknowledged, and decided where their provider tells nobody.
  *
  * @module
  */
@@ -10,8 +10,10 @@ import { listChargebacks, readChargeback } from "../../../db/payments/chargeback
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageOf } from "../../../domain/paging.ts";
 import { acknowledgeChargeback } from "../../../services/acknowledge_chargeback.ts";
+import { decideChargebackByHand } from "../../../services/decide_chargeback.ts";
+import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { AppDeps } from "../../deps.ts";
-import { checked, idParam } from "../../middleware/checked.ts";
+import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import {
   idempotency,
   idempotencyHeaders,
@@ -21,17 +23,24 @@ import {
 import { operatorOf } from "../../middleware/operator.ts";
 import { chargebackAnswer, chargebackListAnswer } from "../description/answers.ts";
 import { described } from "../description/described.ts";
-import { chargebackList, heldChargeback, seenChargeback } from "./payment_examples.ts";
+import {
+  chargebackList,
+  heldChargeback,
+  lostByLetter,
+  seenChargeback,
+} from "./payment_examples.ts";
 import { addPagedList } from "../description/paged_list.ts";
 import { chargebackListQuery } from "../description/queries.ts";
 import { chargebackJson } from "./chargeback_json.ts";
+import { decideBody } from "./decide_body.ts";
 
-/** `GET /chargebacks`, `GET /chargebacks/{id}` and `POST /chargebacks/{id}/acknowledge`. */
+/** `GET /chargebacks`, `GET /chargebacks/{id}`, `POST /chargebacks/{id}/acknowledge` and `…/decide`. */
 export function chargebackRoutes(deps: AppDeps): Hono {
   const app = new Hono();
   addList(app, deps);
   addDetail(app, deps);
   addAcknowledge(app, deps);
+  addDecide(app, deps);
   return app;
 }
 
@@ -109,6 +118,54 @@ function addAcknowledge(app: Hono, deps: AppDeps): void {
           return { status: 200, location: null, body };
         };
         const { changed } = await acknowledgeChargeback(deps, id, operator, {
+          inTransaction: key === null
+            ? undefined
+            : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),
+        });
+        return { ...await answer(deps.db), stored: changed };
+      });
+    },
+  );
+}
+
+function addDecide(app: Hono, deps: AppDeps): void {
+  const answerOnce = idempotency(deps);
+  const asking = { ...deps, ...gatewaysOf(deps.config) };
+  app.post(
+    "/chargebacks/:id/decide",
+    described({
+      summary: "Says how a chargeback ended",
+      description:
+        "Only where its provider tells nobody here: one that is not configured, or neither has webhooks of chargebacks " +
+        "nor is asked about them. Its money moves as if the provider had told it; what the provider or a report " +
+        "says of a later moment still counts. The same again changes nothing.",
+      tag: "Refunds",
+      scopes: ["refunds"],
+      answers: {
+        200: {
+          says: "It has ended so, now or before",
+          schema: chargebackAnswer,
+          example: seenChargeback,
+        },
+      },
+      problems: [415, "not_found", "invalid", "chargeback_not_decidable"],
+      example: lostByLetter,
+      repeatable: true,
+    }),
+    checked("param", idParam),
+    checked("header", idempotencyHeaders),
+    jsonBody(),
+    checked("json", decideBody),
+    (c) => {
+      const { id } = c.req.valid("param");
+      const { outcome, note = null } = c.req.valid("json");
+      const operator = operatorOf(c, deps.config);
+      return answerOnce(c, ["decide", id, outcome, note], async (key) => {
+        const answer = async (source: Queryable): Promise<KeyedAnswer> => {
+          const body = chargebackJson((await readChargeback(source, id))!);
+          return { status: 200, location: null, body };
+        };
+        const { changed } = await decideChargebackByHand(asking, { id, outcome, note }, operator, {
           inTransaction: key === null
             ? undefined
             : async (tx) => storeAnswers(tx, [{ key, answer: await answer(tx) }]),

@@ -11,6 +11,7 @@ import type {
   takenAnswer,
 } from "../description/answers.ts";
 import type { callbackBody } from "./callback_body.ts";
+import type { decideBody } from "./decide_body.ts";
 
 /** What a provider sends. */
 export const callback = {
@@ -61,6 +62,12 @@ export const seenChargeback = {
   seen_at: "2026-02-20T12:31:07.512004Z",
   seen_by: "api:books",
 } satisfies z.input<typeof chargebackAnswer>;
+
+/** How one ended, as a person says it. */
+export const lostByLetter = {
+  outcome: "lost",
+  note: "the bank's letter of 19 February",
+} satisfies z.input<typeof decideBody>;
 
 /** A page of chargebacks. */
 export const chargebackList = {

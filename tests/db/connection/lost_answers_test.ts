@@ -107,7 +107,7 @@ Deno.test("takeOrders() tells of orders as new that it took for new ones when th
       return taken.map(({ outcome }) => outcome);
     };
     await take(["first"]);
-    proxy.loseCommitAnswers(1, "insert into order_items");
+    proxy.loseCommitAnswers(1, "into order_items");
     assert.deepEqual(await take(["n1", "n2"]), ["new", "new"]);
     assert.equal(proxy.lost, 1);
     const rows = await flow.rows("select id from orders where external_order_id in ('n1', 'n2')");

@@ -6,6 +6,7 @@ import {
   chargebackStateNames,
   chargebackStates,
   decideChargeback,
+  decideOutcome,
   type KnownChargeback,
   type ToldChargeback,
 } from "../../../domain/payment/chargeback.ts";
@@ -119,4 +120,31 @@ Deno.test("chargebackMoves() takes one back that turns out to be of another curr
   const kinds = ["opened", "changed", "held", "lost"] as const;
   assert.deepEqual(kinds.map((kind) => sumOf(moves, kind, "EUR")), [500, -500, 0, 0]);
   assert.deepEqual(kinds.map((kind) => sumOf(moves, kind, "USD")), [0, 900, 0, 900]);
+});
+
+Deno.test("decideOutcome() ends what is open, says again what is so, and refuses to say it otherwise", () => {
+  const said = (outcome: "won" | "lost") =>
+    Object.fromEntries(chargebackStateNames.map((name) => {
+      const decision = decideOutcome(name, outcome);
+      return [name, decision.kind === "decide" ? decision.state : decision.kind];
+    }));
+  const ours = { warning_closed: "already", prevented: "already", won: "already" };
+  assert.deepEqual(said("won"), {
+    ...ours,
+    warning_needs_response: "warning_closed",
+    warning_under_review: "warning_closed",
+    needs_response: "won",
+    under_review: "won",
+    lost: "otherwise",
+  });
+  assert.deepEqual(said("lost"), {
+    warning_closed: "otherwise",
+    prevented: "otherwise",
+    won: "otherwise",
+    warning_needs_response: "lost",
+    warning_under_review: "lost",
+    needs_response: "lost",
+    under_review: "lost",
+    lost: "already",
+  });
 });

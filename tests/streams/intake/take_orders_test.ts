@@ -542,6 +542,31 @@ function noting(asked: string[]): Database {
   };
 }
 
+Deno.test("takeOrders() tells whose an id is where ids are not given in the order of the orders", async () => {
+  const reversed: Database = {
+    ...db,
+    transaction: (work, own) =>
+      db.transaction((tx) =>
+        work({
+          ...tx,
+          run: (sql, values = []) => {
+            if (!sql.includes("insert into orders")) return tx.run(sql, values);
+            const rows = JSON.stringify(JSON.parse(String(values.at(-1))).reverse());
+            return tx.run(sql, [...values.slice(0, -1), rows]);
+          },
+        }), own),
+  };
+  const orders = [newOrder(), newOrder(), newOrder()];
+  const taken = await takeOrders(reversed, orders, { ...options, withSummaries: true });
+  const ids = taken.map(({ orderId }) => orderId!);
+  assert.deepEqual(ids, ids.toSorted((a, b) => b - a));
+  for (const [index, { externalOrderId, items }] of orders.entries()) {
+    assert.equal(Number((await orderRow(externalOrderId))!.id), ids[index]);
+    assert.equal((await itemsOf(ids[index]!))[0]![0], items[0]!.sku);
+    assert.equal(taken[index]!.summary?.externalOrderId, externalOrderId);
+  }
+});
+
 Deno.test("takeOrders() writes by products that were read for orders before, unless they are others by now", async () => {
   const asked: string[] = [];
   const noted = noting(asked);

@@ -352,6 +352,8 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         ? await storeDiscrepancy()
         : path.startsWith("/reconciliations/")
         ? await storeReport()
+        : path.startsWith("/chargebacks/")
+        ? await storeChargeback()
         : edited?.id ?? id;
       const url = path
         .replace("{id}", String(ownId))
@@ -372,6 +374,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
         : isEdit || path.startsWith("/products/") || path.endsWith("/returned") ||
             path.startsWith("/streams/") || path === "/orders/batch" ||
             path.startsWith("/discrepancies/") || path === "/reconciliations/{id}/approve" ||
+            path.startsWith("/chargebacks/") ||
             path.startsWith("/webhook-endpoints/")
         ? 200
         : 202;
@@ -385,6 +388,7 @@ Deno.test("the examples of requests are taken as they stand", async () => {
     }
   }
   assert.deepEqual(taken.sort(), [
+    "/chargebacks/{id}/decide application/json",
     "/discrepancies/{id}/approve application/json",
     "/discrepancies/{id}/mend application/json",
     "/imports text/csv",
@@ -435,6 +439,12 @@ async function storeDiscrepancy(): Promise<number> {
     [crypto.randomUUID().replaceAll("-", "")],
   );
   return insertId;
+}
+
+/** Adds a chargeback that waits for an answer, of a charge that nobody here knows. @returns its id */
+async function storeChargeback(): Promise<number> {
+  const one = aChargeback("needs_response", 0, { providerRef: "dp_open" });
+  return (await recordChargeback(api.deps, one, "test")).id;
 }
 
 /** A report of another person, finished at the time of the example, whose fees wait. @returns its id */

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readKpis } from "../../../../streams/kpis/kpis.ts";
-import { openPage, sendForm } from "../../dashboard/pages.ts";
+import { recordChargeback } from "../../../../services/record_chargeback.ts";
+import { aChargeback } from "../../../chargebacks.ts";
+import { fieldOf, openPage, sendForm } from "../../dashboard/pages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";
 import { providerSecret, signatureOf } from "./callbacks.ts";
 
@@ -166,5 +168,72 @@ Deno.test("what is signed for one provider is no word of another, though the sec
     );
   } finally {
     await both.close();
+  }
+});
+
+Deno.test("how one ended that no configured provider tells of is said once, by the API or on the page after a question", async () => {
+  const toldBy = async (
+    providerRef: string,
+    state: "needs_response" | "lost" = "needs_response",
+  ) => {
+    const report = aChargeback(state, 0, {
+      provider: "paypal",
+      providerRef,
+      chargeRefs: [providerRef],
+    });
+    return (await recordChargeback(api.deps, report, "test")).id;
+  };
+  const id = await toldBy("PP-1");
+  const path = `/chargebacks/${id}/decide`;
+  for (const body of [{}, { outcome: "prevented" }, { outcome: "won", reason: "so" }]) {
+    assertProblem(await ask(api, "POST", path, body), 422, "invalid");
+  }
+  const said = { outcome: "lost", note: "by letter" };
+  const key = { "idempotency-key": "decided-1" };
+  const { status, body } = await ask(api, "POST", path, said, key);
+  assert.deepEqual([status, body.state, body.held_cents, body.lost_cents], [200, "lost", 0, 1_000]);
+  assert.deepEqual((await ask(api, "POST", path, said, key)).body, body);
+  assert.deepEqual((await ask(api, "POST", path, { outcome: "lost" })).body, body);
+  const otherwise = await ask(api, "POST", path, { outcome: "won" });
+  assertProblem(otherwise, 409, "chargeback-not-decidable");
+  assertProblem(await ask(api, "POST", "/chargebacks/999/decide", said), 404);
+
+  const action = `/dashboard/chargebacks/${await toldBy("PP-2")}/decide`;
+  const list = await openPage(api, "/dashboard/chargebacks?which=held");
+  assert.ok(list.html.includes(action));
+  assert.match(list.text, /Won… Lost…/);
+  const question = await sendForm(api, action, { outcome: "won" });
+  assert.match(question.text, /Was the chargeback of €10\.00 won\?/);
+  const confirmed = { outcome: fieldOf(question, "outcome"), confirmed: "yes", note: "by mail" };
+  assert.equal((await sendForm(api, action, confirmed)).status, 303);
+  const { body: { data: [won] } } = await ask(api, "GET", "/chargebacks?state=won&unknown=true");
+  assert.equal(won.provider_ref, "PP-2");
+  assert.ok(!(await openPage(api, "/dashboard/chargebacks")).html.includes(action));
+  assert.equal((await sendForm(api, action, { outcome: "gone" })).status, 422);
+});
+
+Deno.test("the page of an order offers to say how its chargeback ended, and none where the provider tells", async () => {
+  await tell({ id: "dp_4" }, "2026-05-01T10:00:00Z");
+  const { body: { data: [one] } } = await ask(api, "GET", "/chargebacks?state=needs_response");
+  const action = `/dashboard/chargebacks/${one.id}/decide`;
+  const { html } = await openPage(api, `/dashboard/orders/${orderId}`);
+  assert.ok(html.includes(action));
+  const told = await openApi("chargeback_told", {
+    GATEWAY: "http",
+    GATEWAY_URL: "http://127.0.0.1:9",
+    GATEWAY_SECRETS: providerSecret,
+  });
+  try {
+    const { id } = await recordChargeback(
+      told.deps,
+      aChargeback("needs_response", 0, { provider: "http" }),
+      "test",
+    );
+    const said = await ask(told, "POST", `/chargebacks/${id}/decide`, { outcome: "lost" });
+    assertProblem(said, 409, "chargeback-not-decidable");
+    const list = await openPage(told, "/dashboard/chargebacks");
+    assert.ok(!list.html.includes("/decide"));
+  } finally {
+    await told.close();
   }
 });
