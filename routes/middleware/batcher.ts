@@ -31,7 +31,7 @@ export interface BatcherOptions<I = unknown> {
   maxMs: number;
   /** Most batches that run at the same time; by default one after the other. */
   maxRunning?: number;
-  /** Time after which a small batch is slow, in milliseconds; default {@linkcode usualSlowMs}. */
+  /** Time after which a batch is slow, in milliseconds besides {@linkcode slowMsEach}; default {@linkcode usualSlowMs}. */
   slowMs?: number;
   /** Longest wait of a batch for callers of a crowded one before, in milliseconds from its end; default {@linkcode usualGatherMs}. */
   gatherMs?: number;
@@ -46,16 +46,22 @@ const callerShare = 0.5;
 const crowdSize = 8;
 
 /**
- * Callers who are worth two batches by turns: this process reads and answers the ones while the database is busy with the others.
- * Of fewer, each batch would cost nearly as much as one of all.
+ * Callers who are worth two batches, one after the other: this process reads and answers the ones while the database is busy with the
+ * others. Of fewer, each batch would cost nearly as much as one of all.
  */
-const twoBatches = 32;
+const twoHalves = 32;
+
+/** Callers who are worth two batches beside each other. Of fewer, they cost more than they save in waits (tools/bench/RESULTS.md). */
+const twoBatches = 128;
 
 /**
  * A small batch on engines that nothing else keeps busy takes less. One that takes longer waits for a lock, a disk or a processor, and
  * the few who come meanwhile need not wait for its end as well. Of a crowd each batch is slow where all are, and two small ones cost more.
  */
 const usualSlowMs = 10;
+
+/** What a call adds to that, in milliseconds: several times what it takes. */
+const slowMsEach = 0.5;
 
 /** Long enough for callers on the same network to come again once their answers are sent. */
 const usualGatherMs = 3;
@@ -146,18 +152,18 @@ export function batcher<I, O>(
 function runningBatches(
   { maxRunning = 1, slowMs = usualSlowMs }: Pick<BatcherOptions, "maxRunning" | "slowMs">,
 ) {
-  const batches = new Set<{ size: number; begunAt: number }>();
+  const batches = new Set<{ size: number; slowAt: number }>();
   return {
     isNone: () => batches.size === 0,
     /** Whether one may begin now that has so many. */
     mayBegin(waiting: number): boolean {
       if (batches.size === 0) return true;
       if (batches.size >= maxRunning) return false;
-      const slowFrom = performance.now() - slowMs;
+      const now = performance.now();
       let size = 0, isSlow = false;
       for (const batch of batches) {
         size += batch.size;
-        if (batch.begunAt <= slowFrom) isSlow = true;
+        if (batch.slowAt <= now) isSlow = true;
       }
       return size + waiting < twoBatches ? isSlow : waiting >= size;
     },
@@ -166,9 +172,10 @@ function runningBatches(
      * @returns to be called at its end
      */
     begin(size: number, whenSlow: () => void): () => void {
-      const batch = { size, begunAt: performance.now() };
+      const slowAfterMs = slowMs + size * slowMsEach;
+      const batch = { size, slowAt: performance.now() + slowAfterMs };
       batches.add(batch);
-      const timer = batches.size < maxRunning ? setTimeout(whenSlow, slowMs + 1) : undefined;
+      const timer = batches.size < maxRunning ? setTimeout(whenSlow, slowAfterMs + 1) : undefined;
       return () => {
         clearTimeout(timer);
         batches.delete(batch);
@@ -200,7 +207,7 @@ function crowdWithin(
     /** @returns undefined where nobody is to be waited for */
     gather(waiting: number): Promise<void> | undefined {
       const all = before.size + waiting;
-      const count = Math.min(all < twoBatches ? before.size : Math.ceil(all / 2), maxInputs);
+      const count = Math.min(all < twoHalves ? before.size : Math.ceil(all / 2), maxInputs);
       const isOver = before.endedAt + gatherMs < performance.now();
       if (before.size < crowdSize || waiting >= count || isOver) return;
       return new Promise<void>((resolve) => {

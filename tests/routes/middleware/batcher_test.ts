@@ -200,18 +200,24 @@ const soon = () => new Promise(setImmediate);
 
 Deno.test("batcher() begins a batch beside another once as many wait as that has, and no third", async () => {
   const { work, batches, sizes } = heldBatches();
-  const call = batcher(work, { ...options, maxRunning: 2, slowMs: 60_000, gatherMs: 0 });
-  const calls = ["first", ...names(40)].map(call);
-  // Behind one alone all wait for it, until they are a crowd of which half is worth a batch.
-  assert.deepEqual(sizes(), [1, 31]);
-  assert.equal(batches[1]!.inputs.at(-1), "caller 30");
-  calls.push(...names(60).map(call));
-  assert.deepEqual(sizes(), [1, 31], "two run already");
+  const call = batcher(work, {
+    ...options,
+    maxInputs: 200,
+    maxRunning: 2,
+    slowMs: 60_000,
+    gatherMs: 0,
+  });
+  const calls = ["first", ...names(130)].map(call);
+  // Behind one alone all wait for it, until they are a crowd that is worth a batch beside it.
+  assert.deepEqual(sizes(), [1, 127]);
+  assert.equal(batches[1]!.inputs.at(-1), "caller 126");
+  calls.push(...names(127).map(call));
+  assert.deepEqual(sizes(), [1, 127], "two run already");
   batches[0]!.end();
   await soon();
-  assert.deepEqual(sizes(), [1, 31, 69], "the one that is left has fewer than wait");
+  assert.deepEqual(sizes(), [1, 127, 130], "the one that is left has no more than wait");
   for (const { end } of batches) end();
-  assert.equal((await Promise.all(calls)).length, 101);
+  assert.equal((await Promise.all(calls)).length, 258);
 });
 
 Deno.test("batcher() begins beside a small batch only once that is slow", async () => {
