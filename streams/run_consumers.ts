@@ -55,8 +55,8 @@ const leftByBulk = 6;
 
 /**
  * Transactions that the bulk lane runs at once at the most. One while live messages come: its statements are large, and
- * for a processor of the database a small one waits as long as there are others. With two a file kept 0.87 of its rate and
- * with one 0.79, and half of those who waited for a web order did so for 147 ms and for 85 (docs/numbers.md).
+ * for a processor of the database a small one waits as long as there are others. With two a file kept 0.64 of its rate, with one
+ * 0.58, and of a hundred web orders one was answered after 49 ms, and after 32 (tools/bench/RESULTS.md).
  */
 function bulkTransactions(connections: number, live: LiveWatch): () => number {
   const max = Math.max(1, connections - Math.min(leftByBulk, Math.floor(connections / 2)));
