@@ -318,6 +318,25 @@ export async function reopenMissing(
   );
 }
 
+/**
+ * Opens again what other reports told of orders' charges and came to what we have together, beside what one told that is gone: a line
+ * that was one too many may be what its order is paid by. What still comes together another look ends again.
+ */
+export async function reopenTogether(
+  tx: Queryable,
+  { id, provider }: Pick<Withdrawal, "id" | "provider">,
+  orderIds: readonly number[],
+): Promise<void> {
+  if (orderIds.length === 0) return;
+  await tx.runText(
+    `
+    update discrepancies force index (discrepancies_order)
+    set state = 'OPEN', ended_at = null, answer = null
+    where order_id in (?) and provider = ? and reconciliation_id <> ? and state = 'MENDED' and answer = ?`,
+    [[...orderIds], provider, id, comesTogether],
+  );
+}
+
 /** Deletes what is missing of days that no report covers any more. */
 export async function deleteUncovered(tx: Queryable, provider: string): Promise<void> {
   await tx.run(

@@ -270,6 +270,7 @@ async function lookAtLines(
   const lines = rows.map(toldLine);
   const facts = await findFacts(db, provider, lines);
   let mended = 0;
+  const taken = new Set<string>();
   for (const [index, row] of rows.entries()) {
     const of = facts[index]!;
     const { ours, subject } = of;
@@ -282,10 +283,14 @@ async function lookAtLines(
     const because = decision.kind === "differs" && decision.because !== "late"
       ? decision.because
       : undefined;
-    // What told of the same charge before may be gone: then this is what its order is paid by, and not money once more.
-    const isFirstGone = ours.movement === null && row.part !== of.part;
+    // What told of the same charge before may be gone: then this is what its order is paid by, and not money once more. It may have been
+    // written down as that already, by somebody who looked while it went.
+    const isFirstGone = row.part !== of.part;
     // It is kept as of nothing still, and comes before this one.
-    if (isFirstGone && of.unattributed !== null) continue;
+    if (isFirstGone && ours.movement === null && of.unattributed !== null) continue;
+    // One of several that were one too many is it, and what is left of them is held against that by the next look.
+    if (isFirstGone && taken.has(`${subject} ${ours.id}`)) continue;
+    taken.add(`${subject} ${ours.id}`);
     const isOnly = of.isSettling && isFirstGone;
     const isTwice = row.kind === "twice" && !isOnly;
     const isOver = because === undefined && !isTwice;

@@ -33,6 +33,7 @@ import {
   reopenExplained,
   reopenMissing,
   reopenParts,
+  reopenTogether,
   wantAgain,
   type Withdrawal,
 } from "../../db/reconciliation/withdrawals.ts";
@@ -120,6 +121,8 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
     await reopenExplained(tx, id, heir, { identities, note });
   }
   await reopenMissing(tx, provider, await readOrdersBehind(tx, gone));
+  const charges = gone.filter(({ kind }) => kind === "charge");
+  await reopenTogether(tx, { id, provider }, await readOrdersBehind(tx, charges));
   await deleteMovements(tx, gone);
   await wantAgain(
     tx,

@@ -306,3 +306,71 @@ Deno.test("a fee that differed is over when a later report tells the first one's
     await bring(flow, [aLine({ createdUtc: yesterday })]);
     assert.deepEqual((await open(flow)).map(([kind]) => kind), ["missing_with_us"]);
   }));
+
+/** A line that takes all of the order's charge back. */
+const takenBack: Partial<Told> = {
+  entryId: "txn_back",
+  kind: "charge_failure" as never,
+  chargeId: "sim_of_1",
+  grossCents: -1_000,
+  feeCents: 0,
+};
+
+Deno.test("a line one too many that came to nothing together with another one is the order's once the first is gone, and the other is found", () =>
+  withWorkflow("followed_together", async (flow) => {
+    await aPaidOrder(flow);
+    const charge = { chargeId: "sim_of_1" };
+    const told = [aLine({ ...charge, entryId: "txn_2" }), aLine(takenBack)];
+    const state = async () => [
+      await flow.rows(
+        "select kind, subject_id, gross_cents, fee_cents from provider_movements order by kind, subject_id",
+      ),
+      (await open(flow)).map(([kind, , cents]) => [kind, cents]),
+      await bookedFees(flow),
+    ];
+    const alone = await bring(flow, told);
+    const wanted = await state();
+    assert.deepEqual(wanted[1], [["corrected", 1_000]]);
+    await takeBack(flow, alone);
+    const first = await bring(flow, [aLine(charge)]);
+    await bring(flow, told);
+    assert.deepEqual(await open(flow), []);
+    await takeBack(flow, first);
+    for (let time = 0; time < 2; time++) {
+      await bring(flow, told);
+      assert.deepEqual(await state(), wanted);
+    }
+  }));
+
+Deno.test("of several lines one too many one is the order's once the first is gone, and the others stay", () =>
+  withWorkflow("followed_several", async (flow) => {
+    await aPaidOrder(flow);
+    const charge = { chargeId: "sim_of_1" };
+    const first = await bring(flow, [aLine(charge)]);
+    const told = [2, 3].map((n) => aLine({ ...charge, entryId: `txn_${n}` }));
+    const second = await bring(flow, told);
+    await takeBack(flow, first);
+    for (let time = 0; time < 2; time++) {
+      assert.deepEqual(await open(flow), [["twice", second, 1_000]]);
+      assert.equal((await flow.rows("select * from provider_movements")).length, 2);
+      await bring(flow, told);
+    }
+  }));
+
+Deno.test("a line one too many that was written down as the order's while the first one went is kept once, and is not twice", () =>
+  withWorkflow("followed_at_once", async (flow) => {
+    await aPaidOrder(flow);
+    const charge = { chargeId: "sim_of_1" };
+    await bring(flow, [aLine(charge)]);
+    const again = [aLine({ ...charge, entryId: "txn_2" })];
+    await bring(flow, again);
+    // As it is where nobody has looked again between the one and the other.
+    await flow.rows(
+      `update provider_movements own join provider_movements again on again.subject_id = 0
+      set own.entry = again.entry, own.reconciliation_id = again.reconciliation_id where own.subject_id > 0`,
+    );
+    await bring(flow, again);
+    assert.deepEqual(await open(flow), []);
+    assert.equal((await flow.rows("select * from provider_movements")).length, 1);
+    assert.equal(await bookedFees(flow), 30);
+  }));
