@@ -65,31 +65,37 @@ async function list({ db }: Context, asJson: boolean): Promise<number> {
     const most = asJson ? Number.MAX_SAFE_INTEGER : numbersShown;
     const orders = await listLost(db, loss.id, "order", most);
     const refunds = await listLost(db, loss.id, "refund", most);
-    print(asJson ? JSON.stringify(toJson(loss, orders, refunds)) : inWords(loss, orders, refunds));
+    const chargebacks = await listLost(db, loss.id, "chargeback", most);
+    const named = { ...loss, orders, refunds, chargebacks };
+    print(asJson ? JSON.stringify(toJson(named)) : inWords(named));
   }
   return 0;
 }
 
-function inWords(
-  loss: RecordedLoss,
-  orders: readonly number[],
-  refunds: readonly number[],
-): string {
+/** A loss with the numbers that it took. */
+interface NamedLoss extends RecordedLoss {
+  orders: number[];
+  refunds: number[];
+  chargebacks: number[];
+}
+
+function inWords(loss: NamedLoss): string {
   const numbers = (name: string, named: readonly number[], all: number) =>
     named.length === 0 ? [] : [
       `  ${name} ${named.join(", ")}${all > named.length ? ` … of ${formatCount(all)}` : ""}`,
     ];
   return [
     `${loss.id}: ${tellLoss(loss)}; found at ${loss.foundAt}`,
-    ...numbers("orders", orders, loss.ordersLost),
-    ...numbers("refunds", refunds, loss.refundsLost),
+    ...numbers("orders", loss.orders, loss.ordersLost),
+    ...numbers("refunds", loss.refunds, loss.refundsLost),
+    ...numbers("chargebacks", loss.chargebacks, loss.chargebacksLost),
     loss.reconciledAt === null
       ? "  open"
       : `  reconciled at ${loss.reconciledAt} by ${loss.reconciledBy}: ${loss.note ?? "no note"}`,
   ].join("\n");
 }
 
-function toJson(loss: RecordedLoss, orders: readonly number[], refunds: readonly number[]) {
+function toJson(loss: NamedLoss) {
   return {
     id: loss.id,
     found_at: loss.foundAt,
@@ -98,9 +104,11 @@ function toJson(loss: RecordedLoss, orders: readonly number[], refunds: readonly
     orders_lost: loss.ordersLost,
     order_numbers_lost: loss.numbersLost,
     refunds_lost: loss.refundsLost,
+    chargebacks_lost: loss.chargebacksLost,
     steps_lost: loss.stepsLost,
-    order_ids: orders,
-    refund_ids: refunds,
+    order_ids: loss.orders,
+    refund_ids: loss.refunds,
+    chargeback_ids: loss.chargebacks,
     reconciled_at: loss.reconciledAt,
     reconciled_by: loss.reconciledBy,
     note: loss.note,

@@ -15,6 +15,7 @@ import { type ChargebackState, chargebackStates } from "../domain/payment/charge
 import { cutText } from "../domain/text/cut_text.ts";
 import { countChargebacks } from "../streams/kpis/count_chargebacks.ts";
 import type { KpiDeps } from "../streams/kpis/kpis.ts";
+import { noteCommitted } from "../streams/recovery/database_age.ts";
 import {
   type SaidByPerson,
   takeChargeback,
@@ -66,7 +67,8 @@ const maxReason = 64;
  * `streams/payments/take_chargeback.ts`. Nothing is refused for want of a payment: such a chargeback waits for one, and
  * stands on the list of those that nobody here knows.
  *
- * The figures are counted behind the commit. Where that fails, or the process ends, the consumers count them within a minute.
+ * The figures are counted behind the commit. Where that fails, or the process ends, the consumers count them within a minute. And
+ * Redis hears of it before whoever tells it, who does so once, has an answer: a database that lacks it later is seen to be older.
  *
  * @param actor who tells it, for the timeline, such as `provider:stripe`
  * @param byPerson where a person tells it in the place of its provider: at the very moment of what they have seen
@@ -104,6 +106,7 @@ export async function recordChargeback(
   );
   try {
     await countChargebacks(deps);
+    if (taken.outcome === "taken") await noteCommitted(deps);
   } catch (error) {
     // Then it was written where nobody reads it: whoever told it has to tell it again.
     if (error instanceof LeftDatabaseError) throw error;

@@ -29,6 +29,7 @@ import { countOthersCallback } from "../streams/payments/others_callbacks.ts";
 import type { ProviderRefund } from "../streams/payments/provider.ts";
 import { recordedKeyOf, standingKeyOf } from "../streams/reconciliation/find_facts.ts";
 import { readReturnedMends, takeBackMend } from "../streams/reconciliation/returned_mends.ts";
+import { noteCommitted } from "../streams/recovery/database_age.ts";
 import { othersMoney } from "./ask_before_recording.ts";
 
 /** What taking them works with. */
@@ -66,8 +67,27 @@ export async function takeRefundNews(
   deps: RefundNewsDeps,
   news: RefundNews,
 ): Promise<NewsOutcome> {
-  const { provider, refund: { state, key, ref, chargeRefs = [] } } = news;
-  if (state !== "refused") return "other";
+  if (news.refund.state !== "refused") return "other";
+  const outcome = await takeRefused(deps, news);
+  if (isWritten.has(outcome)) await hear(deps);
+  return outcome;
+}
+
+/** What of the outcomes is written down. */
+const isWritten: ReadonlySet<NewsOutcome> = new Set(["return", "given_by_hand", "charged_back"]);
+
+/** Has Redis hear of it before the provider, which tells it once, has an answer. */
+async function hear(deps: RefundNewsDeps): Promise<void> {
+  try {
+    await noteCommitted(deps);
+  } catch (error) {
+    if (error instanceof LeftDatabaseError) throw error;
+    deps.log.warn("books not noted", { error: messageOf(error) });
+  }
+}
+
+async function takeRefused(deps: RefundNewsDeps, news: RefundNews): Promise<NewsOutcome> {
+  const { provider, refund: { key, ref, chargeRefs = [] } } = news;
   const keys = [
     ...(key == null ? [] : [key]),
     ...(ref === null

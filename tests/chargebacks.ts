@@ -14,9 +14,13 @@ import { takeRefundNews } from "../services/take_refund_news.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { anOrder, type Workflow } from "./workflow.ts";
 
+/** Units of its product that there are at first. */
+const initialStock = 1_000;
+
 /** A paid order of 10.00 EUR, or of so much. @returns its id */
 export async function aPaidOrder(flow: Workflow, name = "1", cents = 1_000): Promise<number> {
-  const [taken] = await flow.add([anOrder(name, [{ sku: "a", qty: 1, unitPriceCents: cents }])]);
+  const order = anOrder(name, [{ sku: "a", qty: 1, unitPriceCents: cents }]);
+  const [taken] = await flow.add([order], initialStock);
   await flow.drain();
   return taken!.orderId!;
 }

@@ -14,9 +14,12 @@ import {
 } from "../connection/database.ts";
 
 /** The kinds of rows that are named one by one. */
-export type LostKind = "order" | "refund";
+export type LostKind = "order" | "refund" | "chargeback";
 
-/** Numbers of refunds that are named of one loss: each only may have been in use. Of orders, which were acknowledged, all are. */
+/**
+ * Numbers of refunds, and of chargebacks, that are named of one loss: each only may have been in use. Of orders, which were
+ * acknowledged, all are.
+ */
 export const namedPerLoss = 10_000;
 
 /** Rows to a statement. */
@@ -33,6 +36,8 @@ export interface FoundLoss {
   orders: readonly number[];
   /** Numbers of refunds that may be gone, at most {@linkcode namedPerLoss}. */
   refunds: readonly number[];
+  /** The same of chargebacks. */
+  chargebacks: readonly number[];
 }
 
 /** Writes a loss down, unless it was before. */
@@ -58,6 +63,7 @@ export async function recordLoss(db: Database, found: FoundLoss): Promise<void> 
     );
     await nameLost(tx, insertId, "order", found.orders);
     await nameLost(tx, insertId, "refund", found.refunds);
+    await nameLost(tx, insertId, "chargeback", found.chargebacks);
   });
 }
 
@@ -116,6 +122,7 @@ async function nameLost(
 }
 
 const columns = `id, created_at, lost_from, lost_until, orders_lost, numbers_lost, refunds_lost,
+      (select count(*) from books_lost_rows where loss_id = books_losses.id and kind = 'chargeback') as chargebacks_lost,
       steps_lost, reconciled_at, reconciled_by, note`;
 
 /** The losses that nobody has reconciled, the oldest first. */
@@ -196,6 +203,7 @@ function toLoss(row: Row): RecordedLoss {
     ordersLost: toInteger(row.orders_lost),
     numbersLost: toInteger(row.numbers_lost ?? row.orders_lost),
     refundsLost: toInteger(row.refunds_lost),
+    chargebacksLost: toInteger(row.chargebacks_lost),
     stepsLost: toInteger(row.steps_lost),
     reconciledAt: toIsoTime(row.reconciled_at),
     reconciledBy: text(row.reconciled_by),

@@ -220,6 +220,8 @@ export interface RecordedLoss {
   numbersLost: number;
   /** Numbers of refunds that no row has: an upper bound. */
   refundsLost: number;
+  /** Numbers of chargebacks that no row has and that are named: an upper bound. */
+  chargebacksLost: number;
   /** Steps of timelines, of these orders and of others: an upper bound. */
   stepsLost: number;
   /** When somebody said that it is reconciled, ISO 8601; null while it is open. */
@@ -232,18 +234,20 @@ export interface RecordedLoss {
 
 /** A loss in words, without what is to be done. */
 export function tellLoss(
-  { lostFrom, lostUntil, ordersLost, numbersLost, refundsLost, stepsLost }: Pick<
+  { lostFrom, lostUntil, ordersLost, numbersLost, refundsLost, chargebacksLost, stepsLost }: Omit<
     RecordedLoss,
-    "lostFrom" | "lostUntil" | "ordersLost" | "numbersLost" | "refundsLost" | "stepsLost"
+    "id" | "foundAt" | "reconciledAt" | "reconciledBy" | "note"
   >,
 ): string {
   const second = (time: string) => `${time.slice(0, 19)}Z`;
   const numbers = numbersLost > ordersLost ? ` (of ${counted(numbersLost, "number")})` : "";
-  return `${counted(ordersLost, "acknowledged order")}${numbers} and ${
-    counted(refundsLost, "refund")
-  } were lost between ${second(lostFrom)} and ${second(lostUntil ?? lostFrom)}, with ${
-    counted(stepsLost, "step")
-  } of timelines`;
+  const refunds = counted(refundsLost, "refund");
+  const others = chargebacksLost === 0
+    ? ` and ${refunds}`
+    : `, ${refunds} and ${counted(chargebacksLost, "chargeback")}`;
+  return `${counted(ordersLost, "acknowledged order")}${numbers}${others} were lost between ${
+    second(lostFrom)
+  } and ${second(lostUntil ?? lostFrom)}, with ${counted(stepsLost, "step")} of timelines`;
 }
 
 /**

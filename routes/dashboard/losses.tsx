@@ -35,6 +35,7 @@ const numbersShown = 100;
 interface NamedLoss extends RecordedLoss {
   orders: number[];
   refunds: number[];
+  chargebacks: number[];
 }
 
 /** `GET /dashboard/losses`, and the form of each that is open, with a question before it. */
@@ -90,6 +91,7 @@ async function readNamed(db: Queryable): Promise<NamedLoss[]> {
     ...loss,
     orders: await listLost(db, loss.id, "order", numbersShown),
     refunds: await listLost(db, loss.id, "refund", numbersShown),
+    chargebacks: await listLost(db, loss.id, "chargeback", numbersShown),
   })));
 }
 
@@ -122,6 +124,8 @@ const OneLoss: FC<{ c: Context; of: NamedLoss }> = ({ c, of: loss }) => (
       <dd>{numbersOf(loss.orders, loss.ordersLost)}</dd>
       <dt>Refunds</dt>
       <dd>{numbersOf(loss.refunds, loss.refundsLost)}</dd>
+      <dt>Chargebacks</dt>
+      <dd>{numbersOf(loss.chargebacks, loss.chargebacksLost)}</dd>
       {loss.reconciledAt !== null && (
         <>
           <dt>Reconciled</dt>

@@ -20,6 +20,7 @@ import {
 } from "../../db/recovery/database_marks.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { WorkflowError } from "../../domain/errors.ts";
+import { LeftDatabaseError } from "../../domain/operation/left_database.ts";
 import {
   type DatabaseJudgement,
   type Gaps,
@@ -139,6 +140,22 @@ export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
     if (++notes === 1) await keepGaps(deps);
     if (notes % notesToForget === 0) await forgetTicks(db);
   };
+}
+
+/**
+ * Has Redis hear of what was just committed, where nothing of it is published or counted. Whoever tells a thing once is
+ * answered only then: a database that lacks it later is seen to be older.
+ *
+ * @throws {LeftDatabaseError} where it was committed to a database that does not count any more
+ */
+export async function noteCommitted(deps: DatabaseAgeDeps): Promise<void> {
+  const { db } = deps;
+  const tables = await listNumberedTables(db);
+  const { ticks } = await readDatabaseMarks(db);
+  await tickDatabase(db, ticks);
+  if (await noteMarks(deps, await readDatabaseMarks(db, 0, tables))) return;
+  db.lookAgain();
+  throw new LeftDatabaseError();
 }
 
 /** A Redis that was lost does not know what the database has left out. */

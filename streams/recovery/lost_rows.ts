@@ -1,5 +1,5 @@
 /**
- * Names what a database lacks: orders that were acknowledged, and refunds.
+ * Names what a database lacks: orders that were acknowledged, refunds and chargebacks.
  *
  * @module
  */
@@ -21,6 +21,8 @@ export interface LostRows {
   orders: number[];
   /** Numbers of refunds that may have been in use, at most {@linkcode namedPerLoss}. */
   refunds: number[];
+  /** The same of chargebacks. */
+  chargebacks: number[];
   /** Numbers that may have been in use and that no row has, by table. */
   atMost: Record<MarkedTable, number>;
 }
@@ -48,15 +50,18 @@ export async function findLostRows(
     Math.max(0, marks.numbers.orders - overlap),
     heard.numbers.orders,
   );
-  const first = marks.numbers.refunds + 1;
   return {
     orders: await findMissingOrders(deps.db, published),
-    refunds: Array.from(
-      { length: Math.min(namedPerLoss, atMost.refunds) },
-      (_, index) => first + index,
-    ),
+    refunds: numbersBetween(marks.numbers.refunds, heard.numbers.refunds),
+    chargebacks: numbersBetween(marks.numbers.chargebacks ?? 0, heard.numbers.chargebacks ?? 0),
     atMost,
   };
+}
+
+/** The numbers after one, up to another, at most {@linkcode namedPerLoss}. */
+function numbersBetween(after: number, upTo: number): number[] {
+  const length = Math.min(namedPerLoss, Math.max(0, upTo - after));
+  return Array.from({ length }, (_, index) => after + 1 + index);
 }
 
 /**

@@ -210,6 +210,7 @@ async function writeDown(
     ordersLost: found.orders.length,
     orders: found.orders,
     refunds: found.refunds,
+    chargebacks: found.chargebacks,
   });
 }
 

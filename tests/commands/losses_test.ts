@@ -15,7 +15,17 @@ Deno.test("losses lists what is gone; verify and doctor tell of it until it is r
       (await type("losses")).out,
       /^1: 2 acknowledged .*\n {2}orders 2001, 2003\n {2}open$/,
     );
-    assert.deepEqual(JSON.parse((await type("losses", "--json")).out).order_ids, [2_001, 2_003]);
+    const { order_ids, chargeback_ids, chargebacks_lost } = JSON.parse(
+      (await type("losses", "--json")).out,
+    );
+    assert.deepEqual([order_ids, chargeback_ids, chargebacks_lost], [[2_001, 2_003], [], 0]);
+    const rows = "insert into books_lost_rows (loss_id, kind, number) values (1, 'chargeback', 7)";
+    await flow.rows(rows);
+    assert.match(
+      (await type("losses")).out,
+      /orders, 0 refunds and 1 chargeback .*\n.*\n {2}chargebacks 7\n/,
+    );
+    await flow.rows("delete from books_lost_rows where kind = 'chargeback'");
     const verified = await type("verify");
     assert.match(verified.out, /^LOST {4}2 acknowledged orders .*: see .*losses$/m);
     assert.match(verified.out, lost);

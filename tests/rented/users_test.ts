@@ -21,12 +21,21 @@ async function userWith(server: OwnDatabase, database: string, rights: string): 
   return url.href;
 }
 
+/** The rights that the guide grants to a user, see docs/deploying.md. */
+async function rightsByGuide(user: string): Promise<string> {
+  const guide = await Deno.readTextFile(new URL("../../docs/deploying.md", import.meta.url));
+  return new RegExp(`^grant (.+) on orders\\.\\* to ${user};$`, "m").exec(guide)![1]!;
+}
+
 Deno.test("a user who may only read and write rows is enough for everything but to migrate", async () => {
   await using server = await ownDatabase();
   const database = "test_rows";
-  await migrate(server.adminUrl(database));
-  const url = await userWith(server, database, "select, insert, update, delete");
-  await workThrough("users", server.adminUrl(database), url);
+  await server.administer(`create database ${database}`);
+  const migrating = await userWith(server, database, await rightsByGuide("orders_migrate"));
+  const rights = await rightsByGuide("orders");
+  assert.equal(rights, "select, insert, update, delete");
+  const url = await userWith(server, database, rights);
+  await workThrough("users", migrating, url);
   const { applied } = await migrate(url);
   assert.deepEqual(applied, []);
 

@@ -8,14 +8,17 @@ import assert from "node:assert/strict";
 import { migrate } from "../../db/connection/migrate.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { rebuildKpis } from "../../streams/kpis/kpis_rebuild.ts";
+import { aChargeback, tell } from "../chargebacks.ts";
+import { hold, ownReport } from "../reconciled.ts";
 import { askRefund, verifyNow } from "../settled_workflow.ts";
-import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, simulatedRefOf, withWorkflow, type Workflow } from "../workflow.ts";
 
 /** A name that says something else to a server which takes its quotes and strokes otherwise. */
 const oddName = `O'Hara "the \\ || ${"`"}-- ;`;
 
 /**
- * Migrates, takes orders with odd names, settles them, refunds, and proves that all agree.
+ * Migrates, takes orders with odd names, settles them, refunds, holds a provider's report against the books, records a
+ * chargeback, and proves that all agree.
  *
  * @param as whom the service comes; default: who migrates
  */
@@ -28,7 +31,7 @@ export async function workThrough(name: string, databaseUrl: string, as?: string
   }, { databaseUrl: as ?? databaseUrl });
 }
 
-/** Orders that end in every way, and a refund. */
+/** Orders that end in every way, a refund, a report and a chargeback. */
 export async function takeThrough(flow: Workflow): Promise<void> {
   const taken = await flow.add([
     anOrder("paid", [{ sku: "a", qty: 2, unitPriceCents: 200 }], {
@@ -47,5 +50,18 @@ export async function takeThrough(flow: Workflow): Promise<void> {
   assert.deepEqual(rows.map(({ status }) => status), ["PAID", "PAID", "FAILED", "FAILED"]);
   const [who] = await flow.rows("select name from customers where external_id = ?", [oddName]);
   assert.equal(who?.name, oddName);
+  await holdBooks(flow, paid!);
   await rebuildKpis(flow);
+}
+
+/** The provider's report says the same as the books; then the customer's bank takes what is left of an order. */
+async function holdBooks(flow: Workflow, orderId: number): Promise<void> {
+  const lines = (await ownReport(flow)).map((line) =>
+    line.reference === "dollars" ? { ...line, currency: "USD" } : line
+  );
+  const { state, lines: read, found } = await hold({ flow, name: "simulated" }, lines);
+  assert.deepEqual([state, read, found], ["DONE", 3, 0]);
+  const chargeRefs = [await simulatedRefOf(flow.db, orderId)];
+  const told = aChargeback("needs_response", 0, { chargeRefs, amountCents: 300 });
+  assert.deepEqual((await tell(flow, told)).orderId, orderId);
 }

@@ -5,7 +5,7 @@ import { listNumberedTables } from "../../../db/recovery/database_marks.ts";
 import { raiseCounters } from "../../../db/recovery/table_counters.ts";
 import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
 import { askRefund } from "../../settled_workflow.ts";
-import { anOrder, openWorkflow } from "../../workflow.ts";
+import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { testContext } from "../../support.ts";
 
 /** A user who may read and write rows, and nothing else. */
@@ -29,6 +29,23 @@ async function countersOf(server: OwnDatabase): Promise<Map<string, number>> {
     where table_schema = 'orders' and auto_increment is not null`,
   );
   return new Map(rows.map(({ name, next }) => [String(name), Number(next)]));
+}
+
+/** A row in each table that has numbers of what providers' reports tell. */
+async function fillBooks(flow: Workflow): Promise<void> {
+  await flow.rows(`
+    insert into reconciliations (provider, source, name, digest, period_from, period_to, state, actor)
+    values ('bank', 'report', 'may.csv', unhex(repeat('ab', 32)), '2026-05-01', '2026-06-01', 'DONE', 'test')`);
+  await flow.rows(`
+    insert into provider_days (provider, day, currency, movements, charges_cents, refunds_cents, chargebacks_cents,
+      other_cents, fees_cents, net_cents)
+    values ('bank', '2026-05-01', 'EUR', 1, 100, 0, 0, 0, 0, 100)`);
+  await flow.rows(`
+    insert into discrepancies (reconciliation_id, provider, kind, identity, day, movement, mend_key)
+    values (1, 'bank', 'missing_with_us', unhex(repeat('cd', 16)), '2026-05-01', 'charge', 'mend_1')`);
+  await flow.rows(`
+    insert into provider_conversions (provider, day, customer_currency, settled_currency)
+    values ('bank', '2026-05-01', 'USD', 'EUR')`);
 }
 
 Deno.test("raiseCounters() leaves no row behind where the user may not alter tables", async () => {
@@ -67,6 +84,7 @@ Deno.test("raiseCounters() leaves no row behind where the user may not alter tab
       insert into chargeback_movements (chargeback_id, change_number, move_number, order_id, kind, amount_cents, currency,
         happened_at, counts)
       values (1, 1, 0, 1, 'lost', 100, 'EUR', now(6), 1)`);
+    await fillBooks(flow);
     const tables = await listNumberedTables(flow.db);
     const floors = new Map([...tables.keys()].map((table) => [table, 1_000_500]));
     const counts = async () => {
@@ -96,6 +114,10 @@ Deno.test("raiseCounters() leaves no row behind where the user may not alter tab
         "money_given_twice",
         "chargebacks",
         "chargeback_movements",
+        "reconciliations",
+        "provider_days",
+        "discrepancies",
+        "provider_conversions",
       ]
     ) {
       assert.ok(raised.includes(table), table);

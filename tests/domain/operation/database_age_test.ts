@@ -72,6 +72,7 @@ const loss: RecordedLoss = {
   ordersLost: 12,
   numbersLost: 12,
   refundsLost: 1,
+  chargebacksLost: 0,
   stepsLost: 40,
   reconciledAt: null,
   reconciledBy: null,
@@ -89,6 +90,10 @@ Deno.test("describeLosses() says from when to when, how much, and what to do", (
   assert.match(
     describeLosses([{ ...loss, numbersLost: 14 }]),
     /^12 acknowledged orders \(of 14 numbers\) and 1 refund were/,
+  );
+  assert.match(
+    describeLosses([{ ...loss, chargebacksLost: 2 }]),
+    /^12 acknowledged orders, 1 refund and 2 chargebacks were/,
   );
 });
 

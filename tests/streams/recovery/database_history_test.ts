@@ -9,6 +9,8 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { databaseNoter, lookAtDatabase } from "../../../streams/recovery/database_age.ts";
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
+import { takeRefundNews } from "../../../services/take_refund_news.ts";
+import { aChargeback, aReversedPayment, tell } from "../../chargebacks.ts";
 import { type ReplicatedPair, replicatedPair } from "../../replicated_pair.ts";
 import { askRefund, loseRedis, verifyNow } from "../../settled_workflow.ts";
 import { type TestContext, testContext } from "../../support.ts";
@@ -107,6 +109,48 @@ Deno.test("a replica that lacks the last commits takes over: none is misapplied,
     assert.deepEqual(await listLost(next.db, loss!.id, "refund", 10), [refund.refundId]);
     assert.ok(loss!.lostFrom <= loss!.lostUntil!);
   }, { gateway: simulatedGateway({ delayMs: 1 }) }));
+
+Deno.test("a chargeback that nobody here knows the charge of is missed and named where it is all that was lost", () =>
+  withSides("history_chargeback", async ({ pair, old, next }) => {
+    await pair.stopFollowing();
+    const stranger = { providerRef: "dp_9", chargeRefs: ["sim_of_9"] };
+    const { id, orderId } = await tell(old, aChargeback("needs_response", 0, stranger));
+    assert.equal(orderId, null);
+    await pair.promote();
+
+    await guardDatabase(next);
+    const again = await tell(next, aChargeback("needs_response", 0, stranger));
+    assert.ok(again.id > id + 1_000, String(again.id));
+    const [loss, ...others] = await listOpenLosses(next.db, 10);
+    assert.deepEqual(others, []);
+    assert.deepEqual([loss!.ordersLost, loss!.refundsLost, loss!.chargebacksLost], [0, 0, 1]);
+    assert.deepEqual(await listLost(next.db, loss!.id, "chargeback", 10), [id]);
+    await proven(next);
+    const stray = aChargeback("needs_response", 0, { ...stranger, providerRef: "dp_8" });
+    await assert.rejects(tell(old, stray), LeftDatabaseError, "it would be told nowhere else");
+  }));
+
+Deno.test("what a provider says of money that came back to it is missed where it is all that was lost", () =>
+  withSides("history_came_back", async ({ pair, old, next }) => {
+    await aReversedPayment(old, 1, 500);
+    await databaseNoter(old)();
+    await pair.caughtUp();
+    await pair.stopFollowing();
+    const news = {
+      provider: "simulated",
+      refund: { ref: "re_1", state: "refused", reason: null, chargeRefs: ["second"] },
+      happenedAt: new Date(),
+    } as const;
+    assert.equal(await takeRefundNews(old, news), "return");
+    await pair.promote();
+
+    assert.equal(await kindOf(next), "older");
+    await guardDatabase(next);
+    assert.equal((await listOpenLosses(next.db, 10)).length, 1);
+    assert.equal(await takeRefundNews(next, news), "return");
+    await next.drain();
+    await proven(next);
+  }));
 
 Deno.test("what a process commits to the primary that is left behind is neither published nor acknowledged", () =>
   withSides("history_fenced", async ({ pair, old, next }) => {
