@@ -84,15 +84,22 @@ const keptTicks = 50_000;
 const forgottenTicks = 5_000;
 
 /**
- * Lets the database be one tick further, under a name that was drawn at random. One that was put back since its ticks were
- * read gets none: a tick of its own would make it another history, where it is an older one that can be made good.
+ * Lets the database be one tick further, under a name that was drawn at random. One that is older than what is known of it gets
+ * none: a tick of its own would make it another history, where it can be made good. It may have been put back since it was
+ * looked at last, or another server may have taken its place, so that it is looked at once more by the connection of the tick.
  *
- * @param read the ticks that it had when it was found to be no older than what was known of it
+ * @param mayTick whether the database by this connection, which has so many ticks, may have one more
+ * @returns whether it has
  */
-export async function tickDatabase(db: Database, read: number): Promise<void> {
-  await db.transaction(async (tx) => {
+export async function tickDatabase(
+  db: Database,
+  mayTick: (connection: Queryable, ticks: number) => Promise<boolean>,
+): Promise<boolean> {
+  return await db.transaction(async (tx) => {
     const [row] = await tx.query("select ticks from books_marks where id = 1 for update");
-    if (row !== undefined && toInteger(row.ticks) >= read) await tickTo(tx, 0);
+    if (row === undefined || !await mayTick(tx, toInteger(row.ticks))) return false;
+    await tickTo(tx, 0);
+    return true;
   });
 }
 

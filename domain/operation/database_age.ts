@@ -129,6 +129,11 @@ export function judgeDatabase(
   return { kind: "older", loss };
 }
 
+/** Whether a database with so many ticks stands where one that was made good went on from: that one counts, and not this one. */
+export function isLeftBehind(ticks: number, { ticks: gaps = [] }: Gaps): boolean {
+  return gaps.some(([after, upTo]) => ticks >= after && ticks <= upTo);
+}
+
 function isWithin([after, upTo]: Gap, number: number): boolean {
   return number > after && number <= upTo;
 }

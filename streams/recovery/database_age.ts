@@ -25,6 +25,7 @@ import {
   type DatabaseJudgement,
   type Gaps,
   type HeardMarks,
+  isLeftBehind,
   judgeDatabase,
   markedTables,
   type OwnMarks,
@@ -117,8 +118,8 @@ export interface DatabaseAgeDeps extends RedisDeps {
 }
 
 /**
- * Makes what notes now and then how far the database is, in Redis as well. To be called only after a look has
- * found them no older than what Redis has heard.
+ * Makes what notes now and then how far the database is, in Redis as well. One that is older than what Redis has heard is left
+ * as it is, for whoever makes it good.
  */
 export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
   const { db, log } = deps;
@@ -131,7 +132,7 @@ export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
     let marks = await readDatabaseMarks(db, 0, tables);
     const numbers = JSON.stringify(marks.numbers);
     if (numbers !== before || performance.now() - tickedAt >= idleTickMs) {
-      await tickDatabase(db, marks.ticks);
+      if (!await tick(deps)) return;
       tickedAt = performance.now();
       marks = await readDatabaseMarks(db, 0, tables);
     }
@@ -151,11 +152,21 @@ export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
 export async function noteCommitted(deps: DatabaseAgeDeps): Promise<void> {
   const { db } = deps;
   const tables = await listNumberedTables(db);
-  const { ticks } = await readDatabaseMarks(db);
-  await tickDatabase(db, ticks);
-  if (await noteMarks(deps, await readDatabaseMarks(db, 0, tables))) return;
+  if (await tick(deps) && await noteMarks(deps, await readDatabaseMarks(db, 0, tables))) return;
   db.lookAgain();
   throw new LeftDatabaseError();
+}
+
+/**
+ * @returns false where the database is older than what Redis has heard of, or another one: it has no tick more then. One that was
+ * left behind has: it shows by it that it went its own way
+ */
+async function tick(deps: DatabaseAgeDeps): Promise<boolean> {
+  return await tickDatabase(deps.db, async (connection, ticks) => {
+    const heard = await readHeard(deps);
+    const { kind } = await lookWith(deps, heard, connection);
+    return kind === "current" || (kind === "older" && isLeftBehind(ticks, heard.gaps));
+  });
 }
 
 /** A Redis that was lost does not know what the database has left out. */
