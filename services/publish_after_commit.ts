@@ -26,7 +26,7 @@ export interface ServiceDeps extends PublishDeps {
 }
 
 /** Longest wait for Redis before the caller is answered without it, in milliseconds. */
-const maxWaitMs = 2_000;
+const maxWaitMs = 1_000;
 
 /**
  * Publishes messages about what has been committed. Redis being away is no error to the caller: the database

@@ -27,8 +27,11 @@ export const maxBlockMs = 2_000;
 /** A command that takes longer has failed: a server that hangs must not hang its callers. */
 const commandTimeoutMs = 10_000;
 
-/** A connection that owes an answer and is silent for so long is dead: less than its callers wait. */
-const commandSilenceMs = 8_000;
+/**
+ * A connection that owes an answer and is silent for so long is dead: less than its callers wait, and little enough that work
+ * goes on within ten seconds where a master stands still.
+ */
+const commandSilenceMs = 6_000;
 
 /** How a connection differs from others. */
 export interface RedisOpenOptions {
@@ -53,7 +56,7 @@ export function openRedis(url: string, options: RedisOpenOptions = {}): Promise<
 }
 
 /** Grace on top of a blocked read's own time, in milliseconds: as long as a busy server may take. */
-const blockGraceMs = 8_000;
+const blockGraceMs = 6_000;
 
 /**
  * Silence after which the driver gives up a blocked read, in milliseconds: much longer than its connection lives
