@@ -143,7 +143,8 @@ Deno.test("orders that were taken while connections flap settle soon after", asy
       await until("the first order settles", 15_000, async () => await unsettled(api) === 0);
       const names = new Set<string>();
       const end = performance.now() + 3_000;
-      for (let n = 0; performance.now() < end; n++) {
+      // On a busy machine so many take longer.
+      for (let n = 0; performance.now() < end || (names.size <= 10 && n < 500); n++) {
         if (n % 3 === 0) redisProxy.cut();
         if (n % 5 === 0) databaseProxy.cut();
         if (n % 40 === 0) {

@@ -47,6 +47,14 @@ export async function withProcess(
     stop.signal,
   );
   try {
+    // A process that loses its engines before it has begun ends, and is started again by others.
+    const began = until(
+      "the consumers have begun",
+      60_000,
+      async () => await redis.zcard(keys.alive("orders")) > 0,
+    );
+    await Promise.race([began, consumers]);
+    consumers.catch(() => {});
     await work({ ...api, deps, app: makeApp(deps) });
   } finally {
     stop.abort();
