@@ -110,6 +110,24 @@ Deno.test("openReadReplica() reads nothing from it while the primary tells of no
   assert.equal(await one.where(), "primary");
 });
 
+Deno.test("openReadReplica() takes what was written slowly for as old as when it was begun", async () => {
+  await using one = await reader({
+    db: {
+      ...primary,
+      run: async (...args) => {
+        const ran = await primary.run(...args);
+        one.clock.now += 4_000;
+        return ran;
+      },
+    },
+  });
+  await one.mark();
+  await pair.caughtUp();
+  assert.equal(await one.where(), "replica");
+  one.clock.now = 5_001;
+  assert.equal(await one.where(), "primary");
+});
+
 Deno.test("openReadReplica() takes no old state for a young one when the server's clock was set back", async () => {
   const set = (at: string) =>
     primary.run("update processes set seen_at = ? where id = ?", [at, processId]);
