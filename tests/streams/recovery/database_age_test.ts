@@ -216,6 +216,17 @@ Deno.test("a database that is swapped below a running process is noticed by new 
     await proven(flow);
   }));
 
+Deno.test("a callback that was taken before a loss is taken again, and who was asked about is asked about again", () =>
+  withSettled("age_taken_once", async (flow) => {
+    const kept = await marked(flow);
+    await flow.add([anOrder("lost", item)]);
+    const marks = [`${flow.keys.callback}stripe:evt_1`, `${flow.keys.expiryMark}1`];
+    for (const mark of marks) await flow.redis.set(mark, "1", "EX", 900);
+    await kept.putBack();
+    await ensureRecovered({ ...flow, db: flow.db.unguarded });
+    assert.equal(await flow.redis.exists(...marks), 0);
+  }));
+
 Deno.test("numbers that were used before a restore was noticed are told apart", () =>
   withSettled("age_reused", async (flow) => {
     const kept = await marked(flow);
