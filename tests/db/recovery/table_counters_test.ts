@@ -3,6 +3,7 @@ import { openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { listNumberedTables } from "../../../db/recovery/database_marks.ts";
 import { raiseCounters } from "../../../db/recovery/table_counters.ts";
+import { migrateTest } from "../../migrated.ts";
 import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
 import { askRefund } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
@@ -132,5 +133,29 @@ Deno.test("tables that never had a row hold up nobody who may not alter them, ho
     assert.ok(told.every(([row]) => Number(row!.strict) === 1));
   } finally {
     await db.close();
+  }
+});
+
+Deno.test("every unique key of a numbered table has a column that may have another value in a copy of its row", async () => {
+  const test = await testContext("counters_keys");
+  await migrateTest(test.databaseUrl);
+  const db = await openDatabase(test.databaseUrl, { connections: 1 });
+  try {
+    const tables = await listNumberedTables(db);
+    const keys = await db.query(
+      `select statistics.table_name as name, index_name as unique_key,
+        max(data_type in ('bigint', 'char', 'varchar', 'binary', 'varbinary') or is_nullable = 'YES'
+          or coalesce(generation_expression, '') <> '') as is_free
+      from information_schema.statistics
+      join information_schema.columns using (table_schema, table_name, column_name)
+      where table_schema = database() and non_unique = 0 and index_name <> 'PRIMARY'
+      group by statistics.table_name, index_name`,
+    );
+    const ours = keys.filter(({ name }) => tables.has(String(name)));
+    assert.ok(ours.length > 10);
+    assert.deepEqual(ours.filter(({ is_free }) => Number(is_free) !== 1), []);
+  } finally {
+    await db.close();
+    await test.close();
   }
 });

@@ -23,6 +23,7 @@ import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import {
   askRefund,
   dumpFigures,
+  loseRedis,
   type SettledWorkflow,
   verifyNow,
   withSettled,
@@ -214,6 +215,21 @@ Deno.test("a database that is swapped below a running process is noticed by new 
     await flow.drain();
     for (const id of ids) assert.equal((await flow.order(id)).status, "PAID");
     await proven(flow);
+  }));
+
+Deno.test("a Redis that was lost hears which numbers the database has left out", () =>
+  withSettled("age_gaps_again", async (flow) => {
+    const kept = await marked(flow);
+    await flow.add([anOrder("lost", item)]);
+    await kept.putBack();
+    const whole = { ...flow, db: flow.db.unguarded };
+    await ensureRecovered(whole);
+    const { gaps } = await readHeard(flow);
+    assert.ok(gaps.orders!.length === 1 && gaps.ticks!.length === 1);
+    await loseRedis(flow);
+    await ensureRecovered(whole);
+    await databaseNoter(flow)();
+    assert.deepEqual((await readHeard(flow)).gaps, gaps);
   }));
 
 Deno.test("a callback that was taken before a loss is taken again, and who was asked about is asked about again", () =>
