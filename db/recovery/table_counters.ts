@@ -9,7 +9,7 @@ import { type Database, type Queryable, type Row, toInteger } from "../connectio
 import { isForbidden } from "../connection/faults.ts";
 import { listNumberedTables } from "./database_marks.ts";
 
-/** A database is told to wait no longer than this, in seconds, for statements that use a table. */
+/** Longest wait for statements that use a table, in seconds: behind one that waits everybody else does. Then it comes again. */
 const maxTableWaitSeconds = 5;
 
 /**
@@ -17,7 +17,7 @@ const maxTableWaitSeconds = 5;
  * alter tables inserts a row with the number, and takes it out again: the counter stays where it was pushed, on
  * replicas as well.
  *
- * @throws where a table is in use for longer than five seconds, or neither way is open
+ * @throws where a table is in use whenever it is asked for, ten times for five seconds each, or neither way is open
  */
 export async function raiseCounters(
   db: Database,

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import mysql from "mysql2/promise";
 import { openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { listNumberedTables } from "../../../db/recovery/database_marks.ts";
 import { raiseCounters } from "../../../db/recovery/table_counters.ts";
 import { migrateTest } from "../../migrated.ts";
+import { until } from "../../../tools/chaos/harness/until.ts";
 import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
 import { askRefund } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
@@ -133,6 +135,39 @@ Deno.test("tables that never had a row hold up nobody who may not alter them, ho
     assert.ok(told.every(([row]) => Number(row!.strict) === 1));
   } finally {
     await db.close();
+  }
+});
+
+Deno.test("raiseCounters() lets others use a table that it waits for, and comes again", async () => {
+  const test = await testContext("counters_busy");
+  await migrateTest(test.databaseUrl);
+  const db = await openDatabase(test.databaseUrl, { connections: 3 });
+  const holder = await mysql.createConnection(test.databaseUrl);
+  try {
+    await holder.query("start transaction");
+    await holder.query("select count(*) from orders");
+    const raised = raiseCounters(db, new Map([["orders", 1_000_000]]));
+    await until("it waits", 10_000, async () => {
+      const rows = await db.query(
+        "select 1 from information_schema.processlist where db = database() and state like '%metadata lock%'",
+      );
+      return rows.length > 0 || "it does not";
+    });
+    const late = setTimeout(() => holder.destroy(), 30_000);
+    await db.query("select count(*) from orders");
+    clearTimeout(late);
+    await holder.query("commit");
+    await raised;
+    const told = await Promise.all(
+      [1, 2, 3].map(() =>
+        db.query("select @@lock_wait_timeout > 60 as is_usual, sleep(0.05) as slept")
+      ),
+    );
+    assert.ok(told.every(([row]) => Number(row!.is_usual) === 1));
+  } finally {
+    await holder.end();
+    await db.close();
+    await test.close();
   }
 });
 
