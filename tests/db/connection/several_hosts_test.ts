@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { connectionWay } from "../../../db/connection/connection.ts";
+import { openPool } from "../../../db/connection/connection_pool.ts";
 import { type Database, openDatabase, toInteger } from "../../../db/connection/database.ts";
 import { isServerFault } from "../../../db/connection/faults.ts";
 import { migrate, migrationStatus } from "../../../db/connection/migrate.ts";
@@ -97,6 +99,28 @@ Deno.test("a host that was killed or stands still is left for the one that was p
     assert.equal(await portOf(db), second.port);
   } finally {
     await db.close();
+  }
+});
+
+Deno.test("an idle connection to a host that was left is lent to nobody, although it lives on and takes changes", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await setReadOnly(second, false);
+  const way = connectionWay(url);
+  const options = { ...way.options, connectionLimit: 2, maxIdle: 2 };
+  const pool = openPool({ ...way, options }, () => Promise.resolve());
+  const usedPort = () =>
+    pool.use(async (connection) => {
+      const [rows] = await connection.query("select @@port as port");
+      return (rows as { port: number }[])[0]!.port;
+    });
+  try {
+    const before = await usedPort();
+    way.choice!.leave({ host: "127.0.0.1", port: before });
+    await way.choice!.search();
+    assert.equal(await usedPort(), before === first.port ? second.port : first.port);
+  } finally {
+    await pool.close();
   }
 });
 
