@@ -175,6 +175,34 @@ Deno.test("a single statement that a demoted primary refuses goes on at its succ
   }
 });
 
+Deno.test("a read that loses its host is run again at the successor, and a change that may be done is not", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await migrate(url);
+  const db = await openDatabase(url, { connections: 3 });
+  try {
+    await openAll(db, 3);
+    await pair.caughtUp();
+    const reading = db.query("select sleep(1) as slept, @@port as port");
+    const changing = db.run(
+      "update schema_migrations set name = name where version = 1 and sleep(2)",
+    );
+    changing.catch(() => {});
+    await until("both run", async () => {
+      const rows = await first.administer(
+        "select info from information_schema.processlist where info like '%sleep(_)%' and user = 'orders'",
+      );
+      return rows.length === 2;
+    });
+    first.kill("SIGKILL");
+    await pair.promote();
+    assert.equal(toInteger((await reading)[0]!.port), second.port);
+    await assert.rejects(changing, isServerFault);
+  } finally {
+    await db.close();
+  }
+});
+
 Deno.test("where no host takes changes, each is named with what is wrong with it", async () => {
   await using pair = await replicatedPair();
   const { first, second, url } = pair;
