@@ -11,6 +11,7 @@ import { WorkflowError } from "../../../domain/errors.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { OutdatedError } from "../../../domain/operation/outdated.ts";
 import { trustMs, watchSchema } from "../../../streams/workflow/schema_watch.ts";
+import { until } from "../../provider.ts";
 import { testContext } from "../../support.ts";
 
 /** The version after this one, and the number of its migration. */
@@ -166,7 +167,10 @@ Deno.test("a process that works says again and again that it is there, or whoeve
       await db.unguarded.run("update processes set seen_at = utc_timestamp(6) - interval 1 hour");
       now = 5_000;
       const said = "select seen_at > utc_timestamp(6) - interval 1 minute as lately from processes";
-      while (Number((await db.unguarded.query(said))[0]!.lately) !== 1);
+      await until(
+        "it says so",
+        async () => Number((await db.unguarded.query(said))[0]!.lately) === 1,
+      );
     } finally {
       await watch.stop();
     }
