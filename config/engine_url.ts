@@ -136,6 +136,7 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
   const url = URL.parse(withHost(hosts[0]!));
   if (url === null) return { address: nowhere, faults: ["is no URL"] };
   const faults: string[] = [];
+  if (repeatsUser(text)) faults.push(onceFault("mysql://USER:PASSWORD@a:3306,b:3306/NAME"));
   const several = hosts.length === 1 ? [] : readHosts(hosts, databasePort, faults);
   const parameters = readParameters(url, databaseParameters, faults);
   const socket = parameters.get("socket");
@@ -156,6 +157,19 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
     tls,
   };
   return { address, faults };
+}
+
+/**
+ * True for a URL of several hosts that has the user before each of them, or is several URLs: all but the last host would be
+ * taken for a part of the password.
+ */
+function repeatsUser(text: string): boolean {
+  const [, users = ""] = /^[a-z+]+:\/\/([^/?#]*)@/i.exec(text) ?? [];
+  return /^([^:@,]+)(:[^@]*)?@[^@]*,\s*\1(:|$)/.test(users) || /,\s*[a-z+]{5,14}:\/\//i.test(text);
+}
+
+function onceFault(example: string): string {
+  return `has the user or the whole URL again for each host; write it once: ${example}`;
 }
 
 function placeOf(url: URL, defaultPort: number): DatabaseHost {
@@ -253,6 +267,9 @@ function readSentinelUrl(text: string): ReadUrl<RedisAddress[]> {
   const url = URL.parse(withHost(hosts[0]!));
   if (url === null) return { address: [nowhere], faults: ["is no URL"] };
   const faults: string[] = [];
+  if (repeatsUser(text)) {
+    faults.push(onceFault("redis+sentinel://USER:PASSWORD@a:26379,b:26379/MASTER"));
+  }
   const places = readHosts(hosts, sentinelPort, faults);
   const parameters = readParameters(url, sentinelParameters, faults);
   const [master = "", path = "", ...rest] = decode(url.pathname.slice(1), "path", faults).split(
