@@ -122,9 +122,11 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     judgeTemporaryFiles(),
     judgeFileLimit(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
-    ...config.readDatabaseUrl === ""
-      ? []
-      : await guarded("read replica", "READ_DATABASE_URL", () => diagnoseReplica(config)),
+    ...config.readDatabaseUrl === "" ? [] : await guarded(
+      "read replica",
+      "READ_DATABASE_URL",
+      () => diagnoseReplica(config, encryptRemedy.database),
+    ),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];

@@ -55,6 +55,22 @@ Deno.test("doctor says how each engine is reached, and whether it takes changes"
   const { password } = new URL(redis.url);
   const clear = await doctor({ DATABASE_URL: database.url, REDIS_URL: redis.url });
   assert.equal(clear.code, 0, clear.out);
+  const engines = { DATABASE_URL: database.url, REDIS_URL: redis.url };
+  const replica = await doctor({ ...engines, READ_DATABASE_URL: database.url });
+  assert.match(replica.out, /^ok +read replica encryption +in clear text, and only within this/m);
+  assert.match(replica.out, /^warning +read replica +is the same server as DATABASE_URL/m);
+  const wrong = new URL(database.url);
+  wrong.password = "wrong";
+  const refused = await doctor({ ...engines, READ_DATABASE_URL: wrong.href });
+  assert.equal(refused.code, 1, refused.out);
+  assert.match(refused.out, /^problem +read replica .*wrong password/m);
+  assert.match(refused.out, /→ correct user and password in READ_DATABASE_URL/);
+  const lost = await doctor({
+    ...engines,
+    DATABASE_URL: wrong.href,
+    READ_DATABASE_URL: database.url,
+  });
+  assert.doesNotMatch(lost.out, /^problem +read replica/m, "that is the database's own fault");
   for (const engine of ["database", "redis"]) {
     const line = new RegExp(`^ok +${engine} encryption +in clear text, and only within this`, "m");
     assert.match(clear.out, line);
