@@ -35,6 +35,7 @@ import {
   judgeEncryption,
   judgeHosts,
   judgeRedis,
+  judgeRefusedChange,
   judgeSentinels,
   judgeVersion,
   judgeWriting,
@@ -386,6 +387,9 @@ async function diagnoseStore(
 ): Promise<Finding[]> {
   const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
+  const unwritable = await tryChange(redis, keys.probe);
+  // What follows would only fail of the same.
+  if (unwritable !== undefined) return [way, unwritable];
   const refused = await findRefusedCommands({ redis, keys });
   const commands = judgeCommands(
     refused.filter(({ command }) => !dispensable.has(command)),
@@ -417,6 +421,19 @@ async function diagnoseStore(
       ? fine("consumers", "nothing waits for one that is not there")
       : warning("consumers", `nobody works on ${waiting.join(", ")}`, `run ${typed("start")}`),
   ];
+}
+
+/** How long the key of a trial stays, in milliseconds. */
+const trialMs = 10_000;
+
+/** A server whose memory is full, or that lacks its replicas or its disk, answers every question. */
+async function tryChange(redis: RedisClient, key: string): Promise<Finding | undefined> {
+  try {
+    await redis.set(key, "1", "PX", trialMs);
+  } catch (error) {
+    // Of what else may be wrong the looks at commands and at replicas tell.
+    return judgeRefusedChange(messageOf(error));
+  }
 }
 
 /**
