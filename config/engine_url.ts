@@ -164,8 +164,12 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
  * taken for a part of the password.
  */
 function repeatsUser(text: string): boolean {
-  const [, users = ""] = /^[a-z+]+:\/\/([^/?#]*)@/i.exec(text) ?? [];
-  return /^([^:@,]+)(:[^@]*)?@[^@]*,\s*\1(:|$)/.test(users) || /,\s*[a-z+]{5,14}:\/\//i.test(text);
+  const [first = "", ...others] = text.split(",").map((part) => part.trim());
+  if (others.some((other) => /^[a-z+]{5,14}:\/\//i.test(other))) return true;
+  const [, user] = /^[a-z+]{5,14}:\/\/([^:@/?#]+)/i.exec(first) ?? [];
+  if (user === undefined || !first.includes("@")) return false;
+  return others.some((other) => other.startsWith(`${user}:`) || other.startsWith(`${user}@`)) &&
+    others.every((other) => other.includes("@"));
 }
 
 function onceFault(example: string): string {
