@@ -35,6 +35,7 @@ import {
   judgeEncryption,
   judgeHosts,
   judgeRedis,
+  judgeRefusedChange,
   judgeSentinels,
   judgeVersion,
   judgeWriting,
@@ -122,9 +123,11 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     judgeTemporaryFiles(),
     judgeFileLimit(),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
-    ...config.readDatabaseUrl === ""
-      ? []
-      : await guarded("read replica", "READ_DATABASE_URL", () => diagnoseReplica(config)),
+    ...config.readDatabaseUrl === "" ? [] : await guarded(
+      "read replica",
+      "READ_DATABASE_URL",
+      () => diagnoseReplica(config, encryptRemedy.database),
+    ),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];
@@ -384,6 +387,9 @@ async function diagnoseStore(
 ): Promise<Finding[]> {
   const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
+  const unwritable = await tryChange(redis, keys.probe);
+  // What follows would only fail of the same.
+  if (unwritable !== undefined) return [way, unwritable];
   const refused = await findRefusedCommands({ redis, keys });
   const commands = judgeCommands(
     refused.filter(({ command }) => !dispensable.has(command)),
@@ -415,6 +421,19 @@ async function diagnoseStore(
       ? fine("consumers", "nothing waits for one that is not there")
       : warning("consumers", `nobody works on ${waiting.join(", ")}`, `run ${typed("start")}`),
   ];
+}
+
+/** How long the key of a trial stays, in milliseconds. */
+const trialMs = 10_000;
+
+/** A server whose memory is full, or that lacks its replicas or its disk, answers every question. */
+async function tryChange(redis: RedisClient, key: string): Promise<Finding | undefined> {
+  try {
+    await redis.set(key, "1", "PX", trialMs);
+  } catch (error) {
+    // Of what else may be wrong the looks at commands and at replicas tell.
+    return judgeRefusedChange(messageOf(error));
+  }
 }
 
 /**
