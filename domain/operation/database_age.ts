@@ -101,8 +101,9 @@ function lossOf(
  * - Where it calls the last tick that Redis has heard of by another name, it went another way: a fork.
  * - Where it has no such tick but earlier and later ones, it passed over it when it was made good, and Redis is the one
  *   that has gone back: what it holds speaks of rows that are gone, so the database is made good once more.
- * - Where it is behind, and its own last tick is one that Redis knows by another name or that went with another history,
- *   it has commits of its own that are no part of this one: a fork. Else it is this history, up to that tick.
+ * - Where it is behind, and its own last tick is one that Redis knows by another name or that went with another history, or it has
+ *   rows of numbers that went with one, it has commits of its own that are no part of this one: a fork. Else it is this
+ *   history, up to that tick.
  *
  * @param namesOfLast the names by which Redis knows the database's own last tick; empty where it knows it not, or not any more
  */
@@ -123,10 +124,20 @@ export function judgeDatabase(
   }
   if (behind === null) return { kind: "current" };
   const isAnothers = tickName !== null && namesOfLast.length > 0 && !namesOfLast.includes(tickName);
-  if (isAnothers || (heard.gaps.ticks ?? []).some((gap) => isWithin(gap, marks.ticks))) {
-    return { kind: "other", why: "fork", loss };
-  }
+  const isLeft = (heard.gaps.ticks ?? []).some((gap) => isWithin(gap, marks.ticks));
+  if (isAnothers || isLeft || hasLeftRows(marks, heard)) return { kind: "other", why: "fork", loss };
   return { kind: "older", loss };
+}
+
+/**
+ * Whether the last row of a table has a number that went with another history: a primary that was left between two ticks has no
+ * tick of its own, but what it committed after the last. The end of a gap is the floor of the database that was made good,
+ * which counts as used there before any row is.
+ */
+function hasLeftRows({ numbers }: OwnMarks, { gaps }: HeardMarks): boolean {
+  return markedTables.some((table) =>
+    (gaps[table] ?? []).some(([after, upTo]) => numbers[table] > after && numbers[table] < upTo)
+  );
 }
 
 function isWithin([after, upTo]: Gap, number: number): boolean {

@@ -142,7 +142,7 @@ export function databaseNoter(deps: DatabaseAgeDeps): () => Promise<void> {
 }
 
 /** A Redis that was lost does not know what the database has left out. */
-async function keepGaps({ db, redis, keys }: DatabaseAgeDeps): Promise<void> {
+export async function keepGaps({ db, redis, keys }: RedisDeps & { db: Queryable }): Promise<void> {
   const gaps = await readGaps(db);
   if (Object.keys(gaps).length === 0) return;
   await redis.hsetnx(keys.databaseMarks, "gaps", JSON.stringify(gaps));

@@ -116,6 +116,12 @@ Deno.test("judgeDatabase() tells a database that is behind from one that went an
   assert.equal(judged({}, marks(6, 100, 10, 1_000), []), "older", "too long ago to tell");
   assert.equal(judged({}, { ...marks(6, 0, 0, 0), gaps: { ticks: [[4, 5]] } }), "fork");
   assert.equal(judged({}, { ...marks(6, 0, 0, 0), gaps: { ticks: [[5, 6]] } }), "older");
+  // By rows that it has beyond its last tick.
+  const gapOf = (after: number, upTo: number) => ({ gaps: { orders: [[after, upTo] as const] } });
+  const later = marks(6, 200, 10, 1_000);
+  assert.equal(judged({}, { ...later, ...gapOf(99, 200) }), "fork");
+  assert.equal(judged({}, { ...later, ...gapOf(100, 200) }), "older");
+  assert.equal(judged({}, { ...later, ...gapOf(50, 100) }), "older", "it was made good itself");
 });
 
 Deno.test("judgeDatabase() knows another installation, and what cannot be told", () => {

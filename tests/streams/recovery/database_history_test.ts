@@ -168,6 +168,44 @@ Deno.test("a primary that is back with commits of its own is refused, until some
     await assert.rejects(guardDatabase(next), /no part of the history/, "and now the other one");
   }));
 
+Deno.test("a primary that was left between two ticks, and has nothing but commits of its own, is refused as well", () =>
+  withSides("history_no_tick", async ({ pair, old, next }) => {
+    await pair.stopFollowing();
+    await added(old, "lost", 200);
+    await pair.promote();
+    await guardDatabase(next);
+    await added(next, "since", 400);
+    await next.drain();
+    await databaseNoter(next)();
+
+    // A process that stood still, or has an address of its own, is still connected to it.
+    await assert.rejects(ensureRecovered({ ...old, db: old.db.unguarded }), /no part of the hist/);
+    assert.deepEqual([await kindOf(old), await kindOf(next)], ["other", "current"]);
+    await proven(next);
+  }));
+
+Deno.test("a Redis that was lost after commits were knows again which primary was left behind", () =>
+  withSides("history_flushed", async ({ pair, old, next, open }) => {
+    await pair.stopFollowing();
+    await added(old, "lost", 200);
+    await databaseNoter(old)();
+    await pair.promote();
+    await guardDatabase(next);
+    const note = databaseNoter(next);
+    await note();
+    await loseRedis(next);
+    await ensureRecovered(next);
+    await added(next, "since", 400);
+    await note();
+
+    const back = await open(pair.first.url);
+    await assert.rejects(ensureRecovered({ ...back, db: back.db.unguarded }), /no part of the hist/);
+    assert.deepEqual([await kindOf(back), await kindOf(next)], ["other", "current"]);
+    await assert.rejects(added(old, "stray", 300), LeftDatabaseError);
+    await next.drain();
+    await proven(next);
+  }));
+
 Deno.test("two servers that went different ways from one moment are told apart, though none is behind", () =>
   withSides("history_split", async ({ pair, old, next }) => {
     await pair.stopFollowing();
