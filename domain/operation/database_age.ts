@@ -47,6 +47,34 @@ export interface HeardMarks extends DatabaseMarks {
   gaps: Gaps;
 }
 
+/**
+ * What Redis has heard of the database, with what a process knows that it does not know: how far the process itself has
+ * committed and, where Redis has lost everything, what it had heard before. One that has gone back is another matter: it also
+ * holds messages of then.
+ *
+ * @param before what Redis had heard by the time of the process' last look; undefined at the first
+ * @param step the last one of the timelines that the process has committed
+ */
+export function recalledMarks(
+  heard: HeardMarks,
+  before: HeardMarks | undefined,
+  step: number,
+): HeardMarks {
+  const known = before !== undefined && heard.ticks === 0 ? before : heard;
+  const numbers: Record<string, number | undefined> = { ...known.numbers };
+  for (const table of markedTables) {
+    numbers[table] = Math.max(known.numbers[table], heard.numbers[table]);
+  }
+  numbers.order_events = Math.max(numbers.order_events!, step);
+  return { ...known, numbers: numbers as HeardMarks["numbers"] };
+}
+
+/** Whether anything is known that Redis does not know. */
+export function isForgotten(known: HeardMarks, heard: HeardMarks): boolean {
+  return known.ticks > heard.ticks ||
+    markedTables.some((table) => known.numbers[table] > heard.numbers[table]);
+}
+
 /** What an older database lacks of what Redis has heard of. */
 export interface DatabaseLoss {
   /** The last tick that the database knows of, a database time. */
@@ -125,7 +153,9 @@ export function judgeDatabase(
   if (behind === null) return { kind: "current" };
   const isAnothers = tickName !== null && namesOfLast.length > 0 && !namesOfLast.includes(tickName);
   const isLeft = (heard.gaps.ticks ?? []).some((gap) => isWithin(gap, marks.ticks));
-  if (isAnothers || isLeft || hasLeftRows(marks, heard)) return { kind: "other", why: "fork", loss };
+  if (isAnothers || isLeft || hasLeftRows(marks, heard)) {
+    return { kind: "other", why: "fork", loss };
+  }
   return { kind: "older", loss };
 }
 

@@ -199,11 +199,37 @@ Deno.test("a Redis that was lost after commits were knows again which primary wa
     await note();
 
     const back = await open(pair.first.url);
-    await assert.rejects(ensureRecovered({ ...back, db: back.db.unguarded }), /no part of the hist/);
+    await assert.rejects(
+      ensureRecovered({ ...back, db: back.db.unguarded }),
+      /no part of the hist/,
+    );
     assert.deepEqual([await kindOf(back), await kindOf(next)], ["other", "current"]);
     await assert.rejects(added(old, "stray", 300), LeftDatabaseError);
     await next.drain();
     await proven(next);
+  }));
+
+Deno.test("what was lost is noticed by the processes that live on, though Redis is lost at the same moment", () =>
+  withSides("history_both", async ({ pair, old, next, open }) => {
+    await pair.stopFollowing();
+    const lost = await added(old, "lost", 200);
+    // A process that has heard of it, and comes to the one that takes over by its next connection.
+    await lookAtDatabase(next, next.db.unguarded);
+    await pair.promote();
+    await loseRedis(next);
+
+    await guardDatabase(next);
+    const since = await added(next, "since", 400);
+    assert.ok(since > lost + 1_000, String(since));
+    const started = await open(urlOf(pair));
+    await guardDatabase(started);
+    await started.drain();
+    await proven(started);
+    const [loss, ...others] = await listOpenLosses(next.db, 10);
+    assert.deepEqual(others, []);
+    assert.deepEqual([loss!.numbersLost, loss!.stepsLost > 0], [1, true]);
+    const back = await open(pair.first.url);
+    await assert.rejects(guardDatabase(back), /no part of the history/);
   }));
 
 Deno.test("two servers that went different ways from one moment are told apart, though none is behind", () =>
