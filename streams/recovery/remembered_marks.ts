@@ -41,3 +41,9 @@ export async function recallMarks(
   remembered.set(keys, known);
   return known;
 }
+
+/** Makes the process know no more than one that has just started: all of them were stopped. */
+export function forgetMarks({ keys, db }: Pick<RedisDeps, "keys"> & { db: Queryable }): void {
+  remembered.delete(keys);
+  db.lookAgain?.();
+}

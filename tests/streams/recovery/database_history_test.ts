@@ -10,7 +10,7 @@ import { databaseNoter, lookAtDatabase } from "../../../streams/recovery/databas
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
 import { type ReplicatedPair, replicatedPair } from "../../replicated_pair.ts";
-import { askRefund, loseRedis, verifyNow } from "../../settled_workflow.ts";
+import { askRefund, flushRedis, loseRedis, verifyNow } from "../../settled_workflow.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 
@@ -216,7 +216,7 @@ Deno.test("what was lost is noticed by the processes that live on, though Redis 
     // A process that has heard of it, and comes to the one that takes over by its next connection.
     await lookAtDatabase(next, next.db.unguarded);
     await pair.promote();
-    await loseRedis(next);
+    await flushRedis(next);
 
     await guardDatabase(next);
     const since = await added(next, "since", 400);
