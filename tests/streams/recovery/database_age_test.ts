@@ -18,6 +18,7 @@ import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { shareOut } from "../queue/share_out.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
+import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import {
@@ -191,6 +192,21 @@ Deno.test("a database that lost what Redis never heard of is noticed by its tick
     assert.ok(loss.lostUntil! > loss.lostFrom);
     await ensureRecovered(flow);
     assert.equal((await lookAtDatabase(flow, flow.db)).kind, "current");
+    await proven(flow);
+  }));
+
+Deno.test("a process notices that what it has committed is gone, though it had published nothing of it", () =>
+  withSettled("age_own_step", async (flow) => {
+    const kept = await marked(flow);
+    await guardDatabase(flow);
+    const options = { initialStock: 50, onPendingChange: "update", actor: "test" } as const;
+    const [lost] = await takeOrders(flow.db, [anOrder("lost", item)], options);
+    await kept.putBack();
+    const [other] = await flow.add([anOrder("other", item)]);
+    assert.ok(other!.orderId! > lost!.orderId! + 1_000, String(other!.orderId));
+    assert.equal((await listOpenLosses(flow.db, 10)).length, 1);
+    await ensureRecovered({ ...flow, db: flow.db.unguarded });
+    await flow.drain();
     await proven(flow);
   }));
 
