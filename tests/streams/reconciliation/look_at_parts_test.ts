@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../../commands/provider_report.ts";
+import type { DiscrepancyRow } from "../../../db/reconciliation/discrepancies.ts";
 import {
   approveAction,
-  type DiscrepancyRow,
   endTogether,
   proposeAction,
-} from "../../../db/reconciliation/discrepancies.ts";
+} from "../../../db/reconciliation/discrepancy_actions.ts";
 import { databaseTime } from "../../../domain/database_time.ts";
 import { withdraw } from "../../../services/withdraw_report.ts";
 import { aPaidOrder } from "../../chargebacks.ts";
