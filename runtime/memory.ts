@@ -28,6 +28,13 @@ const believed = "BUN_JSC_forceRAMSize";
  */
 const believedBytes = 256 * 1_048_576;
 
+/** Megabytes by which Bun collects garbage in `start` and `serve`; undefined on Deno, which the task tells by its flags. */
+export function believedMb(): number | undefined {
+  if (bun === undefined) return undefined;
+  const { process } = globalThis as unknown as { process: NodeProcess };
+  return Math.floor(Number(process.env[believed] ?? believedBytes) / 1_048_576);
+}
+
 /**
  * Lets Bun collect garbage as early as in a machine of 256 MB. What
  * Bun believes can't be changed in a running process, so the process begins once more in its own place, with the same
