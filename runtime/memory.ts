@@ -1,9 +1,10 @@
 /**
- * How much memory a process that takes files lets garbage have.
+ * How much memory a process may have, and how much of it one that takes files lets garbage have.
  *
  * @module
  */
 
+import { getHeapStatistics } from "node:v8";
 import { bun } from "./bun.ts";
 import { isSingleExecutable } from "./carried.ts";
 
@@ -33,6 +34,16 @@ export function believedMb(): number | undefined {
   if (bun === undefined) return undefined;
   const { process } = globalThis as unknown as { process: NodeProcess };
   return Math.floor(Number(process.env[believed] ?? believedBytes) / 1_048_576);
+}
+
+/** The most that V8 lets a heap of this process have. */
+export function heapLimitBytes(): number {
+  return getHeapStatistics().heap_size_limit;
+}
+
+/** Processors that this process may use. */
+export function processors(): number {
+  return navigator.hardwareConcurrency;
 }
 
 /**

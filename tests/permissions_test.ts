@@ -103,11 +103,11 @@ Deno.test("a process collects garbage the more often the less memory it may have
     };
     const heapOf = async (task: string, env: Record<string, string>, file?: string) => {
       const flags = await flagsOf(task, env, file);
-      return [/semi-space-size=(\d+)/, /growing-percent=(\d+)/].map((flag) =>
-        flag.exec(flags)?.[1]
-      );
+      return [/semi-space-size=(\d+)/, /growing-percent=(\d+)/, /old-space-size=(\d+)/].map((
+        flag,
+      ) => flag.exec(flags)?.[1]);
     };
-    const small = ["8", "15"], medium = ["16", "40"], large = ["32", "100"];
+    const small = ["8", "15", "512"], medium = ["16", "40", "512"], large = ["32", "100", "1024"];
     for (const task of ["start", "serve"]) {
       assert.deepEqual(await heapOf(task, { MEMORY_MB: "256" }), small);
       assert.deepEqual(await heapOf(task, { MEMORY_MB: "512" }), medium);
@@ -120,8 +120,10 @@ Deno.test("a process collects garbage the more often the less memory it may have
     const own = await heapOf("serve", {});
     assert.ok([small, medium, large].some((heap) => heap[0] === own[0] && heap[1] === own[1]));
     assert.deepEqual(await heapOf("serve", { MEMORY_MB: "0" }), own, "0 is what the machine has");
-    assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined]);
-    assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined]);
+    assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined, "256"]);
+    assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined, "256"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1023" }), ["8", undefined, "512"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1024" }), ["8", undefined, "1024"]);
     const told = async (env: Record<string, string>, file?: string) =>
       / main\.ts doctor (.*)\n$/.exec(await flagsOf("doctor", env, file))?.[1];
     assert.equal(await told({}, "MEMORY_MB=600\n"), "--memory=600,setting");
