@@ -68,7 +68,7 @@ import { type Command, readOptions } from "./command.ts";
 import { diagnoseReplica } from "./diagnose_replica.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
-import { judgeFileLimit, judgeMailServer, judgeProviders } from "./surroundings.ts";
+import { judgeFileLimit, judgeMailServer, judgeMemory, judgeProviders } from "./surroundings.ts";
 import { terminalColumns, wrap } from "./table.ts";
 
 /** Characters of the longest level. */
@@ -82,10 +82,12 @@ const command: Command = {
   help: `
 Usage: deno task doctor
 
-Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
+Changes nothing. Exits 1 if there is a problem; a warning is no problem.
+
+  --memory=MB,FROM  how much memory there is; the task finds it out by itself`,
   async run(args, env) {
-    readOptions(args, {});
-    const findings = await diagnose(env);
+    const memory = readOptions(args, { string: ["memory"] }).text("memory");
+    const findings = await diagnose(env, memory);
     // Whoever reads it by a program wants a line for each.
     const columns = isatty(1) ? terminalColumns() : Infinity;
     print(formatFindings(findings, columns));
@@ -104,7 +106,10 @@ interface Place {
 }
 
 /** Looks at everything that can be reached. */
-async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
+async function diagnose(
+  env: Record<string, string | undefined>,
+  memory: string | undefined,
+): Promise<Finding[]> {
   let config: Config;
   try {
     config = await readSettings(env);
@@ -122,6 +127,7 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     ...await judgeMailServer(config),
     judgeTemporaryFiles(),
     judgeFileLimit(),
+    judgeMemory(memory),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
     ...config.readDatabaseUrl === "" ? [] : await guarded(
       "read replica",

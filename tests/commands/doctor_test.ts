@@ -5,7 +5,9 @@ import { Redis } from "ioredis";
 import { judgeEncryption, judgeRefusedChange } from "../../domain/operation/diagnosis.ts";
 import { makeCertificates } from "../certificates.ts";
 import { formatFindings } from "../../commands/doctor.ts";
+import { judgeMemory } from "../../commands/surroundings.ts";
 import { warning } from "../../domain/operation/diagnosis.ts";
+import { bun } from "../../runtime/bun.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
 import { receiveMails } from "../receivers.ts";
@@ -227,13 +229,33 @@ Deno.test("doctor looks for the provider, the mail server, open files, and who w
       away.out,
       /^problem +mail server +smtp:\S+ takes no e-mails from here: .*ECONNREFUSED/m,
     );
-    const few = await doctor(env, "ulimit -n 200; ");
+    const source = bun === undefined
+      ? "a process may plan with [\\d,]+ MB, (half of this machine's|the limit of this container or unit)"
+      : "Bun collects garbage as in 256 MB; MEMORY_MB is Deno's";
+    assert.match(good.out, new RegExp(`^ok +memory +${source}$`, "m"));
+    const few = await doctor({ ...env, MEMORY_MB: "1300" }, "ulimit -n 200; ");
     assert.match(few.out, /^warning +open files +only \d+ more can be open at once/m);
+    if (bun === undefined) {
+      assert.match(few.out, /^ok +memory +a process may plan with 1,300 MB, by MEMORY_MB$/m);
+    }
   } finally {
     await provider.shutdown();
     await mail.close();
     await flow.close();
   }
+});
+
+Deno.test("judgeMemory() warns where nothing tells how much there is, and says so where no task was typed", () => {
+  if (bun !== undefined) return;
+  assert.match(judgeMemory("256,limit").detail, /256 MB, the limit of this container or unit$/);
+  assert.deepEqual(judgeMemory("0,nothing"), {
+    level: "warning",
+    what: "memory",
+    detail: "nothing tells how much there is, so start and serve are held to the least",
+    remedy: "set MEMORY_MB to what one process may have",
+  });
+  assert.equal(judgeMemory("much,thought").level, "warning");
+  assert.match(judgeMemory(undefined).detail, /^only tasks look for it/);
 });
 
 Deno.test("formatFindings() stays within the terminal, and loses no word", () => {
