@@ -35,6 +35,7 @@ import {
   judgeEncryption,
   judgeHosts,
   judgeRedis,
+  judgeRefusedChange,
   judgeSentinels,
   judgeVersion,
   judgeWriting,
@@ -67,7 +68,7 @@ import { type Command, readOptions } from "./command.ts";
 import { diagnoseReplica } from "./diagnose_replica.ts";
 import { namesNoEngine, readSettings } from "./engine_settings.ts";
 import { print } from "./print.ts";
-import { judgeFileLimit, judgeMailServer, judgeProviders } from "./surroundings.ts";
+import { judgeFileLimit, judgeMailServer, judgeMemory, judgeProviders } from "./surroundings.ts";
 import { terminalColumns, wrap } from "./table.ts";
 
 /** Characters of the longest level. */
@@ -81,10 +82,12 @@ const command: Command = {
   help: `
 Usage: deno task doctor
 
-Changes nothing. Exits 1 if there is a problem; a warning is no problem.`,
+Changes nothing. Exits 1 if there is a problem; a warning is no problem.
+
+  --memory=MB,FROM  how much memory there is; the task finds it out by itself`,
   async run(args, env) {
-    readOptions(args, {});
-    const findings = await diagnose(env);
+    const memory = readOptions(args, { string: ["memory"] }).text("memory");
+    const findings = await diagnose(env, memory);
     // Whoever reads it by a program wants a line for each.
     const columns = isatty(1) ? terminalColumns() : Infinity;
     print(formatFindings(findings, columns));
@@ -103,7 +106,10 @@ interface Place {
 }
 
 /** Looks at everything that can be reached. */
-async function diagnose(env: Record<string, string | undefined>): Promise<Finding[]> {
+async function diagnose(
+  env: Record<string, string | undefined>,
+  memory: string | undefined,
+): Promise<Finding[]> {
   let config: Config;
   try {
     config = await readSettings(env);
@@ -121,10 +127,13 @@ async function diagnose(env: Record<string, string | undefined>): Promise<Findin
     ...await judgeMailServer(config),
     judgeTemporaryFiles(),
     judgeFileLimit(),
+    judgeMemory(memory),
     ...await guarded("database", "DATABASE_URL", () => diagnoseDatabase(config, place)),
-    ...config.readDatabaseUrl === ""
-      ? []
-      : await guarded("read replica", "READ_DATABASE_URL", () => diagnoseReplica(config)),
+    ...config.readDatabaseUrl === "" ? [] : await guarded(
+      "read replica",
+      "READ_DATABASE_URL",
+      () => diagnoseReplica(config, encryptRemedy.database),
+    ),
     ...await guarded("redis", "REDIS_URL", () => diagnoseRedis(config, place)),
     ...await diagnoseDatabaseAge(config),
   ];
@@ -384,6 +393,9 @@ async function diagnoseStore(
 ): Promise<Finding[]> {
   const keys = keysFor(config.redisPrefix, config.baseCurrency, config.kpiTimezone);
   const way = judgeRedisWay(config.redisUrl, redis);
+  const unwritable = await tryChange(redis, keys.probe);
+  // What follows would only fail of the same.
+  if (unwritable !== undefined) return [way, unwritable];
   const refused = await findRefusedCommands({ redis, keys });
   const commands = judgeCommands(
     refused.filter(({ command }) => !dispensable.has(command)),
@@ -415,6 +427,19 @@ async function diagnoseStore(
       ? fine("consumers", "nothing waits for one that is not there")
       : warning("consumers", `nobody works on ${waiting.join(", ")}`, `run ${typed("start")}`),
   ];
+}
+
+/** How long the key of a trial stays, in milliseconds. */
+const trialMs = 10_000;
+
+/** A server whose memory is full, or that lacks its replicas or its disk, answers every question. */
+async function tryChange(redis: RedisClient, key: string): Promise<Finding | undefined> {
+  try {
+    await redis.set(key, "1", "PX", trialMs);
+  } catch (error) {
+    // Of what else may be wrong the looks at commands and at replicas tell.
+    return judgeRefusedChange(messageOf(error));
+  }
 }
 
 /**

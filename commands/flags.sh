@@ -1,4 +1,5 @@
-# Prints the flags that deno runs a task with: `deno run $(sh commands/flags.sh NAME) main.ts NAME`.
+# Prints the flags that deno runs a task with: `deno run $(sh commands/flags.sh NAME) main.ts NAME`. Of doctor it prints the
+# command as well, with how much memory there is, which doctor may not read by itself.
 #
 # Tasks that work beside engines with real orders have the permission set `app`, which starts no programs. Where neither
 # DATABASE_URL nor REDIS_URL is set, here or in .env, they have the set `tools`, with which they can start private
@@ -60,15 +61,17 @@ number_in_file() {
   sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*[\"']?([0-9]+).*/\2/p" .env 2>/dev/null | tail -n 1
 }
 
-# Megabytes that a process may plan with: MEMORY_MB, else the most that its container or unit may have, but no more than
-# half of the machine's; 0 where nothing tells.
-memory_mb() {
+# Megabytes that a process may plan with, and where they are from: MEMORY_MB, else the most that its container or unit may
+# have, but no more than half of the machine's; `0 nothing` where nothing tells.
+memory() {
   if is_set MEMORY_MB && ! is_zero MEMORY_MB; then
     given=${MEMORY_MB-$(number_in_file MEMORY_MB)}
     # What is no number is refused by whoever reads the settings.
-    case $given in *[!0-9]*) echo 0 ;; *) echo "$given" ;; esac
+    case $given in *[!0-9]*) given=0 ;; esac
+    echo "$given setting"
     return
   fi
+  from=machine
   least=$(awk '/^MemTotal:/ { print int($2 / 2048) }' /proc/meminfo 2>/dev/null)
   own=$(awk -F : '$1 == 0 { print $3 }' /proc/self/cgroup 2>/dev/null)
   older=$(awk -F : '$2 ~ /(^|,)memory(,|$)/ { print $3 }' /proc/self/cgroup 2>/dev/null)
@@ -79,9 +82,18 @@ memory_mb() {
     { read -r bytes < "$file"; } 2>/dev/null
     case $bytes in '' | *[!0-9]*) continue ;; esac
     limit=$((bytes / 1048576))
-    if [ -z "$least" ] || [ "$limit" -lt "$least" ]; then least=$limit; fi
+    if [ -z "$least" ] || [ "$limit" -lt "$least" ]; then
+      least=$limit
+      from=limit
+    fi
   done
-  echo "${least:-0}"
+  if [ -z "$least" ]; then from=nothing; fi
+  echo "${least:-0} $from"
+}
+
+memory_mb() {
+  found=$(memory)
+  echo "${found% *}"
 }
 
 set=tools
@@ -125,5 +137,9 @@ case $1 in
     flags="$flags --v8-flags=--max-old-space-size=256,--max-semi-space-size=16"
     ;;
   stock) flags="$flags --allow-read --allow-write" ;;
+  doctor)
+    found=$(memory)
+    flags="$flags main.ts doctor --memory=${found% *},${found#* }"
+    ;;
 esac
 echo "$flags"

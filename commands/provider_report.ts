@@ -71,10 +71,11 @@ export function reportLine(
 /** The report as CSV: its header, then its lines. */
 export function* reportCsv(lines: Iterable<ReportLine>): Generator<string> {
   yield `${nativeColumns.join(",")}\n`;
-  for (const line of lines) yield `${fieldsOf(line).map(quoted).join(",")}\n`;
+  for (const line of lines) yield `${reportFields(line).map(quoted).join(",")}\n`;
 }
 
-function fieldsOf(line: ReportLine): (string | number)[] {
+/** A line's fields, by the columns of the native form. */
+export function reportFields(line: ReportLine): (string | number)[] {
   return [
     line.entryId,
     line.kind,

@@ -1,5 +1,6 @@
 /**
- * Looks at what is around a process besides its engines: who takes payments and e-mails, and how many files may be open.
+ * Looks at what is around a process besides its engines: who takes payments and e-mails, how many files may be open, and
+ * how much memory there is.
  *
  * @module
  */
@@ -11,6 +12,7 @@ import { messageOf } from "../domain/errors.ts";
 import { type Finding, fine, problem, warning } from "../domain/operation/diagnosis.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { isSingleExecutable } from "../runtime/carried.ts";
+import { believedMb } from "../runtime/memory.ts";
 import { unrealMoneyWarning } from "../domain/payment/unreal_money.ts";
 import { configuredProviders } from "../streams/payments/gateways.ts";
 
@@ -37,6 +39,41 @@ export function judgeFileLimit(): Finding {
   } finally {
     for (const file of files) closeSync(file);
   }
+}
+
+/** Where `commands/flags.sh` has found how much memory there is. */
+const memorySources: Readonly<Record<string, string>> = {
+  setting: "by MEMORY_MB",
+  limit: "the limit of this container or unit",
+  machine: "half of this machine's",
+};
+
+/**
+ * Says how much memory processes plan with here.
+ *
+ * @param told what the task has found out, megabytes and where they are from: `512,limit`; undefined where no task was typed
+ */
+export function judgeMemory(told: string | undefined): Finding {
+  const what = "memory";
+  const believed = believedMb();
+  if (believed !== undefined) {
+    return fine(
+      what,
+      `Bun collects garbage as in ${formatCount(believed)} MB; MEMORY_MB is Deno's`,
+    );
+  }
+  if (told === undefined) {
+    return fine(what, "only tasks look for it: without one, V8 goes by its own bounds");
+  }
+  const [, mb = "", from = ""] = /^(\d+),(\w+)$/.exec(told) ?? [];
+  const source = memorySources[from];
+  return source === undefined
+    ? warning(
+      what,
+      "nothing tells how much there is, so start and serve are held to the least",
+      "set MEMORY_MB to what one process may have",
+    )
+    : fine(what, `a process may plan with ${formatCount(Number(mb))} MB, ${source}`);
 }
 
 /** Asks the payment providers for a sign of life; any answer of HTTP is one. No money is asked for. */

@@ -136,6 +136,7 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
   const url = URL.parse(withHost(hosts[0]!));
   if (url === null) return { address: nowhere, faults: ["is no URL"] };
   const faults: string[] = [];
+  if (repeatsUser(text)) faults.push(onceFault("mysql://USER:PASSWORD@a:3306,b:3306/NAME"));
   const several = hosts.length === 1 ? [] : readHosts(hosts, databasePort, faults);
   const parameters = readParameters(url, databaseParameters, faults);
   const socket = parameters.get("socket");
@@ -156,6 +157,23 @@ export function readDatabaseUrl(text: string): ReadUrl<DatabaseAddress> {
     tls,
   };
   return { address, faults };
+}
+
+/**
+ * True for a URL of several hosts that has the user before each of them, or is several URLs: all but the last host would be
+ * taken for a part of the password.
+ */
+function repeatsUser(text: string): boolean {
+  const [first = "", ...others] = text.split(",").map((part) => part.trim());
+  if (others.some((other) => /^[a-z+]{5,14}:\/\//i.test(other))) return true;
+  const [, user] = /^[a-z+]{5,14}:\/\/([^:@/?#]+)/i.exec(first) ?? [];
+  if (user === undefined || !first.includes("@")) return false;
+  return others.some((other) => other.startsWith(`${user}:`) || other.startsWith(`${user}@`)) &&
+    others.every((other) => other.includes("@"));
+}
+
+function onceFault(example: string): string {
+  return `has the user or the whole URL again for each host; write it once: ${example}`;
 }
 
 function placeOf(url: URL, defaultPort: number): DatabaseHost {
@@ -253,6 +271,9 @@ function readSentinelUrl(text: string): ReadUrl<RedisAddress[]> {
   const url = URL.parse(withHost(hosts[0]!));
   if (url === null) return { address: [nowhere], faults: ["is no URL"] };
   const faults: string[] = [];
+  if (repeatsUser(text)) {
+    faults.push(onceFault("redis+sentinel://USER:PASSWORD@a:26379,b:26379/MASTER"));
+  }
   const places = readHosts(hosts, sentinelPort, faults);
   const parameters = readParameters(url, sentinelParameters, faults);
   const [master = "", path = "", ...rest] = decode(url.pathname.slice(1), "path", faults).split(

@@ -183,6 +183,17 @@ export function smtpUrl() {
   });
 }
 
+/** A replica of the database: of several hosts the one that takes changes would be searched for, and that is none of them. */
+export function replicaUrl() {
+  const { values, read } = databaseUrl();
+  return readBy(values, (text, complain) => {
+    if (splitHosts(text).hosts.length > 1) {
+      complain("must name one replica, or one address behind which there are several");
+    }
+    return read(text, complain);
+  });
+}
+
 /** Where the database is; its parameters are checked, too, see `engine_url.ts`. */
 export function databaseUrl() {
   return checkedBy("`mysql://…`, `mariadb://…`", (text) => {
@@ -190,7 +201,7 @@ export function databaseUrl() {
     const first = withHost(hosts[0]!);
     const faults = urlFaults(first, ["mysql:", "mariadb:"]);
     const url = URL.parse(first);
-    if (url === null) return faults;
+    if (url === null || losesPassword(url)) return faults;
     faults.push(...readDatabaseUrl(text).faults);
     if (!/^[^/]+$/.test(url.pathname.slice(1))) {
       faults.push("must name a database after the host, as in mysql://host/orders");
@@ -208,20 +219,18 @@ export function redisUrls() {
       const { hosts, withHost } = splitHosts(text.trim());
       const first = withHost(hosts[0]!);
       const faults = urlFaults(first, ["redis+sentinel:", "rediss+sentinel:"]);
-      return URL.canParse(first) ? [...faults, ...readRedisUrls(text).faults] : faults;
+      return isWhole(first) ? [...faults, ...readRedisUrls(text).faults] : faults;
     }
     const nodes = text.split(",").map((node) => node.trim());
     const faults = nodes.flatMap((node) => urlFaults(node, ["redis:", "rediss:", "unix:"]));
-    return nodes.every((node) => URL.canParse(node))
-      ? [...faults, ...readRedisUrls(text).faults]
-      : faults;
+    return nodes.every(isWhole) ? [...faults, ...readRedisUrls(text).faults] : faults;
   });
 }
 
 function urlFaults(text: string, protocols: readonly string[]): string[] {
   const parsed = URL.parse(text);
   const hasProtocol = protocols.some((protocol) => text.toLowerCase().startsWith(`${protocol}//`));
-  if (parsed === null && hasProtocol) {
+  if (hasProtocol && (parsed === null || losesPassword(parsed))) {
     return [
       'is not a URL; "/", "?", "#", "@" and "%" in a password are written %2F, %3F, %23, %40, %25',
     ];
@@ -231,6 +240,27 @@ function urlFaults(text: string, protocols: readonly string[]): string[] {
   }
   if (isDecodable(parsed)) return [];
   return ['has a "%" that begins no escape such as %2F; a "%" itself is written %25'];
+}
+
+/**
+ * True for a URL of an engine or a mail server whose host is what was meant as the user: a password that begins with "/", "?" or "#", or has
+ * nothing but digits before one, ends the host, so that the rest would be told as a path or a parameter.
+ */
+function losesPassword(url: URL): boolean {
+  const { protocol, hostname, username, password, pathname, hash, searchParams } = url;
+  // The path of a web address may have an "@", and so may that of a socket, which follows no host.
+  if (/^https?:$/.test(protocol) || hostname === "" || username + password !== "") return false;
+  return `${pathname}${hash}`.includes("@") ||
+    [...searchParams].some(([name, value]) =>
+      `${name}${value}`.includes("@") &&
+      !/^(ssl-\w+|socket|[\w-]+-(file|user|password))$/.test(name)
+    );
+}
+
+/** True for what can be taken apart as it was meant. */
+function isWhole(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && !losesPassword(url);
 }
 
 /** Whether the parts of a URL that are used without their escapes have only such that can be read. */

@@ -35,12 +35,18 @@ export function readSecretFile(
 ): { text: string } | { fault: string } | undefined {
   const path = env[fileVariable(name)]?.trim();
   if (!path) return undefined;
+  const shown = looksLikeSecret(path) ? "something that is no path" : path;
   try {
     const text = readText(path).trim();
-    return text === "" ? { fault: `names ${path}, which is empty` } : { text };
+    return text === "" ? { fault: `names ${shown}, which is empty` } : { text };
   } catch (error) {
-    return { fault: `names ${path}, which cannot be read: ${messageOf(error)}` };
+    return { fault: `names ${shown}, which cannot be read: ${messageOf(error)}` };
   }
+}
+
+/** True for what may be the secret itself, where somebody has mistaken the one variable for the other. */
+function looksLikeSecret(path: string): boolean {
+  return /:\/\/|^(whsec|[sr]k)_|:[0-9a-f]{64}:|^[^./][\w+/-]{20,}=*$/i.test(path);
 }
 
 /**

@@ -76,7 +76,7 @@ export const settingsTable = {
     name: "READ_DATABASE_URL",
     fallback: "",
     isSecret: true,
-    kind: kinds.databaseUrl(),
+    kind: kinds.replicaUrl(),
     meaning:
       "a replica of the database, or an address of several, that lists and exports of the API are read from " +
       "([how](operating.md#a-replica-for-reading))",

@@ -29,6 +29,13 @@ const believed = "BUN_JSC_forceRAMSize";
  */
 const believedBytes = 256 * 1_048_576;
 
+/** Megabytes by which Bun collects garbage in `start` and `serve`; undefined on Deno, which the task tells by its flags. */
+export function believedMb(): number | undefined {
+  if (bun === undefined) return undefined;
+  const { process } = globalThis as unknown as { process: NodeProcess };
+  return Math.floor(Number(process.env[believed] ?? believedBytes) / 1_048_576);
+}
+
 /** The most that V8 lets a heap of this process have. */
 export function heapLimitBytes(): number {
   return getHeapStatistics().heap_size_limit;

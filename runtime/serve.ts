@@ -38,10 +38,7 @@ export interface ListenOptions {
  * @throws {Error} where the address can't be listened on
  */
 export function serve({ hostname, port, onListen }: ListenOptions, answer: Answer): HttpServer {
-  if (bun === undefined) {
-    const options = { hostname, port, onListen };
-    return Deno.serve(options, (request, { remoteAddr }) => answer(request, { remoteAddr }));
-  }
+  if (bun === undefined) return serveOnDeno({ hostname, port, onListen }, answer);
   const server = bun.serve({
     hostname,
     port,
@@ -64,6 +61,56 @@ export function serve({ hostname, port, onListen }: ListenOptions, answer: Answe
       finished.resolve();
     },
   };
+}
+
+/** How long a server that can't take a connection waits before it listens again, in milliseconds. */
+const restMs = 500;
+
+/**
+ * Deno's server ends with all its connections where it can't take one more, because the process may open no more files:
+ * whoever opens enough of them would end the process. So it listens again, on the same port.
+ */
+function serveOnDeno({ hostname, port, onListen }: ListenOptions, answer: Answer): HttpServer {
+  const begin = (port: number, onListen: ListenOptions["onListen"]) =>
+    Deno.serve(
+      { hostname, port, onListen },
+      (request, { remoteAddr }) => answer(request, { remoteAddr }),
+    );
+  let server = begin(port, onListen);
+  const own = server.addr.port;
+  let isEnding = false;
+  const untilEnded = async (): Promise<void> => {
+    for (;;) {
+      try {
+        await server.finished;
+        return;
+      } catch (error) {
+        if (isEnding || !hasNoFiles(error)) throw error;
+      }
+      for (let isListening = false; !isListening;) {
+        await new Promise((resolve) => setTimeout(resolve, restMs));
+        if (isEnding) return;
+        try {
+          server = begin(own, () => {});
+          isListening = true;
+        } catch (error) {
+          if (!hasNoFiles(error)) throw error;
+        }
+      }
+    }
+  };
+  return {
+    finished: untilEnded(),
+    shutdown() {
+      isEnding = true;
+      return server.shutdown();
+    },
+  };
+}
+
+/** True where the process, or the machine, may open no more files. */
+function hasNoFiles(error: unknown): boolean {
+  return error instanceof Error && /too many open files/i.test(error.message);
 }
 
 /** True for the error of {@linkcode serve} where somebody listens there already. */

@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  type DiscrepancyRow,
-  dropAction,
-  endByAction,
-  noteAnswer,
-} from "../db/reconciliation/discrepancies.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
+import { dropAction, endByAction, noteAnswer } from "../db/reconciliation/discrepancy_actions.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { refusedKeysOf } from "../domain/payment/payment_key.ts";

@@ -5,7 +5,8 @@
  */
 
 import { readReturnedReversals } from "../db/payments/returned_reversals.ts";
-import { type DiscrepancyRow, readMended } from "../db/reconciliation/discrepancies.ts";
+import { readMended } from "../db/reconciliation/direct_refunds.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import { readRefundsOf } from "../db/reconciliation/named_money.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { namedAmount } from "../domain/money.ts";

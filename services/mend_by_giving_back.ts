@@ -6,12 +6,12 @@
 
 import { readPaymentsOf } from "../db/payments/payments.ts";
 import {
-  type DiscrepancyRow,
   noteMendCents,
   readMendedBy,
   sumToldBack,
   takeMendKey,
-} from "../db/reconciliation/discrepancies.ts";
+} from "../db/reconciliation/direct_refunds.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { refusedKeysOf } from "../domain/payment/payment_key.ts";

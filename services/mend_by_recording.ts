@@ -5,7 +5,8 @@
  */
 
 import { readRefundsOf } from "../db/reconciliation/named_money.ts";
-import { type DiscrepancyRow, readMended } from "../db/reconciliation/discrepancies.ts";
+import { readMended } from "../db/reconciliation/direct_refunds.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import type { CallbackMessage } from "../domain/messages/messages.ts";
 import { namedAmount } from "../domain/money.ts";
 import { textDigest } from "../domain/order/content_hash.ts";

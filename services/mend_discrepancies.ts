@@ -6,15 +6,17 @@
 
 import type { Queryable } from "../db/connection/database.ts";
 import { readInstallation } from "../db/payments/installation.ts";
+import { readMendedBy } from "../db/reconciliation/direct_refunds.ts";
+import {
+  type DiscrepancyRow,
+  listDiscrepancies,
+  readDiscrepancy,
+} from "../db/reconciliation/discrepancies.ts";
 import {
   approveAction,
-  type DiscrepancyRow,
   endDiscrepancy,
-  listDiscrepancies,
   proposeAction,
-  readDiscrepancy,
-  readMendedBy,
-} from "../db/reconciliation/discrepancies.ts";
+} from "../db/reconciliation/discrepancy_actions.ts";
 import { readReconciliation } from "../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../domain/errors.ts";
 import type { Operator } from "../domain/operation/audit.ts";

@@ -6,11 +6,8 @@
 
 import { readPayments } from "../db/payments/payments.ts";
 import { readPaymentsNamed, readRefundsOf } from "../db/reconciliation/named_money.ts";
-import {
-  type DirectRefund,
-  type DiscrepancyRow,
-  readMended,
-} from "../db/reconciliation/discrepancies.ts";
+import { type DirectRefund, readMended } from "../db/reconciliation/direct_refunds.ts";
+import type { DiscrepancyRow } from "../db/reconciliation/discrepancies.ts";
 import { storedTime } from "../domain/database_time.ts";
 import { namedAmount } from "../domain/money.ts";
 import type { Operator } from "../domain/operation/audit.ts";

@@ -7,7 +7,7 @@
 import type { Database } from "../db/connection/database.ts";
 import { readCharges } from "../db/orders/orders.ts";
 import { readPayments } from "../db/payments/payments.ts";
-import { type DirectRefund, readMended } from "../db/reconciliation/discrepancies.ts";
+import { type DirectRefund, readMended } from "../db/reconciliation/direct_refunds.ts";
 import type { NamedPayment, NamedRefund } from "../db/reconciliation/named_money.ts";
 import { databaseTime } from "../domain/database_time.ts";
 import { messageOf, WorkflowError } from "../domain/errors.ts";

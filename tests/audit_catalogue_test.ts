@@ -520,7 +520,7 @@ Deno.test("every command is in the catalogue with the actions that its services 
   for (const [name, row] of Object.entries(commandRows)) {
     const known = new Set<string>();
     const text = await textOf(`commands/${name}.ts`);
-    for (const [, path] of text.matchAll(/"\.\.\/(services\/[a-z_]+\.ts)"/g)) {
+    for (const [, path] of text.matchAll(/"\.\.\/(services\/[a-z_/]+\.ts)"/g)) {
       for (const [, action] of (await textOf(path!)).matchAll(/"([a-z_]+\.[a-z_]+)"/g)) {
         if (action! in auditActions) known.add(action!);
       }

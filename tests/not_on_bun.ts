@@ -18,6 +18,7 @@ export const filesNotOnBun: Readonly<Record<string, string>> = {
     "other versions run from copies, where Bun would need packages of their own installed",
   "tests/cluster_chaos_test.ts":
     "what breaks is engines and hosts, for either runtime; the harness that breaks them is Deno's",
+  "tests/runtime/serve_test.ts": "it is about how Deno's server ends",
   "tests/read_only_test.ts": "it runs the command of the image, which is Deno's",
   "tests/both_runtimes_test.ts": "it types every command on Deno and on Bun itself, from Deno",
   "tests/client_package_test.ts":

@@ -91,7 +91,7 @@ Deno.test("only where no engine is named, here or in .env, may a task start prog
 Deno.test("a process collects garbage the more often the less memory it may have", async () => {
   const dir = await Deno.makeTempDir();
   try {
-    const heapOf = async (task: string, env: Record<string, string>, file = "") => {
+    const flagsOf = async (task: string, env: Record<string, string>, file = "") => {
       await Deno.writeTextFile(`${dir}/.env`, file);
       const { stdout } = await new Deno.Command("sh", {
         args: [new URL("commands/flags.sh", root).pathname, task],
@@ -99,7 +99,10 @@ Deno.test("a process collects garbage the more often the less memory it may have
         clearEnv: true,
         env: { PATH: Deno.env.get("PATH")!, ...env },
       }).output();
-      const flags = new TextDecoder().decode(stdout);
+      return new TextDecoder().decode(stdout);
+    };
+    const heapOf = async (task: string, env: Record<string, string>, file?: string) => {
+      const flags = await flagsOf(task, env, file);
       return [/semi-space-size=(\d+)/, /growing-percent=(\d+)/, /old-space-size=(\d+)/].map((
         flag,
       ) => flag.exec(flags)?.[1]);
@@ -121,6 +124,11 @@ Deno.test("a process collects garbage the more often the less memory it may have
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined, "256"]);
     assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1023" }), ["8", undefined, "512"]);
     assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1024" }), ["8", undefined, "1024"]);
+    const told = async (env: Record<string, string>, file?: string) =>
+      / main\.ts doctor (.*)\n$/.exec(await flagsOf("doctor", env, file))?.[1];
+    assert.equal(await told({}, "MEMORY_MB=600\n"), "--memory=600,setting");
+    assert.equal(await told({ MEMORY_MB: "much" }), "--memory=0,setting");
+    assert.match((await told({}))!, /^--memory=\d+,(limit|machine)$/);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -10,6 +10,7 @@ import { feeOf, reportCsv, reportLies, reportLine } from "../commands/provider_r
 import { type DiscrepancyRow, listDiscrepancies } from "../db/reconciliation/discrepancies.ts";
 import { readInstallation } from "../db/payments/installation.ts";
 import { readCharges } from "../db/orders/orders.ts";
+import { databaseTime } from "../domain/database_time.ts";
 import { chargeKeyOf } from "../domain/payment/payment_key.ts";
 import { reconcile } from "../services/reconcile.ts";
 import { requestRefunds } from "../services/request_refunds.ts";
@@ -48,14 +49,36 @@ export function depsOf({ flow }: Reconciled, approvals = 1, days = 0) {
 
 /** Holds lines against the books, over the days of the test. */
 export function hold(provided: Reconciled, lines: Iterable<ReportLine>, approvals = 1) {
-  const bytes = new TextEncoder().encode([...reportCsv(lines)].join(""));
+  return holdCsv(provided, [...reportCsv(lines)].join(""), approvals);
+}
+
+/** The same of a report as it is written. */
+export function holdCsv(provided: Reconciled, csv: string, approvals = 1) {
   const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
   return reconcile(depsOf(provided, approvals), {
     provider: provided.name ?? "http",
-    report: { source: new Blob([bytes]).stream(), name: "report.csv" },
+    report: { source: new Blob([csv]).stream(), name: "report.csv" },
     period: { from: day(-1), to: day(1) },
     operator,
   });
+}
+
+/** A line of the charge of 10.00 EUR that order 1 is paid by: all of it, a part, or what takes some back. */
+export function aPart(kind: string, grossCents: number, currency = "EUR"): ReportLine {
+  const line = {
+    entryId: `txn_${kind}_${grossCents}`,
+    kind,
+    createdUtc: databaseTime(Date.now()),
+    chargeId: "sim_of_1",
+    refundId: "",
+    key: "",
+    reference: "1",
+    grossCents,
+    feeCents: 0,
+    netCents: grossCents,
+    currency,
+  };
+  return line as ReportLine;
 }
 
 /** What was found, whatever became of it, or what is open of it. */

@@ -36,7 +36,11 @@ Deno.test("package.json has a script for every task that is not about Deno itsel
   const { scripts } = await readJson("package.json");
   const expected = Object.entries<{ command: string }>(tasks)
     .filter(([name]) => !Object.hasOwn(tasksNotOnBun, name) && name !== "compile")
-    .map(([name, { command }]) => [name, `bun run ${/\S+\.ts.*$/.exec(command)![0]}`]);
+    // Where the shell completes the command, it does by what is about Deno.
+    .map(([name, { command }]) => [
+      name,
+      `bun run ${/\S+\.ts.*$/.exec(command)?.[0] ?? `main.ts ${name}`}`,
+    ]);
   for (const [name, why] of Object.entries(tasksNotOnBun)) {
     assert.ok(Object.hasOwn(tasks, name), `there is no task ${name}`);
     assert.ok(why.length > 20, name);

@@ -6,6 +6,7 @@
 
 import { requestRefund } from "../services/request_refunds.ts";
 import { publish } from "../streams/workflow/publish.ts";
+import { forgetMarks } from "../streams/recovery/remembered_marks.ts";
 import { scanKeys } from "../streams/redis/scan_keys.ts";
 import { type CheckReport, verify, type VerifyReport } from "../streams/verification/verify.ts";
 import type { Drift } from "../streams/verification/drift.ts";
@@ -79,8 +80,14 @@ export async function askRefund(flow: Workflow, orderId: number, amountCents: nu
   return { type: "refund.process", orderId, refundId: refund.id, amountCents, currency } as const;
 }
 
-/** Takes everything away that Redis holds of a workflow, as a flush does. */
-export async function loseRedis({ redis, test }: Workflow): Promise<void> {
+/** Makes Redis lose everything that it holds of a workflow, and the process what it knew by it, as where all were stopped. */
+export async function loseRedis(flow: Workflow): Promise<void> {
+  await flushRedis(flow);
+  forgetMarks(flow);
+}
+
+/** Makes Redis lose everything while the process lives on. */
+export async function flushRedis({ redis, test }: Workflow): Promise<void> {
   const keys = [...await scanKeys(redis, test.redisPrefix)];
   if (keys.length > 0) await redis.del(...keys);
 }

@@ -115,6 +115,16 @@ export function customerOf(catalog: Catalog, order: IncomingOrder): CustomerToWr
   return { id: known.id, first: known.first, name, email };
 }
 
+/** Under which name and id the catalogue knows the customer of an order; undefined of one who was erased since it was placed. */
+export function nameInCatalog(
+  catalog: Catalog,
+  order: IncomingOrder,
+): { name: string; id: number } | undefined {
+  if (isOfErased(catalog, order)) return undefined;
+  const { externalId } = order.customer;
+  return { name: externalId, id: customerOf(catalog, order).id };
+}
+
 /** The product of an SKU, which the catalogue knows. */
 export function productIdOf({ products }: Catalog, sku: string): number {
   const known = products.get(sku);

@@ -39,7 +39,8 @@ const loginMs = 3_000;
 
 /** Whether the same login succeeds on an encrypted way, of one that was tried in clear text. */
 async function takesTlsAlone(url: string): Promise<boolean> {
-  const options = connectionOptions(url);
+  // The database may not be there yet, which says nothing of the login.
+  const { database: _, ...options } = connectionOptions(url);
   if (options.ssl !== undefined || options.socketPath !== undefined) return false;
   const ssl = { rejectUnauthorized: false };
   try {

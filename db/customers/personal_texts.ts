@@ -12,7 +12,7 @@ import { beforeChargebackNote } from "../../domain/payment/chargeback.ts";
 import { noAddressError } from "../../domain/notification/notification.ts";
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { returnedByHandErased } from "../payments/returned_reversals.ts";
-import { endingAnswers } from "../reconciliation/withdrawals.ts";
+import { endingAnswers } from "../reconciliation/ending_answers.ts";
 
 /** An order, and the hash of what it says, in hexadecimal. */
 export interface HashedOrder {

@@ -191,23 +191,9 @@ export async function insertOrders(
   if (candidates.length === 0) return new Map();
   const withOtherAddress: OrderToWrite[] = [];
   const rows = candidates.map((candidate): OrderRow => {
-    const { order, hash, totalCents } = candidate;
-    const { id, first, name, email } = customerOf(catalog, order);
+    const { id, first, name, email } = customerOf(catalog, candidate.order);
     if (email !== null && email !== first?.email) withOtherAddress.push(candidate);
-    const { externalOrderId, currency, placedAt, payment, language = null } = order;
-    const status = payment?.status ?? "due";
-    return [
-      id,
-      totalCents,
-      externalOrderId,
-      placedAt,
-      hash,
-      name,
-      email,
-      currency,
-      status,
-      language,
-    ];
+    return orderRow(candidate, id, { name, email });
   });
   const inserted = insertOrderRows(tx, rows, "id");
   // Asked for with it, so that both go to the server at once.
@@ -229,22 +215,9 @@ export async function insertOrdersByName(
   tx: Queryable,
   candidates: readonly OrderToWrite[],
 ): Promise<Map<string, InsertedRow>> {
-  const rows = candidates.map(({ order, hash, totalCents }): OrderRow => {
-    const { externalOrderId, customer, currency, placedAt, payment, language = null } = order;
-    const { externalId, name, email } = customer;
-    const status = payment?.status ?? "due";
-    return [
-      externalId,
-      totalCents,
-      externalOrderId,
-      placedAt,
-      hash,
-      name,
-      email,
-      currency,
-      status,
-      language,
-    ];
+  const rows = candidates.map((candidate) => {
+    const { customer } = candidate.order;
+    return orderRow(candidate, customer.externalId, customer);
   });
   const [{ affectedRows }, asked] = await Promise.all([
     insertOrderRows(tx, rows, "name"),
@@ -274,6 +247,27 @@ type OrderRow = [
   paymentStatus: string,
   language: string | null,
 ];
+
+function orderRow(
+  { order, hash, totalCents }: OrderToWrite,
+  customer: number | string,
+  { name, email }: { name: string; email: string | null },
+): OrderRow {
+  const { externalOrderId, currency, placedAt, payment, language = null } = order;
+  const status = payment?.status ?? "due";
+  return [
+    customer,
+    totalCents,
+    externalOrderId,
+    placedAt,
+    hash,
+    name,
+    email,
+    currency,
+    status,
+    language,
+  ];
+}
 
 /** Those that MariaDB has to read past for others are short: it looks for each field from the beginning of its row. */
 const orderColumns: readonly { name: string; type: string; default?: string | null }[] = [

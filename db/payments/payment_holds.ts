@@ -30,17 +30,19 @@ export interface PaymentHold {
   captureRequestedAt: string | null;
   /** It is held, and its time is not over. */
   isLive: boolean;
-  /** The provider was last asked whether it still holds it so long ago that it is to be asked again. */
+  /** The provider was last asked whether it still holds it so long ago, or before a loss, that it is to be asked again. */
   isDue: boolean;
 }
 
 /** A provider is asked once in so many seconds whether it still holds what it held. */
 const lookSeconds = 3_600;
 
+/** What the provider was asked before the database lost commits says nothing: that it was captured or let go may be among them. */
 const columns = `order_id, charge_key, provider, provider_ref, amount_cents, currency, status,
   expires_at, capture_requested_at,
   status = 'HELD' and expires_at > current_timestamp(6) as is_live,
-  looked_at < current_timestamp(6) - interval ${lookSeconds} second as is_due`;
+  (looked_at < current_timestamp(6) - interval ${lookSeconds} second
+    or looked_at <= coalesce((select max(books_losses.created_at) from books_losses), '2000-01-01')) as is_due`;
 
 /** What is or was held under charge keys, by key. */
 export async function readHolds(

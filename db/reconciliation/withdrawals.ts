@@ -6,18 +6,11 @@
 
 import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
-import { agreedLater, anotherIdentity, comesTogether, openAnew } from "./discrepancies.ts";
+import { anotherIdentity } from "./discrepancy_identities.ts";
+import { agreedLater, comesTogether, toldLater } from "./ending_answers.ts";
+import { openAnew } from "./found_discrepancies.ts";
 import { widenTold } from "./reconciliations.ts";
 import type { MovementKey } from "./retold_movements.ts";
-
-/** What ended a discrepancy about money that a later report told of. */
-export const toldLater = "a later report tells of it";
-
-/**
- * Answers that end a discrepancy by what reports tell: by these it is found again where one of them is taken back, or tells otherwise
- * later. They name nobody, so they stay where a person is erased.
- */
-export const endingAnswers: readonly string[] = [agreedLater, comesTogether, toldLater];
 
 /** Notes who wants a report taken back, until somebody else does, too, or it is over by itself. */
 export async function askForWithdrawal(tx: Queryable, id: number, by: string): Promise<void> {

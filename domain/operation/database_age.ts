@@ -47,6 +47,34 @@ export interface HeardMarks extends DatabaseMarks {
   gaps: Gaps;
 }
 
+/**
+ * What Redis has heard of the database, with what a process knows that it does not know: how far the process itself has
+ * committed and, where Redis has lost everything, what it had heard before. One that has gone back is another matter: it also
+ * holds messages of then.
+ *
+ * @param before what Redis had heard by the time of the process' last look; undefined at the first
+ * @param step the last one of the timelines that the process has committed
+ */
+export function recalledMarks(
+  heard: HeardMarks,
+  before: HeardMarks | undefined,
+  step: number,
+): HeardMarks {
+  const known = before !== undefined && heard.ticks === 0 ? before : heard;
+  const numbers: Record<string, number | undefined> = { ...known.numbers };
+  for (const table of markedTables) {
+    numbers[table] = Math.max(known.numbers[table], heard.numbers[table]);
+  }
+  numbers.order_events = Math.max(numbers.order_events!, step);
+  return { ...known, numbers: numbers as HeardMarks["numbers"] };
+}
+
+/** Whether anything is known that Redis does not know. */
+export function isForgotten(known: HeardMarks, heard: HeardMarks): boolean {
+  return known.ticks > heard.ticks ||
+    markedTables.some((table) => known.numbers[table] > heard.numbers[table]);
+}
+
 /** What an older database lacks of what Redis has heard of. */
 export interface DatabaseLoss {
   /** The last tick that the database knows of, a database time. */
@@ -101,8 +129,9 @@ function lossOf(
  * - Where it calls the last tick that Redis has heard of by another name, it went another way: a fork.
  * - Where it has no such tick but earlier and later ones, it passed over it when it was made good, and Redis is the one
  *   that has gone back: what it holds speaks of rows that are gone, so the database is made good once more.
- * - Where it is behind, and its own last tick is one that Redis knows by another name or that went with another history,
- *   it has commits of its own that are no part of this one: a fork. Else it is this history, up to that tick.
+ * - Where it is behind, and its own last tick is one that Redis knows by another name or that went with another history, or it has
+ *   rows of numbers that went with one, it has commits of its own that are no part of this one: a fork. Else it is this
+ *   history, up to that tick.
  *
  * @param namesOfLast the names by which Redis knows the database's own last tick; empty where it knows it not, or not any more
  */
@@ -123,7 +152,8 @@ export function judgeDatabase(
   }
   if (behind === null) return { kind: "current" };
   const isAnothers = tickName !== null && namesOfLast.length > 0 && !namesOfLast.includes(tickName);
-  if (isAnothers || (heard.gaps.ticks ?? []).some((gap) => isWithin(gap, marks.ticks))) {
+  const isLeft = (heard.gaps.ticks ?? []).some((gap) => isWithin(gap, marks.ticks));
+  if (isAnothers || isLeft || hasLeftRows(marks, heard)) {
     return { kind: "other", why: "fork", loss };
   }
   return { kind: "older", loss };
@@ -132,6 +162,17 @@ export function judgeDatabase(
 /** Whether a database with so many ticks stands where one that was made good went on from: that one counts, and not this one. */
 export function isLeftBehind(ticks: number, { ticks: gaps = [] }: Gaps): boolean {
   return gaps.some(([after, upTo]) => ticks >= after && ticks <= upTo);
+}
+
+/**
+ * Whether the last row of a table has a number that went with another history: a primary that was left between two ticks has no
+ * tick of its own, but what it committed after the last. The end of a gap is the floor of the database that was made good,
+ * which counts as used there before any row is.
+ */
+function hasLeftRows({ numbers }: OwnMarks, { gaps }: HeardMarks): boolean {
+  return markedTables.some((table) =>
+    (gaps[table] ?? []).some(([after, upTo]) => numbers[table] > after && numbers[table] < upTo)
+  );
 }
 
 function isWithin([after, upTo]: Gap, number: number): boolean {

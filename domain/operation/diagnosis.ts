@@ -284,6 +284,35 @@ export function judgeWriting(whose: string, setting: string, writable: boolean):
   );
 }
 
+/** What Redis says to every change while it takes none, and what mends that. */
+const unwritable: readonly [start: string, why: string, remedy: string][] = [
+  [
+    "OOM ",
+    "its memory is full, so that it takes no changes (OOM)",
+    "raise maxmemory, or take away what others keep there",
+  ],
+  [
+    "NOREPLICAS ",
+    "fewer replicas follow than min-replicas-to-write asks for, so that it takes no changes",
+    "start its replicas, or lower min-replicas-to-write",
+  ],
+  [
+    "MISCONF ",
+    "it could not write to its disk, and takes no changes until it can",
+    "make room on its disk; its log says what failed",
+  ],
+];
+
+/**
+ * Judges what Redis said to a change.
+ *
+ * @returns undefined for what has other causes, which are looked for elsewhere
+ */
+export function judgeRefusedChange(reason: string): Finding | undefined {
+  const known = unwritable.find(([start]) => reason.startsWith(start));
+  return known && problem("redis writing", known[1], known[2]);
+}
+
 /** One of several database hosts, as it was seen. */
 export interface HostState {
   /** With its port. */

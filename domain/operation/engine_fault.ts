@@ -284,6 +284,13 @@ export function redisRules(prefix: string): string {
   return `~${prefix}* +@all -@admin -@dangerous +info`;
 }
 
+/** Many applications have a list called `orders`, and whoever shares a Redis with them finds it in the place of a stream. */
+const foreignKeys: FaultWords = {
+  why: "a key of another application has a name that is used here (WRONGTYPE)",
+  remedy: "set REDIS_PREFIX to one of its own, such as shop:, or another database in REDIS_URL; " +
+    "the same for all processes",
+};
+
 /**
  * Why Redis can't be reached or refuses a command.
  *
@@ -297,6 +304,7 @@ export function redisFault(
 ): FaultWords | undefined {
   const message = messageOf(error);
   if (/\bNOPERM\b/.test(message)) return permissionFault(message, { user: way?.user, ...who });
+  if (/\bWRONGTYPE\b/.test(message)) return foreignKeys;
   if (way === undefined) return undefined;
   const stranger = strangerFault(way);
   if (stranger !== undefined) return stranger;

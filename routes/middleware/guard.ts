@@ -79,8 +79,12 @@ export function guard({ config }: AppDeps): MiddlewareHandler {
     }
     const { host } = url;
     // Orchestrators ask by whatever address the process has; what they are told is of no use to anybody else.
-    const isProbe = /^\/(livez|readyz)$/.test(trimEnd(c.req.path, "/"));
-    if (!isProbe && !isMeant(url, config)) {
+    const path = trimEnd(c.req.path, "/");
+    const isProbe = /^\/(livez|readyz)$/.test(path);
+    // So does what collects figures; a page that was led astray has no token to show.
+    const isCollector = path === "/metrics" && config.apiTokens.length > 0 &&
+      c.req.header("authorization") !== undefined;
+    if (!isProbe && !isCollector && !isMeant(url, config)) {
       return httpProblem(
         c,
         421,

@@ -28,6 +28,7 @@ import {
 } from "../../db/catalog/catalog.ts";
 import type { KeptCustomers } from "../../db/catalog/kept_customers.ts";
 import { type KeptProducts, sumOfProducts } from "../../db/catalog/kept_products.ts";
+import { areSameRows, type NamedRows, namedRows } from "../../db/catalog/same_rows.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey, isMissingParent } from "../../db/connection/faults.ts";
 import { StatementTooLarge } from "../../db/connection/packet_size.ts";
@@ -434,9 +435,10 @@ async function writeOrders(
   const catalog = await completedWithin(tx, before, updated, options);
   // Batches beside this one may refresh the catalogue while it writes what that knew before.
   const { erasures: knownErasures } = catalog;
+  const named = namedRows(catalog, [...fresh, ...updates].map(({ order }) => order));
 
   const lock = () =>
-    lockProducts(tx, [...fresh, ...updates], catalog, { ...options, knownErasures });
+    lockProducts(tx, [...fresh, ...updates], catalog, { ...options, knownErasures, named });
   const areAllNew = fresh.length > 0 && updates.length === 0;
   // Asked for at once, and run in this order.
   const [inserted] = await Promise.all([
@@ -533,13 +535,21 @@ async function lockProducts(
   tx: Queryable,
   orders: readonly OrderToWrite[],
   catalog: Catalog,
-  { isLent: withSum, knownErasures }: TryOptions & { knownErasures: number | undefined },
+  { isLent: withSum, knownErasures, named }: TryOptions & {
+    knownErasures: number | undefined;
+    named: NamedRows;
+  },
 ): Promise<void> {
   const skus = new Set(orders.flatMap(({ order: { items } }) => items.map(({ sku }) => sku)));
   const ids = [...skus].map((sku) => productIdOf(catalog, sku));
-  const { erasures, sum } = await lockProductsShared(tx, ids, { withSum });
+  // Asked for at once, and run in this order.
+  const [{ erasures, sum }, areSame] = await Promise.all([
+    lockProductsShared(tx, ids, { withSum }),
+    areSameRows(tx, named),
+  ]);
   if (withSum && sum !== sumOfProducts(catalog, skus)) {
     throw new LostCatalog("Products are not as they were read");
   }
   refuseStale(knownErasures, erasures);
+  if (!areSame) throw new LostCatalog("Customers or products are others by now");
 }

@@ -9,7 +9,7 @@ import { readCharges } from "../../db/orders/orders.ts";
 import { readChargeKeys } from "../../db/payments/charge_keys.ts";
 import { readInstallation } from "../../db/payments/installation.ts";
 import { readReturnedReversals } from "../../db/payments/returned_reversals.ts";
-import { readMended } from "../../db/reconciliation/discrepancies.ts";
+import { readMended } from "../../db/reconciliation/direct_refunds.ts";
 import {
   type NamedPayment,
   type NamedRefund,

@@ -8,7 +8,7 @@ import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
   type FoundDiscrepancy,
   insertDiscrepancies,
-} from "../../db/reconciliation/discrepancies.ts";
+} from "../../db/reconciliation/found_discrepancies.ts";
 import {
   type MissingMoney,
   missingMoney,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { FoundDiscrepancy } from "../../db/reconciliation/discrepancies.ts";
+import type { FoundDiscrepancy } from "../../db/reconciliation/found_discrepancies.ts";
 import { textDigest } from "../../domain/order/content_hash.ts";
 import { differences } from "../../domain/reconciliation/decide_line.ts";
 import type { DiscrepancyKind, MovementKind } from "../../domain/reconciliation/discrepancy.ts";

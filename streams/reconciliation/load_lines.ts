@@ -6,12 +6,14 @@
 
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
-  type FoundDiscrepancy,
-  insertDiscrepancies,
   nameCharges,
   noteFirst,
   setAsideAgreed,
-} from "../../db/reconciliation/discrepancies.ts";
+} from "../../db/reconciliation/discrepancy_identities.ts";
+import {
+  type FoundDiscrepancy,
+  insertDiscrepancies,
+} from "../../db/reconciliation/found_discrepancies.ts";
 import {
   adoptMovement,
   type ChargeLine,

@@ -6,19 +6,22 @@
 
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
-  agreedLater,
   type DiscrepancyFilter,
   type DiscrepancyRow,
+  listDiscrepancies,
+} from "../../db/reconciliation/discrepancies.ts";
+import {
   endAgreed,
   endDiscrepancy,
   forgetRecording,
-  insertDiscrepancies,
-  listDiscrepancies,
+} from "../../db/reconciliation/discrepancy_actions.ts";
+import {
   listEndedStrangers,
   noteNoStranger,
   noteOurs,
-  openAnew,
-} from "../../db/reconciliation/discrepancies.ts";
+} from "../../db/reconciliation/discrepancy_identities.ts";
+import { agreedLater, toldLater } from "../../db/reconciliation/ending_answers.ts";
+import { insertDiscrepancies, openAnew } from "../../db/reconciliation/found_discrepancies.ts";
 import {
   type NamedPayment,
   readChargebacksNamed,
@@ -31,7 +34,6 @@ import {
   readUnattributed,
 } from "../../db/reconciliation/provider_movements.ts";
 import { movementName, readKeptMovements } from "../../db/reconciliation/retold_movements.ts";
-import { toldLater } from "../../db/reconciliation/withdrawals.ts";
 import { storedTime } from "../../domain/database_time.ts";
 import { comesToAgree, kindsOfTelling } from "../../domain/reconciliation/comes_to_agree.ts";
 import { decideLine, type LineRules } from "../../domain/reconciliation/decide_line.ts";

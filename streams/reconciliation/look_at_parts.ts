@@ -6,12 +6,9 @@
 
 import type { Database } from "../../db/connection/database.ts";
 import { readPaymentsNamed } from "../../db/reconciliation/named_money.ts";
-import {
-  comesTogether,
-  type DiscrepancyRow,
-  endTogether,
-  listOpenParts,
-} from "../../db/reconciliation/discrepancies.ts";
+import { type DiscrepancyRow, listOpenParts } from "../../db/reconciliation/discrepancies.ts";
+import { endTogether } from "../../db/reconciliation/discrepancy_actions.ts";
+import { comesTogether } from "../../db/reconciliation/ending_answers.ts";
 
 /**
  * Ends what is open of charges that were told in parts: captured by and by (several lines), or for less than was authorised

@@ -5,7 +5,8 @@
  */
 
 import type { Queryable } from "../../db/connection/database.ts";
-import { type DiscrepancyRow, readMended } from "../../db/reconciliation/discrepancies.ts";
+import { readMended } from "../../db/reconciliation/direct_refunds.ts";
+import type { DiscrepancyRow } from "../../db/reconciliation/discrepancies.ts";
 import { readChargebacksNamed } from "../../db/reconciliation/named_money.ts";
 import { noPart } from "../../db/reconciliation/provider_movements.ts";
 import type { MovementKey } from "../../db/reconciliation/retold_movements.ts";

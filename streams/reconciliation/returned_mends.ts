@@ -5,14 +5,12 @@
  */
 
 import type { Database, Queryable } from "../../db/connection/database.ts";
+import { noteReturn, readMendsOf } from "../../db/reconciliation/direct_refunds.ts";
+import { type DiscrepancyRow, readDiscrepancy } from "../../db/reconciliation/discrepancies.ts";
 import {
-  type DiscrepancyRow,
   insertDiscrepancies,
-  noteReturn,
-  readDiscrepancy,
   readFoundIdentities,
-  readMendsOf,
-} from "../../db/reconciliation/discrepancies.ts";
+} from "../../db/reconciliation/found_discrepancies.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { directlyBack } from "../../domain/reconciliation/discrepancy.ts";
 import { dayOf } from "../../domain/reconciliation/provider_line.ts";

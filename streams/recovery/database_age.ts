@@ -33,6 +33,7 @@ import {
 import type { Log } from "../../domain/operation/log.ts";
 import type { RedisDeps } from "../redis/keys.ts";
 import { defineScript, runScript } from "../redis/scripts.ts";
+import { recallMarks } from "./remembered_marks.ts";
 
 const databaseNoteScript = defineScript("database_note", import.meta.url);
 
@@ -48,8 +49,12 @@ const ticksToCompare = 50;
 /** Notes after which old ticks are forgotten. */
 const notesToForget = 500;
 
-/** What Redis has heard of the database. */
-export async function readHeard({ redis, keys }: RedisDeps): Promise<HeardMarks> {
+/** What Redis has heard of the database, also where it has lost that and this process has not. */
+export async function readHeard(deps: RedisDeps & { db?: Queryable }): Promise<HeardMarks> {
+  return await recallMarks(deps, await readMarks(deps));
+}
+
+async function readMarks({ redis, keys }: RedisDeps): Promise<HeardMarks> {
   const { ticks, ticked_at: tickedAt, tick, installation, gaps, ...numbers } = await redis
     .hgetall(keys.databaseMarks);
   // A version before ticks without a name, and leaves that of an earlier tick as it is.
@@ -72,7 +77,10 @@ export async function readHeard({ redis, keys }: RedisDeps): Promise<HeardMarks>
  *
  * @param db the pool, or the one connection that is in question
  */
-export async function lookAtDatabase(deps: RedisDeps, db: Queryable): Promise<DatabaseJudgement> {
+export async function lookAtDatabase(
+  deps: RedisDeps & { db?: Queryable },
+  db: Queryable,
+): Promise<DatabaseJudgement> {
   // In this order: what Redis has heard of by now was committed before the database is read.
   return await lookWith(deps, await readHeard(deps), db);
 }
@@ -170,7 +178,7 @@ async function tick(deps: DatabaseAgeDeps): Promise<boolean> {
 }
 
 /** A Redis that was lost does not know what the database has left out. */
-async function keepGaps({ db, redis, keys }: DatabaseAgeDeps): Promise<void> {
+export async function keepGaps({ db, redis, keys }: RedisDeps & { db: Queryable }): Promise<void> {
   const gaps = await readGaps(db);
   if (Object.keys(gaps).length === 0) return;
   await redis.hsetnx(keys.databaseMarks, "gaps", JSON.stringify(gaps));

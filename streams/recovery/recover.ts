@@ -16,7 +16,7 @@ import type { DatabaseLoss } from "../../domain/operation/database_age.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import type { Log } from "../../domain/operation/log.ts";
 import { groups } from "../../domain/messages/messages.ts";
-import { lookAtDatabase, otherDatabase } from "./database_age.ts";
+import { keepGaps, lookAtDatabase, otherDatabase } from "./database_age.ts";
 import { makeDatabaseGood } from "./make_database_good.ts";
 import { ensureGroup } from "../queue/consumer.ts";
 import { type Epoch, epochOf, readEpoch } from "./epoch.ts";
@@ -94,6 +94,8 @@ export async function recover(
       const loss = await makeDatabaseGood(deps, lease, { accept: options.accept });
       if (loss === "lost") return loss;
       const { server, state } = await readEpoch(deps);
+      // By it a primary is known that was left behind, whoever comes back to it first.
+      if (state !== "complete") await keepGaps(deps);
       for (const group of groups) await ensureGroup(deps, group);
       const republished = await republish(deps, { afterLoss: state !== "complete" });
       await publishAwaitedStock(deps);

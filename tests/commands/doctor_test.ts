@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { freePort } from "../../tools/engines/free_port.ts";
 import { migrate } from "../../db/connection/migrate.ts";
-import { judgeEncryption } from "../../domain/operation/diagnosis.ts";
+import { Redis } from "ioredis";
+import { judgeEncryption, judgeRefusedChange } from "../../domain/operation/diagnosis.ts";
 import { makeCertificates } from "../certificates.ts";
 import { formatFindings } from "../../commands/doctor.ts";
+import { judgeMemory } from "../../commands/surroundings.ts";
 import { warning } from "../../domain/operation/diagnosis.ts";
+import { bun } from "../../runtime/bun.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { type OwnDatabase, ownDatabase, ownRedis } from "../own_engines.ts";
 import { receiveMails } from "../receivers.ts";
@@ -55,6 +58,22 @@ Deno.test("doctor says how each engine is reached, and whether it takes changes"
   const { password } = new URL(redis.url);
   const clear = await doctor({ DATABASE_URL: database.url, REDIS_URL: redis.url });
   assert.equal(clear.code, 0, clear.out);
+  const engines = { DATABASE_URL: database.url, REDIS_URL: redis.url };
+  const replica = await doctor({ ...engines, READ_DATABASE_URL: database.url });
+  assert.match(replica.out, /^ok +read replica encryption +in clear text, and only within this/m);
+  assert.match(replica.out, /^warning +read replica +is the same server as DATABASE_URL/m);
+  const wrong = new URL(database.url);
+  wrong.password = "wrong";
+  const refused = await doctor({ ...engines, READ_DATABASE_URL: wrong.href });
+  assert.equal(refused.code, 1, refused.out);
+  assert.match(refused.out, /^problem +read replica .*wrong password/m);
+  assert.match(refused.out, /→ correct user and password in READ_DATABASE_URL/);
+  const lost = await doctor({
+    ...engines,
+    DATABASE_URL: wrong.href,
+    READ_DATABASE_URL: database.url,
+  });
+  assert.doesNotMatch(lost.out, /^problem +read replica/m, "that is the database's own fault");
   for (const engine of ["database", "redis"]) {
     const line = new RegExp(`^ok +${engine} encryption +in clear text, and only within this`, "m");
     assert.match(clear.out, line);
@@ -90,6 +109,33 @@ Deno.test("doctor says how each engine is reached, and whether it takes changes"
     unknown.out,
     /^problem +settings +REDIS_URL has the parameter tls, which is written/m,
   );
+});
+
+Deno.test("doctor says why a Redis that answers takes no changes, and what mends it", async () => {
+  await using database = await ownDatabase();
+  await using redis = await ownRedis();
+  await migrate(database.url);
+  const client = new Redis(redis.url);
+  const cases: [name: string, value: string, before: string, told: RegExp, remedy: RegExp][] = [
+    ["min-replicas-to-write", "1", "0", /fewer replicas follow/, /lower min-replicas-to-write/],
+    ["maxmemory", "1mb", "0", /its memory is full/, /raise maxmemory/],
+  ];
+  try {
+    for (const [name, value, before, told, remedy] of cases) {
+      await client.config("SET", name, value);
+      const { code, out } = await doctor({ DATABASE_URL: database.url, REDIS_URL: redis.url });
+      await client.config("SET", name, before);
+      assert.equal(code, 1, out);
+      const [line = ""] = /^problem +redis writing .*$/m.exec(out) ?? [];
+      assert.match(line, told, out);
+      assert.match(out, remedy);
+      assert.doesNotMatch(out, /use a server that has these commands/);
+    }
+  } finally {
+    client.disconnect();
+  }
+  assert.equal(judgeRefusedChange("MISCONF Redis is configured to save")?.level, "problem");
+  assert.equal(judgeRefusedChange("NOPERM this user has no permissions"), undefined);
 });
 
 Deno.test("judgeEncryption() warns of what others may read, and of whom nobody vouches for", () => {
@@ -183,13 +229,33 @@ Deno.test("doctor looks for the provider, the mail server, open files, and who w
       away.out,
       /^problem +mail server +smtp:\S+ takes no e-mails from here: .*ECONNREFUSED/m,
     );
-    const few = await doctor(env, "ulimit -n 200; ");
+    const source = bun === undefined
+      ? "a process may plan with [\\d,]+ MB, (half of this machine's|the limit of this container or unit)"
+      : "Bun collects garbage as in 256 MB; MEMORY_MB is Deno's";
+    assert.match(good.out, new RegExp(`^ok +memory +${source}$`, "m"));
+    const few = await doctor({ ...env, MEMORY_MB: "1300" }, "ulimit -n 200; ");
     assert.match(few.out, /^warning +open files +only \d+ more can be open at once/m);
+    if (bun === undefined) {
+      assert.match(few.out, /^ok +memory +a process may plan with 1,300 MB, by MEMORY_MB$/m);
+    }
   } finally {
     await provider.shutdown();
     await mail.close();
     await flow.close();
   }
+});
+
+Deno.test("judgeMemory() warns where nothing tells how much there is, and says so where no task was typed", () => {
+  if (bun !== undefined) return;
+  assert.match(judgeMemory("256,limit").detail, /256 MB, the limit of this container or unit$/);
+  assert.deepEqual(judgeMemory("0,nothing"), {
+    level: "warning",
+    what: "memory",
+    detail: "nothing tells how much there is, so start and serve are held to the least",
+    remedy: "set MEMORY_MB to what one process may have",
+  });
+  assert.equal(judgeMemory("much,thought").level, "warning");
+  assert.match(judgeMemory(undefined).detail, /^only tasks look for it/);
 });
 
 Deno.test("formatFindings() stays within the terminal, and loses no word", () => {

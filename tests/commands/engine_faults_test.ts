@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import { Redis } from "ioredis";
 import { openDatabase } from "../../db/connection/database.ts";
 import { migrate } from "../../db/connection/migrate.ts";
 import { freePort } from "../../tools/engines/free_port.ts";
@@ -153,6 +154,16 @@ Deno.test("what Redis refuses is told as what it is, with what to type", async (
       url.username = user;
       url.password = secret;
     });
+
+  const shared = changed(redis.url, (url) => url.pathname = "/1");
+  const other = new Redis(shared);
+  await other.lpush("shop:orders", "a job of somebody else");
+  assert.match(
+    await says(shared, "consume", "--drain"),
+    /^a key of another application has a name that is used here .*; set REDIS_PREFIX to one of its own/,
+  );
+  await other.del("shop:orders");
+  other.disconnect();
 
   assert.match(
     await says(asUser("", "no"), "kpis"),

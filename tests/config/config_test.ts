@@ -290,6 +290,34 @@ Deno.test("parseConfig() names the setting whose user name or password can't be 
   parseConfig({ ...required, DATABASE_URL: "mysql://ann:50%25off@host/orders" });
 });
 
+Deno.test("parseConfig() repeats nothing of a password by which the URL was taken apart otherwise", () => {
+  for (const start of ["/", "?", "#", "12/", "12?", "/12"]) {
+    const end = `${start}secret=@host`;
+    const urls: Env = {
+      DATABASE_URL: `mysql://ann:${end}/orders`,
+      REDIS_URL: `redis://ann:${end}:6379/0`,
+      SMTP_URL: `smtp://ann:${end}:587`,
+    };
+    const more = [`unix://ann:${end}/run/redis.sock`, `redis+sentinel://ann:${end}:26379/main`];
+    const cases = [...Object.entries(urls), ...more.map((url) => ["REDIS_URL", url])];
+    for (const [name, url] of cases as [string, string][]) {
+      const channel = { NOTIFY_CHANNELS: "email", NOTIFY_FROM: "shop@example.com" };
+      const error = faultsOf({
+        ...required,
+        ...channel,
+        SMTP_URL: "smtp://mail.example",
+        [name]: url,
+      });
+      assert.match(error.faults[0]!.detail, /%2F, %3F, %23/, url);
+      assert.doesNotMatch(error.message, /secret/, url);
+    }
+  }
+  const files = "redis://host/0?ssl-ca=/etc/ssl/a@b.pem";
+  for (const url of ["unix:///run/redis@6379.sock", files.replace("redis:", "rediss:")]) {
+    parseConfig({ ...required, REDIS_URL: url });
+  }
+});
+
 Deno.test("parseConfig() takes names and networks, and nothing else as one", () => {
   const config = parseConfig({
     ...required,

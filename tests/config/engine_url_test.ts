@@ -51,10 +51,21 @@ Deno.test("readDatabaseUrl() reads several hosts, and refuses what is none", () 
       ["mysql://u:p@a,b:99999/orders", /has "b:99999" among its hosts/],
       ["mysql://u:p@a,b,a:3306/orders", /names the host a:3306 twice/],
       ["mysql://u:p@a,b/orders?socket=/s", /several hosts beside a Unix socket/],
+      ["mysql://u:p@a:3306,u:p@b:3306/orders", /write it once: mysql:/],
+      ["mysql://u@a,u@b/orders", /write it once: mysql:/],
+      ["mysql://u:p@a/orders,mysql://u:p@b/orders", /write it once: mysql:/],
     ] as const
   ) assert.match(readDatabaseUrl(url).faults.join("; "), detail, url);
+  const sentinels = readRedisUrls("redis+sentinel://u:p@a:1,u:p@b:2/main").faults;
+  assert.match(sentinels.join("; "), /write it once: redis\+sentinel:/);
+  const plain = "mysql://u:p@ss,word@a:3306,b:3306/orders";
+  assert.deepEqual(readDatabaseUrl(plain).faults, [], "a password may have both");
   const several = { DATABASE_URL: "mysql://u:p@a:3306,b:3306/orders", REDIS_URL: "redis://h" };
   assert.equal(parseConfig(several).databaseUrl, several.DATABASE_URL);
+  assert.throws(
+    () => parseConfig({ ...several, READ_DATABASE_URL: "mysql://u:p@a:3306,b:3306/orders" }),
+    /READ_DATABASE_URL must name one replica, or one address behind which there are several/,
+  );
 });
 
 Deno.test("readDatabaseUrl() reads how the way is encrypted", () => {

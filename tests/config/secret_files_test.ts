@@ -57,6 +57,21 @@ Deno.test("withSecretFiles() names every file that can't be used at once, and no
   });
 });
 
+Deno.test("withSecretFiles() does not repeat a secret that stands where a path should", () => {
+  const secrets = {
+    DATABASE_URL_FILE: "mysql://u:secret@db/orders",
+    WEBHOOK_SECRETS_KEY_FILE: `secret${"aB3/".repeat(9)}x=`,
+    GATEWAY_SECRETS_FILE: "whsec_secret",
+    API_TOKENS_FILE: `secret:${"0".repeat(64)}:admin`,
+  };
+  assert.throws(() => withSecretFiles(secrets, readText), (error) => {
+    assert.ok(error instanceof WorkflowError);
+    assert.equal(error.faults.length, Object.keys(secrets).length);
+    assert.doesNotMatch(error.message, /secret[@aB_:]|_secret/);
+    return true;
+  });
+});
+
 Deno.test("every setting that holds a password, a token or a key may stand in a file", () => {
   const named = settings.filter(({ name }) =>
     /_(TOKENS?|SECRETS?|KEYS?|PASSWORDS?)(_|$)/.test(name)

@@ -55,7 +55,12 @@ Deno.test("units name settings that there are, and secrets by their files", asyn
       for (const assignment of line.split(" ")) {
         const [name = "", value = ""] = assignment.split("=");
         assert.ok(known.includes(name), name);
-        if (name.endsWith("_FILE")) assert.match(value, /^\/etc\/orders\/[a-z-]+$/);
+        if (name.endsWith("_FILE")) {
+          assert.match(
+            value,
+            /^\/(etc\/orders|run\/credentials\/orders-migrate\.service)\/[a-z-]+$/,
+          );
+        }
         assert.ok(!secretSettings.some((secret) => secret.name === name), name);
       }
     }
@@ -68,7 +73,7 @@ Deno.test("the steps that are listed make every file that the units read, before
   const made = [...steps.split("systemctl start")[0]!.matchAll(/\bsecret ([a-z.-]+)/g)];
   const names = new Set(made.map(([, name]) => name));
   for (const unit of [common, ...units]) {
-    for (const key of ["Environment", "EnvironmentFile"]) {
+    for (const key of ["Environment", "EnvironmentFile", "LoadCredential"]) {
       for (
         const [, name] of (await valuesOf(unit, key)).join(" ").matchAll(/\/etc\/orders\/(\S+)/g)
       ) {
@@ -80,6 +85,22 @@ Deno.test("the steps that are listed make every file that the units read, before
   for (const line of settingsFile.split("\n")) {
     const name = line.split("=")[0]!;
     assert.ok(settings.some((setting) => setting.name === name), name);
+  }
+});
+
+Deno.test("only the migrations come by the password of the user who changes the schema", async () => {
+  const guide = await Deno.readTextFile(new URL("../../docs/deploying.md", import.meta.url));
+  // All units run as one user, who reads what the group reads.
+  assert.match(guide, /\nsecret\(\) \{ install -m "\$\{2:-0640\}" -o root -g orders /);
+  assert.match(guide, /\nsecret migrate-database-url 0600 <<</);
+  const [loaded] = await valuesOf("orders-migrate.service", "LoadCredential");
+  const [name, path] = loaded!.split(":");
+  assert.equal(path, `/etc/orders/${name}`);
+  const handed = `DATABASE_URL_FILE=/run/credentials/orders-migrate.service/${name}`;
+  assert.ok((await valuesOf("orders-migrate.service", "Environment")).includes(handed));
+  for (const unit of [common, ...units.filter((unit) => unit !== "orders-migrate.service")]) {
+    const text = await Deno.readTextFile(new URL(unit, folder));
+    assert.ok(!text.includes("migrate-database-url"), unit);
   }
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Config } from "../../config/config.ts";
+import { tokenHash } from "../../domain/operation/api_token.ts";
 import { answerEndsBody } from "../../runtime/serve.ts";
 import { makeApp } from "../../routes/app.ts";
 import {
@@ -396,6 +397,16 @@ Deno.test("a name that nobody here has given is refused: whoever owns it can poi
   for (const [host, changes, status] of cases) {
     assert.equal(await statusOf(host, changes), status, `${host} ${JSON.stringify(changes)}`);
   }
+  const collect = async (headers: Record<string, string>, changes: Partial<Config>) => {
+    const app = makeApp({ ...api.deps, config: { ...api.deps.config, ...named, ...changes } });
+    return (await app.request("http://10.0.0.7:8000/metrics", { headers })).status;
+  };
+  const token = "t".repeat(43);
+  const known = { apiTokens: [{ name: "a", hash: tokenHash(token), scopes: ["read" as const] }] };
+  assert.equal(await collect({ authorization: `Bearer ${token}` }, known), 200);
+  assert.equal(await collect({ authorization: "Bearer other" }, known), 401);
+  assert.equal(await collect({}, known), 421, "a session is for the names that are meant");
+  assert.equal(await collect({ authorization: "Bearer other" }, {}), 421, "nobody is asked");
   for (const path of ["/livez", "/readyz", "/livez/"]) {
     assert.equal(await statusOf("10.0.0.7", {}, path), 200, "probes ask by any address");
   }

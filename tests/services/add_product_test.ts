@@ -3,23 +3,14 @@ import { readStock } from "../../db/catalog/stock.ts";
 import { addProduct } from "../../services/add_product.ts";
 import { changeStock } from "../../services/change_stock.ts";
 import { verifyNow } from "../settled_workflow.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, withWorkflow } from "../workflow.ts";
 import { anOperator } from "../operator.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 const mug = { sku: "MUG", name: "Mug", priceCents: 1_250, stockQty: 40 };
 const by = { operator: anOperator("api:ann") };
 
 Deno.test("addProduct() adds a product with its units, and knows it when it comes again", () =>
-  withFlow("product_add", async (flow) => {
+  withWorkflow("product_add", async (flow) => {
     const added = await addProduct(flow, mug, by);
     assert.equal(added.isNew, true);
     assert.deepEqual([added.product.stockQty, added.product.receivedQty], [40, 40]);
@@ -42,7 +33,7 @@ Deno.test("addProduct() adds a product with its units, and knows it when it come
   }));
 
 Deno.test("addProduct() refuses another content under a known SKU, and says in what", () =>
-  withFlow("product_conflict", async (flow) => {
+  withWorkflow("product_conflict", async (flow) => {
     await addProduct(flow, mug, by);
     for (
       const [change, what] of [
@@ -60,7 +51,7 @@ Deno.test("addProduct() refuses another content under a known SKU, and says in w
   }));
 
 Deno.test("addProduct() adds a product once, however many add it at the same moment", () =>
-  withFlow("product_at_once", async (flow) => {
+  withWorkflow("product_at_once", async (flow) => {
     const added = await Promise.all(Array.from({ length: 8 }, () => addProduct(flow, mug, by)));
     assert.equal(added.filter(({ isNew }) => isNew).length, 1);
     assert.equal((await readStock(flow.db, "MUG"))!.receivedQty, 40);
@@ -69,7 +60,7 @@ Deno.test("addProduct() adds a product once, however many add it at the same mom
   }));
 
 Deno.test("addProduct() adds a product without units without a step in its timeline", () =>
-  withFlow("product_empty", async (flow) => {
+  withWorkflow("product_empty", async (flow) => {
     await addProduct(flow, { ...mug, stockQty: undefined }, by);
     assert.equal((await addProduct(flow, { ...mug, stockQty: 0 }, by)).isNew, false);
     assert.deepEqual(await flow.rows("select id from stock_movements"), []);

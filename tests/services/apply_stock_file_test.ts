@@ -11,17 +11,8 @@ import { addProduct } from "../../services/add_product.ts";
 import { readStockFile } from "../../streams/imports/stock_file.ts";
 import { sourceOf } from "../csv_orders.ts";
 import { verifyNow } from "../settled_workflow.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 import { anOperator } from "../operator.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 async function apply(
   flow: Pick<Workflow, "db" | "redis" | "keys" | "log">,
@@ -58,7 +49,7 @@ const movementsOf = async ({ rows }: Workflow) => {
 };
 
 Deno.test("a file sets the units of many products, and again changes nothing", () =>
-  withFlow("stock_file_set", async (flow) => {
+  withWorkflow("stock_file_set", async (flow) => {
     await products(flow, 3);
     await flow.add([anOrder("x", [{ sku: "p0", qty: 4 }])]);
     await flow.turn("orders");
@@ -80,7 +71,7 @@ Deno.test("a file sets the units of many products, and again changes nothing", (
   }));
 
 Deno.test("a file adds units once, unless somebody says again", () =>
-  withFlow("stock_file_add", async (flow) => {
+  withWorkflow("stock_file_add", async (flow) => {
     await products(flow, 2);
     const text = "sku,add_qty\np0,5\np1,-3\np0,1\n";
     const { report } = await apply(flow, text);
@@ -102,7 +93,7 @@ Deno.test("a file adds units once, unless somebody says again", () =>
   }));
 
 Deno.test("a file of which nothing was taken is taken once its products are there", () =>
-  withFlow("stock_file_nothing", async (flow) => {
+  withWorkflow("stock_file_nothing", async (flow) => {
     const text = "sku,add_qty\np0,5\np1,3\n";
     assert.equal((await apply(flow, text)).report.rows_rejected, 2);
     assert.equal((await apply(flow, text)).report.rows_rejected, 2);
@@ -113,7 +104,7 @@ Deno.test("a file of which nothing was taken is taken once its products are ther
   }));
 
 Deno.test("rows that can't be taken are named, and the others are taken", () =>
-  withFlow("stock_file_rejects", async (flow) => {
+  withWorkflow("stock_file_rejects", async (flow) => {
     await products(flow, 2);
     const { report, rejected } = await apply(
       flow,
@@ -141,7 +132,7 @@ Deno.test("rows that can't be taken are named, and the others are taken", () =>
   }));
 
 Deno.test("a file creates products where it may, each with its first step", () =>
-  withFlow("stock_file_create", async (flow) => {
+  withWorkflow("stock_file_create", async (flow) => {
     const text =
       "sku,add_qty,name,price_cents,detail\nn1,5,One,100,box 3\nn2,0,Two,200,\nn1,2,One,100,\n";
     const refused = await apply(flow, text);
@@ -165,7 +156,7 @@ Deno.test("a file creates products where it may, each with its first step", () =
   }));
 
 Deno.test("a file that is no stock file is refused and changes nothing", () =>
-  withFlow("stock_file_refused", async (flow) => {
+  withWorkflow("stock_file_refused", async (flow) => {
     await products(flow, 1);
     for (
       const [text, message] of [
@@ -206,7 +197,7 @@ function dying(db: Database, at: number, when: "before" | "after"): Database {
 
 for (const mode of ["add_qty", "set_qty"]) {
   Deno.test(`a file of ${mode} that is killed at any moment and run again is as one run`, () =>
-    withFlow(`stock_file_killed_${mode.slice(0, 3)}`, async (flow) => {
+    withWorkflow(`stock_file_killed_${mode.slice(0, 3)}`, async (flow) => {
       // Three transactions, each with rows that the database has something against.
       await products(flow, 2_500);
       const rows = Array.from(
@@ -245,7 +236,7 @@ for (const mode of ["add_qty", "set_qty"]) {
 }
 
 Deno.test("two runs of one file at once add its units once", () =>
-  withFlow("stock_file_at_once", async (flow) => {
+  withWorkflow("stock_file_at_once", async (flow) => {
     await products(flow, 2_500);
     const text = `sku,add_qty\n${Array.from({ length: 2_500 }, (_, n) => `p${n},1\n`).join("")}`;
     const ran = await Promise.allSettled([apply(flow, text), apply(flow, text), apply(flow, text)]);
@@ -256,7 +247,7 @@ Deno.test("two runs of one file at once add its units once", () =>
   }));
 
 Deno.test("files go on while orders reserve, and every unit is where it belongs", () =>
-  withFlow("stock_file_and_orders", async (flow) => {
+  withWorkflow("stock_file_and_orders", async (flow) => {
     await products(flow, 20);
     await flow.add(
       Array.from(
@@ -280,7 +271,7 @@ Deno.test("files go on while orders reserve, and every unit is where it belongs"
   }));
 
 Deno.test("files come to what a model of them says", () =>
-  withFlow("stock_file_model", async (flow) => {
+  withWorkflow("stock_file_model", async (flow) => {
     const model = new Map<string, number>();
     let file = 0;
     const row = fc.record({
@@ -320,7 +311,7 @@ Deno.test("files come to what a model of them says", () =>
   }));
 
 Deno.test("a file that is cut off after its first rows stands in the audit log", () =>
-  withFlow("stock_file_audit", async (flow) => {
+  withWorkflow("stock_file_audit", async (flow) => {
     await products(flow, 1_500);
     const operator = anOperator("cli:ann");
     for (const column of ["set_qty", "add_qty"]) {

@@ -2,17 +2,8 @@ import assert from "node:assert/strict";
 import { cancelOrder } from "../../services/cancel_order.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { publish } from "../../streams/workflow/publish.ts";
-import { anOrder, openWorkflow, type Workflow } from "../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 const tell = (flow: Workflow, orderId: number) =>
   publish(flow, [{
@@ -20,7 +11,7 @@ const tell = (flow: Workflow, orderId: number) =>
   }]);
 
 Deno.test("cancelOrder() cancels what is not settled, gives its units back and says so once", () =>
-  withFlow("cancel", async (flow) => {
+  withWorkflow("cancel", async (flow) => {
     const items = [{ sku: "a", qty: 2 }, { sku: "b", qty: 3 }, { sku: "a", qty: 1 }];
     const [pending, reserved] = (await flow.add([anOrder("pending", items)]))
       .concat(await flow.add([anOrder("reserved", items)]))
@@ -47,7 +38,7 @@ Deno.test("cancelOrder() cancels what is not settled, gives its units back and s
   }));
 
 Deno.test("cancelOrder() refuses what is settled, and what does not exist", () =>
-  withFlow("cancel_refused", async (flow) => {
+  withWorkflow("cancel_refused", async (flow) => {
     const ids = (await flow.add([
       anOrder("paid", [{ sku: "a", qty: 1 }]),
       anOrder("failed", [{ sku: "a", qty: 1, unitPriceCents: 1 }]),
@@ -69,7 +60,7 @@ Deno.test("cancelOrder() refuses what is settled, and what does not exist", () =
   }));
 
 Deno.test("cancelOrder() and the consumers agree on who was first, whenever they meet", () =>
-  withFlow("cancel_race", async (flow) => {
+  withWorkflow("cancel_race", async (flow) => {
     const orders = Array.from({ length: 60 }, (_, n) => anOrder(`${n}`, [{ sku: "a", qty: 1 }]));
     const ids = (await flow.add(orders, 60)).map(({ orderId }) => orderId!);
     const outcomes: string[] = [];

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../commands/provider_report.ts";
 import { readTrialBalance } from "../../db/ledger/ledger_list.ts";
-import { nativeColumns } from "../../domain/reconciliation/shipped/native.ts";
 import { approveReport } from "../../services/approve_report.ts";
 import { goOnWithReports } from "../../services/go_on_with_reports.ts";
 import { reconcile } from "../../services/reconcile.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { verify } from "../../streams/verification/verify.ts";
+import { convertedCsv, type ConvertedLine, holdConverted } from "../converted_lines.ts";
 import { anOperator } from "../operator.ts";
 import {
   all,
@@ -22,12 +22,6 @@ import {
 import { withWorkflow, type Workflow } from "../workflow.ts";
 
 const another = anOperator("another");
-
-/** A line whose customer paid another currency than it is settled in. */
-interface ConvertedLine extends ReportLine {
-  customerCents: number | null;
-  customerCurrency: string;
-}
 
 /** Lines of euros as they are settled in dollars, at a rate that leaves parts of cents; the fee is 25 cents of what was taken. */
 function settledIn(lines: readonly ReportLine[], rate = 1.1137): ConvertedLine[] {
@@ -65,40 +59,6 @@ function payoutOf(lines: readonly ConvertedLine[], n = 1): ConvertedLine {
     feeCents: 0,
     netCents: -netOf(lines),
   };
-}
-
-function csvOf(lines: readonly ConvertedLine[], { both = true } = {}): string {
-  const header = [...nativeColumns, ...both ? ["customer_cents", "customer_currency"] : []];
-  const rows = lines.map((line) => [
-    line.entryId,
-    line.kind,
-    line.createdUtc,
-    line.chargeId,
-    line.refundId,
-    line.key,
-    line.reference,
-    line.grossCents,
-    line.feeCents,
-    line.netCents,
-    line.currency,
-    ...both ? [line.customerCents ?? "", line.customerCurrency] : [],
-  ]);
-  return [header, ...rows].map((row) => `${row.join(",")}\n`).join("");
-}
-
-function bring(
-  provided: Reconciled,
-  lines: readonly ConvertedLine[],
-  { approvals = 1, both = true } = {},
-) {
-  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-  const source = new Blob([csvOf(lines, { both })]).stream();
-  return reconcile(depsOf(provided, approvals), {
-    provider: "simulated",
-    report: { source, name: "report.csv" },
-    period: { from: day(-1), to: day(1) },
-    operator,
-  });
 }
 
 /** Balances of what is not nothing: `clearing EUR`. */
@@ -146,12 +106,12 @@ Deno.test("what is settled in another currency is converted in the ledger: clear
     const [first, second] = [lines.slice(0, half), lines.slice(half)];
     const part = (some: readonly ConvertedLine[]) =>
       some.reduce((sum, { customerCents }) => sum + customerCents!, 0);
-    await bring(provided, [...first, payoutOf(first, 1)]);
+    await holdConverted(provided, [...first, payoutOf(first, 1)]);
     const between = await balances(flow);
     assert.equal(between["clearing EUR"], paid - part(first));
     assert.deepEqual([between["clearing USD"], between["bank USD"]], [undefined, netOf(first)]);
     const told = [...second, payoutOf(second, 2)];
-    const { found } = await bring(provided, told);
+    const { found } = await holdConverted(provided, told);
     assert.equal(found, 0);
     const after = await balances(flow);
     const gross = lines.reduce((sum, { grossCents }) => sum + grossCents, 0);
@@ -168,8 +128,8 @@ Deno.test("what is settled in another currency is converted in the ledger: clear
     assert.deepEqual(await all(provided, "open"), []);
     // Told again, in whichever order, nothing is booked.
     const booked = await bookings(flow);
-    await bring(provided, told);
-    await bring(provided, told.toReversed());
+    await holdConverted(provided, told);
+    await holdConverted(provided, told.toReversed());
     assert.deepEqual(await bookings(flow), booked);
     assert.deepEqual(await balances(flow), after);
     await assertProven(flow);
@@ -232,16 +192,16 @@ Deno.test("a report of conversions that is taken back is booked back, and what t
   withPaid("converted_withdrawn", 6, async (provided, lines) => {
     const { flow } = provided;
     const before = await balances(flow);
-    const first = await bring(provided, lines);
+    const first = await holdConverted(provided, lines);
     const booked = await balances(flow);
     assert.equal(booked["clearing EUR"], undefined);
-    const second = await bring(provided, lines.toReversed());
+    const second = await holdConverted(provided, lines.toReversed());
     await withdraw(depsOf(provided), first.id, operator);
     assert.deepEqual(await balances(flow), booked);
     await withdraw(depsOf(provided), second.id, operator);
     assert.deepEqual(await balances(flow), before);
     await assertProven(flow);
-    await bring(provided, lines);
+    await holdConverted(provided, lines);
     assert.deepEqual(await balances(flow), booked);
     await assertProven(flow);
   }));
@@ -249,7 +209,7 @@ Deno.test("a report of conversions that is taken back is booked back, and what t
 Deno.test("a conversion that is told with other amounts is found, and booked once the report before is taken back", () =>
   withPaid("converted_otherwise", 4, async (provided, lines) => {
     const { flow } = provided;
-    const first = await bring(provided, lines);
+    const first = await holdConverted(provided, lines);
     const booked = await balances(flow);
     // What the customer paid, what it was settled for, and in what they paid: of a charge each.
     const other = lines.filter(({ kind }) => kind === "charge").slice(0, 3).map((line, place) =>
@@ -263,12 +223,12 @@ Deno.test("a conversion that is told with other amounts is found, and booked onc
     const otherwise = [...other, ...lines.filter(({ entryId }) => !names.includes(entryId))];
     const kinds = async () => (await all(provided, "open")).map(({ kind }) => kind).sort();
     for (let time = 0; time < 2; time++) {
-      await bring(provided, otherwise);
+      await holdConverted(provided, otherwise);
       assert.deepEqual(await kinds(), ["amount_differs", "amount_differs", "currency_differs"]);
       assert.deepEqual(await balances(flow), booked);
     }
     await withdraw(depsOf(provided), first.id, operator);
-    await bring(provided, otherwise);
+    await holdConverted(provided, otherwise);
     const now = await balances(flow);
     const gross = otherwise.reduce((sum, { grossCents }) => sum + grossCents, 0);
     const pounds = other[2]!.customerCents!;
@@ -283,7 +243,7 @@ Deno.test("a conversion that is told with other amounts is found, and booked onc
 Deno.test("a report told as it was read before conversions were known is completed by the next one that says what was paid", () =>
   withPaid("converted_completed", 5, async (provided, lines) => {
     const { flow } = provided;
-    await bring(provided, lines);
+    await holdConverted(provided, lines);
     const booked = await balances(flow);
     await flow.rows(
       "update provider_movements set customer_cents = null, customer_currency = null",
@@ -291,7 +251,7 @@ Deno.test("a report told as it was read before conversions were known is complet
     await flow.rows("delete from provider_conversions");
     await flow.rows("delete from ledger_entries where source = 9");
     assert.ok((await balances(flow))["clearing EUR"]! > 0);
-    const { found } = await bring(provided, lines);
+    const { found } = await holdConverted(provided, lines);
     assert.deepEqual([found, await balances(flow)], [0, booked]);
     assert.deepEqual(await all(provided, "open"), []);
     await assertProven(flow);
@@ -305,7 +265,7 @@ for (const isKilled of [false, true]) {
       const bringOn = (told: readonly ConvertedLine[], day: string, both: boolean) =>
         reconcile(depsOf(provided), {
           provider: "simulated",
-          report: { source: new Blob([csvOf(told, { both })]).stream(), name: "report.csv" },
+          report: { source: new Blob([convertedCsv(told, { both })]).stream(), name: "report.csv" },
           period: { from: day, to: day },
           operator,
         });
@@ -331,7 +291,7 @@ for (const isKilled of [false, true]) {
 Deno.test("what the provider's list told in the customer's currency is converted by the report that comes later", () =>
   withPaid("converted_listed", 3, async (provided, lines) => {
     const { flow } = provided;
-    await bring(provided, lines);
+    await holdConverted(provided, lines);
     const booked = await balances(flow);
     // As the list tells it: without ids, fees, and what it is settled for.
     await flow.rows(
@@ -344,7 +304,7 @@ Deno.test("what the provider's list told in the customer's currency is converted
       await flow.rows(`delete from ${table}`);
     }
     await flow.rows("delete from ledger_entries where source > 4");
-    const { found } = await bring(provided, lines);
+    const { found } = await holdConverted(provided, lines);
     assert.deepEqual([found, await balances(flow)], [0, booked]);
     await assertProven(flow);
   }));
@@ -352,15 +312,15 @@ Deno.test("what the provider's list told in the customer's currency is converted
 Deno.test("a report that names what was settled alone books no conversion until one says what was paid", () =>
   withPaid("converted_unsaid", 3, async (provided, lines) => {
     const { flow } = provided;
-    await bring(provided, lines, { both: false });
+    await holdConverted(provided, lines, { both: false });
     assert.ok((await all(provided, "open")).every(({ kind }) => kind === "currency_differs"));
     assert.deepEqual(await bookings(flow), []);
-    const second = await bring(provided, lines);
+    const second = await holdConverted(provided, lines);
     assert.equal((await balances(flow))["clearing EUR"], undefined);
     // One that does not say it says nothing else of it.
     const booked = await balances(flow);
     const open = (await all(provided, "open")).length;
-    await bring(provided, lines.toReversed(), { both: false });
+    await holdConverted(provided, lines.toReversed(), { both: false });
     assert.deepEqual([await balances(flow), (await all(provided, "open")).length], [booked, open]);
     await withdraw(depsOf(provided), second.id, operator);
     await assertProven(flow);
@@ -370,7 +330,7 @@ Deno.test("conversions wait for a second person with all else that a report book
   withPaid("converted_approved", 3, async (provided, lines) => {
     const { flow } = provided;
     const paid = (await balances(flow))["clearing EUR"]!;
-    const { id, finishedAt, conversions } = await bring(provided, lines, { approvals: 2 });
+    const { id, finishedAt, conversions } = await holdConverted(provided, lines, { approvals: 2 });
     const gross = lines.reduce((sum, { grossCents }) => sum + grossCents, 0);
     assert.deepEqual(conversions, { EUR: paid, USD: -gross });
     assert.deepEqual(await bookings(flow), []);
@@ -393,7 +353,7 @@ Deno.test("conversions are booked once where reading or taking back is killed be
       await flow.rows("delete from ledger_entries where source > 4");
     };
     const before = await balances(flow);
-    const steps = await countSteps(flow, () => bring(provided, told));
+    const steps = await countSteps(flow, () => holdConverted(provided, told));
     const booked = await balances(flow);
     assert.equal(booked["clearing USD"], undefined);
     const dyingAt = (at: number) => ({
@@ -403,8 +363,8 @@ Deno.test("conversions are booked once where reading or taking back is killed be
     const killed = (error: unknown) => assert.match(String(error), /killed/);
     for (let at = 1; at <= steps; at++) {
       await clean();
-      await bring(dyingAt(at), told).catch(killed);
-      await bring(provided, told);
+      await holdConverted(dyingAt(at), told).catch(killed);
+      await holdConverted(provided, told);
       assert.deepEqual(await balances(flow), booked, `read, killed at statement ${at}`);
     }
     const [row] = await flow.rows("select max(id) as id from reconciliations");
@@ -412,7 +372,7 @@ Deno.test("conversions are booked once where reading or taking back is killed be
     const back = await countSteps(flow, () => withdraw(depsOf(provided), id, operator));
     assert.deepEqual(await balances(flow), before);
     for (let at = 1; at <= back; at++) {
-      ({ id } = await bring(provided, told));
+      ({ id } = await holdConverted(provided, told));
       await withdraw(depsOf(dyingAt(at)), id, operator).catch(killed);
       await goOnWithReports(depsOf(provided));
       await withdraw(depsOf(provided), id, operator);
@@ -424,7 +384,7 @@ Deno.test("conversions are booked once where reading or taking back is killed be
 Deno.test("the proof names the day whose conversions in the ledger are missing, changed, or of no day", (t) =>
   withPaid("converted_proof", 2, async (provided, lines) => {
     const { flow } = provided;
-    await bring(provided, lines);
+    await holdConverted(provided, lines);
     const paid = lines.reduce((sum, { customerCents }) => sum + customerCents!, 0);
     const gross = lines.reduce((sum, { grossCents }) => sum + grossCents, 0);
     const day = lines[0]!.createdUtc.slice(0, 10);

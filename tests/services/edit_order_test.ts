@@ -13,30 +13,11 @@ import { orderTag } from "../../domain/order/order_tag.ts";
 import { simulatedGateway } from "../../streams/payments/providers/simulated.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { openWork } from "../../streams/recovery/open_work.ts";
-import {
-  anOrder,
-  chargeKey,
-  openWorkflow,
-  type Workflow,
-  type WorkflowOptions,
-} from "../workflow.ts";
+import { anOrder, chargeKey, withWorkflow, type Workflow } from "../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../streams/consistent.ts";
 import { meddled } from "../meddled_database.ts";
 import { anOperator } from "../operator.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
-
-async function withFlow(
-  name: string,
-  work: (flow: Workflow) => Promise<void>,
-  options: WorkflowOptions = {},
-): Promise<void> {
-  const flow = await openWorkflow(name, options);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 function edit(
   flow: Pick<Workflow, "db" | "redis" | "keys" | "log">,
@@ -68,7 +49,7 @@ const tagOf = async ({ db }: Workflow, id: number) =>
   orderTag((await readOrderSummaries(db, [id])).get(id)!);
 
 Deno.test("editAndPublish() replaces all of an order that is PENDING", () =>
-  withFlow("edit_pending", async (flow) => {
+  withWorkflow("edit_pending", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     const next: IncomingOrder = {
       ...anOrder("web-1", [{ sku: "b", qty: 3 }, { sku: "a", qty: 1 }]),
@@ -98,7 +79,7 @@ Deno.test("editAndPublish() replaces all of an order that is PENDING", () =>
   }));
 
 Deno.test("editAndPublish() takes and gives back the units by which a reserved order differs", () =>
-  withFlow("edit_units", async (flow) => {
+  withWorkflow("edit_units", async (flow) => {
     const id = await take(flow, order(["a", 2], ["b", 5], ["a", 1]));
     await flow.turn("orders");
     await edit(flow, id, order(["b", 1], ["c", 4]));
@@ -112,7 +93,7 @@ Deno.test("editAndPublish() takes and gives back the units by which a reserved o
   }));
 
 Deno.test("editAndTell() tells of an edit that is done, though the names in it can't be written any more", () =>
-  withFlow("edit_names_lost", async (flow) => {
+  withWorkflow("edit_names_lost", async (flow) => {
     const id = await take(flow, order(["a", 1]));
     await flow.turn("orders");
     let transactions = 0;
@@ -145,7 +126,7 @@ Deno.test("editAndTell() tells of an edit that is done, though the names in it c
   }));
 
 Deno.test("editAndPublish() changes nothing of an order for which there is not enough", () =>
-  withFlow("edit_short", async (flow) => {
+  withWorkflow("edit_short", async (flow) => {
     const id = await take(flow, order(["a", 2], ["b", 1]));
     await flow.turn("orders");
     const before = await readOrderDetail(flow.db, id);
@@ -164,7 +145,7 @@ Deno.test("editAndPublish() changes nothing of an order for which there is not e
   }));
 
 Deno.test("editAndPublish() creates no product for an edit that is refused for want of another, and says so beforehand", () =>
-  withFlow("edit_short_new", async (flow) => {
+  withWorkflow("edit_short_new", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     await flow.turn("orders");
     for (const options of [{}, { dryRun: true }]) {
@@ -186,7 +167,7 @@ Deno.test("editAndPublish() creates no product for an edit that is refused for w
   }));
 
 Deno.test("editAndPublish() creates no product and no customer for an edit whose units are sold while it is made", () =>
-  withFlow("edit_short_meanwhile", async (flow) => {
+  withWorkflow("edit_short_meanwhile", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     await flow.turn("orders");
     const sold = "update products set stock_qty = 0, received_qty = 2 where sku = 'a'";
@@ -210,7 +191,7 @@ Deno.test("editAndPublish() creates no product and no customer for an edit whose
   }));
 
 Deno.test("takeOrders() creates no product and no customer for an order that is reserved while it is compared", () =>
-  withFlow("take_conflict_meanwhile", async (flow) => {
+  withWorkflow("take_conflict_meanwhile", async (flow) => {
     await take(flow, order(["a", 2]));
     const db = meddled(flow.db, /from orders[^]*for update/, () => flow.turn("orders"));
     const named: IncomingOrder = {
@@ -236,7 +217,7 @@ Deno.test("takeOrders() creates no product and no customer for an order that is 
   }));
 
 Deno.test("editAndPublish() refuses what is settled, and tells the way out", () =>
-  withFlow("edit_settled", async (flow) => {
+  withWorkflow("edit_settled", async (flow) => {
     const [paid, failed, cancelled] = (await flow.add([
       order(["a", 2]),
       anOrder("web-2", [{ sku: "a", qty: 1, unitPriceCents: 1 }]),
@@ -268,7 +249,7 @@ Deno.test("editAndPublish() refuses what is settled, and tells the way out", () 
   }));
 
 Deno.test("editAndPublish() changes only the version that its sender has seen", () =>
-  withFlow("edit_version", async (flow) => {
+  withWorkflow("edit_version", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     const first = await tagOf(flow, id);
     const seen = (tag: string) => ({ isExpected: (now: string) => now === tag });
@@ -289,7 +270,7 @@ Deno.test("editAndPublish() changes only the version that its sender has seen", 
   }));
 
 Deno.test("editAndPublish() changes only what its caller has brought", () =>
-  withFlow("edit_foreign", async (flow) => {
+  withWorkflow("edit_foreign", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     const only = { actor: "api:other", seesOthers: true };
     await refuses(
@@ -307,7 +288,7 @@ Deno.test("editAndPublish() changes only what its caller has brought", () =>
   }));
 
 Deno.test("editAndPublish() leaves an order alone whose payment is in dispute", () =>
-  withFlow("edit_disputed", async (flow) => {
+  withWorkflow("edit_disputed", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     await flow.turn("orders");
     await publish(flow, [{
@@ -326,7 +307,7 @@ Deno.test("editAndPublish() leaves an order alone whose payment is in dispute", 
   }, { gateway: simulatedGateway({ delayMs: 60_000 }) }));
 
 Deno.test("editAndPublish() changes no total of an order that was paid at its source", () =>
-  withFlow("edit_paid_at_source", async (flow) => {
+  withWorkflow("edit_paid_at_source", async (flow) => {
     const payment = { status: "paid", provider: "shop", reference: "p-1", paidAt: null } as const;
     const id = await take(flow, { ...order(["a", 2]), payment });
     const refused = /it was paid at its source/;
@@ -344,7 +325,7 @@ Deno.test("editAndPublish() changes no total of an order that was paid at its so
   }));
 
 Deno.test("editAndPublish() leaves an order alone that a process of the version before may charge", () =>
-  withFlow("edit_older", async (flow) => {
+  withWorkflow("edit_older", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     await flow.turn("orders");
     await flow.rows("update installation set older_seen_at = utc_timestamp(6)");
@@ -354,7 +335,7 @@ Deno.test("editAndPublish() leaves an order alone that a process of the version 
   }));
 
 Deno.test("editAndPublish() forgets what an order ran short of", () =>
-  withFlow("edit_shortages", async (flow) => {
+  withWorkflow("edit_shortages", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     await flow.rows(
       `insert into order_shortages (order_id, product_id, missing_qty, placed_at, waiting)
@@ -367,7 +348,7 @@ Deno.test("editAndPublish() forgets what an order ran short of", () =>
   }));
 
 Deno.test("readCharges() does not mistake an order's charge for a superseded one while it is edited", () =>
-  withFlow("edit_read", async (flow) => {
+  withWorkflow("edit_read", async (flow) => {
     const id = await take(flow, order(["a", 1]));
     await flow.turn("orders");
     await edit(flow, id, order(["a", 2]));
@@ -399,7 +380,7 @@ const paymentsOf = (flow: Workflow, id: number) =>
   );
 
 Deno.test("a provider that can't be asked is paid once after an edit, whichever answer comes first", () =>
-  withFlow("edit_simulated", async (flow) => {
+  withWorkflow("edit_simulated", async (flow) => {
     const id = await take(flow, order(["a", 2]));
     await flow.turn("orders");
     await flow.turn("payments");
@@ -422,7 +403,7 @@ Deno.test("a provider that can't be asked is paid once after an edit, whichever 
   }, simulated()));
 
 Deno.test("the simulated provider's refusal of what an order cost before does not fail it", () =>
-  withFlow("edit_simulated_refusal", async (flow) => {
+  withWorkflow("edit_simulated_refusal", async (flow) => {
     const odd = (qty: number) => anOrder("web-1", [{ sku: "a", qty, unitPriceCents: 101 }]);
     const id = await take(flow, odd(1));
     await flow.turn("orders");
@@ -445,7 +426,7 @@ Deno.test("the simulated provider's refusal of what an order cost before does no
   }, simulated()));
 
 Deno.test("a crash at any moment of an edit leaves the order as it was or edited, and the same edit ends it", () =>
-  withFlow("edit_crash", async (flow) => {
+  withWorkflow("edit_crash", async (flow) => {
     for (let moment = 0, dead = true; dead; moment++) {
       assert.ok(moment < 200, "the edit ends");
       const named = (qty: number) => anOrder(`web-${moment}`, [{ sku: "a", qty }]);
@@ -484,7 +465,7 @@ Deno.test("a crash at any moment of an edit leaves the order as it was or edited
   }, simulated()));
 
 Deno.test("takeOrders() changes no total of a pending order that was paid at its source, as editAndPublish() does not", () =>
-  withFlow("take_paid_at_source", async (flow) => {
+  withWorkflow("take_paid_at_source", async (flow) => {
     const payment = { status: "paid", provider: "shop", reference: "p-1", paidAt: null } as const;
     const id = await take(flow, { ...order(["a", 2]), payment });
     const { totalCents } = (await readCharges(flow.db, [id])).get(id)!;

@@ -1,25 +1,17 @@
 import assert from "node:assert/strict";
 import type { DiscrepancyRow } from "../../db/reconciliation/discrepancies.ts";
-import type { ReportLine } from "../../commands/provider_report.ts";
 import { readReconciliation } from "../../db/reconciliation/reconciliations.ts";
 import { databaseTime } from "../../domain/database_time.ts";
-import { nativeColumns } from "../../domain/reconciliation/shipped/native.ts";
 import { actionsFor } from "../../domain/reconciliation/discrepancy.ts";
-import { reconcile } from "../../services/reconcile.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
 import { aPaidOrder } from "../chargebacks.ts";
+import { type ConvertedLine, holdConverted } from "../converted_lines.ts";
 import { all, bookedFees, contentsWithoutTimes, depsOf, operator } from "../reconciled.ts";
 import { withWorkflow, type Workflow } from "../workflow.ts";
 
-/** A line whose customer may have paid another currency than it is settled in. */
-interface Told extends ReportLine {
-  customerCents?: number;
-  customerCurrency?: string;
-}
-
 /** A line of 10.00 EUR that comes to what it says. */
-function aLine(change: Partial<Told> = {}): Told {
+function aLine(change: Partial<ConvertedLine> = {}): ConvertedLine {
   const { grossCents = 1_000, feeCents = 30 } = change;
   return {
     entryId: "txn_1",
@@ -33,39 +25,15 @@ function aLine(change: Partial<Told> = {}): Told {
     grossCents,
     feeCents,
     netCents: grossCents - feeCents,
+    customerCents: null,
+    customerCurrency: "",
     ...change,
   };
 }
 
 /** Brings a report of some lines. @returns its id */
-async function bring(flow: Workflow, lines: readonly Told[]): Promise<number> {
-  const rows = lines.map((line) => [
-    line.entryId,
-    line.kind,
-    line.createdUtc,
-    line.chargeId,
-    line.refundId,
-    line.key,
-    line.reference,
-    line.grossCents,
-    line.feeCents,
-    line.netCents,
-    line.currency,
-    line.customerCents ?? "",
-    line.customerCurrency ?? "",
-  ]);
-  const csv = [[...nativeColumns, "customer_cents", "customer_currency"], ...rows];
-  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-  const { id } = await reconcile(depsOf({ flow }), {
-    provider: "simulated",
-    report: {
-      source: new Blob([csv.map((row) => `${row.join(",")}\n`).join("")]).stream(),
-      name: "r",
-    },
-    period: { from: day(-1), to: day(1) },
-    operator,
-  });
-  return id;
+async function bring(flow: Workflow, lines: readonly ConvertedLine[]): Promise<number> {
+  return (await holdConverted({ flow }, lines)).id;
 }
 
 /** What is open: kind, report and cents. */
@@ -82,7 +50,11 @@ const takeBack = (flow: Workflow, id: number) => withdraw(depsOf({ flow }), id, 
 /** In dollars, with what the customer paid, or without. */
 const inDollars = { currency: "USD", grossCents: 1_100, feeCents: 30, netCents: 1_070 };
 
-const completions: readonly [what: string, before: Partial<Told>, after: Partial<Told>][] = [
+const completions: readonly [
+  what: string,
+  before: Partial<ConvertedLine>,
+  after: Partial<ConvertedLine>,
+][] = [
   ["a net that adds up", { netCents: 971 }, {}],
   ["what its customer paid", inDollars, {
     ...inDollars,
@@ -140,7 +112,7 @@ Deno.test("what was told twice of an order's charge is not, once the report that
   }));
 
 /** What nobody knows: a charge, and a refund of one. */
-const ofNobody: readonly [what: string, kind: string, change: Partial<Told>][] = [
+const ofNobody: readonly [what: string, kind: string, change: Partial<ConvertedLine>][] = [
   ["missing_with_us", "charge", {}],
   ["refund_without_refund", "refund", { refundId: "re_1", grossCents: -300, feeCents: 0 }],
 ];
@@ -251,7 +223,11 @@ Deno.test("a line one too many of an order's charge whose net adds up later is k
 
 const yesterday = databaseTime(Date.now() - 86_400_000);
 /** What the heir tells otherwise beside the same money. */
-const otherwise: readonly [what: string, first: Partial<Told>, heir: Partial<Told>][] = [
+const otherwise: readonly [
+  what: string,
+  first: Partial<ConvertedLine>,
+  heir: Partial<ConvertedLine>,
+][] = [
   ["on another day", { createdUtc: yesterday }, {}],
   [
     "without what its customer paid",
@@ -308,7 +284,7 @@ Deno.test("a fee that differed is over when a later report tells the first one's
   }));
 
 /** A line that takes all of the order's charge back. */
-const takenBack: Partial<Told> = {
+const takenBack: Partial<ConvertedLine> = {
   entryId: "txn_back",
   kind: "charge_failure" as never,
   chargeId: "sim_of_1",

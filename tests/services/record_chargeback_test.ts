@@ -14,16 +14,7 @@ import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
-import { openWorkflow, type Workflow } from "../workflow.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
+import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** The figures of the days of {@linkcode aChargeback}. */
 async function figuresOn(flow: Workflow, day = "2026-03-01", currency = "EUR") {
@@ -47,7 +38,7 @@ const stepsOf = async (flow: Workflow, orderId: number) =>
   )).map(({ event, detail }) => [event, detail]);
 
 Deno.test("a chargeback lowers revenue on the day it is opened until it is won, and stock stays where it is", () =>
-  withFlow("chargeback_won", async (flow) => {
+  withWorkflow("chargeback_won", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const stock = await flow.stock("a");
     await tell(flow, aChargeback("needs_response", 0));
@@ -78,7 +69,7 @@ Deno.test("a chargeback lowers revenue on the day it is opened until it is won, 
   }));
 
 Deno.test("with CHARGEBACK_REVENUE=lost revenue falls on the day it is lost, also where the setting changes meanwhile", () =>
-  withFlow("chargeback_lost", async (flow) => {
+  withWorkflow("chargeback_lost", async (flow) => {
     await aPaidOrder(flow);
     await tell(flow, aChargeback("needs_response", 0), "lost");
     assert.deepEqual(await figuresOn(flow), [0, 1, 1_000]);
@@ -95,7 +86,7 @@ Deno.test("with CHARGEBACK_REVENUE=lost revenue falls on the day it is lost, als
   }));
 
 Deno.test("what is told twice, late or in another sequence counts once, and by what was so last", () =>
-  withFlow("chargeback_late", async (flow) => {
+  withWorkflow("chargeback_late", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const outcomes = [];
     for (
@@ -113,7 +104,7 @@ Deno.test("what is told twice, late or in another sequence counts once, and by w
   }));
 
 Deno.test("what comes at once of one chargeback is one", () =>
-  withFlow("chargeback_at_once", async (flow) => {
+  withWorkflow("chargeback_at_once", async (flow) => {
     await aPaidOrder(flow);
     await Promise.all(
       [0, 60, 120, 0, 60, 120].map((second) =>
@@ -127,7 +118,7 @@ Deno.test("what comes at once of one chargeback is one", () =>
   }));
 
 Deno.test("a chargeback of an unknown charge waits, and belongs to the order whose payment comes later", () =>
-  withFlow("chargeback_unknown", async (flow) => {
+  withWorkflow("chargeback_unknown", async (flow) => {
     const { orderId } = await tell(flow, aChargeback("needs_response", 0));
     assert.equal(orderId, null);
     await tell(flow, aChargeback("lost", 86_400));
@@ -146,7 +137,7 @@ Deno.test("a chargeback of an unknown charge waits, and belongs to the order who
   }));
 
 Deno.test("a part, more than the charge, another currency: each to the cent as the provider says, and said on the timeline", () =>
-  withFlow("chargeback_odd", async (flow) => {
+  withWorkflow("chargeback_odd", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const one = (providerRef: string, amountCents: number, currency = "EUR") =>
       tell(flow, aChargeback("lost", 60, { providerRef, amountCents, currency }));
@@ -169,7 +160,7 @@ Deno.test("a part, more than the charge, another currency: each to the cent as t
   }));
 
 Deno.test("money that was paid twice, and so no revenue, lowers none", () =>
-  withFlow("chargeback_reversed", async (flow) => {
+  withWorkflow("chargeback_reversed", async (flow) => {
     const orderId = await aPaidOrder(flow);
     await aSecondPayment(flow, orderId, "REVERSED");
     await tell(flow, aChargeback("lost", 0, { chargeRefs: ["second"] }));
@@ -181,7 +172,7 @@ Deno.test("money that was paid twice, and so no revenue, lowers none", () =>
   }));
 
 Deno.test("what a lost chargeback takes beside a refund is told as paid twice, once", () =>
-  withFlow("chargeback_twice", async (flow) => {
+  withWorkflow("chargeback_twice", async (flow) => {
     const orderId = await aPaidOrder(flow);
     await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
     await flow.drain();
@@ -200,7 +191,7 @@ Deno.test("what a lost chargeback takes beside a refund is told as paid twice, o
   }));
 
 Deno.test("the ledger says what chargebacks hold and have taken, in each currency, at every step", () =>
-  withFlow("chargeback_ledger", async (flow) => {
+  withWorkflow("chargeback_ledger", async (flow) => {
     await aPaidOrder(flow);
     const booked = async () => {
       const rows = await flow.rows(`
@@ -226,7 +217,7 @@ Deno.test("the ledger says what chargebacks hold and have taken, in each currenc
   }));
 
 Deno.test("of a part that is lost and a part that was refunded only what is above the charge went back twice", () =>
-  withFlow("chargeback_parts", async (flow) => {
+  withWorkflow("chargeback_parts", async (flow) => {
     const orderId = await aPaidOrder(flow);
     await publish(flow, [{ message: await askRefund(flow, orderId, 400) }]);
     await flow.drain();
@@ -238,7 +229,7 @@ Deno.test("of a part that is lost and a part that was refunded only what is abov
   }));
 
 Deno.test("a chargeback of an archived order brings it back, and keeps it until it is decided", () =>
-  withFlow("chargeback_archived", async (flow) => {
+  withWorkflow("chargeback_archived", async (flow) => {
     const orderId = await aPaidOrder(flow);
     await aPaidOrder(flow, "latest");
     await age(flow);
@@ -259,7 +250,7 @@ Deno.test("a chargeback of an archived order brings it back, and keeps it until 
   }));
 
 Deno.test("recordChargeback() refuses what can't be a chargeback, naming each fault", () =>
-  withFlow("chargeback_faulty", async (flow) => {
+  withWorkflow("chargeback_faulty", async (flow) => {
     const faulty = aChargeback("lost", 0, {
       providerRef: "",
       amountCents: 1.5,
@@ -281,7 +272,7 @@ Deno.test("recordChargeback() refuses what can't be a chargeback, naming each fa
   }));
 
 Deno.test("recordChargeback() refuses times and amounts that no database holds", () =>
-  withFlow("chargeback_beyond", async (flow) => {
+  withWorkflow("chargeback_beyond", async (flow) => {
     const beyond = aChargeback("lost", 0, {
       amountCents: Number.MAX_SAFE_INTEGER,
       dueBy: new Date("+275760-09-13T00:00:00Z"),
@@ -299,7 +290,7 @@ Deno.test("recordChargeback() refuses times and amounts that no database holds",
   }));
 
 Deno.test("a process that dies anywhere while it records a chargeback leaves one effect, once it is told again", () =>
-  withFlow("chargeback_crash", async (flow) => {
+  withWorkflow("chargeback_crash", async (flow) => {
     let isAlive = false;
     for (let moment = 0; !isAlive; moment++) {
       assert.ok(moment < 200, "it ends");

@@ -11,21 +11,8 @@ import { sweepOrphans } from "../../streams/recovery/recover.ts";
 import type { Message } from "../../domain/messages/messages.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { assertConsistent, messagesOf } from "../streams/consistent.ts";
-import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 import { anOperator } from "../operator.ts";
-
-async function withFlow(
-  name: string,
-  work: (flow: Workflow) => Promise<void>,
-  options: WorkflowOptions = {},
-): Promise<void> {
-  const flow = await openWorkflow(name, options);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 /** Orders of some units each, of products that there is one unit of; drained. */
 async function addShort(flow: Workflow, ...items: Record<string, number>[]): Promise<number[]> {
@@ -45,7 +32,7 @@ const refused = (message: RegExp) => (error: unknown) =>
   message.test(error.message);
 
 Deno.test("an order that ran short says of what, is taken up again and is paid", () =>
-  withFlow("retry_paid", async (flow) => {
+  withWorkflow("retry_paid", async (flow) => {
     const [id] = await addShort(flow, { a: 3, b: 1, c: 2 }) as [number];
     const rows = () =>
       flow.rows(`
@@ -84,7 +71,7 @@ Deno.test("an order that ran short says of what, is taken up again and is paid",
   }));
 
 Deno.test("the webhook of an order that ran short says of what, the same at every try", () =>
-  withFlow("retry_webhook", async (flow) => {
+  withWorkflow("retry_webhook", async (flow) => {
     const [id] = await addShort(flow, { b: 3, a: 2, c: 1 }) as [number];
     const claim = () =>
       claimDeliveries(flow.db, "webhook", {
@@ -118,7 +105,7 @@ async function assertWebhooks(flow: Workflow): Promise<void> {
 }
 
 Deno.test("an order that fails again is told again, and may be taken up again", () =>
-  withFlow("retry_again", async (flow) => {
+  withWorkflow("retry_again", async (flow) => {
     const [id] = await addShort(flow, { a: 3 }) as [number];
     for (let time = 0; time < 2; time++) {
       await retryAndPublish(flow, id, anOperator("test"));
@@ -140,7 +127,7 @@ Deno.test("an order that fails again is told again, and may be taken up again", 
   }));
 
 Deno.test("a notice that comes after its order was taken up again tells nothing, and is no error", () =>
-  withFlow("retry_overtakes", async (flow) => {
+  withWorkflow("retry_overtakes", async (flow) => {
     const [taken] = await flow.add([anOrder("1", [{ sku: "a", qty: 2 }])], 1);
     await flow.turn("orders");
     await retryAndPublish(flow, taken!.orderId!, anOperator("test"));
@@ -154,7 +141,7 @@ Deno.test("a notice that comes after its order was taken up again tells nothing,
   }));
 
 Deno.test("retryAndPublish() refuses what did not run short, and says why", () =>
-  withFlow("retry_refused", async (flow) => {
+  withWorkflow("retry_refused", async (flow) => {
     const taken = await flow.add([
       anOrder("paid", [{ sku: "a", qty: 1 }]),
       anOrder("declined", [{ sku: "a", qty: 1, unitPriceCents: 101 }]),
@@ -183,7 +170,7 @@ Deno.test("retryAndPublish() refuses what did not run short, and says why", () =
   }));
 
 Deno.test("retryAndPublish() refuses an order whose money goes back", () =>
-  withFlow("retry_money", async (flow) => {
+  withWorkflow("retry_money", async (flow) => {
     const [id] = await addShort(flow, { a: 2 }) as [number];
     await flow.rows(
       "insert into payments (order_id, provider, provider_ref, amount_cents, status) " +
@@ -198,7 +185,7 @@ Deno.test("retryAndPublish() refuses an order whose money goes back", () =>
   }));
 
 Deno.test("two who take up the same orders at once take up each once", () =>
-  withFlow("retry_race", async (flow) => {
+  withWorkflow("retry_race", async (flow) => {
     const ids = await addShort(flow, { a: 2 }, { a: 3 }, { a: 4 });
     const results = await Promise.all(
       Array.from(
@@ -214,7 +201,7 @@ Deno.test("two who take up the same orders at once take up each once", () =>
   }));
 
 Deno.test("all that ran short of a product are taken up, and what was lost by a crash is found", () =>
-  withFlow("retry_all", async (flow) => {
+  withWorkflow("retry_all", async (flow) => {
     const ids = await addShort(flow, { a: 2 }, { b: 2 }, { a: 2, b: 3 });
     const [b] = await flow.rows("select id from products where sku = 'b'");
     const filter = { productId: Number(b!.id) };
@@ -248,7 +235,7 @@ Deno.test("all that ran short of a product are taken up, and what was lost by a 
 for (const isTold of [false, true]) {
   const what = isTold ? "the messages of a retry and" : "all messages of a retry and of";
   Deno.test(`${what} a cancel that two crashes lost are found: the order leaves the figures`, () =>
-    withFlow("retry_cancelled_lost", async (flow) => {
+    withWorkflow("retry_cancelled_lost", async (flow) => {
       const [id] = await addShort(flow, { a: 2 }) as [number];
       const redis = new Proxy(flow.redis, {
         get() {
@@ -274,7 +261,7 @@ for (const isTold of [false, true]) {
 }
 
 Deno.test("an order that is cancelled before the message of its retry was published leaves the figures", () =>
-  withFlow("retry_cancelled", async (flow) => {
+  withWorkflow("retry_cancelled", async (flow) => {
     const [id] = await addShort(flow, { a: 2 }) as [number];
     // A process that dies right after its commit.
     const redis = new Proxy(flow.redis, {

@@ -16,16 +16,7 @@ import { anOperator } from "../operator.ts";
 import { askRefund } from "../settled_workflow.ts";
 import { assertConsistent } from "../streams/consistent.ts";
 import { fateAfter, mortal } from "../streams/queue/crash.ts";
-import { openWorkflow, type Workflow } from "../workflow.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
+import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** A refund of 4.00 EUR of a paid order of 10.00, processed. @returns its id */
 async function aRefund(flow: Workflow, orderId: number): Promise<number> {
@@ -73,7 +64,7 @@ async function balances(flow: Workflow, orderId: number) {
 }
 
 Deno.test("a refund that its provider takes back is FAILED, and its money is the order's and owed again", () =>
-  withFlow("taken_back", async (flow) => {
+  withWorkflow("taken_back", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const refundId = await aRefund(flow, orderId);
     assert.deepEqual(await figures(flow), [600, 1, 400]);
@@ -123,7 +114,7 @@ Deno.test("a refund that its provider takes back is FAILED, and its money is the
   }));
 
 Deno.test("a person pays a refund again that came back, or says that nobody does, once", () =>
-  withFlow("taken_back_by_hand", async (flow) => {
+  withWorkflow("taken_back_by_hand", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const refundId = await aRefund(flow, orderId);
     await takeRefundNews(flow, await cameBack(flow, refundId));
@@ -158,7 +149,7 @@ Deno.test("a person pays a refund again that came back, or says that nobody does
   }));
 
 Deno.test("what is told twice, at once, or before the refund is booked counts once", () =>
-  withFlow("taken_back_twice", async (flow) => {
+  withWorkflow("taken_back_twice", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const message = await askRefund(flow, orderId, 400);
     const news = await cameBack(flow, message.refundId);
@@ -184,7 +175,7 @@ Deno.test("what is told twice, at once, or before the refund is booked counts on
   }));
 
 Deno.test("a refund that nobody knows is told again later, and one that is none of ours is let be", () =>
-  withFlow("taken_back_unknown", async (flow) => {
+  withWorkflow("taken_back_unknown", async (flow) => {
     const refundId = await aRefund(flow, await aPaidOrder(flow));
     await assert.rejects(
       takeRefundNews(flow, await cameBack(flow, refundId, { key: "refund_of_a_lost_row" })),
@@ -202,7 +193,7 @@ Deno.test("a refund that nobody knows is told again later, and one that is none 
   }));
 
 Deno.test("goods of a refund that was taken back are back once, and its money can be refunded without them", () =>
-  withFlow("taken_back_goods", async (flow) => {
+  withWorkflow("taken_back_goods", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const stock = await flow.stock("a");
     const items = {
@@ -236,7 +227,7 @@ Deno.test("goods of a refund that was taken back are back once, and its money ca
   }));
 
 Deno.test("what a lost chargeback took beside a refund went back once where the refund came back", () =>
-  withFlow("taken_back_charged", async (flow) => {
+  withWorkflow("taken_back_charged", async (flow) => {
     const refundId = await aRefund(flow, await aPaidOrder(flow));
     await tell(flow, aChargeback("lost", 60));
     await takeRefundNews(flow, await cameBack(flow, refundId));
@@ -245,7 +236,7 @@ Deno.test("what a lost chargeback took beside a refund went back once where the 
   }));
 
 Deno.test("a refund of an archived order that comes back brings its order back", () =>
-  withFlow("taken_back_archived", async (flow) => {
+  withWorkflow("taken_back_archived", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const refundId = await aRefund(flow, orderId);
     await aPaidOrder(flow, "latest");
@@ -259,7 +250,7 @@ Deno.test("a refund of an archived order that comes back brings its order back",
   }));
 
 Deno.test("a process that dies anywhere while a refund is taken back leaves one effect, once it is told again", () =>
-  withFlow("taken_back_crash", async (flow) => {
+  withWorkflow("taken_back_crash", async (flow) => {
     let isAlive = false;
     for (let moment = 0; !isAlive; moment++) {
       assert.ok(moment < 200, "it ends");
@@ -291,7 +282,7 @@ Deno.test("a process that dies anywhere while a refund is taken back leaves one 
   }));
 
 Deno.test("a refund answers for one that came back of no more than it, each for another one, and for none that comes later", () =>
-  withFlow("taken_back_answered", async (flow) => {
+  withWorkflow("taken_back_answered", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const refund = async (...cents: number[]) => {
       const asked = [];
@@ -315,7 +306,7 @@ Deno.test("a refund answers for one that came back of no more than it, each for 
   }));
 
 Deno.test("a refund that was asked for before another one came back is of something else, and answers for nothing", () =>
-  withFlow("taken_back_before", async (flow) => {
+  withWorkflow("taken_back_before", async (flow) => {
     const orderId = await aPaidOrder(flow);
     const before = await askRefund(flow, orderId, 500);
     const refundId = await aRefund(flow, orderId);
@@ -327,7 +318,7 @@ Deno.test("a refund that was asked for before another one came back is of someth
   }));
 
 Deno.test("no provider takes back what another one made, nor in another currency", () =>
-  withFlow("taken_back_by_another", async (flow) => {
+  withWorkflow("taken_back_by_another", async (flow) => {
     const refundId = await aRefund(flow, await aPaidOrder(flow));
     const news = await cameBack(flow, refundId);
     assert.equal(await takeRefundNews(flow, { ...news, provider: "http" }), "other");
@@ -338,7 +329,7 @@ Deno.test("no provider takes back what another one made, nor in another currency
   }));
 
 Deno.test("a refund under what can be no key of ours is nobody's, and stops nothing", () =>
-  withFlow("returned_odd_key", async (flow) => {
+  withWorkflow("returned_odd_key", async (flow) => {
     const refundId = await aRefund(flow, await aPaidOrder(flow));
     for (const key of ["R\u00fcckzahlung", "\ud800'", "x".repeat(1_000)]) {
       assert.equal(await takeRefundNews(flow, await cameBack(flow, refundId, { key })), "other");

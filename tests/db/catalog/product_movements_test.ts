@@ -8,17 +8,8 @@ import {
 import { readStock } from "../../../db/catalog/stock.ts";
 import { cancelOrder } from "../../../services/cancel_order.ts";
 import { changeStock } from "../../../services/change_stock.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { anOperator } from "../../operator.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 /** The whole timeline, page by page. */
 async function timelineOf(
@@ -39,7 +30,7 @@ async function timelineOf(
 }
 
 Deno.test("listMovements() tells what was changed by hand and what orders reserved and released, by whom", () =>
-  withFlow("movements_kinds", async (flow) => {
+  withWorkflow("movements_kinds", async (flow) => {
     const [held, cancelled, declined, waiting] = await flow.add([
       anOrder("held", [{ sku: "a", qty: 2 }]),
       anOrder("cancelled", [{ sku: "a", qty: 3 }, { sku: "b", qty: 1 }]),
@@ -77,7 +68,7 @@ Deno.test("listMovements() tells what was changed by hand and what orders reserv
   }));
 
 Deno.test("listMovements() gives every step once, however small its pages", () =>
-  withFlow("movements_pages", async (flow) => {
+  withWorkflow("movements_pages", async (flow) => {
     for (let n = 0; n < 6; n++) {
       await flow.add([anOrder(`o${n}`, [{ sku: "a", qty: 1 }, { sku: "a", qty: 2 }])]);
       await flow.turn("orders");
@@ -94,7 +85,7 @@ Deno.test("listMovements() gives every step once, however small its pages", () =
   }));
 
 Deno.test("new products get their first step where they get units, and only then", () =>
-  withFlow("movements_first", async (flow) => {
+  withWorkflow("movements_first", async (flow) => {
     await flow.add([anOrder("one", [{ sku: "a", qty: 1 }, { sku: "b", qty: 1 }])], 50);
     await flow.add([anOrder("two", [{ sku: "a", qty: 1 }, { sku: "c", qty: 1 }])], 0);
     await Promise.all(

@@ -87,6 +87,15 @@ Deno.test("a database is reached as ssl-mode says, and only by whom its certific
   url.searchParams.set("ssl-ca", ca);
   assert.ok((await migrate(url.href)).applied.length > 0, "migrations go the same way");
 
+  // So is an account that is let in by TLS alone, though its database is not there before it migrates.
+  await engine.administer(
+    "create user 'newcomer'@'%' identified by 'pw' require ssl",
+    "grant all on notyet.* to 'newcomer'@'%'",
+  );
+  const early = new URL(engine.url);
+  Object.assign(early, { username: "newcomer", password: "pw", pathname: "/notyet" });
+  await assert.rejects(migrate(early.href), /: the server takes encrypted connections alone;/);
+
   // A server that takes nothing in clear text says so, and is told with what to write.
   await engine.administer("set global require_secure_transport = 1");
   isError(

@@ -1,29 +1,33 @@
 import assert from "node:assert/strict";
 import {
-  approveAction,
-  type DiscrepancyRow,
-  dropAction,
-  endByAction,
-  endDiscrepancy,
-  insertDiscrepancies,
-  listDiscrepancies,
-  noteAnswer,
   noteMendCents,
-  noteOurs,
-  proposeAction,
-  readDiscrepancy,
   readMended,
   readMendsOf,
   sumToldBack,
   takeMendKey,
+} from "../../../db/reconciliation/direct_refunds.ts";
+import {
+  type DiscrepancyRow,
+  listDiscrepancies,
+  readDiscrepancy,
 } from "../../../db/reconciliation/discrepancies.ts";
+import {
+  approveAction,
+  dropAction,
+  endByAction,
+  endDiscrepancy,
+  noteAnswer,
+  proposeAction,
+} from "../../../db/reconciliation/discrepancy_actions.ts";
+import { noteOurs } from "../../../db/reconciliation/discrepancy_identities.ts";
+import { insertDiscrepancies } from "../../../db/reconciliation/found_discrepancies.ts";
+import { toldLater } from "../../../db/reconciliation/ending_answers.ts";
 import {
   deleteOpenOf,
   deleteUncovered,
   giveDiscrepancies,
   noteOnEnded,
   reopenMissing,
-  toldLater,
 } from "../../../db/reconciliation/withdrawals.ts";
 import { noPart } from "../../../db/reconciliation/provider_movements.ts";
 import {

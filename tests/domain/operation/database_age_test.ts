@@ -5,8 +5,10 @@ import {
   floorsAfter,
   gapsOfLoss,
   type HeardMarks,
+  isForgotten,
   judgeDatabase,
   type OwnMarks,
+  recalledMarks,
   type RecordedLoss,
   tickAfter,
   withGaps,
@@ -121,6 +123,12 @@ Deno.test("judgeDatabase() tells a database that is behind from one that went an
   assert.equal(judged({}, marks(6, 100, 10, 1_000), []), "older", "too long ago to tell");
   assert.equal(judged({}, { ...marks(6, 0, 0, 0), gaps: { ticks: [[4, 5]] } }), "fork");
   assert.equal(judged({}, { ...marks(6, 0, 0, 0), gaps: { ticks: [[5, 6]] } }), "older");
+  // By rows that it has beyond its last tick.
+  const gapOf = (after: number, upTo: number) => ({ gaps: { orders: [[after, upTo] as const] } });
+  const later = marks(6, 200, 10, 1_000);
+  assert.equal(judged({}, { ...later, ...gapOf(99, 200) }), "fork");
+  assert.equal(judged({}, { ...later, ...gapOf(100, 200) }), "older");
+  assert.equal(judged({}, { ...later, ...gapOf(50, 100) }), "older", "it was made good itself");
 });
 
 Deno.test("judgeDatabase() knows another installation, and what cannot be told", () => {
@@ -138,6 +146,30 @@ Deno.test("judgeDatabase() knows another installation, and what cannot be told",
   // A version before ticks without names.
   assert.equal(judged({ tickName: null, oldestTick: null }, {}), "current");
   assert.equal(judged({}, { tickName: null }), "current");
+});
+
+Deno.test("recalledMarks() knows what a Redis that lost everything does not know", () => {
+  const nothing: HeardMarks = {
+    ...marks(0, 0, 0, 0),
+    tickName: null,
+    tickedAt: null,
+    installation: null,
+  };
+  const before = { ...marks(6, 200, 10, 1_000), gaps: { ticks: [[2, 3] as const] } };
+  assert.deepEqual(recalledMarks(nothing, before, 0), before);
+  const since = recalledMarks({ ...nothing, numbers: marks(0, 201, 0, 0).numbers }, before, 1_005);
+  assert.deepEqual([since.ticks, since.numbers.orders, since.numbers.order_events], [
+    6,
+    201,
+    1_005,
+  ]);
+  // One that has gone back, but for what the process has committed itself.
+  const back = marks(5, 100, 10, 900);
+  assert.deepEqual(recalledMarks(back, before, 950).numbers, marks(5, 100, 10, 950).numbers);
+  assert.deepEqual(recalledMarks(back, undefined, 0), back);
+  assert.equal(isForgotten(before, nothing), true);
+  assert.equal(isForgotten(recalledMarks(back, before, 901), back), true);
+  assert.equal(isForgotten(recalledMarks(back, before, 900), back), false);
 });
 
 Deno.test("gapsOfLoss() leaves out what lies between the database and its new numbers", () => {

@@ -3,17 +3,8 @@ import { logOrderEnds } from "../../../db/notifications/notifications.ts";
 import { requestRefund } from "../../../services/request_refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue } from "../consistent.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 const notification = (orderId: number): Message => ({
   type: "notify.order",
@@ -27,7 +18,7 @@ async function publishAll(flow: Workflow, ...messages: Message[]): Promise<void>
 }
 
 Deno.test("sendNotifications() writes what a person needs to know, once", () =>
-  withFlow("notify_rows", async (flow) => {
+  withWorkflow("notify_rows", async (flow) => {
     const ids = (await flow.add([
       anOrder("paid ü€😀", [{ sku: "a", qty: 2 }], { currency: "GBP" }),
       anOrder("declined", [{ sku: "a", qty: 1, unitPriceCents: 101 }]),
@@ -110,7 +101,7 @@ Deno.test("sendNotifications() writes what a person needs to know, once", () =>
   }));
 
 Deno.test("sendNotifications() waits for an order that is not settled and a refund that is not done", () =>
-  withFlow("notify_early", async (flow) => {
+  withWorkflow("notify_early", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const id = order!.orderId!;
     await publishAll(flow, notification(id));
@@ -141,7 +132,7 @@ Deno.test("sendNotifications() waits for an order that is not settled and a refu
   }));
 
 Deno.test("logOrderEnds() tells of every order at its end once, and counts those that it knew", () =>
-  withFlow("notify_ends", async (flow) => {
+  withWorkflow("notify_ends", async (flow) => {
     const ended = (await flow.add([
       anOrder("paid", [{ sku: "a", qty: 1 }]),
       anOrder("declined", [{ sku: "a", qty: 1, unitPriceCents: 101 }]),
@@ -162,7 +153,7 @@ Deno.test("logOrderEnds() tells of every order at its end once, and counts those
   }));
 
 Deno.test("sendNotifications() tells of finished orders in a batch with others", () =>
-  withFlow("notify_mixed", async (flow) => {
+  withWorkflow("notify_mixed", async (flow) => {
     const [ended] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     await flow.drain();
     await flow.rows("delete from notification_logs");
@@ -178,7 +169,7 @@ Deno.test("sendNotifications() tells of finished orders in a batch with others",
   }));
 
 Deno.test("sendNotifications() dead-letters notices of what does not exist", () =>
-  withFlow("notify_vanished", async (flow) => {
+  withWorkflow("notify_vanished", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     await flow.drain();
     await publishAll(

@@ -6,17 +6,8 @@ import type { Delivery } from "../../../streams/workflow/handler.ts";
 import { reserveOrders } from "../../../streams/handlers/order_reserve.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent } from "../consistent.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 const deliveryOf = (orderId: number, attempt = 1): Delivery<ReserveMessage> => ({
   id: `${orderId}-0`,
@@ -28,7 +19,7 @@ const statuses = (flow: Workflow, ids: number[]) =>
   Promise.all(ids.map(async (id) => (await flow.order(id)).status));
 
 Deno.test("reserveOrders() serves first come, first served, whole orders only", () =>
-  withFlow("reserve_order", async (flow) => {
+  withWorkflow("reserve_order", async (flow) => {
     const ids = (await flow.add([
       anOrder("1", [{ sku: "a", qty: 3 }, { sku: "b", qty: 1 }]),
       anOrder("2", [{ sku: "a", qty: 3 }]),
@@ -69,7 +60,7 @@ Deno.test("reserveOrders() serves first come, first served, whole orders only", 
   }));
 
 Deno.test("reserveOrders() decides about nothing while Redis can't be asked whose turn it is", () =>
-  withFlow("reserve_no_redis", async (flow) => {
+  withWorkflow("reserve_no_redis", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const away = await openRedis(flow.test.redisUrl);
     away.disconnect();
@@ -78,7 +69,7 @@ Deno.test("reserveOrders() decides about nothing while Redis can't be asked whos
   }));
 
 Deno.test("four consumers on one product of ample stock fail no order", () =>
-  withFlow("reserve_storm", async (flow) => {
+  withWorkflow("reserve_storm", async (flow) => {
     const count = 400;
     const orders = Array.from(
       { length: count },
@@ -112,7 +103,7 @@ Deno.test("four consumers on one product of ample stock fail no order", () =>
   }));
 
 Deno.test("consumers that know nothing of each other's turns oversell nothing either", () =>
-  withFlow("reserve_no_turns", async (flow) => {
+  withWorkflow("reserve_no_turns", async (flow) => {
     const ids = (await flow.add(
       Array.from({ length: 120 }, (_, n) => anOrder(`${n}`, [{ sku: "hot", qty: 1 }])),
       50,

@@ -10,23 +10,10 @@ import {
   chargeKey,
   openWorkflow,
   simulatedRefOf,
+  withWorkflow,
   type Workflow,
-  type WorkflowOptions,
 } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
-
-async function withFlow(
-  name: string,
-  work: (flow: Workflow) => Promise<void>,
-  options: WorkflowOptions = {},
-): Promise<void> {
-  const flow = await openWorkflow(name, options);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 /** The simulated gateway, its charges noted with their keys; it can be made not to answer. */
 function notingGateway(delayMs = 0) {
@@ -86,7 +73,7 @@ Deno.test("simulatedGateway() pays even totals and declines odd ones, always by 
 
 Deno.test("chargePayments() charges an order by one key however often it is asked", async () => {
   const { gateway, state } = notingGateway(60_000);
-  await withFlow("payments_charge", async (flow) => {
+  await withWorkflow("payments_charge", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const id = order!.orderId!;
     await publish(flow, [{ message: about("payment.charge", id) }]);
@@ -116,7 +103,7 @@ Deno.test("chargePayments() has an order looked up that may have been charged lo
   const { gateway, state } = notingGateway(60_000);
   const status: Gateway["status"] = (requests) =>
     Promise.resolve(requests.map(() => ({ kind: "unknown" })));
-  await withFlow("payments_long_ago", async (flow) => {
+  await withWorkflow("payments_long_ago", async (flow) => {
     const orders = ["1", "2", "3"].map((id) => anOrder(id, [{ sku: "a", qty: 1 }]));
     const [first, second, resent] = orders as [
       typeof orders[0],
@@ -145,7 +132,7 @@ Deno.test("chargePayments() has an order looked up that may have been charged lo
 
 Deno.test("chargePayments() charges no cancelled order and tells that it was cancelled", async () => {
   const { gateway, state } = notingGateway();
-  await withFlow("payments_cancelled", async (flow) => {
+  await withWorkflow("payments_cancelled", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     await flow.turn("orders");
     await cancelOrder(flow.db, order!.orderId!, "test");
@@ -159,7 +146,7 @@ Deno.test("chargePayments() charges no cancelled order and tells that it was can
 Deno.test("chargePayments() tries again when the gateway can't be asked, and fails no order", async () => {
   const { gateway, state } = notingGateway();
   state.down = true;
-  await withFlow("payments_down", async (flow) => {
+  await withWorkflow("payments_down", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const id = order!.orderId!;
     await flow.turn("orders");
@@ -183,7 +170,7 @@ Deno.test("chargePayments() tries again when the gateway can't be asked, and fai
 Deno.test("expireReservations() has the gateway asked again, and an answer then counts", async () => {
   const { gateway, state } = notingGateway(60_000);
   state.silent = true;
-  await withFlow("payments_ask_again", async (flow) => {
+  await withWorkflow("payments_ask_again", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 1 }])]);
     const id = order!.orderId!;
     await flow.turn("orders");
@@ -216,7 +203,7 @@ Deno.test("expireReservations() has the gateway asked again, and an answer then 
 Deno.test("expireReservations() fails what gets no second answer, and gives later money back", async () => {
   const { gateway, state } = notingGateway();
   state.silent = true;
-  await withFlow("payments_time_out", async (flow) => {
+  await withWorkflow("payments_time_out", async (flow) => {
     const [order] = await flow.add([anOrder("1", [{ sku: "a", qty: 3 }])]);
     const id = order!.orderId!;
     await flow.turn("orders");
@@ -256,7 +243,7 @@ Deno.test("settlePayments() leaves a second payment for an order that is over to
     givenBack.push(...requests);
     return gateway.refund(requests);
   };
-  await withFlow("payments_second_late", async (flow) => {
+  await withWorkflow("payments_second_late", async (flow) => {
     const ids = (await flow.add([
       anOrder("cancelled", [{ sku: "a", qty: 1 }]),
       anOrder("declined", [{ sku: "a", qty: 1, unitPriceCents: 33 }]),
@@ -309,7 +296,7 @@ Deno.test("settlePayments() leaves a second payment for an order that is over to
 });
 
 Deno.test("settlePayments() records what the gateway said, when, and in which words", () =>
-  withFlow("payments_rows", async (flow) => {
+  withWorkflow("payments_rows", async (flow) => {
     const ids = (await flow.add([
       anOrder("even", [{ sku: "a", qty: 1 }]),
       anOrder("odd", [{ sku: "a", qty: 1, unitPriceCents: 33 }]),
@@ -332,7 +319,7 @@ Deno.test("settlePayments() records what the gateway said, when, and in which wo
   }));
 
 Deno.test("settlePayments() refuses another order's payment as its own", () =>
-  withFlow("payments_reference", async (flow) => {
+  withWorkflow("payments_reference", async (flow) => {
     const ids = (await flow.add(["1", "2"].map((name) => anOrder(name, [{ sku: "a", qty: 1 }]))))
       .map(({ orderId }) => orderId!) as [number, number];
     await flow.turn("orders");

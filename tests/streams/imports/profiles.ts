@@ -49,7 +49,36 @@ export async function readByProfile(
   return { file, orders, rejected };
 }
 
+/** The settings that a file leaves open. */
+export const settingsOf = ({ file }: ReadFile) => file.questions.map(({ setting }) => setting);
+
 /** A file of the folder `files`. */
 export function fileBytes(name: string): Promise<Uint8Array> {
   return Deno.readFile(new URL(`files/${name}`, import.meta.url));
 }
+
+/** The header of a file with columns of its own. */
+export const plainHeader = "Id;When;Cur;Who;Sku;Item;Price;Qty;Ship;Sum";
+
+/** A profile for it. */
+export const plainProfile = {
+  version: 1 as const,
+  name: "plain",
+  columns: {
+    external_order_id: ["Id"],
+    order_placed_at: ["When"],
+    currency: ["Cur"],
+    customer_name: ["Who"],
+    product_sku: ["Sku"],
+    product_name: ["Item"],
+    price: ["Price"],
+    qty: ["Qty"],
+    order_total: ["Sum"],
+  },
+  adjustments: [{ kind: "shipping" as const, columns: ["Ship"], per: "order" as const }],
+  time: { zone: "UTC" },
+};
+
+/** A row of it. */
+export const plainRow = (id: string, price: string, qty: number, ship: string, sum: string) =>
+  `${id};2026-01-05 10:00;EUR;Ann;S;Mug;${price};${qty};${ship};${sum}`;

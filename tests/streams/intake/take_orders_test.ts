@@ -609,3 +609,55 @@ Deno.test("takeOrders() writes by products that were read for orders before, unl
   assert.equal((await product(a!))![0], "Renamed");
   await take(true);
 });
+
+/** The same database, which is changed once, between the transactions that create what orders name and the one that writes them. */
+function replacedMeanwhile(
+  isCreated: () => Promise<boolean>,
+  change: () => Promise<unknown>,
+): Database {
+  let isChanged = false;
+  return {
+    ...db,
+    transaction: async (work, own) => {
+      if (!isChanged && await isCreated()) {
+        isChanged = true;
+        await change();
+      }
+      return await db.transaction(work, own);
+    },
+  };
+}
+
+for (const [table, name] of [["customers", "external_id"], ["products", "sku"]] as const) {
+  Deno.test(`takeOrders() gives an order to nobody who got a number of ${table} that were lost`, async () => {
+    const [known, order] = [newOrder(), newOrder()];
+    for (const catalog of [emptyCatalog(), undefined]) {
+      const catalogued = { ...options, catalog };
+      await takeOrders(db, [known], catalogued);
+      const again = newOrder({ customer: order.customer, items: order.items });
+      const lost = table === "customers" ? order.customer.externalId : order.items[0]!.sku;
+      // As where the replica that takes over lacks the commit, and has given the number to the next one.
+      const replaced = replacedMeanwhile(
+        async () => {
+          const [row] = await db.query(
+            "select count(*) as n from customers, products where external_id = ? and sku in (?)",
+            [order.customer.externalId, order.items.map(({ sku }) => sku)],
+          );
+          return Number(row!.n) === order.items.length;
+        },
+        () => db.run(`update ${table} set ${name} = ? where ${name} = ?`, [`${lost} other`, lost]),
+      );
+      const [taken] = await takeOrders(replaced, [again], catalogued);
+      assert.equal(taken!.outcome, "new");
+      assert.equal((await orderRow(again.externalOrderId))!.external_id, order.customer.externalId);
+      assert.deepEqual(
+        (await itemsOf(taken!.orderId!)).map(([sku]) => sku),
+        order.items.map(({ sku }) => sku),
+      );
+      await db.run(`update ${table} set ${name} = ? where ${name} = ?`, [
+        `${lost} of ${catalog === undefined ? "none" : "a run"}`,
+        `${lost} other`,
+      ]);
+    }
+  });
+}

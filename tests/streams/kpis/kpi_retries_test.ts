@@ -8,17 +8,8 @@ import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { settlePayments } from "../../../streams/payments/settle.ts";
 import { verify } from "../../../streams/verification/verify.ts";
 import type { Outcome } from "../../../streams/workflow/handler.ts";
-import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
+import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { anOperator } from "../../operator.ts";
-
-async function withFlow(name: string, work: (flow: Workflow) => Promise<void>): Promise<void> {
-  const flow = await openWorkflow(name);
-  try {
-    await work(flow);
-  } finally {
-    await flow.close();
-  }
-}
 
 const eventsOf = (outcomes: readonly Outcome[]): KpiEvent[] =>
   outcomes.flatMap((outcome) => outcome.kind === "done" ? outcome.events : []);
@@ -107,7 +98,7 @@ async function empty(flow: Workflow): Promise<void> {
 const [monday, tuesday, wednesday] = ["2025-03-03", "2025-03-04", "2025-03-05"] as const;
 
 Deno.test("an order that fails, is taken up again and is paid counts on its last day alone", () =>
-  withFlow("kpi_retry_paid", async (flow) => {
+  withWorkflow("kpi_retry_paid", async (flow) => {
     const orderId = await addShort(flow);
     const failed = await reserve(flow, orderId, monday);
     await applyKpis(flow, failed);
@@ -130,7 +121,7 @@ Deno.test("an order that fails, is taken up again and is paid counts on its last
   }));
 
 Deno.test("a failure that was not counted before its order was taken up again never counts", () =>
-  withFlow("kpi_retry_late", async (flow) => {
+  withWorkflow("kpi_retry_late", async (flow) => {
     const orderId = await addShort(flow);
     const failed = await reserve(flow, orderId, monday);
     await retryAndPublish(flow, orderId, anOperator("test"));
@@ -143,7 +134,7 @@ Deno.test("a failure that was not counted before its order was taken up again ne
   }));
 
 Deno.test("rebuilt figures know what was taken up again, and old events change nothing", () =>
-  withFlow("kpi_retry_rebuilt", async (flow) => {
+  withWorkflow("kpi_retry_rebuilt", async (flow) => {
     const orderId = await addShort(flow);
     const events: KpiEvent[][] = [];
     for (const day of [monday, tuesday, wednesday]) {
@@ -162,7 +153,7 @@ Deno.test("rebuilt figures know what was taken up again, and old events change n
   }));
 
 Deno.test("verify tells what of a retry is lost, and what is only on its way", () =>
-  withFlow("kpi_retry_verified", async (flow) => {
+  withWorkflow("kpi_retry_verified", async (flow) => {
     const orderId = await addShort(flow);
     await flow.drain();
     const day = flow.kpiDay((await flow.order(orderId)).settledAt!);
@@ -190,7 +181,7 @@ const step = fc.record({
 });
 
 Deno.test("figures are those of the database after any history of failing and being taken up", () =>
-  withFlow("kpi_retry_any", async (flow) => {
+  withWorkflow("kpi_retry_any", async (flow) => {
     let runs = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {

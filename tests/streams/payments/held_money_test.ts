@@ -9,10 +9,14 @@ import { carefulGateway } from "../../../streams/payments/careful_gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import { stripeProvider } from "../../../streams/payments/providers/stripe.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
+import { databaseNoter } from "../../../streams/recovery/database_age.ts";
+import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
+import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import { releaseHolds } from "../../../streams/recovery/release_holds.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
+import { keepDatabase } from "../../../tools/chaos/harness/older_database.ts";
 import { anOperator } from "../../operator.ts";
 import { listen } from "../../provider.ts";
 import { ask } from "../../routes/api.ts";
@@ -304,6 +308,36 @@ Deno.test("money that the provider let go by itself is noticed, by its webhook, 
     assert.equal(kept(api), 0);
     await flow.drain();
     await assertConsistent(flow);
+  }));
+
+Deno.test("what is held is looked at at once where the database has lost that it was captured or let go", () =>
+  withHolding("hold_loss", async ({ flow, api }) => {
+    const [captured, cancelled, waiting] = [
+      await hold(flow, "captured"),
+      await hold(flow, "cancelled"),
+      await hold(flow, "waiting"),
+    ];
+    await ensureRecovered(flow);
+    await databaseNoter(flow)();
+    const kept = await keepDatabase(flow.test.databaseUrl);
+    await captureAndPublish(flow, captured, anOperator());
+    await cancelAndPublish(flow, cancelled, anOperator());
+    await flow.turn("payments");
+    assert.deepEqual(statesOf(api), ["succeeded", "canceled", "requires_capture"]);
+    await databaseNoter(flow)();
+    await kept.putBack();
+
+    await guardDatabase(flow);
+    await ensureRecovered({ ...flow, db: flow.db.unguarded });
+    await flow.turn("payments");
+    assert.equal((await flow.order(captured)).status, "PAID");
+    assert.equal((await flow.order(cancelled)).failureReason, "payment_declined");
+    assert.equal((await flow.order(waiting)).status, "RESERVED");
+    const [row] = await flow.rows(
+      "select count(*) as n from payment_holds where order_id = ? and looked_at > (select max(created_at) from books_losses)",
+      [waiting],
+    );
+    assert.equal(Number(row!.n), 1, "and not again soon");
   }));
 
 Deno.test("an order that is changed has the new total held instead, and is captured by it", () =>

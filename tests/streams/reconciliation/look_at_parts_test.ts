@@ -1,35 +1,16 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../../../commands/provider_report.ts";
+import type { DiscrepancyRow } from "../../../db/reconciliation/discrepancies.ts";
 import {
   approveAction,
-  type DiscrepancyRow,
   endTogether,
   proposeAction,
-} from "../../../db/reconciliation/discrepancies.ts";
-import { databaseTime } from "../../../domain/database_time.ts";
+} from "../../../db/reconciliation/discrepancy_actions.ts";
 import { withdraw } from "../../../services/withdraw_report.ts";
 import { aPaidOrder } from "../../chargebacks.ts";
 import * as reconciled from "../../reconciled.ts";
-import { operator } from "../../reconciled.ts";
+import { aPart, operator } from "../../reconciled.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";
-
-/** A line of the charge of 10.00 EUR that order 1 is paid by. */
-function aLine(kind: string, grossCents: number, currency = "EUR"): ReportLine {
-  const line = {
-    entryId: `txn_${kind}_${grossCents}`,
-    kind,
-    createdUtc: databaseTime(Date.now()),
-    chargeId: "sim_of_1",
-    refundId: "",
-    key: "",
-    reference: "1",
-    grossCents,
-    feeCents: 0,
-    netCents: grossCents,
-    currency,
-  };
-  return line as ReportLine;
-}
 
 const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
   reconciled.hold({ flow, name: "simulated" }, lines);
@@ -37,15 +18,15 @@ const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
 const open = async (flow: Workflow) =>
   (await reconciled.all({ flow }, "open")).map(({ kind, theirCents }) => `${kind} ${theirCents}`);
 
-const parts = [aLine("charge", 600), aLine("charge", 400)] as const;
+const parts = [aPart("charge", 600), aPart("charge", 400)] as const;
 
 for (
   const [what, first, rest] of [
     ["captured by and by", ...parts],
     [
       "captured for less than was authorised",
-      aLine("charge", 1_200),
-      aLine("charge_failure", -200),
+      aPart("charge", 1_200),
+      aPart("charge_failure", -200),
     ],
   ] as const
 ) {
@@ -64,24 +45,24 @@ for (
 Deno.test("parts that come to nothing beside a line that says what we have end by themselves, and are open without one of both", () =>
   withWorkflow("parts_beside", async (flow) => {
     await aPaidOrder(flow);
-    const whole = aLine("charge", 1_000), more = aLine("charge", 300);
-    const less = aLine("charge_failure", -300);
+    const whole = aPart("charge", 1_000), more = aPart("charge", 300);
+    const less = aPart("charge_failure", -300);
     await hold(flow, [whole, more]);
     assert.deepEqual(await open(flow), ["twice 300"]);
     const second = await hold(flow, [less]);
     assert.deepEqual(await open(flow), []);
     await withdraw(reconciled.depsOf({ flow }), second.id, operator);
     assert.deepEqual(await open(flow), ["twice 300"]);
-    await hold(flow, [less, aLine("charge_failure", -100)]);
+    await hold(flow, [less, aPart("charge_failure", -100)]);
     assert.deepEqual(await open(flow), ["twice 300", "corrected 300", "corrected 100"]);
-    await hold(flow, [aLine("charge", 100)]);
+    await hold(flow, [aPart("charge", 100)]);
     assert.deepEqual(await open(flow), []);
   }));
 
 Deno.test("parts of a charge in several currencies come to nothing together", () =>
   withWorkflow("parts_currency", async (flow) => {
     await aPaidOrder(flow);
-    await hold(flow, [parts[0], aLine("charge", 400, "USD")]);
+    await hold(flow, [parts[0], aPart("charge", 400, "USD")]);
     assert.equal((await open(flow)).length, 2);
   }));
 

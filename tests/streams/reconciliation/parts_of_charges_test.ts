@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import type { ReportLine } from "../../../commands/provider_report.ts";
 import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { offeredActions } from "../../../domain/reconciliation/discrepancy.ts";
-import { databaseTime } from "../../../domain/database_time.ts";
 import { proposeMending } from "../../../services/mend_discrepancies.ts";
 import { aPaidOrder } from "../../chargebacks.ts";
 import * as reconciled from "../../reconciled.ts";
-import { operator } from "../../reconciled.ts";
+import { aPart, operator } from "../../reconciled.ts";
 import { withWorkflow, type Workflow } from "../../workflow.ts";
 
 const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
@@ -14,28 +13,10 @@ const hold = (flow: Workflow, lines: Iterable<ReportLine>) =>
 
 const open = (flow: Workflow) => reconciled.all({ flow }, "open");
 
-/** A line of the charge of an order of 10.00 EUR. */
-function aLine(kind: string, grossCents: number, currency = "EUR"): ReportLine {
-  const line = {
-    entryId: `txn_${kind}_${grossCents}`,
-    kind,
-    createdUtc: databaseTime(Date.now()),
-    chargeId: "sim_of_1",
-    refundId: "",
-    key: "",
-    reference: "1",
-    grossCents,
-    feeCents: 0,
-    netCents: grossCents,
-    currency,
-  };
-  return line as ReportLine;
-}
-
 Deno.test("what is being given back of a charge is not ended by what else is told of it", () =>
   withWorkflow("parts_approved", async (flow) => {
     await aPaidOrder(flow);
-    await hold(flow, [aLine("charge", 1_200)]);
+    await hold(flow, [aPart("charge", 1_200)]);
     const [row] = await open(flow);
     const gateway = {
       ...flow.gateway,
@@ -46,7 +27,7 @@ Deno.test("what is being given back of a charge is not ended by what else is tol
     const wish = { id: row!.id, note: null, action: "give_back" } as const;
     const { discrepancy } = await proposeMending(deps, wish, operator);
     assert.deepEqual([discrepancy.state, discrepancy.answer], ["open", "no answer"]);
-    await hold(slow, [aLine("charge", 1_200), aLine("charge_failure", -200)]);
+    await hold(slow, [aPart("charge", 1_200), aPart("charge_failure", -200)]);
     assert.equal((await open(flow)).length, 2);
   }));
 
@@ -78,7 +59,7 @@ for (
   Deno.test(`what its provider ${what} of a charge is explained by asking, which is offered first, and never given back`, () =>
     withWorkflow("parts_asked", async (flow) => {
       await aPaidOrder(flow);
-      await hold(flow, [aLine("charge", 1_200)]);
+      await hold(flow, [aPart("charge", 1_200)]);
       const [row] = await open(flow);
       assert.equal(offeredActions(row!, true)[0], "ask");
       const { deps, asked } = asking(flow, took, back);
@@ -97,7 +78,7 @@ for (
 Deno.test("what its provider says to have too much of a charge is offered to be given back once it was asked", () =>
   withWorkflow("parts_too_much", async (flow) => {
     await aPaidOrder(flow);
-    await hold(flow, [aLine("charge", 1_200)]);
+    await hold(flow, [aPart("charge", 1_200)]);
     const { deps, asked } = asking(flow, 1_200);
     const wish = { id: (await open(flow))[0]!.id, note: null };
     const said = await proposeMending(deps, wish, operator);
@@ -114,7 +95,7 @@ Deno.test("what its provider says to have too much of a charge is offered to be 
 Deno.test("nothing of an order's charge goes back by a report's word alone", () =>
   withWorkflow("parts_unasked", async (flow) => {
     await aPaidOrder(flow);
-    await hold(flow, [aLine("charge", 1_200)]);
+    await hold(flow, [aPart("charge", 1_200)]);
     const refund = () => assert.fail("it is not asked for");
     const deps = { ...reconciled.depsOf({ flow }), gateway: { ...flow.gateway, refund } };
     const wish = { id: (await open(flow))[0]!.id, note: null, action: "give_back" } as const;
@@ -122,22 +103,22 @@ Deno.test("nothing of an order's charge goes back by a report's word alone", () 
     assert.deepEqual([discrepancy.state, discrepancy.action], ["open", null]);
     assert.match(String(discrepancy.answer), /can't be asked what it has of it/);
     // What was not captured ends it by itself.
-    await hold(flow, [aLine("charge_failure", -200)]);
+    await hold(flow, [aPart("charge_failure", -200)]);
     assert.deepEqual(await open(flow), []);
   }));
 
 for (
   const [what, other] of [
-    ["a refund that came back", { ...aLine("refund_failure", 400), refundId: "re_other" }],
-    ["a refund that was told twice", aLine("refund", 400)],
+    ["a refund that came back", { ...aPart("refund_failure", 400), refundId: "re_other" }],
+    ["a refund that was told twice", aPart("refund", 400)],
   ] as const
 ) {
   Deno.test(`${what} is no part of what was charged, even where it is of what is missing`, () =>
     withWorkflow(`parts_unrelated_${other.kind}`, async (flow) => {
       await aPaidOrder(flow);
       const isBack = other.grossCents > 0 && other.kind !== "refund";
-      await hold(flow, [aLine("charge", isBack ? 600 : 1_400)]);
-      const refund = { ...aLine("refund", -400), refundId: "re_1" };
+      await hold(flow, [aPart("charge", isBack ? 600 : 1_400)]);
+      const refund = { ...aPart("refund", -400), refundId: "re_1" };
       await hold(
         flow,
         isBack ? [other] : [

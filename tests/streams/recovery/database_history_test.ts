@@ -13,7 +13,13 @@ import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
 import { takeRefundNews } from "../../../services/take_refund_news.ts";
 import { aChargeback, aReversedPayment, tell } from "../../chargebacks.ts";
 import { type ReplicatedPair, replicatedPair } from "../../replicated_pair.ts";
-import { askRefund, loseRedis, verifyNow } from "../../settled_workflow.ts";
+import {
+  askRefund,
+  dumpFigures,
+  flushRedis,
+  loseRedis,
+  verifyNow,
+} from "../../settled_workflow.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 
@@ -204,6 +210,30 @@ Deno.test("what a process commits to the primary that is left behind is neither 
     await proven(next);
   }));
 
+Deno.test("what is settled on the primary that is left behind is in no figure", () =>
+  withSides("history_figures", async ({ pair, old, next }) => {
+    await added(old, "both", 200);
+    await old.turn("orders");
+    await databaseNoter(old)();
+    await pair.caughtUp();
+    await pair.stopFollowing();
+    await added(old, "lost", 300);
+    await pair.promote();
+    await guardDatabase(next);
+    await next.db.query("select 1");
+    const before = await dumpFigures(next);
+
+    // A consumer that has not noticed takes what is published again.
+    for (let turn = 0; turn < 3; turn++) await old.turn("payments").catch(() => {});
+    const [there] = await pair.first.administer(
+      "select sum(status = 'PAID') as n from orders.orders",
+    );
+    assert.equal(Number(there!.n), 2, "it has settled one");
+    assert.deepEqual(await dumpFigures(next), before);
+    await next.drain();
+    await proven(next);
+  }));
+
 Deno.test("a primary that is back with commits of its own is refused, until somebody says that it counts", () =>
   withSides("history_back", async ({ pair, old, next, open }) => {
     await pair.stopFollowing();
@@ -241,6 +271,70 @@ Deno.test("a primary that is back with commits of its own is refused, until some
     const [loss] = await listOpenLosses(back.db, 10);
     assert.deepEqual(await listLost(back.db, loss!.id, "order", 10), [since]);
     await assert.rejects(guardDatabase(next), /no part of the history/, "and now the other one");
+  }));
+
+Deno.test("a primary that was left between two ticks, and has nothing but commits of its own, is refused as well", () =>
+  withSides("history_no_tick", async ({ pair, old, next }) => {
+    await pair.stopFollowing();
+    await added(old, "lost", 200);
+    await pair.promote();
+    await guardDatabase(next);
+    await added(next, "since", 400);
+    await next.drain();
+    await databaseNoter(next)();
+
+    // A process that stood still, or has an address of its own, is still connected to it.
+    await assert.rejects(ensureRecovered({ ...old, db: old.db.unguarded }), /no part of the hist/);
+    assert.deepEqual([await kindOf(old), await kindOf(next)], ["other", "current"]);
+    await proven(next);
+  }));
+
+Deno.test("a Redis that was lost after commits were knows again which primary was left behind", () =>
+  withSides("history_flushed", async ({ pair, old, next, open }) => {
+    await pair.stopFollowing();
+    await added(old, "lost", 200);
+    await databaseNoter(old)();
+    await pair.promote();
+    await guardDatabase(next);
+    const note = databaseNoter(next);
+    await note();
+    await loseRedis(next);
+    await ensureRecovered(next);
+    await added(next, "since", 400);
+    await note();
+
+    const back = await open(pair.first.url);
+    await assert.rejects(
+      ensureRecovered({ ...back, db: back.db.unguarded }),
+      /no part of the hist/,
+    );
+    assert.deepEqual([await kindOf(back), await kindOf(next)], ["other", "current"]);
+    await assert.rejects(added(old, "stray", 300), LeftDatabaseError);
+    await next.drain();
+    await proven(next);
+  }));
+
+Deno.test("what was lost is noticed by the processes that live on, though Redis is lost at the same moment", () =>
+  withSides("history_both", async ({ pair, old, next, open }) => {
+    await pair.stopFollowing();
+    const lost = await added(old, "lost", 200);
+    // A process that has heard of it, and comes to the one that takes over by its next connection.
+    await lookAtDatabase(next, next.db.unguarded);
+    await pair.promote();
+    await flushRedis(next);
+
+    await guardDatabase(next);
+    const since = await added(next, "since", 400);
+    assert.ok(since > lost + 1_000, String(since));
+    const started = await open(urlOf(pair));
+    await guardDatabase(started);
+    await started.drain();
+    await proven(started);
+    const [loss, ...others] = await listOpenLosses(next.db, 10);
+    assert.deepEqual(others, []);
+    assert.deepEqual([loss!.numbersLost, loss!.stepsLost > 0], [1, true]);
+    const back = await open(pair.first.url);
+    await assert.rejects(guardDatabase(back), /no part of the history/);
   }));
 
 Deno.test("two servers that went different ways from one moment are told apart, though none is behind", () =>
