@@ -200,6 +200,26 @@ async function noteOn(tx: Queryable, ids: readonly number[], note: string): Prom
 }
 
 /**
+ * Has discrepancies of movements that are gone, of which reports had come to agree, be known by other names: that was so of what is gone,
+ * and whoever told otherwise differs anew.
+ */
+export async function forgetAgreed(
+  tx: Queryable,
+  identities: readonly string[],
+): Promise<void> {
+  if (identities.length === 0) return;
+  await tx.run(
+    `
+    update discrepancies
+    join json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+      on discrepancies.identity = unhex(line.identity)
+    set discrepancies.identity = ${anotherIdentity}
+    where discrepancies.state = 'MENDED' and discrepancies.answer = ?`,
+    [JSON.stringify(identities), agreedLater],
+  );
+}
+
+/**
  * Opens some of what has ended again because it came to what we have together with a part of a charge that a report told of which is
  * gone, beside whose own end that is noted; how many. What still comes together another look ends again.
  */

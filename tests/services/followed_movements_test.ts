@@ -378,6 +378,15 @@ Deno.test("a line one too many that was written down as the order's while the fi
     assert.equal(await bookedFees(flow), 30);
   }));
 
+/** Lines of no order that one report tells wrongly. */
+const ofNoOrder: Partial<Told> = {
+  entryId: "txn_fee",
+  kind: "fee" as never,
+  chargeId: "",
+  grossCents: -120,
+  feeCents: 0,
+};
+
 /** Money of ours that is no order's own charge, with the line by which a provider tells of it. */
 const beside: readonly [what: string, make: (flow: Workflow) => Promise<Partial<Told>>][] = [
   ["a refund", async (flow) => {
@@ -417,6 +426,46 @@ for (const [what, make] of beside) {
         ];
         assert.equal(Number(n), 1);
         await bring(flow, again);
+      }
+    }));
+}
+
+Deno.test("a line that was one too many, and then was not, is one too many again where another one is told before it", () =>
+  withWorkflow("followed_beside_again", async (flow) => {
+    await aPaidOrder(flow);
+    const [, make] = beside[1]!;
+    const told = aLine({ entryId: "txn_1", ...await make(flow) });
+    const again = { ...told, entryId: "txn_2" };
+    for (const [one, other] of [[told, again], [again, told]]) {
+      const first = await bring(flow, [one!]);
+      const second = await bring(flow, [other!]);
+      await takeBack(flow, first);
+      await takeBack(flow, second);
+    }
+    for (const both of [[told, again], [again, told]]) {
+      const id = await bring(flow, both);
+      const found = (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
+      assert.deepEqual(found, [["twice", id, 1_000]]);
+      await takeBack(flow, id);
+    }
+  }));
+
+for (const  of of[{ chargeId: "sim_of_1" }, ofNoOrder]) {
+  Deno.test(`what reports had come to agree about (${of.kind ?? "charge"}) is found anew once the one that was right is taken back`, () =>
+    withWorkflow("followed_disagree", async (flow) => {
+      await aPaidOrder(flow);
+      const right = aLine(of);
+      const wrong = { ...right, netCents: right.netCents + 1 };
+      const found = async () => (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
+      const first = await bring(flow, [wrong]);
+      const cents = Math.abs(right.grossCents);
+      assert.deepEqual(await found(), [["fee_differs", first, cents]]);
+      for (let time = 0; time < 2; time++) {
+        const second = await bring(flow, [right]);
+        assert.deepEqual(await found(), []);
+        await takeBack(flow, second);
+        await bring(flow, [wrong]);
+        assert.deepEqual(await found(), [["fee_differs", first, cents]]);
       }
     }));
 }
@@ -488,15 +537,6 @@ Deno.test("what was proposed about a charge of nobody is dropped where a report 
     const [now] = await all({ flow }, "open");
     assert.deepEqual([now!.theirCents, now!.theirCurrency, now!.action], [1_000, "EUR", null]);
   }));
-
-/** Lines of no order that one report tells wrongly. */
-const ofNoOrder: Partial<Told> = {
-  entryId: "txn_fee",
-  kind: "fee" as never,
-  chargeId: "",
-  grossCents: -120,
-  feeCents: 0,
-};
 
 Deno.test("a line of no order whose net does not come to its gross and fee is found, and over once a report says what it is", () =>
   withWorkflow("followed_fee_net", async (flow) => {
