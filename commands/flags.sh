@@ -109,7 +109,11 @@ case $1 in
     flags="$flags --v8-flags=--max-old-space-size=1024,$heap,--concurrent-turbofan-max-threads=1"
     ;;
   # Some 32 MB live during a drain; left to itself V8 lets three times as much garbage stand beside them.
-  consume) flags="$flags --v8-flags=--max-semi-space-size=8,--heap-growing-percent=100" ;;
+  consume)
+    heap=--max-semi-space-size=8
+    if [ "$(memory_mb)" -lt 512 ]; then heap=$heap,--heap-growing-percent=100; fi
+    flags="$flags --v8-flags=$heap"
+    ;;
   import)
     young=16
     if [ "$(memory_mb)" -ge 1024 ]; then young=32; fi

@@ -119,7 +119,8 @@ Deno.test("a process collects garbage the more often the less memory it may have
     assert.deepEqual(await heapOf("serve", { MEMORY_MB: "0" }), own, "0 is what the machine has");
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined]);
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined]);
-    assert.deepEqual(await heapOf("consume", {}), ["8", "100"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "256" }), ["8", "100"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "512" }), ["8", undefined]);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
