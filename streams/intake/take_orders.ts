@@ -188,7 +188,7 @@ async function takeDistinct(
   let isLent = options.products?.lend(catalog, orders) === true;
   for (let attempt = 1;; attempt++) {
     const own = { ...options, tried, isLent };
-    const isGuess = attempt === 1 && mayTakeAsNew(candidates, catalog, own);
+    const isGuess = attempt === 1 && await mayTakeAsNew(db, candidates, catalog, own);
     try {
       if (isGuess) return await takenAsNew(db, candidates, catalog, own);
       return await takeOnce(db, candidates, catalog, own);
