@@ -43,8 +43,10 @@ export interface CatalogEntry<T> {
   stored: Described<T>;
   /** The latest of the run; written by {@linkcode writeDescriptions}. */
   latest?: Described<T>;
-  /** Of a product, its part of `sumOfProducts()`, once that was asked for. */
+  /** Of a product, its part of `sumOfProducts()` with what it is called, once that was asked for. */
   sum?: number;
+  /** Likewise of what never changes: whose id it is. */
+  nameSum?: number;
 }
 
 /**
@@ -61,6 +63,8 @@ export interface Catalog {
   erasures: number | undefined;
   /** Of the settings, as those who complete it say. */
   erasureSecret: string;
+  /** Some of the products were read for other orders, see `kept_products.ts`; they may be called something else by now. */
+  hasLent?: boolean;
   /** Customers that were looked for in vain were there by the time that they were created: others create them as well. */
   meetsOthers?: boolean;
 }
@@ -150,6 +154,7 @@ export function forgetCatalog(catalog: Catalog): void {
   catalog.products.clear();
   catalog.erased.clear();
   catalog.erasures = undefined;
+  catalog.hasLent = false;
 }
 
 /**
