@@ -31,7 +31,12 @@ import {
   readErasureKey,
   readLatestErasure,
 } from "../customers/erased_keys.ts";
-import { createCustomers, type CustomerRow, insertNewCustomers } from "./inserted_customers.ts";
+import {
+  createCustomers,
+  type CustomerRow,
+  deleteUnused,
+  insertNewCustomers,
+} from "./inserted_customers.ts";
 import { addFirstStock } from "./stock.ts";
 
 /** A row of the catalogue, and what the orders of this run say of it. */
@@ -144,8 +149,27 @@ export async function refreshCatalog(db: Queryable, catalog: Catalog): Promise<v
   const latest = await readLatestErasure(db);
   const ids = await readErasedSince(db, before ?? 0);
   for (const [key, { id }] of catalog.customers) if (ids.has(id)) catalog.customers.delete(key);
+  await forgetReturned(db, catalog);
   catalog.erased.clear();
   if (catalog.erasures === before) catalog.erasures = latest;
+}
+
+/**
+ * Has those looked up again who have the id of somebody who was erased. Who was created after an erasure that was not known then,
+ * as a guest of the same address, may be the erased: their row is deleted unless they have orders, so that whoever looks them
+ * up finds the erasure.
+ */
+async function forgetReturned(db: Queryable, catalog: Catalog): Promise<void> {
+  const { customers, erasureSecret } = catalog;
+  if (customers.size === 0) return;
+  const returned = await readErased(
+    db,
+    [...customers.keys()],
+    await readErasureKey(db, erasureSecret),
+  );
+  const ids = [...returned.keys()].flatMap((key) => customers.get(key)?.id ?? []);
+  await deleteUnused(db, ids);
+  for (const key of returned.keys()) customers.delete(key);
 }
 
 /** Makes the catalogue know nothing of rows any more, so that they are looked up again. */
