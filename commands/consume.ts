@@ -6,12 +6,12 @@
 
 import { loadModule } from "../runtime/carried.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
-import { runConsumers } from "../streams/run_consumers.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
+import { connectionsBesideBulk, consumeLanes } from "./bulk_thread.ts";
 import { type Command, groupArgument, readOptions } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
-import { liveSecrets } from "./secrets.ts";
+import { announcedSecrets } from "./secrets.ts";
 import { untilStopped } from "./signals.ts";
 
 type Probes = {
@@ -37,33 +37,35 @@ Usage: deno task consume [--group=NAME]... [--batch=N] [--drain]
       collect: ["group"],
     });
     const wanted = options.list("group").map(groupArgument);
+    const drain = options.flag("drain");
     const batch = options.integer("batch", 1, 5_000);
     return await withContext(env, async (context) => {
       await refuseDanger(context);
       await guardDatabase(context);
       let handled = 0;
-      const secrets = liveSecrets(context, env);
+      const { reloading, reload, keepLooking } = announcedSecrets(context, env);
       await untilStopped(context, async (signal) => {
-        void secrets.keepLooking(signal);
+        void keepLooking(signal);
         await holdOlder(context, signal);
         void keepHolding(context, signal);
         const consuming = AbortSignal.any([signal, context.outdated]);
-        const work = (signal: AbortSignal) =>
-          runConsumers(context, {
-            groups: wanted,
-            batchSize: batch ?? context.config.batchSize,
-            drain: options.flag("drain"),
-            onTurn: (_, turn) => handled += turn.handled,
-          }, signal);
+        const own = { groups: wanted, batchSize: batch ?? context.config.batchSize, drain };
+        const work = async (signal: AbortSignal) => {
+          handled = await consumeLanes(context, { env, options: own, reloading }, signal);
+        };
         if (context.config.healthPort === 0) return await work(consuming);
         // Routes take memory that a consumer has no other use for.
         const { whileAnsweringProbes } = await loadModule<Probes>("commands/probes.ts");
         await whileAnsweringProbes(context, consuming, work);
-      }, secrets.reload);
+      }, reload);
       context.log.info("messages handled", { handled });
       context.outdated.throwIfAborted();
       return 0;
-    }, { migrates: true, name: "consume" });
+    }, {
+      migrates: true,
+      name: "consume",
+      connections: (config) => drain ? config.databaseConnections : connectionsBesideBulk(config),
+    });
   },
 };
 

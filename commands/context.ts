@@ -48,6 +48,8 @@ export interface ContextOptions {
   serves?: boolean;
   /** What the command is called, for whoever migrates beside it. */
   name?: string;
+  /** Connections to the database; as many as the settings say by default. */
+  connections?: (config: Config) => number;
 }
 
 /**
@@ -78,8 +80,9 @@ export async function withContext<T>(
 /** See {@linkcode withContext}. */
 export async function openContext(
   config: Config,
-  { migrates = false, quietly = false, name = "command" }: ContextOptions = {},
+  options: ContextOptions = {},
 ): Promise<Context> {
+  const { migrates = false, quietly = false, name = "command", connections } = options;
   const log = openLog(config);
   if (migrates && config.autoMigrate) {
     const { applied } = await migrate(config.databaseUrl);
@@ -88,7 +91,7 @@ export async function openContext(
     await refusePending(config.databaseUrl);
   }
   const db = await openDatabase(config.databaseUrl, {
-    connections: config.databaseConnections,
+    connections: connections?.(config) ?? config.databaseConnections,
     // Whoever reclaims a silent consumer's work needs the rows that its transaction holds.
     idleTransactionSeconds: Math.max(minIdleSeconds, Math.ceil(config.takeoverMs / 1_000)),
   });
@@ -131,7 +134,7 @@ async function refusePending(databaseUrl: string): Promise<void> {
 const minIdleSeconds = 5;
 
 /** Closes what {@linkcode openContext} opened. */
-async function closeContext({ db, redis, leaveSchema }: Context): Promise<void> {
+export async function closeContext({ db, redis, leaveSchema }: Context): Promise<void> {
   await leaveSchema();
   redis.disconnect();
   await db.close();

@@ -99,16 +99,21 @@ case $1 in
   # compile hot code is not given back either, so one function is compiled at a time.
   start | serve)
     mb=$(memory_mb)
+    # Where the heap may have 1 GB, files are worked on in a thread of its own (commands/bulk_thread.ts).
     if [ "$mb" -ge 1024 ]; then
-      heap=--max-semi-space-size=32,--heap-growing-percent=100
+      heap=--max-old-space-size=1024,--max-semi-space-size=32,--heap-growing-percent=100
     elif [ "$mb" -ge 512 ]; then
-      heap=--max-semi-space-size=16,--heap-growing-percent=40
+      heap=--max-old-space-size=512,--max-semi-space-size=16,--heap-growing-percent=40
     else
-      heap=--max-semi-space-size=8,--heap-growing-percent=15
+      heap=--max-old-space-size=512,--max-semi-space-size=8,--heap-growing-percent=15
     fi
-    flags="$flags --v8-flags=--max-old-space-size=1024,$heap,--concurrent-turbofan-max-threads=1"
+    flags="$flags --v8-flags=$heap,--concurrent-turbofan-max-threads=1"
     ;;
-  consume) flags="$flags --v8-flags=--max-semi-space-size=8" ;;
+  consume)
+    heap=512
+    if [ "$(memory_mb)" -ge 1024 ]; then heap=1024; fi
+    flags="$flags --v8-flags=--max-old-space-size=$heap,--max-semi-space-size=8"
+    ;;
   import)
     young=16
     if [ "$(memory_mb)" -ge 1024 ]; then young=32; fi

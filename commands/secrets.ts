@@ -94,3 +94,17 @@ export function liveSecrets(
     },
   };
 }
+
+/** As {@linkcode liveSecrets}; `reloading` tells by the event `reload` whoever else has such secrets that SIGHUP asks for them. */
+export function announcedSecrets(
+  context: { config: Config; log: Log },
+  env: Environment,
+): LiveSecrets & { reloading: EventTarget } {
+  const { reload, keepLooking } = liveSecrets(context, env);
+  const reloading = new EventTarget();
+  const announced = reload && (() => {
+    reload();
+    reloading.dispatchEvent(new Event("reload"));
+  });
+  return { reload: announced, keepLooking, reloading };
+}

@@ -8,9 +8,9 @@ import { keepMending } from "../services/keep_mending.ts";
 import { gatewaysOf, refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";
-import { type Context, withContext } from "./context.ts";
+import { type Context, type ContextOptions, withContext } from "./context.ts";
 import { refuseDanger } from "./refuse_danger.ts";
-import { liveSecrets } from "./secrets.ts";
+import { announcedSecrets } from "./secrets.ts";
 import { untilStopped } from "./signals.ts";
 
 /**
@@ -18,28 +18,29 @@ import { untilStopped } from "./signals.ts";
  * takes their callbacks, and its pages say what kind of money they show. All of it is looked at before anything is
  * listened on.
  *
+ * @param work is told of secrets that are read anew, by the event `reload`
  * @returns the exit code
  * @throws what opening the engines, these looks and `work` throw
  */
 export async function serveUntilStopped(
   env: Record<string, string | undefined>,
-  work: (context: Context, signal: AbortSignal) => Promise<void>,
-  name = "serve",
+  work: (context: Context, signal: AbortSignal, reloading: EventTarget) => Promise<void>,
+  { name = "serve", connections }: Pick<ContextOptions, "name" | "connections"> = {},
 ): Promise<number> {
   return await withContext(env, async (context) => {
     await refuseDanger(context);
     await guardDatabase(context);
     await refuseUnknownProviders(context);
-    const secrets = liveSecrets(context, env);
+    const { reloading, reload, keepLooking } = announcedSecrets(context, env);
     await untilStopped(context, async (signal) => {
-      void secrets.keepLooking(signal);
+      void keepLooking(signal);
       await holdOlder(context, signal);
       void keepHolding(context, signal);
       void keepMending({ ...context, ...gatewaysOf(context.config) }, signal);
-      await work(context, signal);
-    }, secrets.reload);
+      await work(context, signal, reloading);
+    }, reload);
     return 0;
-  }, { migrates: true, serves: true, name });
+  }, { migrates: true, serves: true, name, connections });
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 
 import { serveHttp } from "../routes/server.ts";
-import { runConsumers } from "../streams/run_consumers.ts";
+import { connectionsBesideBulk, consumeLanes } from "./bulk_thread.ts";
 import { type Command, readOptions } from "./command.ts";
 import { serveUntilStopped, whileCurrent } from "./service.ts";
 
@@ -19,19 +19,18 @@ alone. SIGTERM, SIGHUP or Ctrl-C stops it
 after the work in hand, a second one at once.`,
   async run(args, env) {
     readOptions(args, {});
-    return await serveUntilStopped(env, async (context, signal) => {
+    return await serveUntilStopped(env, async (context, signal, reloading) => {
       const stop = new AbortController();
       const stopped = AbortSignal.any([signal, stop.signal]);
       const { batchSize } = context.config;
-      const consumers = whileCurrent(
-        context,
-        stopped,
-        (signal) => runConsumers(context, { groups: [], batchSize, drain: false }, signal),
-      );
+      const options = { groups: [], batchSize, drain: false };
+      const consumers = whileCurrent(context, stopped, async (signal) => {
+        await consumeLanes(context, { env, options, reloading }, signal);
+      });
       // Whichever part fails takes the other along: half a process looks alive and is not.
       const parts = [serveHttp(context, stopped), consumers];
       await Promise.all(parts.map((part) => part.finally(() => stop.abort())));
-    }, "start");
+    }, { name: "start", connections: connectionsBesideBulk });
   },
 };
 

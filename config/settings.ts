@@ -118,6 +118,14 @@ export const settingsTable = {
       "memory that one process may plan with; `0`: what its container or unit may have, and no more than half of the " +
       "machine's. It decides how often `start`, `serve` and `import` collect garbage ([how much](operating.md#memory))",
   },
+  bulkThread: {
+    name: "BULK_THREAD",
+    fallback: "auto",
+    kind: kinds.oneOf("auto", "always", "never"),
+    meaning:
+      "whether `start` and `consume` work on files in a thread of its own, beside requests and the orders that they bring " +
+      "([why](operating.md#files-in-a-thread-of-their-own)); `auto`: where there are 1 GB and two processors",
+  },
   redisPrefix: {
     name: "REDIS_PREFIX",
     fallback: "",

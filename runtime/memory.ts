@@ -1,9 +1,10 @@
 /**
- * How much memory a process that takes files lets garbage have.
+ * How much memory a process may have, and how much of it one that takes files lets garbage have.
  *
  * @module
  */
 
+import { getHeapStatistics } from "node:v8";
 import { bun } from "./bun.ts";
 import { isSingleExecutable } from "./carried.ts";
 
@@ -27,6 +28,16 @@ const believed = "BUN_JSC_forceRAMSize";
  * without it, `import` and `consume`, do without.
  */
 const believedBytes = 256 * 1_048_576;
+
+/** The most that V8 lets a heap of this process have. */
+export function heapLimitBytes(): number {
+  return getHeapStatistics().heap_size_limit;
+}
+
+/** Processors that this process may use. */
+export function processors(): number {
+  return navigator.hardwareConcurrency;
+}
 
 /**
  * Lets Bun collect garbage as early as in a machine of 256 MB. What

@@ -40,6 +40,10 @@ const missingRowBackoffs = 6;
 export interface ConsumersOptions {
   /** Empty means all. */
   groups: readonly Group[];
+  /** All by default. */
+  lanes?: readonly Lane[];
+  /** Everything that a process does besides its consumers, such as the sweep, is done by another thread of it. */
+  consumersOnly?: boolean;
   batchSize: number;
   /** End when nothing is left to do. */
   drain: boolean;
@@ -53,14 +57,19 @@ const graceShare = 0.8;
 /** Connections to the database that the bulk lane leaves to others, where a process has as many and some to spare. */
 const leftByBulk = 6;
 
+/** Transactions that the bulk lane runs at once at the most while live messages come. */
+const bulkBesideLive = 1, bulkApartBesideLive = 2;
+
 /**
- * Transactions that the bulk lane runs at once at the most. One while live messages come: its statements are large, and
- * for a processor of the database a small one waits as long as there are others. With two a file kept 0.64 of its rate, with one
- * 0.58, and of a hundred web orders one was answered after 49 ms, and after 32 (tools/bench/RESULTS.md).
+ * Transactions that the bulk lane runs at once at the most. Few while live messages come: its statements are large, and
+ * for a processor of the database a small one waits as long as there are others. One where both lanes have one thread: with two
+ * a file kept 0.64 of its rate, with one 0.58, and of a hundred web orders one was answered after 49 ms, and after 32
+ * (tools/bench/RESULTS.md).
  */
-function bulkTransactions(connections: number, live: LiveWatch): () => number {
-  const max = Math.max(1, connections - Math.min(leftByBulk, Math.floor(connections / 2)));
-  return () => live.comes() ? 1 : max;
+function bulkTransactions(connections: number, live: LiveWatch, isApart: boolean): () => number {
+  const left = isApart ? 1 : Math.min(leftByBulk, Math.floor(connections / 2));
+  const max = Math.max(1, connections - left);
+  return () => live.comes() ? Math.min(max, isApart ? bulkApartBesideLive : bulkBesideLive) : max;
 }
 
 /** How often it is looked whether nothing is left while draining, in milliseconds: how late the end is noticed. */
@@ -104,6 +113,9 @@ interface Running {
   databases: Record<Lane, Database>;
   options: ConsumersOptions;
   groups: readonly Group[];
+  lanes: readonly Lane[];
+  /** The bulk lane has this thread for itself. */
+  isApart: boolean;
   /** Name of the consumers that help nobody. */
   name: string;
   gateways: Required<Gateways>;
@@ -136,17 +148,22 @@ async function runGroups(
   const unguarded = { ...deps, db: deps.db.unguarded };
   await orOverdue(prepare({ ...unguarded, signal: stopped }), config, signal);
   if (signal.aborted) return;
-  const senders = wanted.includes("notifications") ? await openSenders(config) : [];
+  const wantedLanes = options.lanes ?? lanes;
+  const isApart = !wantedLanes.includes("live");
+  const sends = wanted.includes("notifications") && options.consumersOnly !== true;
+  const senders = sends ? await openSenders(config) : [];
 
   const live = watchLive();
   const running: Running = {
     deps,
     databases: {
       live: deps.db,
-      bulk: deps.db.withTransactions(bulkTransactions(config.databaseConnections, live)),
+      bulk: deps.db.withTransactions(bulkTransactions(config.databaseConnections, live, isApart)),
     },
     options,
     groups: wanted,
+    lanes: wantedLanes,
+    isApart,
     name,
     gateways,
     consumers: [],
@@ -155,26 +172,17 @@ async function runGroups(
     stop,
     stopped,
   };
-  log.info("consumers started", { consumer: name, groups: wanted.join(",") });
-  const { reservationTtlSeconds } = config;
-  const holdSeconds = config.captureWithinSeconds;
-  const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds, holdSeconds });
-  const finish = options.drain ? signal : undefined;
-  const delivering = [
-    deliverNotifications(deps, senders, stopped, finish),
-    ...(wanted.includes("notifications") ? [deliverWebhooks(deps, stopped, finish)] : []),
-  ];
-  // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
-  keepProving(unguarded, stopped);
-  void keepErasureSecret(unguarded, stopped);
-  void keepUp(unguarded, stopped);
-  void keepSealing(unguarded, stopped);
+  log.info("consumers started", {
+    consumer: name,
+    groups: wanted.join(","),
+    ...(wantedLanes.length < lanes.length ? { lanes: wantedLanes.join(",") } : {}),
+  });
+  const beside = options.consumersOnly ? [] : workBeside(running, senders, signal);
   try {
     const all = Promise.all([
       ...wanted.map((group) => runGroup(running, group)),
       ...(options.drain ? [stopWhenDrained(running)] : []),
-      sweeping,
-      ...delivering,
+      ...beside,
     ]);
     if (!await orOverdue(Promise.race([all, basis.lost]), config, signal)) {
       const released = await Promise.all(running.consumers.map(releaseInHand));
@@ -185,6 +193,28 @@ async function runGroups(
     stop.abort();
   }
   log.info("consumers stopped", { consumer: name });
+}
+
+/** Starts what a process does besides its consumers. @returns the ends of what a stop waits for */
+function workBeside(
+  { deps, options, groups, stopped }: Running,
+  senders: Awaited<ReturnType<typeof openSenders>>,
+  signal: AbortSignal,
+): Promise<void>[] {
+  const unguarded = { ...deps, db: deps.db.unguarded };
+  const { reservationTtlSeconds, captureWithinSeconds: holdSeconds } = deps.config;
+  const sweeping = sweep(unguarded, stopped, { reservationTtlSeconds, holdSeconds });
+  const finish = options.drain ? signal : undefined;
+  const delivering = [
+    deliverNotifications(deps, senders, stopped, finish),
+    ...(groups.includes("notifications") ? [deliverWebhooks(deps, stopped, finish)] : []),
+  ];
+  // A proof changes nothing, so a stop does not wait for it; neither for what goes on where it was left.
+  keepProving(unguarded, stopped);
+  void keepErasureSecret(unguarded, stopped);
+  void keepUp(unguarded, stopped);
+  void keepSealing(unguarded, stopped);
+  return [sweeping, ...delivering];
 }
 
 /** @returns false where work goes on when most of the time for a stop is over; its end is then ignored */
@@ -206,7 +236,9 @@ async function runGroup(running: Running, group: Group): Promise<void> {
   if (group === "payments" && !await leaveOldKeys(deps, stopped)) return;
   const ended = new AbortController();
   await Promise.all([
-    Promise.all(lanes.map((lane) => runLane(running, group, lane))).finally(() => ended.abort()),
+    Promise.all(running.lanes.map((lane) => runLane(running, group, lane))).finally(() =>
+      ended.abort()
+    ),
     ...(group === "payments"
       ? [keepOldKeysAway(deps, gate, AbortSignal.any([stopped, ended.signal]))]
       : []),
@@ -233,7 +265,7 @@ async function runLane(running: Running, group: Group, lane: Lane): Promise<void
 }
 
 function consumerOf(
-  { deps, databases, options, gateways, live, gate }: Running,
+  { deps, databases, options, gateways, live, isApart, gate }: Running,
   group: Group,
   { lane, blocking, name, helps }: {
     lane: Lane;
@@ -266,6 +298,7 @@ function consumerOf(
     takeoverMs: config.takeoverMs,
     helps,
     live,
+    isApart,
     ...(group === "payments" ? { gate } : {}),
   });
 }

@@ -100,11 +100,11 @@ Deno.test("a process collects garbage the more often the less memory it may have
         env: { PATH: Deno.env.get("PATH")!, ...env },
       }).output();
       const flags = new TextDecoder().decode(stdout);
-      return [/semi-space-size=(\d+)/, /growing-percent=(\d+)/].map((flag) =>
-        flag.exec(flags)?.[1]
-      );
+      return [/semi-space-size=(\d+)/, /growing-percent=(\d+)/, /old-space-size=(\d+)/].map((
+        flag,
+      ) => flag.exec(flags)?.[1]);
     };
-    const small = ["8", "15"], medium = ["16", "40"], large = ["32", "100"];
+    const small = ["8", "15", "512"], medium = ["16", "40", "512"], large = ["32", "100", "1024"];
     for (const task of ["start", "serve"]) {
       assert.deepEqual(await heapOf(task, { MEMORY_MB: "256" }), small);
       assert.deepEqual(await heapOf(task, { MEMORY_MB: "512" }), medium);
@@ -117,8 +117,10 @@ Deno.test("a process collects garbage the more often the less memory it may have
     const own = await heapOf("serve", {});
     assert.ok([small, medium, large].some((heap) => heap[0] === own[0] && heap[1] === own[1]));
     assert.deepEqual(await heapOf("serve", { MEMORY_MB: "0" }), own, "0 is what the machine has");
-    assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined]);
-    assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined]);
+    assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined, "256"]);
+    assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined, "256"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1023" }), ["8", undefined, "512"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1024" }), ["8", undefined, "1024"]);
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -283,6 +283,16 @@ export async function lookUpCatalog(
   return { customers: new Set(absentCustomers), products: new Set(absentProducts) };
 }
 
+/** As {@linkcode lookUpCatalog}, of products alone. @returns those that are not there */
+export async function lookUpProducts(
+  db: Queryable,
+  catalog: Catalog,
+  orders: readonly IncomingOrder[],
+): Promise<string[]> {
+  const { products } = unknownIn(catalog, orders);
+  return await lookUp(db, catalog, catalogProducts, [...products.keys()]);
+}
+
 /**
  * Creates, in the transaction that writes their orders, the customers whom the catalogue does not know and who are not kept as ones
  * that there are; those who are there all the same stay as they are.

@@ -36,8 +36,8 @@ const batchPacketBytes = 16 * 1_048_576;
 /** Less memory for the database's pages than this is for trials only. */
 const minBufferPoolBytes = 256 * 1_048_576;
 
-/** Connections to Redis of a process with all consumers: one for commands, one for each group and lane. */
-const redisConnections = 9;
+/** Connections to Redis of a process with all consumers: one of each thread for commands, and one for each group and lane. */
+const redisConnections = 10;
 
 /** Connections beside those of one process: other processes, people, monitors. */
 const spareConnections = 10;

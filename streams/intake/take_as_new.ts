@@ -10,6 +10,7 @@ import {
   customerOf,
   learnFrom,
   lookUpCatalog,
+  lookUpProducts,
   LostCatalog,
   productIdOf,
   StaleCatalog,
@@ -70,18 +71,22 @@ export function hasItemsOnly(
 }
 
 /**
- * Whether orders may be taken for new ones: where they hold nothing that an order before may have, all of their products are known,
- * and no guess was wrong lately.
+ * Whether orders may be taken for new ones: where they hold nothing that an order before may have, no guess was wrong lately, and
+ * all of their products are there. Those that nobody has read are read for it, which costs one look where to compare the orders
+ * with what there is costs two more.
+ *
+ * @param known is told the products
  */
-export function mayTakeAsNew(
+export async function mayTakeAsNew(
+  db: Database,
   candidates: readonly OrderToWrite[],
-  { products }: Catalog,
+  known: Catalog,
   { customers, catalog, dryRun = false }: AsNewOptions,
-): boolean {
+): Promise<boolean> {
   if (customers === undefined || catalog !== undefined || dryRun) return false;
   const orders = candidates.map(({ order }) => order);
-  return customers.mayGuess(orders) && candidates.every(hasItemsOnly) &&
-    orders.every(({ items }) => items.every(({ sku }) => products.has(sku)));
+  if (!customers.mayGuess(orders) || !candidates.every(hasItemsOnly)) return false;
+  return (await lookUpProducts(db, known, orders)).length === 0;
 }
 
 /**

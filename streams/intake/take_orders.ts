@@ -189,7 +189,7 @@ async function takeDistinct(
   options.products?.lend(catalog, orders);
   const own = { ...options, tried };
   for (let attempt = 1;; attempt++) {
-    const isGuess = attempt === 1 && mayTakeAsNew(candidates, catalog, own);
+    const isGuess = attempt === 1 && await mayTakeAsNew(db, candidates, catalog, own);
     try {
       if (isGuess) return await takenAsNew(db, candidates, catalog, own);
       return await takeOnce(db, candidates, catalog, own);

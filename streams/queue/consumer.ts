@@ -62,7 +62,7 @@ export function makeConsumer<T extends QueueTypes>(
     deps,
     options,
     share: options.share ?? shareOutBy(work.handlers),
-    sizeNow: () => batchSizeOf(deps.lane, options.batchSize, options.live),
+    sizeNow: () => batchSizeOf(deps.lane, options.batchSize, options),
     claimedAt: -Infinity,
     dueAt: -Infinity,
     reclaimAt: -Infinity,

@@ -31,6 +31,8 @@ export interface ConsumerOptions<T extends QueueTypes> {
   helps?: Consumer<T>;
   /** Is told when the group got live messages, and knows whether others come. */
   live?: LiveWatch;
+  /** Nothing but the bulk lane runs in this thread. */
+  isApart?: boolean;
   /** Nothing is taken while it is shut. */
   gate?: { isShut: boolean };
 }

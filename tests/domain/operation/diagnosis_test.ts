@@ -68,8 +68,8 @@ Deno.test("judgeRedis() says what a server does not tell, and how few connection
   const judge = (maxClients: number | null) =>
     judgeRedis({ ...facts, maxClients }, "").map(({ level, what }) => `${level} ${what}`).join();
   assert.equal(judge(null), "warning redis eviction,warning redis persistence");
-  assert.match(judge(27), /,warning redis connections$/);
-  assert.match(judge(28), /,ok redis connections$/);
+  assert.match(judge(29), /,warning redis connections$/);
+  assert.match(judge(30), /,ok redis connections$/);
 });
 
 Deno.test("judgeSentinels() names them, the master and the quorum, and what a failover would want for", () => {

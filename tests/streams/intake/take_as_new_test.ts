@@ -108,6 +108,23 @@ Deno.test("placeAndPublish() takes orders for new ones without looking, once it 
   });
 });
 
+Deno.test("placeAndPublish() reads products that it has not met, and takes orders of them for new ones then", async () => {
+  const of = (...skus: string[]) => skus.map((sku) => ({ sku, qty: 1 }));
+  await withWorkflow("as_new_unmet", async (flow) => {
+    await take(flow, [anOrder("U-0", of("a", "b", "c"))], aProcess());
+    const { db, looks } = watching(flow.db);
+    const kept = aProcess();
+    await take(flow, [anOrder("U-1", of("a"))], kept, db);
+    assert.equal(looks(), 1, "the first of a process");
+    assert.deepEqual(await take(flow, [anOrder("U-2", of("b", "c"))], kept, db), ["U-2 new"]);
+    assert.equal(looks(), 0);
+    assert.deepEqual(await take(flow, [anOrder("U-3", of("c", "d"))], kept, db), ["U-3 new"]);
+    assert.equal(looks(), 1, "of a product that is not there yet");
+    await flow.drain();
+    await assertConsistent(flow);
+  });
+});
+
 Deno.test("placeAndPublish() that takes a known order for a new one writes nothing twice, and looks for a while", async () => {
   await withWorkflow("as_new_known", async (flow) => {
     const { db, looks } = watching(flow.db);
