@@ -25,8 +25,8 @@ const maxWaitSeconds = 60;
 /** How long a lease lasts without being renewed, in seconds. */
 const leaseSeconds = 30;
 
-/** How often it is renewed, in milliseconds: twice may fail. */
-const renewMs = 8_000;
+/** How often it is renewed in that time: twice may fail. */
+const renewals = 3.75;
 
 /** How often is looked whether another's has ended, in milliseconds. */
 const lookMs = 250;
@@ -46,12 +46,14 @@ export interface MigrationLease {
  *
  * @param connection of the statements: while one of them runs nobody else begins, even if this process is killed
  * @param open another connection, by which the lease is renewed meanwhile
+ * @param seconds how long the lease lasts without being renewed
  * @throws {WorkflowError} `unavailable` where another process goes on migrating for a minute
  */
 export async function withMigrationLease<T>(
   connection: mysql.Connection,
   open: () => Promise<mysql.Connection>,
   work: (lease: MigrationLease) => Promise<T>,
+  seconds = leaseSeconds,
 ): Promise<T> {
   const until = performance.now() + maxWaitSeconds * 1_000;
   const isNamed = await lockByName(connection);
@@ -60,11 +62,11 @@ export async function withMigrationLease<T>(
     const owner = `${hostname()}:${process.pid}:${
       crypto.getRandomValues(new Uint8Array(6)).toHex()
     }`;
-    while (!await take(renewing, owner)) {
+    while (!await take(renewing, owner, seconds)) {
       if (performance.now() >= until) throw await anotherMigrates(renewing);
       await sleep(lookMs);
     }
-    const lease = keep(renewing, owner);
+    const lease = keep(renewing, owner, seconds);
     try {
       return await work(lease);
     } finally {
@@ -93,15 +95,19 @@ async function lockByName(connection: mysql.Connection): Promise<boolean> {
 }
 
 /** Takes the lease, or renews it. @returns false where it is another's, or two nodes took it at once */
-async function take(connection: mysql.Connection, owner: string): Promise<boolean> {
+async function take(
+  connection: mysql.Connection,
+  owner: string,
+  seconds: number,
+): Promise<boolean> {
   try {
     const [result] = await connection.query(
       `
       update schema_state
-      set lease_owner = ?, lease_until = utc_timestamp(6) + interval ${leaseSeconds} second
+      set lease_owner = ?, lease_until = utc_timestamp(6) + interval ? second
       where id = 1
         and (lease_owner is null or lease_owner = ? or lease_until < utc_timestamp(6))`,
-      [owner, owner],
+      [owner, seconds, owner],
     );
     return (result as mysql.ResultSetHeader).affectedRows === 1;
   } catch (error) {
@@ -113,19 +119,20 @@ async function take(connection: mysql.Connection, owner: string): Promise<boolea
 function keep(
   connection: mysql.Connection,
   owner: string,
+  seconds: number,
 ): MigrationLease & { release(): Promise<void> } {
   let renewedAt = performance.now();
   let renewing: Promise<void> | undefined;
   const renew = async () => {
     const startedAt = performance.now();
-    if (await take(connection, owner)) renewedAt = startedAt;
+    if (await take(connection, owner, seconds)) renewedAt = startedAt;
   };
   const timer = setInterval(() => {
     renewing = renew().catch(() => {});
-  }, renewMs);
+  }, seconds * 1_000 / renewals);
   return {
     check: () => {
-      if (performance.now() - renewedAt < leaseSeconds * 1_000) return;
+      if (performance.now() - renewedAt < seconds * 1_000) return;
       throw new WorkflowError(
         "unavailable",
         "The lease for migrating could not be renewed, and another process may migrate by now; migrate again",

@@ -15,13 +15,26 @@ import { archivedForm } from "../archive/archived_tables.ts";
 import { type Database, type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { readOnlyError } from "../connection/writable.ts";
 
-/** Every table with numbers of its own, and the column that has them. */
+/** Words that stand among the numbers of tables in Redis and in the answer to {@linkcode readDatabaseMarks}. */
+const otherMarks = [
+  ...["gaps", "heard_name", "installation", "oldest_tick"],
+  ...["tick", "tick_name", "ticked_at", "ticks"],
+];
+
+/**
+ * Every table with numbers of its own, and the column that has them. Those of newer versions are among them, so it goes by
+ * their form: what has other numbers than ours, or a name that is a mark's, somebody else keeps beside them.
+ */
 export async function listNumberedTables(db: Queryable): Promise<Map<string, string>> {
-  const rows = await db.query(`
+  const rows = await db.query(
+    `
     select table_name as name, column_name as id
     from information_schema.columns
     where table_schema = database() and extra like '%auto_increment%'
-    order by table_name`);
+      and column_type like 'bigint%unsigned' and table_name not in (?)
+    order by table_name`,
+    [otherMarks],
+  );
   return new Map(rows.map(({ name, id }) => [String(name), String(id)]));
 }
 
@@ -39,7 +52,7 @@ export async function readDatabaseMarks(
   const others = [...tables].filter(([name]) => !isMarked(name));
   // Numbers of what is archived are in use, and will be in the live table again.
   const highest = (name: string, id: string) => {
-    const max = (table: string) => `(select coalesce(max(${id}), 0) from ${table})`;
+    const max = (table: string) => `(select coalesce(max(\`${id}\`), 0) from \`${table}\`)`;
     const archived = archivedForm(name);
     return archived === name ? max(name) : `greatest(${max(name)}, ${max(archived)})`;
   };
@@ -53,7 +66,7 @@ export async function readDatabaseMarks(
       ${
       markedTables.map((table) => `greatest(${table}_floor, ${highest(table, "id")}) as ${table}`)
         .join(",\n      ")
-    }${others.map(([name, id]) => `,\n      ${highest(name, id)} as ${name}`).join("")}
+    }${others.map(([name, id]) => `,\n      ${highest(name, id)} as \`${name}\``).join("")}
     from books_marks
     where id = 1`,
     [heardTick],

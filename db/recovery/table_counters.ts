@@ -9,7 +9,7 @@ import { type Database, type Queryable, type Row, toInteger } from "../connectio
 import { isForbidden } from "../connection/faults.ts";
 import { listNumberedTables } from "./database_marks.ts";
 
-/** A database is told to wait no longer than this, in seconds, for statements that use a table. */
+/** Longest wait for statements that use a table, in seconds: behind one that waits everybody else does. Then it comes again. */
 const maxTableWaitSeconds = 5;
 
 /**
@@ -17,21 +17,30 @@ const maxTableWaitSeconds = 5;
  * alter tables inserts a row with the number, and takes it out again: the counter stays where it was pushed, on
  * replicas as well.
  *
- * @param confirm is asked on the connection that the changes go by, before each of them begins: behind a proxy others may lead to
- *   another server. What it throws ends it all
- * @throws where a table is in use for longer than five seconds, or neither way is open
+ * @throws where a table is in use whenever it is asked for, ten times for five seconds each, or neither way is open
  */
 export async function raiseCounters(
   db: Database,
   floors: ReadonlyMap<string, number>,
-  confirm: Confirm = () => Promise.resolve(),
+  { confirm = () => Promise.resolve(), unused = new Set() }: RaiseOptions = {},
 ): Promise<void> {
   try {
     await alterCounters(db, floors, confirm);
   } catch (error) {
     if (!isForbidden(error)) throw error;
-    await pushCounters(db, floors, { why: error, confirm });
+    await pushCounters(db, floors, { why: error, confirm, unused });
   }
+}
+
+/** What {@linkcode raiseCounters} goes by besides. */
+export interface RaiseOptions {
+  /**
+   * Is asked on the connection that the changes go by, before each of them begins: behind a proxy others may lead to another
+   * server. What it throws ends it all.
+   */
+  confirm?: Confirm;
+  /** Tables of which nobody knows a number: where they are empty and take no row, they stay as they are. */
+  unused?: ReadonlySet<string>;
 }
 
 type Confirm = (connection: Queryable) => Promise<void>;
@@ -63,7 +72,7 @@ const laxities = {
 async function pushCounters(
   db: Database,
   floors: ReadonlyMap<string, number>,
-  { why, confirm }: { why: unknown; confirm: Confirm },
+  { why, confirm, unused }: { why: unknown } & Required<RaiseOptions>,
 ): Promise<void> {
   const ids = await listNumberedTables(db);
   await db.transaction(async (tx) => {
@@ -71,25 +80,26 @@ async function pushCounters(
     for (const name of laxities[tx.engine]) await tx.runText(`set session ${name} = 0`);
     try {
       for (const [table, floor] of floors) {
-        const isEmpty = (await tx.query(`select 1 from ${table} limit 1`)).length === 0;
+        const isEmpty = (await tx.query(`select 1 from \`${table}\` limit 1`)).length === 0;
         try {
           await pushCounter(tx, { table, id: ids.get(table)!, floor, isEmpty });
         } catch (error) {
           // A table that never had a row has given no number away, as far as anybody knows.
-          if (isEmpty && floor <= neverUsed) continue;
+          if (isEmpty && (unused.has(table) || floor <= hardlyUsed)) continue;
           throw new Error(
             `${messageOf(why)}; nor does ${table} take a row in its place: ${messageOf(error)}`,
           );
         }
       }
     } finally {
-      for (const name of laxities[tx.engine]) await tx.runText(`set session ${name} = default`);
+      // Not to their defaults: that of foreign_key_checks is 0 on MySQL, where `= default` says it.
+      for (const name of laxities[tx.engine]) await tx.runText(`set session ${name} = 1`);
     }
   });
 }
 
-/** The floor of a table of which no number is known is hardly above the numbers that are left out. */
-const neverUsed = 1_100_000;
+/** The floor of a table that is empty again after some rows is hardly above the numbers that are left out. */
+const hardlyUsed = 1_100_000;
 
 /** A row that pushes a table's counter. */
 interface Push {
@@ -143,10 +153,12 @@ async function pushCounter(tx: Queryable, { table, id, floor, isEmpty }: Push): 
     return toInteger(column.is_unique) === 1 ? ownValue(column, floor) : `\`${column.name}\``;
   });
   await tx.runText(
-    `insert into ${table} (${columns.map(({ name }) => `\`${name}\``).join(", ")})
-    select ${values.join(", ")}${isEmpty ? "" : ` from ${table} order by ${id} desc limit 1`}`,
+    `insert into \`${table}\` (${columns.map(({ name }) => `\`${name}\``).join(", ")})
+    select ${values.join(", ")}${
+      isEmpty ? "" : ` from \`${table}\` order by \`${id}\` desc limit 1`
+    }`,
   );
-  await tx.runText(`delete from ${table} where ${id} = ${floor}`);
+  await tx.runText(`delete from \`${table}\` where \`${id}\` = ${floor}`);
 }
 
 /**

@@ -30,24 +30,17 @@ export function visibleLines(text: string): string {
 }
 
 /**
- * The characters that turn the direction of all that follows them: embeddings, overrides and isolates. The marks U+200E,
- * U+200F and U+061C are not among them: they turn nothing but a sign beside them, and names in Hebrew and Arabic have them.
- */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
-
-/** Text with every character to be seen that would turn the direction of what follows it: U+202E as `\u202e`. */
-export function visibleTurns(text: string): string {
-  return text.replace(turning, escaped);
-}
-
-/**
- * The same for a page. What stands in its form fields stays as it is: it comes back when the form is sent, and nothing
- * follows it in its field.
+ * A page with every character to be seen that would turn the direction of what follows it: U+202E as `\u202e`. What stands in
+ * its form fields stays as it is: it comes back when the form is sent, and nothing follows it in its field.
  */
 export function visiblePage(html: string): string {
   return html.replace(fieldOrTurn, (part) => part.length === 1 ? escaped(part) : part);
 }
 
+/**
+ * Of characters embeddings, overrides and isolates. The marks U+200E, U+200F and U+061C are not among them: they turn nothing but a
+ * sign beside them, and names in Hebrew and Arabic have them.
+ */
 const fieldOrTurn = /\bvalue="[^"]*"|[\u202a-\u202e\u2066-\u2069]/g;
 
 /** Text on one line, without control characters and without those that turn its direction. */

@@ -96,7 +96,10 @@ export async function makeDatabaseGood(
     steps_lost: loss.lost.order_events,
   });
   try {
-    await raiseCounters(db, floors, (connection) => confirmLoss(deps, connection));
+    await raiseCounters(db, floors, {
+      confirm: (connection) => confirmLoss(deps, connection),
+      unused: unusedTables(marks, heard, tables.keys()),
+    });
   } catch (error) {
     if (error instanceof CaughtUp) return null;
     throw error;
@@ -117,6 +120,17 @@ export async function makeDatabaseGood(
   await raiseMarks(db, { floors, tick, gaps });
   await noteMarks(deps, await readDatabaseMarks(db, 0, tables), true);
   return loss;
+}
+
+/** Tables of which no number is known, neither by the database nor by Redis. */
+function unusedTables(
+  marks: OwnMarks,
+  heard: HeardMarks,
+  tables: Iterable<string>,
+): ReadonlySet<string> {
+  const isUnused = (table: string) =>
+    [marks, heard].every(({ numbers }) => (numbers[table] ?? 0) === 0);
+  return new Set([...tables].filter(isUnused));
 }
 
 /**

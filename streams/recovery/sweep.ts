@@ -33,7 +33,7 @@ const forgottenConsumerMs = 3_600_000;
  * reservations that got no answer, has money let go that is held for what is over, republishes single orders and refunds that no stream holds, and forgets
  * consumers and marks imports that ended without saying so.
  *
- * Costs one look at the epoch and one at the database every two seconds, with a write of one row where work goes on, one
+ * Costs one look at the epoch and one at the database every two seconds, with a write of two rows where work goes on, one
  * look-up by index each for expired reservations and holds, and one comparison of counts a minute when all is well.
  */
 export async function sweep(

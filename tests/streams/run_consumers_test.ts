@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../config/config.ts";
 import { groups } from "../../domain/messages/messages.ts";
+import type { Turn } from "../../streams/queue/work.ts";
 import { type ConsumersOptions, isDrained, runConsumers } from "../../streams/run_consumers.ts";
+import { publish } from "../../streams/workflow/publish.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
 import { assertConsistent, messagesOf } from "./consistent.ts";
 
@@ -101,6 +103,25 @@ Deno.test("runConsumers() of two processes share the work", () =>
     await flow.add(some(120, "shared"));
     await Promise.all([run(flow, {}), run(flow, {})]);
     await assertConsistent(flow);
+  }));
+
+Deno.test("runConsumers() waits for a row that replication has not brought yet", () =>
+  withWorkflow("run_missing_row", async (flow) => {
+    const stop = new AbortController();
+    await publish(flow, [{
+      message: { type: "order.reserve", orderId: 1, amountCents: 100, currency: "EUR" },
+    }]);
+    const turns: Turn[] = [];
+    await run(flow, {
+      drain: false,
+      onTurn: (_, turn) => {
+        if (turn.delayed + turn.dead === 0) return;
+        turns.push(turn);
+        stop.abort();
+      },
+    }, stop.signal);
+    assert.deepEqual(turns.map(({ delayed, dead }) => [delayed, dead]), [[1, 0]]);
+    assert.deepEqual(await flow.rows("select id from dead_letters"), []);
   }));
 
 Deno.test("runConsumers() stops at once when it is told to, blocked or busy", () =>

@@ -6,10 +6,12 @@ import { connectionOptions } from "../../../db/connection/connection.ts";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { migrate, planMigrations } from "../../../db/connection/migrate.ts";
 import { migrationsFolder, newestMigration } from "../../../db/connection/migration_files.ts";
+import { silentSeconds } from "../../../db/connection/schema_state.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { OutdatedError } from "../../../domain/operation/outdated.ts";
 import { trustMs, watchSchema } from "../../../streams/workflow/schema_watch.ts";
+import { until } from "../../provider.ts";
 import { testContext } from "../../support.ts";
 
 /** The version after this one, and the number of its migration. */
@@ -148,8 +150,35 @@ Deno.test("migrate() stops nobody where the version before may go on", () =>
     },
   ));
 
+Deno.test("migrate() lets nobody in again whom a newer version has shut out", () =>
+  withNext({ oldestBeside: next - 1, sql: "do 0" }, async ({ url, db, folder }) => {
+    await db.run("update schema_state set oldest_beside = ?", [next + 5]);
+    await migrate(url, { folder });
+    assert.deepEqual(await db.query("select oldest_beside from schema_state"), [
+      { oldest_beside: next + 5 },
+    ]);
+  }));
+
+Deno.test("a process that works says again and again that it is there, or whoever migrates would not wait for it", () =>
+  withNext({ oldestBeside: next, sql: "do 0" }, async ({ db }) => {
+    let now = 0;
+    const watch = await watchSchema({ db, log: silentLog }, "consume", { now: () => now });
+    try {
+      await db.unguarded.run("update processes set seen_at = utc_timestamp(6) - interval 1 hour");
+      now = 5_000;
+      const said = "select seen_at > utc_timestamp(6) - interval 1 minute as lately from processes";
+      await until(
+        "it says so",
+        async () => Number((await db.unguarded.query(said))[0]!.lately) === 1,
+      );
+    } finally {
+      await watch.stop();
+    }
+  }));
+
 Deno.test("a process that stood still while others migrated looks before its next statement", () =>
   withNext({ oldestBeside: next, sql: "do 0" }, async ({ url, db, folder }) => {
+    assert.ok(trustMs < silentSeconds * 1_000, "it looks before others take it for gone");
     let now = 0;
     // It looks by itself no sooner than in a second, and this takes less.
     const watch = await watchSchema({ db, log: silentLog }, "consume", { now: () => now });

@@ -110,6 +110,41 @@ Deno.test("openReadReplica() reads nothing from it while the primary tells of no
   assert.equal(await one.where(), "primary");
 });
 
+Deno.test("openReadReplica() takes what was written slowly for as old as when it was begun", async () => {
+  await using one = await reader({
+    db: {
+      ...primary,
+      run: async (...args) => {
+        const ran = await primary.run(...args);
+        one.clock.now += 4_000;
+        return ran;
+      },
+    },
+  });
+  await one.mark();
+  await pair.caughtUp();
+  assert.equal(await one.where(), "replica");
+  one.clock.now = 5_001;
+  assert.equal(await one.where(), "primary");
+});
+
+Deno.test("openReadReplica() asks how old it is on the connection that it reads by: others may lead to another replica", async () => {
+  await using one = await reader({
+    open: async () => {
+      const behind = await openDatabase(secondUrl(), { connections: 2 });
+      return { ...behind, query: primary.query, execute: primary.execute };
+    },
+  });
+  await one.mark();
+  await pair.caughtUp();
+  await hold();
+  one.clock.now = 6_000;
+  await one.mark();
+  assert.equal(await one.where(), "primary");
+  await follow();
+  await pair.caughtUp();
+});
+
 Deno.test("openReadReplica() takes no old state for a young one when the server's clock was set back", async () => {
   const set = (at: string) =>
     primary.run("update processes set seen_at = ? where id = ?", [at, processId]);

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { connectionWay } from "../../../db/connection/connection.ts";
+import { openPool } from "../../../db/connection/connection_pool.ts";
 import { type Database, openDatabase, toInteger } from "../../../db/connection/database.ts";
 import { isServerFault } from "../../../db/connection/faults.ts";
 import { migrate, migrationStatus } from "../../../db/connection/migrate.ts";
@@ -100,6 +102,28 @@ Deno.test("a host that was killed or stands still is left for the one that was p
   }
 });
 
+Deno.test("an idle connection to a host that was left is lent to nobody, although it lives on and takes changes", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await setReadOnly(second, false);
+  const way = connectionWay(url);
+  const options = { ...way.options, connectionLimit: 2, maxIdle: 2 };
+  const pool = openPool({ ...way, options }, () => Promise.resolve());
+  const usedPort = () =>
+    pool.use(async (connection) => {
+      const [rows] = await connection.query("select @@port as port");
+      return (rows as { port: number }[])[0]!.port;
+    });
+  try {
+    const before = await usedPort();
+    way.choice!.leave({ host: "127.0.0.1", port: before });
+    await way.choice!.search();
+    assert.equal(await usedPort(), before === first.port ? second.port : first.port);
+  } finally {
+    await pool.close();
+  }
+});
+
 Deno.test("hosts that stand still hold up nobody: all are asked side by side", async () => {
   await using pair = await replicatedPair();
   const { first, second, url } = pair;
@@ -146,6 +170,34 @@ Deno.test("a single statement that a demoted primary refuses goes on at its succ
     );
     assert.equal(affectedRows, 1);
     assert.equal(await portOf(db), second.port);
+  } finally {
+    await db.close();
+  }
+});
+
+Deno.test("a read that loses its host is run again at the successor, and a change that may be done is not", async () => {
+  await using pair = await replicatedPair();
+  const { first, second, url } = pair;
+  await migrate(url);
+  const db = await openDatabase(url, { connections: 3 });
+  try {
+    await openAll(db, 3);
+    await pair.caughtUp();
+    const reading = db.query("select sleep(1) as slept, @@port as port");
+    const changing = db.run(
+      "update schema_migrations set name = name where version = 1 and sleep(2)",
+    );
+    changing.catch(() => {});
+    await until("both run", async () => {
+      const rows = await first.administer(
+        "select info from information_schema.processlist where info like '%sleep(_)%' and user = 'orders'",
+      );
+      return rows.length === 2;
+    });
+    first.kill("SIGKILL");
+    await pair.promote();
+    assert.equal(toInteger((await reading)[0]!.port), second.port);
+    await assert.rejects(changing, isServerFault);
   } finally {
     await db.close();
   }

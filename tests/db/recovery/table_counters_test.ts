@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import mysql from "mysql2/promise";
 import { openDatabase } from "../../../db/connection/database.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { listNumberedTables } from "../../../db/recovery/database_marks.ts";
 import { raiseCounters } from "../../../db/recovery/table_counters.ts";
+import { migrateTest } from "../../migrated.ts";
+import { until } from "../../../tools/chaos/harness/until.ts";
 import { type OwnDatabase, ownDatabase } from "../../own_engines.ts";
 import { askRefund } from "../../settled_workflow.ts";
 import { anOrder, openWorkflow } from "../../workflow.ts";
@@ -106,5 +109,88 @@ Deno.test("raiseCounters() leaves no row behind where the user may not alter tab
     await db.close();
     await flow.close();
     await place.close();
+  }
+});
+
+Deno.test("tables that never had a row hold up nobody who may not alter them, however much was lost", async () => {
+  await using server = await ownDatabase();
+  await migrate(server.url);
+  const db = await openDatabase(await rowsOnly(server));
+  try {
+    const tables = await listNumberedTables(db);
+    const floors = new Map([...tables.keys()].map((table) => [table, 9_000_000]));
+    await raiseCounters(db, floors, { unused: new Set(tables.keys()) });
+    for (const table of tables.keys()) {
+      assert.deepEqual(await db.query(`select 1 from ${table} limit 1`), [], table);
+    }
+    const raised = [...await countersOf(server)].filter(([, next]) => next > 9_000_000);
+    assert.ok(raised.some(([name]) => name === "order_events"), raised.join());
+    // What its transaction was spared holds for others.
+    const rules = db.engine === "mysql"
+      ? "@@foreign_key_checks"
+      : "@@foreign_key_checks and @@check_constraint_checks";
+    const told = await Promise.all(
+      Array.from({ length: 10 }, () => db.query(`select ${rules} as strict, sleep(0.05)`)),
+    );
+    assert.ok(told.every(([row]) => Number(row!.strict) === 1));
+  } finally {
+    await db.close();
+  }
+});
+
+Deno.test("raiseCounters() lets others use a table that it waits for, and comes again", async () => {
+  const test = await testContext("counters_busy");
+  await migrateTest(test.databaseUrl);
+  const db = await openDatabase(test.databaseUrl, { connections: 3 });
+  const holder = await mysql.createConnection(test.databaseUrl);
+  try {
+    await holder.query("start transaction");
+    await holder.query("select count(*) from orders");
+    const raised = raiseCounters(db, new Map([["orders", 1_000_000]]));
+    await until("it waits", 10_000, async () => {
+      const rows = await db.query(
+        "select 1 from information_schema.processlist where db = database() and state like '%metadata lock%'",
+      );
+      return rows.length > 0 || "it does not";
+    });
+    const late = setTimeout(() => holder.destroy(), 30_000);
+    await db.query("select count(*) from orders");
+    clearTimeout(late);
+    await holder.query("commit");
+    await raised;
+    const told = await Promise.all(
+      [1, 2, 3].map(() =>
+        db.query("select @@lock_wait_timeout > 60 as is_usual, sleep(0.05) as slept")
+      ),
+    );
+    assert.ok(told.every(([row]) => Number(row!.is_usual) === 1));
+  } finally {
+    await holder.end();
+    await db.close();
+    await test.close();
+  }
+});
+
+Deno.test("every unique key of a numbered table has a column that may have another value in a copy of its row", async () => {
+  const test = await testContext("counters_keys");
+  await migrateTest(test.databaseUrl);
+  const db = await openDatabase(test.databaseUrl, { connections: 1 });
+  try {
+    const tables = await listNumberedTables(db);
+    const keys = await db.query(
+      `select statistics.table_name as name, index_name as unique_key,
+        max(data_type in ('bigint', 'char', 'varchar', 'binary', 'varbinary') or is_nullable = 'YES'
+          or coalesce(generation_expression, '') <> '') as is_free
+      from information_schema.statistics
+      join information_schema.columns using (table_schema, table_name, column_name)
+      where table_schema = database() and non_unique = 0 and index_name <> 'PRIMARY'
+      group by statistics.table_name, index_name`,
+    );
+    const ours = keys.filter(({ name }) => tables.has(String(name)));
+    assert.ok(ours.length > 10);
+    assert.deepEqual(ours.filter(({ is_free }) => Number(is_free) !== 1), []);
+  } finally {
+    await db.close();
+    await test.close();
   }
 });

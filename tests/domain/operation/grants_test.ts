@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { judgeGrants } from "../../../domain/operation/grants.ts";
+import { judgeGrants, migrationFault } from "../../../domain/operation/grants.ts";
 
 const judge = (grants: string[], migrates = true, database = "orders") =>
   judgeGrants(grants, database, "'shop'@'%'", migrates);
@@ -47,5 +47,9 @@ Deno.test("judgeGrants() adds up rights on single tables, and takes no other dat
 });
 
 Deno.test("judgeGrants() does not judge what a role may bring", () => {
-  assert.equal(judge([usage, "GRANT `writers`@`%` TO `shop`@`%`"]).level, "ok");
+  const grants = [usage, "GRANT `writers`@`%` TO `shop`@`%`"];
+  assert.equal(judge(grants).level, "ok");
+  // Who migrates finds out by doing it.
+  assert.equal(migrationFault(grants, "orders", "'shop'@'%'", []), undefined);
+  assert.match(migrationFault([usage], "orders", "'shop'@'%'", [])!.why, /may not CREATE, ALTER/);
 });

@@ -23,6 +23,7 @@ import { ensureRecovered } from "../../../streams/recovery/recover.ts";
 import {
   askRefund,
   dumpFigures,
+  loseRedis,
   type SettledWorkflow,
   verifyNow,
   withSettled,
@@ -214,6 +215,32 @@ Deno.test("a database that is swapped below a running process is noticed by new 
     await flow.drain();
     for (const id of ids) assert.equal((await flow.order(id)).status, "PAID");
     await proven(flow);
+  }));
+
+Deno.test("a Redis that was lost hears which numbers the database has left out", () =>
+  withSettled("age_gaps_again", async (flow) => {
+    const kept = await marked(flow);
+    await flow.add([anOrder("lost", item)]);
+    await kept.putBack();
+    const whole = { ...flow, db: flow.db.unguarded };
+    await ensureRecovered(whole);
+    const { gaps } = await readHeard(flow);
+    assert.ok(gaps.orders!.length === 1 && gaps.ticks!.length === 1);
+    await loseRedis(flow);
+    await ensureRecovered(whole);
+    await databaseNoter(flow)();
+    assert.deepEqual((await readHeard(flow)).gaps, gaps);
+  }));
+
+Deno.test("a callback that was taken before a loss is taken again, and who was asked about is asked about again", () =>
+  withSettled("age_taken_once", async (flow) => {
+    const kept = await marked(flow);
+    await flow.add([anOrder("lost", item)]);
+    const marks = [`${flow.keys.callback}stripe:evt_1`, `${flow.keys.expiryMark}1`];
+    for (const mark of marks) await flow.redis.set(mark, "1", "EX", 900);
+    await kept.putBack();
+    await ensureRecovered({ ...flow, db: flow.db.unguarded });
+    assert.equal(await flow.redis.exists(...marks), 0);
   }));
 
 Deno.test("numbers that were used before a restore was noticed are told apart", () =>

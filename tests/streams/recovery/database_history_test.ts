@@ -10,7 +10,7 @@ import { databaseNoter, lookAtDatabase } from "../../../streams/recovery/databas
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
 import { type ReplicatedPair, replicatedPair } from "../../replicated_pair.ts";
-import { askRefund, loseRedis, verifyNow } from "../../settled_workflow.ts";
+import { askRefund, dumpFigures, loseRedis, verifyNow } from "../../settled_workflow.ts";
 import { type TestContext, testContext } from "../../support.ts";
 import { anOrder, openWorkflow, type Workflow, type WorkflowOptions } from "../../workflow.ts";
 
@@ -125,6 +125,30 @@ Deno.test("what a process commits to the primary that is left behind is neither 
     );
     assert.equal(await kindOf(next), "current");
     await added(next, "new", 400);
+    await next.drain();
+    await proven(next);
+  }));
+
+Deno.test("what is settled on the primary that is left behind is in no figure", () =>
+  withSides("history_figures", async ({ pair, old, next }) => {
+    await added(old, "both", 200);
+    await old.turn("orders");
+    await databaseNoter(old)();
+    await pair.caughtUp();
+    await pair.stopFollowing();
+    await added(old, "lost", 300);
+    await pair.promote();
+    await guardDatabase(next);
+    await next.db.query("select 1");
+    const before = await dumpFigures(next);
+
+    // A consumer that has not noticed takes what is published again.
+    for (let turn = 0; turn < 3; turn++) await old.turn("payments").catch(() => {});
+    const [there] = await pair.first.administer(
+      "select sum(status = 'PAID') as n from orders.orders",
+    );
+    assert.equal(Number(there!.n), 2, "it has settled one");
+    assert.deepEqual(await dumpFigures(next), before);
     await next.drain();
     await proven(next);
   }));

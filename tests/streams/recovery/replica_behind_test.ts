@@ -74,6 +74,22 @@ Deno.test("a replica that is behind is not used and not made good, and is no los
     assert.equal((await proxied.order(lacking)).status, "PENDING");
   }));
 
+Deno.test("a replica that only reads is not made good by somebody whom it would let write either", () =>
+  whileBehind("replica_administrator", async ({ pair, primary }) => {
+    const { port, administratorPassword } = pair.second;
+    const databaseUrl = `mysql://administrator:${administratorPassword}@127.0.0.1:${port}/orders`;
+    const place = { ...primary.test, databaseUrl, close: () => Promise.resolve() };
+    const flow = await openWorkflow("replica_administrator", { place });
+    try {
+      await assert.rejects(ensureRecovered({ ...flow, db: flow.db.unguarded }), /read-only/);
+      assert.deepEqual(await readGaps(flow.db.unguarded), {});
+      assert.deepEqual(await listLosses(flow.db.unguarded, 10), []);
+      assert.equal(await primary.redis.xlen(primary.keys.stream("orders")), 1);
+    } finally {
+      await flow.close();
+    }
+  }));
+
 Deno.test("a replica that is behind is waited for while it comes nearer", () =>
   whileBehind("replica_follows", async ({ pair, proxied, lacking }) => {
     const patient = { ...proxied, catchUpMs: 20_000 };
