@@ -16,6 +16,7 @@ import {
   readOptions,
 } from "./command.ts";
 import { withContext } from "./context.ts";
+import { askIfMeant } from "./meant_order.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print } from "./print.ts";
@@ -25,7 +26,8 @@ const command: Command = {
   help: `
 Usage: deno task capture ORDER_ID [AMOUNT_CENTS]
 
-  ORDER_ID       our id of the order, as its page has it below the shop's and GET /orders as "id"
+  ORDER_ID       our id of the order, as its page has it below the shop's and GET /orders as "id"; never the shop's own.
+                 Where the shop calls another order so this is said first, and asked at a terminal
   AMOUNT_CENTS   has to be the order's total, and is refused where somebody has changed it meanwhile. To take less,
                  change the order first: what is held is let go, and the new total is held instead`,
   async run(args, env) {
@@ -39,6 +41,7 @@ Usage: deno task capture ORDER_ID [AMOUNT_CENTS]
     return await withContext(env, async (context) => {
       await guardDatabase(context);
       await refuseBesideOlder(context);
+      await askIfMeant(context, [order]);
       const { order: { totalCents, currency }, changed } = await captureAndPublish(
         context,
         orderId,

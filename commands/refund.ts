@@ -28,6 +28,7 @@ import {
   usage,
 } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { askIfMeant } from "./meant_order.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import { operatorIn } from "./operator.ts";
@@ -45,7 +46,8 @@ Usage: deno task refund ORDER_ID [AMOUNT_CENTS] [--line=SKU:QTY]… [--restock] 
        deno task refund --refused=REFUND_ID [--reason=TEXT]
        deno task refund --returned=ORDER_ID [--payment=ID] [--reference=TEXT]
 
-  ORDER_ID          our id of the order, as its page has it below the shop's and GET /orders as "id"
+  ORDER_ID          our id of the order, as its page has it below the shop's and GET /orders as "id"; never the shop's own.
+                    Where the shop calls another order so this is said first, and asked at a terminal
   AMOUNT_CENTS      how much goes back; without it what the lines and the rest come to, or all that is left
   --line=SKU:QTY    units of an item, with their share of discounts and taxes; any number of times
   --restock         the units go back into stock, those of the lines or all that are left
@@ -88,6 +90,7 @@ Money that no configured provider can give back, because it was paid at the sour
     return await withContext(env, async (context) => {
       await guardDatabase(context);
       await refuseBesideOlder(context);
+      await askIfMeant(context, [order!]);
       const { refund, currency, replayed } = await requestAndPublish(context, {
         orderId,
         amountCents,
@@ -154,6 +157,7 @@ async function sayByHand(
   return await withContext(env, async (context) => {
     await guardDatabase(context);
     await refuseBesideOlder(context);
+    if (what === "returned") await askIfMeant(context, [options.text(what)!]);
     const operator = operatorIn(env);
     const said = { id, paymentId, note: options.text(note) ?? null, operator };
     print(await written(context, what!, said));

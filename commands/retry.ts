@@ -13,6 +13,7 @@ import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, orderArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";
+import { askIfMeant } from "./meant_order.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";
 import { operatorIn } from "./operator.ts";
 import { print, printError } from "./print.ts";
@@ -22,7 +23,8 @@ const command: Command = {
   help: `
 Usage: deno task retry [ORDER_ID…] [--short] [--sku=SKU]
 
-  ORDER_ID…   these orders, by our ids, as their pages have them below the shop's and GET /orders as "id"
+  ORDER_ID…   these orders, by our ids, as their pages have them below the shop's and GET /orders as "id"; never the shop's own.
+              Where the shop calls another order so this is said first, and asked at a terminal
   --short     all orders that failed for want of stock
   --sku=SKU   with --short: only those that ran short of this product
 
@@ -43,6 +45,7 @@ reasons, or whose money goes back, are refused; what was taken up before is left
     return await withContext(env, async (context) => {
       await guardDatabase(context);
       await refuseBesideOlder(context);
+      await askIfMeant(context, options.positionals);
       const filter: RetryFilter = isShort ? await shortOf(context, sku) : { kind: "ids", ids };
       const retried = await retryAllAndPublish(context, filter, operatorIn(env));
       const code = report(retried);

@@ -116,7 +116,7 @@ export const settingsTable = {
     kind: kinds.integer(0, 10_000_000, "MB"),
     meaning:
       "memory that one process may plan with; `0`: what its container or unit may have, and no more than half of the " +
-      "machine's. It decides how often `start`, `serve` and `import` collect garbage ([how much](operating.md#memory))",
+      "machine's. It decides how often `start`, `serve`, `consume` and `import` collect garbage ([how much](operating.md#memory))",
   },
   bulkThread: {
     name: "BULK_THREAD",

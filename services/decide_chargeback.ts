@@ -100,7 +100,7 @@ async function decideAsSeen(
         seen,
         note: said.note,
         inTransaction: async (tx) => {
-          if (decision.state === "lost" && seen.orderId !== null) {
+          if (decision.state === "lost" && (await readChargeback(tx, said.id))!.orderId !== null) {
             await markSeen(tx, said.id, by.actor);
           }
           await by.inTransaction(tx);

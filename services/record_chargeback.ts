@@ -13,6 +13,7 @@ import { LeftDatabaseError } from "../domain/operation/left_database.ts";
 import type { Log } from "../domain/operation/log.ts";
 import { type ChargebackState, chargebackStates } from "../domain/payment/chargeback.ts";
 import { cutText } from "../domain/text/cut_text.ts";
+import { isText } from "../domain/text/is_text.ts";
 import { countChargebacks } from "../streams/kpis/count_chargebacks.ts";
 import type { KpiDeps } from "../streams/kpis/kpis.ts";
 import { noteCommitted } from "../streams/recovery/database_age.ts";
@@ -118,7 +119,7 @@ export async function recordChargeback(
 /** @throws {WorkflowError} `invalid` */
 function refuseFaulty(report: ChargebackReport): void {
   const { provider, providerRef, chargeRefs, amountCents, currency, state, happenedAt } = report;
-  const isRef = (ref: string) => ref.length >= 1 && ref.length <= 128;
+  const isRef = (ref: string) => isText(ref, { min: 1, max: 128 });
   // What the databases can hold.
   const isTime = (date: Date | null | undefined) =>
     date == null || isDay(Number.isNaN(date.getTime()) ? "" : date.toISOString().slice(0, 10));

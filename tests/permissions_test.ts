@@ -122,6 +122,7 @@ Deno.test("a process collects garbage the more often the less memory it may have
     assert.deepEqual(await heapOf("serve", { MEMORY_MB: "0" }), own, "0 is what the machine has");
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined, "256"]);
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined, "256"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "511" }), ["8", "100", "512"]);
     assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1023" }), ["8", undefined, "512"]);
     assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1024" }), ["8", undefined, "1024"]);
     const told = async (env: Record<string, string>, file?: string) =>

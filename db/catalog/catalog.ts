@@ -31,7 +31,12 @@ import {
   readErasureKey,
   readLatestErasure,
 } from "../customers/erased_keys.ts";
-import { createCustomers, type CustomerRow, insertNewCustomers } from "./inserted_customers.ts";
+import {
+  createCustomers,
+  type CustomerRow,
+  deleteUnused,
+  insertNewCustomers,
+} from "./inserted_customers.ts";
 import { addFirstStock } from "./stock.ts";
 
 /** A row of the catalogue, and what the orders of this run say of it. */
@@ -43,8 +48,10 @@ export interface CatalogEntry<T> {
   stored: Described<T>;
   /** The latest of the run; written by {@linkcode writeDescriptions}. */
   latest?: Described<T>;
-  /** Of a product, its part of `sumOfProducts()`, once that was asked for. */
+  /** Of a product, its part of `sumOfProducts()` with what it is called, once that was asked for. */
   sum?: number;
+  /** Likewise of what never changes: whose id it is. */
+  nameSum?: number;
 }
 
 /**
@@ -61,6 +68,8 @@ export interface Catalog {
   erasures: number | undefined;
   /** Of the settings, as those who complete it say. */
   erasureSecret: string;
+  /** Some of the products were read for other orders, see `kept_products.ts`; they may be called something else by now. */
+  hasLent?: boolean;
   /** Customers that were looked for in vain were there by the time that they were created: others create them as well. */
   meetsOthers?: boolean;
 }
@@ -115,16 +124,6 @@ export function customerOf(catalog: Catalog, order: IncomingOrder): CustomerToWr
   return { id: known.id, first: known.first, name, email };
 }
 
-/** Under which name and id the catalogue knows the customer of an order; undefined of one who was erased since it was placed. */
-export function nameInCatalog(
-  catalog: Catalog,
-  order: IncomingOrder,
-): { name: string; id: number } | undefined {
-  if (isOfErased(catalog, order)) return undefined;
-  const { externalId } = order.customer;
-  return { name: externalId, id: customerOf(catalog, order).id };
-}
-
 /** The product of an SKU, which the catalogue knows. */
 export function productIdOf({ products }: Catalog, sku: string): number {
   const known = products.get(sku);
@@ -150,8 +149,27 @@ export async function refreshCatalog(db: Queryable, catalog: Catalog): Promise<v
   const latest = await readLatestErasure(db);
   const ids = await readErasedSince(db, before ?? 0);
   for (const [key, { id }] of catalog.customers) if (ids.has(id)) catalog.customers.delete(key);
+  await forgetReturned(db, catalog);
   catalog.erased.clear();
   if (catalog.erasures === before) catalog.erasures = latest;
+}
+
+/**
+ * Has those looked up again who have the id of somebody who was erased. Who was created after an erasure that was not known then,
+ * as a guest of the same address, may be the erased: their row is deleted unless they have orders, so that whoever looks them
+ * up finds the erasure.
+ */
+async function forgetReturned(db: Queryable, catalog: Catalog): Promise<void> {
+  const { customers, erasureSecret } = catalog;
+  if (customers.size === 0) return;
+  const returned = await readErased(
+    db,
+    [...customers.keys()],
+    await readErasureKey(db, erasureSecret),
+  );
+  const ids = [...returned.keys()].flatMap((key) => customers.get(key)?.id ?? []);
+  await deleteUnused(db, ids);
+  for (const key of returned.keys()) customers.delete(key);
 }
 
 /** Makes the catalogue know nothing of rows any more, so that they are looked up again. */
@@ -160,6 +178,7 @@ export function forgetCatalog(catalog: Catalog): void {
   catalog.products.clear();
   catalog.erased.clear();
   catalog.erasures = undefined;
+  catalog.hasLent = false;
 }
 
 /**

@@ -46,6 +46,17 @@ export function createCustomers(tx: Queryable, rows: readonly CustomerRow[]) {
   return insertCustomers(tx, rows, "on duplicate key update external_id = customers.external_id");
 }
 
+/** Deletes customers of whom there is no order; one that comes meanwhile keeps its customer, or finds none and is taken again. */
+export async function deleteUnused(db: Queryable, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return;
+  await db.query(
+    `
+    delete ignore from customers
+    where id in (?) and not exists (select 1 from orders where orders.customer_id = customers.id)`,
+    [[...ids]],
+  );
+}
+
 function insertCustomers(tx: Queryable, rows: readonly CustomerRow[], otherwise: string) {
   const listed = listRows(
     "(?, ?, ?, ?, ?)",

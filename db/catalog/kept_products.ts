@@ -4,7 +4,6 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
 import type { ProductText } from "../../domain/order/descriptions.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import type { Catalog, CatalogEntry } from "./catalog.ts";
@@ -22,16 +21,12 @@ const restMs = 1_000;
  * Products that a process has read, for sets of orders that come one after the other and name the same ones: to read one costs
  * many times what it costs to see that it is still the same.
  *
- * Whoever writes by them has their rows locked and holds those against {@linkcode sumOfProducts}: another process may have
+ * Whoever writes by them has their rows locked and holds those against `sumOfProducts()`: another process may have
  * described them anew, or another database have taken the place of the one that they were read from.
  */
 export interface KeptProducts {
-  /**
-   * Has a catalogue know those that the orders name and that are kept.
-   *
-   * @returns whether there were any
-   */
-  lend(catalog: Catalog, orders: readonly IncomingOrder[]): boolean;
+  /** Has a catalogue know those that the orders name and that are kept, and note that it has some of them. */
+  lend(catalog: Catalog, orders: readonly IncomingOrder[]): void;
   /** Keeps what a catalogue has read, but what was described by its orders. */
   keep(catalog: Catalog): void;
   /** Some of them are not true any more. */
@@ -49,19 +44,18 @@ export function keptProducts(
   const kept = new Map<string, CatalogEntry<ProductText>>();
   let restUntil = -Infinity;
   return {
-    lend({ products }, orders) {
-      if (kept.size === 0 || now() < restUntil) return false;
-      let isLent = false;
+    lend(catalog, orders) {
+      if (kept.size === 0 || now() < restUntil) return;
+      const { products } = catalog;
       for (const { items } of orders) {
         for (const { sku } of items) {
           const entry = products.has(sku) ? undefined : kept.get(sku);
           if (entry === undefined) continue;
           // What these orders say of it is noted in an entry of their own.
           products.set(sku, { ...entry });
-          isLent = true;
+          catalog.hasLent = true;
         }
       }
-      return isLent;
     },
     keep({ products }) {
       for (const [sku, { id, stored, latest, sum }] of products) {
@@ -78,29 +72,4 @@ export function keptProducts(
       restUntil = now() + restMs;
     },
   };
-}
-
-/**
- * Of a row of `products`, what {@linkcode sumOfProducts} adds up. For a statement. Checksums alone would cancel each other out, because
- * they are linear: of two products that have changed their places, or that one order has described alike. So each has a weight.
- */
-export const productSum =
-  "crc32(concat_ws(':', products.id, products.sku, products.name, products.price_cents, products.described_by)) " +
-  "* (products.id % 509 + 1)";
-
-/** Sums count up to here and begin anew: they are exact as numbers, however many there are. */
-export const sumRange = 2 ** 52;
-
-/** A checksum of what a catalogue knows of some products, each named once: of their rows the sum of {@linkcode productSum}. */
-export function sumOfProducts({ products }: Catalog, skus: Iterable<string>): number {
-  let sum = 0;
-  for (const sku of skus) {
-    const entry = products.get(sku)!;
-    sum = (sum + (entry.sum ??= sumOf(sku, entry))) % sumRange;
-  }
-  return sum;
-}
-
-function sumOf(sku: string, { id, stored: { text, by } }: CatalogEntry<ProductText>): number {
-  return crc32(`${id}:${sku}:${text.name}:${text.priceCents}:${by}`) * (id % 509 + 1);
 }

@@ -168,6 +168,16 @@ function connectTo({ host, port }: DatabaseHost, config: DatabaseHost | undefine
   return Object.assign(socket, { _host: host });
 }
 
+/**
+ * Ends a connection on which others may wait for their turn: all of them fail with this error. The driver's own `destroy` tells
+ * them nothing, so they would wait for ever.
+ */
+function breakOff({ connection }: mysql.PoolConnection, error: Error): void {
+  // The driver has no other word for it.
+  const { stream } = connection as unknown as { stream: { destroy(error: Error): void } };
+  stream.destroy(error);
+}
+
 /** A URL fit for logs: without password. */
 export function withoutSecrets(url: string): string {
   const { hosts, withHost } = splitHosts(url);
@@ -215,7 +225,7 @@ export function silenceLimit(
   return {
     begin: [set(ownSeconds ?? usualSeconds)],
     end: () => {
-      connection.query({ sql: set(usual), timeout }).catch(() => connection.destroy());
+      connection.query({ sql: set(usual), timeout }).catch((error) => breakOff(connection, error));
     },
   };
 }

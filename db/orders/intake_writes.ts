@@ -12,7 +12,7 @@ import type { OrderStatus } from "../../domain/order/order.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { type Catalog, customerOf, LostCatalog, StaleCatalog } from "../catalog/catalog.ts";
 import { recipientEmail } from "../catalog/customers.ts";
-import { productSum, sumRange } from "../catalog/kept_products.ts";
+import { customerSum, productSums, sumRange } from "../catalog/catalog_sums.ts";
 import { type Queryable, type Row, toInteger } from "../connection/database.ts";
 import { withKeptParents } from "../connection/kept_parents.ts";
 import { isErasedCustomer, latestErasure } from "../customers/erased_keys.ts";
@@ -134,32 +134,45 @@ async function readKnownOrders(
  * this and none with it.
  *
  * @param ids at least one
- * @param options.withSum also sums up what they are
- * @returns the latest erasure that is committed: see {@linkcode refuseStale}; and the sum of {@linkcode productSum}
+ * @param options.sumOf also sums up what they are, by one of {@linkcode productSums}
+ * @param options.customerIds customers whose {@linkcode customerSum} is asked for
+ * @returns the latest erasure that is committed: see {@linkcode refuseStale}; and the sums
  * @throws {LostCatalog} unless all of them are there: a database that was replaced by an older one may lack some
  */
 export async function lockProductsShared(
   tx: Queryable,
   ids: readonly number[],
-  { withSum = false }: { withSum?: boolean } = {},
-): Promise<{ erasures: number; sum: number | undefined }> {
+  { sumOf, customerIds = [] }: LockedSums = {},
+): Promise<{ erasures: number; sum?: number; customerSum?: number }> {
   const sorted = [...new Set(ids)].sort((a, b) => a - b);
+  const sum = sumOf === undefined ? "" : `, mod(sum(${productSums[sumOf]}), ${sumRange}) as sum`;
+  const customers = customerIds.length === 0 ? "" : `, max((
+      select mod(sum(${customerSum}), ${sumRange})
+      from customers force index (primary)
+      where customers.id in (?))) as customers`;
   const [row] = await tx.query(
     `
-    select count(*) as found, max(${latestErasure}) as erasures${
-      withSum ? `, mod(sum(${productSum}), ${sumRange}) as sum` : ""
-    }
+    select count(*) as found, max(${latestErasure}) as erasures${sum}${customers}
     from products force index (primary)
     where id in (?)
     lock in share mode`,
-    [sorted],
+    customerIds.length === 0 ? [sorted] : [[...customerIds], sorted],
   );
   const found = toInteger(row!.found);
   if (found !== sorted.length) {
     throw new LostCatalog(`${sorted.length - found} of ${sorted.length} products are gone`);
   }
-  const sum = withSum ? toInteger(row!.sum!) : undefined;
-  return { erasures: toInteger(row!.erasures), sum };
+  return {
+    erasures: toInteger(row!.erasures),
+    sum: sumOf && toInteger(row!.sum!),
+    customerSum: customerIds.length === 0 ? 0 : toInteger(row!.customers ?? 0),
+  };
+}
+
+/** What {@linkcode lockProductsShared} sums up. */
+export interface LockedSums {
+  sumOf?: keyof typeof productSums;
+  customerIds?: readonly number[];
 }
 
 /**

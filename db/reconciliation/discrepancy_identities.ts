@@ -99,7 +99,7 @@ export async function noteFirst(
 
 /**
  * Notes what is known by now of a discrepancy that was about nothing of ours. It is known again as one of ours from then on, where
- * no other one is.
+ * no other one is, and as of nothing of ours no more: its line may come to be that again.
  *
  * @param of.approvedAt when what is being done about it was approved, as it was looked at
  * @returns false, and nothing is noted, where it was ended or something approved anew meanwhile: it is to be looked at again
@@ -122,7 +122,7 @@ export async function noteOurs(
     update discrepancies
     set kind = ?, order_id = nullif(?, 0), payment_id = ?, refund_id = ?, our_cents = ?, our_currency = ?, part = null,
       identity = if(exists (
-        select 1 from (select 1 from discrepancies where identity = unhex(?)) taken), identity, unhex(?))
+        select 1 from (select 1 from discrepancies where identity = unhex(?) and id <> ?) taken), ${anotherIdentity}, unhex(?))
     where id = ? and state = 'OPEN' and approved_at <=> ?`,
     [
       kind,
@@ -132,6 +132,7 @@ export async function noteOurs(
       ourCents,
       ourCurrency,
       identity,
+      id,
       identity,
       id,
       storedTime(approvedAt),

@@ -152,7 +152,7 @@ const toldCharges = (table: string) => `
 const sameCharge = `
       payments.provider = ? and payments.provider_ref = line.ref
         and movement.entry = line.entry and movement.gross_cents = line.gross_cents
-        and movement.fee_cents = line.fee_cents
+        and movement.fee_cents = line.fee_cents and movement.currency = line.settled_currency
         and movement.net_cents = movement.gross_cents - movement.fee_cents
         and (not ${isConverted}
           or (movement.customer_cents = line.amount_cents and movement.customer_currency = line.currency))`;
@@ -281,8 +281,8 @@ export async function readMovementsOf(
   if (subjectIds.length === 0) return new Map();
   const rows = await db.query(
     `
-    select subject_id, hex(entry) as entry, gross_cents, fee_cents, net_cents, customer_cents, customer_currency,
-      happened_at
+    select subject_id, hex(entry) as entry, gross_cents, fee_cents, net_cents, currency, customer_cents, customer_currency,
+      happened_at, reconciliation_id
     from provider_movements
     where kind = ? and subject_id in (?) and part = unhex('${noPart}')`,
     [kind, [...subjectIds]],
@@ -303,7 +303,7 @@ export async function readUnattributed(
   const rows = await db.query(
     `
     select lower(hex(movement.part)) as part, hex(movement.entry) as entry, movement.gross_cents, movement.fee_cents,
-      movement.net_cents, movement.customer_cents, movement.customer_currency, movement.happened_at
+      movement.net_cents, movement.currency, movement.customer_cents, movement.customer_currency, movement.happened_at, movement.reconciliation_id
     from json_table(?, '$[*]' columns (part char(32) character set ascii path '$')) line
     straight_join provider_movements movement
       on movement.kind = ? and movement.subject_id = 0 and movement.part = unhex(line.part)`,
@@ -322,7 +322,9 @@ function toKnown(row: Row): KnownMovement {
     grossCents: toInteger(row.gross_cents),
     feeCents: toInteger(row.fee_cents),
     netCents: toInteger(row.net_cents),
+    currency: String(row.currency),
     customer: toCustomer(row),
+    reconciliationId: row.reconciliation_id === null ? null : toInteger(row.reconciliation_id),
   };
 }
 
@@ -367,15 +369,15 @@ export async function adoptMovement(
 
 /**
  * Takes the net of a report that gross and fee come to, in the place of one that they do not come to, and what the customer paid where
- * no report has said so. The movement is the report's
- * from then on; whoever told of it before told otherwise.
+ * no report has said so. The movement is the report's from then on, on the day that this one has; whoever told of it before told
+ * otherwise.
  *
- * @returns when it happened as it is told, UTC; undefined where it is gone, or others have told otherwise
+ * @returns when it happened as it was told before, UTC; undefined where it is gone, or others have told otherwise
  */
 export async function completeMovement(
   tx: Queryable,
   { reconciliationId }: Telling,
-  { kind, subjectId, part, grossCents, feeCents, netCents, customer }: MovementRow,
+  { kind, subjectId, part, at, currency, grossCents, feeCents, netCents, customer }: MovementRow,
 ): Promise<string | undefined> {
   const key = { kind, subjectId, part: part ?? noPart };
   await keepFirstTeller(tx, reconciliationId, key);
@@ -383,12 +385,13 @@ export async function completeMovement(
   const { affectedRows } = await tx.run(
     `
     update provider_movements
-    set reconciliation_id = ?, net_cents = ?, customer_cents = coalesce(customer_cents, ?),
+    set reconciliation_id = ?, happened_at = ?, net_cents = ?, customer_cents = coalesce(customer_cents, ?),
       customer_currency = coalesce(customer_currency, ?)
     where kind = ? and subject_id = ? and part = unhex(?) and gross_cents = ? and fee_cents = ?
-      and (net_cents <> ? or (customer_cents is null and ? is not null))`,
+      and currency = ? and (net_cents <> ? or (customer_cents is null and ? is not null))`,
     [
       reconciliationId,
+      at,
       netCents,
       customer?.cents ?? null,
       customer?.currency ?? null,
@@ -397,6 +400,7 @@ export async function completeMovement(
       part ?? noPart,
       grossCents,
       feeCents,
+      currency,
       netCents,
       customer?.cents ?? null,
     ],

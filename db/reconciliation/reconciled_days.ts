@@ -229,7 +229,7 @@ async function readWaiting(db: Queryable, provider: string): Promise<number[]> {
 /** What a report books in a currency; null where it tells of no such lines. */
 export interface SumToBook {
   currency: string;
-  feesCents: number;
+  feesCents: number | null;
   /** What went to the bank, less what came from there. */
   payoutsCents: number | null;
   /** What is held back, less what was given free. */
@@ -244,7 +244,7 @@ export async function sumToBook(db: Queryable, reconciliationId: number): Promis
     `sum(case when kind in (${listed(kindsBookedAs(source))}) then -gross_cents end)`;
   const rows = await db.query(
     `
-    select currency, sum(${feeCents}) as fees_cents, ${gone("payout")} as payouts_cents,
+    select currency, sum(nullif(${feeCents}, 0)) as fees_cents, ${gone("payout")} as payouts_cents,
       ${gone("reserve")} as reserves_cents, ${gone("adjustment")} as adjustments_cents
     from provider_movements force index (provider_movements_report)
     where reconciliation_id = ? group by currency order by currency`,
@@ -253,7 +253,7 @@ export async function sumToBook(db: Queryable, reconciliationId: number): Promis
   const said = (sum: Row[string] | undefined) => sum == null ? null : toShownSum(sum);
   return rows.map((row) => ({
     currency: String(row.currency),
-    feesCents: toShownSum(row.fees_cents),
+    feesCents: said(row.fees_cents),
     payoutsCents: said(row.payouts_cents),
     reservesCents: said(row.reserves_cents),
     adjustmentsCents: said(row.adjustments_cents),

@@ -47,9 +47,9 @@ export interface ReconciliationRow {
   /** Of these, those that are open. */
   open: number;
   actor: string;
-  /** Whether its fees are not booked yet: nobody else has approved them. */
+  /** Whether what it tells is not booked yet: nobody else has approved it. False for one that is finished and books nothing. */
   feesWait: boolean;
-  /** What it keeps, by currency in minor units; null where nobody has to approve it, or before it is finished. */
+  /** What it keeps, by currency in minor units, of those in which it keeps something; null where nobody has to approve it, or before it is finished. */
   fees: Record<string, number> | null;
   /** What went to the bank by it, below zero what came from there, in the currencies in which it tells of payouts; as `fees`. */
   payouts: Record<string, number> | null;
@@ -185,6 +185,7 @@ export async function noteReconciled(db: Queryable, id: number, lines: number): 
 
 /** What a report books once somebody else has approved it, by currency in minor units. */
 export interface ReportToBook {
+  /** Of the currencies alone in which something is kept. */
   fees: Record<string, number>;
   /** Of the currencies alone in which something was paid out, or came from the bank. */
   payouts: Record<string, number>;
@@ -228,6 +229,20 @@ export function toBookText({ fees, ...others }: ReportToBook): string {
   const some = Object.entries(others).filter(([, sums]) => Object.keys(sums).length > 0);
   return JSON.stringify({ ...fees, ...Object.fromEntries(some) });
 }
+
+/** What becomes its own later, and is to be booked, waits all the same: the column stays as it is. */
+function booksNothing(row: Row): boolean {
+  return row.state === "DONE" && row.finished_at !== null && row.fees === nothingToBook;
+}
+
+/** As the column `fees` has nothing at all. */
+const nothingToBook = toBookText({
+  fees: {},
+  payouts: {},
+  reserves: {},
+  adjustments: {},
+  conversions: {},
+});
 
 function toBookOf(
   text: string | null,
@@ -314,7 +329,7 @@ function toReconciliation(row: Row): ReconciliationRow {
     found: toInteger(row.found),
     open: toInteger(row.open),
     actor: String(row.actor),
-    feesWait: toInteger(row.fees_wait) === 1,
+    feesWait: toInteger(row.fees_wait) === 1 && !booksNothing(row),
     ...toBookOf(row.fees as string | null),
     approvedBy: row.approved_by as string | null,
     approvedAt: toIsoTime(row.approved_at),

@@ -297,7 +297,7 @@ export async function readKeptMovements(
   const rows = await db.query(
     `
     select movement.kind, movement.subject_id, lower(hex(movement.part)) as part, movement.gross_cents,
-      movement.fee_cents, movement.net_cents, movement.customer_cents, movement.customer_currency,
+      movement.fee_cents, movement.net_cents, movement.currency, movement.customer_cents, movement.customer_currency,
       greatest(coalesce(movement.reconciliation_id, 0), coalesce((
         select max(told.reconciliation_id)
         from provider_retellings told
@@ -314,6 +314,7 @@ export async function readKeptMovements(
     grossCents: toInteger(row.gross_cents),
     feeCents: toInteger(row.fee_cents),
     netCents: toInteger(row.net_cents),
+    currency: String(row.currency),
     customer: toCustomer(row),
     lastTold: toInteger(row.last_told),
   }]));

@@ -8,7 +8,7 @@ import { type Queryable, toInteger } from "../connection/database.ts";
 import { readEverywhere } from "../archive/archived_tables.ts";
 import { anotherIdentity } from "./discrepancy_identities.ts";
 import { agreedLater, comesTogether, toldLater } from "./ending_answers.ts";
-import { openAnew } from "./found_discrepancies.ts";
+import { type FoundDiscrepancy, openAnew } from "./found_discrepancies.ts";
 import { widenTold } from "./reconciliations.ts";
 import type { MovementKey } from "./retold_movements.ts";
 
@@ -187,6 +187,26 @@ async function noteOn(tx: Queryable, ids: readonly number[], note: string): Prom
 }
 
 /**
+ * Has discrepancies of movements that are gone, of which reports had come to agree, be known by other names: that was so of what is gone,
+ * and whoever told otherwise differs anew.
+ */
+export async function forgetAgreed(
+  tx: Queryable,
+  identities: readonly string[],
+): Promise<void> {
+  if (identities.length === 0) return;
+  await tx.run(
+    `
+    update discrepancies
+    join json_table(?, '$[*]' columns (identity char(32) character set ascii path '$')) line
+      on discrepancies.identity = unhex(line.identity)
+    set discrepancies.identity = ${anotherIdentity}
+    where discrepancies.state = 'MENDED' and discrepancies.answer = ?`,
+    [JSON.stringify(identities), agreedLater],
+  );
+}
+
+/**
  * Opens some of what has ended again because it came to what we have together with a part of a charge that a report told of which is
  * gone, beside whose own end that is noted; how many. What still comes together another look ends again.
  */
@@ -258,15 +278,39 @@ export async function giveDiscrepancies(
   );
 }
 
-/** Gives what is open of a movement, wherever it was found, to the report whose that is from now on. */
-export async function takeDiscrepancy(
-  tx: Queryable,
-  reconciliationId: number,
-  identity: string,
-): Promise<void> {
+/**
+ * Gives what is open of a movement, wherever it was found, to the report whose that is from now on, as this one tells it: what was
+ * proposed about other money is dropped. What is being given back stays as it was told when that was approved.
+ */
+export async function takeDiscrepancy(tx: Queryable, found: FoundDiscrepancy): Promise<void> {
+  const { theirCents, theirCurrency } = found;
+  const proposed = ["action", "note", "proposed_by", "proposed_at"];
+  const isOther = "approved_at is null and not (their_cents <=> ? and their_currency <=> ?)";
+  const told = {
+    day: found.day,
+    entry: found.entry,
+    their_cents: theirCents,
+    their_currency: theirCurrency,
+    their_fee_cents: found.theirFeeCents,
+    their_net_cents: found.theirNetCents,
+    their_time: found.theirTime,
+    their_gross_cents: found.theirGrossCents,
+    settled_currency: found.settledCurrency,
+  };
+  const isGoingBack = "approved_at is not null and action = 'give_back'";
   await tx.run(
-    "update discrepancies set reconciliation_id = ? where identity = unhex(?) and unended = 1",
-    [reconciliationId, identity],
+    `
+    update discrepancies
+    set reconciliation_id = ?,
+      ${proposed.map((name) => `${name} = if(${isOther}, null, ${name})`).join(", ")},
+      ${Object.keys(told).map((name) => `${name} = if(${isGoingBack}, ${name}, ?)`).join(", ")}
+    where identity = unhex(?) and unended = 1`,
+    [
+      found.reconciliationId,
+      ...proposed.flatMap(() => [theirCents, theirCurrency]),
+      ...Object.values(told),
+      found.identity,
+    ],
   );
 }
 

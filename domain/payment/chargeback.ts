@@ -5,6 +5,8 @@
  * @module
  */
 
+import { cutText } from "../text/cut_text.ts";
+
 /** Where the money of a chargeback is. */
 export type ChargebackMoney =
   /** With us: it was only asked about, or it came back. */
@@ -77,7 +79,7 @@ const maxName = 128;
  * charge.
  */
 export function bouncedName(chargeRef: string): string {
-  return `${bouncedReason} ${chargeRef}`.slice(0, maxName);
+  return cutText(`${bouncedReason} ${chargeRef}`, maxName);
 }
 
 /** When a chargeback lowers revenue: `never` where its money was no revenue. */

@@ -10,6 +10,7 @@ import type { CustomerSide, KindOfNoOrder } from "./provider_line.ts";
 /** Kinds of discrepancies that are about what one report tells and another one has told, or about one report's own sums. */
 export const kindsOfTelling = [
   "amount_differs",
+  "currency_differs",
   "fee_differs",
   "category_differs",
   "category_unknown",
@@ -29,8 +30,10 @@ export interface DifferentTelling {
   theirFeeCents: number | null;
   /** See above. */
   theirNetCents: number | null;
-  /** Of the customer's money, in minor units. */
+  /** Of the customer's money, in minor units of `theirCurrency`. */
   theirCents: number | null;
+  /** ISO 4217; null for nothing. */
+  theirCurrency: string | null;
   /** ISO 4217; null for nothing. */
   settledCurrency: string | null;
   /** What we have, in minor units; null for nothing. */
@@ -49,6 +52,8 @@ export interface KeptMovement {
   feeCents: number;
   /** What came out, in minor units. */
   netCents: number;
+  /** Of gross, fee and net, ISO 4217. */
+  currency: string;
   /** What the customer paid or got back of what was converted; null where nothing was. */
   customer: CustomerSide | null;
   /** The latest report that has told the very same, or that it is of. */
@@ -72,11 +77,13 @@ export function comesToAgree(told: DifferentTelling, kept: readonly KeptMovement
   const netCents = first.grossCents - first.feeCents;
   const isKept = first.grossCents === toldGrossCents(told) &&
     first.feeCents === (told.theirFeeCents ?? 0) && netCents === (told.theirNetCents ?? netCents) &&
-    (first.customer === null || Math.abs(first.customer.cents) === told.theirCents);
+    first.currency === (told.settledCurrency ?? first.currency) &&
+    (first.customer === null || (Math.abs(first.customer.cents) === told.theirCents &&
+      first.customer.currency === told.theirCurrency));
   if (!isKept && !isConfirmed) return false;
   if (first.netCents !== netCents) return false;
   if (told.kind === "fee_differs" || told.part !== null) return true;
   const { cents, currency } = first.customer ??
-    { cents: first.grossCents, currency: told.settledCurrency };
+    { cents: first.grossCents, currency: first.currency };
   return currency === told.ourCurrency && Math.abs(cents) === told.ourCents;
 }

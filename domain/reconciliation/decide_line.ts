@@ -18,16 +18,20 @@ import {
 export interface KnownMovement {
   /** Digest of the report's id of its line; null where the provider's list said it. */
   entry: string | null;
-  /** What moved, with its sign, in minor units. */
+  /** What moved, with its sign, in minor units of `currency`. */
   grossCents: number;
   /** What the provider kept of it, in minor units. */
   feeCents: number;
   /** What the provider says came out of both. */
   netCents: number;
+  /** That it was settled in, ISO 4217. */
+  currency: string;
   /** What the customer paid or got back of what was converted; null where nothing was, or no report has said. */
   customer: CustomerSide | null;
   /** When it happened, UTC; left out of what the same batch tells. */
   at?: string;
+  /** The report whose it is; null for one before reports were noted, left out of what the same batch tells. */
+  reconciliationId?: number | null;
 }
 
 /** A movement that is on record of nothing of ours. */
@@ -98,8 +102,8 @@ export type LineDecision =
   | { kind: "differs"; because: Difference }
   /** It is of nothing that we have. */
   | { kind: "unattributed"; because: DiscrepancyKind }
-  /** It is of no order, and known what it is: fees, payouts and the like. */
-  | { kind: "no_order" };
+  /** It is of no order, and known what it is: fees, payouts and the like; it may not add up. */
+  | { kind: "no_order"; because?: "fee_differs" };
 
 /** A kind of lines that are of an order. */
 type KindOfAnOrder = Exclude<LineKind, KindOfNoOrder>;
@@ -144,20 +148,25 @@ export function decideLine(
  *
  * @param before what was kept under its name; null for nothing
  */
-export function decideOfNoOrder(
+function decideOfNoOrder(
   line: ProviderLine,
   before: UnattributedMovement | null,
 ): LineDecision {
   if (before === null) {
     return line.kind === "other" && (line.grossCents !== 0 || line.feeCents !== 0)
       ? { kind: "unattributed", because: "category_unknown" }
-      : { kind: "no_order" };
+      : addsUp(line)
+      ? { kind: "no_order" }
+      : { kind: "no_order", because: "fee_differs" };
   }
   if (before.kind !== line.kind) return { kind: "changed", because: "category_differs" };
   if (before.grossCents !== line.grossCents) return { kind: "changed", because: "amount_differs" };
-  return before.feeCents === line.feeCents
-    ? { kind: "known" }
-    : { kind: "changed", because: "fee_differs" };
+  if (before.currency !== line.settledCurrency) {
+    return { kind: "changed", because: "currency_differs" };
+  }
+  if (before.feeCents !== line.feeCents) return { kind: "changed", because: "fee_differs" };
+  if (before.netCents === netOf(line)) return { kind: "known" };
+  return addsUp(line) ? { kind: "corrects" } : { kind: "changed", because: "fee_differs" };
 }
 
 function unattributedBecause(kind: KindOfAnOrder, facts: LineFacts): DiscrepancyKind {
@@ -195,6 +204,9 @@ function repeated(
   }
   if (before.entry !== entry) return { kind: "unattributed", because: "twice" };
   if (before.grossCents !== line.grossCents) return { kind: "changed", because: "amount_differs" };
+  if (before.currency !== line.settledCurrency) {
+    return { kind: "changed", because: "currency_differs" };
+  }
   const customer = customerSideOf(line);
   if (customer !== null && before.customer !== null) {
     if (customer.currency !== before.customer.currency) {

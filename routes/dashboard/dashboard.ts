@@ -16,6 +16,7 @@ import { oneCustomerPageRoutes } from "./customer.tsx";
 import { customerPageRoutes } from "./customers.tsx";
 import { deadLetterPageRoutes } from "./dead_letters.tsx";
 import { disputePageRoutes } from "./disputes.tsx";
+import { answerDoubleClicks } from "./double_click.ts";
 import { errorPage, notFoundPage } from "./error_page.tsx";
 import { firstStepsRoutes } from "./first_steps.tsx";
 import { failurePageRoutes } from "./failures.tsx";
@@ -77,6 +78,7 @@ export function dashboardRoutes(deps: AppDeps, runs: ImportRuns): Hono {
   });
   app.route("/", assetRoutes());
   app.use(countLetters(deps));
+  app.use(answerDoubleClicks());
   app.route("/", overviewPageRoutes(deps));
   app.route("/", orderListPageRoutes(deps));
   app.route("/", orderPageRoutes(deps));

@@ -28,6 +28,7 @@ import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";
 import { notFoundPage } from "./error_page.tsx";
+import { onceField } from "./double_click.ts";
 import { HiddenFields, missingScopes, PostForm, ScopeNeeded } from "./form.tsx";
 import {
   DeadLetterFilters,
@@ -318,7 +319,7 @@ const Question: FC<
             : "They are given up. An order or refund that is not finished is published anew by the next " +
               "sweep, unless it is cancelled."}
         </p>
-        <HiddenFields fields={{ verb, ...meant }} />
+        <HiddenFields fields={{ verb, [onceField]: crypto.randomUUID(), ...meant }} />
         <div class="actions">
           <button type="submit" class={verb === "retry" ? "primary" : "danger"}>
             {names[verb]} {formatCount(count)}

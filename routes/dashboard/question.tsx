@@ -6,6 +6,7 @@
 
 import type { Context } from "hono";
 import type { Child } from "hono/jsx";
+import { onceField } from "./double_click.ts";
 import { HiddenFields, PostForm } from "./form.tsx";
 import { page, PageHead } from "./layout.tsx";
 
@@ -53,7 +54,9 @@ export function askFirst(c: Context, question: Question): Response | Promise<Res
         <PageHead title={title} crumb={crumb} note={note} />
         <PostForm c={c} action={action} class="card stack-form">
           <p>{says}</p>
-          <HiddenFields fields={{ [confirmField]: "yes", ...fields }} />
+          <HiddenFields
+            fields={{ [confirmField]: "yes", [onceField]: crypto.randomUUID(), ...fields }}
+          />
           {asks && (
             <div class="field">
               <label for={asks.name}>{asks.label}</label>

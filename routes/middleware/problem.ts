@@ -11,6 +11,7 @@ import { type ErrorCode, type Fault, messageOf, WorkflowError } from "../../doma
 import { isBrokenOff } from "../../runtime/serve.ts";
 import { OtherErasureSecret } from "../../db/customers/erased_keys.ts";
 import { isServerFault, unclearFault } from "../../db/connection/faults.ts";
+import { StatementTooLarge } from "../../db/connection/packet_size.ts";
 import { diskFaultOf } from "../../streams/imports/disk_fault.ts";
 import { isRedisAway } from "../../streams/redis/redis_away.ts";
 import type { AppDeps } from "../deps.ts";
@@ -188,10 +189,12 @@ export function problemAnswer(
 
 /**
  * True for an error of an engine that is away for now, whatever was asked of it: it can't be reached, or it
- * takes nothing, as a database that is read-only, full or not set up.
+ * takes nothing, as a database that is read-only, full or not set up. One that only takes nothing so long is not away.
  */
 export function isEngineAway(error: unknown): boolean {
-  if (error instanceof WorkflowError) return error.code === "unavailable";
+  if (error instanceof WorkflowError) {
+    return error.code === "unavailable" && !(error.cause instanceof StatementTooLarge);
+  }
   // What nobody knows and nobody asked for is more likely to pass than to be a fault of the request.
   return isServerFault(error) || unclearFault(error) !== null || isRedisAway(error);
 }

@@ -16,7 +16,7 @@ import {
   StaleCatalog,
 } from "../../db/catalog/catalog.ts";
 import type { KeptCustomers } from "../../db/catalog/kept_customers.ts";
-import { sumOfProducts } from "../../db/catalog/kept_products.ts";
+import { sumOfProducts } from "../../db/catalog/catalog_sums.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import {
   type InsertedRow,
@@ -131,12 +131,12 @@ async function insertAsNew(
   const [absent, rows, { erasures, sum }] = await Promise.all([
     lookUpCatalog(tx, catalog, orders),
     insertOrdersByName(tx, candidates),
-    lockProductsShared(tx, productIds, { withSum: true }),
+    lockProductsShared(tx, productIds, { sumOf: "descriptions" }),
     creating,
   ]);
   noteTried(tried, rows);
   if (absent.customers.size > 0) throw new LostCatalog("Customers are gone");
-  if (sum !== sumOfProducts(catalog, skus)) {
+  if (sum !== sumOfProducts(catalog, skus, "descriptions")) {
     throw new LostCatalog("Products are not as they were read");
   }
   if (creating !== undefined && catalog.erasures !== 0) {

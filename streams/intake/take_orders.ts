@@ -27,8 +27,8 @@ import {
   writeDescriptions,
 } from "../../db/catalog/catalog.ts";
 import type { KeptCustomers } from "../../db/catalog/kept_customers.ts";
-import { type KeptProducts, sumOfProducts } from "../../db/catalog/kept_products.ts";
-import { areSameRows, type NamedRows, namedRows } from "../../db/catalog/same_rows.ts";
+import { knownCustomers, sumOfProducts } from "../../db/catalog/catalog_sums.ts";
+import type { KeptProducts } from "../../db/catalog/kept_products.ts";
 import type { Database, Queryable } from "../../db/connection/database.ts";
 import { isDuplicateKey, isMissingParent } from "../../db/connection/faults.ts";
 import { StatementTooLarge } from "../../db/connection/packet_size.ts";
@@ -123,8 +123,8 @@ export interface TakenOrder {
   summary?: OrderSummary;
 }
 
-/** How one try is made; `isLent` says that some products of the catalogue were read for other orders. */
-type TryOptions = TakeOptions & { tried: Tried; isLent: boolean };
+/** How one try is made. */
+type TryOptions = TakeOptions & { tried: Tried };
 
 /** Why an order was not changed that another transaction has kept for as long as anybody waits for a lock. */
 const heldText = "another transaction has it at the moment, so import it again later";
@@ -186,9 +186,9 @@ async function takeDistinct(
 ): Promise<TakenOrder[]> {
   const candidates = orders.map(orderToWrite);
   const tried: Tried = new Map();
-  let isLent = options.products?.lend(catalog, orders) === true;
+  options.products?.lend(catalog, orders);
+  const own = { ...options, tried };
   for (let attempt = 1;; attempt++) {
-    const own = { ...options, tried, isLent };
     const isGuess = attempt === 1 && await mayTakeAsNew(db, candidates, catalog, own);
     try {
       if (isGuess) return await takenAsNew(db, candidates, catalog, own);
@@ -209,20 +209,19 @@ async function takeDistinct(
       if (isLost) {
         forgetCatalog(catalog);
         options.products?.forget();
-        isLent = false;
       }
     }
   }
 }
 
-function tooLarge(
-  { externalOrderId }: IncomingOrder,
-  { message }: StatementTooLarge,
-): WorkflowError {
-  return new WorkflowError(
+/** It is caused by a `StatementTooLarge`: others that were taken with it are of no concern. */
+function tooLarge({ externalOrderId }: IncomingOrder, cause: StatementTooLarge): WorkflowError {
+  const error = new WorkflowError(
     "unavailable",
-    `The database does not take order ${externalOrderId}: ${message}; raise that`,
+    `The database does not take order ${externalOrderId}: ${cause.message}; raise that`,
   );
+  error.cause = cause;
+  return error;
 }
 
 /** Takes orders that have not been looked for; see {@linkcode takeAsNew}. */
@@ -435,10 +434,8 @@ async function writeOrders(
   const catalog = await completedWithin(tx, before, updated, options);
   // Batches beside this one may refresh the catalogue while it writes what that knew before.
   const { erasures: knownErasures } = catalog;
-  const named = namedRows(catalog, [...fresh, ...updates].map(({ order }) => order));
 
-  const lock = () =>
-    lockProducts(tx, [...fresh, ...updates], catalog, { ...options, knownErasures, named });
+  const lock = () => lockProducts(tx, [...fresh, ...updates], catalog, knownErasures);
   const areAllNew = fresh.length > 0 && updates.length === 0;
   // Asked for at once, and run in this order.
   const [inserted] = await Promise.all([
@@ -535,21 +532,20 @@ async function lockProducts(
   tx: Queryable,
   orders: readonly OrderToWrite[],
   catalog: Catalog,
-  { isLent: withSum, knownErasures, named }: TryOptions & {
-    knownErasures: number | undefined;
-    named: NamedRows;
-  },
+  knownErasures: number | undefined,
 ): Promise<void> {
-  const skus = new Set(orders.flatMap(({ order: { items } }) => items.map(({ sku }) => sku)));
+  const named = orders.map(({ order }) => order);
+  const skus = new Set(named.flatMap(({ items }) => items.map(({ sku }) => sku)));
   const ids = [...skus].map((sku) => productIdOf(catalog, sku));
-  // Asked for at once, and run in this order.
-  const [{ erasures, sum }, areSame] = await Promise.all([
-    lockProductsShared(tx, ids, { withSum }),
-    areSameRows(tx, named),
-  ]);
-  if (withSum && sum !== sumOfProducts(catalog, skus)) {
-    throw new LostCatalog("Products are not as they were read");
-  }
+  const sumOf = catalog.hasLent ? "descriptions" : "names";
+  // As they are written: others of the same run may have the catalogue know something else before the answer comes.
+  const known = sumOfProducts(catalog, skus, sumOf);
+  const customers = knownCustomers(catalog, named);
+  const { erasures, sum, customerSum } = await lockProductsShared(tx, ids, {
+    sumOf,
+    customerIds: customers.ids,
+  });
   refuseStale(knownErasures, erasures);
-  if (!areSame) throw new LostCatalog("Customers or products are others by now");
+  if (sum !== known) throw new LostCatalog("Products are not as they were read");
+  if (customerSum !== customers.sum) throw new LostCatalog("Customers are not as they were read");
 }

@@ -7,6 +7,7 @@
 
 import type { CallbackMessage, ChargeMessage } from "../../domain/messages/messages.ts";
 import { cutText } from "../../domain/text/cut_text.ts";
+import { isText } from "../../domain/text/is_text.ts";
 import {
   type ChargeAnswer,
   type GatewayRequest,
@@ -49,6 +50,7 @@ export function readCharge(
   if (ref.length > maxRefLength) {
     return failed(`the provider's name for the charge has more than ${maxRefLength} characters`);
   }
+  if (!ref.isWellFormed()) return failed("the provider's name for the charge is no text");
   if (typeof currency !== "string" || !/^[A-Z]{3}$/.test(currency)) {
     return failed("the provider does not say in which currency it took the money");
   }
@@ -115,7 +117,7 @@ function heldCharge(
 /** What the customer has to do; a link that is none leads nowhere. */
 function actionOf({ action }: ProviderCharge): CustomerAction {
   const { url = null, expiresAt = null } = action ?? {};
-  const isLink = url !== null && url.length <= maxLinkLength &&
+  const isLink = isText(url, { min: 1, max: maxLinkLength }) &&
     /^https?:$/.test(URL.parse(url)?.protocol ?? "");
   return {
     url: isLink ? url : null,
@@ -212,7 +214,8 @@ export function readMoney(charge: ProviderCharge | null): MoneyAnswer {
   if (charge === null) return { kind: "unknown" };
   const { ref, state, amountCents, currency } = charge;
   const refundedCents = charge.refundedCents ?? 0;
-  const isUsable = typeof ref === "string" && isCents(amountCents) && isCents(refundedCents) &&
+  const isUsable = isText(ref, { min: 0, max: maxRefLength }) && isCents(amountCents) &&
+    isCents(refundedCents) &&
     refundedCents <= amountCents && typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
   if (!isUsable) return failed("the provider does not say what it took, or what went back of it");
   const tookCents = state === "succeeded" ? amountCents : 0;

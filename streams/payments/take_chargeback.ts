@@ -153,7 +153,8 @@ async function takeOnce(
     if (decision.kind === "unchanged") await noteToldAgain(tx, known.id, decision.toldAt);
     return { id: known.id, orderId, outcome: decision.kind };
   }
-  const after = decision.kind === "change" ? decision.after : known!;
+  const told = decision.kind === "change" ? decision.after : known!;
+  const after = byPerson === undefined ? told : takenToday(told, known, now);
   const placed = {
     orderId,
     paymentId: known?.paymentId ?? payment?.paymentId ?? null,
@@ -271,6 +272,16 @@ async function lockAll(
   // Another charge of the same name belongs to no order that this one was given to before.
   const isOwn = known === undefined || known.orderId === null || known.orderId === payment?.orderId;
   return { known, payment: isOwn ? payment : undefined, now };
+}
+
+/** What a person says of money that was with us so far: nobody knows since when it is gone, and it moves today. */
+function takenToday(
+  after: KnownChargeback,
+  known: KnownChargeback | undefined,
+  now: string,
+): KnownChargeback {
+  const isFirst = known?.withdrawnAt == null && after.withdrawnAt !== null;
+  return isFirst ? { ...after, withdrawnAt: now } : after;
 }
 
 function namesOf({ provider, providerRef, chargeRefs }: ChargebackNews): ChargebackNames {

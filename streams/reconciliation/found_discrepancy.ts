@@ -109,10 +109,18 @@ export function missingIdentityOf(
 export function identitiesOf(provider: string, movement: MovementName): string[] {
   const kinds: readonly DiscrepancyKind[] = movement.part === null
     ? [...differences, "twice"]
-    : ["missing_with_us", "amount_differs", "fee_differs", "category_differs"];
+    : ["missing_with_us", ...toldOtherwise];
   return kinds.map((kind) => identityOf(provider, movement, kind));
 }
 
+/** What a line of nothing of ours can differ in from what was told of it before, or within itself. */
+const toldOtherwise = [
+  "amount_differs",
+  "currency_differs",
+  "fee_differs",
+  "category_differs",
+] as const satisfies readonly DiscrepancyKind[];
+
 function isToldOtherwise(kind: DiscrepancyKind): boolean {
-  return kind === "amount_differs" || kind === "fee_differs" || kind === "category_differs";
+  return toldOtherwise.some((one) => one === kind);
 }

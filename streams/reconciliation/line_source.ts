@@ -16,6 +16,7 @@ import type { ProviderLine } from "../../domain/reconciliation/provider_line.ts"
 import { lineReader, tellsOfOrders } from "../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
 import { recognisedReport } from "../../domain/reconciliation/shipped_reports.ts";
+import { isText } from "../../domain/text/is_text.ts";
 import { visibleText } from "../../domain/text/visible_text.ts";
 import { openSourceTable, type SourceTable } from "../imports/source_table.ts";
 import type { Movement, Provider } from "../payments/provider.ts";
@@ -358,7 +359,7 @@ function askedUnder(
 ): Pick<ProviderLine, "key" | "reference"> {
   return {
     key: key !== null && mayBeKey(key) ? key : null,
-    reference: reference !== null && reference.length <= orderLimits.idLength ? reference : null,
+    reference: isText(reference, { min: 0, max: orderLimits.idLength }) ? reference : null,
   };
 }
 

@@ -40,7 +40,6 @@ import { WorkflowError } from "../../domain/errors.ts";
 import {
   addsUp,
   decideLine,
-  decideOfNoOrder,
   type KnownMovement,
   type LineDecision,
   type LineRules,
@@ -192,9 +191,15 @@ async function decideTogether(loading: Loading, lines: readonly ProviderLine[]):
       const facts = isRecognised || isMoved ? await findFacts(db, provider, lines) : first;
       const decided = lines.map((line, index): Decided => {
         const of = asKept(provider, line, facts[index]!);
-        return { line, facts: of, decision: decideLine(line, of.entry, of, rules) };
+        const decision = decideLine(line, of.entry, of, rules);
+        const isOwn = keptOf(of)?.reconciliationId === loading.reconciliationId;
+        return {
+          line,
+          facts: of,
+          decision: isOwn ? unchosen(decision, line, keptOf(of)!) : decision,
+        };
       });
-      const once = onceEach(decided);
+      const once = onceEach(decided, rules);
       return await db.transaction((tx) => write(tx, loading, once));
     } catch (error) {
       const isOvertaken = error === gone || isDuplicateKey(error);
@@ -295,10 +300,12 @@ interface Decided {
   decision: LineDecision;
   /** A line before it in the batch is of the same. */
   isSecond?: true;
+  /** What is known of it where this very line stands in the batch before, with what that one tells. */
+  before?: FoundFacts;
 }
 
 /** The first line of a batch that is of something has it; what else is of it is one too many. */
-function onceEach(decided: readonly Decided[]): Decided[] {
+function onceEach(decided: readonly Decided[], rules: LineRules): Decided[] {
   const had = new Map<string, { entry: string | null; told: UnattributedMovement }>();
   return decided.map((one) => {
     const { facts, decision } = one;
@@ -315,22 +322,36 @@ function onceEach(decided: readonly Decided[]): Decided[] {
       return one;
     }
     if (before.entry === facts.entry) {
-      return {
-        ...one,
-        decision: isOfNoOrder(one.line.kind)
-          ? decideOfNoOrder(one.line, before.told)
-          : { kind: "known" },
-      };
+      const { told } = before;
+      const known: FoundFacts = isOfOurs
+        ? { ...facts, ours: { ...facts.ours!, movement: told } }
+        : { ...facts, unattributed: told };
+      const again = unchosen(decideLine(one.line, facts.entry, known, rules), one.line, told);
+      // What its customer paid is taken once the first one is written, by whoever brings the report again.
+      const decision: LineDecision = again.kind === "corrects" ? { kind: "known" } : again;
+      return { ...one, decision, before: known };
     }
     return { ...one, decision: { kind: "unattributed", because: "twice" }, isSecond: true };
   });
 }
 
+/** Of two nets that one report tells of the same line nobody can choose one: that of the first one stays. */
+function unchosen(decision: LineDecision, line: ProviderLine, told: KnownMovement): LineDecision {
+  if (decision.kind !== "corrects" || told.netCents === netOf(line)) return decision;
+  return { kind: "changed", because: "fee_differs" };
+}
+
+/** As what a line was kept that was told before; null for none. */
+function keptOf({ ours, unattributed }: FoundFacts): KnownMovement | null {
+  return ours?.moved === true ? ours.movement : unattributed;
+}
+
 /** A line as what is kept of it. */
 function toldBy({ line, facts }: Decided): UnattributedMovement {
-  const { kind, grossCents, feeCents } = line;
+  const { kind, grossCents, feeCents, settledCurrency: currency } = line;
   const customer = customerSideOf(line);
-  return { kind, entry: facts.entry, grossCents, feeCents, netCents: netOf(line), customer };
+  const netCents = netOf(line);
+  return { kind, entry: facts.entry, grossCents, feeCents, netCents, currency, customer };
 }
 
 /** Somebody took a report back, or told otherwise, by which it was decided. */
@@ -348,7 +369,7 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
   }
   const movements: MovementRow[] = [];
   const discrepancies: FoundDiscrepancy[] = [];
-  for (const { line, facts, decision, isSecond = false } of decided) {
+  for (const { line, facts, decision, isSecond = false, before = facts } of decided) {
     switch (decision.kind) {
       case "known":
         break;
@@ -366,7 +387,7 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
       }
       case "changed":
         discrepancies.push(
-          discrepancyOf(loading, line, facts, decision.because, partOfNothing(facts)),
+          discrepancyOf(loading, line, before, decision.because, partOfNothing(facts)),
         );
         break;
       case "agrees":
@@ -378,6 +399,9 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
         break;
       case "no_order":
         movements.push(movementOf(line, facts, facts.part));
+        if (decision.because !== undefined) {
+          discrepancies.push(discrepancyOf(loading, line, facts, decision.because, facts.part));
+        }
         break;
       case "unattributed": {
         const again = decision.because === "twice" && (isTold(facts) || isSecond);
@@ -403,20 +427,17 @@ async function write(tx: Queryable, loading: Loading, decided: readonly Decided[
  */
 async function followMovement(
   tx: Queryable,
-  { provider, reconciliationId }: Loading,
+  loading: Loading,
   { line, facts, decision }: Decided & { decision: { because?: DiscrepancyKind } },
   before: string,
 ): Promise<void> {
   const part = partOfNothing(facts);
   const kind = part === null ? decision.because : "missing_with_us";
   if (kind !== undefined) {
-    const movement = part === null
-      ? { kind: facts.subject, subjectId: facts.ours!.id, part }
-      : { kind: facts.unattributed!.kind, subjectId: 0, part };
-    await takeDiscrepancy(tx, reconciliationId, identityOf(provider, movement, kind));
+    await takeDiscrepancy(tx, discrepancyOf(loading, line, facts, kind, part));
   }
   if (dayOf(before) === dayOf(line.at)) return;
-  await widenTold(tx, reconciliationId, { first: before, last: before });
+  await widenTold(tx, loading.reconciliationId, { first: before, last: before });
 }
 
 /** The movement that a line tells of once more; none for a line that is the first to tell of its own. */

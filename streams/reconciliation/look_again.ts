@@ -45,7 +45,7 @@ import {
 } from "../../domain/reconciliation/provider_line.ts";
 import { bookDays } from "./book_days.ts";
 import { foundDiscrepancy, identityOf, rowOf } from "./found_discrepancy.ts";
-import { findFacts, partOf } from "./find_facts.ts";
+import { againOf, findFacts, partOf } from "./find_facts.ts";
 import { lookAtParts } from "./look_at_parts.ts";
 import { readMovementKeys } from "./movement_keys.ts";
 import { readReturnedMends } from "./returned_mends.ts";
@@ -279,21 +279,23 @@ async function lookAtLines(
     if (ours === null || !ours.moved) continue;
     // Another line than this one is of it.
     if (ours.movement !== null && ours.movement.entry !== of.entry) continue;
+    // What told of the same before may be gone: then this is what our money is told by, and not money once more.
+    const isOneTooMany = row.part === againOf(provider, lines[index]!);
     const isFirst = { ...of, ours: { ...ours, movement: null } };
     const decision = decideLine(lines[index]!, of.entry, isFirst, rules);
     // What was on record for nothing has come to be on record later than it moved.
-    const because = decision.kind === "differs" && decision.because !== "late"
+    const isRecordedLate = !isOneTooMany || row.ourCents === null;
+    const because = decision.kind === "differs" && !(decision.because === "late" && isRecordedLate)
       ? decision.because
       : undefined;
-    // What told of the same charge before may be gone: then this is what its order is paid by, and not money once more. It may have been
-    // written down as that already, by somebody who looked while it went.
+    // It may have been written down as what it is by now already, by somebody who looked while the first one went.
     const isFirstGone = row.part !== of.part;
     // It is kept as of nothing still, and comes before this one.
     if (isFirstGone && ours.movement === null && of.unattributed !== null) continue;
     // One of several that were one too many is it, and what is left of them is held against that by the next look.
     if (isFirstGone && taken.has(`${subject} ${ours.id}`)) continue;
     taken.add(`${subject} ${ours.id}`);
-    const isOnly = of.isSettling && isFirstGone;
+    const isOnly = isOneTooMany || (of.isSettling && isFirstGone);
     const isTwice = row.kind === "twice" && !isOnly;
     const isOver = because === undefined && !isTwice;
     const kind = isTwice ? "twice" : because ?? row.kind;

@@ -25,6 +25,7 @@ import {
   deleteOpenOf,
   deleteUncovered,
   endWithdrawal,
+  forgetAgreed,
   giveDiscrepancies,
   listCounting,
   lockWithdrawal,
@@ -114,15 +115,14 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
   for (const [heir, some] of heirs) {
     await giveMovements(tx, heir, some);
     await inheritWaiting(tx, id, heir);
-    const identities = some.flatMap(({ kind, subjectId, part }) =>
-      identitiesOf(provider, { kind, subjectId, part: part === noPart ? null : part })
-    );
+    const identities = identitiesOfAll(provider, some);
     await giveDiscrepancies(tx, id, heir, identities);
     await reopenExplained(tx, id, heir, { identities, note });
   }
   await reopenMissing(tx, provider, await readOrdersBehind(tx, gone));
   const charges = gone.filter(({ kind }) => kind === "charge");
   await reopenTogether(tx, { id, provider }, await readOrdersBehind(tx, charges));
+  await forgetAgreed(tx, identitiesOfAll(provider, gone));
   await deleteMovements(tx, gone);
   await wantAgain(
     tx,
@@ -131,6 +131,13 @@ async function takeMovements(tx: Queryable, { id, provider }: Withdrawal): Promi
   );
   await widenByWaiting(tx, id, booked);
   return keys.length;
+}
+
+/** Of every discrepancy that a report may have found of some movements. */
+function identitiesOfAll(provider: string, keys: readonly MovementKey[]): string[] {
+  return keys.flatMap(({ kind, subjectId, part }) =>
+    identitiesOf(provider, { kind, subjectId, part: part === noPart ? null : part })
+  );
 }
 
 /** What reports have booked that nobody stands behind any more goes with this one, on whatever days it was told. */

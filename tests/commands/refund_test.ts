@@ -85,3 +85,38 @@ Deno.test("refund says that a person gives back what a provider took that is not
     }
   }
 });
+
+Deno.test("refund takes our id of an order where the shop calls another one so, and says which before it does anything", async () => {
+  const { db } = api.deps;
+  const [id, other] = [await storeOrder(db), await storeOrder(db)];
+  await db.run("update orders set external_order_id = ? where id = ?", [`${id}`, other]);
+  await db.run("update orders set external_order_id = 'mine' where id = ?", [id]);
+  const { code, out, err } = await type(`${id}`, "400");
+  assert.equal(code, 0, err);
+  assert.match(
+    out,
+    new RegExp(`^Refund \\d+ of order ${id}, the shop's mine: 4\\.00 EUR requested`),
+  );
+  const says = `What the shop calls ${id} is our order ${other}`;
+  assert.ok(err.startsWith(`${says}, and our ${id} is the shop's mine`), err);
+  const rows = await db.query("select order_id from refunds where order_id in (?)", [[id, other]]);
+  assert.deepEqual(rows.map((row) => Number(row.order_id)), [id]);
+  for (const [name, ...args] of [["capture", `${id}`], ["retry", `${id}`]]) {
+    const ran = await run({ ...api.env, LOG_LEVEL: "error", USER: "ann" }, name!, ...args);
+    assert.ok(ran.err.startsWith(says), `${name}: ${ran.err}`);
+  }
+  assert.ok((await type(`--returned=${id}`)).err.startsWith(says));
+  // What the shop calls the same order is no question.
+  await db.run("update orders set external_order_id = 'other' where id = ?", [other]);
+  await db.run("update orders set external_order_id = ? where id = ?", [`${id}`, id]);
+  assert.doesNotMatch((await type(`${id}`, "100")).err, /What the shop calls/);
+  // An id of nothing here is often the shop's.
+  const none = `${9_000_000_000 + id}`;
+  await db.run("update orders set external_order_id = ? where id = ?", [none, other]);
+  const unknown = await type(none);
+  assert.equal(unknown.code, 1);
+  assert.ok(
+    unknown.err.startsWith(`What the shop calls ${none} is our order ${other}\n`),
+    unknown.err,
+  );
+});

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { assertAccessible, assertFits } from "./browser.ts";
+import { recordChargeback } from "../../services/record_chargeback.ts";
+import { aChargeback } from "../chargebacks.ts";
+import { assertAccessible, assertFits, assertTappable } from "./browser.ts";
+import { takePicture } from "./pictures.ts";
 import { setStage } from "./stage.ts";
 
 const stage = setStage("refunds_e2e");
@@ -71,3 +74,56 @@ stage.test("all that an order was paid goes back in three clicks from the overvi
   );
   assert.equal(Number(row!.whole), 1);
 });
+
+/** Has a paid order contested at the bank. @returns its id */
+async function contestOne(): Promise<number> {
+  const orderId = await stage.somePaidOrder();
+  const { db } = stage.service.deps;
+  const [payment] = await db.query(
+    "select provider_ref, amount_cents from payments where order_id = ?",
+    [orderId],
+  );
+  const chargeRefs = [String(payment!.provider_ref)];
+  const amountCents = Number(payment!.amount_cents);
+  const other = { providerRef: "dp_e2e", chargeRefs, amountCents, currency: "GBP" };
+  await recordChargeback(stage.service.deps, aChargeback("needs_response", 0, other), "test");
+  return orderId;
+}
+
+stage.test(
+  "how a chargeback ended is said by keyboard on a phone, after a question, in light and dark",
+  async ({ page }) => {
+    const id = await contestOne();
+    const check = async (name: string) => {
+      for (const colorScheme of ["dark", "light"] as const) {
+        await page.emulateMedia({ colorScheme });
+        await assertFits(page, name);
+        await assertTappable(page, name);
+        await assertAccessible(page, name);
+        await takePicture(page, `${name}-${colorScheme}-phone`);
+      }
+    };
+    await page.goto("/dashboard/chargebacks?which=due");
+    await check("chargebacks");
+    await page.getByRole("button", { name: "Won…" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: /^Was the chargeback of £[\d.,]+ won\?$/ }).waitFor();
+    await page.getByRole("link", { name: "Not yet" }).click();
+
+    await page.goto(`/dashboard/orders/${id}`);
+    await page.getByRole("button", { name: "Lost…" }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: /^Was the chargeback of £[\d.,]+ lost\?$/ }).waitFor();
+    await check("chargeback-lost");
+    await page.getByLabel("By what you know it").focus();
+    await page.keyboard.type("the bank's letter");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByText("The books say how it ended").waitFor();
+    assert.equal(await page.getByRole("button", { name: /^(Won|Lost)…$/ }).count(), 0);
+    await page.goto(`/dashboard/orders/${id}`);
+    await page.getByText("A chargeback was lost").waitFor();
+    await page.locator(".timeline").getByText("noted: the bank's letter").waitFor();
+  },
+  { viewport: { width: 375, height: 812 }, isMobile: true, hasTouch: true },
+);

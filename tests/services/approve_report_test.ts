@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import type { Operator } from "../../domain/operation/audit.ts";
 import type { ReportProfile } from "../../domain/reconciliation/report_profile.ts";
-import { beginReconciliation } from "../../db/reconciliation/reconciliations.ts";
+import {
+  beginReconciliation,
+  readReconciliation,
+} from "../../db/reconciliation/reconciliations.ts";
 import { listProviderDays } from "../../db/reconciliation/reconciled_days.ts";
 import { noteReportBooked } from "../../db/reconciliation/report_approvals.ts";
 import type { WorkflowError } from "../../domain/errors.ts";
@@ -168,6 +171,47 @@ Deno.test("payouts beyond all sense are approved and taken back, and hold up no 
     await approveReport(deps, other.id, another, { finishedAt: other.finishedAt! });
     const [day] = await flow.rows("select booked_payouts_cents from provider_days");
     assert.equal(Number(day!.booked_payouts_cents), 100);
+  });
+});
+
+Deno.test("a report that books nothing waits for nobody, until lines that do become its own", async () => {
+  await withWorkflow("approve_empty", async (flow) => {
+    const provided: Reconciled = { flow, name: "simulated" };
+    const deps = depsOf(provided, 2);
+    await paidOrders(provided, 5);
+    const lines = await ownReport(flow);
+    const fees = feesOf(lines);
+    const alone = lines.filter(({ feeCents }) => feeCents === 0);
+    assert.ok(alone.length > 0 && alone.length < lines.length);
+    const refunds = await hold(provided, alone, 2);
+    assert.deepEqual([refunds.feesWait, refunds.fees, refunds.state], [false, {}, "DONE"]);
+    const seen = { finishedAt: refunds.finishedAt! };
+    await assert.rejects(approveReport(deps, refunds.id, another, seen), /wait for nobody/);
+    // Fees that come to nothing are fees all the same: they may stand on two days.
+    const [like] = lines;
+    const offset = [7, -7].map((feeCents, n) => ({
+      ...like!,
+      entryId: `txn_offset_${n}`,
+      chargeId: `ch_offset_${n}`,
+      key: "",
+      reference: "",
+      feeCents,
+      netCents: like!.grossCents - feeCents,
+    }));
+    const both = await hold(provided, offset, 2);
+    assert.deepEqual([both.feesWait, both.fees], [true, { EUR: 0 }]);
+    // All that it tells another one has told that waits.
+    const first = await hold(provided, lines, 2);
+    assert.deepEqual([first.feesWait, first.fees], [true, { EUR: fees }]);
+    const again = await hold(provided, [...lines].reverse(), 2);
+    assert.deepEqual([again.feesWait, again.fees], [false, {}]);
+    await withdraw(deps, first.id, operator);
+    await withdraw(deps, first.id, another);
+    const heir = (await readReconciliation(flow.db, again.id))!;
+    assert.deepEqual([heir.feesWait, heir.fees], [true, { EUR: fees }]);
+    assert.equal(await bookedFees(flow), 0);
+    await approveReport(deps, heir.id, another, { finishedAt: heir.finishedAt! });
+    assert.equal(await bookedFees(flow), fees);
   });
 });
 

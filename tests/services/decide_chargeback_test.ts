@@ -214,6 +214,23 @@ Deno.test("an inquiry that ended well moves no money, and one that was lost is o
     await tell(flow, aChargeback("warning_under_review", 60));
     assert.equal((await decide(flow, "lost")).chargeback.lostCents, 1_000);
     assert.deepEqual(await bookedOf(flow, orderId), ["clearing -1000", "chargebacks 1000"]);
+    // Nobody knows since when its money is gone.
+    assert.deepEqual((await figuresOn(flow, today())).slice(1), [1, 1_000]);
+    const [inquired] = await readKpis(flow, "2026-03-01", "2026-03-01");
+    assert.deepEqual([inquired!.chargeback_count, inquired!.chargeback_amount_cents], [0, 0]);
+    await tell(flow, aChargeback("lost", 120, { amountCents: 600 }));
+    assert.deepEqual((await figuresOn(flow, today())).slice(1), [1, 600]);
+    await rebuildKpis(flow);
+    await assertConsistent(flow);
+  }));
+
+Deno.test("who says that one is lost is not reminded of it, though its order was found by that alone", () =>
+  withWorkflow("decide_found", async (flow) => {
+    await tell(flow, aChargeback("needs_response", 0));
+    const orderId = await aPaidOrder(flow);
+    const { chargeback } = await decide(flow, "lost");
+    assert.deepEqual([chargeback.orderId, chargeback.seenBy], [orderId, "desk"]);
+    assert.deepEqual(await raised(flow), []);
     await assertConsistent(flow);
   }));
 

@@ -12,6 +12,7 @@ import { guestOf } from "../../domain/order/guest.ts";
 import { importOrders } from "../../streams/imports/orders_import.ts";
 import { takeOrders } from "../../streams/intake/take_orders.ts";
 import { anOperator } from "../operator.ts";
+import { meddled } from "../meddled_database.ts";
 import { mara, namesOfMara, placesNaming } from "../person.ts";
 import { assertConsistent } from "../streams/consistent.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
@@ -159,6 +160,25 @@ Deno.test("a batch whose products another one has forgotten looks them up again"
       join products on products.id = order_items.product_id
       order by orders.id`);
     assert.deepEqual(items.map(({ id, sku }) => [id, sku]), [["M-1", "a"], ["M-2", "a"]]);
+  });
+});
+
+Deno.test("a guest of the same address who is created while the customer is erased is nobody either", async () => {
+  await withWorkflow("erased_guest", async (flow) => {
+    await settled(flow);
+    const db = meddled(flow.db, /insert into customers/, () => erase(flow));
+    const customer = guestOf(mara.email, mara.name, "M-2");
+    const other = { externalId: "C-9", email: "nina@example.com", name: "Nina" };
+    const taken = await takeOrders(db, [
+      anOrder("M-2", one, { customer }),
+      anOrder("N-1", one, { customer: other }),
+    ], options);
+    assert.deepEqual(taken.map(({ outcome }) => outcome), ["new", "new"]);
+    assert.deepEqual(await placesNaming(flow, namesOfMara), []);
+    const [row] = await flow.rows(
+      "select external_id as id from customers join orders on customer_id = customers.id where external_order_id = 'N-1'",
+    );
+    assert.equal(row!.id, "C-9");
   });
 });
 

@@ -5,9 +5,12 @@ import { databaseTime } from "../../domain/database_time.ts";
 import { actionsFor } from "../../domain/reconciliation/discrepancy.ts";
 import { proposeMending } from "../../services/mend_discrepancies.ts";
 import { withdraw } from "../../services/withdraw_report.ts";
-import { aPaidOrder } from "../chargebacks.ts";
 import { type ConvertedLine, holdConverted } from "../converted_lines.ts";
+import { publish } from "../../streams/workflow/publish.ts";
+import { verify } from "../../streams/verification/verify.ts";
+import { aChargeback, aPaidOrder, aSecondPayment, tell } from "../chargebacks.ts";
 import { all, bookedFees, contentsWithoutTimes, depsOf, operator } from "../reconciled.ts";
+import { askRefund } from "../settled_workflow.ts";
 import { withWorkflow, type Workflow } from "../workflow.ts";
 
 /** A line of 10.00 EUR that comes to what it says. */
@@ -350,3 +353,243 @@ Deno.test("a line one too many that was written down as the order's while the fi
     assert.equal((await flow.rows("select * from provider_movements")).length, 1);
     assert.equal(await bookedFees(flow), 30);
   }));
+
+/** Lines of no order that one report tells wrongly. */
+const ofNoOrder: Partial<ConvertedLine> = {
+  entryId: "txn_fee",
+  kind: "fee" as never,
+  chargeId: "",
+  grossCents: -120,
+  feeCents: 0,
+};
+
+/** Money of ours that is no order's own charge, with the line by which a provider tells of it. */
+const beside: readonly [what: string, make: (flow: Workflow) => Promise<Partial<ConvertedLine>>][] =
+  [
+    ["a refund", async (flow) => {
+      await publish(flow, [{ message: await askRefund(flow, 1, 400) }]);
+      await flow.drain();
+      const [row] = await flow.rows("select provider_key from refunds");
+      const key = String(row!.provider_key);
+      const of = { chargeId: "sim_of_1", refundId: "re_1", key };
+      return { kind: "refund", ...of, grossCents: -400, feeCents: 0 };
+    }],
+    ["a chargeback", async (flow) => {
+      await tell(flow, aChargeback("lost", 0));
+      const of = { chargeId: "sim_of_1", refundId: "dp_1" };
+      return { kind: "chargeback" as never, ...of, grossCents: -1_000, feeCents: 0 };
+    }],
+    ["a payment beside an order's own", async (flow) => {
+      await aSecondPayment(flow, 1, "REVERSING");
+      return { chargeId: "second" };
+    }],
+  ];
+for (const [what, make] of beside) {
+  Deno.test(`${what} that was told twice is not, once the report that told it first is taken back`, () =>
+    withWorkflow("followed_beside", async (flow) => {
+      await aPaidOrder(flow);
+      const told = aLine({ entryId: "txn_first", ...await make(flow) });
+      const first = await bring(flow, [aLine({ chargeId: "sim_of_1" }), told]);
+      const again = [{ ...told, entryId: "txn_again" }];
+      const ofLines = async () =>
+        (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
+      const second = await bring(flow, again);
+      assert.deepEqual(await ofLines(), [["twice", second, Math.abs(told.grossCents)]]);
+      await takeBack(flow, first);
+      for (let time = 0; time < 2; time++) {
+        assert.deepEqual(await ofLines(), []);
+        const [{ n }] = await flow.rows("select count(*) as n from provider_movements") as [
+          { n: number },
+        ];
+        assert.equal(Number(n), 1);
+        await bring(flow, again);
+      }
+    }));
+}
+
+Deno.test("a line that was one too many, and then was not, is one too many again where another one is told before it", () =>
+  withWorkflow("followed_beside_again", async (flow) => {
+    await aPaidOrder(flow);
+    const [, make] = beside[1]!;
+    const told = aLine({ entryId: "txn_1", ...await make(flow) });
+    const again = { ...told, entryId: "txn_2" };
+    for (const [one, other] of [[told, again], [again, told]]) {
+      const first = await bring(flow, [one!]);
+      const second = await bring(flow, [other!]);
+      await takeBack(flow, first);
+      await takeBack(flow, second);
+    }
+    for (const both of [[told, again], [again, told]]) {
+      const id = await bring(flow, both);
+      const found = (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
+      assert.deepEqual(found, [["twice", id, 1_000]]);
+      await takeBack(flow, id);
+    }
+  }));
+
+for (const  of of[{ chargeId: "sim_of_1" }, ofNoOrder]) {
+  Deno.test(`what reports had come to agree about (${of.kind ?? "charge"}) is found anew once the one that was right is taken back`, () =>
+    withWorkflow("followed_disagree", async (flow) => {
+      await aPaidOrder(flow);
+      const right = aLine(of);
+      const wrong = { ...right, netCents: right.netCents + 1 };
+      const found = async () => (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
+      const first = await bring(flow, [wrong]);
+      const cents = Math.abs(right.grossCents);
+      assert.deepEqual(await found(), [["fee_differs", first, cents]]);
+      for (let time = 0; time < 2; time++) {
+        const second = await bring(flow, [right]);
+        assert.deepEqual(await found(), []);
+        await takeBack(flow, second);
+        await bring(flow, [wrong]);
+        assert.deepEqual(await found(), [["fee_differs", first, cents]]);
+      }
+    }));
+}
+
+Deno.test("of money that was told twice what differs is found once the report that told it first is taken back", () =>
+  withWorkflow("followed_beside_late", async (flow) => {
+    await aPaidOrder(flow);
+    const charge = { chargeId: "sim_of_1" };
+    const first = await bring(flow, [aLine(charge)]);
+    const createdUtc = databaseTime(Date.now() - 4 * 86_400_000);
+    const again = [aLine({ ...charge, entryId: "txn_2", createdUtc })];
+    const second = await bring(flow, again);
+    assert.deepEqual(await open(flow), [["twice", second, 1_000]]);
+    await takeBack(flow, first);
+    for (let time = 0; time < 2; time++) {
+      assert.deepEqual(await open(flow), [["late", second, 1_000]]);
+      await bring(flow, again);
+    }
+  }));
+
+/** What days and ledger have, and what is open. */
+async function stateOf(flow: Workflow) {
+  return [
+    await flow.rows(
+      "select date(happened_at) as day, currency, net_cents, customer_cents from provider_movements",
+    ),
+    await flow.rows(
+      `select date(day) as day, currency, movements, net_cents, booked_fees_cents from provider_days
+      where movements > 0 or booked_fees_cents <> 0`,
+    ),
+    await flow.rows(
+      `select account, currency, sum(amount_cents) as cents from ledger_entries
+      where order_id = 0 group by 1, 2 having cents <> 0 order by 1, 2`,
+    ),
+    (await all({ flow }, "open")).map((
+      { kind, day, theirCents, theirCurrency, theirNetCents },
+    ) => [kind, day, theirCents, theirCurrency, theirNetCents]),
+  ];
+}
+
+for (const chargeId of ["sim_of_1", "ch_nobody"]) {
+  for (const [what, before, after] of completions) {
+    Deno.test(`a charge (${chargeId}) that a report completes by ${what} stands on that one's day, and is found as it tells it`, () =>
+      withWorkflow("followed_day", async (flow) => {
+        await aPaidOrder(flow);
+        const told = [aLine({ chargeId, ...after })];
+        const alone = await bring(flow, told);
+        const wanted = await stateOf(flow);
+        await takeBack(flow, alone);
+        const first = await bring(flow, [aLine({ chargeId, ...before, createdUtc: yesterday })]);
+        await bring(flow, told);
+        assert.deepEqual(await stateOf(flow), wanted);
+        await takeBack(flow, first);
+        assert.deepEqual(await stateOf(flow), wanted);
+        const { checks } = await verify(flow, { settleMs: 0 });
+        // What is open of a charge of nobody is drift of its day.
+        assert.deepEqual(checks.filter(({ ok, name }) => !ok && name !== "provider"), []);
+      }));
+  }
+}
+
+Deno.test("what was proposed about a charge of nobody is dropped where a report says that its customer paid other money", () =>
+  withWorkflow("followed_proposal", async (flow) => {
+    await bring(flow, [aLine(inDollars)]);
+    const [row] = await all({ flow }, "open");
+    await proposeMending(depsOf({ flow }, 2), { id: row!.id, note: null }, operator);
+    const customer = { customerCents: 1_000, customerCurrency: "EUR" };
+    await bring(flow, [aLine({ ...inDollars, ...customer })]);
+    const [now] = await all({ flow }, "open");
+    assert.deepEqual([now!.theirCents, now!.theirCurrency, now!.action], [1_000, "EUR", null]);
+  }));
+
+Deno.test("a line of no order whose net does not come to its gross and fee is found, and over once a report says what it is", () =>
+  withWorkflow("followed_fee_net", async (flow) => {
+    const wrong = [aLine({ ...ofNoOrder, netCents: -121, createdUtc: yesterday })];
+    const right = [aLine(ofNoOrder)];
+    const alone = await bring(flow, right);
+    const wanted = await stateOf(flow);
+    assert.deepEqual(wanted[3], []);
+    await takeBack(flow, alone);
+    const first = await bring(flow, wrong);
+    for (let time = 0; time < 2; time++) {
+      assert.deepEqual(await open(flow), [["fee_differs", first, 120]]);
+      await bring(flow, wrong);
+    }
+    const second = await bring(flow, right);
+    assert.deepEqual(await stateOf(flow), wanted);
+    await takeBack(flow, first);
+    assert.deepEqual(await stateOf(flow), wanted);
+    const third = await bring(flow, [aLine({ ...ofNoOrder, netCents: -119 })]);
+    assert.deepEqual(await open(flow), [["fee_differs", third, 120]]);
+    await takeBack(flow, second);
+    await takeBack(flow, third);
+    assert.deepEqual((await stateOf(flow)).flat(), []);
+  }));
+
+for (
+  const [what, of] of [["a line of no order", ofNoOrder], ["a charge", {
+    chargeId: "sim_of_1",
+  }]] as const
+) {
+  Deno.test(`a report that tells ${what} twice by the same id, and otherwise, is told so each time, and read to its end`, () =>
+    withWorkflow("followed_twofold", async (flow) => {
+      await aPaidOrder(flow);
+      const first = aLine(of);
+      for (
+        const [kind, ...two] of [
+          ["fee_differs", { ...first, netCents: first.netCents + 1 }, first],
+          ["fee_differs", first, { ...first, feeCents: 50, netCents: first.grossCents - 50 }],
+          ["amount_differs", first, aLine({ ...of, grossCents: 900 })],
+          ["currency_differs", first, aLine({ ...of, currency: "USD" })],
+        ] as const
+      ) {
+        let id = 0;
+        for (let time = 0; time < 3; time++) {
+          id = await bring(flow, two);
+          const found = (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
+          assert.deepEqual(found.map(([kind]) => kind), [kind], `${time}`);
+        }
+        await takeBack(flow, id);
+        assert.deepEqual(await flow.rows("select * from provider_movements"), []);
+      }
+    }));
+}
+
+const inCurrencies: readonly [what: string, of: Partial<ConvertedLine>][] = [
+  ["a charge of an order", { chargeId: "sim_of_1" }],
+  ["a charge of nobody", {}],
+  ["a line of no order", ofNoOrder],
+];
+for (const [what, of] of inCurrencies) {
+  Deno.test(`${what} that is told in another currency is found, and is that one's once the first report is taken back`, () =>
+    withWorkflow("followed_currency", async (flow) => {
+      await aPaidOrder(flow);
+      const right = [aLine(of)];
+      const alone = await bring(flow, right);
+      const wanted = await stateOf(flow);
+      await takeBack(flow, alone);
+      const first = await bring(flow, [aLine({ ...of, currency: "USD" })]);
+      const second = await bring(flow, right);
+      const kinds = (await open(flow)).map(([kind]) => kind);
+      assert.ok(kinds.includes("currency_differs"), kinds.join());
+      await takeBack(flow, first);
+      assert.equal((await readReconciliation(flow.db, second))!.state, "FAILED");
+      for (let time = 0; time < 2; time++) {
+        await bring(flow, right);
+        assert.deepEqual(await stateOf(flow), wanted);
+      }
+    }));
+}

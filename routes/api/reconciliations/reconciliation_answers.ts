@@ -32,7 +32,8 @@ export const reconciliationAnswer = z.object({
   open: count.meta({ description: "Those of them that are open now" }),
   actor: z.string(),
   fees_wait: z.boolean().meta({
-    description: "Whether what it tells is booked only when somebody else has approved it",
+    description:
+      "Whether what it tells is booked only when somebody else has approved it; false for one that is finished and books nothing",
   }),
   fees: z.record(z.string(), z.int()).nullable().meta({
     description: "What it keeps, by currency in minor units, where somebody else has to approve it",

@@ -115,6 +115,10 @@
   });
 
   // The second click of a double click sends nothing; the key in the form would make it harmless anyway.
+  const mayBeSentAgain = (form) => {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("button[disabled]")) button.disabled = false;
+  };
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.method !== "post" || form.dataset.upload !== undefined) return;
@@ -125,12 +129,12 @@
     form.dataset.sent = "1";
     const submitter = event.submitter;
     setTimeout(() => submitter?.setAttribute("disabled", ""), 0);
+    // Whoever is still here after that has stopped the browser, or saved a file.
+    setTimeout(() => mayBeSentAgain(form), 10_000);
   });
-  addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) {
-      delete form.dataset.sent;
-      for (const button of form.querySelectorAll("button[disabled]")) button.disabled = false;
-    }
+  // A page that is shown for the first time may be so between the two clicks.
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) document.querySelectorAll("form[data-sent]").forEach(mayBeSentAgain);
   });
 
   // What is typed into a field means the choice that it belongs to.

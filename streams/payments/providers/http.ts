@@ -24,6 +24,7 @@
 
 import { type Fault, WorkflowError } from "../../../domain/errors.ts";
 import { cutText } from "../../../domain/text/cut_text.ts";
+import { isText } from "../../../domain/text/is_text.ts";
 import { trimEnd } from "../../../domain/text/trim_end.ts";
 import { carefulGateway, type CarefulOptions } from "../careful_gateway.ts";
 import type { Gateway, GatewayRequest } from "../gateway.ts";
@@ -96,6 +97,9 @@ const inProgress: readonly number[] = [409, 423];
 
 /** Characters of a provider's reason that are kept. */
 const maxReasonLength = 120;
+
+/** Characters of a name of a charge or refund, at the most. */
+const maxName = 128;
 
 /** The settings that a denial is about. */
 const settings = "GATEWAY_URL and GATEWAY_TOKEN";
@@ -203,7 +207,7 @@ async function* movements(
 function movementOf(said: Record<string, unknown>): Movement {
   const { kind, id, charge_id: chargeId, created, amount_cents: amountCents, currency } = said;
   const at = new Date(String(created));
-  const isOne = (kind === "charge" || kind === "refund") && typeof id === "string" && id !== "" &&
+  const isOne = (kind === "charge" || kind === "refund") && isName(id) &&
     Number.isSafeInteger(amountCents) && amountCents as number >= 0 &&
     typeof currency === "string" && /^[A-Z]{3}$/.test(currency) && !Number.isNaN(at.getTime());
   if (!isOne) throw new Unusable("the provider lists what is no movement");
@@ -216,8 +220,13 @@ function movementOf(said: Record<string, unknown>): Movement {
     reference: said.reference as string | null | undefined,
   };
   if (kind === "charge") return { kind, at, charge: moved };
-  const chargeRefs = typeof chargeId === "string" ? [chargeId] : [];
+  const chargeRefs = isName(chargeId) ? [chargeId] : [];
   return { kind: "refund", at, refund: { ...moved, chargeRefs } };
+}
+
+/** Whether it is a name of a charge or refund. */
+function isName(value: unknown): value is string {
+  return isText(value, { min: 1, max: maxName });
 }
 
 function bodyOf(request: GatewayRequest): Record<string, unknown> {
@@ -311,8 +320,6 @@ function readEvent({ header, text }: SignedRequest): ProviderEvent | undefined {
   const expect = (isWell: boolean, at: string, detail: string) => {
     if (!isWell) faults.push({ at, detail });
   };
-  const isText = (value: unknown, min: number, max: number): value is string =>
-    typeof value === "string" && value.length >= min && value.length <= max;
   const isKnown = type === "charge.succeeded" || type === "charge.declined";
   expect(
     isKnown,
@@ -320,9 +327,9 @@ function readEvent({ header, text }: SignedRequest): ProviderEvent | undefined {
     "must be charge.succeeded, charge.declined, refund.failed or chargeback.…",
   );
   expect(typeof timestamp === "string", "#/timestamp", "must be text");
-  expect(isText(id, 1, 128), "#/data/id", "must be 1…128 characters");
-  expect(isText(key, 0, 255), "#/data/idempotency_key", "must be 0…255 characters");
-  const isReference = reference === null || isText(reference, 0, 64);
+  expect(isName(id), "#/data/id", "must be 1…128 characters");
+  expect(isText(key, { min: 0, max: 255 }), "#/data/idempotency_key", "must be 0…255 characters");
+  const isReference = reference === null || isText(reference, { min: 0, max: 64 });
   expect(isReference, "#/data/reference", "must be at most 64 characters");
   const isAmount = Number.isSafeInteger(amountCents) && amountCents as number >= 0;
   expect(isAmount, "#/data/amount_cents", "must be an integer from 0");

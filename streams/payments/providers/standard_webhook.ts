@@ -12,6 +12,7 @@ import {
   chargebackStateNames,
   chargebackStates,
 } from "../../../domain/payment/chargeback.ts";
+import { isText } from "../../../domain/text/is_text.ts";
 import type { ProviderEvent, SignedRequest } from "../provider.ts";
 
 /** Makes what tells whether one of some secrets (`whsec_` and base64), which are read at each request, has signed it. */
@@ -80,20 +81,22 @@ export function readTakenBack(id: string, body: Record<string, unknown>): Provid
   const expect = (isWell: boolean, at: string, detail: string) => {
     if (!isWell) faults.push({ at, detail });
   };
-  const isText = (value: unknown, max: number) =>
-    typeof value === "string" && value.length >= 1 && value.length <= max;
   const { reason = null, charge_id: chargeId = null, idempotency_key: key } = said;
   const { amount_cents: amountCents, currency } = said;
   const happenedAt = new Date(typeof body.timestamp === "string" ? body.timestamp : NaN);
   expect(!Number.isNaN(happenedAt.getTime()), "#/timestamp", "must be a time, ISO 8601");
-  expect(isText(said.id, 128), "#/data/id", "must be 1…128 characters");
-  expect(isText(key, 64), "#/data/idempotency_key", "must be 1…64 characters");
+  expect(isText(said.id, { min: 1, max: 128 }), "#/data/id", "must be 1…128 characters");
+  expect(isText(key, { min: 1, max: 64 }), "#/data/idempotency_key", "must be 1…64 characters");
   expect(
-    chargeId === null || isText(chargeId, 128),
+    chargeId === null || isText(chargeId, { min: 1, max: 128 }),
     "#/data/charge_id",
     "must be 1…128 characters",
   );
-  expect(reason === null || isText(reason, 255), "#/data/reason", "must be 1…255 characters");
+  expect(
+    reason === null || isText(reason, { min: 1, max: 255 }),
+    "#/data/reason",
+    "must be 1…255 characters",
+  );
   const isAmount = Number.isSafeInteger(amountCents) && amountCents as number >= 1;
   expect(isAmount, "#/data/amount_cents", "must be an integer from 1");
   const isCurrency = typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
@@ -130,7 +133,7 @@ export function readChargeback(id: string, body: Record<string, unknown>): Provi
   const said = typeof data === "object" && data !== null ? data as Record<string, unknown> : {};
   const faults: Fault[] = [];
   const text = (at: string, value: unknown, max: number): string => {
-    if (typeof value === "string" && value.length >= 1 && value.length <= max) return value;
+    if (isText(value, { min: 1, max })) return value;
     faults.push({ at, detail: `must be 1…${max} characters` });
     return "";
   };

@@ -6,6 +6,7 @@
 
 import type { Stripe } from "stripe";
 import type { Fault } from "../../../domain/errors.ts";
+import { isText } from "../../../domain/text/is_text.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -69,7 +70,7 @@ function checksOf(type: string, object: Values): Check[] {
 }
 
 function text(at: string, value: unknown): Check {
-  return [at, typeof value === "string" && value !== "", "must be text"];
+  return [at, isText(value, { min: 1, max: Infinity }), "must be text"];
 }
 
 function whole(at: string, value: unknown): Check {
@@ -78,7 +79,7 @@ function whole(at: string, value: unknown): Check {
 
 function texts(at: string, value: unknown): Check {
   const isWell = typeof value === "object" && value !== null && !Array.isArray(value) &&
-    Object.values(value).every((one) => typeof one === "string");
+    Object.values(value).every((one) => isText(one, { min: 0, max: Infinity }));
   return [at, isWell, "must be an object of texts"];
 }
 

@@ -55,8 +55,11 @@ export function observeDatabase(real: Database): ObservedDatabase {
     };
   };
 
-  const alone = <T>(run: (tx: Queryable) => Promise<T>) =>
-    real.transaction((tx) => run(observe(tx)));
+  const transaction: Database["transaction"] = async (work, options) => {
+    await openTables(real);
+    return await real.transaction((tx) => work(observe(tx)), options);
+  };
+  const alone = <T>(run: (tx: Queryable) => Promise<T>) => transaction(run);
   return {
     sent,
     label: (text) => label = text,
@@ -67,9 +70,24 @@ export function observeDatabase(real: Database): ObservedDatabase {
       run: (sql, values) => alone((tx) => tx.run(sql, values)),
       runText: (sql, values) => alone((tx) => tx.runText(sql, values)),
       together: (read) => alone(read),
-      transaction: (work, options) => real.transaction((tx) => work(observe(tx)), options),
+      transaction,
     },
   };
+}
+
+/** Databases all of whose tables are open. */
+const opened = new WeakSet<Database>();
+
+/**
+ * Has the engine open all tables: MySQL reads what it knows of a table from tables of its own where one is used for the first time,
+ * and counts their rows as if the statement walked through them.
+ */
+async function openTables(db: Database): Promise<void> {
+  if (opened.has(db)) return;
+  for (const row of await db.query("show tables")) {
+    await db.query(`select 1 from ${Object.values(row)[0]} limit 0`);
+  }
+  opened.add(db);
 }
 
 async function walkedSoFar(tx: Queryable): Promise<number> {

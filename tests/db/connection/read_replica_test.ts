@@ -207,7 +207,7 @@ Deno.test("doctor tells how far the replica is behind", async () => {
     readStalenessMs: 5_000,
   } as Config;
   const told = async (changes: Partial<Config> = {}) => {
-    const [finding] = await diagnoseReplica({ ...config, ...changes });
+    const [, finding] = await diagnoseReplica({ ...config, ...changes }, "Encrypt it");
     return `${finding!.level}: ${finding!.detail}`;
   };
   assert.equal(await told(), "ok: 0 ms behind");

@@ -14,6 +14,7 @@ const told: DifferentTelling = {
   theirFeeCents: 50,
   theirNetCents: 950,
   theirCents: 1_000,
+  theirCurrency: "EUR",
   settledCurrency: "EUR",
   ourCents: 1_000,
   ourCurrency: "EUR",
@@ -23,6 +24,7 @@ const kept: KeptMovement = {
   grossCents: 1_000,
   feeCents: 50,
   netCents: 950,
+  currency: "EUR",
   customer: null,
   lastTold: 4,
 };
@@ -62,13 +64,29 @@ Deno.test("comesToAgree() holds fees and what is of nothing of ours to the repor
   assert.equal(agree({ part: "aa", ourCents: null, ourCurrency: null }), true);
 });
 
+Deno.test("comesToAgree() takes another currency for agreed once that is what is kept, or a later report tells what is", () => {
+  const other = { kind: "currency_differs", settledCurrency: "USD", theirCurrency: "USD" } as const;
+  assert.equal(agree(other), false);
+  assert.equal(agree(other, { lastTold: 6 }), true);
+  assert.equal(agree({ ...other, ourCurrency: "USD" }, { currency: "USD" }), true);
+  assert.equal(agree(other, { currency: "USD" }), false, "it is not what we have");
+  assert.equal(agree({ ...other, part: "aa" }, { currency: "USD" }), true);
+});
+
 Deno.test("comesToAgree() compares the customer's money where it was converted", () => {
-  const usd = { theirCents: 1_100, settledCurrency: "EUR", ourCents: 1_100, ourCurrency: "USD" };
+  const usd = {
+    theirCents: 1_100,
+    theirCurrency: "USD",
+    settledCurrency: "EUR",
+    ourCents: 1_100,
+    ourCurrency: "USD",
+  };
   const customer = { cents: 1_100, currency: "USD" };
   assert.equal(agree(usd, { customer }), true);
   assert.equal(agree(usd), false);
   assert.equal(agree(usd, { customer: { ...customer, cents: 1_000 } }), false);
   assert.equal(agree({ ...usd, ourCurrency: "EUR" }, { customer }), false);
+  assert.equal(agree({ ...usd, theirCurrency: "GBP" }, { customer }), false);
   const refund = { grossCents: -1_000, netCents: -1_050 };
   const back = { ...usd, theirGrossCents: -1_000, theirNetCents: -1_050 };
   assert.equal(agree(back, { ...refund, customer: { ...customer, cents: -1_100 } }), true);

@@ -25,6 +25,7 @@ const told = {
   grossCents: 1_000,
   feeCents: 40,
   netCents: 960,
+  currency: "EUR",
   customer: null,
 };
 
@@ -85,6 +86,7 @@ Deno.test("decideLine() knows a line that was told before, and says what it tell
     assert.equal(decide({}, facts), "known");
     assert.equal(decide({ grossCents: 999 }, facts), "changed amount_differs");
     assert.equal(decide({ feeCents: 41 }, facts), "changed fee_differs");
+    assert.equal(decide({ settledCurrency: "USD" }, facts), "changed currency_differs");
     assert.equal(decide({ netCents: 961 }, facts), "changed fee_differs");
     assert.equal(decide({ netCents: null }, facts), "known");
     assert.equal(decide({}, facts, "bb"), "unattributed twice");
@@ -105,7 +107,12 @@ Deno.test("decideLine() knows a line that was told before, and says what it tell
 
 Deno.test("decideLine() compares what the customer paid of what was converted, and takes it where nobody has said it", () => {
   const converted = { settledCurrency: "USD", grossCents: 1_100, feeCents: 40, netCents: 1_060 };
-  const before = { ...told, ...converted, customer: { cents: 1_000, currency: "EUR" } };
+  const before = {
+    ...told,
+    ...converted,
+    currency: "USD",
+    customer: { cents: 1_000, currency: "EUR" },
+  };
   for (
     const factsOf of [
       (movement: typeof before) => ({ ours: { ...money, movement } }),
@@ -146,6 +153,13 @@ Deno.test("decideLine() keeps what is of no order by what it is, and names what 
     assert.equal(decide({ kind }, same), "known");
     assert.equal(decide({ kind, grossCents: 2 }, same), "changed amount_differs");
     assert.equal(decide({ kind, feeCents: 2 }, same), "changed fee_differs");
+    assert.equal(decide({ kind, settledCurrency: "USD" }, same), "changed currency_differs");
+    assert.equal(decide({ kind, netCents: 961 }, {}), "no_order fee_differs");
+    assert.equal(decide({ kind, netCents: 961 }, same), "changed fee_differs");
+    const unsound = { unattributed: { ...told, kind, netCents: 961 } };
+    assert.equal(decide({ kind }, unsound), "corrects");
+    assert.equal(decide({ kind, netCents: 961 }, unsound), "known");
+    assert.equal(decide({ kind, netCents: 962 }, unsound), "changed fee_differs");
     assert.equal(decide({ kind: "other" }, same), "changed category_differs");
   }
   assert.equal(decide({ kind: "other" }, { isOurs: false }), "unattributed category_unknown");

@@ -592,10 +592,7 @@ Deno.test("takeOrders() writes by products that were read for orders before, unl
   await take(true);
   assert.equal((await product(a!))![0], "New");
   await take(false);
-  // Another database has given their ids to others.
-  for (const [from, to] of [[a, "aside"], [b, a], ["aside", b]]) {
-    await db.run("update products set sku = ? where sku = ?", [to!, from!]);
-  }
+  await swapProducts(a!, b!);
   await take(true);
   // That has described one of them, and what orders say of a product is not kept: the database may know better.
   await take(true);
@@ -661,3 +658,58 @@ for (const [table, name] of [["customers", "external_id"], ["products", "sku"]] 
     }
   });
 }
+
+/** Two products change places, as where another database has given their ids to others. */
+async function swapProducts(a: string, b: string): Promise<void> {
+  for (const [from, to] of [[a, "aside"], [b, a], ["aside", b]]) {
+    await db.run("update products set sku = ? where sku = ?", [to!, from!]);
+  }
+}
+
+Deno.test("takeOrders() holds products that were lent for an order against their rows where the same id comes again", async () => {
+  const kept = { ...options, products: keptProducts(100, () => 0), unknownSku: "reject" } as const;
+  const { items } = newOrder();
+  const [a, b] = items.map(({ sku }) => sku) as [string, string];
+  await takeOrders(db, [newOrder({ items })], options);
+  await takeOrders(db, [newOrder({ items })], kept);
+  await swapProducts(a, b);
+  const order = newOrder({ items });
+  const lacking = { ...order, items: [...items, item("nobody has it")] };
+  const taken = await takeOrders(db, [lacking, order], kept);
+  assert.deepEqual(taken.map(({ outcome }) => outcome), ["unknown_sku", "new"]);
+  const bought = (await itemsOf(taken[1]!.orderId!)).map(([sku]) => sku);
+  assert.deepEqual(bought, [a, b]);
+});
+
+Deno.test("takeOrders() of a longer run gives nothing to whoever has the ids by now that it has read", async () => {
+  const catalog = emptyCatalog();
+  const order = newOrder(), other = newOrder();
+  const { items, customer } = order;
+  const [a, b] = items.map(({ sku }) => sku) as [string, string];
+  await takeOrders(db, [order, other], { ...options, catalog });
+  await swapProducts(a, b);
+  const [first] = await takeOrders(db, [newOrder({ items, customer })], { ...options, catalog });
+  assert.deepEqual((await itemsOf(first!.orderId!)).map(([sku]) => sku), [a, b]);
+  const people = [customer.externalId, other.customer.externalId];
+  for (const [from, to] of [[people[0], "aside"], [people[1], people[0]], ["aside", people[1]]]) {
+    await db.run("update customers set external_id = ? where external_id = ?", [to!, from!]);
+  }
+  const [second] = await takeOrders(db, [newOrder({ items, customer })], { ...options, catalog });
+  const row = await orderRow(second!.externalOrderId);
+  assert.equal(row!.external_id, customer.externalId);
+});
+
+Deno.test("takeOrders() gives nothing to whoever gets the ids of customers and products that it has just created", async () => {
+  const order = newOrder(), other = newOrder();
+  const [a, b] = order.items.map(({ sku }) => sku) as [string, string];
+  const lost = meddled(db, /insert into orders/, async () => {
+    await swapProducts(a, b);
+    await db.run("update customers set external_id = ? where external_id = ?", [
+      other.customer.externalId,
+      order.customer.externalId,
+    ]);
+  });
+  const [taken] = await takeOrders(lost, [order], options);
+  assert.deepEqual((await itemsOf(taken!.orderId!)).map(([sku]) => sku), [a, b]);
+  assert.equal((await orderRow(order.externalOrderId))!.external_id, order.customer.externalId);
+});

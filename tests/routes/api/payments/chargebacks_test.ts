@@ -123,6 +123,13 @@ Deno.test("a chargeback that nobody signed, or that says no such thing, is refus
     faulty.body.errors.map((one: { pointer: string }) => one.pointer).sort(),
     ["#/data/amount_cents", "#/data/id", "#/data/state", "#/timestamp"],
   );
+  const half = { id: "\ud800", charge_id: "ch\ud800", reason: "\udfff" };
+  const halves = await tell(half, "2026-03-02T10:00:00Z");
+  assertProblem(halves, 422, "invalid");
+  assert.deepEqual(
+    halves.body.errors.map((one: { pointer: string }) => one.pointer).sort(),
+    ["#/data/charge_id", "#/data/id", "#/data/reason"],
+  );
 });
 
 Deno.test("what is signed for one provider is no word of another, though the secret is the same", async () => {

@@ -152,6 +152,10 @@ Deno.test("POST /payments/callback refuses a signed callback that does not fit i
     callbackOf(key, { amount_cents: -1 }),
     callbackOf(key, { amount_cents: "1000" }),
     callbackOf(key, { id: "" }),
+    // Half of a character, which JSON can say and no database takes.
+    callbackOf(key, { id: "\ud800" }),
+    callbackOf("\ud800"),
+    callbackOf(key, { reference: "\udfff" }),
     JSON.stringify({ type: "charge.other" }),
     "no JSON",
   ];

@@ -31,6 +31,9 @@ Deno.test("a provider's callback that a refund came back makes it FAILED, once, 
     };
     assert.equal((await tell("refund_2")).status, 409);
     assert.equal((await tell("refund_1", { amount_cents: 0 })).status, 422);
+    for (const half of [{ id: "\ud800" }, { charge_id: "\ud800" }, { reason: "\ud800" }]) {
+      assert.equal((await tell("refund_1", half)).status, 422);
+    }
     const first = await tell("refund_1");
     assert.deepEqual([first.status, first.body], [202, { duplicate: false }]);
     assert.deepEqual((await tell("refund_1")).body, { duplicate: true });

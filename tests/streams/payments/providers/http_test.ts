@@ -30,6 +30,11 @@ Deno.test("httpGateway() calls it failed when the answer says nothing or somethi
       Response.json({ id: "x".repeat(129), status: "declined", amount_cents: 1, currency: "EUR" }),
       /name/,
     ],
+    // Half of a character, which no database takes.
+    [
+      Response.json({ id: "x\ud800", status: "succeeded", amount_cents: 100, currency: "EUR" }),
+      /is no text/,
+    ],
     [
       Response.json(
         { id: "x", status: "succeeded", amount_cents: 100, currency: "EUR" },

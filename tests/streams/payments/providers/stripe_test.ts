@@ -108,6 +108,8 @@ Deno.test("a signed event that can't be understood is refused as such, whatever 
     const place = (name: string) => `#/data/object/${name}`;
     await refuse(without(intent, { metadata: null }), place("metadata"));
     await refuse(without(intent, { currency: undefined }), place("currency"));
+    await refuse(without(intent, { id: "pi_\ud800" }), place("id"));
+    await refuse(without(intent, { metadata: { charge_key: "\ud800" } }), place("metadata"));
     await refuse(without(intent, { amount_received: "12" }), place("amount_received"));
     await refuse(JSON.stringify({ ...JSON.parse(intent), data: null }), place("id"));
     await refuse(without(dispute, { evidence_details: null }), place("evidence_details/due_by"));
