@@ -427,11 +427,11 @@ Deno.test("a line that was one too many, and then was not, is one too many again
     }
   }));
 
-for (const  of of[{ chargeId: "sim_of_1" }, ofNoOrder]) {
-  Deno.test(`what reports had come to agree about (${of.kind ?? "charge"}) is found anew once the one that was right is taken back`, () =>
+for (const line of [{ chargeId: "sim_of_1" }, ofNoOrder]) {
+  Deno.test(`what reports had come to agree about (${line.kind ?? "charge"}) is found anew once the one that was right is taken back`, () =>
     withWorkflow("followed_disagree", async (flow) => {
       await aPaidOrder(flow);
-      const right = aLine(of);
+      const right = aLine(line);
       const wrong = { ...right, netCents: right.netCents + 1 };
       const found = async () => (await open(flow)).filter(([kind]) => kind !== "missing_with_them");
       const first = await bring(flow, [wrong]);
