@@ -141,7 +141,7 @@ export async function closeContext({ db, redis, leaveSchema }: Context): Promise
 }
 
 /** The log that the settings ask for, on standard error. */
-function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
+export function openLog(config: Pick<Config, "logLevel" | "logFormat">): Log {
   const format = config.logFormat === "auto" ? (isatty(2) ? "text" : "json") : config.logFormat;
   return makeLog(
     {

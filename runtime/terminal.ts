@@ -19,6 +19,8 @@ export function writesToTerminal(): boolean {
 /** What asks somebody at a terminal whether they are sure (no, unless they type `y`); undefined where nobody is there to answer. */
 export function asksAtTerminal(): ((question: string) => boolean) | undefined {
   if (!isTerminal("stdin") || !writesToTerminal()) return undefined;
+  // What is loaded in a thread as well is checked as what it can have there, where nobody is asked anything.
+  const { confirm } = globalThis as unknown as { confirm(question: string): boolean };
   return (question) => confirm(question);
 }
 

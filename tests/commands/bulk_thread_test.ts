@@ -10,6 +10,7 @@ import { WorkflowError } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import { placeAndPublish } from "../../services/place_orders.ts";
 import { isDrained } from "../../streams/run_consumers.ts";
+import { withPort } from "../../tools/chaos/harness/proxy.ts";
 import { taskArguments } from "../../tools/engines/task_arguments.ts";
 import { assertConsistent } from "../streams/consistent.ts";
 import { anOrder, withWorkflow, type Workflow } from "../workflow.ts";
@@ -81,6 +82,59 @@ Deno.test("a thread is told to stop and to read its secrets anew, and what it wo
     await run(stop.signal);
   });
 });
+
+/** A way to a port on which the first connections are cut off at once, as while a server is started again. */
+function cutAtFirst(port: number, count: number) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  let met = 0;
+  const meet = async (from: Deno.Conn) => {
+    if (met++ < count) return from.close();
+    const to = await Deno.connect({ hostname: "127.0.0.1", port });
+    await Promise.allSettled([
+      from.readable.pipeTo(to.writable),
+      to.readable.pipeTo(from.writable),
+    ]);
+  };
+  void (async () => {
+    for await (const from of listener) void meet(from);
+  })();
+  const { port: own } = listener.addr as Deno.NetAddr;
+  return { port: own, met: () => met, close: () => listener.close() };
+}
+
+Deno.test("a thread waits for an engine that is lost while it begins", () =>
+  withWorkflow("bulk_away", async (flow) => {
+    const { databaseUrl, redisUrl, redisPrefix } = flow.test;
+    const way = cutAtFirst(Number(new URL(databaseUrl).port), 3);
+    const stop = new AbortController();
+    try {
+      const config = parseConfig({
+        DATABASE_URL: withPort(databaseUrl, way.port),
+        REDIS_URL: redisUrl,
+        REDIS_PREFIX: redisPrefix,
+        GATEWAY_DELAY_MS: "0",
+        LOG_LEVEL: "error",
+      });
+      const orders = Array.from({ length: 20 }, (_, at) => ({
+        order: anOrder(`away-${at}`, [{ sku: "a", qty: 1 }]),
+        actor: "test",
+      }));
+      const settings = { initialStock: 1_000, unknownSku: "create" } as const;
+      await placeAndPublish({ ...flow, config: settings }, orders, { lane: "bulk" });
+      const running = runBulkThread(
+        { config, env: {}, options: { groups: [], batchSize: 100 } },
+        stop.signal,
+      );
+      await Promise.race([untilDrained(flow), running]);
+      stop.abort();
+      assert.ok(await running >= 3 * 20);
+      assert.ok(way.met() > 3);
+      await assertConsistent(flow);
+    } finally {
+      stop.abort();
+      way.close();
+    }
+  }));
 
 /** A process with the permissions of its task, asked to stop once it was used. */
 async function withTask(
