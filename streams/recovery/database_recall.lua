@@ -7,20 +7,19 @@
 -- ARGV[6..] name of a table, its highest number, ...
 -- Returns  1
 
-local marks = KEYS[1]
-if tonumber(ARGV[1]) > tonumber(redis.call('HGET', marks, 'ticks') or 0) then
-  redis.call('HSET', marks, 'ticks', ARGV[1], 'ticked_at', ARGV[2])
+if tonumber(ARGV[1]) > tonumber(redis.call('HGET', KEYS[1], 'ticks') or 0) then
+  redis.call('HSET', KEYS[1], 'ticks', ARGV[1], 'ticked_at', ARGV[2])
   if ARGV[3] ~= '' then
     local tick = ARGV[1] .. ' ' .. ARGV[3]
-    redis.call('HSET', marks, 'tick', tick)
+    redis.call('HSET', KEYS[1], 'tick', tick)
     redis.call('ZADD', KEYS[2], ARGV[1], tick)
   end
 end
-if ARGV[4] ~= '' then redis.call('HSETNX', marks, 'installation', ARGV[4]) end
-if ARGV[5] ~= '{}' then redis.call('HSETNX', marks, 'gaps', ARGV[5]) end
+if ARGV[4] ~= '' then redis.call('HSETNX', KEYS[1], 'installation', ARGV[4]) end
+if ARGV[5] ~= '{}' then redis.call('HSETNX', KEYS[1], 'gaps', ARGV[5]) end
 for i = 6, #ARGV, 2 do
-  if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', marks, ARGV[i]) or 0) then
-    redis.call('HSET', marks, ARGV[i], ARGV[i + 1])
+  if tonumber(ARGV[i + 1]) > tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or 0) then
+    redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
   end
 end
 return 1
