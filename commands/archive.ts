@@ -14,7 +14,7 @@ import {
   archiveMoment,
   previewArchive,
   restoreAudited,
-} from "../services/archive_orders.ts";
+} from "../services/operation/archive_orders.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import type { ArchiveProgress } from "../streams/upkeep/archive_orders.ts";

@@ -5,7 +5,7 @@
  */
 
 import { namedAmount } from "../domain/money.ts";
-import { captureAndPublish } from "../services/capture_order.ts";
+import { captureAndPublish } from "../services/orders/capture_order.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import {

@@ -5,8 +5,8 @@
  */
 
 import { counted, plural } from "../domain/text/plural.ts";
-import { eraseCustomer } from "../services/erase_customer.ts";
-import { exportCustomer, exportText } from "../services/export_customer.ts";
+import { eraseCustomer } from "../services/customers/erase_customer.ts";
+import { exportCustomer, exportText } from "../services/customers/export_customer.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseOtherErasureSecret } from "../streams/workflow/erasure_secret.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";

@@ -20,7 +20,7 @@ import {
   type Decided,
   discardDeadLetters,
   retryDeadLetters,
-} from "../services/decide_dead_letters.ts";
+} from "../services/operation/decide_dead_letters.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { typed } from "../runtime/typed.ts";

@@ -15,7 +15,7 @@ import type { Operator } from "../domain/operation/audit.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { counted, plural } from "../domain/text/plural.ts";
 import { serveHttp } from "../routes/server.ts";
-import { importFile } from "../services/import_file.ts";
+import { importFile } from "../services/imports/import_file.ts";
 import { readKpis, readLeaderboard } from "../streams/kpis/kpis.ts";
 import { runConsumers } from "../streams/run_consumers.ts";
 import { verify } from "../streams/verification/verify.ts";

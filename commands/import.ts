@@ -13,7 +13,7 @@ import type { ImportProfile } from "../domain/import/profile/profile.ts";
 import { countReasons } from "../domain/import/reject_reasons.ts";
 import type { Operator } from "../domain/operation/audit.ts";
 import type { NamedSettings } from "../streams/imports/import_options.ts";
-import { importFile } from "../services/import_file.ts";
+import { importFile } from "../services/imports/import_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { tookNothing } from "../streams/imports/orders_import.ts";
@@ -101,7 +101,7 @@ if rows were rejected; 1 if none of its orders was taken, or if it was refused a
     if (given !== undefined) work.profile = await profileOf(given, path);
     const said = options.list("set");
     if (said.length > 0) {
-      const { namedSettings } = await import("../services/import_profiles.ts");
+      const { namedSettings } = await import("../services/imports/import_profiles.ts");
       work.settings = await namedSettings(said);
     }
     refuseOtherPlaces(await readSettings(env));
@@ -168,7 +168,7 @@ async function profileOf(
   given: string,
   path: (given: string) => string,
 ): Promise<ImportProfile> {
-  const { readProfile, shippedProfile } = await import("../services/import_profiles.ts");
+  const { readProfile, shippedProfile } = await import("../services/imports/import_profiles.ts");
   try {
     if (!/\.json$|[/\\]/i.test(given)) return shippedProfile(given);
     return await readProfile(await readFile(path(given), "utf8"));
@@ -236,8 +236,8 @@ async function showPreview(
     { previewJson, profileFileText, shippedProfile },
     { isMarked, previewText },
   ] = await Promise.all([
-    import("../services/preview_import.ts"),
-    import("../services/import_profiles.ts"),
+    import("../services/imports/preview_import.ts"),
+    import("../services/imports/import_profiles.ts"),
     import("./import_preview.ts"),
   ]);
   const preview = await previewFile(context, source.readable, {

@@ -10,7 +10,7 @@ import { formatCount } from "../domain/text/format_count.ts";
 import type { KpiRow } from "../domain/kpi/kpi.ts";
 import { kpiFigureNames, kpiFigures } from "../domain/kpi/kpi_table.ts";
 import { groupedAmount } from "../domain/money.ts";
-import { withOwnKpis } from "../services/rebuild_kpis.ts";
+import { withOwnKpis } from "../services/operation/rebuild_kpis.ts";
 import { readKpis } from "../streams/kpis/kpis.ts";
 import { type Command, readOptions, usage } from "./command.ts";
 import { withContext } from "./context.ts";

@@ -7,7 +7,7 @@
 import { listLosses, listLost } from "../db/recovery/database_losses.ts";
 import { type RecordedLoss, tellLoss } from "../domain/operation/database_age.ts";
 import { formatCount } from "../domain/text/format_count.ts";
-import { reconcileLoss } from "../services/reconcile_loss.ts";
+import { reconcileLoss } from "../services/operation/reconcile_loss.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { type Command, integerArgument, readOptions, usage } from "./command.ts";
 import { type Context, withContext } from "./context.ts";

@@ -8,7 +8,7 @@ import { listOpenLosses } from "../db/recovery/database_losses.ts";
 import { describeLosses } from "../domain/operation/database_age.ts";
 import { formatCount } from "../domain/text/format_count.ts";
 import { counted } from "../domain/text/plural.ts";
-import { recoverWork } from "../services/recover_work.ts";
+import { recoverWork } from "../services/operation/recover_work.ts";
 import { type Command, readOptions } from "./command.ts";
 import { withContext } from "./context.ts";
 import { tellIfNobodyWorks } from "./nobody_works.ts";

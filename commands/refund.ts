@@ -13,8 +13,8 @@ import { type RefundItems, type WantedLine, writtenOut } from "../domain/refund/
 import { type RefundableKind, refundableKinds } from "../domain/refund/shares.ts";
 import { visibleText } from "../domain/text/visible_text.ts";
 import { typed } from "../runtime/typed.ts";
-import { decideByHandAndPublish, returnPaymentByHand } from "../services/refund_by_hand.ts";
-import { requestAndPublish } from "../services/request_refunds.ts";
+import { decideByHandAndPublish, returnPaymentByHand } from "../services/refunds/refund_by_hand.ts";
+import { requestAndPublish } from "../services/refunds/request_refunds.ts";
 import { configuredProviders } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";

@@ -8,7 +8,11 @@ import { readStock } from "../db/catalog/stock.ts";
 import { unknownProduct } from "../domain/catalog/stock.ts";
 import { groupedAmount } from "../domain/money.ts";
 import { counted } from "../domain/text/plural.ts";
-import { type Retried, retryAllAndPublish, type RetryFilter } from "../services/retry_orders.ts";
+import {
+  type Retried,
+  retryAllAndPublish,
+  type RetryFilter,
+} from "../services/orders/retry_orders.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, orderArgument, readOptions, usage } from "./command.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { keepMending } from "../services/keep_mending.ts";
+import { keepMending } from "../services/reconciliation/keep_mending.ts";
 import { gatewaysOf, refuseUnknownProviders } from "../streams/payments/gateways.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { holdOlder, keepHolding } from "../streams/workflow/hold_older.ts";

@@ -13,8 +13,8 @@ import {
   type AppliedStockFile,
   applyStockFile,
   tookNoStock,
-} from "../services/apply_stock_file.ts";
-import { changeStock } from "../services/change_stock.ts";
+} from "../services/catalog/apply_stock_file.ts";
+import { changeStock } from "../services/catalog/change_stock.ts";
 import { openRejectsFile } from "../streams/imports/rejects_file.ts";
 import { readStockFile } from "../streams/imports/stock_file.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";

@@ -11,7 +11,7 @@ import { type CheckName, verify, type VerifyReport } from "../streams/verificati
 import { formatCount } from "../domain/text/format_count.ts";
 import { plural } from "../domain/text/plural.ts";
 import type { Operator } from "../domain/operation/audit.ts";
-import { sealAnew } from "../services/seal_anew.ts";
+import { sealAnew } from "../services/operation/seal_anew.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";
 import { type Command, readOptions, usage } from "./command.ts";

@@ -17,7 +17,7 @@ import {
   retryEndpoint,
   rotateSecret,
   testEndpoint,
-} from "../services/manage_webhooks.ts";
+} from "../services/notifications/manage_webhooks.ts";
 import { guardDatabase } from "../streams/recovery/database_guard.ts";
 import { pause } from "../streams/timing/pause.ts";
 import { refuseBesideOlder } from "../streams/workflow/hold_older.ts";

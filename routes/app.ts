@@ -30,7 +30,7 @@ import { endpointRoutes } from "./api/webhooks/endpoints.ts";
 import { exportRoutes } from "./api/exports/exports.ts";
 import { guard } from "./middleware/guard.ts";
 import { healthRoutes } from "./api/operation/health.ts";
-import { importRuns } from "../services/import_runs.ts";
+import { importRuns } from "../services/imports/import_runs.ts";
 import { bringsFile, importRoutes } from "./api/imports/imports.ts";
 import { kpiRoutes } from "./api/kpis/kpis.ts";
 import { refuseUnknownQuery, takesAnyQuery } from "./middleware/known_query.ts";

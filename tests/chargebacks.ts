@@ -9,8 +9,8 @@ import {
   type ChargebackReport,
   recordChargeback,
   type RecordChargebackDeps,
-} from "../services/record_chargeback.ts";
-import { takeRefundNews } from "../services/take_refund_news.ts";
+} from "../services/payments/record_chargeback.ts";
+import { takeRefundNews } from "../services/refunds/take_refund_news.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { anOrder, type Workflow } from "./workflow.ts";
 

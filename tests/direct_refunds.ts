@@ -7,8 +7,8 @@
 import assert from "node:assert/strict";
 import type { ReportLine } from "../commands/provider_report.ts";
 import { databaseTime } from "../domain/database_time.ts";
-import { proposeMending } from "../services/mend_discrepancies.ts";
-import type { RefundNews } from "../services/take_refund_news.ts";
+import { proposeMending } from "../services/reconciliation/mend_discrepancies.ts";
+import type { RefundNews } from "../services/refunds/take_refund_news.ts";
 import type { Gateway, MoneyAnswer, RefundStatusAnswer } from "../streams/payments/gateway.ts";
 import * as reconciled from "./reconciled.ts";
 import { operator } from "./reconciled.ts";

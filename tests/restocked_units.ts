@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requestRefund } from "../services/request_refunds.ts";
+import { requestRefund } from "../services/refunds/request_refunds.ts";
 import type { RefundItems } from "../domain/refund/refund_items.ts";
 import type { RefundMessage } from "../domain/messages/messages.ts";
 import { publish } from "../streams/workflow/publish.ts";

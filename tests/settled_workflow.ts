@@ -4,7 +4,7 @@
  * @module
  */
 
-import { requestRefund } from "../services/request_refunds.ts";
+import { requestRefund } from "../services/refunds/request_refunds.ts";
 import { publish } from "../streams/workflow/publish.ts";
 import { forgetMarks } from "../streams/recovery/remembered_marks.ts";
 import { scanKeys } from "../streams/redis/scan_keys.ts";

@@ -9,7 +9,7 @@ import type { Child, FC } from "hono/jsx";
 import type { WorkflowError } from "../../domain/errors.ts";
 import { columnWords } from "../../domain/import/column_words.ts";
 import { importColumns, termColumns } from "../../domain/import/csv_rows.ts";
-import { profileNames } from "../../services/import_profiles.ts";
+import { profileNames } from "../../services/imports/import_profiles.ts";
 import { CsrfField, csrfToken, missingScopes, ScopeNeeded } from "./form.tsx";
 import { Columns, Notice, Region, Table } from "./parts.tsx";
 

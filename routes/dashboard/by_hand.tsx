@@ -9,7 +9,10 @@ import type { FC } from "hono/jsx";
 import { listMoneyByHand, type MoneyByHand } from "../../db/refunds/refunds_by_hand.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
 import { trimmedReason } from "../../domain/refund/refund_request.ts";
-import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
+import {
+  decideByHandAndPublish,
+  returnPaymentByHand,
+} from "../../services/refunds/refund_by_hand.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";

@@ -23,8 +23,8 @@ import {
   chargebackStates,
 } from "../../domain/payment/chargeback.ts";
 
-import { acknowledgeChargeback } from "../../services/acknowledge_chargeback.ts";
-import { decideChargebackByHand } from "../../services/decide_chargeback.ts";
+import { acknowledgeChargeback } from "../../services/payments/acknowledge_chargeback.ts";
+import { decideChargebackByHand } from "../../services/payments/decide_chargeback.ts";
 import { type Gateways, tellsOfChargebacks } from "../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../streams/payments/gateways.ts";
 import type { AppDeps } from "../deps.ts";

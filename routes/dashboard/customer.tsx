@@ -17,7 +17,7 @@ import { isErasedId } from "../../domain/customer/erased_customer.ts";
 import { type Fault, WorkflowError } from "../../domain/errors.ts";
 import { isAllowed } from "../../domain/operation/api_token.ts";
 import { refuseOtherErasureSecret } from "../../streams/workflow/erasure_secret.ts";
-import { eraseCustomer } from "../../services/erase_customer.ts";
+import { eraseCustomer } from "../../services/customers/erase_customer.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";

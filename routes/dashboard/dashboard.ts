@@ -7,7 +7,7 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
 import type { AppDeps } from "../deps.ts";
-import type { ImportRuns } from "../../services/import_runs.ts";
+import type { ImportRuns } from "../../services/imports/import_runs.ts";
 import { assetRoutes } from "./assets.ts";
 import { auditPageRoutes } from "./audit.tsx";
 import { importsPath } from "./bring_file.tsx";

@@ -23,7 +23,10 @@ import {
   type DeadLetterCause,
 } from "../../domain/messages/dead_letter_causes.ts";
 import { groups } from "../../domain/messages/messages.ts";
-import { discardDeadLetters, retryDeadLetters } from "../../services/decide_dead_letters.ts";
+import {
+  discardDeadLetters,
+  retryDeadLetters,
+} from "../../services/operation/decide_dead_letters.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";

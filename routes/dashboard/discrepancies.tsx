@@ -23,7 +23,10 @@ import {
   discrepancyStates,
   offeredActions,
 } from "../../domain/reconciliation/discrepancy.ts";
-import { approveMending, proposeMending } from "../../services/mend_discrepancies.ts";
+import {
+  approveMending,
+  proposeMending,
+} from "../../services/reconciliation/mend_discrepancies.ts";
 import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";

@@ -13,7 +13,7 @@ import {
   addEndpoint,
   type EndpointWithSecret,
   rotateSecret,
-} from "../../services/manage_webhooks.ts";
+} from "../../services/notifications/manage_webhooks.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { problemOf } from "../middleware/problem.ts";

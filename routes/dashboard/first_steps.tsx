@@ -12,7 +12,7 @@ import {
   exampleOrder,
   templateCsv,
 } from "../../domain/import/example_csv.ts";
-import type { ImportRuns } from "../../services/import_runs.ts";
+import type { ImportRuns } from "../../services/imports/import_runs.ts";
 import { cancelsOnly } from "../middleware/caller.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import type { AppDeps } from "../deps.ts";

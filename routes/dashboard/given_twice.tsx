@@ -18,7 +18,7 @@ import {
   givenTwiceEndNames,
   givenTwiceEnds,
 } from "../../domain/refund/given_twice.ts";
-import { dismissGivenTwice } from "../../services/dismiss_given_twice.ts";
+import { dismissGivenTwice } from "../../services/refunds/dismiss_given_twice.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";

@@ -9,8 +9,12 @@ import { messageOf, WorkflowError } from "../../domain/errors.ts";
 import type { ProfileDocument } from "../../domain/import/profile/edit_profile.ts";
 import type { ImportProfile } from "../../domain/import/profile/profile.ts";
 import type { ImportProgress } from "../../streams/imports/import_options.ts";
-import { profileText, readProfile, shippedProfile } from "../../services/import_profiles.ts";
-import type { ImportRuns } from "../../services/import_runs.ts";
+import {
+  profileText,
+  readProfile,
+  shippedProfile,
+} from "../../services/imports/import_profiles.ts";
+import type { ImportRuns } from "../../services/imports/import_runs.ts";
 import { pause } from "../../streams/timing/pause.ts";
 import type { UploadedFile } from "../api/imports/multipart.ts";
 import { openUpload } from "../api/imports/upload.ts";

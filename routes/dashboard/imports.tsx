@@ -15,7 +15,7 @@ import { cancelsOnly } from "../middleware/caller.ts";
 import type { AppDeps } from "../deps.ts";
 import { slowAnswer } from "../middleware/slow_answer.ts";
 import { operatorOf } from "../middleware/operator.ts";
-import type { ImportRuns } from "../../services/import_runs.ts";
+import type { ImportRuns } from "../../services/imports/import_runs.ts";
 import { problemOf } from "../middleware/problem.ts";
 import { knowsQuery } from "../middleware/known_query.ts";
 import { readForm } from "../middleware/read_form.ts";

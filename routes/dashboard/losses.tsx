@@ -10,7 +10,7 @@ import type { Queryable } from "../../db/connection/database.ts";
 import { listLosses, listLost, readLoss } from "../../db/recovery/database_losses.ts";
 import { type RecordedLoss, tellLoss } from "../../domain/operation/database_age.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
-import { reconcileLoss } from "../../services/reconcile_loss.ts";
+import { reconcileLoss } from "../../services/operation/reconcile_loss.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";

@@ -15,7 +15,7 @@ import { type ActivityHour, readActivity } from "../../streams/kpis/activity.ts"
 import { readAlerts } from "../../streams/alerts/alerts.ts";
 import { pause } from "../../streams/timing/pause.ts";
 import { readKpis } from "../../streams/kpis/kpis.ts";
-import { verifyAndTell } from "../../services/verify_now.ts";
+import { verifyAndTell } from "../../services/operation/verify_now.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readEpochTime } from "../../streams/recovery/epoch.ts";
 import { countArchived } from "../../db/archive/archive.ts";

@@ -21,7 +21,7 @@ import {
 } from "../../domain/catalog/stock.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { orderLimits } from "../../domain/order/incoming_order.ts";
-import { changeStock } from "../../services/change_stock.ts";
+import { changeStock } from "../../services/catalog/change_stock.ts";
 import { decodeMovementPlace, encodeMovementPlace } from "../api/products/movement_cursor.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";

@@ -16,9 +16,12 @@ import {
 import { WorkflowError } from "../../domain/errors.ts";
 import { isDay } from "../../domain/kpi/day.ts";
 import { configuredProviders, gatewaysOf } from "../../streams/payments/gateways.ts";
-import { approveReport } from "../../services/approve_report.ts";
-import { beginReconciling } from "../../services/reconcile.ts";
-import { beginWithdrawing, goOnWithdrawing } from "../../services/withdraw_report.ts";
+import { approveReport } from "../../services/reconciliation/approve_report.ts";
+import { beginReconciling } from "../../services/reconciliation/reconcile.ts";
+import {
+  beginWithdrawing,
+  goOnWithdrawing,
+} from "../../services/reconciliation/withdraw_report.ts";
 import { openUpload } from "../api/imports/upload.ts";
 import { keepRunning } from "../api/reconciliations/keep_running.ts";
 import { reportOf } from "../api/reconciliations/reconciliations.ts";

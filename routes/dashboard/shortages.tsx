@@ -18,7 +18,7 @@ import {
 } from "../../db/orders/shortages.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { encodeCursor } from "../../domain/paging.ts";
-import { retryAllAndPublish } from "../../services/retry_orders.ts";
+import { retryAllAndPublish } from "../../services/orders/retry_orders.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";

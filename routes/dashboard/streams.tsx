@@ -7,7 +7,7 @@
 import { type Context, Hono } from "hono";
 import type { Child, FC } from "hono/jsx";
 import { countDeadLetters } from "../../db/dead_letters/dead_letter_counts.ts";
-import { pauseGroup, resumeGroup } from "../../services/pause_group.ts";
+import { pauseGroup, resumeGroup } from "../../services/operation/pause_group.ts";
 import { type Group, groups, groupTable } from "../../domain/messages/work.ts";
 import { readActivity } from "../../streams/kpis/activity.ts";
 import { readGroupDetail } from "../../streams/queue/group_detail.ts";

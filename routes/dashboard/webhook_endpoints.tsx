@@ -25,7 +25,7 @@ import {
   removeEndpoint,
   retryEndpoint,
   testEndpoint,
-} from "../../services/manage_webhooks.ts";
+} from "../../services/notifications/manage_webhooks.ts";
 import type { AppDeps } from "../deps.ts";
 import { operatorOf } from "../middleware/operator.ts";
 import { readForm } from "../middleware/read_form.ts";

@@ -6,7 +6,7 @@
 
 import { z } from "zod";
 import { WorkflowError } from "../../domain/errors.ts";
-import type { IsExpected } from "../../services/edit_order.ts";
+import type { IsExpected } from "../../services/orders/edit_order.ts";
 import { ownTagOf } from "./conditional.ts";
 
 /** One or more tags, or `*`. */

@@ -18,7 +18,7 @@ import type { Operator } from "../../domain/operation/audit.ts";
 import { isLoopback } from "../../config/config.ts";
 import { madeOf } from "../../config/made_of.ts";
 import { readSession } from "../../db/clients/sessions.ts";
-import { beginAndTell, endAndTell, failedSignIns } from "../../services/sessions.ts";
+import { beginAndTell, endAndTell, failedSignIns } from "../../services/operation/sessions.ts";
 import { inTime } from "./body_times.ts";
 import type { Caller } from "./caller.ts";
 import { addressOf } from "./client_address.ts";

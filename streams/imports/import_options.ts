@@ -73,7 +73,7 @@ export interface ImportOptions {
    * {@linkcode edit}.
    */
   replace?: boolean;
-  /** Changes an order that is not settled, see `services/edit_order.ts`; without it a reserved one is a conflict. */
+  /** Changes an order that is not settled, see `services/orders/edit_order.ts`; without it a reserved one is a conflict. */
   edit?: EditFromFile;
   /** What the file's columns mean, where somebody says so. */
   profile?: ImportProfile;

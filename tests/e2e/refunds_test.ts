@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { recordChargeback } from "../../services/record_chargeback.ts";
+import { recordChargeback } from "../../services/payments/record_chargeback.ts";
 import { aChargeback } from "../chargebacks.ts";
 import { assertAccessible, assertFits, assertTappable } from "./browser.ts";
 import { takePicture } from "./pictures.ts";

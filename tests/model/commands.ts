@@ -10,17 +10,20 @@ import fc from "fast-check";
 import { WorkflowError } from "../../domain/errors.ts";
 import { groups } from "../../domain/messages/messages.ts";
 import type { DisputeVerdict } from "../../domain/order/settle.ts";
-import { addProduct } from "../../services/add_product.ts";
-import { applyStockFile } from "../../services/apply_stock_file.ts";
-import { cancelAndPublish } from "../../services/cancel_order.ts";
-import { changeStock } from "../../services/change_stock.ts";
-import { decideAndPublish } from "../../services/decide_payment.ts";
-import { editAndPublish } from "../../services/edit_order.ts";
-import { placeAndPublish } from "../../services/place_orders.ts";
-import { decideByHandAndPublish, returnPaymentByHand } from "../../services/refund_by_hand.ts";
-import { type RefundRequest, requestAndPublish } from "../../services/request_refunds.ts";
-import { retryAndPublish } from "../../services/retry_orders.ts";
-import { takeCallback } from "../../services/take_callback.ts";
+import { addProduct } from "../../services/catalog/add_product.ts";
+import { applyStockFile } from "../../services/catalog/apply_stock_file.ts";
+import { cancelAndPublish } from "../../services/orders/cancel_order.ts";
+import { changeStock } from "../../services/catalog/change_stock.ts";
+import { decideAndPublish } from "../../services/payments/decide_payment.ts";
+import { editAndPublish } from "../../services/orders/edit_order.ts";
+import { placeAndPublish } from "../../services/orders/place_orders.ts";
+import {
+  decideByHandAndPublish,
+  returnPaymentByHand,
+} from "../../services/refunds/refund_by_hand.ts";
+import { type RefundRequest, requestAndPublish } from "../../services/refunds/request_refunds.ts";
+import { retryAndPublish } from "../../services/orders/retry_orders.ts";
+import { takeCallback } from "../../services/payments/take_callback.ts";
 import { readStockFile } from "../../streams/imports/stock_file.ts";
 import { expireReservations } from "../../streams/recovery/expire_reservations.ts";
 import { ask, command, depsOf, isDrained, picked, type Play, type PlayCommand } from "./command.ts";

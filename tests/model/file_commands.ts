@@ -6,7 +6,7 @@
 
 import { anOperator } from "../operator.ts";
 import assert from "node:assert/strict";
-import { importFile } from "../../services/import_file.ts";
+import { importFile } from "../../services/imports/import_file.ts";
 import type { ImportReport } from "../../streams/imports/orders_import.ts";
 import { ask, isDrained, picked, type Play } from "./command.ts";
 import type { Verdict } from "./model_provider.ts";

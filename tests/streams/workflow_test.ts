@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { requestRefund } from "../../services/request_refunds.ts";
+import { requestRefund } from "../../services/refunds/request_refunds.ts";
 import { WorkflowError } from "../../domain/errors.ts";
 import { readKpis, readLeaderboard } from "../../streams/kpis/kpis.ts";
 import { publish } from "../../streams/workflow/publish.ts";

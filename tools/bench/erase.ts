@@ -5,7 +5,7 @@
  */
 
 import { silentLog } from "../../domain/operation/log.ts";
-import { eraseCustomer } from "../../services/erase_customer.ts";
+import { eraseCustomer } from "../../services/customers/erase_customer.ts";
 import { publish } from "../../streams/workflow/publish.ts";
 import { takeOrders } from "../../streams/intake/take_orders.ts";
 import { syntheticOrder } from "../orders/orders_file.ts";

@@ -5,7 +5,7 @@
  */
 
 import { toInteger } from "../../db/connection/database.ts";
-import { requestRefund } from "../../services/request_refunds.ts";
+import { requestRefund } from "../../services/refunds/request_refunds.ts";
 import { daysBefore } from "../../domain/kpi/day.ts";
 import { freePort } from "../engines/free_port.ts";
 import { publish } from "../../streams/workflow/publish.ts";

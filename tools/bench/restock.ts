@@ -6,7 +6,7 @@
 
 import { toInteger } from "../../db/connection/database.ts";
 import { silentLog } from "../../domain/operation/log.ts";
-import { changeStock } from "../../services/change_stock.ts";
+import { changeStock } from "../../services/catalog/change_stock.ts";
 import { takeOrders } from "../../streams/intake/take_orders.ts";
 import { syntheticOrder } from "../orders/orders_file.ts";
 import { publish } from "../../streams/workflow/publish.ts";

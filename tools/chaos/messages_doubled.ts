@@ -5,7 +5,7 @@
  */
 
 import { type Lane, lanes } from "../../domain/messages/lane.ts";
-import { cancelOrder } from "../../services/cancel_order.ts";
+import { cancelOrder } from "../../services/orders/cancel_order.ts";
 import { readCharges } from "../../db/orders/orders.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
 import {

@@ -10,7 +10,7 @@
 
 import type { DiscrepancyKind } from "../../domain/reconciliation/discrepancy.ts";
 import type { IncomingOrder } from "../../domain/order/incoming_order.ts";
-import { requestAndPublish } from "../../services/request_refunds.ts";
+import { requestAndPublish } from "../../services/refunds/request_refunds.ts";
 import { lookAtDatabase } from "../../streams/recovery/database_age.ts";
 import { guardDatabase } from "../../streams/recovery/database_guard.ts";
 import { freePort } from "../engines/free_port.ts";

@@ -3,7 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { fileVariable, secretSettings } from "../../config/secret_files.ts";
 import { settings } from "../../config/settings.ts";
-import { profileJsonSchema } from "../../services/profile_schema.ts";
+import { profileJsonSchema } from "../../services/imports/profile_schema.ts";
 import { configurationPage } from "./configuration.ts";
 
 const root = new URL("../../", import.meta.url);

@@ -36,7 +36,7 @@ import {
   type KeyedAnswer,
   storeAnswers,
 } from "../../middleware/idempotency.ts";
-import type { ImportRuns } from "../../../services/import_runs.ts";
+import type { ImportRuns } from "../../../services/imports/import_runs.ts";
 import { sharedPlaces } from "../../../domain/operation/shared_places.ts";
 import { importQuery, pageQuery } from "../description/queries.ts";
 import { followImport } from "./follow_import.ts";
@@ -133,7 +133,7 @@ async function answerPreview(
   runs: ImportRuns,
   request: Omit<Parameters<ImportRuns["preview"]>[0], "asksForColumns" | "signal" | "onProgress">,
 ): Promise<Response> {
-  const { previewJson } = await import("../../../services/import_profiles.ts");
+  const { previewJson } = await import("../../../services/imports/import_profiles.ts");
   const stop = new AbortController();
   const isRead = Promise.withResolvers<void>();
   const work = runs.preview({
@@ -240,14 +240,14 @@ async function uploadProfile(
   if (name !== undefined && document !== undefined) {
     throw new WorkflowError("bad_request", "Name a profile or send one, not both");
   }
-  const profiles = await import("../../../services/import_profiles.ts");
+  const profiles = await import("../../../services/imports/import_profiles.ts");
   return name === undefined ? profiles.readProfile(document!) : profiles.shippedProfile(name);
 }
 
 /** @throws {WorkflowError} `invalid` for what is no setting of a profile */
 async function settingsSaid(said: readonly string[] | undefined) {
   if (said === undefined) return undefined;
-  const { namedSettings } = await import("../../../services/import_profiles.ts");
+  const { namedSettings } = await import("../../../services/imports/import_profiles.ts");
   return await namedSettings(said);
 }
 

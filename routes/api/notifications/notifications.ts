@@ -14,8 +14,8 @@ import {
 } from "../../../db/notifications/notification_queries.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, encodeCursor } from "../../../domain/paging.ts";
-import { enableWebhook } from "../../../services/enable_webhook.ts";
-import { replayNotification } from "../../../services/replay_notification.ts";
+import { enableWebhook } from "../../../services/notifications/enable_webhook.ts";
+import { replayNotification } from "../../../services/notifications/replay_notification.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import type { AppDeps } from "../../deps.ts";

@@ -7,7 +7,7 @@
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { messageOf } from "../../../domain/errors.ts";
-import { repairAndTell, verifyAndTell } from "../../../services/verify_now.ts";
+import { repairAndTell, verifyAndTell } from "../../../services/operation/verify_now.ts";
 import { pause } from "../../../streams/timing/pause.ts";
 import { readVerification } from "../../../streams/verification/verify_regularly.ts";
 import type { AppDeps } from "../../deps.ts";

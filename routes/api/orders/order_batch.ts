@@ -13,7 +13,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { readLatestErasure } from "../../../db/customers/erased_keys.ts";
 import { messageOf, WorkflowError } from "../../../domain/errors.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
-import { expectHolding } from "../../../services/expect_holding.ts";
+import { expectHolding } from "../../../services/orders/expect_holding.ts";
 import {
   type BroughtOrder,
   type KeptCustomers,
@@ -22,7 +22,7 @@ import {
   keptProducts,
   placeAndPublish,
   type PlacedOrder,
-} from "../../../services/place_orders.ts";
+} from "../../../services/orders/place_orders.ts";
 import { inSpan, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
 import { withDeadline } from "../../../streams/timing/deadline.ts";
 import { takeTurns } from "../../../streams/timing/take_turns.ts";

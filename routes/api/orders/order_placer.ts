@@ -10,7 +10,7 @@ import { isAllowed, type Scope } from "../../../domain/operation/api_token.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { orderTag } from "../../../domain/order/order_tag.ts";
 import type { OrderSummary } from "../../../db/orders/order_queries.ts";
-import { expectHolding } from "../../../services/expect_holding.ts";
+import { expectHolding } from "../../../services/orders/expect_holding.ts";
 import type { Queryable } from "../../../db/connection/database.ts";
 import {
   type BroughtOrder,
@@ -19,7 +19,7 @@ import {
   keptProducts,
   placeAndPublish,
   type PlacedOrder,
-} from "../../../services/place_orders.ts";
+} from "../../../services/orders/place_orders.ts";
 import { inSpan, traceparent, tracing } from "../../../streams/telemetry/tracing.ts";
 import type { AppDeps } from "../../deps.ts";
 import { batcher, type BatcherOptions } from "../../middleware/batcher.ts";

@@ -54,11 +54,11 @@ import { amountDetail, orderBody } from "./order_body.ts";
 import { batchTaker } from "./order_batch.ts";
 import { orderJson } from "./order_fields.ts";
 import { orderDetailJson, orderReceiptJson } from "./order_json.ts";
-import { cancelAndPublish } from "../../../services/cancel_order.ts";
-import { captureAndPublish } from "../../../services/capture_order.ts";
-import { editAndTell } from "../../../services/edit_order.ts";
-import { expectHolding } from "../../../services/expect_holding.ts";
-import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { cancelAndPublish } from "../../../services/orders/cancel_order.ts";
+import { captureAndPublish } from "../../../services/orders/capture_order.ts";
+import { editAndTell } from "../../../services/orders/edit_order.ts";
+import { expectHolding } from "../../../services/orders/expect_holding.ts";
+import { retryAndPublish } from "../../../services/orders/retry_orders.ts";
 import { orderListQuery } from "../description/queries.ts";
 import type { TakeOrder } from "./order_placer.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "../../middleware/idempotency.ts";
 import { operatorOf } from "../../middleware/operator.ts";
 import { orderReceiptJson } from "../orders/order_json.ts";
-import { decideAndPublish } from "../../../services/decide_payment.ts";
+import { decideAndPublish } from "../../../services/payments/decide_payment.ts";
 
 /** What each decision is called in the address, and what it does. */
 const decisions = [

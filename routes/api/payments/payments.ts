@@ -7,9 +7,9 @@
 import { type Context, Hono } from "hono";
 import { z } from "zod";
 import { providerNames } from "../../../config/settings.ts";
-import { recordChargeback } from "../../../services/record_chargeback.ts";
-import { takeCallback } from "../../../services/take_callback.ts";
-import { takeRefundNews } from "../../../services/take_refund_news.ts";
+import { recordChargeback } from "../../../services/payments/record_chargeback.ts";
+import { takeCallback } from "../../../services/payments/take_callback.ts";
+import { takeRefundNews } from "../../../services/refunds/take_refund_news.ts";
 import { allGateways, type Gateway } from "../../../streams/payments/gateway.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { ProviderEvent } from "../../../streams/payments/provider.ts";

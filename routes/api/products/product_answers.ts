@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { ListedProduct } from "../../../db/catalog/product_list.ts";
 import type { ProductMovement } from "../../../db/catalog/product_movements.ts";
 import type { ProductStock } from "../../../db/catalog/stock.ts";
-import type { AppliedStockFile } from "../../../services/apply_stock_file.ts";
+import type { AppliedStockFile } from "../../../services/catalog/apply_stock_file.ts";
 import { count, id, time } from "../description/schema_parts.ts";
 
 const product = {

@@ -11,9 +11,12 @@ import { latestMovements, listMovements } from "../../../db/catalog/product_move
 import { type ProductStock, readStock } from "../../../db/catalog/stock.ts";
 import { unknownProduct } from "../../../domain/catalog/stock.ts";
 import { decodeCursor, encodeCursor } from "../../../domain/paging.ts";
-import { type AddedProduct, addProduct } from "../../../services/add_product.ts";
-import { type AppliedStockFile, applyStockFile } from "../../../services/apply_stock_file.ts";
-import { changeStock } from "../../../services/change_stock.ts";
+import { type AddedProduct, addProduct } from "../../../services/catalog/add_product.ts";
+import {
+  type AppliedStockFile,
+  applyStockFile,
+} from "../../../services/catalog/apply_stock_file.ts";
+import { changeStock } from "../../../services/catalog/change_stock.ts";
 import { readStockFile, type StockFileLimits } from "../../../streams/imports/stock_file.ts";
 import { checked, jsonBody } from "../../middleware/checked.ts";
 import type { AppDeps } from "../../deps.ts";

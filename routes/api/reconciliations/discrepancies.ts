@@ -8,7 +8,10 @@ import type { Hono } from "hono";
 import { listDiscrepancies, readDiscrepancy } from "../../../db/reconciliation/discrepancies.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageOf } from "../../../domain/paging.ts";
-import { approveMending, proposeMending } from "../../../services/mend_discrepancies.ts";
+import {
+  approveMending,
+  proposeMending,
+} from "../../../services/reconciliation/mend_discrepancies.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam } from "../../middleware/checked.ts";

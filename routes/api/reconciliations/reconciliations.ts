@@ -12,8 +12,11 @@ import {
 } from "../../../db/reconciliation/reconciliations.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageOf } from "../../../domain/paging.ts";
-import { beginReconciling, type ReconcileRequest } from "../../../services/reconcile.ts";
-import { readReportProfile } from "../../../services/report_profile_schema.ts";
+import {
+  beginReconciling,
+  type ReconcileRequest,
+} from "../../../services/reconciliation/reconcile.ts";
+import { readReportProfile } from "../../../services/reconciliation/report_profile_schema.ts";
 import { gatewaysOf } from "../../../streams/payments/gateways.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam, isJson } from "../../middleware/checked.ts";

@@ -5,8 +5,11 @@
  */
 
 import type { Hono } from "hono";
-import { approveReport } from "../../../services/approve_report.ts";
-import { beginWithdrawing, goOnWithdrawing } from "../../../services/withdraw_report.ts";
+import { approveReport } from "../../../services/reconciliation/approve_report.ts";
+import {
+  beginWithdrawing,
+  goOnWithdrawing,
+} from "../../../services/reconciliation/withdraw_report.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { type AnswerOnce, idempotency, idempotencyHeaders } from "../../middleware/idempotency.ts";

@@ -11,7 +11,10 @@ import { readOrders } from "../../../db/orders/orders.ts";
 import { readRefundDetails } from "../../../db/refunds/refund_contents.ts";
 import { readRefunds } from "../../../db/refunds/refund_rows.ts";
 import type { HandVerdict } from "../../../domain/refund/by_hand.ts";
-import { decideByHandAndPublish, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
+import {
+  decideByHandAndPublish,
+  returnPaymentByHand,
+} from "../../../services/refunds/refund_by_hand.ts";
 import { orderReceiptAnswer, refundAnswer } from "../description/answers.ts";
 import { described } from "../description/described.ts";
 import { shortOrder } from "../orders/order_examples.ts";

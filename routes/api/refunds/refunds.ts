@@ -18,7 +18,7 @@ import {
   type RefundOptions,
   requestAllAndPublish,
   type TakenRefund,
-} from "../../../services/request_refunds.ts";
+} from "../../../services/refunds/request_refunds.ts";
 import { refundAnswer, refundListAnswer } from "../description/answers.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import { operatorOf } from "../../middleware/operator.ts";

@@ -9,7 +9,7 @@ import type { Queryable } from "../../../db/connection/database.ts";
 import { listDeadLetters, readDeadLetter } from "../../../db/dead_letters/dead_letters.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { decodeCursor, pageOf } from "../../../domain/paging.ts";
-import { decideDeadLetter } from "../../../services/decide_dead_letters.ts";
+import { decideDeadLetter } from "../../../services/operation/decide_dead_letters.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam } from "../../middleware/checked.ts";
 import {

@@ -8,7 +8,7 @@ import { Hono } from "hono";
 import { sumBackordered } from "../../../db/orders/shortages.ts";
 import { sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
-import { pauseGroup, resumeGroup } from "../../../services/pause_group.ts";
+import { pauseGroup, resumeGroup } from "../../../services/operation/pause_group.ts";
 import {
   describeNobody,
   type LaneStatus,

@@ -17,7 +17,7 @@ import {
   retryEndpoint,
   rotateSecret,
   testEndpoint,
-} from "../../../services/manage_webhooks.ts";
+} from "../../../services/notifications/manage_webhooks.ts";
 import type { AppDeps } from "../../deps.ts";
 import { checked, idParam, jsonBody } from "../../middleware/checked.ts";
 import {

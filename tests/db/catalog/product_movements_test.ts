@@ -6,8 +6,8 @@ import {
   type ProductMovement,
 } from "../../../db/catalog/product_movements.ts";
 import { readStock } from "../../../db/catalog/stock.ts";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { changeStock } from "../../../services/change_stock.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { changeStock } from "../../../services/catalog/change_stock.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 import { anOperator } from "../../operator.ts";
 

@@ -6,7 +6,7 @@ import { readGaleraFacts } from "../../../db/connection/galera_facts.ts";
 import { logOrderEnds } from "../../../db/notifications/notifications.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { judgeGalera } from "../../../domain/operation/galera.ts";
-import { requestRefunds } from "../../../services/request_refunds.ts";
+import { requestRefunds } from "../../../services/refunds/request_refunds.ts";
 import { until } from "../../../tools/chaos/harness/until.ts";
 import { galera, galeraCluster } from "../../galera_cluster.ts";
 import type { OwnDatabase } from "../../own_engines.ts";

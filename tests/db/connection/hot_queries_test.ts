@@ -14,12 +14,15 @@ import {
   listNotifications,
 } from "../../../db/notifications/notification_queries.ts";
 import { listRefunds } from "../../../db/refunds/refund_list.ts";
-import { type RefundRequest, requestRefunds } from "../../../services/request_refunds.ts";
+import { type RefundRequest, requestRefunds } from "../../../services/refunds/request_refunds.ts";
 import type { RefundItems } from "../../../domain/refund/refund_items.ts";
 import { readSourceProviders } from "../../../db/payments/source_payments.ts";
 import { listGivenTwice, sumGivenTwice } from "../../../db/refunds/given_twice.ts";
 import { listMoneyByHand, sumMoneyByHand } from "../../../db/refunds/refunds_by_hand.ts";
-import { decideRefundByHand, returnPaymentByHand } from "../../../services/refund_by_hand.ts";
+import {
+  decideRefundByHand,
+  returnPaymentByHand,
+} from "../../../services/refunds/refund_by_hand.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";

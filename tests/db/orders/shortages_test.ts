@@ -12,7 +12,7 @@ import {
   readShortages,
   sumShortOrders,
 } from "../../../db/orders/shortages.ts";
-import { retryAllAndPublish } from "../../../services/retry_orders.ts";
+import { retryAllAndPublish } from "../../../services/orders/retry_orders.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";

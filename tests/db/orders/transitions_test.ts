@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { lockOrders, transitionOrders } from "../../../db/orders/orders.ts";
 import { endRefunds, readRefunds } from "../../../db/refunds/refund_rows.ts";
-import { requestRefunds } from "../../../services/request_refunds.ts";
+import { requestRefunds } from "../../../services/refunds/request_refunds.ts";
 import {
   orderAfter,
   type OrderEvent,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { findUnevenNotices } from "../../../db/verification/uneven_notices.ts";
-import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { retryAndPublish } from "../../../services/orders/retry_orders.ts";
 import { anOperator } from "../../operator.ts";
 import { driftOf, verifyNow, withSettled } from "../../settled_workflow.ts";
 

@@ -3,7 +3,7 @@ import { addsUp } from "../../../domain/reconciliation/decide_line.ts";
 import { lineReader } from "../../../domain/reconciliation/read_line.ts";
 import type { ReportProfile } from "../../../domain/reconciliation/report_profile.ts";
 import { recognisedReport } from "../../../domain/reconciliation/shipped_reports.ts";
-import { readReportProfile } from "../../../services/report_profile_schema.ts";
+import { readReportProfile } from "../../../services/reconciliation/report_profile_schema.ts";
 
 /** Lines of a report, each read. */
 function read(profile: ReportProfile, header: string[], ...rows: string[][]) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { daysBefore } from "../../../domain/kpi/day.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { applyKpis } from "../../../streams/kpis/kpis.ts";
 import { isPause } from "../../../streams/queue/pause_group.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

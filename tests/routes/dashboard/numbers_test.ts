@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { recordDispute } from "../../../db/payments/payment_disputes.ts";
-import { pauseGroup } from "../../../services/pause_group.ts";
+import { pauseGroup } from "../../../services/operation/pause_group.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { aDeadLetter } from "../../dead_letter.ts";
 import { anOperator } from "../../operator.ts";
 import { withinOneDay } from "../../one_day.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";
 import { type Api, ask, openApi, orderBodyOf, storeOrder } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { tokenHash } from "../../../domain/operation/api_token.ts";
-import { addEndpoint } from "../../../services/manage_webhooks.ts";
+import { addEndpoint } from "../../../services/notifications/manage_webhooks.ts";
 import { anOperator } from "../../operator.ts";
 import { type Api, openApi } from "../api.ts";
 import { openPage, sendForm } from "./pages.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatApiToken, tokenHash } from "../../../domain/operation/api_token.ts";
 import { requestHash } from "../../../domain/order/content_hash.ts";
-import { cancelOrder } from "../../../services/cancel_order.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
 import {
   answerKeys,
   claimKeys,

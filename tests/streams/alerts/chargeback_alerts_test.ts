@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { listChargebacks } from "../../../db/payments/chargeback_list.ts";
-import { acknowledgeChargeback } from "../../../services/acknowledge_chargeback.ts";
+import { acknowledgeChargeback } from "../../../services/payments/acknowledge_chargeback.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { takeChargeback } from "../../../streams/payments/take_chargeback.ts";
 import { keepChargebacks } from "../../../streams/upkeep/upkeep.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { decidePayment } from "../../../services/decide_payment.ts";
+import { decidePayment } from "../../../services/payments/decide_payment.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { until, withProvider } from "../../provider.ts";
 import { anOrder } from "../../workflow.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { decidePayment } from "../../../services/decide_payment.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { decidePayment } from "../../../services/payments/decide_payment.ts";
 import { countDisputes } from "../../disputes.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import type { CallbackMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { logOrderEnds } from "../../../db/notifications/notifications.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";

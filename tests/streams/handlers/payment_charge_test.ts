@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import { expireReservations } from "../../../streams/recovery/expire_reservations.ts";
 import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";

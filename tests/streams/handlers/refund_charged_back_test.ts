@@ -3,7 +3,7 @@ import { readChargedBack, readContestedPayments } from "../../../db/payments/cha
 import { readReturned } from "../../../db/payments/returned_money.ts";
 import { listGivenTwice } from "../../../db/refunds/given_twice.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { reversePayments } from "../../../streams/handlers/payment_reverse.ts";
 import { applyRefunds } from "../../../streams/handlers/refund_process.ts";
 import type { Gateway } from "../../../streams/payments/gateway.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { requestRefund, requestRefunds } from "../../../services/request_refunds.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { requestRefund, requestRefunds } from "../../../services/refunds/request_refunds.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";

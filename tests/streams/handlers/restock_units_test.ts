@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { observeDatabase } from "../../db/connection/observed_database.ts";
-import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { decideRefundByHand } from "../../../services/refunds/refund_by_hand.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { applyRefunds } from "../../../streams/handlers/refund_process.ts";
 import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";

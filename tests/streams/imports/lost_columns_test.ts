@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { openDatabase } from "../../../db/connection/database.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { shippedProfiles } from "../../../domain/import/profile/shipped_profiles.ts";
-import { namedSettings } from "../../../services/import_profiles.ts";
+import { namedSettings } from "../../../services/imports/import_profiles.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Database, openDatabase } from "../../../db/connection/database.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
-import { namedSettings } from "../../../services/import_profiles.ts";
+import { namedSettings } from "../../../services/imports/import_profiles.ts";
 import { type ImportOptions, importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis, type RedisClient } from "../../../streams/redis/redis.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openDatabase } from "../../../db/connection/database.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
-import { addProduct } from "../../../services/add_product.ts";
+import { addProduct } from "../../../services/catalog/add_product.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { keysFor } from "../../../streams/redis/keys.ts";
 import { openRedis } from "../../../streams/redis/redis.ts";

@@ -6,7 +6,7 @@ import { type Database, openDatabase, type Queryable } from "../../../db/connect
 import { type IncomingOrder, orderTotalOf } from "../../../domain/order/incoming_order.ts";
 import { guestOf } from "../../../domain/order/guest.ts";
 import { isEngineAway } from "../../../routes/middleware/problem.ts";
-import { placeAndPublish } from "../../../services/place_orders.ts";
+import { placeAndPublish } from "../../../services/orders/place_orders.ts";
 import { type Random, randomFrom } from "../../../tools/orders/random.ts";
 import { assertConsistent } from "../consistent.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";

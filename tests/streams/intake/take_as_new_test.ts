@@ -4,8 +4,8 @@ import { keptProducts } from "../../../db/catalog/kept_products.ts";
 import { insertErasure } from "../../../db/customers/erasures.ts";
 import type { Database, Queryable } from "../../../db/connection/database.ts";
 import type { IncomingOrder } from "../../../domain/order/incoming_order.ts";
-import { eraseCustomer } from "../../../services/erase_customer.ts";
-import { placeAndPublish } from "../../../services/place_orders.ts";
+import { eraseCustomer } from "../../../services/customers/erase_customer.ts";
+import { placeAndPublish } from "../../../services/orders/place_orders.ts";
 
 import { meddled } from "../../meddled_database.ts";
 import { anOperator } from "../../operator.ts";

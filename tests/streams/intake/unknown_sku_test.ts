@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type TakeOptions, takeOrders } from "../../../streams/intake/take_orders.ts";
-import { addProduct } from "../../../services/add_product.ts";
+import { addProduct } from "../../../services/catalog/add_product.ts";
 import { anOrder, openWorkflow, type Workflow } from "../../workflow.ts";
 import { anOperator } from "../../operator.ts";
 

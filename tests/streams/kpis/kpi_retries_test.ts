@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { KpiEvent } from "../../../domain/kpi/kpi.ts";
-import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { retryAndPublish } from "../../../services/orders/retry_orders.ts";
 import { reserveOrders } from "../../../streams/handlers/order_reserve.ts";
 import { applyKpis, readKpis } from "../../../streams/kpis/kpis.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { deliverOnce } from "../../../streams/notifications/deliver_notifications.ts";
 import { emailSender } from "../../../streams/notifications/email_sender.ts";
 import type { NotificationSender } from "../../../streams/notifications/notification_sender.ts";

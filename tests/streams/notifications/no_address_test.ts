@@ -6,7 +6,7 @@ import {
 import { countDeliveries } from "../../../db/notifications/notification_queries.ts";
 import { guestOf } from "../../../domain/order/guest.ts";
 import type { Message } from "../../../domain/messages/messages.ts";
-import { replayNotification } from "../../../services/replay_notification.ts";
+import { replayNotification } from "../../../services/notifications/replay_notification.ts";
 import { deliverOnce } from "../../../streams/notifications/deliver_notifications.ts";
 import { emailSender } from "../../../streams/notifications/email_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

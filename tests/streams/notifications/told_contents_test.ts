@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
 import { claimDeliveries } from "../../../db/notifications/notification_deliveries.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { deliverOnce } from "../../../streams/notifications/deliver_notifications.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";

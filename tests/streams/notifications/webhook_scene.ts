@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import type { NotificationChannel } from "../../../domain/notification/notification.ts";
 import type { NotificationSender } from "../../../streams/notifications/notification_sender.ts";
 import { publish } from "../../../streams/workflow/publish.ts";

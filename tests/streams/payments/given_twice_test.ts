@@ -4,9 +4,9 @@ import { sumLedger, sumMovedMoney, unevenBuckets } from "../../../db/ledger/ledg
 import { listGivenTwice, readGivenTwice } from "../../../db/refunds/given_twice.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { GivenTwiceEnd } from "../../../domain/refund/given_twice.ts";
-import { decideAndPublish } from "../../../services/decide_payment.ts";
-import { dismissGivenTwice } from "../../../services/dismiss_given_twice.ts";
-import type { ChargebackReport } from "../../../services/record_chargeback.ts";
+import { decideAndPublish } from "../../../services/payments/decide_payment.ts";
+import { dismissGivenTwice } from "../../../services/refunds/dismiss_given_twice.ts";
+import type { ChargebackReport } from "../../../services/payments/record_chargeback.ts";
 import { reversePayments } from "../../../streams/handlers/payment_reverse.ts";
 import { applyRefunds } from "../../../streams/handlers/refund_process.ts";
 import { bookOrders } from "../../../streams/ledger/book_orders.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import { countDisputes } from "../../disputes.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { noteOlderSeen, readInstallation } from "../../../db/payments/installation.ts";
-import { cancelOrder } from "../../../services/cancel_order.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
 import type { ChargeMessage } from "../../../domain/messages/messages.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
 import { keepOldKeysAway, leaveOldKeys } from "../../../streams/payments/end_old_keys.ts";

@@ -6,7 +6,7 @@ import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { readProviderAway } from "../../../streams/payments/provider_away.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { readStreams } from "../../../streams/workflow/queue_status.ts";
-import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
+import { retryDeadLetters } from "../../../services/operation/decide_dead_letters.ts";
 import { anOrder, chargeKey, openWorkflow, type Workflow } from "../../workflow.ts";
 import { assertConsistent, makeDue, messagesOf } from "../consistent.ts";
 import { assertSameMoney, type ProviderStage, withProviderStage } from "./provider_stage.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelAndPublish } from "../../../services/cancel_order.ts";
+import { cancelAndPublish } from "../../../services/orders/cancel_order.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import type { Gateway, GatewayRequest } from "../../../streams/payments/gateway.ts";
@@ -255,7 +255,7 @@ Deno.test("the sweep gives money of the source back whose message was lost after
   withFlow("source_cancel_lost", async (flow, { refunds }) => {
     const [id] = await addPaid(flow, [oddOrder("1")], { provider: "simulated" });
     await flow.turn("orders");
-    const { cancelOrder } = await import("../../../services/cancel_order.ts");
+    const { cancelOrder } = await import("../../../services/orders/cancel_order.ts");
     await cancelOrder(flow.db, id!, "test");
     await flow.drain();
     assert.deepEqual(refunds, []);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { decideRefundByHand } from "../../../services/refund_by_hand.ts";
-import { editAndPublish } from "../../../services/edit_order.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
-import { retryAndPublish } from "../../../services/retry_orders.ts";
-import { publishStockArrived } from "../../../services/publish_stock_arrived.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { decideRefundByHand } from "../../../services/refunds/refund_by_hand.ts";
+import { editAndPublish } from "../../../services/orders/edit_order.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
+import { retryAndPublish } from "../../../services/orders/retry_orders.ts";
+import { publishStockArrived } from "../../../services/catalog/publish_stock_arrived.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";
 import type { Lane } from "../../../domain/messages/lane.ts";
 import { type Group, type Message, orderIdOf } from "../../../domain/messages/messages.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import type { Group } from "../../../domain/messages/messages.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { makeConsumer } from "../../../streams/workflow/consumer.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { requestRefunds } from "../../../services/request_refunds.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { requestRefunds } from "../../../services/refunds/request_refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import { type Lane, lanes } from "../../../domain/messages/lane.ts";
 import { type Group, groups, type Message } from "../../../domain/messages/messages.ts";

@@ -4,7 +4,7 @@ import type { Message } from "../../../domain/messages/messages.ts";
 import { groups } from "../../../domain/messages/messages.ts";
 import { type Lane, lanes } from "../../../domain/messages/lane.ts";
 import { parseConfig } from "../../../config/config.ts";
-import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
+import { retryDeadLetters } from "../../../services/operation/decide_dead_letters.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { consume, consumeOnce } from "../../../streams/queue/consumer.ts";
 import { maxLiveBatch } from "../../../streams/queue/batch_size.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { readReportProfile } from "../../../services/report_profile_schema.ts";
+import { readReportProfile } from "../../../services/reconciliation/report_profile_schema.ts";
 import { openReport } from "../../../streams/reconciliation/line_source.ts";
 import { textSheet, workbookOf } from "../../zip_archive.ts";
 

@@ -6,7 +6,7 @@ import {
   endTogether,
   proposeAction,
 } from "../../../db/reconciliation/discrepancy_actions.ts";
-import { withdraw } from "../../../services/withdraw_report.ts";
+import { withdraw } from "../../../services/reconciliation/withdraw_report.ts";
 import { aPaidOrder } from "../../chargebacks.ts";
 import * as reconciled from "../../reconciled.ts";
 import { aPart, operator } from "../../reconciled.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ReportLine } from "../../../commands/provider_report.ts";
 import type { Gateway } from "../../../streams/payments/gateway.ts";
 import { offeredActions } from "../../../domain/reconciliation/discrepancy.ts";
-import { proposeMending } from "../../../services/mend_discrepancies.ts";
+import { proposeMending } from "../../../services/reconciliation/mend_discrepancies.ts";
 import { aPaidOrder } from "../../chargebacks.ts";
 import * as reconciled from "../../reconciled.ts";
 import { aPart, operator } from "../../reconciled.ts";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { listDiscrepancies } from "../../../db/reconciliation/discrepancies.ts";
 import { listProviderDays } from "../../../db/reconciliation/reconciled_days.ts";
 import { readTrialBalance } from "../../../db/ledger/ledger_list.ts";
-import { reconcile } from "../../../services/reconcile.ts";
-import { readReportProfile } from "../../../services/report_profile_schema.ts";
+import { reconcile } from "../../../services/reconciliation/reconcile.ts";
+import { readReportProfile } from "../../../services/reconciliation/report_profile_schema.ts";
 import { depsOf, operator } from "../../reconciled.ts";
 import { anOrder, withWorkflow, type Workflow } from "../../workflow.ts";
 

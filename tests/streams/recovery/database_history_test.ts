@@ -10,7 +10,7 @@ import { publish } from "../../../streams/workflow/publish.ts";
 import { databaseNoter, lookAtDatabase } from "../../../streams/recovery/database_age.ts";
 import { guardDatabase } from "../../../streams/recovery/database_guard.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";
-import { takeRefundNews } from "../../../services/take_refund_news.ts";
+import { takeRefundNews } from "../../../services/refunds/take_refund_news.ts";
 import { aChargeback, aReversedPayment, tell } from "../../chargebacks.ts";
 import { type ReplicatedPair, replicatedPair } from "../../replicated_pair.ts";
 import {

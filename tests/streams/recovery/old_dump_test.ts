@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { decidePayment } from "../../../services/decide_payment.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { decidePayment } from "../../../services/payments/decide_payment.ts";
 import { endOldKeys, readInstallation } from "../../../db/payments/installation.ts";
 import { migrate } from "../../../db/connection/migrate.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { databaseNoter } from "../../../streams/recovery/database_age.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { ensureRecovered, recover } from "../../../streams/recovery/recover.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
 import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { entryOf, type Group, groups, messageOfEntry } from "../../../domain/messages/messages.ts";
 import { silentLog } from "../../../domain/operation/log.ts";

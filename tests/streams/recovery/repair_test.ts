@@ -3,7 +3,7 @@ import { deadLetterMessages } from "../../../db/dead_letters/dead_letters.ts";
 import { silentLog } from "../../../domain/operation/log.ts";
 import { entryOf, groupOf, type OrderMessage } from "../../../domain/messages/messages.ts";
 import { lookOnce, readAlerts } from "../../../streams/alerts/alerts.ts";
-import { retryDeadLetters } from "../../../services/decide_dead_letters.ts";
+import { retryDeadLetters } from "../../../services/operation/decide_dead_letters.ts";
 import { readFailedRepairs, repair } from "../../../streams/recovery/repair.ts";
 import {
   readVerificationFailures,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../services/cancel_order.ts";
-import { requestRefunds } from "../../../services/request_refunds.ts";
+import { cancelOrder } from "../../../services/orders/cancel_order.ts";
+import { requestRefunds } from "../../../services/refunds/request_refunds.ts";
 import { WorkflowError } from "../../../domain/errors.ts";
 import type { CallbackMessage, Message } from "../../../domain/messages/messages.ts";
 import { groupsInSearchOrder } from "../../../domain/messages/work.ts";

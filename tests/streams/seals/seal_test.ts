@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import type { Database } from "../../../db/connection/database.ts";
 import { listUnsealed, readSealedSums, readStalestSeals } from "../../../db/verification/seals.ts";
-import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { retryAndPublish } from "../../../services/orders/retry_orders.ts";
 import { ensureGroup } from "../../../streams/queue/consumer.ts";
 import { publish } from "../../../streams/workflow/publish.ts";
 import { proveStalest } from "../../../streams/seals/prove_seals.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { cancelAndPublish } from "../../../services/cancel_order.ts";
-import { publishStockArrived } from "../../../services/publish_stock_arrived.ts";
+import { cancelAndPublish } from "../../../services/orders/cancel_order.ts";
+import { publishStockArrived } from "../../../services/catalog/publish_stock_arrived.ts";
 import { takeOrders } from "../../../streams/intake/take_orders.ts";
 import { importOrders } from "../../../streams/imports/orders_import.ts";
 import { lanes } from "../../../domain/messages/lane.ts";

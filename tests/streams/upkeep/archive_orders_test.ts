@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { listNumberedTables, readDatabaseMarks } from "../../../db/recovery/database_marks.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { archiveOld } from "../../../streams/upkeep/upkeep.ts";
 import { archiveOrdersBefore, restoreAllOrders } from "../../../streams/upkeep/archive_orders.ts";
 import { rebuildKpis } from "../../../streams/kpis/kpis_rebuild.ts";

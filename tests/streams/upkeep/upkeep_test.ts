@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readCustomersBy } from "../../../db/customers/erasures.ts";
-import { eraseCustomer } from "../../../services/erase_customer.ts";
+import { eraseCustomer } from "../../../services/customers/erase_customer.ts";
 import { endErasures, purgeOld } from "../../../streams/upkeep/upkeep.ts";
 import { anOperator } from "../../operator.ts";
 import { mara, namesOfMara, placesNaming, spread } from "../../person.ts";

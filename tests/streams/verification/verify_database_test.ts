@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Queryable } from "../../../db/connection/database.ts";
-import { decideByHandAndPublish } from "../../../services/refund_by_hand.ts";
-import { editAndPublish } from "../../../services/edit_order.ts";
-import { retryAndPublish } from "../../../services/retry_orders.ts";
+import { decideByHandAndPublish } from "../../../services/refunds/refund_by_hand.ts";
+import { editAndPublish } from "../../../services/orders/edit_order.ts";
+import { retryAndPublish } from "../../../services/orders/retry_orders.ts";
 import type { Drift } from "../../../streams/verification/drift.ts";
 import { verifyMoney, verifyStock } from "../../../streams/verification/verify_database.ts";
 import { askParts, partsOf, payMixedOrder, unitsOf } from "../../restocked_units.ts";

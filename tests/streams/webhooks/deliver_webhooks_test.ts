@@ -3,14 +3,14 @@ import { addOrderEvents } from "../../../db/orders/timelines.ts";
 import { claimWebhooks, settleWebhook } from "../../../db/webhooks/deliveries.ts";
 import type { FeedEvent } from "../../../domain/feed/feed_event.ts";
 import { verifyWebhook } from "../../../routes/verify_webhook.ts";
-import { eraseCustomer } from "../../../services/erase_customer.ts";
+import { eraseCustomer } from "../../../services/customers/erase_customer.ts";
 import {
   addEndpoint,
   changeEndpoint,
   retryEndpoint,
   rotateSecret,
   testEndpoint,
-} from "../../../services/manage_webhooks.ts";
+} from "../../../services/notifications/manage_webhooks.ts";
 import {
   deliverWebhooks,
   deliverWebhooksOnce,

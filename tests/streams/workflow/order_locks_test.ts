@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Database, openDatabase, type Queryable } from "../../../db/connection/database.ts";
 import { isLockTimeout } from "../../../db/connection/faults.ts";
 import type { Group, Message } from "../../../domain/messages/messages.ts";
-import { requestRefund } from "../../../services/request_refunds.ts";
+import { requestRefund } from "../../../services/refunds/request_refunds.ts";
 import { simulatedGateway } from "../../../streams/payments/providers/simulated.ts";
 import { consumeOnce } from "../../../streams/queue/consumer.ts";
 import { type Consumer, makeConsumer } from "../../../streams/workflow/consumer.ts";

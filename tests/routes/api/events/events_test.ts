@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { openDatabase } from "../../../../db/connection/database.ts";
 import { addOrderEvents } from "../../../../db/orders/timelines.ts";
-import { eraseCustomer } from "../../../../services/erase_customer.ts";
+import { eraseCustomer } from "../../../../services/customers/erase_customer.ts";
 import { tokenHash } from "../../../../domain/operation/api_token.ts";
 import { streamEvents } from "../../../../routes/api/events/stream_events.ts";
 import { feedStart } from "../../../../domain/feed/feed_position.ts";

@@ -3,7 +3,7 @@ import { CsvParseStream } from "@std/csv/parse-stream";
 import { Hono } from "hono";
 import { type SharedPlaces, sharedPlaces } from "../../../../domain/operation/shared_places.ts";
 import { silentLog } from "../../../../domain/operation/log.ts";
-import { requestRefunds } from "../../../../services/request_refunds.ts";
+import { requestRefunds } from "../../../../services/refunds/request_refunds.ts";
 import { makeApp } from "../../../../routes/app.ts";
 import type { AppDeps } from "../../../../routes/deps.ts";
 import { problemHandler } from "../../../../routes/middleware/problem.ts";

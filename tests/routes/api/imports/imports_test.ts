@@ -9,7 +9,7 @@ import {
 } from "../../../../db/imports/imports.ts";
 import type { RejectReason } from "../../../../domain/import/reject_reasons.ts";
 import { makeApp } from "../../../../routes/app.ts";
-import { importRuns } from "../../../../services/import_runs.ts";
+import { importRuns } from "../../../../services/imports/import_runs.ts";
 import { importOrders } from "../../../../streams/imports/orders_import.ts";
 import { csvOf, manyRows, sourceOf } from "../../../csv_orders.ts";
 import { type Answer, type Api, ask, assertProblem, openApi } from "../../api.ts";

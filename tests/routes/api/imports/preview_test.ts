@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { profileDocument } from "../../../../domain/import/profile/profile_json.ts";
-import { shippedProfile } from "../../../../services/import_profiles.ts";
+import { shippedProfile } from "../../../../services/imports/import_profiles.ts";
 import { csvOf, csvOrderFields, manyRows } from "../../../csv_orders.ts";
 import { importColumns } from "../../../../domain/import/csv_rows.ts";
 import { textSheet, workbookOf } from "../../../zip_archive.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addressesToldApart, failedSignIns } from "../../../../services/sessions.ts";
+import { addressesToldApart, failedSignIns } from "../../../../services/operation/sessions.ts";
 import { tokenHash } from "../../../../domain/operation/api_token.ts";
 import { deadLetterMessages } from "../../../../db/dead_letters/dead_letters.ts";
 import { aDeadLetter } from "../../../dead_letter.ts";

@@ -9,7 +9,7 @@ import { type BatchOptions, batchTaker } from "../../../../routes/api/orders/ord
 import { keyHolder } from "../../../../routes/middleware/idempotency.ts";
 import { problemHandler } from "../../../../routes/middleware/problem.ts";
 import { batchAnswer } from "../../../../routes/api/description/answers.ts";
-import { eraseCustomer } from "../../../../services/erase_customer.ts";
+import { eraseCustomer } from "../../../../services/customers/erase_customer.ts";
 import { anOperator } from "../../../operator.ts";
 import { type Api, ask, assertProblem, openApi, orderBodyOf } from "../../api.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readKpis } from "../../../../streams/kpis/kpis.ts";
-import { recordChargeback } from "../../../../services/record_chargeback.ts";
+import { recordChargeback } from "../../../../services/payments/record_chargeback.ts";
 import { aChargeback } from "../../../chargebacks.ts";
 import { fieldOf, openPage, sendForm } from "../../dashboard/pages.ts";
 import { type Api, ask, assertProblem, openApi, storeOrder } from "../../api.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../../services/cancel_order.ts";
-import { requestRefund } from "../../../../services/request_refunds.ts";
+import { cancelOrder } from "../../../../services/orders/cancel_order.ts";
+import { requestRefund } from "../../../../services/refunds/request_refunds.ts";
 import { httpGateway } from "../../../../streams/payments/providers/http.ts";
 import { publish } from "../../../../streams/workflow/publish.ts";
 import { listen } from "../../../provider.ts";

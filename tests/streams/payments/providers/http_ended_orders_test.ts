@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cancelOrder } from "../../../../services/cancel_order.ts";
+import { cancelOrder } from "../../../../services/orders/cancel_order.ts";
 import type { TakenOrder } from "../../../../streams/intake/take_orders.ts";
 import { chargePayments } from "../../../../streams/handlers/payment_charge.ts";
 import { publish } from "../../../../streams/workflow/publish.ts";

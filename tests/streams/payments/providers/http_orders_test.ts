@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { requestRefund } from "../../../../services/request_refunds.ts";
-import { retryDeadLetters } from "../../../../services/decide_dead_letters.ts";
+import { requestRefund } from "../../../../services/refunds/request_refunds.ts";
+import { retryDeadLetters } from "../../../../services/operation/decide_dead_letters.ts";
 import { httpGateway } from "../../../../streams/payments/providers/http.ts";
 import { publish } from "../../../../streams/workflow/publish.ts";
 import { listen } from "../../../provider.ts";
