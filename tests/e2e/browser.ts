@@ -71,6 +71,10 @@ export async function openTab(
 /** Asserts that people who can't see, point or tell colours apart can use the page. */
 export async function assertAccessible(page: Page, name: string): Promise<void> {
   await page.evaluate(axe);
+  // Colours that change over some milliseconds have too little contrast on their way.
+  await page.evaluate(
+    "Promise.allSettled(document.getAnimations().map(({ finished }) => finished))",
+  );
   const found = await page.evaluate(`axe.run(document, { resultTypes: ["violations"] })`) as {
     violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
   };
