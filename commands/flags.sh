@@ -123,13 +123,16 @@ case $1 in
     ;;
   consume)
     mb=$(memory_mb)
-    heap=--max-old-space-size=512,--max-semi-space-size=8
+    # V8 lets a heap that may be small grow less, which took a sixth of a drain's rate; what it may grow by is said where it is small.
     if [ "$mb" -ge 1024 ]; then
-      heap=--max-old-space-size=1024,--max-semi-space-size=8
-    elif [ "$mb" -lt 512 ]; then
+      heap=--max-old-space-size=2048
+    elif [ "$mb" -ge 512 ]; then
+      heap=--max-old-space-size=512,--heap-growing-percent=300
+    else
       # Some 32 MB live during a drain; left to itself V8 lets three times as much garbage stand beside them.
-      heap=$heap,--heap-growing-percent=100
+      heap=--max-old-space-size=512,--heap-growing-percent=100
     fi
+    heap=$heap,--max-semi-space-size=8
     flags="$flags --v8-flags=$heap"
     ;;
   import)

@@ -123,8 +123,8 @@ Deno.test("a process collects garbage the more often the less memory it may have
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "512" }), ["16", undefined, "256"]);
     assert.deepEqual(await heapOf("import", { MEMORY_MB: "4096" }), ["32", undefined, "256"]);
     assert.deepEqual(await heapOf("consume", { MEMORY_MB: "511" }), ["8", "100", "512"]);
-    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1023" }), ["8", undefined, "512"]);
-    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1024" }), ["8", undefined, "1024"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1023" }), ["8", "300", "512"]);
+    assert.deepEqual(await heapOf("consume", { MEMORY_MB: "1024" }), ["8", undefined, "2048"]);
     const told = async (env: Record<string, string>, file?: string) =>
       / main\.ts doctor (.*)\n$/.exec(await flagsOf("doctor", env, file))?.[1];
     assert.equal(await told({}, "MEMORY_MB=600\n"), "--memory=600,setting");
